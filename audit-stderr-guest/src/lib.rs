@@ -1,0 +1,57 @@
+//! The audit log for hosts that have none: each entry becomes one line of JSON
+//! on standard error, as a component of the world `runner:audit/audit-stderr`.
+//!
+//! - [`line`]: the rules for an entry, and the line that it becomes.
+//! - this file: the bindings, and the way to standard error.
+#![no_std]
+
+extern crate alloc;
+extern crate guest_rt as _;
+
+mod line;
+
+use alloc::format;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use bindings::exports::runner::audit::audit_log::{Entry, Error, Guest, Receipt};
+use bindings::wasi::cli::stderr::get_stderr;
+
+mod bindings {
+    #![allow(
+        missing_docs,
+        unsafe_code,
+        clippy::pedantic,
+        reason = "generated from `wit/`, where the documentation is"
+    )]
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "runner:audit/audit-stderr",
+        generate_all,
+    });
+    use super::Component;
+    export!(Component with_types_in self);
+}
+
+/// The most bytes that WASI takes in one blocking write.
+const MAX_WRITE_BYTES: usize = 4096;
+
+/// The sequence of the entry that was taken last. It lives as long as the
+/// instance does.
+static LAST_SEQUENCE: AtomicU64 = AtomicU64::new(0);
+
+struct Component;
+
+impl Guest for Component {
+    fn append(entry: Entry) -> Result<Receipt, Error> {
+        let sequence = LAST_SEQUENCE.load(Ordering::Relaxed) + 1;
+        let line = line::render(sequence, &entry)?;
+        let stderr = get_stderr();
+        for part in line.as_bytes().chunks(MAX_WRITE_BYTES) {
+            stderr
+                .blocking_write_and_flush(part)
+                .map_err(|error| Error::Unavailable(format!("standard error: {error}")))?;
+        }
+        LAST_SEQUENCE.store(sequence, Ordering::Relaxed);
+        Ok(Receipt { sequence })
+    }
+}

@@ -1,0 +1,131 @@
+//! Problem documents (RFC 9457), the answers to everything that is not a
+//! result.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Display;
+
+use crate::message::push_string;
+
+/// Why a request gets no result.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: u16,
+    title: &'static str,
+    detail: String,
+}
+
+impl Problem {
+    fn new(status: u16, title: &'static str, detail: String) -> Self {
+        Self {
+            status,
+            title,
+            detail,
+        }
+    }
+
+    /// The body is not the document that was asked for.
+    pub(crate) fn bad_request(why: &dyn Display) -> Self {
+        Self::new(400, "Bad Request", format!("{why}"))
+    }
+
+    /// There is nothing at `path`.
+    pub(crate) fn not_found(path: &str) -> Self {
+        Self::new(
+            404,
+            "Not Found",
+            format!("there is nothing at `{path}`; use `/encrypt` or `/decrypt`"),
+        )
+    }
+
+    /// `path` takes another method.
+    pub(crate) fn method_not_allowed(path: &str) -> Self {
+        Self::new(
+            405,
+            "Method Not Allowed",
+            format!("`{path}` takes only POST"),
+        )
+    }
+
+    /// The message has more than `limit` bytes.
+    pub(crate) fn too_large(limit: usize) -> Self {
+        Self::new(
+            413,
+            "Content Too Large",
+            format!("a message may have at most {limit} bytes"),
+        )
+    }
+
+    /// The body is of another type than JSON.
+    pub(crate) fn unsupported_media_type(found: &str) -> Self {
+        Self::new(
+            415,
+            "Unsupported Media Type",
+            format!("expected `application/json`, found `{found}`"),
+        )
+    }
+
+    /// The cipher cannot work as it is configured.
+    pub(crate) fn misconfigured(why: String) -> Self {
+        Self::new(500, "Internal Server Error", why)
+    }
+
+    /// The audit log did not take the entry, so nothing was done.
+    pub(crate) fn unaudited(why: String) -> Self {
+        let detail = format!("the audit log took no entry, so nothing was done: {why}");
+        Self::new(503, "Service Unavailable", detail)
+    }
+
+    /// The status code of the response.
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The value of the `Allow` header, which RFC 9110 asks for with 405.
+    pub(crate) fn allowed_method(&self) -> Option<&'static str> {
+        (self.status == 405).then_some("POST")
+    }
+
+    /// The document itself.
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        let Self {
+            status,
+            title,
+            detail,
+        } = self;
+        let mut document =
+            format!(r#"{{"type":"about:blank","title":"{title}","status":{status},"detail":"#)
+                .into_bytes();
+        push_string(&mut document, detail);
+        document.push(b'}');
+        document
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_valid_json_whatever_the_detail_says() {
+        let problem = Problem::not_found("/\"\\\n\u{7f}");
+        let document: serde_json::Value = serde_json::from_slice(&problem.to_json()).unwrap();
+        assert_eq!(document["type"], "about:blank");
+        assert_eq!(document["title"], "Not Found");
+        assert_eq!(document["status"], 404);
+        assert_eq!(
+            document["detail"],
+            "there is nothing at `/\"\\\n\u{7f}`; use `/encrypt` or `/decrypt`"
+        );
+    }
+
+    #[test]
+    fn only_a_wrong_method_names_the_right_one() {
+        assert_eq!(
+            Problem::method_not_allowed("/encrypt").allowed_method(),
+            Some("POST")
+        );
+        assert_eq!(Problem::not_found("/").allowed_method(), None);
+    }
+}

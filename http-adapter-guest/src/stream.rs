@@ -1,0 +1,55 @@
+//! Whole bodies in and out of WASI streams, waiting where there is nothing to
+//! do and never asking twice in vain.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
+
+/// The most that one call reads, in bytes.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Why a body could not be read to its end.
+pub(crate) enum ReadError {
+    /// It is longer than the limit.
+    TooLong,
+    /// It broke off, for this reason.
+    Broken(String),
+}
+
+/// Reads a stream of at most `limit` bytes to its end.
+///
+/// A longer stream is read no further than one byte past the limit.
+pub(crate) fn read_to_end(stream: &InputStream, limit: usize) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = Vec::new();
+    loop {
+        let room = limit + 1 - bytes.len();
+        match stream.blocking_read(room.min(CHUNK_BYTES) as u64) {
+            // Most bodies are one chunk, which needs no copy.
+            Ok(chunk) if bytes.is_empty() => bytes = chunk,
+            Ok(chunk) => bytes.extend_from_slice(&chunk),
+            Err(StreamError::Closed) => return Ok(bytes),
+            Err(StreamError::LastOperationFailed(error)) => {
+                return Err(ReadError::Broken(error.to_debug_string()));
+            }
+        }
+        if bytes.len() > limit {
+            return Err(ReadError::TooLong);
+        }
+    }
+}
+
+/// Writes all of `bytes`, as fast as the other side takes them.
+pub(crate) fn write_all(stream: &OutputStream, mut bytes: &[u8]) -> Result<(), StreamError> {
+    while !bytes.is_empty() {
+        let permitted = usize::try_from(stream.check_write()?).unwrap_or(usize::MAX);
+        if permitted == 0 {
+            stream.subscribe().block();
+            continue;
+        }
+        let (now, later) = bytes.split_at(permitted.min(bytes.len()));
+        stream.write(now)?;
+        bytes = later;
+    }
+    Ok(())
+}

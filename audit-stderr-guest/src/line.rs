@@ -34,7 +34,11 @@ pub(crate) fn render(sequence: u64, entry: &Entry) -> Result<String, Error> {
     }
     line.push_str(r#","attributes":["#);
     for (index, attribute) in entry.attributes.iter().enumerate() {
-        line.push_str(if index == 0 { r#"{"name":"# } else { r#",{"name":"# });
+        line.push_str(if index == 0 {
+            r#"{"name":"#
+        } else {
+            r#",{"name":"#
+        });
         push_string(&mut line, &attribute.name);
         line.push_str(r#","value":"#);
         push_string(&mut line, &attribute.value);
@@ -50,7 +54,9 @@ fn check(entry: &Entry) -> Result<(), Error> {
         return Err(Error::Invalid("the action is empty".to_string()));
     }
     if attributes.iter().any(|attribute| attribute.name.is_empty()) {
-        return Err(Error::Invalid("the name of an attribute is empty".to_string()));
+        return Err(Error::Invalid(
+            "the name of an attribute is empty".to_string(),
+        ));
     }
     if attributes.len() > MAX_ATTRIBUTES {
         let found = attributes.len();
@@ -151,7 +157,10 @@ mod tests {
         let sixteen = vec![attribute("n", ""); 16];
         assert!(render(1, &entry(sixteen)).is_ok());
         let seventeen = vec![attribute("n", ""); 17];
-        assert!(matches!(render(1, &entry(seventeen)), Err(Error::Invalid(_))));
+        assert!(matches!(
+            render(1, &entry(seventeen)),
+            Err(Error::Invalid(_))
+        ));
 
         let rest = 4096 - "encrypt".len() - "caesar".len() - "n".len();
         let full = vec![attribute("n", &"v".repeat(rest))];

@@ -144,7 +144,10 @@ fn respond(
     let text = |value: &str| value.as_bytes().to_vec();
     let mut entries = vec![
         ("content-type".to_owned(), text(content_type)),
-        ("content-length".to_owned(), text(&format!("{}", body.len()))),
+        (
+            "content-length".to_owned(),
+            text(&format!("{}", body.len())),
+        ),
     ];
     if let Some(method) = allow {
         entries.push(("allow".to_owned(), text(method)));

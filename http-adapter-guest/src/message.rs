@@ -77,7 +77,9 @@ struct Text<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(StringVisitor("a string")).map(Self)
+        deserializer
+            .deserialize_str(StringVisitor("a string"))
+            .map(Self)
     }
 }
 

@@ -1,0 +1,101 @@
+//! The rules that the contract of `audit-log` sets for an entry.
+
+use super::audit_log::{self, Error};
+use super::record::{Attribute, Entry, Outcome};
+
+/// The most that the strings of an entry may take together, in bytes.
+const MAX_ENTRY_BYTES: usize = 4096;
+
+/// The most attributes that an entry may have.
+const MAX_ATTRIBUTES: usize = 16;
+
+/// Takes a guest's entry if it keeps to the rules.
+///
+/// # Errors
+///
+/// Returns the error for the guest if it does not.
+pub(super) fn check(entry: audit_log::Entry) -> Result<Entry, Error> {
+    if entry.action.is_empty() {
+        return Err(Error::Invalid("the action is empty".to_owned()));
+    }
+    let count = entry.attributes.len();
+    if count > MAX_ATTRIBUTES {
+        return Err(Error::Invalid(format!(
+            "{count} attributes, at most {MAX_ATTRIBUTES} are allowed"
+        )));
+    }
+    if entry.attributes.iter().any(|each| each.name.is_empty()) {
+        return Err(Error::Invalid(
+            "the name of an attribute is empty".to_owned(),
+        ));
+    }
+    let resource_bytes = entry.resource.as_ref().map_or(0, String::len);
+    let attribute_bytes = entry
+        .attributes
+        .iter()
+        .map(|each| each.name.len() + each.value.len())
+        .sum::<usize>();
+    let bytes = entry.action.len() + resource_bytes + attribute_bytes;
+    if bytes > MAX_ENTRY_BYTES {
+        return Err(Error::TooLarge(format!(
+            "{bytes} bytes, at most {MAX_ENTRY_BYTES} are allowed"
+        )));
+    }
+    Ok(Entry {
+        action: entry.action,
+        outcome: match entry.outcome {
+            audit_log::Outcome::Success => Outcome::Success,
+            audit_log::Outcome::Denied => Outcome::Denied,
+            audit_log::Outcome::Failure => Outcome::Failure,
+        },
+        resource: entry.resource,
+        attributes: entry
+            .attributes
+            .into_iter()
+            .map(|each| Attribute {
+                name: each.name,
+                value: each.value,
+            })
+            .collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(action: &str, attributes: &[(&str, &str)]) -> audit_log::Entry {
+        let attribute = |&(name, value): &(&str, &str)| audit_log::Attribute {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        };
+        audit_log::Entry {
+            action: action.to_owned(),
+            outcome: audit_log::Outcome::Success,
+            resource: None,
+            attributes: attributes.iter().map(attribute).collect(),
+        }
+    }
+
+    #[test]
+    fn a_guest_cannot_append_more_than_4_kib() {
+        let rest = "x".repeat(MAX_ENTRY_BYTES - "act".len() - "n".len());
+        assert!(check(entry("act", &[("n", &rest)])).is_ok());
+        let result = check(entry("act!", &[("n", &rest)]));
+        assert!(matches!(result, Err(Error::TooLarge(_))));
+    }
+
+    #[test]
+    fn a_guest_cannot_append_more_than_16_attributes() {
+        assert!(check(entry("act", &[("n", ""); 16])).is_ok());
+        let result = check(entry("act", &[("n", ""); 17]));
+        assert!(matches!(result, Err(Error::Invalid(_))));
+    }
+
+    #[test]
+    fn a_guest_cannot_append_what_has_no_name() {
+        assert!(matches!(check(entry("", &[])), Err(Error::Invalid(_))));
+        let result = check(entry("act", &[("", "v")]));
+        assert!(matches!(result, Err(Error::Invalid(_))));
+    }
+}

@@ -1,0 +1,150 @@
+//! The command line of `component-runner`.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::server::Settings;
+
+/// Serves WebAssembly components over HTTP.
+#[derive(Debug, Parser)]
+#[command(name = "component-runner", version, about, long_about = None)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve one component until SIGINT or SIGTERM arrives
+    ///
+    /// Every request runs in a new instance of the component, which sees the
+    /// variables given with --env and nothing else of this machine: no files, no
+    /// network, no arguments. It can append to the audit log through the
+    /// interface runner:audit/audit-log.
+    #[command(after_help = "Example:\n  \
+        component-runner serve app.wasm --addr 127.0.0.1:8080 --env SHIFT_AMOUNT=5")]
+    Serve(Serve),
+}
+
+/// The flags of `serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The component; it must export wasi:http/incoming-handler
+    #[arg(value_name = "APP.wasm")]
+    pub component: PathBuf,
+
+    /// Where to listen; with port 0 the system chooses a free one
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:3000")]
+    pub addr: SocketAddr,
+
+    /// Set an environment variable of the component; may be repeated
+    #[arg(long = "env", value_name = "KEY=VALUE", value_parser = variable)]
+    pub environment: Vec<(String, String)>,
+
+    /// Append the audit log to this file instead of standard error
+    #[arg(long, value_name = "PATH")]
+    pub audit_file: Option<PathBuf>,
+
+    /// How long the component may take to begin its response, in seconds;
+    /// beyond it the client gets 504
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub request_timeout: Duration,
+
+    /// How long running requests may take to finish at shutdown, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub grace_period: Duration,
+
+    /// How many threads serve requests [default: one for each processor]
+    #[arg(long, value_name = "NUMBER")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+impl Serve {
+    /// The settings of the server that these flags name.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings {
+            threads: self
+                .threads
+                .or_else(|| available_parallelism().ok())
+                .unwrap_or(NonZeroUsize::MIN),
+            request_timeout: self.request_timeout,
+            grace_period: self.grace_period,
+        }
+    }
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or("expected KEY=VALUE, found no `=`")?;
+    if key.is_empty() {
+        return Err("the name before `=` is empty".to_owned());
+    }
+    if text.contains('\0') {
+        return Err("a variable cannot contain a NUL character".to_owned());
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let error = || "expected a number of seconds, such as 30 or 0.5".to_owned();
+    let seconds: f64 = text.parse().map_err(|_| error())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| error())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn serve(flags: &[&str]) -> Result<Serve, clap::Error> {
+        let words = ["component-runner", "serve", "app.wasm"];
+        let Cli { command } = Cli::try_parse_from(words.iter().chain(flags))?;
+        let Command::Serve(serve) = command;
+        Ok(serve)
+    }
+
+    #[test]
+    fn the_default_address_is_on_loopback() {
+        assert_eq!(serve(&[]).unwrap().addr.to_string(), "127.0.0.1:3000");
+    }
+
+    #[test]
+    fn the_value_of_a_variable_may_contain_an_equals_sign() {
+        let serve = serve(&["--env", "A=b=c", "--env", "D="]).unwrap();
+        let expected = [("A", "b=c"), ("D", "")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        assert_eq!(serve.environment, expected);
+    }
+
+    #[test]
+    fn bad_values_are_named_together_with_their_flag() {
+        for flags in [
+            ["--env", "novalue"],
+            ["--env", "=x"],
+            ["--addr", "localhost"],
+            ["--addr", "127.0.0.1:99999"],
+            ["--grace-period", "soon"],
+            ["--request-timeout", "-1"],
+            ["--threads", "0"],
+        ] {
+            let error = serve(&flags).unwrap_err().to_string();
+            assert!(
+                error.contains(flags[0]) && error.contains(flags[1]),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn fractions_of_a_second_are_possible() {
+        let serve = serve(&["--grace-period", "0.5"]).unwrap();
+        assert_eq!(serve.grace_period, Duration::from_millis(500));
+    }
+}

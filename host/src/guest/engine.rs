@@ -1,0 +1,101 @@
+//! The engine: each option that is set, and why.
+
+use wasmtime::{
+    Cache, CacheConfig, Config, Enabled, Engine, Inlining, InstanceAllocationStrategy,
+    PoolingAllocationConfig, ResourcesRequired, Result,
+};
+
+/// How much address space the memories of all instances may reserve together:
+/// half of what a process has on the usual 64-bit machine.
+const MAX_RESERVED_BYTES: u64 = 64 << 40;
+
+/// The address space that one memory reserves: 4 GiB, so that no access needs a
+/// bounds check, and its guard.
+const MEMORY_SLOT_BYTES: u64 = (4 << 30) + (64 << 20);
+
+/// More than any instance needs. The largest number there is would not do: the
+/// pool rounds it up.
+const UNLIMITED_BYTES: usize = 1 << 40;
+
+/// How many instances of a component may live at the same time.
+///
+/// It is a fixed number unless the memories of so many instances would not fit
+/// into the address space.
+pub(super) fn max_instances(needs: &ResourcesRequired) -> u32 {
+    const MAX_INSTANCES: u32 = 1000;
+
+    let fitting = MAX_RESERVED_BYTES / MEMORY_SLOT_BYTES / u64::from(needs.num_memories.max(1));
+    u32::try_from(fitting).map_or(MAX_INSTANCES, |fitting| fitting.min(MAX_INSTANCES))
+}
+
+/// An engine to compile with and to ask a component what it needs.
+pub(super) fn for_compiling() -> Result<Engine> {
+    Engine::new(&config())
+}
+
+/// An engine that can run `instances` instances of a component at once, and
+/// takes memories, tables and stacks for them from a pool.
+pub(super) fn for_serving(needs: &ResourcesRequired, instances: u32) -> Result<Engine> {
+    let mut pool = PoolingAllocationConfig::new();
+    // The pool is exactly as large as the instances need together, so that it
+    // cannot run out before the limit on instances is reached.
+    pool.total_memories(needs.num_memories.saturating_mul(instances))
+        .total_tables(needs.num_tables.saturating_mul(instances))
+        .total_stacks(instances)
+        // These two are counters, not reservations, and what they would limit is
+        // limited by the number of instances already.
+        .total_component_instances(u32::MAX)
+        .total_core_instances(u32::MAX)
+        // One component is all there is, so it may have what it asks for.
+        .max_component_instance_size(UNLIMITED_BYTES)
+        .max_core_instance_size(UNLIMITED_BYTES)
+        .max_memories_per_module(u32::MAX)
+        .max_tables_per_module(u32::MAX)
+        .table_elements(table_elements(needs));
+    // A slot keeps its pages for the next instance and is cleared in place:
+    // giving pages back and faulting them in again is what costs most in a
+    // short request. These are the sizes up to which a slot keeps pages.
+    pool.linear_memory_keep_resident(2 << 20)
+        .table_keep_resident(64 << 10)
+        .async_stack_keep_resident(128 << 10)
+        // Ask the kernel which pages were written, so that only those are
+        // cleared. Older kernels cannot tell; there everything is cleared.
+        .pagemap_scan(Enabled::Auto);
+
+    let mut config = config();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    Engine::new(&config)
+}
+
+/// Room for the largest table at the start, and to grow as far as the default
+/// of the pool allows.
+fn table_elements(needs: &ResourcesRequired) -> usize {
+    let default = PoolingAllocationConfig::new().get_table_elements();
+    let initial = needs.max_initial_table_size.unwrap_or(0);
+    usize::try_from(initial).map_or(usize::MAX, |initial| initial.max(default))
+}
+
+/// What both engines have in common. It decides what the compiled code looks
+/// like, so that the second one finds it in the cache.
+fn config() -> Config {
+    let mut config = Config::new();
+    // A guest that computes for long gives way at every tick of the epoch, so
+    // that it does not keep its neighbours on the same thread from answering.
+    config.epoch_interruption(true);
+    // WASI 0.2 has no concurrent calls into one instance; their bookkeeping
+    // would cost each call.
+    config.concurrency_support(false);
+    // Calls between the parts of a composition go through small adapters.
+    config.compiler_inlining(Inlining::Yes);
+    // No guest of this server needs these, and each is code that can be wrong.
+    config.wasm_gc(false).wasm_threads(false);
+    match Cache::new(CacheConfig::new()) {
+        Ok(cache) => {
+            config.cache(Some(cache));
+        }
+        Err(error) => {
+            tracing::warn!("compiled code is not kept for the next start: {error:#}");
+        }
+    }
+    config
+}

@@ -1,0 +1,56 @@
+//! Why a component cannot be served, in words that say what to do about it.
+
+/// Why a component cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The bytes are no WebAssembly.
+    #[error("this is not WebAssembly: it does not start with `\\0asm`")]
+    NotWasm,
+    /// The bytes are a core module.
+    #[error(
+        "this is a core module, not a component; build it for the target `wasm32-wasip2`, \
+         or make a component of it with `wasm-tools component new`"
+    )]
+    CoreModule,
+    /// wasmtime refuses the component.
+    #[error("this is not a valid component: {0:#}")]
+    Invalid(wasmtime::Error),
+    /// The component does not serve HTTP. Holds what it exports instead.
+    #[error(
+        "the component does not export `wasi:http/incoming-handler@0.2`, so it cannot serve \
+         requests; it exports {}; link it to a component that exports the handler and imports \
+         this: `component-compose link HANDLER.wasm --with THIS.wasm -o APP.wasm`",
+        list(.0)
+    )]
+    NoHandler(Vec<String>),
+    /// The component needs what this server does not have. Holds the names.
+    #[error(
+        "the component imports what this server does not provide: {}; link it to components \
+         that export these: `component-compose link THIS.wasm --with PART.wasm -o APP.wasm`",
+        list(.0)
+    )]
+    MissingImports(Vec<String>),
+    /// An import has the right name and the wrong type.
+    #[error("the component does not fit this server: {0:#}")]
+    Link(wasmtime::Error),
+    /// The engine cannot be set up on this machine.
+    #[error("wasmtime cannot be set up: {0:#}")]
+    Engine(wasmtime::Error),
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        return "nothing".to_owned();
+    }
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+/// Tells a component from what is taken for one most often.
+pub(super) fn check_kind(bytes: &[u8]) -> Result<(), LoadError> {
+    match bytes {
+        [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(LoadError::CoreModule),
+        [b'\0', b'a', b's', b'm', ..] => Ok(()),
+        _ => Err(LoadError::NotWasm),
+    }
+}

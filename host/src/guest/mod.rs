@@ -1,0 +1,159 @@
+//! A component, checked and compiled, and what one instance of it may see.
+//!
+//! - this file: [`App`], from bytes to something that can serve.
+//! - `imports.rs`: whether a component can run here at all.
+//! - `engine.rs`: how wasmtime is set up, and why.
+//! - `state.rs`: the data of one store, which is all that a guest gets.
+//! - `output.rs`: where its standard output and error go.
+
+mod engine;
+mod error;
+mod imports;
+mod output;
+mod state;
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, EngineWeak, ResourcesRequired, Store};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+
+use crate::RequestId;
+use crate::audit::{self, AuditCtx, AuditLog};
+pub use error::LoadError;
+pub(crate) use state::State;
+
+/// A component that is ready to serve.
+pub struct App {
+    pre: ProxyPre<State>,
+    digest: Arc<str>,
+    environment: Arc<[(String, String)]>,
+    audit: AuditLog,
+    max_instances: u32,
+}
+
+impl App {
+    /// Checks and compiles the component in `bytes`. Its instances will see the
+    /// variables in `environment`, and their entries go to `audit`.
+    ///
+    /// Compiled code is kept in wasmtime's cache, so that the same component
+    /// loads at once the next time.
+    ///
+    /// # Errors
+    ///
+    /// Fails if this is not a component, does not export a handler of HTTP
+    /// requests, or imports what this server does not provide.
+    pub fn load(
+        bytes: &[u8],
+        environment: Vec<(String, String)>,
+        audit: AuditLog,
+    ) -> Result<Self, LoadError> {
+        error::check_kind(bytes)?;
+
+        // The pool has to be laid out before the component is compiled for it,
+        // so a first engine tells what the component needs. The second one finds
+        // the compiled code in the cache.
+        let probe = engine::for_compiling().map_err(LoadError::Engine)?;
+        let component = Component::from_binary(&probe, bytes).map_err(LoadError::Invalid)?;
+        check(&probe, &component)?;
+        let needs = component
+            .resources_required()
+            .expect("a component whose imports are all interfaces can be counted");
+        let max_instances = engine::max_instances(&needs);
+
+        let engine = engine::for_serving(&needs, max_instances).map_err(LoadError::Engine)?;
+        let component = Component::from_binary(&engine, bytes).map_err(LoadError::Invalid)?;
+        let pre = linker(&engine)
+            .and_then(|linker| ProxyPre::new(linker.instantiate_pre(&component)?))
+            .map_err(LoadError::Link)?;
+
+        let digest = digest(bytes);
+        log_loaded(&digest, &needs, max_instances);
+        Ok(Self {
+            pre,
+            digest: digest.into(),
+            environment: environment.into(),
+            audit,
+            max_instances,
+        })
+    }
+
+    /// The SHA-256 of the component, as `sha256:` and 64 hexadecimal digits.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// How many instances may live at the same time.
+    pub(crate) fn max_instances(&self) -> u32 {
+        self.max_instances
+    }
+
+    /// The component, ready to be instantiated.
+    pub(crate) fn pre(&self) -> &ProxyPre<State> {
+        &self.pre
+    }
+
+    /// The engine, for whoever advances its epoch.
+    pub(crate) fn engine(&self) -> EngineWeak {
+        self.pre.engine().weak()
+    }
+
+    /// A store for one request.
+    pub(crate) fn store(&self, request_id: RequestId) -> Store<State> {
+        let audit = AuditCtx::new(self.audit.clone(), self.digest.clone(), request_id);
+        let state = State::new(request_id, self.environment.clone(), audit);
+        let mut store = Store::new(self.pre.engine(), state);
+        // At each tick of the epoch the guest gives way and then goes on.
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        store
+    }
+}
+
+/// Everything that guests of this server can import.
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    audit::add_to_linker(&mut linker)?;
+    Ok(linker)
+}
+
+/// Whether the component serves HTTP and finds here what it imports.
+fn check(engine: &Engine, component: &Component) -> Result<(), LoadError> {
+    if !imports::exports_handler(engine, component) {
+        let exports = imports::export_names(engine, component);
+        return Err(LoadError::NoHandler(exports));
+    }
+    let linker = linker(engine).map_err(LoadError::Engine)?;
+    let missing = imports::missing_imports(component, &linker);
+    if !missing.is_empty() {
+        return Err(LoadError::MissingImports(missing));
+    }
+    Ok(())
+}
+
+fn digest(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+
+    let mut text = "sha256:".to_owned();
+    for byte in Sha256::digest(bytes) {
+        // Writing into memory does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+fn log_loaded(digest: &str, needs: &ResourcesRequired, max_instances: u32) {
+    let ResourcesRequired {
+        num_memories,
+        num_tables,
+        ..
+    } = needs;
+    tracing::info!(
+        "loaded {digest}: {num_memories} memories and {num_tables} tables an instance, \
+         at most {max_instances} instances at once"
+    );
+}

@@ -1,0 +1,142 @@
+//! What guests print goes to the server's standard error, line by line, and
+//! each line says which request printed it.
+
+use std::io::{self, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError};
+
+use crate::RequestId;
+
+/// The longest line in bytes; a longer one is broken here.
+const MAX_LINE_BYTES: usize = 8 * 1024;
+
+/// The most bytes that are taken at once.
+const MAX_WRITE_BYTES: usize = 64 * 1024;
+
+/// The standard output or standard error of one request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Output {
+    pub(super) request_id: RequestId,
+    pub(super) name: &'static str,
+}
+
+impl IsTerminal for Output {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Output {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(Lines::new(*self))
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(Lines::new(*self))
+    }
+}
+
+/// A stream that holds back the last line until it is complete.
+struct Lines {
+    output: Output,
+    unfinished: Vec<u8>,
+}
+
+impl Lines {
+    fn new(output: Output) -> Self {
+        Self {
+            output,
+            unfinished: Vec::new(),
+        }
+    }
+
+    fn print(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        let mut lines = Vec::new();
+        while !bytes.is_empty() {
+            let room = MAX_LINE_BYTES - self.unfinished.len();
+            let window = &bytes[..bytes.len().min(room)];
+            let (part, rest, complete) = match window.iter().position(|&byte| byte == b'\n') {
+                Some(end) => (&bytes[..end], &bytes[end + 1..], true),
+                None => (window, &bytes[window.len()..], window.len() == room),
+            };
+            self.unfinished.extend_from_slice(part);
+            bytes = rest;
+            if complete {
+                self.finish_line(&mut lines);
+            }
+        }
+        write_to_stderr(&lines)
+    }
+
+    /// Moves the unfinished line to `lines`, with its prefix. Control characters
+    /// are taken out, so that no guest can steer the operator's terminal.
+    fn finish_line(&mut self, lines: &mut Vec<u8>) {
+        let Output { request_id, name } = self.output;
+        let text = String::from_utf8_lossy(&self.unfinished);
+        let text = text.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}");
+        // Writing into memory does not fail.
+        let _ = writeln!(lines, "{request_id} {name}: {text}");
+        self.unfinished.clear();
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        if !self.unfinished.is_empty() {
+            let mut lines = Vec::new();
+            self.finish_line(&mut lines);
+            let _ = write_to_stderr(&lines);
+        }
+    }
+}
+
+/// One write for all lines, so that lines of several threads do not mix.
+fn write_to_stderr(lines: &[u8]) -> io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    io::stderr().write_all(lines)
+}
+
+#[async_trait::async_trait]
+impl Pollable for Lines {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for Lines {
+    fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
+        self.print(&bytes)
+            .map_err(|error| StreamError::LastOperationFailed(error.into()))
+    }
+
+    fn flush(&mut self) -> Result<(), StreamError> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> Result<usize, StreamError> {
+        Ok(MAX_WRITE_BYTES)
+    }
+}
+
+impl AsyncWrite for Lines {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(self.print(bytes).map(|()| bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,193 @@
+//! The bodies that go in and out of an instance.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Response};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+
+use super::request::Guest;
+use crate::RequestId;
+
+/// The body of a request on its way to the guest.
+pub(super) struct RequestBody(pub(super) Incoming);
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = wasmtime_wasi_http::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        loop {
+            let frame = ready!(Pin::new(&mut self.0).poll_frame(cx));
+            // An empty chunk is not the end, but the guest's streams take it for
+            // a wake-up without cause, and trap after a few of them.
+            let is_empty = matches!(&frame, Some(Ok(frame))
+                if frame.data_ref().is_some_and(Bytes::is_empty));
+            if !is_empty {
+                return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+/// The body of a response on its way to the client.
+pub(super) enum ResponseBody {
+    /// All of it is there.
+    Full(Full<Bytes>),
+    /// It comes from a guest, which may still be working on it.
+    Guest(Box<GuestBody>),
+}
+
+/// A body that a guest writes. The guest runs when the client takes more, within
+/// the task of the connection: there is no other task to wake, and a client that
+/// goes away takes the guest with it.
+pub(super) struct GuestBody {
+    request_id: RequestId,
+    body: HyperOutgoingBody,
+    guest: Option<Guest>,
+    /// How many bytes of a body of known length are still to come.
+    remaining: Option<u64>,
+    /// Whether the client has, or will get, the whole of it.
+    complete: bool,
+}
+
+impl ResponseBody {
+    /// A body that is there as a whole.
+    pub(super) fn full(bytes: impl Into<Bytes>) -> Self {
+        Self::Full(Full::new(bytes.into()))
+    }
+
+    /// The body of `response`, which `guest`, if it is there, still works on.
+    /// `expected` says whether the client gets a body at all.
+    pub(super) fn from_guest(
+        response: Response<HyperOutgoingBody>,
+        guest: Option<Guest>,
+        expected: bool,
+        request_id: RequestId,
+    ) -> Response<Self> {
+        let (head, body) = response.into_parts();
+        let body = Self::Guest(Box::new(GuestBody {
+            request_id,
+            body,
+            guest,
+            remaining: content_length(&head.headers),
+            complete: !expected,
+        }));
+        Response::from_parts(head, body)
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The guest failed after the head of its response was on its way, so that only
+/// breaking the connection tells the client.
+#[derive(Debug)]
+pub(super) struct Broken;
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the guest failed in the middle of its response")
+    }
+}
+
+impl std::error::Error for Broken {}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match &mut *self {
+            Self::Full(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map_err(|error| match error {}),
+            Self::Guest(body) => body.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Full(body) => body.is_end_stream(),
+            Self::Guest(body) => body.guest.is_none() && body.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Full(body) => body.size_hint(),
+            Self::Guest(body) => body.body.size_hint(),
+        }
+    }
+}
+
+impl GuestBody {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        // The guest first: what it writes now can be sent at once.
+        if let Some(guest) = &mut self.guest
+            && let Poll::Ready(result) = guest.as_mut().poll(cx)
+        {
+            self.guest = None;
+            if let Err(error) = result {
+                tracing::error!(request = %self.request_id, "guest failed while responding: {error:?}");
+                return Poll::Ready(Some(Err(Broken)));
+            }
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match frame {
+            None => {
+                self.complete = true;
+                Poll::Ready(None)
+            }
+            Some(Ok(frame)) => {
+                if let (Some(remaining), Some(data)) = (&mut self.remaining, frame.data_ref()) {
+                    *remaining = remaining.saturating_sub(data.len() as u64);
+                    self.complete |= *remaining == 0;
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Some(Err(error)) => {
+                tracing::error!(request = %self.request_id, "guest broke its response off: {error}");
+                Poll::Ready(Some(Err(Broken)))
+            }
+        }
+    }
+}
+
+impl Drop for GuestBody {
+    /// A guest whose response is complete may have more to do, such as to leave
+    /// a record, and gets to finish it. One whose client has gone does not.
+    fn drop(&mut self) {
+        if let Some(guest) = self.guest.take()
+            && self.complete
+        {
+            let request_id = self.request_id;
+            tokio::task::spawn_local(async move {
+                if let Err(error) = guest.await {
+                    tracing::error!(request = %request_id, "guest failed after responding: {error:?}");
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! One request, in an instance of its own.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::timeout;
+use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+
+use super::body::{RequestBody, ResponseBody};
+use super::problem;
+use super::worker::Shared;
+use crate::RequestId;
+use crate::guest::App;
+
+/// A guest at work. It holds its store and its place among the instances, and
+/// gives both back when it is done or dropped.
+pub(super) type Guest = Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send>>;
+
+/// What a guest hands over when it sets its response.
+type Head = Result<Response<HyperOutgoingBody>, ErrorCode>;
+
+/// Answers one request. Whatever happens, there is a response.
+pub(super) async fn handle(
+    request: Request<Incoming>,
+    shared: Rc<Shared>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    let request_id = RequestId::next();
+    let limit = shared.settings.request_timeout;
+    let response = match timeout(limit, respond(request, &shared, request_id)).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(failure)) => failure.report(request_id),
+        Err(_) => Failure::TimedOut.report(request_id),
+    };
+    Ok(response)
+}
+
+/// Runs a guest until the head of its response is there.
+async fn respond(
+    request: Request<Incoming>,
+    shared: &Shared,
+    request_id: RequestId,
+) -> Result<Response<ResponseBody>, Failure> {
+    let expects_body = request.method() != Method::HEAD;
+    let place = shared.instances.clone().acquire_owned().await;
+    let place = place.expect("the semaphore is never closed");
+    let (guest, head) = start(request, &shared.app, request_id, place)?;
+    let (head, guest) = run_until_head(guest, head).await?;
+    let response = head.map_err(Failure::Refused)?;
+    Ok(ResponseBody::from_guest(
+        response,
+        guest,
+        expects_body,
+        request_id,
+    ))
+}
+
+/// Prepares a store for the request, and the guest's work as a future. Nothing
+/// of the guest runs before that is polled.
+fn start(
+    request: Request<Incoming>,
+    app: &App,
+    request_id: RequestId,
+    place: OwnedSemaphorePermit,
+) -> Result<(Guest, oneshot::Receiver<Head>), Failure> {
+    let mut store = app.store(request_id);
+    let (sender, head) = oneshot::channel();
+    let mut http = store.data_mut().http();
+    let request = http
+        .new_incoming_request(Scheme::Http, request.map(RequestBody))
+        .map_err(Failure::Unusable)?;
+    let out = http
+        .new_response_outparam(sender)
+        .map_err(Failure::Trapped)?;
+
+    let pre = app.pre().clone();
+    let guest = Box::pin(async move {
+        let _place = place;
+        let instance = pre.instantiate_async(&mut store).await?;
+        let handler = instance.wasi_http_incoming_handler();
+        handler.call_handle(&mut store, request, out).await
+    });
+    Ok((guest, head))
+}
+
+/// Runs `guest` until it has set its response. Returns that, and the guest if it
+/// has more to do.
+async fn run_until_head(
+    mut guest: Guest,
+    mut head: oneshot::Receiver<Head>,
+) -> Result<(Head, Option<Guest>), Failure> {
+    let mut result = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(done) = guest.as_mut().poll(cx) {
+            result = Some(done);
+        }
+        let has_head = !head.is_empty();
+        if result.is_some() || has_head {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+
+    match (result, head.try_recv()) {
+        // Nothing has been sent yet, so the client can still be told.
+        (Some(Err(error)), _) => Err(Failure::Trapped(error)),
+        (Some(Ok(())), Err(_)) => Err(Failure::Silent),
+        (Some(Ok(())), Ok(head)) => Ok((head, None)),
+        (None, Ok(head)) => Ok((head, Some(guest))),
+        (None, Err(_)) => Err(Failure::Silent),
+    }
+}
+
+/// Why a request gets no response from a guest.
+enum Failure {
+    /// The request cannot be given to a guest, because it names no host.
+    Unusable(wasmtime::Error),
+    /// The guest could not be started, or trapped.
+    Trapped(wasmtime::Error),
+    /// The guest returned without having set a response.
+    Silent,
+    /// The guest set an error instead of a response.
+    Refused(ErrorCode),
+    /// The guest did not set a response in time.
+    TimedOut,
+}
+
+impl Failure {
+    /// Writes the cause into the log, and makes a response that does not tell it.
+    fn report(self, request_id: RequestId) -> Response<ResponseBody> {
+        let log = |cause: &dyn std::fmt::Display| tracing::error!(request = %request_id, "{cause}");
+        let (status, detail) = match self {
+            Self::Unusable(error) => {
+                tracing::debug!(request = %request_id, "unusable request: {error:#}");
+                (StatusCode::BAD_REQUEST, "the request names no valid host")
+            }
+            Self::Trapped(error) => {
+                log(&format_args!("guest failed: {error:?}"));
+                (StatusCode::INTERNAL_SERVER_ERROR, "the guest failed")
+            }
+            Self::Silent => {
+                log(&"guest returned without setting a response");
+                (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "the guest did not answer",
+                )
+            }
+            Self::Refused(error) => {
+                log(&format_args!("guest set an error as its response: {error}"));
+                (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "the guest reported an error",
+                )
+            }
+            Self::TimedOut => {
+                log(&"guest did not set a response in time");
+                (
+                    StatusCode::GATEWAY_TIMEOUT,
+                    "the guest did not answer in time",
+                )
+            }
+        };
+        problem::response(status, detail, request_id)
+    }
+}

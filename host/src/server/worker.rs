@@ -1,0 +1,114 @@
+//! A thread that serves the connections it is given.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::LocalSet;
+use tokio::time::timeout;
+
+use super::{Settings, connection};
+use crate::guest::App;
+
+/// A handle on one worker thread.
+///
+/// Each worker has a runtime for itself, and a connection stays with one worker:
+/// nothing in a request crosses threads, so nothing is locked or woken across
+/// them.
+pub(super) struct Worker {
+    connections: mpsc::UnboundedSender<(std::net::TcpStream, SocketAddr)>,
+    finished: oneshot::Receiver<()>,
+}
+
+/// What the requests of one worker share.
+pub(super) struct Shared {
+    pub(super) app: Arc<App>,
+    pub(super) settings: Settings,
+    /// One permit for each instance that may live on this worker. The pool has
+    /// room for all of them, so it never runs out: requests wait instead.
+    pub(super) instances: Arc<Semaphore>,
+}
+
+impl Worker {
+    /// Starts a worker.
+    pub(super) fn start(index: usize, app: Arc<App>, settings: Settings) -> io::Result<Self> {
+        let (connections, incoming) = mpsc::unbounded_channel();
+        let (finish, finished) = oneshot::channel();
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        thread::Builder::new()
+            .name(format!("worker-{index}"))
+            .spawn(move || {
+                let instances = app.max_instances() as usize / settings.threads;
+                let shared = Rc::new(Shared {
+                    app,
+                    settings,
+                    instances: Arc::new(Semaphore::new(instances.max(1))),
+                });
+                runtime.block_on(work(incoming, shared));
+                drop(runtime);
+                // Nobody waits for this any more if the server was dropped.
+                let _ = finish.send(());
+            })?;
+        Ok(Self {
+            connections,
+            finished,
+        })
+    }
+
+    /// Gives a connection to this worker.
+    pub(super) fn serve(&self, stream: TcpStream, peer: SocketAddr) {
+        match stream.into_std() {
+            Ok(stream) => {
+                // Fails only if the worker has died, which closes the connection.
+                let _ = self.connections.send((stream, peer));
+            }
+            Err(error) => tracing::debug!(%peer, "connection lost: {error}"),
+        }
+    }
+
+    /// Takes no more connections, and resolves when those that are there have
+    /// ended or the grace period is over.
+    pub(super) fn finish(self) -> impl Future<Output = ()> {
+        drop(self.connections);
+        async {
+            // An error means that the thread ended without a word: it is gone too.
+            let _ = self.finished.await;
+        }
+    }
+}
+
+/// Serves connections until no more can come, then lets them end.
+async fn work(
+    mut incoming: mpsc::UnboundedReceiver<(std::net::TcpStream, SocketAddr)>,
+    shared: Rc<Shared>,
+) {
+    let tasks = LocalSet::new();
+    let graceful = GracefulShutdown::new();
+    tasks
+        .run_until(async {
+            while let Some((stream, peer)) = incoming.recv().await {
+                match TcpStream::from_std(stream) {
+                    Ok(stream) => {
+                        let connection = connection::serve(stream, peer, shared.clone(), &graceful);
+                        tokio::task::spawn_local(connection);
+                    }
+                    Err(error) => tracing::debug!(%peer, "connection lost: {error}"),
+                }
+            }
+        })
+        .await;
+
+    // The connections, and guests that still work after their response.
+    let grace_period = shared.settings.grace_period;
+    let ended = async { tokio::join!(graceful.shutdown(), tasks) };
+    if timeout(grace_period, ended).await.is_err() {
+        let seconds = grace_period.as_secs();
+        tracing::warn!("requests were cut off that had not finished after {seconds} s");
+    }
+}

@@ -1,0 +1,76 @@
+# Everything that a person or CI runs. `make help` lists it.
+
+ADDR ?= 127.0.0.1:3000
+
+GUESTS := cipher http-adapter audit-stderr
+GUEST_PACKAGES := $(GUESTS:%=-p %-guest)
+PARTS := target/components
+
+# Other hosts that the tests compare with, kept outside `target` because each
+# takes minutes to build.
+PEERS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/component-runner/peers
+WASMTIME_VERSION := 48.0.8
+WASMTIME := $(PEERS)/wasmtime-$(WASMTIME_VERSION)/bin/wasmtime
+export COMPONENT_RUNNER_PEERS := $(PEERS)
+
+# This Makefile and the tests name paths below `target`.
+unexport CARGO_TARGET_DIR
+
+.DEFAULT_GOAL := help
+.PHONY: help run test build lint setup programs guests peers clean
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: build ## Build everything and serve the cipher on ADDR (127.0.0.1:3000)
+	@exec target/release/component-runner serve $(PARTS)/app.wasm --addr $(ADDR) \
+		$${SHIFT_AMOUNT+--env "SHIFT_AMOUNT=$$SHIFT_AMOUNT"}
+
+test: build peers ## Run all tests
+	cargo test --release --workspace
+
+build: programs guests ## Build the programs, the guests, and what is composed of them
+	@target/release/component-compose env --set SHIFT_AMOUNT=3 -o target/environment.wasm
+	@target/release/component-compose link $(PARTS)/http-adapter.wasm \
+		--with $(PARTS)/cipher.wasm -o $(PARTS)/app.wasm
+	@target/release/component-compose link $(PARTS)/http-adapter.wasm \
+		--with $(PARTS)/cipher.wasm $(PARTS)/audit-stderr.wasm target/environment.wasm \
+		-o $(PARTS)/app-closed.wasm
+	@target/release/component-compose check $(PARTS)/app-closed.wasm --world proxy
+
+lint: setup ## Check the format, and let clippy look at everything
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --target wasm32-wasip2 $(GUEST_PACKAGES) -p guest-rt -- -D warnings
+
+setup: ## Install the toolchain and the guest target, where they are missing
+	@rustc --version >/dev/null 2>&1 || { \
+		echo "installing the Rust toolchain that rust-toolchain.toml names"; \
+		rustup toolchain install; }
+	@rustup target list --installed | grep -qx wasm32-wasip2 || { \
+		echo "installing the target wasm32-wasip2"; \
+		rustup target add wasm32-wasip2; }
+
+programs: setup
+	@test -x target/release/component-runner || \
+		echo "building the programs; the first time this takes 5 to 10 minutes"
+	@cargo build --release -p host -p compose
+
+guests: setup
+	@cargo build --profile guest --target wasm32-wasip2 $(GUEST_PACKAGES)
+	@mkdir -p $(PARTS)
+	@for guest in $(GUESTS); do \
+		built=target/wasm32-wasip2/guest/$$(echo $$guest | tr - _)_guest.wasm; \
+		cmp -s $$built $(PARTS)/$$guest.wasm || cp $$built $(PARTS)/$$guest.wasm; \
+	done
+
+peers: $(WASMTIME) ## Install the other hosts that the tests compare with, once per machine
+
+$(WASMTIME): | setup
+	@echo "installing wasmtime $(WASMTIME_VERSION), which the tests compare with, into $(PEERS);"
+	@echo "this happens once per machine and takes 10 to 20 minutes"
+	@cargo install --quiet --locked wasmtime-cli@$(WASMTIME_VERSION) \
+		--root $(PEERS)/wasmtime-$(WASMTIME_VERSION)
+
+clean: ## Remove everything that was built here
+	cargo clean

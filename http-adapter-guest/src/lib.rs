@@ -90,7 +90,7 @@ fn answer(request: &IncomingRequest) -> Result<Vec<u8>, Problem> {
     match transform(&message) {
         Ok(result) => Ok(message::render(&result)),
         Err(cipher::Error::Misconfigured(why)) => Err(Problem::misconfigured(why)),
-        Err(cipher::Error::Unaudited(why)) => Err(Problem::unaudited(why)),
+        Err(cipher::Error::Unaudited(why)) => Err(Problem::unaudited(&why)),
     }
 }
 

@@ -72,7 +72,7 @@ impl Problem {
     }
 
     /// The audit log did not take the entry, so nothing was done.
-    pub(crate) fn unaudited(why: String) -> Self {
+    pub(crate) fn unaudited(why: &str) -> Self {
         let detail = format!("the audit log took no entry, so nothing was done: {why}");
         Self::new(503, "Service Unavailable", detail)
     }

@@ -49,8 +49,8 @@ pub(super) fn for_serving(needs: &ResourcesRequired, instances: u32) -> Result<E
         // One component is all there is, so it may have what it asks for.
         .max_component_instance_size(UNLIMITED_BYTES)
         .max_core_instance_size(UNLIMITED_BYTES)
-        .max_memories_per_module(u32::MAX)
-        .max_tables_per_module(u32::MAX)
+        .max_memories_per_module(needs.num_memories)
+        .max_tables_per_module(needs.num_tables)
         .table_elements(table_elements(needs));
     // A slot keeps its pages for the next instance and is cleared in place:
     // giving pages back and faulting them in again is what costs most in a

@@ -30,6 +30,9 @@ pub enum LoadError {
         list(.0)
     )]
     MissingImports(Vec<String>),
+    /// The component wants to be given code, not only functions.
+    #[error("the component imports a core module, which no server of WASI provides")]
+    ImportsModule,
     /// An import has the right name and the wrong type.
     #[error("the component does not fit this server: {0:#}")]
     Link(wasmtime::Error),

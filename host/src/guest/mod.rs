@@ -59,7 +59,7 @@ impl App {
         check(&probe, &component)?;
         let needs = component
             .resources_required()
-            .expect("a component whose imports are all interfaces can be counted");
+            .ok_or(LoadError::ImportsModule)?;
         let max_instances = engine::max_instances(&needs);
 
         let engine = engine::for_serving(&needs, max_instances).map_err(LoadError::Engine)?;

@@ -113,10 +113,9 @@ async fn run_until_head(
     match (result, head.try_recv()) {
         // Nothing has been sent yet, so the client can still be told.
         (Some(Err(error)), _) => Err(Failure::Trapped(error)),
-        (Some(Ok(())), Err(_)) => Err(Failure::Silent),
         (Some(Ok(())), Ok(head)) => Ok((head, None)),
         (None, Ok(head)) => Ok((head, Some(guest))),
-        (None, Err(_)) => Err(Failure::Silent),
+        (_, Err(_)) => Err(Failure::Silent),
     }
 }
 

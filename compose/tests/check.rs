@@ -1,0 +1,157 @@
+//! Whether a component runs on a plain `wasi:http/proxy` host.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use compose::{Component, Report, World, check};
+use pretty_assertions::assert_eq;
+use support::{component, from_wat};
+
+/// A component whose world is written against WASI 0.2.12.
+fn report(world: &str) -> Report {
+    let mut wit = format!("package t:test; world test {{ {world} }}\n");
+    for file in [
+        "io",
+        "clocks",
+        "random",
+        "filesystem",
+        "sockets",
+        "cli",
+        "http",
+    ] {
+        wit.push_str(&nested(file));
+    }
+    check_component(&component("app", &wit))
+}
+
+fn check_component(component: &Component) -> Report {
+    check(component, &World::wasi_http_proxy().expect("the world"))
+}
+
+/// A standard package as it can stand inside another file.
+fn nested(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../wit/deps")
+        .join(file)
+        .with_extension("wit");
+    let text = fs::read_to_string(path).expect("a file");
+    let (package, rest) = text.split_once(';').expect("a package");
+    format!("{package} {{ {rest} }}\n")
+}
+
+fn lines(report: &Report) -> Vec<String> {
+    report.findings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_component_of_the_world_passes() {
+    let report = report("include wasi:http/proxy@0.2.12;");
+    assert_eq!(lines(&report), Vec::<String>::new());
+    assert!(report.passes());
+    assert!(
+        report
+            .imports
+            .contains(&"wasi:http/types@0.2.12".to_owned())
+    );
+}
+
+#[test]
+fn an_import_that_the_world_does_not_offer_comes_with_a_remedy() {
+    let report = report(
+        "import wasi:cli/environment@0.2.12; import wasi:cli/exit@0.2.12; \
+         export wasi:http/incoming-handler@0.2.12;",
+    );
+    assert_eq!(
+        lines(&report),
+        [
+            "superfluous import `wasi:cli/environment@0.2.12`: link the component that \
+             `component-compose env` makes",
+            "superfluous import `wasi:cli/exit@0.2.12`: link a component that exports it",
+        ]
+    );
+}
+
+#[test]
+fn a_missing_export_is_found() {
+    let report = report("import wasi:random/random@0.2.12;");
+    assert_eq!(
+        lines(&report),
+        ["missing export `wasi:http/incoming-handler@0.2.12`: compose with a root that exports it"]
+    );
+}
+
+/// A proxy whose imports are those given, and whose handler is that of version
+/// `version`.
+fn proxy_with(version: &str, imports: &str) -> Report {
+    let wat = include_str!("program/server.wat")
+        .replace("@0.2.6", &format!("@{version}"))
+        .replace("(core module", &format!("{imports} (core module"));
+    check_component(&Component::new("app", from_wat(&wat)).expect("a component"))
+}
+
+#[test]
+fn an_older_version_on_the_same_track_passes() {
+    let report = proxy_with(
+        "0.2.0",
+        r#"(import "wasi:random/random@0.2.1" (instance
+            (export "get-random-u64" (func (result u64)))))"#,
+    );
+    assert_eq!(lines(&report), Vec::<String>::new());
+}
+
+#[test]
+fn a_function_that_the_interface_of_the_world_lacks_is_found() {
+    let report = proxy_with(
+        "0.2.12",
+        r#"(import "wasi:random/random@0.2.99" (instance
+            (export "get-random-u64" (func (result u64)))
+            (export "get-random-u128" (func (result (tuple u64 u64))))))"#,
+    );
+    assert_eq!(
+        lines(&report),
+        [
+            "import `wasi:random/random@0.2.99` does not fit `wasi:random/random@0.2.12` of the \
+             world: `get-random-u128: func() -> tuple<u64, u64>` is missing"
+        ]
+    );
+}
+
+#[test]
+fn a_function_with_another_type_is_found() {
+    let report = proxy_with(
+        "0.2.12",
+        r#"(import "wasi:random/random@0.2.12" (instance
+            (export "get-random-u64" (func (result u32)))))"#,
+    );
+    assert_eq!(
+        lines(&report),
+        [
+            "import `wasi:random/random@0.2.12` does not fit `wasi:random/random@0.2.12` of the \
+             world: expected `get-random-u64: func() -> u32`, found `get-random-u64: func() -> u64`"
+        ]
+    );
+}
+
+#[test]
+fn another_version_track_is_pointed_out() {
+    let report = proxy_with(
+        "0.3.0",
+        r#"(import "wasi:random/random@0.3.0" (instance
+            (export "get-random-u64" (func (result u64)))))"#,
+    );
+    assert_eq!(
+        lines(&report),
+        [
+            "superfluous import `wasi:http/types@0.3.0`: the world has `wasi:http/types@0.2.12`, on \
+             another version track; build the component against that version",
+            "superfluous import `wasi:random/random@0.3.0`: the world has \
+             `wasi:random/random@0.2.12`, on another version track; build the component against \
+             that version",
+            "missing export `wasi:http/incoming-handler@0.2.12`: the component exports \
+             `wasi:http/incoming-handler@0.3.0`, on another version track; build it against that \
+             of the world",
+        ]
+    );
+}

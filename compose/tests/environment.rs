@@ -1,0 +1,139 @@
+//! The component that answers `wasi:cli/environment`.
+
+use compose::{Component, EnvironmentError, environment};
+use pretty_assertions::assert_eq;
+use wasmparser::{DataKind, Operator, Parser, Payload};
+
+/// The memory of the one core module, and what its functions return.
+struct Core {
+    memory: Vec<u8>,
+    memory_size_pages: u64,
+    results: Vec<usize>,
+}
+
+/// Reads the core module as a host would see it after calling its functions: each
+/// returns a constant.
+fn core(component: &[u8]) -> Core {
+    let mut core = Core {
+        memory: Vec::new(),
+        memory_size_pages: 0,
+        results: Vec::new(),
+    };
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.expect("valid") {
+            Payload::MemorySection(section) => {
+                let memory = section.into_iter().next().expect("a memory");
+                core.memory_size_pages = memory.expect("valid").initial;
+            }
+            Payload::DataSection(section) => {
+                let data = section.into_iter().next().expect("data").expect("valid");
+                assert!(matches!(data.kind, DataKind::Active { .. }));
+                core.memory = data.data.to_vec();
+            }
+            Payload::CodeSectionEntry(body) => {
+                let mut operators = body.get_operators_reader().expect("valid");
+                let Ok(Operator::I32Const { value }) = operators.read() else {
+                    panic!("expected a constant");
+                };
+                core.results
+                    .push(usize::try_from(value).expect("an address"));
+            }
+            _ => {}
+        }
+    }
+    core
+}
+
+impl Core {
+    fn u32_at(&self, address: usize) -> usize {
+        let bytes = self.memory[address..address + 4]
+            .try_into()
+            .expect("4 bytes");
+        usize::try_from(u32::from_le_bytes(bytes)).expect("fits")
+    }
+
+    fn string_at(&self, address: usize) -> String {
+        let start = self.u32_at(address);
+        let bytes = &self.memory[start..start + self.u32_at(address + 4)];
+        String::from_utf8(bytes.to_vec()).expect("UTF-8")
+    }
+
+    /// What `get-environment` returns.
+    fn variables(&self) -> Vec<(String, String)> {
+        let list = self.results[0];
+        let (first, length) = (self.u32_at(list), self.u32_at(list + 4));
+        (0..length)
+            .map(|index| first + index * 16)
+            .map(|pair| (self.string_at(pair), self.string_at(pair + 8)))
+            .collect()
+    }
+}
+
+fn variables(list: &[(&str, &str)]) -> Vec<(String, String)> {
+    list.iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+#[test]
+fn it_returns_the_variables_in_their_order() {
+    let expected = variables(&[("SHIFT_AMOUNT", "5"), ("EMPTY", ""), ("Ä", "日本 = 語")]);
+    let bytes = environment(expected.clone()).expect("fits");
+    assert_eq!(core(&bytes).variables(), expected);
+}
+
+#[test]
+fn it_returns_no_arguments_and_no_working_directory() {
+    let bytes = environment([("A", "1")]).expect("fits");
+    let core = core(&bytes);
+    let (arguments, working_directory) = (core.results[1], core.results[2]);
+    assert_eq!(core.u32_at(arguments + 4), 0);
+    assert_eq!(core.memory[working_directory], 0);
+}
+
+#[test]
+fn it_exports_the_environment_and_imports_nothing() {
+    let bytes = environment(Vec::<(String, String)>::new()).expect("fits");
+    assert_eq!(core(&bytes).variables(), []);
+    let component = Component::new("env", bytes).expect("a component");
+    assert_eq!(component.imports().count(), 0);
+    let exports: Vec<&str> = component.exports().collect();
+    assert_eq!(exports, ["wasi:cli/environment@0.2.12"]);
+}
+
+#[test]
+fn its_memory_is_as_large_as_the_variables_need() {
+    let small = environment([("A", "1")]).expect("fits");
+    assert_eq!(core(&small).memory_size_pages, 1);
+    let large = environment([("A", "x".repeat(200_000))]).expect("fits");
+    assert_eq!(core(&large).memory_size_pages, 4);
+    assert_eq!(core(&large).variables()[0].1.len(), 200_000);
+}
+
+#[test]
+fn variables_that_no_environment_can_hold_are_refused() {
+    let message = |list: &[(&str, &str)]| -> String {
+        let error: EnvironmentError = environment(variables(list)).expect_err("bad");
+        error.to_string()
+    };
+    assert_eq!(
+        message(&[("", "x")]),
+        "the variable with the value `x` has an empty name"
+    );
+    assert_eq!(
+        message(&[("A=B", "x")]),
+        "the name of the variable `A=B` contains `=`"
+    );
+    assert_eq!(
+        message(&[("A", "x\0y")]),
+        "the variable `A` contains a NUL byte"
+    );
+    assert_eq!(
+        message(&[("A\0", "x")]),
+        "the variable `A\\u{0}` contains a NUL byte"
+    );
+    assert_eq!(
+        message(&[("A", "x"), ("B", "y"), ("A", "z")]),
+        "the variable `A` is given twice"
+    );
+}

@@ -1,0 +1,169 @@
+//! No bytes make the library panic, and what it composes is valid.
+
+mod support;
+
+use std::sync::LazyLock;
+
+use compose::{Component, World, check, environment, link};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use support::{from_wat, from_wit};
+
+const ROOT: &str = "
+    package t:test;
+    world test {
+      import t:store/cache@0.1.0; import t:store/bucket@0.1.0; import now: func() -> u64;
+      export t:store/run@0.1.0;
+    }
+    package t:store@0.1.0 {
+      interface bucket { resource bucket { constructor(name: string); get: func() -> u32; } }
+      interface cache {
+        use bucket.{bucket};
+        variant error { empty, unknown(string) }
+        open: func(name: string) -> result<bucket, error>;
+      }
+      interface run { run: func() -> option<list<string>>; }
+    }
+";
+
+const PART: &str = "
+    package t:test;
+    world test {
+      import t:store/bucket@0.1.0;
+      export t:store/cache@0.1.0;
+    }
+    package t:store@0.1.0 {
+      interface bucket { resource bucket { constructor(name: string); get: func() -> u32; } }
+      interface cache {
+        use bucket.{bucket};
+        variant error { empty, unknown(string) }
+        open: func(name: string) -> result<bucket, error>;
+      }
+    }
+";
+
+const ODD: &str = r#"(component
+    (type $interface (instance (export "go" (func))))
+    (import "t:x/first@0.1.0" (instance $first (type $interface)))
+    (import "t:x/second@0.1.0" (instance (type $interface)))
+    (import "part" (component (import "value" (func)) (export "go" (func))))
+    (import "module" (core module (export "memory" (memory 1))))
+    (type $t (tuple u32 u32))
+    (import "pair" (type (eq $t)))
+    (export "t:x/run@0.1.0" (instance $first)))"#;
+
+/// Valid components that mutation starts from.
+static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    vec![
+        from_wit(ROOT),
+        from_wit(PART),
+        from_wat(ODD),
+        environment([("A", "1"), ("B", "2")]).expect("fits"),
+    ]
+});
+
+static WORLD: LazyLock<World> = LazyLock::new(|| World::wasi_http_proxy().expect("the world"));
+
+/// Uses the bytes in every role; only a panic is a failure, or a composition that
+/// is not a component.
+fn use_everywhere(bytes: &[u8]) {
+    let Ok(component) = Component::new("hostile", bytes) else {
+        return;
+    };
+    let _ = check(&component, &WORLD);
+    let seeds = || {
+        SEEDS
+            .iter()
+            .zip(["root", "part", "odd", "env"])
+            .map(|(bytes, name)| Component::new(name, bytes.clone()).expect("valid"))
+    };
+    let mut results = vec![link(&component, &[])];
+    for seed in seeds() {
+        results.push(link(&component, std::slice::from_ref(&seed)));
+        let hostile = Component::new("hostile", bytes).expect("valid a moment ago");
+        results.push(link(&seed, &[hostile]));
+    }
+    for linked in results.into_iter().flatten() {
+        wasmparser::validate(&linked.bytes).expect("a valid composition");
+    }
+}
+
+/// One change to bytes.
+#[derive(Debug, Clone)]
+enum Mutation {
+    Set(Index, u8),
+    Copy { from: Index, to: Index },
+    Remove(Index),
+    Insert(Index, u8),
+    Truncate(Index),
+}
+
+fn mutation() -> impl Strategy<Value = Mutation> {
+    let index = any::<Index>;
+    prop_oneof![
+        6 => (index(), any::<u8>()).prop_map(|(at, byte)| Mutation::Set(at, byte)),
+        6 => (index(), 0..8_u8).prop_map(|(at, byte)| Mutation::Set(at, byte)),
+        6 => (index(), index()).prop_map(|(from, to)| Mutation::Copy { from, to }),
+        1 => index().prop_map(Mutation::Remove),
+        1 => (index(), any::<u8>()).prop_map(|(at, byte)| Mutation::Insert(at, byte)),
+        1 => index().prop_map(Mutation::Truncate),
+    ]
+}
+
+fn mutate(bytes: &mut Vec<u8>, mutation: &Mutation) {
+    if bytes.is_empty() {
+        return;
+    }
+    let length = bytes.len();
+    match mutation {
+        Mutation::Set(at, byte) => bytes[at.index(length)] = *byte,
+        Mutation::Copy { from, to } => bytes[to.index(length)] = bytes[from.index(length)],
+        Mutation::Remove(at) => drop(bytes.remove(at.index(length))),
+        Mutation::Insert(at, byte) => bytes.insert(at.index(length), *byte),
+        Mutation::Truncate(at) => bytes.truncate(at.index(length)),
+    }
+}
+
+#[test]
+fn valid_components_of_every_kind_are_used_in_every_role() {
+    for seed in SEEDS.iter() {
+        use_everywhere(seed);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        use_everywhere(&bytes);
+        let with_preamble = [b"\0asm\x0d\0\x01\0".as_slice(), &bytes].concat();
+        use_everywhere(&with_preamble);
+    }
+
+    #[test]
+    fn mutated_components_never_panic(
+        seed in any::<Index>(),
+        mutations in proptest::collection::vec(mutation(), 1..4),
+    ) {
+        let mut bytes = SEEDS[seed.index(SEEDS.len())].clone();
+        for mutation in &mutations {
+            mutate(&mut bytes, mutation);
+        }
+        use_everywhere(&bytes);
+    }
+}
+
+proptest! {
+    // Each case parses the WIT of WASI.
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn an_environment_is_a_valid_component_or_an_error(
+        variables in proptest::collection::vec((".{0,8}", ".{0,40}"), 0..8),
+    ) {
+        if let Ok(bytes) = environment(variables) {
+            Component::new("env", bytes).expect("valid");
+        }
+    }
+}

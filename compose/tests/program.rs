@@ -1,0 +1,270 @@
+//! The program, as somebody uses it: exit codes, messages, files.
+
+mod support;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use pretty_assertions::assert_eq;
+use support::{from_wat, from_wit};
+use tempfile::TempDir;
+
+const CIPHER: &str = "
+    package t:cipher@0.1.0 { interface cipher { encrypt: func(text: string) -> string; } }
+    package t:app@0.1.0 { interface run { run: func(); } }
+";
+
+/// A folder with components in it, deleted when dropped.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(TempDir::new().expect("a folder"));
+        let world = |body: &str| from_wit(&format!("package t:t; world t {{ {body} }} {CIPHER}"));
+        let root = "import t:cipher/cipher@0.1.0; export t:app/run@0.1.0;";
+        folder.write("root.wasm", &world(root));
+        folder.write("cipher.wasm", &world("export t:cipher/cipher@0.1.0;"));
+        folder.write("module.wasm", &from_wat("(module)"));
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.path(name), bytes).expect("can write");
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.0.path())
+            .expect("a folder")
+            .map(|entry| entry.expect("an entry").file_name())
+            .map(|name| name.into_string().expect("UTF-8"))
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Runs the program in this folder, with backtraces asked for.
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_component-compose"))
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env("RUST_BACKTRACE", "1")
+            .output()
+            .expect("the program starts")
+    }
+}
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+#[test]
+fn link_writes_the_composition_and_says_what_it_composed() {
+    let folder = Folder::new();
+    let output = folder.run(&[
+        "link",
+        "root.wasm",
+        "--with",
+        "cipher.wasm",
+        "-o",
+        "app.wasm",
+    ]);
+    assert_eq!(code(&output), Some(0));
+    let bytes = fs::read(folder.path("app.wasm")).expect("written");
+    wasmparser::validate(&bytes).expect("a valid component");
+    let expected = format!(
+        "root -- t:cipher/cipher@0.1.0 --> cipher\nexport t:app/run@0.1.0\n{} bytes\n",
+        bytes.len()
+    );
+    assert_eq!(stderr(&output), expected);
+    assert_eq!(stdout(&output), "");
+}
+
+#[test]
+fn link_replaces_an_earlier_result_and_leaves_no_other_file() {
+    let folder = Folder::new();
+    folder.write("app.wasm", b"earlier");
+    let before = folder.names();
+    let output = folder.run(&["link", "root.wasm", "-o", "app.wasm"]);
+    assert_eq!(code(&output), Some(0));
+    assert_ne!(
+        fs::read(folder.path("app.wasm")).expect("there"),
+        b"earlier"
+    );
+    assert_eq!(folder.names(), before);
+}
+
+#[test]
+fn the_output_can_go_to_standard_output() {
+    let folder = Folder::new();
+    let output = folder.run(&["link", "root.wasm", "--with", "cipher.wasm", "-o", "-"]);
+    assert_eq!(code(&output), Some(0));
+    wasmparser::validate(&output.stdout).expect("a valid component");
+}
+
+#[test]
+fn parts_can_follow_one_flag_or_several() {
+    let folder = Folder::new();
+    let env = folder.run(&[
+        "env", "--set", "A=1", "B=2", "--set", "C=3", "-o", "env.wasm",
+    ]);
+    assert_eq!(code(&env), Some(0));
+    let output = folder.run(&[
+        "link",
+        "--with",
+        "cipher.wasm",
+        "--with",
+        "env.wasm",
+        "-o",
+        "app.wasm",
+        "root.wasm",
+    ]);
+    assert_eq!(
+        stderr(&output),
+        "error: nothing uses `env`: it exports `wasi:cli/environment@0.2.12`, which no other \
+         component imports; leave it out\n"
+    );
+    assert_eq!(code(&output), Some(1));
+}
+
+#[test]
+fn a_failed_link_creates_no_file() {
+    let folder = Folder::new();
+    let before = folder.names();
+    let output = folder.run(&[
+        "link",
+        "root.wasm",
+        "--with",
+        "module.wasm",
+        "-o",
+        "app.wasm",
+    ]);
+    assert_eq!(code(&output), Some(1));
+    assert_eq!(
+        stderr(&output),
+        "error: cannot use `module.wasm`: `module` is a core module, not a component; make a \
+         component of it with `wasm-tools component new`\n"
+    );
+    assert_eq!(folder.names(), before);
+}
+
+#[test]
+fn a_file_that_is_missing_is_named() {
+    let folder = Folder::new();
+    let output = folder.run(&["link", "absent.wasm", "-o", "app.wasm"]);
+    assert_eq!(code(&output), Some(1));
+    assert_eq!(
+        stderr(&output),
+        "error: cannot read `absent.wasm`: No such file or directory (os error 2)\n"
+    );
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_named_and_leaves_no_other_file() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("app.wasm")).expect("a folder");
+    let before = folder.names();
+    let output = folder.run(&["link", "root.wasm", "-o", "app.wasm"]);
+    assert_eq!(code(&output), Some(1));
+    assert!(stderr(&output).starts_with("error: cannot write `app.wasm`: "));
+    assert_eq!(folder.names(), before);
+}
+
+#[test]
+fn a_command_line_that_cannot_be_used_exits_64() {
+    let folder = Folder::new();
+    let unusable: [&[&str]; 8] = [
+        &[],
+        &["frobnicate"],
+        &["link", "root.wasm"],
+        &[
+            "link",
+            "root.wasm",
+            "--without",
+            "cipher.wasm",
+            "-o",
+            "app.wasm",
+        ],
+        &["env", "--set", "SHIFT_AMOUNT", "-o", "env.wasm"],
+        &["env", "--set", "=3", "-o", "env.wasm"],
+        &["env", "--set", "A=1", "--set", "A=2", "-o", "env.wasm"],
+        &["check", "root.wasm", "--world", "moon"],
+    ];
+    let before = folder.names();
+    for arguments in unusable {
+        let output = folder.run(arguments);
+        assert_eq!(code(&output), Some(64), "{arguments:?}");
+        assert_ne!(stderr(&output), "", "{arguments:?}");
+    }
+    assert_eq!(folder.names(), before);
+}
+
+#[test]
+fn a_variable_without_a_value_is_named_with_its_flag() {
+    let folder = Folder::new();
+    let output = folder.run(&["env", "--set", "SHIFT_AMOUNT", "-o", "env.wasm"]);
+    let message = stderr(&output);
+    assert!(
+        message.contains("'SHIFT_AMOUNT' for '--set <K=V>...': expected `K=V`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn help_and_version_exit_0() {
+    let folder = Folder::new();
+    for arguments in [&["--help"][..], &["link", "--help"], &["--version"]] {
+        let output = folder.run(arguments);
+        assert_eq!(code(&output), Some(0));
+        assert_eq!(stderr(&output), "");
+        assert_ne!(stdout(&output), "");
+    }
+}
+
+#[test]
+fn check_lists_each_import_and_export_that_does_not_fit() {
+    let folder = Folder::new();
+    let output = folder.run(&["check", "root.wasm", "--world", "proxy"]);
+    assert_eq!(code(&output), Some(1));
+    assert_eq!(
+        stdout(&output),
+        "`root` does not run on a plain host of `wasi:http/proxy`\n\
+         superfluous import `t:cipher/cipher@0.1.0`: link a component that exports it\n\
+         missing export `wasi:http/incoming-handler@0.2.12`: compose with a root that exports it\n"
+    );
+}
+
+#[test]
+fn check_says_so_when_a_component_runs() {
+    let folder = Folder::new();
+    // The smallest handler: its interface without the resources it passes would
+    // not fit, so it is written out.
+    folder.write("server.wasm", &from_wat(include_str!("program/server.wat")));
+    let output = folder.run(&["check", "server.wasm", "--world", "proxy"]);
+    assert_eq!(
+        stdout(&output),
+        "`server` runs on any host of `wasi:http/proxy`\nimport wasi:http/types@0.2.6\n"
+    );
+    assert_eq!(code(&output), Some(0));
+}
+
+#[test]
+fn check_of_something_else_fails_with_one_message() {
+    let folder = Folder::new();
+    let output = folder.run(&["check", "module.wasm", "--world", "proxy"]);
+    assert_eq!(code(&output), Some(1));
+    assert_eq!(stdout(&output), "");
+    assert_eq!(stderr(&output).lines().count(), 1);
+}

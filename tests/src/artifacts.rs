@@ -1,0 +1,63 @@
+//! Where the programs and the components are that the tests run.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The version of `wasmtime` that the tests compare with.
+const WASMTIME_VERSION: &str = "48.0.8";
+
+/// The root of the workspace.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().expect("a parent").to_owned()
+}
+
+/// A program of this workspace, such as `component-runner`.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    existing(target().join("release").join(name), "make build")
+}
+
+/// A component of this workspace, such as `app`.
+#[must_use]
+pub fn component(name: &str) -> PathBuf {
+    let file = format!("{name}.wasm");
+    existing(target().join("components").join(file), "make build")
+}
+
+/// The `wasmtime` that the tests compare with.
+#[must_use]
+pub fn wasmtime() -> PathBuf {
+    let folder = format!("wasmtime-{WASMTIME_VERSION}");
+    existing(peers().join(folder).join("bin/wasmtime"), "make peers")
+}
+
+/// The target folder of the workspace, or the one that the environment names.
+fn target() -> PathBuf {
+    match env::var_os("COMPONENT_RUNNER_TARGET") {
+        Some(target) => PathBuf::from(target),
+        None => workspace().join("target"),
+    }
+}
+
+/// The folder of the other hosts: the same choice as in the Makefile.
+fn peers() -> PathBuf {
+    if let Some(peers) = env::var_os("COMPONENT_RUNNER_PEERS") {
+        return PathBuf::from(peers);
+    }
+    let cache = match env::var_os("XDG_CACHE_HOME").filter(|cache| !cache.is_empty()) {
+        Some(cache) => PathBuf::from(cache),
+        None => PathBuf::from(env::var_os("HOME").expect("HOME is set")).join(".cache"),
+    };
+    cache.join("component-runner/peers")
+}
+
+fn existing(path: PathBuf, remedy: &str) -> PathBuf {
+    assert!(
+        path.exists(),
+        "`{}` is not there; run `{remedy}`",
+        path.display()
+    );
+    path
+}

@@ -1,0 +1,175 @@
+//! One connection.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use super::{Request, Response};
+use crate::DEADLINE;
+
+/// A connection to a server. Every wait on it has a deadline.
+#[derive(Debug)]
+pub struct Connection {
+    stream: BufReader<TcpStream>,
+}
+
+impl Connection {
+    /// Connects.
+    #[must_use]
+    pub fn open(address: SocketAddr) -> Self {
+        Self::try_open(address)
+            .unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"))
+    }
+
+    /// Connects, where that may fail.
+    ///
+    /// # Errors
+    ///
+    /// Fails if nobody listens.
+    pub fn try_open(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, DEADLINE)?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.set_write_timeout(Some(DEADLINE))?;
+        // Each write is a packet, so that tests decide what comes together.
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream: BufReader::new(stream),
+        })
+    }
+
+    /// Sends bytes as they are.
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.try_write(bytes).expect("the server takes the bytes");
+    }
+
+    /// Sends bytes that the server may not take any more.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server has closed the connection.
+    pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
+    }
+
+    /// Sends a request and receives the whole response.
+    #[must_use]
+    pub fn exchange(&mut self, request: &Request) -> Response {
+        self.write(&request.bytes());
+        let response = self.receive_for(request.method());
+        assert!(response.is_complete, "{response:?}");
+        response
+    }
+
+    /// Receives a response to any method but HEAD, whole or broken off.
+    #[must_use]
+    pub fn receive(&mut self) -> Response {
+        self.receive_for("GET")
+    }
+
+    /// Receives the response to a request with this method.
+    #[must_use]
+    pub fn receive_for(&mut self, method: &str) -> Response {
+        self.read_response(method)
+            .unwrap_or_else(|error| panic!("no response: {error}"))
+    }
+
+    /// Receives a response to any method but HEAD, or nothing if the server ends
+    /// the connection before.
+    #[must_use]
+    pub fn receive_if_any(&mut self) -> Option<Response> {
+        match self.read_response("GET") {
+            Ok(response) => Some(response),
+            Err(error) if is_end(&error) => None,
+            Err(error) => panic!("neither a response nor the end: {error}"),
+        }
+    }
+
+    /// Whether the server closes the connection and sends nothing more.
+    #[must_use]
+    pub fn is_closed_by_server(&mut self) -> bool {
+        match self.stream.read(&mut [0]) {
+            Ok(read) => read == 0,
+            Err(error) => is_end(&error),
+        }
+    }
+
+    fn read_response(&mut self, method: &str) -> io::Result<Response> {
+        let line = self.read_line()?;
+        let status = line.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("no status in `{line}`"));
+        let mut headers = Vec::new();
+        loop {
+            let line = self.read_line()?;
+            let Some((name, value)) = line.split_once(':') else {
+                break;
+            };
+            headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        }
+        let mut response = Response {
+            status,
+            headers,
+            body: Vec::new(),
+            is_complete: true,
+        };
+        let has_body = method != "HEAD" && status >= 200 && status != 204 && status != 304;
+        if has_body {
+            response.is_complete = match self.read_body(&mut response) {
+                Ok(()) => true,
+                Err(error) if is_end(&error) => false,
+                Err(error) => panic!("{error} in the body of {response:?}"),
+            };
+        }
+        Ok(response)
+    }
+
+    /// Reads the body to its end, or fails where it breaks off.
+    fn read_body(&mut self, response: &mut Response) -> io::Result<()> {
+        if response.header("transfer-encoding") == Some("chunked") {
+            return self.read_chunks(&mut response.body);
+        }
+        match response.header("content-length") {
+            Some(length) => {
+                let length = length.parse().expect("a length in bytes");
+                self.read_exactly(length, &mut response.body)
+            }
+            None => self.stream.read_to_end(&mut response.body).map(drop),
+        }
+    }
+
+    fn read_chunks(&mut self, body: &mut Vec<u8>) -> io::Result<()> {
+        loop {
+            let line = self.read_line()?;
+            let size = usize::from_str_radix(&line, 16).expect("the size of a chunk");
+            self.read_exactly(size, body)?;
+            self.read_line()?;
+            if size == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn read_exactly(&mut self, length: usize, body: &mut Vec<u8>) -> io::Result<()> {
+        let read = (&mut self.stream).take(length as u64).read_to_end(body)?;
+        if read < length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(())
+    }
+
+    fn read_line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        self.stream.read_line(&mut line)?;
+        match line.strip_suffix("\r\n") {
+            Some(line) => Ok(line.to_owned()),
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+/// Whether the server has ended the connection, rather than been silent for too
+/// long.
+fn is_end(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    )
+}

@@ -1,0 +1,37 @@
+//! Tests of the real programs, as a user runs them: over HTTP, by their flags,
+//! signals, logs and exit codes. The tests are in `tests/`, one file for each
+//! theme; this library is what they share.
+//!
+//! - [`TestHost`]: `component-runner serve` on a free port, stopped when dropped.
+//! - [`Peer`]: another host, `wasmtime serve`, in the same clothes.
+//! - [`client`]: HTTP/1.1 by hand, so that a test can send half a request.
+//! - [`cases`]: the table of requests and what has to come back.
+//! - [`guests`]: components that misbehave, assembled from `guests/*.wat`.
+//! - [`artifacts`]: where the programs and the components are.
+//! - [`process`] and [`output`]: a program that runs, and what it prints.
+//!
+//! Nothing here waits by sleeping: it waits for a line, a byte or the end of a
+//! process, and gives up after [`DEADLINE`].
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "everything in here panics when something is not as a test needs it"
+)]
+
+pub mod artifacts;
+pub mod cases;
+pub mod client;
+pub mod guests;
+pub mod output;
+pub mod process;
+
+mod peer;
+mod test_host;
+
+use std::time::Duration;
+
+pub use peer::Peer;
+pub use test_host::{Setup, TestHost};
+
+/// How long anything may take. It is far beyond what is usual, so that a busy
+/// machine fails no test.
+pub const DEADLINE: Duration = Duration::from_secs(30);

@@ -1,0 +1,137 @@
+//! What a program prints, collected while it runs.
+
+use std::io::{BufRead, BufReader, Read};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::Instant;
+
+use crate::DEADLINE;
+
+/// The standard output or the standard error of a program.
+#[derive(Debug)]
+pub struct Output {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    text: String,
+    has_ended: bool,
+}
+
+impl Output {
+    /// Collects what comes out of `source`, on a thread that lives until there
+    /// is no more.
+    pub fn collect(source: impl Read + Send + 'static) -> Self {
+        let shared = Arc::new(Shared::default());
+        let collector = shared.clone();
+        thread::spawn(move || {
+            let mut source = BufReader::new(source);
+            let mut line = Vec::new();
+            // A source that cannot be read has ended.
+            while source
+                .read_until(b'\n', &mut line)
+                .is_ok_and(|read| read > 0)
+            {
+                collector.lock().text += &String::from_utf8_lossy(&line);
+                collector.changed.notify_all();
+                line.clear();
+            }
+            collector.lock().has_ended = true;
+            collector.changed.notify_all();
+        });
+        Self { shared }
+    }
+
+    /// Everything that was printed until now.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.shared.lock().text.clone()
+    }
+
+    /// Waits for the first log entry that has all of `parts`, and returns it.
+    /// An entry may have several lines.
+    #[must_use]
+    pub fn wait_for_entry(&self, parts: &[&str]) -> String {
+        self.wait_until(&format!("an entry with {parts:?}"), |state| {
+            state.first_entry(parts)
+        })
+    }
+
+    /// The same, where the program may end without such an entry.
+    #[must_use]
+    pub fn wait_for_entry_or_end(&self, parts: &[&str]) -> Option<String> {
+        self.wait_until(&format!("an entry with {parts:?}"), |state| {
+            let entry = state.first_entry(parts);
+            (entry.is_some() || state.has_ended).then_some(entry)
+        })
+    }
+
+    /// Waits until the program has closed this output, which it does when it
+    /// ends. Returns everything.
+    #[must_use]
+    pub fn wait_for_end(&self) -> String {
+        self.wait_until("the end", |state| {
+            state.has_ended.then(|| state.text.clone())
+        })
+    }
+
+    fn wait_until<T>(&self, what: &str, find: impl Fn(&State) -> Option<T>) -> T {
+        let start = Instant::now();
+        let mut state = self.shared.lock();
+        loop {
+            if let Some(found) = find(&state) {
+                return found;
+            }
+            let left = DEADLINE.saturating_sub(start.elapsed());
+            if state.has_ended || left.is_zero() {
+                let text = state.text.clone();
+                // The collector goes on after this panic.
+                drop(state);
+                panic!("waited in vain for {what}; this was printed:\n{text}");
+            }
+            let (next, _) = self
+                .shared
+                .changed
+                .wait_timeout(state, left)
+                .expect("the collector does not panic");
+            state = next;
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nobody panics with the lock")
+    }
+}
+
+impl State {
+    fn first_entry(&self, parts: &[&str]) -> Option<String> {
+        let has_all = |entry: &String| parts.iter().all(|part| entry.contains(part));
+        entries(&self.text).into_iter().find(has_all)
+    }
+}
+
+/// Splits a log: an entry begins with a time or is a line of JSON, and other
+/// lines belong to the entry before them.
+fn entries(text: &str) -> Vec<String> {
+    let mut entries: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let begins = line.starts_with("20") || line.starts_with('{');
+        match entries.last_mut() {
+            Some(entry) if !begins => {
+                entry.push('\n');
+                entry.push_str(line);
+            }
+            _ => entries.push(line.to_owned()),
+        }
+    }
+    entries
+}

@@ -1,0 +1,152 @@
+//! The server under test.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+
+use crate::artifacts;
+use crate::client::{Connection, Request, Response};
+use crate::output::Output;
+use crate::process::{Finished, Process, Signal};
+
+/// A `component-runner serve` that listens on a free port.
+///
+/// ```no_run
+/// use end_to_end::{TestHost, artifacts, client};
+///
+/// let host = TestHost::serve(artifacts::component("app"))
+///     .env("SHIFT_AMOUNT", "5")
+///     .start();
+/// let response = host.send(&client::encrypt("hello"));
+/// assert_eq!(response.status, 200);
+/// ```
+#[derive(Debug)]
+pub struct TestHost {
+    process: Process,
+    address: SocketAddr,
+}
+
+/// The command line of a server that is still to be started.
+#[derive(Debug)]
+pub struct Setup {
+    command: Command,
+    address: String,
+}
+
+impl TestHost {
+    /// Begins the command line that serves `component`.
+    pub fn serve(component: impl AsRef<Path>) -> Setup {
+        let mut command = Command::new(artifacts::program("component-runner"));
+        command
+            .arg("serve")
+            .arg(component.as_ref())
+            .env_remove("RUST_LOG")
+            .env_remove("RUST_BACKTRACE");
+        Setup {
+            command,
+            address: "127.0.0.1:0".to_owned(),
+        }
+    }
+
+    /// Sends one request on a connection of its own.
+    #[must_use]
+    pub fn send(&self, request: &Request) -> Response {
+        self.connect().exchange(request)
+    }
+
+    /// Opens a connection.
+    #[must_use]
+    pub fn connect(&self) -> Connection {
+        Connection::open(self.address)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it wrote to its standard error.
+    #[must_use]
+    pub fn log(&self) -> &Output {
+        &self.process.stderr
+    }
+
+    /// The number of its process.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Waits until it ends by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.process.wait()
+    }
+
+    /// Asks it to end with SIGTERM, and waits until it does.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+}
+
+impl Setup {
+    /// Sets where it listens, instead of at a free port.
+    #[must_use]
+    pub fn address(mut self, address: impl Into<String>) -> Self {
+        self.address = address.into();
+        self
+    }
+
+    /// Sets an environment variable of the component.
+    #[must_use]
+    pub fn env(self, name: &str, value: &str) -> Self {
+        self.flag("--env", format!("{name}={value}"))
+    }
+
+    /// Sets an environment variable of the server itself.
+    #[must_use]
+    pub fn process_env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Adds a flag with a value.
+    #[must_use]
+    pub fn flag(mut self, name: &str, value: impl AsRef<Path>) -> Self {
+        self.command.arg(name).arg(value.as_ref());
+        self
+    }
+
+    /// Starts the server and waits until it listens.
+    #[must_use]
+    pub fn start(self) -> TestHost {
+        const START: &str = "listening on http://";
+
+        let process = self.spawn();
+        let Some(line) = process.stdout.wait_for_entry_or_end(&[START]) else {
+            let log = process.stderr.wait_for_end();
+            panic!("the server does not start:\n{log}");
+        };
+        let address = line.trim_start_matches(START).parse();
+        TestHost {
+            process,
+            address: address.unwrap_or_else(|_| panic!("no address in `{line}`")),
+        }
+    }
+
+    /// Starts the server where it cannot start, and waits until it ends.
+    #[must_use]
+    pub fn fail(self) -> Finished {
+        self.spawn().finish()
+    }
+
+    fn spawn(mut self) -> Process {
+        Process::start(self.command.arg("--addr").arg(self.address))
+    }
+}

@@ -1,0 +1,61 @@
+//! What the operator sets, and what the client hears when it cannot be used.
+
+use end_to_end::cases::{SHIFTED, SHIFTS, check_problem, check_result};
+use end_to_end::client::{decrypt, encrypt};
+use end_to_end::{TestHost, artifacts};
+
+fn app_with_shift(value: &str) -> TestHost {
+    TestHost::serve(artifacts::component("app"))
+        .env("SHIFT_AMOUNT", value)
+        .start()
+}
+
+#[test]
+fn the_shift_amount_is_the_key() {
+    for (shift, encrypted) in SHIFTS {
+        let host = app_with_shift(shift);
+        check_result(&host.send(&encrypt(SHIFTED)), encrypted);
+        check_result(&host.send(&decrypt(encrypted)), SHIFTED);
+    }
+}
+
+#[test]
+fn a_shift_amount_that_is_no_integer_is_named_to_the_client() {
+    for value in ["abc", "3.5", ""] {
+        let host = app_with_shift(value);
+        let response = host.send(&encrypt("hello"));
+        check_problem(&response, 500, &["SHIFT_AMOUNT", &format!("`{value}`")]);
+    }
+}
+
+#[test]
+fn the_environment_of_the_server_is_not_that_of_the_component() {
+    // Not the shift of the process, but the default.
+    let host = TestHost::serve(artifacts::component("app"))
+        .process_env("SHIFT_AMOUNT", "abc")
+        .start();
+    check_result(&host.send(&encrypt("a")), "d");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_is_encrypted_where_the_audit_log_cannot_be_written() {
+    let host = TestHost::serve(artifacts::component("app"))
+        .flag("--audit-file", "/dev/full")
+        .start();
+    let response = host.send(&encrypt("hello"));
+    check_problem(&response, 503, &["audit log"]);
+    assert!(!response.json().to_string().contains("khoor"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_operator_hears_why_the_audit_log_cannot_be_written() {
+    let host = TestHost::serve(artifacts::component("app"))
+        .flag("--audit-file", "/dev/full")
+        .start();
+    check_problem(&host.send(&encrypt("hello")), 503, &[]);
+    let _ = host
+        .log()
+        .wait_for_entry(&["audit log", "No space left on device"]);
+}

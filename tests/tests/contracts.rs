@@ -1,0 +1,180 @@
+//! What the parts promise: the WIT is that of the standard, each component
+//! imports and exports what its world names, and the code keeps to its place.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use end_to_end::artifacts::{component, workspace};
+use sha2::{Digest, Sha256};
+use wit_component::DecodedWasm;
+use wit_parser::{Resolve, World};
+
+/// The names of what a world, or a component, imports and exports.
+struct Surface {
+    imports: BTreeSet<String>,
+    exports: BTreeSet<String>,
+}
+
+impl Surface {
+    fn new(resolve: &Resolve, world: &World) -> Self {
+        let name = |key| resolve.name_world_key(key);
+        Self {
+            imports: world.imports.keys().map(name).collect(),
+            exports: world.exports.keys().map(name).collect(),
+        }
+    }
+
+    /// A world of `wit/`. Its imports are those that it names, and those that
+    /// these need in turn.
+    fn of_world(name: &str) -> Self {
+        let mut resolve = Resolve::default();
+        let (package, _) = resolve
+            .push_dir(workspace().join("wit"))
+            .expect("valid WIT");
+        let world = resolve
+            .select_world(&[package], Some(name))
+            .expect("a world");
+        Self::new(&resolve, &resolve.worlds[world])
+    }
+
+    fn of_component(name: &str) -> Self {
+        let bytes = fs::read(component(name)).expect("a component");
+        match wit_component::decode(&bytes).expect("a component") {
+            DecodedWasm::Component(resolve, world) => Self::new(&resolve, &resolve.worlds[world]),
+            DecodedWasm::WitPackage(..) => panic!("`{name}` is a package of WIT"),
+        }
+    }
+}
+
+fn check_part(name: &str, world: &str) {
+    let part = Surface::of_component(name);
+    let world = Surface::of_world(world);
+    let beyond: Vec<_> = part.imports.difference(&world.imports).collect();
+    assert!(beyond.is_empty(), "`{name}` imports {beyond:?}");
+    assert_eq!(part.exports, world.exports);
+    assert!(!part.imports.is_empty(), "`{name}` imports nothing");
+}
+
+#[test]
+fn the_cipher_imports_and_exports_what_its_world_names() {
+    check_part("cipher", "runner:cipher/encoder-decoder-service");
+}
+
+#[test]
+fn the_adapter_imports_and_exports_what_its_world_names() {
+    check_part("http-adapter", "runner:cipher/http-adapter");
+}
+
+#[test]
+fn the_audit_log_on_stderr_imports_and_exports_what_its_world_names() {
+    check_part("audit-stderr", "runner:audit/audit-stderr");
+}
+
+#[test]
+fn the_composition_leaves_open_what_the_cipher_needs_of_a_host() {
+    let app = Surface::of_component("app");
+    let mut allowed = Surface::of_world("runner:cipher/http-adapter").imports;
+    allowed.remove("runner:cipher/cipher@0.1.0");
+    let open: BTreeSet<_> = app
+        .imports
+        .difference(&allowed)
+        .map(String::as_str)
+        .collect();
+    let expected = [
+        "runner:audit/audit-log@0.1.0",
+        "wasi:cli/environment@0.2.12",
+    ];
+    assert_eq!(open, BTreeSet::from(expected));
+    assert_eq!(
+        app.exports,
+        BTreeSet::from(["wasi:http/incoming-handler@0.2.12".to_owned()])
+    );
+}
+
+#[test]
+fn the_closed_composition_fits_every_host_of_the_proxy_world() {
+    let app = Surface::of_component("app-closed");
+    let proxy = Surface::of_world("wasi:http/proxy@0.2.12");
+    let beyond: Vec<_> = app.imports.difference(&proxy.imports).collect();
+    assert!(beyond.is_empty(), "`app-closed` imports {beyond:?}");
+    assert_eq!(app.exports, proxy.exports);
+}
+
+#[test]
+fn the_standard_wit_is_unchanged() {
+    let wit = workspace().join("wit");
+    let sums = fs::read_to_string(wit.join("deps.sha256")).expect("a list of sums");
+    let mut named = BTreeSet::new();
+    for line in sums.lines() {
+        let (expected, name) = line.split_once("  ").expect("a sum and a name");
+        let mut sum = String::new();
+        for byte in Sha256::digest(fs::read(wit.join(name)).expect("a file")) {
+            write!(sum, "{byte:02x}").expect("memory");
+        }
+        assert_eq!(sum, expected, "of `{name}`");
+        named.insert(wit.join(name));
+    }
+    let is_wit = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "wit");
+    let present: BTreeSet<_> = entries(&wit.join("deps"))
+        .into_iter()
+        .filter(is_wit)
+        .collect();
+    assert_eq!(named, present);
+}
+
+#[test]
+fn the_server_knows_nothing_of_ciphers() {
+    for path in files_below(&workspace().join("host/src")) {
+        let text = fs::read_to_string(&path).expect("a source").to_lowercase();
+        assert!(!text.contains("cipher"), "`{}`", path.display());
+    }
+}
+
+#[test]
+fn the_library_of_compose_does_no_input_or_output() {
+    let source = workspace().join("compose/src");
+    // The program is `main.rs` and its module `program`.
+    let program = ["main.rs", "program.rs", "program"].map(|name| source.join(name));
+    let is_program = |path: &Path| program.iter().any(|part| path.starts_with(part));
+    let library: Vec<_> = files_below(&source)
+        .into_iter()
+        .filter(|path| !is_program(path))
+        .collect();
+    assert!(library.contains(&source.join("lib.rs")), "{library:?}");
+    for path in library {
+        let text = fs::read_to_string(&path).expect("a source");
+        for forbidden in [
+            "std::fs",
+            "std::env",
+            "std::process",
+            "std::net",
+            "println!",
+            "eprintln!",
+        ] {
+            let file = path.display();
+            assert!(!text.contains(forbidden), "`{forbidden}` is in `{file}`");
+        }
+    }
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect()
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for path in entries(folder) {
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    assert!(!files.is_empty(), "`{}` is empty", folder.display());
+    files
+}

@@ -1,0 +1,218 @@
+//! Guests that trap, do not answer or do not stop. `guests/unruly.wat` does one
+//! of these at each path, and answers at `/good`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use end_to_end::cases::check_problem;
+use end_to_end::client::{Request, Response};
+use end_to_end::guests::Guest;
+use end_to_end::{Setup, TestHost};
+
+fn unruly() -> TestHost {
+    unruly_with(&[])
+}
+
+fn unruly_with(flags: &[(&str, &str)]) -> TestHost {
+    let guest = Guest::assemble("unruly");
+    let setup = TestHost::serve(guest.path());
+    let add = |setup: Setup, (name, value): &(&str, &str)| setup.flag(name, value);
+    flags.iter().fold(setup, add).start()
+}
+
+fn get(path: &str) -> Request {
+    Request::new("GET", path)
+}
+
+fn check_good(response: &Response) {
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_eq!(response.body, b"good");
+}
+
+/// Checks that the server answers for its guest, that the operator finds `cause`
+/// under the id that the client got, and that the server goes on.
+fn check_failure(host: &TestHost, path: &str, status: u16, cause: &str) {
+    let response = host.send(&get(path));
+    check_problem(&response, status, &["the guest"]);
+    let id = response.json()["request_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    assert_eq!(response.header("x-request-id"), Some(id.as_str()));
+    let _ = host.log().wait_for_entry(&[&id, cause]);
+    check_good(&host.send(&get("/good")));
+}
+
+#[test]
+fn a_guest_that_traps_is_answered_for_with_500() {
+    let host = unruly();
+    check_failure(
+        &host,
+        "/trap",
+        500,
+        "wasm `unreachable` instruction executed",
+    );
+}
+
+#[test]
+fn a_guest_that_sets_no_response_is_answered_for_with_500() {
+    let host = unruly();
+    check_failure(&host, "/silent", 500, "without setting a response");
+}
+
+#[test]
+fn a_guest_that_recurses_without_end_is_answered_for_with_500() {
+    let host = unruly();
+    check_failure(&host, "/recurse", 500, "call stack exhausted");
+}
+
+#[test]
+fn a_guest_that_loops_for_ever_is_answered_for_with_504() {
+    let host = unruly_with(&[("--request-timeout", "0.2")]);
+    check_failure(&host, "/loop", 504, "in time");
+}
+
+#[test]
+fn the_client_does_not_hear_the_cause() {
+    let host = unruly();
+    let response = host.send(&get("/trap"));
+    let text = String::from_utf8_lossy(&response.body).into_owned();
+    assert!(
+        !text.contains("unreachable") && !text.contains("wasm"),
+        "{text}"
+    );
+}
+
+#[test]
+fn each_failure_has_an_id_of_its_own() {
+    let host = unruly();
+    let ids = ["/trap", "/trap"].map(|path| {
+        let response = host.send(&get(path));
+        response.header("x-request-id").map(ToOwned::to_owned)
+    });
+    assert!(ids[0].is_some() && ids[0] != ids[1], "{ids:?}");
+}
+
+#[test]
+fn a_guest_that_loops_does_not_keep_others_on_its_thread_waiting() {
+    let host = unruly_with(&[("--threads", "1"), ("--request-timeout", "600")]);
+    let mut looping = host.connect();
+    looping.write(&get("/loop").bytes());
+    for _ in 0..10 {
+        check_good(&host.send(&get("/good")));
+    }
+}
+
+#[test]
+fn a_guest_that_loops_leaves_others_on_its_thread_their_turns() {
+    let host = unruly_with(&[("--threads", "1"), ("--request-timeout", "3")]);
+    let has_ended = AtomicBool::new(false);
+    let answers = thread::scope(|scope| {
+        scope.spawn(|| {
+            check_problem(&host.send(&get("/loop")), 504, &[]);
+            has_ended.store(true, Ordering::Relaxed);
+        });
+        let mut answers = 0;
+        while !has_ended.load(Ordering::Relaxed) {
+            check_good(&host.send(&get("/good")));
+            answers += 1;
+        }
+        answers
+    });
+    // Where turns last 5 ms, it is hundreds.
+    assert!(answers >= 20, "only {answers} answers in 3 s");
+}
+
+#[test]
+fn a_client_that_leaves_takes_its_guest_with_it() {
+    let mut host = unruly_with(&[
+        ("--threads", "1"),
+        ("--request-timeout", "600"),
+        ("--grace-period", "600"),
+    ]);
+    let mut looping = host.connect();
+    looping.write(&get("/loop").bytes());
+    check_good(&host.send(&get("/good")));
+    drop(looping);
+    // It would wait for a guest that still ran.
+    assert_eq!(host.terminate().code(), Some(0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "takes up to 4 GiB, because the server sets no limit to a guest's memory"]
+fn a_guest_that_takes_all_the_memory_it_gets_is_answered_and_gives_it_back() {
+    let host = unruly();
+    check_good(&host.send(&get("/hungry")));
+    check_good(&host.send(&get("/good")));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", host.process_id()));
+    let status = status.expect("the server runs");
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let resident = resident.and_then(|size| size.trim().strip_suffix(" kB"));
+    let resident_kib: u64 = resident.expect("a size").parse().expect("a number");
+    assert!(resident_kib < 256 * 1024, "{resident_kib} KiB");
+}
+
+#[test]
+fn a_trap_disturbs_no_request_beside_it() {
+    let host = unruly();
+    thread::scope(|scope| {
+        for client in 0..17 {
+            let host = &host;
+            scope.spawn(move || {
+                let mut connection = host.connect();
+                for _ in 0..20 {
+                    if client == 0 {
+                        let response = connection.exchange(&get("/trap"));
+                        check_problem(&response, 500, &[]);
+                    } else {
+                        check_good(&connection.exchange(&get("/good")));
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_body_of_announced_length_that_breaks_off_is_seen_to_be_broken() {
+    let host = unruly();
+    let mut connection = host.connect();
+    connection.write(&get("/missing-bytes").bytes());
+    let response = connection.receive();
+    assert_eq!(response.header("content-length"), Some("100"));
+    assert!(!response.is_complete, "{response:?}");
+}
+
+#[test]
+fn a_chunked_body_that_breaks_off_is_seen_to_be_broken() {
+    let host = unruly();
+    let mut connection = host.connect();
+    connection.write(&get("/unfinished").bytes());
+    let response = connection.receive();
+    assert_eq!(response.header("transfer-encoding"), Some("chunked"));
+    assert!(!response.is_complete, "{response:?}");
+}
+
+#[test]
+fn the_operator_hears_why_a_body_broke_off() {
+    let host = unruly();
+    let mut connection = host.connect();
+    connection.write(&get("/unfinished").bytes());
+    let _ = connection.receive();
+    let _ = host
+        .log()
+        .wait_for_entry(&["while responding", "request=", "unreachable"]);
+    check_good(&host.send(&get("/good")));
+}
+
+#[test]
+fn a_guest_that_sets_a_response_and_traps_never_passes_for_one_that_answered() {
+    let host = unruly();
+    let mut connection = host.connect();
+    connection.write(&get("/premature").bytes());
+    let response = connection.receive();
+    // The server may have sent the head already, or not.
+    let is_broken = response.status == 200 && !response.is_complete;
+    assert!(response.status == 500 || is_broken, "{response:?}");
+}

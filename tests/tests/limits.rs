@@ -1,0 +1,92 @@
+//! How much the service takes: messages of at most 1 MiB.
+
+use std::io;
+
+use end_to_end::cases::{check_problem, check_result};
+use end_to_end::client::{chunk, decrypt, encrypt, post};
+use end_to_end::{TestHost, artifacts};
+
+const MIB: usize = 1024 * 1024;
+
+fn app() -> TestHost {
+    TestHost::serve(artifacts::component("app")).start()
+}
+
+#[test]
+fn a_message_of_exactly_1_mib_is_encrypted() {
+    let response = app().send(&encrypt(&"a".repeat(MIB)));
+    check_result(&response, &"d".repeat(MIB));
+}
+
+#[test]
+fn a_message_of_exactly_1_mib_is_decrypted() {
+    let response = app().send(&decrypt(&"d".repeat(MIB)));
+    check_result(&response, &"a".repeat(MIB));
+}
+
+#[test]
+fn a_message_of_one_byte_more_is_too_large() {
+    let response = app().send(&encrypt(&"a".repeat(MIB + 1)));
+    check_problem(&response, 413, &["1048576"]);
+}
+
+#[test]
+fn the_limit_counts_bytes_and_not_characters() {
+    let message = format!("é{}", "a".repeat(MIB - 1));
+    check_problem(&app().send(&encrypt(&message)), 413, &["1048576"]);
+}
+
+#[test]
+fn the_limit_counts_the_message_and_not_how_json_escapes_it() {
+    // 512 KiB, and twice as much in JSON.
+    let message = "\n".repeat(MIB / 2);
+    check_result(&app().send(&encrypt(&message)), &message);
+    let message = "\n".repeat(MIB);
+    check_result(&app().send(&encrypt(&message)), &message);
+}
+
+#[test]
+fn a_gibibyte_that_is_only_announced_is_refused_before_it_is_sent() {
+    let host = app();
+    let mut connection = host.connect();
+    let announced = post("/encrypt", "").header("content-length", "1073741824");
+    connection.write(&announced.head());
+    check_problem(&connection.receive(), 413, &["1048576"]);
+}
+
+#[test]
+fn a_chunked_body_is_refused_after_little_more_than_1_mib_of_it() {
+    let host = app();
+    let mut connection = host.connect();
+    connection.write(&post("/encrypt", "").chunked().head());
+    // No more than this is sent, and not the last chunk.
+    let part = chunk(&vec![b' '; 64 * 1024]);
+    for _ in 0..17 {
+        connection.write(&part);
+    }
+    check_problem(&connection.receive(), 413, &["1048576"]);
+}
+
+#[test]
+fn a_chunked_body_that_never_ends_is_not_read_for_ever() {
+    let host = app();
+    let mut connection = host.connect();
+    connection.write(&post("/encrypt", "").chunked().head());
+    let part = chunk(&vec![b' '; 64 * 1024]);
+    let refused = (0..1024).find_map(|_| connection.try_write(&part).err());
+    let refused = refused.expect("the server does not take 64 MiB");
+    assert!(
+        matches!(
+            refused.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+        ),
+        "{refused}"
+    );
+}
+
+#[test]
+fn the_server_goes_on_after_a_body_that_was_too_large() {
+    let host = app();
+    check_problem(&host.send(&encrypt(&"a".repeat(MIB + 1))), 413, &[]);
+    check_result(&host.send(&encrypt("a")), "d");
+}

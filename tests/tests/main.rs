@@ -1,0 +1,13 @@
+//! All tests, one module for each theme. They are one program, because linking
+//! ten of them would take longer than running them.
+
+mod audit;
+mod bodies;
+mod configuration;
+mod contracts;
+mod guest_failures;
+mod http;
+mod limits;
+mod peers;
+mod shutdown;
+mod start_up_errors;

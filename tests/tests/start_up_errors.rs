@@ -1,0 +1,248 @@
+//! What keeps the server from starting: one clear message, and an exit code.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+use end_to_end::artifacts::{component, program};
+use end_to_end::guests::Guest;
+use end_to_end::process::{Finished, Process};
+use end_to_end::{Setup, TestHost};
+
+fn serve(component: impl AsRef<Path>) -> Setup {
+    TestHost::serve(component).process_env("RUST_BACKTRACE", "1")
+}
+
+fn app() -> Setup {
+    serve(component("app"))
+}
+
+fn fail(guest: &Guest) -> Finished {
+    serve(guest.path()).fail()
+}
+
+/// Runs `component-runner` with these words and nothing else.
+fn run(words: &[&str]) -> Finished {
+    let mut command = Command::new(program("component-runner"));
+    Process::start(command.args(words)).finish()
+}
+
+/// Checks that the server ended with `code`, and that the operator sees one
+/// error which has all of `parts`.
+fn check(finished: &Finished, code: i32, parts: &[&str]) {
+    let Finished { stdout, stderr, .. } = finished;
+    assert_eq!(finished.code, Some(code), "{stderr}");
+    assert_eq!(stdout, "");
+    let errors: Vec<_> = stderr
+        .lines()
+        .filter(|line| line.starts_with("error: "))
+        .collect();
+    assert_eq!(errors.len(), 1, "{stderr}");
+    for part in parts {
+        assert!(errors[0].contains(part), "`{part}` is not in:\n{stderr}");
+    }
+    for noise in ["panicked", "backtrace", "RUST_BACKTRACE", "Caused by"] {
+        assert!(!stderr.contains(noise), "`{noise}` is in:\n{stderr}");
+    }
+}
+
+/// Checks an error that is found when the command line is right: the message is
+/// a single line, and there is nothing beside it but the log.
+fn check_failed(finished: &Finished, parts: &[&str]) {
+    check(finished, 1, parts);
+    let is_log = |line: &str| line.starts_with("20") && line.contains(" INFO ");
+    let beside = |line: &&str| !line.starts_with("error: ") && !is_log(line);
+    let beside: Vec<_> = finished.stderr.lines().filter(beside).collect();
+    assert!(beside.is_empty(), "{}", finished.stderr);
+}
+
+fn check_usage(finished: &Finished, parts: &[&str]) {
+    check(finished, 64, parts);
+}
+
+#[test]
+fn an_address_without_a_port_is_a_usage_error() {
+    let finished = app().address("localhost").fail();
+    check_usage(&finished, &["--addr", "'localhost'"]);
+}
+
+#[test]
+fn a_port_that_does_not_exist_is_a_usage_error() {
+    let finished = app().address("127.0.0.1:65536").fail();
+    check_usage(&finished, &["--addr", "'127.0.0.1:65536'"]);
+}
+
+#[test]
+fn a_variable_without_a_value_is_a_usage_error() {
+    let finished = app().flag("--env", "SHIFT_AMOUNT").fail();
+    check_usage(&finished, &["--env", "'SHIFT_AMOUNT'", "KEY=VALUE"]);
+}
+
+#[test]
+fn a_variable_without_a_name_is_a_usage_error() {
+    let finished = app().flag("--env", "=5").fail();
+    check_usage(&finished, &["--env", "'=5'"]);
+}
+
+#[test]
+fn a_time_that_is_no_number_is_a_usage_error() {
+    let finished = app().flag("--request-timeout", "soon").fail();
+    check_usage(&finished, &["--request-timeout", "'soon'", "seconds"]);
+}
+
+#[test]
+fn no_threads_are_a_usage_error() {
+    let finished = app().flag("--threads", "0").fail();
+    check_usage(&finished, &["--threads", "'0'"]);
+}
+
+#[test]
+fn an_unknown_flag_is_a_usage_error() {
+    let finished = app().flag("--no-such-flag", "x").fail();
+    check_usage(&finished, &["--no-such-flag"]);
+}
+
+#[test]
+fn no_component_is_a_usage_error() {
+    let finished = run(&["serve"]);
+    check(&finished, 64, &["required"]);
+    assert!(finished.stderr.contains("APP.wasm"), "{}", finished.stderr);
+}
+
+#[test]
+fn an_unknown_command_is_a_usage_error() {
+    let finished = run(&["sreve"]);
+    check_usage(&finished, &["'sreve'"]);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let finished = serve("no/such/app.wasm").fail();
+    check_failed(&finished, &["`no/such/app.wasm`", "No such file"]);
+}
+
+#[test]
+fn an_empty_file_is_not_webassembly() {
+    check_failed(&fail(&Guest::of("")), &["guest.wasm`", "not WebAssembly"]);
+}
+
+#[test]
+fn a_text_is_not_webassembly() {
+    let finished = fail(&Guest::of("(component)"));
+    check_failed(&finished, &["guest.wasm`", "not WebAssembly"]);
+}
+
+#[test]
+fn a_core_module_is_told_from_a_component() {
+    let module = wat::parse_str("(module)").expect("a module");
+    let finished = fail(&Guest::of(module));
+    check_failed(
+        &finished,
+        &["core module, not a component", "wasm32-wasip2"],
+    );
+}
+
+#[test]
+fn a_component_that_is_cut_short_is_not_valid() {
+    let whole = fs::read(component("app")).expect("a component");
+    let finished = fail(&Guest::of(&whole[..whole.len() / 2]));
+    check_failed(&finished, &["guest.wasm`", "not a valid component"]);
+}
+
+#[test]
+fn a_component_without_a_handler_hears_what_it_exports_instead() {
+    let finished = fail(&Guest::assemble("no-handler"));
+    check_failed(
+        &finished,
+        &[
+            "does not export `wasi:http/incoming-handler@0.2",
+            "it exports `run`",
+            "component-compose link",
+        ],
+    );
+}
+
+#[test]
+fn a_handler_of_another_type_is_refused() {
+    let finished = fail(&Guest::assemble("other-handler"));
+    check_failed(&finished, &["guest.wasm`", "wasi:http/incoming-handler"]);
+}
+
+#[test]
+fn an_import_that_nobody_provides_is_named_with_the_remedy() {
+    let finished = fail(&Guest::assemble("missing-import"));
+    check_failed(
+        &finished,
+        &[
+            "imports",
+            "`example:missing/thing@1.0.0`",
+            "component-compose link",
+        ],
+    );
+}
+
+#[test]
+fn the_cipher_alone_has_no_handler() {
+    let finished = serve(component("cipher")).fail();
+    check_failed(
+        &finished,
+        &[
+            "does not export `wasi:http/incoming-handler@0.2",
+            "`runner:cipher/cipher@0.1.0`",
+        ],
+    );
+}
+
+#[test]
+fn the_adapter_alone_lacks_the_cipher() {
+    let finished = serve(component("http-adapter")).fail();
+    check_failed(
+        &finished,
+        &[
+            "imports",
+            "`runner:cipher/cipher@0.1.0`",
+            "component-compose link",
+        ],
+    );
+}
+
+#[test]
+fn a_port_that_is_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let finished = app().address(&*address).fail();
+    check_failed(&finished, &[&format!("`{address}`"), "in use"]);
+}
+
+#[test]
+fn a_folder_is_no_audit_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let finished = app().flag("--audit-file", folder.path()).fail();
+    let name = folder.path().display().to_string();
+    check_failed(&finished, &["audit file", &name, "directory"]);
+}
+
+#[test]
+fn an_audit_file_in_a_folder_that_is_not_there_is_named() {
+    let finished = app().flag("--audit-file", "no/such/audit.jsonl").fail();
+    check_failed(&finished, &["`no/such/audit.jsonl`", "No such file"]);
+}
+
+#[test]
+fn a_file_that_is_no_audit_file_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let notes = folder.path().join("notes.txt");
+    fs::write(&notes, "dear diary\n").expect("a file");
+    let finished = app().flag("--audit-file", &notes).fail();
+    check_failed(&finished, &["notes.txt`", "audit record"]);
+    assert_eq!(fs::read_to_string(&notes).expect("a file"), "dear diary\n");
+}
+
+#[test]
+fn help_is_no_error() {
+    let finished = run(&["serve", "--help"]);
+    assert_eq!(finished.code, Some(0));
+    assert!(finished.stdout.contains("--addr"), "{}", finished.stdout);
+    assert_eq!(finished.stderr, "");
+}

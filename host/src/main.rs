@@ -14,6 +14,11 @@ use tokio::runtime::Builder;
 
 mod signals;
 
+/// A request makes and drops many small things on one thread, which is what this
+/// allocator is best at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The exit code for a wrong command line (`EX_USAGE` of `sysexits.h`).
 const USAGE: u8 = 64;
 

@@ -46,7 +46,8 @@ mod bindings {
 /// The longest message that is taken, in bytes of UTF-8: 1 MiB.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
-/// The longest body that is read: the longest message and the JSON around it.
+/// The longest body that is read: the longest message, if no character of it is
+/// escaped, and the JSON around it.
 const MAX_BODY_BYTES: usize = MAX_MESSAGE_BYTES + 1024;
 
 struct Component;
@@ -84,7 +85,7 @@ fn answer(request: &IncomingRequest) -> Result<Vec<u8>, Problem> {
     let body = read_body(request, declared_length(&headers))?;
     let message = message::parse(&body).map_err(|error| Problem::bad_request(&error))?;
     if message.len() > MAX_MESSAGE_BYTES {
-        return Err(Problem::too_large(MAX_MESSAGE_BYTES));
+        return Err(too_large());
     }
 
     match transform(&message) {
@@ -113,10 +114,14 @@ fn declared_length(headers: &Fields) -> Option<usize> {
     core::str::from_utf8(values.first()?).ok()?.parse().ok()
 }
 
+fn too_large() -> Problem {
+    Problem::too_large(MAX_MESSAGE_BYTES, MAX_BODY_BYTES)
+}
+
 /// Reads the body, but no further than shows that it is too long.
 fn read_body(request: &IncomingRequest, declared: Option<usize>) -> Result<Vec<u8>, Problem> {
     if declared.is_some_and(|length| length > MAX_BODY_BYTES) {
-        return Err(Problem::too_large(MAX_MESSAGE_BYTES));
+        return Err(too_large());
     }
     let Ok(body) = request.consume() else {
         return Err(Problem::bad_request(&"the body cannot be read"));
@@ -126,7 +131,7 @@ fn read_body(request: &IncomingRequest, declared: Option<usize>) -> Result<Vec<u
     };
     match stream::read_to_end(&stream, MAX_BODY_BYTES) {
         Ok(bytes) => Ok(bytes),
-        Err(stream::ReadError::TooLong) => Err(Problem::too_large(MAX_MESSAGE_BYTES)),
+        Err(stream::ReadError::TooLong) => Err(too_large()),
         Err(stream::ReadError::Broken(why)) => Err(Problem::bad_request(&format!(
             "the body ended before it was complete: {why}"
         ))),

@@ -48,13 +48,12 @@ impl Problem {
         )
     }
 
-    /// The message has more than `limit` bytes.
-    pub(crate) fn too_large(limit: usize) -> Self {
-        Self::new(
-            413,
-            "Content Too Large",
-            format!("a message may have at most {limit} bytes"),
-        )
+    /// The message, or the body that carries it, is too long.
+    pub(crate) fn too_large(max_message: usize, max_body: usize) -> Self {
+        let detail = format!(
+            "a message may have at most {max_message} bytes, and the body that carries it {max_body}"
+        );
+        Self::new(413, "Content Too Large", detail)
     }
 
     /// The body is of another type than JSON.

@@ -140,7 +140,6 @@ fn a_client_that_leaves_takes_its_guest_with_it() {
 
 #[cfg(target_os = "linux")]
 #[test]
-#[ignore = "takes up to 4 GiB, because the server sets no limit to a guest's memory"]
 fn a_guest_that_takes_all_the_memory_it_gets_is_answered_and_gives_it_back() {
     let host = unruly();
     check_good(&host.send(&get("/hungry")));

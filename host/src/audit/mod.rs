@@ -135,7 +135,8 @@ impl audit_log::Host for AuditCtxView<'_> {
             Ok(sequence) => Ok(audit_log::Receipt { sequence }),
             // The guest learns that the log is unavailable, the operator why.
             Err(error) => {
-                tracing::error!(request = %ctx.request_id, "audit log: {error}");
+                let request = ctx.request_id;
+                tracing::error!(%request, cause = %error, "the audit log took no entry");
                 let why = "the audit log cannot be written".to_owned();
                 Err(audit_log::Error::Unavailable(why))
             }

@@ -46,6 +46,9 @@ pub(super) fn for_serving(needs: &ResourcesRequired, instances: u32) -> Result<E
         // limited by the number of instances already.
         .total_component_instances(u32::MAX)
         .total_core_instances(u32::MAX)
+        // Growing beyond this fails in the guest, as it would where a machine has
+        // no more memory, so that one request cannot take it all.
+        .max_memory_size(memory_bytes(needs))
         // One component is all there is, so it may have what it asks for.
         .max_component_instance_size(UNLIMITED_BYTES)
         .max_core_instance_size(UNLIMITED_BYTES)
@@ -65,6 +68,17 @@ pub(super) fn for_serving(needs: &ResourcesRequired, instances: u32) -> Result<E
     let mut config = config();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Engine::new(&config)
+}
+
+/// How far a memory may grow, in bytes: 256 MiB, or what a component begins with
+/// if that is more.
+fn memory_bytes(needs: &ResourcesRequired) -> usize {
+    const MAX_MEMORY_BYTES: u64 = 256 << 20;
+    const PAGE_BYTES: u64 = 64 << 10;
+
+    let initial_pages = needs.max_initial_memory_size.unwrap_or(0);
+    let initial = initial_pages.saturating_mul(PAGE_BYTES);
+    usize::try_from(initial.max(MAX_MEMORY_BYTES)).unwrap_or(usize::MAX)
 }
 
 /// Room for the largest table at the start, and to grow as far as the default

@@ -23,6 +23,12 @@ pub enum LoadError {
         list(.0)
     )]
     NoHandler(Vec<String>),
+    /// The handler takes or returns something else.
+    #[error(
+        "the component exports a `wasi:http/incoming-handler` of another type: `handle` must take \
+         an `incoming-request` and a `response-outparam` of `wasi:http/types`, and return nothing"
+    )]
+    OtherHandler,
     /// The component needs what this server does not have. Holds the names.
     #[error(
         "the component imports what this server does not provide: {}; link it to components \

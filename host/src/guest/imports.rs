@@ -1,58 +1,131 @@
 //! Checks, before the server listens, that a component can run here.
 
-use wasm_encoder::{ComponentImportSection, ComponentTypeRef, ComponentTypeSection, InstanceType};
-use wasmtime::Engine;
-use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::types::{ComponentFunc, ComponentItem};
+use wasmtime::component::{Component, Linker, ResourceType, Type, types};
+use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 
-/// The interface that makes a component a server of HTTP.
-const HANDLER: &str = "wasi:http/incoming-handler";
+use super::error::LoadError;
 
-/// Lists the imports of `component` that `linker` does not provide.
-pub(super) fn missing_imports<T: 'static>(
+/// The interface that makes a component a server of HTTP, and its function.
+const HANDLER: (&str, &str) = ("wasi:http/incoming-handler", "handle");
+
+/// The packages of which this server provides interfaces, each with the versions
+/// that are compatible with what it provides.
+const PROVIDED: [(&str, &str); 8] = [
+    ("runner:audit", "0.1."),
+    ("wasi:cli", "0.2."),
+    ("wasi:clocks", "0.2."),
+    ("wasi:filesystem", "0.2."),
+    ("wasi:http", "0.2."),
+    ("wasi:io", "0.2."),
+    ("wasi:random", "0.2."),
+    ("wasi:sockets", "0.2."),
+];
+
+/// Checks that `component` serves HTTP and finds in `linker` what it imports.
+///
+/// # Errors
+///
+/// Says what is missing, or what has another type than it should have.
+pub(super) fn check<T: 'static>(
     component: &Component,
     linker: &Linker<T>,
-) -> Vec<String> {
+) -> Result<(), LoadError> {
     let engine = linker.engine();
     let component_type = component.component_type();
-    component_type
-        .imports(engine)
-        .filter(|(name, item)| {
-            !matches!(item.ty, ComponentItem::ComponentInstance(_)) || !provides(linker, name)
-        })
-        .map(|(name, _)| name.to_owned())
-        .collect()
-}
-
-/// Whether `linker` has an interface of this name, or one with a version that is
-/// compatible. The linker does not tell, so this asks it to link a component
-/// that imports the interface and uses nothing of it.
-fn provides<T: 'static>(linker: &Linker<T>, interface: &str) -> bool {
-    let mut types = ComponentTypeSection::new();
-    types.instance(&InstanceType::new());
-    let mut imports = ComponentImportSection::new();
-    imports.import(interface, ComponentTypeRef::Instance(0));
-    let mut probe = wasm_encoder::Component::new();
-    probe.section(&types).section(&imports);
-
-    Component::from_binary(linker.engine(), &probe.finish())
-        .and_then(|probe| linker.instantiate_pre(&probe))
-        .is_ok()
-}
-
-/// Whether the component exports the handler of WASI 0.2.
-pub(super) fn exports_handler(engine: &Engine, component: &Component) -> bool {
-    export_names(engine, component).iter().any(|name| {
-        name.split_once('@')
-            .is_some_and(|(interface, version)| interface == HANDLER && version.starts_with("0.2."))
-    })
-}
-
-/// The names of all exports.
-pub(super) fn export_names(engine: &Engine, component: &Component) -> Vec<String> {
-    let component_type = component.component_type();
-    component_type
+    let exports: Vec<_> = component_type
         .exports(engine)
+        .map(|(name, _)| name)
+        .collect();
+    if !exports.iter().any(|name| is_handler(name)) {
+        let exports = exports.into_iter().map(ToOwned::to_owned).collect();
+        return Err(LoadError::NoHandler(exports));
+    }
+
+    let missing: Vec<_> = component_type
+        .imports(engine)
+        .filter(|(name, _)| !is_provided(name))
         .map(|(name, _)| name.to_owned())
-        .collect()
+        .collect();
+    if !missing.is_empty() {
+        return Err(LoadError::MissingImports(missing));
+    }
+
+    // From here on the resources of the component are those of this server.
+    let component_type = linker
+        .substituted_component_type(component)
+        .map_err(LoadError::Link)?;
+    if handler(linker, &component_type).is_some_and(|handler| has_right_type(&handler)) {
+        Ok(())
+    } else {
+        Err(LoadError::OtherHandler)
+    }
+}
+
+/// Whether this is the handler of WASI 0.2.
+fn is_handler(export: &str) -> bool {
+    let (interface, version) = export.split_once('@').unwrap_or((export, ""));
+    interface == HANDLER.0 && version.starts_with("0.2.")
+}
+
+/// Whether this is an interface of a package that this server provides.
+fn is_provided(import: &str) -> bool {
+    let (interface, version) = import.split_once('@').unwrap_or((import, ""));
+    let package = interface.split('/').next().unwrap_or_default();
+    PROVIDED
+        .iter()
+        .any(|&(name, track)| name == package && version.starts_with(track))
+}
+
+/// The function that handles requests.
+fn handler<T>(linker: &Linker<T>, component: &types::Component) -> Option<ComponentFunc> {
+    let engine = linker.engine();
+    let (_, export) = component
+        .exports(engine)
+        .find(|(name, _)| is_handler(name))?;
+    let ComponentItem::ComponentInstance(interface) = export.ty else {
+        return None;
+    };
+    match interface.get_export(engine, HANDLER.1)?.ty {
+        ComponentItem::ComponentFunc(function) => Some(function),
+        _ => None,
+    }
+}
+
+/// Whether the function takes a request and the place for a response.
+fn has_right_type(handler: &ComponentFunc) -> bool {
+    let request = ResourceType::host::<HostIncomingRequest>();
+    let out = ResourceType::host::<HostResponseOutparam>();
+    let parameters: Vec<_> = handler.params().map(|(_, parameter)| parameter).collect();
+    parameters == [Type::Own(request), Type::Own(out)] && handler.results().len() == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_version_on_the_same_track_is_provided() {
+        for import in [
+            "wasi:cli/environment@0.2.0",
+            "wasi:http/types@0.2.12",
+            "runner:audit/audit-log@0.1.0",
+        ] {
+            assert!(is_provided(import), "{import}");
+        }
+    }
+
+    #[test]
+    fn other_tracks_and_other_packages_are_not_provided() {
+        for import in [
+            "wasi:cli/environment@0.3.0",
+            "wasi:cli/environment@0.20.0",
+            "wasi:cli/environment",
+            "wasi:clip/environment@0.2.0",
+            "runner:audit/audit-log@0.2.0",
+            "read",
+        ] {
+            assert!(!is_provided(import), "{import}");
+        }
+    }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, EngineWeak, ResourcesRequired, Store};
+use wasmtime::{Engine, EngineWeak, ResourcesRequired, Store, UpdateDeadline};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::RequestId;
@@ -56,7 +56,8 @@ impl App {
         // the compiled code in the cache.
         let probe = engine::for_compiling().map_err(LoadError::Engine)?;
         let component = Component::from_binary(&probe, bytes).map_err(LoadError::Invalid)?;
-        check(&probe, &component)?;
+        let linker = linker(&probe).map_err(LoadError::Engine)?;
+        imports::check(&component, &linker)?;
         let needs = component
             .resources_required()
             .ok_or(LoadError::ImportsModule)?;
@@ -64,7 +65,7 @@ impl App {
 
         let engine = engine::for_serving(&needs, max_instances).map_err(LoadError::Engine)?;
         let component = Component::from_binary(&engine, bytes).map_err(LoadError::Invalid)?;
-        let pre = linker(&engine)
+        let pre = self::linker(&engine)
             .and_then(|linker| ProxyPre::new(linker.instantiate_pre(&component)?))
             .map_err(LoadError::Link)?;
 
@@ -105,9 +106,14 @@ impl App {
         let audit = AuditCtx::new(self.audit.clone(), self.digest.clone(), request_id);
         let state = State::new(request_id, self.environment.clone(), audit);
         let mut store = Store::new(self.pre.engine(), state);
-        // At each tick of the epoch the guest gives way and then goes on.
+        // At each tick of the epoch the guest gives way and then goes on. tokio's
+        // own `yield_now` lets the runtime look for new input in between; a guest
+        // that only woke itself up would get many turns before that.
         store.set_epoch_deadline(1);
-        store.epoch_deadline_async_yield_and_update(1);
+        store.epoch_deadline_callback(|_| {
+            let others = Box::pin(tokio::task::yield_now());
+            Ok(UpdateDeadline::YieldCustom(1, others))
+        });
         store
     }
 }
@@ -119,20 +125,6 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     audit::add_to_linker(&mut linker)?;
     Ok(linker)
-}
-
-/// Whether the component serves HTTP and finds here what it imports.
-fn check(engine: &Engine, component: &Component) -> Result<(), LoadError> {
-    if !imports::exports_handler(engine, component) {
-        let exports = imports::export_names(engine, component);
-        return Err(LoadError::NoHandler(exports));
-    }
-    let linker = linker(engine).map_err(LoadError::Engine)?;
-    let missing = imports::missing_imports(component, &linker);
-    if !missing.is_empty() {
-        return Err(LoadError::MissingImports(missing));
-    }
-    Ok(())
 }
 
 fn digest(bytes: &[u8]) -> String {

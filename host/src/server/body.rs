@@ -150,7 +150,8 @@ impl GuestBody {
         {
             self.guest = None;
             if let Err(error) = result {
-                tracing::error!(request = %self.request_id, "guest failed while responding: {error:?}");
+                let request = self.request_id;
+                tracing::error!(%request, cause = ?error, "guest failed while responding");
                 return Poll::Ready(Some(Err(Broken)));
             }
         }
@@ -168,7 +169,8 @@ impl GuestBody {
                 Poll::Ready(Some(Ok(frame)))
             }
             Some(Err(error)) => {
-                tracing::error!(request = %self.request_id, "guest broke its response off: {error}");
+                let request = self.request_id;
+                tracing::error!(%request, cause = %error, "guest broke its response off");
                 Poll::Ready(Some(Err(Broken)))
             }
         }
@@ -182,10 +184,10 @@ impl Drop for GuestBody {
         if let Some(guest) = self.guest.take()
             && self.complete
         {
-            let request_id = self.request_id;
+            let request = self.request_id;
             tokio::task::spawn_local(async move {
                 if let Err(error) = guest.await {
-                    tracing::error!(request = %request_id, "guest failed after responding: {error:?}");
+                    tracing::error!(%request, cause = ?error, "guest failed after responding");
                 }
             });
         }

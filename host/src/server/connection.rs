@@ -28,7 +28,8 @@ pub(super) fn serve(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, "cannot set TCP_NODELAY: {error}");
     }
-    let service = service_fn(move |request| request::handle(request, shared.clone()));
+    let local = stream.local_addr().ok();
+    let service = service_fn(move |request| request::handle(request, local, shared.clone()));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ_TIMEOUT)

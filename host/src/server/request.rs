@@ -1,12 +1,15 @@
 //! One request, in an instance of its own.
 
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use http::{Method, Request, Response, StatusCode};
+use http::header::HOST;
+use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::timeout;
@@ -27,11 +30,16 @@ pub(super) type Guest = Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send
 /// What a guest hands over when it sets its response.
 type Head = Result<Response<HyperOutgoingBody>, ErrorCode>;
 
-/// Answers one request. Whatever happens, there is a response.
+/// Answers one request that came to the address `local`. Whatever happens, there
+/// is a response.
 pub(super) async fn handle(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
+    local: Option<SocketAddr>,
     shared: Rc<Shared>,
 ) -> Result<Response<ResponseBody>, Infallible> {
+    if request.version() == Version::HTTP_10 {
+        name_host(&mut request, local);
+    }
     let request_id = RequestId::next();
     let limit = shared.settings.request_timeout;
     let response = match timeout(limit, respond(request, &shared, request_id)).await {
@@ -40,6 +48,21 @@ pub(super) async fn handle(
         Err(_) => Failure::TimedOut.report(request_id),
     };
     Ok(response)
+}
+
+/// Lets a request of HTTP/1.0, which need not say which host it is for, say that
+/// it is for the address where it arrived.
+fn name_host(request: &mut Request<Incoming>, local: Option<SocketAddr>) {
+    if request.uri().authority().is_some() || request.headers().contains_key(HOST) {
+        return;
+    }
+    let Some(local) = local else { return };
+    let mut parts = request.uri().clone().into_parts();
+    parts.scheme = Some(http::uri::Scheme::HTTP);
+    parts.authority = local.to_string().parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
 }
 
 /// Runs a guest until the head of its response is there.
@@ -136,14 +159,16 @@ enum Failure {
 impl Failure {
     /// Writes the cause into the log, and makes a response that does not tell it.
     fn report(self, request_id: RequestId) -> Response<ResponseBody> {
-        let log = |cause: &dyn std::fmt::Display| tracing::error!(request = %request_id, "{cause}");
+        let log = |cause: &dyn Display| {
+            tracing::error!(request = %request_id, %cause, "request failed");
+        };
         let (status, detail) = match self {
             Self::Unusable(error) => {
                 tracing::debug!(request = %request_id, "unusable request: {error:#}");
                 (StatusCode::BAD_REQUEST, "the request names no valid host")
             }
             Self::Trapped(error) => {
-                log(&format_args!("guest failed: {error:?}"));
+                log(&format_args!("{error:?}"));
                 (StatusCode::INTERNAL_SERVER_ERROR, "the guest failed")
             }
             Self::Silent => {

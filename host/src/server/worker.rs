@@ -108,7 +108,7 @@ async fn work(
     let grace_period = shared.settings.grace_period;
     let ended = async { tokio::join!(graceful.shutdown(), tasks) };
     if timeout(grace_period, ended).await.is_err() {
-        let seconds = grace_period.as_secs();
+        let seconds = grace_period.as_secs_f64();
         tracing::warn!("requests were cut off that had not finished after {seconds} s");
     }
 }

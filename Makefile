@@ -17,7 +17,7 @@ export COMPONENT_RUNNER_PEERS := $(PEERS)
 unexport CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build lint setup programs guests peers clean
+.PHONY: help run test bench build lint setup programs guests peers wrk clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,6 +29,10 @@ run: build ## Build everything and serve the cipher on ADDR (127.0.0.1:3000)
 test: build peers ## Run all tests
 	cargo test --workspace --exclude host
 	cargo test --release -p host
+
+bench: build peers wrk ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
+	@cargo build --release -p bench
+	@target/release/bench $(FLAGS)
 
 build: programs guests ## Build the programs, the guests, and what is composed of them
 	@target/release/component-compose env --set SHIFT_AMOUNT=3 -o target/environment.wasm
@@ -72,6 +76,17 @@ $(WASMTIME): | setup
 	@echo "this happens once per machine and takes 10 to 20 minutes"
 	@cargo install --quiet --locked wasmtime-cli@$(WASMTIME_VERSION) \
 		--root $(PEERS)/wasmtime-$(WASMTIME_VERSION)
+
+wrk:
+	@command -v wrk >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "installing wrk, the load generator of the benchmark"; \
+			apt-get install -y wrk || { apt-get update && apt-get install -y wrk; }; \
+		else \
+			echo "wrk, the load generator of the benchmark, is missing; install it with your"; \
+			echo "package manager, such as: sudo apt-get install wrk"; \
+			exit 1; \
+		fi; }
 
 clean: ## Remove everything that was built here
 	cargo clean

@@ -131,7 +131,7 @@ mod tests {
             ["--addr", "localhost"],
             ["--addr", "127.0.0.1:99999"],
             ["--grace-period", "soon"],
-            ["--request-timeout", "-1"],
+            ["--request-timeout", "1e999"],
             ["--threads", "0"],
         ] {
             let error = serve(&flags).unwrap_err().to_string();

@@ -41,7 +41,11 @@ fn a_message_that_json_doubles_may_be_half_as_long() {
     let message = "\n".repeat(MIB / 2);
     check_result(&app().send(&encrypt(&message)), &message);
     let message = "\n".repeat(MIB);
-    check_problem(&app().send(&encrypt(&message)), 413, &["1048576", "1049600"]);
+    check_problem(
+        &app().send(&encrypt(&message)),
+        413,
+        &["1048576", "1049600"],
+    );
 }
 
 #[test]

@@ -1,0 +1,151 @@
+//! What the project has set itself, and whether a measurement shows it.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::figures::stats::Summary;
+
+/// A limit that a figure should keep.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Limit {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Limit {
+    fn holds(self, figure: f64) -> bool {
+        match self {
+            Self::AtLeast(limit) => figure >= limit,
+            Self::AtMost(limit) => figure <= limit,
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(limit) => write!(f, "at least {limit}"),
+            Self::AtMost(limit) => write!(f, "at most {limit}"),
+        }
+    }
+}
+
+/// A goal, and what was found.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Verdict {
+    /// What the figure is.
+    what: String,
+    /// The unit of the figure; `×` for ratios.
+    unit: &'static str,
+    goal: Limit,
+    /// The figure from the medians, or `None` if a server failed.
+    found: Option<f64>,
+    /// The range of the figure in single rounds.
+    rounds: Option<Summary>,
+    reached: bool,
+    /// False if the goal lies within that range, so that chance decided.
+    certain: bool,
+}
+
+impl Verdict {
+    /// Judges one figure.
+    pub(crate) fn new(
+        what: impl Into<String>,
+        unit: &'static str,
+        goal: Limit,
+        found: Option<f64>,
+        rounds: Option<Summary>,
+    ) -> Self {
+        let reached = found.is_some_and(|found| goal.holds(found));
+        let certain = rounds.is_none_or(|rounds| goal.holds(rounds.min) == goal.holds(rounds.max));
+        Self {
+            what: what.into(),
+            unit,
+            goal,
+            found,
+            rounds,
+            reached,
+            certain,
+        }
+    }
+
+    /// `reached` or `missed`, with a question mark where chance decided.
+    pub(crate) fn word(&self) -> String {
+        let word = match (self.found, self.reached) {
+            (None, _) => return "not measured".to_owned(),
+            (_, true) => "reached",
+            (_, false) => "missed",
+        };
+        let doubt = if self.certain { "" } else { "?" };
+        format!("{word}{doubt}")
+    }
+
+    /// Whether no round says that it was missed.
+    pub(crate) fn is_sure(&self) -> bool {
+        self.reached && self.certain
+    }
+
+    /// What is wanted, such as `at least 15 ×`.
+    pub(crate) fn wanted(&self) -> String {
+        format!("{} {}", self.goal, self.unit)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, unit, .. } = self;
+        write!(f, "{what}, goal {}: ", self.wanted())?;
+        if let Some(found) = self.found {
+            write!(f, "{found:.2} {unit}")?;
+        }
+        if let Some(Summary { min, max, .. }) = self.rounds {
+            write!(f, " ({min:.2} to {max:.2})")?;
+        }
+        if self.found.is_some() {
+            write!(f, ", ")?;
+        }
+        f.write_str(&self.word())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(found: f64, rounds: [f64; 2]) -> Verdict {
+        let goal = Limit::AtLeast(3.5);
+        Verdict::new("CPU", "×", goal, Some(found), Summary::of(rounds))
+    }
+
+    #[test]
+    fn a_goal_that_every_round_keeps_is_reached() {
+        assert_eq!(verdict(4.0, [3.6, 4.4]).word(), "reached");
+    }
+
+    #[test]
+    fn a_goal_that_no_round_keeps_is_missed() {
+        assert_eq!(verdict(3.0, [2.6, 3.4]).word(), "missed");
+    }
+
+    #[test]
+    fn a_goal_that_only_some_rounds_keep_is_in_doubt() {
+        assert_eq!(verdict(3.6, [3.0, 4.0]).word(), "reached?");
+        assert_eq!(verdict(3.4, [3.0, 4.0]).word(), "missed?");
+    }
+
+    #[test]
+    fn without_a_figure_nothing_is_reached() {
+        let verdict = Verdict::new("CPU", "×", Limit::AtMost(3.0), None, None);
+        assert_eq!(verdict.to_string(), "CPU, goal at most 3 ×: not measured");
+        assert!(!verdict.reached);
+    }
+
+    #[test]
+    fn a_verdict_says_figure_range_and_goal() {
+        let text = verdict(4.0, [3.6, 4.4]).to_string();
+        let expected = "CPU, goal at least 3.5 ×: 4.00 × (3.60 to 4.40), reached";
+        assert_eq!(text, expected);
+    }
+}

@@ -1,0 +1,65 @@
+//! Medians and ranges.
+
+use serde::Serialize;
+
+/// The range of repeated measurements and the middle of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct Summary {
+    pub(crate) min: f64,
+    pub(crate) median: f64,
+    pub(crate) max: f64,
+}
+
+impl Summary {
+    /// Summarises values; there is nothing to say about none.
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        let (&min, &max) = (values.first()?, values.last()?);
+        let half = values.len() / 2;
+        let median = if values.len().is_multiple_of(2) {
+            f64::midpoint(values[half - 1], values[half])
+        } else {
+            values[half]
+        };
+        Some(Self { min, median, max })
+    }
+
+    /// How far apart the ends are, as a share of the median.
+    pub(crate) fn spread(&self) -> f64 {
+        (self.max - self.min) / self.median
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle_whatever_the_order() {
+        let summary = Summary::of([9.0, 1.0, 4.0]).unwrap();
+        assert_eq!((summary.min, summary.median, summary.max), (1.0, 4.0, 9.0));
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_is_between_the_two_in_the_middle() {
+        assert!((Summary::of([4.0, 1.0, 2.0, 9.0]).unwrap().median - 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn one_value_is_its_own_summary() {
+        let summary = Summary::of([2.5]).unwrap();
+        assert_eq!((summary.min, summary.median, summary.max), (2.5, 2.5, 2.5));
+        assert!(summary.spread().abs() < 1e-9);
+    }
+
+    #[test]
+    fn nothing_has_no_summary() {
+        assert_eq!(Summary::of([]), None);
+    }
+
+    #[test]
+    fn the_spread_is_relative_to_the_median() {
+        assert!((Summary::of([9.0, 10.0, 12.0]).unwrap().spread() - 0.3).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,156 @@
+//! A client for one request at a time, which also says how many bytes an answer
+//! takes on the wire.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// How long a server may be silent.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An answer with its body.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+    /// Head and body as they were sent.
+    pub(crate) size_bytes: usize,
+}
+
+/// Sends JSON and waits for the whole answer.
+pub(crate) fn post(addr: SocketAddr, path: &str, body: &[u8]) -> Result<Answer> {
+    let mut stream = TcpStream::connect(addr)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {addr}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(&[head.as_bytes(), body].concat())?;
+
+    let mut received = Vec::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        if let Some(answer) = parse(&received)? {
+            return Ok(answer);
+        }
+        let count = stream.read(&mut buffer).context("no complete answer")?;
+        ensure!(count > 0, "the connection ended within the answer");
+        received.extend_from_slice(&buffer[..count]);
+    }
+}
+
+/// Takes an answer apart, or returns `None` while a part of it is missing.
+fn parse(received: &[u8]) -> Result<Option<Answer>> {
+    let Some((head, rest)) = split(received, b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    let head = str::from_utf8(head).context("the head is not UTF-8")?;
+    let mut lines = head.split("\r\n");
+    let first = lines.next().unwrap_or_default();
+    let status = first
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    let status = status.with_context(|| format!("expected a status, found `{first}`"))?;
+
+    let (mut length, mut chunked) = (None, false);
+    for line in lines {
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.trim().parse::<usize>().ok(),
+            "transfer-encoding" => chunked = value.trim().eq_ignore_ascii_case("chunked"),
+            _ => {}
+        }
+    }
+    let body = match length {
+        _ if chunked => dechunk(rest)?,
+        Some(length) => rest.get(..length).map(|body| (body.to_vec(), length)),
+        None => bail!("the answer does not say how long its body is"),
+    };
+    let head_bytes = received.len() - rest.len();
+    Ok(body.map(|(body, taken)| Answer {
+        status,
+        body,
+        size_bytes: head_bytes + taken,
+    }))
+}
+
+/// The body that was sent in chunks, and how many bytes it took, or `None` while
+/// the last chunk is missing.
+fn dechunk(encoded: &[u8]) -> Result<Option<(Vec<u8>, usize)>> {
+    let (mut body, mut rest) = (Vec::new(), encoded);
+    loop {
+        let Some((size, after)) = split(rest, b"\r\n") else {
+            return Ok(None);
+        };
+        let size = str::from_utf8(size)?.split(';').next().unwrap_or_default();
+        let size = usize::from_str_radix(size, 16)
+            .with_context(|| format!("expected the size of a chunk, found `{size}`"))?;
+        let Some(chunk) = after.get(..size + 2) else {
+            return Ok(None);
+        };
+        body.extend_from_slice(&chunk[..size]);
+        rest = &after[size + 2..];
+        if size == 0 {
+            return Ok(Some((body, encoded.len() - rest.len())));
+        }
+    }
+}
+
+fn split<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = bytes
+        .windows(separator.len())
+        .position(|window| window == separator)?;
+    Some((&bytes[..at], &bytes[at + separator.len()..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    const CHUNKED: &[u8] =
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n";
+
+    #[test]
+    fn an_answer_with_a_length_is_complete_when_that_many_bytes_are_there() {
+        let answer = parse(PLAIN).unwrap().unwrap();
+        let expected = Answer {
+            status: 200,
+            body: b"hello".to_vec(),
+            size_bytes: PLAIN.len(),
+        };
+        assert_eq!(answer, expected);
+    }
+
+    #[test]
+    fn an_answer_in_chunks_is_put_together() {
+        let answer = parse(CHUNKED).unwrap().unwrap();
+        let expected = Answer {
+            status: 200,
+            body: b"hello".to_vec(),
+            size_bytes: CHUNKED.len(),
+        };
+        assert_eq!(answer, expected);
+    }
+
+    #[test]
+    fn every_beginning_of_an_answer_is_incomplete() {
+        for answer in [PLAIN, CHUNKED] {
+            for end in 0..answer.len() {
+                assert_eq!(parse(&answer[..end]).unwrap(), None, "{end}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_http_is_an_error() {
+        let error = parse(b"SSH-2.0\r\n\r\n").unwrap_err().to_string();
+        assert_eq!(error, "expected a status, found `SSH-2.0`");
+    }
+}

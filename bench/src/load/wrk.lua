@@ -1,0 +1,22 @@
+-- The request that `wrk` sends over and over, and what it says at the end.
+-- Arguments: the file with the body.
+
+function init(args)
+   local file = assert(io.open(args[1], "rb"))
+   wrk.method = "POST"
+   wrk.headers["Content-Type"] = "application/json"
+   wrk.body = file:read("*a")
+   file:close()
+end
+
+function done(summary, latency, requests)
+   local errors = summary.errors
+   local line = '\nreport {"requests": %d, "bytes": %.0f, "duration_us": %.0f, '
+      .. '"p50_us": %.0f, "p90_us": %.0f, "p99_us": %.0f, "max_us": %.0f, '
+      .. '"connect_errors": %d, "read_errors": %d, "write_errors": %d, '
+      .. '"status_errors": %d, "timeouts": %d}\n'
+   io.write(line:format(
+      summary.requests, summary.bytes, summary.duration,
+      latency:percentile(50), latency:percentile(90), latency:percentile(99), latency.max,
+      errors.connect, errors.read, errors.write, errors.status, errors.timeout))
+end

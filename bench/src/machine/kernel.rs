@@ -1,0 +1,191 @@
+//! The kernel's accounting, from `/proc`.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::param::clock_ticks_per_second;
+
+/// The processor time of one process, all of its threads together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct ProcessorTime {
+    pub(crate) user: Duration,
+    pub(crate) system: Duration,
+    /// What its children used that have ended and were waited for.
+    pub(crate) children: Duration,
+}
+
+impl ProcessorTime {
+    /// What was used since then.
+    pub(crate) fn since(&self, then: &Self) -> Self {
+        Self {
+            user: self.user.saturating_sub(then.user),
+            system: self.system.saturating_sub(then.system),
+            children: self.children.saturating_sub(then.children),
+        }
+    }
+
+    /// Everything, with the children.
+    pub(crate) fn total(&self) -> Duration {
+        self.user + self.system + self.children
+    }
+}
+
+/// The memory of one process, in KiB.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Memory {
+    pub(crate) resident_kib: u64,
+    pub(crate) peak_kib: u64,
+}
+
+/// The time of all processors together since the machine started.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct MachineTime {
+    pub(crate) busy: Duration,
+    pub(crate) idle: Duration,
+    /// What a hypervisor gave to somebody else.
+    pub(crate) stolen: Duration,
+}
+
+impl MachineTime {
+    /// What passed since then. The kernel lets `idle` go back now and then.
+    pub(crate) fn since(&self, then: &Self) -> Self {
+        Self {
+            busy: self.busy.saturating_sub(then.busy),
+            idle: self.idle.saturating_sub(then.idle),
+            stolen: self.stolen.saturating_sub(then.stolen),
+        }
+    }
+
+    /// The part of all time that was given to others.
+    pub(crate) fn stolen_share(&self) -> f64 {
+        let all = (self.busy + self.idle + self.stolen).as_secs_f64();
+        if all > 0.0 {
+            self.stolen.as_secs_f64() / all
+        } else {
+            0.0
+        }
+    }
+}
+
+/// The processor time of a process so far.
+pub(crate) fn processor_time(pid: u32) -> Result<ProcessorTime> {
+    let stat = read(&format!("/proc/{pid}/stat"))?;
+    parse_stat(&stat, clock_ticks_per_second())
+        .with_context(|| format!("cannot make sense of `/proc/{pid}/stat`"))
+}
+
+/// The memory of a process, now and at its peak.
+pub(crate) fn memory(pid: u32) -> Result<Memory> {
+    let status = read(&format!("/proc/{pid}/status"))?;
+    parse_status(&status).with_context(|| format!("cannot make sense of `/proc/{pid}/status`"))
+}
+
+/// The time of the machine so far.
+pub(crate) fn machine_time() -> Result<MachineTime> {
+    parse_machine(&read("/proc/stat")?, clock_ticks_per_second())
+        .context("cannot make sense of `/proc/stat`")
+}
+
+fn read(path: &str) -> Result<String> {
+    fs::read_to_string(path)
+        .with_context(|| format!("cannot read `{path}`; the benchmark needs Linux"))
+}
+
+/// Fields 14 to 17 of `proc_pid_stat(5)`. The second is the name of the program,
+/// in parentheses, and may contain anything.
+fn parse_stat(text: &str, ticks_per_second: u64) -> Option<ProcessorTime> {
+    let (_, fields) = text.rsplit_once(')')?;
+    let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+    let mut next = || Some(duration(ticks.next()?.ok()?, ticks_per_second));
+    let (user, system) = (next()?, next()?);
+    let children = next()? + next()?;
+    Some(ProcessorTime {
+        user,
+        system,
+        children,
+    })
+}
+
+fn parse_status(text: &str) -> Option<Memory> {
+    let kib = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+        line.trim().strip_suffix("kB")?.trim().parse().ok()
+    };
+    Some(Memory {
+        resident_kib: kib("VmRSS:")?,
+        peak_kib: kib("VmHWM:")?,
+    })
+}
+
+/// The first line of `proc_stat(5)`: user, nice, system, idle, iowait, irq,
+/// softirq, steal. What guests of this machine use is in `user` already.
+fn parse_machine(text: &str, ticks_per_second: u64) -> Option<MachineTime> {
+    let fields = text.lines().next()?.strip_prefix("cpu ")?;
+    let ticks: Vec<u64> = fields
+        .split_whitespace()
+        .map_while(|tick| tick.parse().ok())
+        .collect();
+    let [user, nice, system, idle, iowait, irq, softirq, stolen] = *ticks.first_chunk()?;
+    let duration = |ticks| duration(ticks, ticks_per_second);
+    Some(MachineTime {
+        busy: duration(user + nice + system + irq + softirq),
+        idle: duration(idle + iowait),
+        stolen: duration(stolen),
+    })
+}
+
+fn duration(ticks: u64, ticks_per_second: u64) -> Duration {
+    Duration::from_nanos(ticks * (1_000_000_000 / ticks_per_second))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_and_system_time_are_found_behind_a_name_with_parentheses_and_spaces() {
+        let text = "7 (a) b) S 1 7 7 0 -1 4194560 361 606 0 76 250 109 4 5 20 0 13 0 25";
+        let time = parse_stat(text, 100).unwrap();
+        assert_eq!(time.user, Duration::from_millis(2_500));
+        assert_eq!(time.system, Duration::from_millis(1_090));
+        assert_eq!(time.children, Duration::from_millis(90));
+    }
+
+    #[test]
+    fn a_short_stat_is_not_understood() {
+        assert_eq!(parse_stat("7 (a) S 1 7 7", 100), None);
+    }
+
+    #[test]
+    fn memory_is_read_in_kib() {
+        let text = "Name:\tnative\nVmHWM:\t    5120 kB\nVmRSS:\t    4096 kB\nThreads:\t3\n";
+        let expected = Memory {
+            resident_kib: 4096,
+            peak_kib: 5120,
+        };
+        assert_eq!(parse_status(text), Some(expected));
+    }
+
+    #[test]
+    fn a_process_without_memory_has_no_figures() {
+        assert_eq!(parse_status("Name:\tzombie\n"), None);
+    }
+
+    #[test]
+    fn waiting_for_a_disk_counts_as_idle_and_steal_apart() {
+        let time = parse_machine("cpu  100 20 30 400 50 6 7 8 90 0\ncpu0 1 2 3\n", 100).unwrap();
+        assert_eq!(time.busy, Duration::from_millis(1_630));
+        assert_eq!(time.idle, Duration::from_millis(4_500));
+        assert_eq!(time.stolen, Duration::from_millis(80));
+    }
+
+    #[test]
+    fn the_accounting_of_this_very_process_is_readable() {
+        let pid = std::process::id();
+        processor_time(pid).unwrap();
+        let memory = memory(pid).unwrap();
+        assert!(memory.peak_kib >= memory.resident_kib && memory.resident_kib > 0);
+        assert!(machine_time().unwrap().busy > Duration::ZERO);
+    }
+}

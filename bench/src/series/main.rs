@@ -1,0 +1,161 @@
+//! Every server, with 32 connections and a short message.
+
+use anyhow::Result;
+
+use super::{MESSAGE, NATIVE, OURS, case, median, range, ratio};
+use crate::figures::goals::{Limit, Verdict};
+use crate::measure::{Bench, Case, Row};
+use crate::plot::{Bar, Kind, Plot};
+use crate::report::Report;
+use crate::report::table::Table;
+use crate::servers::TUNED;
+
+/// A peer, how often an instance of it is used, and how many times the processor
+/// time of ours it should need.
+const PEERS: [(&str, Option<&str>, &[&str], f64); 6] = [
+    ("wasmtime serve", None, &[], 15.0),
+    ("wasmtime serve, tuned", None, TUNED, 3.5),
+    ("wasmtime serve, reuse 128", Some("128"), &[], 1.3),
+    ("wasmtime serve, reuse 128, tuned", Some("128"), TUNED, 1.3),
+    ("wasmtime serve, reuse 1000", Some("1000"), &[], 1.3),
+    (
+        "wasmtime serve, reuse 1000, tuned",
+        Some("1000"),
+        TUNED,
+        1.3,
+    ),
+];
+
+/// How many times the native server's figures ours may be.
+const OVER_NATIVE: f64 = 3.0;
+
+pub(super) fn run(bench: &Bench) -> Result<Report> {
+    let rows = bench.rounds(&cases(bench));
+    let ours = &rows[0];
+    let mut table = Table::new(&[
+        "server",
+        "CPU per request, µs: min / median / max",
+        "times ours",
+        "goal",
+        "requests/s",
+        "p50, µs",
+        "p90, µs",
+        "p99, µs",
+        "max, µs",
+        "peak memory, MiB",
+    ]);
+    let mut verdicts = Vec::new();
+    for row in &rows {
+        let cpu = row.summary(|sample| sample.cpu_us);
+        let verdict = judge(row, ours);
+        let goal = verdict.as_ref().map_or_else(String::new, |verdict| {
+            let whose = if row.name == NATIVE { "ours " } else { "" };
+            format!("{whose}{}: {}", verdict.wanted(), verdict.word())
+        });
+        verdicts.extend(verdict);
+        table.row([
+            row.name.clone(),
+            range(cpu),
+            ratio(cpu, ours.summary(|sample| sample.cpu_us)),
+            goal,
+            median(row.summary(|sample| sample.requests_per_second)),
+            median(row.summary(|sample| sample.p50_us)),
+            median(row.summary(|sample| sample.p90_us)),
+            median(row.summary(|sample| sample.p99_us)),
+            median(row.summary(|sample| sample.max_us)),
+            median(row.summary(|sample| sample.peak_mib)),
+        ]);
+    }
+    if let Some(native) = rows.iter().find(|row| row.name == NATIVE) {
+        let what = "p99 of ours over that of native";
+        let goal = Limit::AtMost(OVER_NATIVE);
+        verdicts.push(ours.judge(native, |sample| sample.p99_us, goal, what));
+    }
+
+    let about = format!(
+        "Every server answers `POST /encrypt` with `{{\"message\": \"{MESSAGE}\"}}` on {} \
+         connections; standard error goes to /dev/null. `CPU` is the server's time in user and \
+         system mode. Without `reuse`, each request has an instance of its own.",
+        ours.connections
+    );
+    let mut report = Report::on(bench, &rows, "main", about, table, plot(&rows))?;
+    report.verdicts = verdicts;
+    Ok(report)
+}
+
+fn cases(bench: &Bench) -> Vec<Case> {
+    let programs = &bench.programs;
+    let mut cases = vec![case(OURS, programs.ours(&[]))];
+    if programs.ours_can_reuse {
+        let server = programs.ours(&["--reuse", "128"]);
+        cases.push(case("component-runner, reuse 128", server));
+    }
+    for (name, reuse, flags, _) in PEERS {
+        let mut flags = flags.to_vec();
+        flags.extend(
+            reuse
+                .iter()
+                .flat_map(|count| ["--max-instance-reuse-count", count]),
+        );
+        cases.push(case(name, programs.wasmtime(&flags)));
+    }
+    cases.push(case(NATIVE, programs.native(&[])));
+    cases
+}
+
+/// The goal that a row stands for, if it does.
+fn judge(row: &Row, ours: &Row) -> Option<Verdict> {
+    if row.name == NATIVE {
+        let goal = Limit::AtMost(OVER_NATIVE);
+        let what = "CPU of ours over that of native";
+        return Some(ours.judge(row, |sample| sample.cpu_us, goal, what));
+    }
+    let (.., times) = PEERS.iter().find(|(name, ..)| row.name == *name)?;
+    let what = format!("CPU of `{}` over that of ours", row.name);
+    Some(row.judge(ours, |sample| sample.cpu_us, Limit::AtLeast(*times), what))
+}
+
+fn plot(rows: &[Row]) -> Plot {
+    let bar = |row: &Row| Bar {
+        label: row.name.clone(),
+        kind: match row.name.as_str() {
+            NATIVE => Kind::Native,
+            name if name.starts_with(OURS) => Kind::Ours,
+            _ => Kind::Peer,
+        },
+        summary: row.summary(|sample| sample.cpu_us),
+    };
+    Plot::Bars {
+        title: "Processor time per request".to_owned(),
+        unit: "µs, median and range of the rounds; less is better",
+        bars: rows.iter().map(bar).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::tests::row;
+
+    #[test]
+    fn a_peer_is_measured_against_the_goal_of_its_row() {
+        let (ours, peer) = (row(OURS, &[10.0]), row("wasmtime serve", &[149.0]));
+        assert_eq!(judge(&peer, &ours).unwrap().word(), "missed");
+        let peer = row("wasmtime serve, tuned", &[149.0]);
+        assert_eq!(judge(&peer, &ours).unwrap().word(), "reached");
+    }
+
+    #[test]
+    fn against_native_it_is_ours_that_may_need_more() {
+        let ours = row(OURS, &[29.0]);
+        let verdict = judge(&row(NATIVE, &[10.0]), &ours).unwrap();
+        assert_eq!(verdict.word(), "reached");
+        assert!(verdict.to_string().contains("2.90 ×"), "{verdict}");
+    }
+
+    #[test]
+    fn ours_stands_for_no_goal_by_itself() {
+        let ours = row(OURS, &[29.0]);
+        assert!(judge(&ours, &ours).is_none());
+    }
+}

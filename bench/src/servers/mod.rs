@@ -1,0 +1,130 @@
+//! Who is measured, with which flags.
+//!
+//! - this file: the servers, and the best flags of `wasmtime serve`.
+//! - [`programs`]: where they are.
+//! - [`process`]: a child process that does not outlive this program.
+//! - [`running`]: a server that runs and has been seen to answer.
+
+pub(crate) mod process;
+pub(crate) mod programs;
+pub(crate) mod running;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use programs::Programs;
+
+/// The flags that make `wasmtime serve` fastest here; `bench --search` looks for
+/// them again.
+///
+/// The first three halve its time together and do little alone: without any of
+/// them, every request returns pages to the kernel and faults them in again.
+/// `auto` does without `PAGEMAP_SCAN` before Linux 6.7. The fourth is worth a
+/// tenth: memories that are reset in place gain nothing from copy-on-write. The
+/// others change less than the noise, and do no harm.
+///
+/// No gain was found from other sizes of these, larger or smaller pools,
+/// `pooling-max-unused-warm-slots`, `pooling-decommit-batch-size`,
+/// `pooling-max-memory-size` and `table-lazy-init`, and a loss from
+/// `pooling-allocator=n`. `-W concurrency-support=n` does not start,
+/// `pooling-memory-protection-keys` is not built in, and
+/// `--max-instance-concurrent-reuse-count` has no effect on WASI 0.2. With
+/// instances used 128 times or more, none of the flags makes a difference.
+pub(crate) const TUNED: &[&str] = &[
+    "-Opooling-memory-keep-resident=2097152",
+    "-Opooling-table-keep-resident=65536",
+    "-Opooling-pagemap-scan=auto",
+    "-Omemory-init-cow=n",
+    "-Opooling-async-stack-keep-resident=131072",
+    "-Cinlining=y",
+    "-Wcomponent-model-async=n",
+];
+
+/// A program and its flags.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    program: PathBuf,
+    /// What comes before and after `--addr` and the address.
+    before: Vec<OsString>,
+    after: Vec<OsString>,
+    shown: String,
+}
+
+impl Server {
+    /// The command line that serves on `addr`.
+    pub(crate) fn command(&self, addr: SocketAddr) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.before)
+            .arg("--addr")
+            .arg(addr.to_string())
+            .args(&self.after);
+        command
+    }
+
+    /// The command line without folders, for people.
+    pub(crate) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    fn new(program: &Path, before: &[&str], component: Option<&Path>) -> Self {
+        let name = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
+        let mut words = vec![name(program)];
+        words.extend(before.iter().map(ToString::to_string));
+        words.extend(component.map(name));
+        Self {
+            program: program.to_owned(),
+            before: before.iter().map(OsString::from).collect(),
+            after: component.map(OsString::from).into_iter().collect(),
+            shown: words.join(" "),
+        }
+    }
+}
+
+impl Programs {
+    /// Our server.
+    pub(crate) fn ours(&self, flags: &[&str]) -> Server {
+        Server::new(
+            &self.ours,
+            &[&["serve"], flags].concat(),
+            Some(&self.component),
+        )
+    }
+
+    /// `wasmtime serve`.
+    pub(crate) fn wasmtime(&self, flags: &[&str]) -> Server {
+        Server::new(
+            &self.wasmtime,
+            &[&["serve"], flags].concat(),
+            Some(&self.component),
+        )
+    }
+
+    /// The same job without WebAssembly.
+    pub(crate) fn native(&self, flags: &[&str]) -> Server {
+        Server::new(&self.native, flags, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shown_command_names_no_folder() {
+        let program = Path::new("/somewhere/wasmtime");
+        let server = Server::new(program, &["serve", "-Ok=1"], Some(Path::new("/x/app.wasm")));
+        assert_eq!(server.shown(), "wasmtime serve -Ok=1 app.wasm");
+    }
+
+    #[test]
+    fn the_address_is_given_before_the_component() {
+        let program = Path::new("/somewhere/wasmtime");
+        let server = Server::new(program, &["serve"], Some(Path::new("/x/app.wasm")));
+        let command = server.command("127.0.0.1:80".parse().unwrap());
+        let args: Vec<_> = command.get_args().collect();
+        assert_eq!(args, ["serve", "--addr", "127.0.0.1:80", "/x/app.wasm"]);
+    }
+}

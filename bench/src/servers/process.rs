@@ -1,0 +1,167 @@
+//! Child processes that do not outlive this program.
+
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{io, thread};
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Every child that has not been waited for. A process id is only sent a signal
+/// while it stands here and this is locked, so it cannot belong to another
+/// program by then.
+static CHILDREN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// A child process that is killed when this is dropped.
+pub(crate) struct Process {
+    child: Child,
+    waited: bool,
+}
+
+impl Process {
+    /// Starts a program.
+    pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
+        let mut children = children();
+        let child = command
+            .spawn()
+            .with_context(|| format!("cannot start `{}`", command.get_program().display()))?;
+        children.push(child.id());
+        Ok(Self {
+            child,
+            waited: false,
+        })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The child itself, for its pipes.
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn wait(&mut self) -> io::Result<ExitStatus> {
+        // Not locked while it runs, or the end of this program would wait for it.
+        let status = self.child.wait()?;
+        self.forget(&mut children());
+        Ok(status)
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        let mut children = children();
+        let status = self.child.try_wait()?;
+        if status.is_some() {
+            self.forget(&mut children);
+        }
+        Ok(status)
+    }
+
+    fn forget(&mut self, children: &mut Vec<u32>) {
+        children.retain(|&pid| pid != self.child.id());
+        self.waited = true;
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.waited {
+            return;
+        }
+        let mut children = children();
+        // Both fail only if it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.forget(&mut children);
+    }
+}
+
+fn children() -> MutexGuard<'static, Vec<u32>> {
+    CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes SIGINT and SIGTERM take the children along.
+pub(crate) fn end_with_this_program() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let (mut interrupt, mut terminate) = {
+        let _guard = runtime.enter();
+        (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        )
+    };
+    thread::spawn(move || {
+        let number = runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => 2,
+                _ = terminate.recv() => 15,
+            }
+        });
+        // The lock is kept, so that no child is started meanwhile.
+        let children = children();
+        for &pid in &*children {
+            if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+        std::process::exit(128 + number);
+    });
+    Ok(())
+}
+
+/// Lets this program and its children have as many connections as the system
+/// allows; often the limit is 1,024 at first.
+pub(crate) fn allow_many_connections() -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    )
+    .context("cannot raise the limit of open files")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sleep() -> Process {
+        Process::spawn(Command::new("sleep").arg("60")).unwrap()
+    }
+
+    #[test]
+    fn a_process_ends_when_it_is_dropped() {
+        let process = sleep();
+        let folder = format!("/proc/{}", process.id());
+        assert!(std::path::Path::new(&folder).exists());
+        drop(process);
+        assert!(!std::path::Path::new(&folder).exists());
+    }
+
+    #[test]
+    fn a_process_that_runs_has_not_ended() {
+        assert!(sleep().ended().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_process_that_ended_by_itself_says_how() {
+        let mut process = Process::spawn(&mut Command::new("false")).unwrap();
+        assert_eq!(process.wait().unwrap().code(), Some(1));
+        assert!(!children().contains(&process.id()));
+    }
+
+    #[test]
+    fn a_program_that_does_not_exist_is_named() {
+        let Err(error) = Process::spawn(&mut Command::new("no-such-program")) else {
+            panic!("it started");
+        };
+        assert!(error.to_string().contains("`no-such-program`"));
+    }
+}

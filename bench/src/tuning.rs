@@ -1,0 +1,185 @@
+//! The search for the flags that make `wasmtime serve` fastest on this component
+//! and this machine.
+//!
+//! It begins with the flags that are kept in [`TUNED`], varies one option after
+//! the other, and keeps a value that is better in every round. With 5 rounds of
+//! 3 s it takes a quarter of an hour.
+
+use anyhow::{Result, ensure};
+
+use crate::figures::goals::Limit;
+use crate::measure::{Bench, Row};
+use crate::series::{case, range};
+use crate::servers::TUNED;
+
+/// How many times the processor time of what was best a value may need, to be
+/// worth a flag.
+const WORTHWHILE: f64 = 0.99;
+
+/// An option and the values to try; an empty one leaves it at its default.
+type Axis = (&'static str, &'static [&'static str]);
+
+const AXES: &[Axis] = &[
+    (
+        "-Opooling-memory-keep-resident",
+        &["", "65536", "262144", "2097152", "16777216"],
+    ),
+    ("-Opooling-pagemap-scan", &["", "auto"]),
+    (
+        "-Opooling-table-keep-resident",
+        &["", "4096", "65536", "1048576"],
+    ),
+    (
+        "-Opooling-async-stack-keep-resident",
+        &["", "16384", "131072", "2097152"],
+    ),
+    (
+        "-Opooling-max-unused-warm-slots",
+        &["", "0", "1000", "10000"],
+    ),
+    ("-Opooling-decommit-batch-size", &["", "8", "32"]),
+    ("-Opooling-max-memory-size", &["", "16777216"]),
+    ("-Opooling-total-core-instances", &["", "4000", "20000"]),
+    ("-Opooling-allocator", &["", "n"]),
+    ("-Omemory-init-cow", &["", "n"]),
+    ("-Otable-lazy-init", &["", "n"]),
+    ("-Cinlining", &["", "y"]),
+    ("-Wcomponent-model-async", &["", "n"]),
+    ("-Wepoch-interruption", &["", "n"]),
+];
+
+/// Searches, and prints each step and the result.
+pub(crate) fn search(bench: &Bench) -> Result<()> {
+    let kept: Vec<String> = TUNED.iter().map(ToString::to_string).collect();
+    let mut best = kept.clone();
+    for &(option, values) in AXES {
+        best = vary(bench, &best, option, values)?;
+    }
+    println!("\nas it comes, with the flags that are kept, and with those found:");
+    compare(
+        bench,
+        &["as it comes", "kept", "found"],
+        &[Vec::new(), kept, best.clone()],
+    );
+    println!("\nfound:\nwasmtime serve {} APP.wasm", best.join(" "));
+    Ok(())
+}
+
+/// The best flags when only `option` may change.
+fn vary(bench: &Bench, best: &[String], option: &str, values: &[&str]) -> Result<Vec<String>> {
+    let mut candidates = vec![best.to_owned()];
+    for value in values {
+        let flags = with(best, option, value);
+        if !candidates.iter().any(|known| same(known, &flags)) {
+            candidates.push(flags);
+        }
+    }
+    let names: Vec<&str> = candidates
+        .iter()
+        .map(|flags| option_of(flags, option))
+        .collect();
+    let rows = compare(bench, &names, &candidates);
+    let current = &rows[0];
+    ensure!(
+        current.failure.is_none(),
+        "`wasmtime serve` failed with the flags that were best"
+    );
+    let better = rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| is_better(row, current));
+    let median = |row: &Row| {
+        row.summary(|sample| sample.cpu_us)
+            .map_or(f64::MAX, |cpu| cpu.median)
+    };
+    let chosen = better.min_by(|(_, one), (_, other)| median(one).total_cmp(&median(other)));
+    Ok(candidates.swap_remove(chosen.map_or(0, |(index, _)| index)))
+}
+
+/// Measures `wasmtime serve` with each of some flags, and prints what it costs.
+fn compare(bench: &Bench, names: &[&str], flags: &[Vec<String>]) -> Vec<Row> {
+    let server = |flags: &Vec<String>| {
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        bench.programs.wasmtime(&flags)
+    };
+    let cases = names
+        .iter()
+        .zip(flags)
+        .map(|(name, flags)| case(name, server(flags)));
+    let rows = bench.rounds(&cases.collect::<Vec<_>>());
+    for row in &rows {
+        println!(
+            "{}  {}",
+            range(row.summary(|sample| sample.cpu_us)),
+            row.name
+        );
+    }
+    rows
+}
+
+/// Whether a row is better in every round, and worth a flag.
+fn is_better(row: &Row, current: &Row) -> bool {
+    let limit = Limit::AtMost(WORTHWHILE);
+    row.judge(current, |sample| sample.cpu_us, limit, "")
+        .is_sure()
+}
+
+/// `flags` with `option` set to `value`.
+fn with(flags: &[String], option: &str, value: &str) -> Vec<String> {
+    let other = |flag: &&String| !is(flag, option);
+    let mut flags: Vec<String> = flags.iter().filter(other).cloned().collect();
+    if !value.is_empty() {
+        flags.push(format!("{option}={value}"));
+    }
+    flags
+}
+
+fn is(flag: &str, option: &str) -> bool {
+    flag.split('=').next() == Some(option)
+}
+
+/// Whether the flags are the same but for their order.
+fn same(some: &[String], others: &[String]) -> bool {
+    some.len() == others.len() && some.iter().all(|flag| others.contains(flag))
+}
+
+/// How `option` is set, for people.
+fn option_of<'a>(flags: &'a [String], option: &'a str) -> &'a str {
+    flags
+        .iter()
+        .find(|flag| is(flag, option))
+        .map_or(option, String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::tests::row;
+
+    #[test]
+    fn a_value_that_is_worse_in_one_round_is_not_taken() {
+        let current = row("current", &[200.0, 200.0, 200.0]);
+        assert!(is_better(&row("", &[180.0, 190.0, 195.0]), &current));
+        assert!(!is_better(&row("", &[150.0, 150.0, 201.0]), &current));
+    }
+
+    fn flags() -> Vec<String> {
+        ["-Oa=1", "-Oab=2"].map(str::to_owned).into()
+    }
+
+    #[test]
+    fn only_the_named_option_changes() {
+        assert_eq!(with(&flags(), "-Oa", "5"), ["-Oab=2", "-Oa=5"]);
+    }
+
+    #[test]
+    fn the_default_is_no_flag_at_all() {
+        assert_eq!(with(&flags(), "-Oab", ""), ["-Oa=1"]);
+    }
+
+    #[test]
+    fn the_order_of_flags_makes_no_difference() {
+        assert!(same(&flags(), &with(&flags(), "-Oa", "1")));
+        assert!(!same(&flags(), &with(&flags(), "-Oa", "2")));
+    }
+}

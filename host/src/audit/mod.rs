@@ -24,7 +24,7 @@
 //!     }
 //! }
 //!
-//! fn main() -> anyhow::Result<()> {
+//! fn main() -> wasmtime::Result<()> {
 //!     let log = AuditLog::start(JsonLines::stderr())?;
 //!     let engine = Engine::default();
 //!     let mut linker = Linker::<State>::new(&engine);

@@ -49,6 +49,10 @@ lint: setup ## Check the format, and let clippy look at everything
 	cargo clippy --target wasm32-wasip2 $(GUEST_PACKAGES) -p guest-rt -- -D warnings
 
 setup: ## Install the toolchain and the guest target, where they are missing
+	@command -v cc >/dev/null || { \
+		echo "a C compiler is missing, which Rust links with; install one, such as with:"; \
+		echo "    sudo apt-get install build-essential    or    xcode-select --install"; \
+		exit 1; }
 	@rustc --version >/dev/null 2>&1 || { \
 		echo "installing the Rust toolchain that rust-toolchain.toml names"; \
 		rustup toolchain install; }

@@ -1,6 +1,7 @@
 //! The program `component-runner`: parse, bind, serve, exit code.
 
 use std::fs;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -36,7 +37,8 @@ fn main() -> ExitCode {
     match serve(&flags) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // Whoever closed standard error does not want to read it.
+            let _ = writeln!(io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -61,7 +63,9 @@ fn serve(flags: &Serve) -> Result<()> {
             .await
             .with_context(|| format!("cannot listen on `{addr}`"))?;
         let shutdown = signals::shutdown().context("cannot wait for signals")?;
-        println!("listening on http://{}", listener.local_addr()?);
+        let bound = listener.local_addr()?;
+        // Serving does not depend on somebody who reads this.
+        let _ = writeln!(io::stdout(), "listening on http://{bound}");
         server::run(listener, app, flags.settings(), shutdown).await?;
         Ok(())
     })
@@ -78,7 +82,9 @@ fn init_logging() {
         .from_env_lossy();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        // What cannot be logged cannot be complained of in the log either.
+        .log_internal_errors(false)
         .init();
 }

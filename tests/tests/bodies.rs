@@ -32,6 +32,17 @@ fn a_message_of_1_mib_comes_back_as_it_was() {
 }
 
 #[test]
+fn a_body_that_nobody_reads_does_not_cost_the_client_its_answer() {
+    let host = app();
+    let mut connection = host.connect();
+    let unread = post("/nowhere", "x".repeat(2 * 1024 * 1024));
+    for _ in 0..3 {
+        check_problem(&connection.exchange(&unread), 404, &["/nowhere"]);
+    }
+    check_result(&connection.exchange(&encrypt("a")), "d");
+}
+
+#[test]
 fn a_body_in_chunks_of_one_byte_is_understood() {
     let host = app();
     let mut connection = host.connect();

@@ -153,6 +153,18 @@ fn a_guest_that_takes_all_the_memory_it_gets_is_answered_and_gives_it_back() {
 }
 
 #[test]
+fn a_guest_cannot_forge_a_line_of_the_log_by_the_name_of_a_function() {
+    let guest = Guest::assemble("forger");
+    let mut host = TestHost::serve(guest.path()).start();
+    check_problem(&host.send(&get("/")), 500, &[]);
+    host.terminate();
+    let log = host.log().wait_for_end();
+    assert!(log.contains(r#"{"host":{"sequence":1}"#), "{log}");
+    let is_forged = |line: &str| line.starts_with('{');
+    assert!(!log.lines().any(is_forged), "{log}");
+}
+
+#[test]
 fn a_trap_disturbs_no_request_beside_it() {
     let host = unruly();
     thread::scope(|scope| {

@@ -240,6 +240,15 @@ fn a_file_that_is_no_audit_file_is_left_alone() {
 }
 
 #[test]
+fn an_audit_file_that_another_server_writes_is_left_to_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("audit.jsonl");
+    let _other = app().flag("--audit-file", &file).start();
+    let finished = app().flag("--audit-file", &file).fail();
+    check_failed(&finished, &["another process", "audit.jsonl`"]);
+}
+
+#[test]
 fn help_is_no_error() {
     let finished = run(&["serve", "--help"]);
     assert_eq!(finished.code, Some(0));

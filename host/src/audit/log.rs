@@ -21,8 +21,8 @@ const BATCH_ENTRIES: usize = 256;
 /// A handle on the log. Clones write to the same log.
 ///
 /// A single thread gives each entry its sequence and its time and writes it, so
-/// the order in the log is the order of both, and a slow disk or a pipe that
-/// nobody reads holds up those who wait for it but no other request.
+/// the order in the log is the order of both, and a slow disk holds up those who
+/// wait for it but no other request.
 #[derive(Clone)]
 pub struct AuditLog {
     queue: mpsc::Sender<Job>,
@@ -73,7 +73,7 @@ impl AuditLog {
     ///
     /// # Errors
     ///
-    /// Fails if the sink did not take the entry; then it is not in the log.
+    /// Fails if the sink did not take the entry.
     pub async fn append(
         &self,
         entry: Entry,

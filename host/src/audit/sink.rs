@@ -1,6 +1,6 @@
 //! Where records go.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -13,12 +13,13 @@ pub trait Sink: Send + 'static {
     /// The sequence of the last record that is there already, 0 if none is.
     fn last_sequence(&self) -> u64;
 
-    /// Takes all of `records` or none. When this returns `Ok`, they are as
-    /// durable as this sink promises.
+    /// Takes `records`. When this returns `Ok`, they are as durable as this sink
+    /// promises.
     ///
     /// # Errors
     ///
-    /// Fails if the records could not be written.
+    /// Fails if the records could not be written. A sink that cannot take back
+    /// what it wrote of them takes nothing more.
     fn write(&mut self, records: &[Record]) -> io::Result<()>;
 }
 
@@ -26,22 +27,20 @@ pub trait Sink: Send + 'static {
 ///
 /// A record that was taken has been handed to the operating system: it outlives
 /// a crash of this process, but not necessarily one of the machine.
-#[derive(Debug)]
 pub struct JsonLines {
     target: Target,
     last_sequence: u64,
     buffer: Vec<u8>,
 }
 
-#[derive(Debug)]
 enum Target {
-    Stderr,
     /// A regular file, and its length without a line that was written in part.
     File(File, u64),
-    /// A pipe or a device, which cannot be repaired: after a failed write it
-    /// may hold part of a line, so nothing more is written.
+    /// Standard error, a pipe or a device, which cannot be repaired: after a
+    /// failed write it may hold part of the records and part of a line, so
+    /// nothing more is written.
     Stream {
-        file: File,
+        stream: Box<dyn Write + Send>,
         failed: bool,
     },
 }
@@ -56,6 +55,13 @@ pub enum OpenError {
         path: PathBuf,
         /// The reason.
         source: io::Error,
+    },
+    /// Another process appends to it, and the two would break each other's
+    /// sequences.
+    #[error("another process writes to the audit file `{}`; name another file", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
     },
     /// It holds something else, which must not be mixed with audit records.
     #[error(
@@ -72,7 +78,7 @@ impl JsonLines {
     /// Writes to standard error.
     #[must_use]
     pub fn stderr() -> Self {
-        Self::new(Target::Stderr, 0)
+        Self::stream(io::stderr())
     }
 
     /// Appends to the file at `path`, which is made if it is not there, for the
@@ -93,9 +99,14 @@ impl JsonLines {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path).map_err(io_error)?;
         if !file.metadata().map_err(io_error)?.is_file() {
-            let failed = false;
-            return Ok(Self::new(Target::Stream { file, failed }, 0));
+            return Ok(Self::stream(file));
         }
+        file.try_lock().map_err(|error| match error {
+            TryLockError::Error(source) => io_error(source),
+            TryLockError::WouldBlock => OpenError::InUse {
+                path: path.to_owned(),
+            },
+        })?;
 
         let (length, last_line) = last_line(path).map_err(io_error)?;
         let last_sequence = match last_line {
@@ -111,6 +122,14 @@ impl JsonLines {
             file.set_len(length).map_err(io_error)?;
         }
         Ok(Self::new(Target::File(file, length), last_sequence))
+    }
+
+    fn stream(stream: impl Write + Send + 'static) -> Self {
+        let target = Target::Stream {
+            stream: Box::new(stream),
+            failed: false,
+        };
+        Self::new(target, 0)
     }
 
     fn new(target: Target, last_sequence: u64) -> Self {
@@ -133,7 +152,6 @@ impl Sink for JsonLines {
             record.write_line(&mut self.buffer)?;
         }
         match &mut self.target {
-            Target::Stderr => io::stderr().write_all(&self.buffer),
             Target::File(file, length) => {
                 if let Err(error) = file.write_all(&self.buffer) {
                     file.set_len(*length)?;
@@ -145,8 +163,8 @@ impl Sink for JsonLines {
             Target::Stream { failed: true, .. } => {
                 Err(io::Error::other("an earlier write to this stream failed"))
             }
-            Target::Stream { file, failed } => {
-                let result = file.write_all(&self.buffer);
+            Target::Stream { stream, failed } => {
+                let result = stream.write_all(&self.buffer);
                 *failed = result.is_err();
                 result
             }
@@ -252,12 +270,23 @@ mod tests {
     }
 
     #[test]
+    fn two_writers_cannot_share_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let first = JsonLines::open(&path).unwrap();
+        let error = JsonLines::open(&path).err().unwrap().to_string();
+        assert!(error.contains("another process"), "{error}");
+        drop(first);
+        assert!(JsonLines::open(&path).is_ok());
+    }
+
+    #[test]
     fn another_file_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes.txt");
         for text in ["dear diary", "dear diary\n", "{}\n", "\n"] {
             std::fs::write(&path, text).unwrap();
-            let error = JsonLines::open(&path).unwrap_err().to_string();
+            let error = JsonLines::open(&path).err().unwrap().to_string();
             assert!(error.contains("notes.txt` does not end with an audit record"));
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }

@@ -3,20 +3,34 @@
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use tokio::time::timeout;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use super::request::Guest;
+use super::request::{Running, cause};
 use crate::RequestId;
 
+/// How much of a body is read that the guest did not want.
+const MAX_DRAINED_BYTES: usize = 4 << 20;
+
+/// How long that may take.
+const MAX_DRAIN_TIME: Duration = Duration::from_secs(5);
+
 /// The body of a request on its way to the guest.
-pub(super) struct RequestBody(pub(super) Incoming);
+pub(super) struct RequestBody(Option<Incoming>);
+
+impl RequestBody {
+    pub(super) fn new(body: Incoming) -> Self {
+        Self(Some(body))
+    }
+}
 
 impl Body for RequestBody {
     type Data = Bytes;
@@ -26,8 +40,11 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let Some(body) = &mut self.0 else {
+            return Poll::Ready(None);
+        };
         loop {
-            let frame = ready!(Pin::new(&mut self.0).poll_frame(cx));
+            let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
             // An empty chunk is not the end, but the guest's streams take it for
             // a wake-up without cause, and trap after a few of them.
             let is_empty = matches!(&frame, Some(Ok(frame))
@@ -39,11 +56,29 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        self.0.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        self.0.as_ref().map(Body::size_hint).unwrap_or_default()
+    }
+}
+
+impl Drop for RequestBody {
+    /// Reads on where the guest stopped. A connection that is closed while its
+    /// client still sends is reset, and the client may never see the response.
+    fn drop(&mut self) {
+        let Some(mut body) = self.0.take().filter(|body| !body.is_end_stream()) else {
+            return;
+        };
+        tokio::task::spawn_local(timeout(MAX_DRAIN_TIME, async move {
+            let mut drained = 0;
+            while drained < MAX_DRAINED_BYTES
+                && let Some(Ok(frame)) = body.frame().await
+            {
+                drained += frame.data_ref().map_or(0, Bytes::len);
+            }
+        }));
     }
 }
 
@@ -61,7 +96,7 @@ pub(super) enum ResponseBody {
 pub(super) struct GuestBody {
     request_id: RequestId,
     body: HyperOutgoingBody,
-    guest: Option<Guest>,
+    guest: Option<Running>,
     /// How many bytes of a body of known length are still to come.
     remaining: Option<u64>,
     /// Whether the client has, or will get, the whole of it.
@@ -74,21 +109,34 @@ impl ResponseBody {
         Self::Full(Full::new(bytes.into()))
     }
 
-    /// The body of `response`, which `guest`, if it is there, still works on.
-    /// `expected` says whether the client gets a body at all.
+    /// The body of `response`, which `guest`, if it is there, still works on. The
+    /// client of a HEAD request gets no body.
     pub(super) fn from_guest(
         response: Response<HyperOutgoingBody>,
-        guest: Option<Guest>,
-        expected: bool,
+        guest: Option<Running>,
+        is_head: bool,
         request_id: RequestId,
     ) -> Response<Self> {
         let (head, body) = response.into_parts();
+        // The guest took no body, so there is none to wait for.
+        if body.size_hint().exact() == Some(0) {
+            if let Some(guest) = guest {
+                guest.finish();
+            }
+            return Response::from_parts(head, Self::full(Bytes::new()));
+        }
+        let remaining = content_length(&head.headers);
+        let status = head.status;
+        let is_bodiless = is_head
+            || status == StatusCode::NO_CONTENT
+            || status == StatusCode::NOT_MODIFIED
+            || remaining == Some(0);
         let body = Self::Guest(Box::new(GuestBody {
             request_id,
             body,
             guest,
-            remaining: content_length(&head.headers),
-            complete: !expected,
+            remaining,
+            complete: is_bodiless,
         }));
         Response::from_parts(head, body)
     }
@@ -146,12 +194,13 @@ impl GuestBody {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         // The guest first: what it writes now can be sent at once.
         if let Some(guest) = &mut self.guest
-            && let Poll::Ready(result) = guest.as_mut().poll(cx)
+            && let Poll::Ready(result) = guest.work.as_mut().poll(cx)
         {
             self.guest = None;
             if let Err(error) = result {
                 let request = self.request_id;
-                tracing::error!(%request, cause = ?error, "guest failed while responding");
+                let cause = cause(&error);
+                tracing::error!(%request, %cause, "guest failed while responding");
                 return Poll::Ready(Some(Err(Broken)));
             }
         }
@@ -166,6 +215,7 @@ impl GuestBody {
                     *remaining = remaining.saturating_sub(data.len() as u64);
                     self.complete |= *remaining == 0;
                 }
+                self.complete |= frame.is_trailers();
                 Poll::Ready(Some(Ok(frame)))
             }
             Some(Err(error)) => {
@@ -184,12 +234,7 @@ impl Drop for GuestBody {
         if let Some(guest) = self.guest.take()
             && self.complete
         {
-            let request = self.request_id;
-            tokio::task::spawn_local(async move {
-                if let Err(error) = guest.await {
-                    tracing::error!(%request, cause = ?error, "guest failed after responding");
-                }
-            });
+            guest.finish();
         }
     }
 }

@@ -77,11 +77,17 @@ pub async fn run(
     drop(listener);
     tracing::info!("no new connections; waiting for running requests");
 
-    // All are told to finish before the first is waited for.
+    // All are told to finish before the first is waited for. Each keeps to the
+    // grace period by itself; the limit here is for one whose thread is stuck,
+    // such as in writing to a standard error that nobody reads.
     let finishing: Vec<_> = workers.into_iter().map(Worker::finish).collect();
-    for finished in finishing {
-        finished.await;
-    }
+    let all_finished = async {
+        for finished in finishing {
+            finished.await;
+        }
+    };
+    let limit = settings.grace_period.saturating_add(Duration::from_secs(1));
+    let _ = tokio::time::timeout(limit, all_finished).await;
     Ok(())
 }
 

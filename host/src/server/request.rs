@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use http::header::HOST;
 use http::{Method, Request, Response, StatusCode, Uri, Version};
@@ -26,6 +27,42 @@ use crate::guest::App;
 /// A guest at work. It holds its store and its place among the instances, and
 /// gives both back when it is done or dropped.
 pub(super) type Guest = Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send>>;
+
+/// A guest that has set its response and goes on.
+pub(super) struct Running {
+    pub(super) work: Guest,
+    request_id: RequestId,
+    /// How long it may go on when nobody waits for it any more.
+    limit: Duration,
+}
+
+impl Running {
+    /// Lets the guest finish what it does after its response, such as leaving a
+    /// record.
+    pub(super) fn finish(self) {
+        let Self {
+            work,
+            request_id,
+            limit,
+        } = self;
+        tokio::task::spawn_local(async move {
+            let cause = match timeout(limit, work).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => cause(&error),
+                Err(_) => format!("not done after {} s", limit.as_secs_f64()),
+            };
+            tracing::error!(request = %request_id, %cause, "guest failed after responding");
+        });
+    }
+}
+
+/// Why a guest failed, for the log. The names of functions in it are the guest's
+/// own words: they must not pass for lines of the log, or steer a terminal.
+pub(super) fn cause(error: &wasmtime::Error) -> String {
+    format!("{error:?}")
+        .replace('\n', "\n  | ")
+        .replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
+}
 
 /// What a guest hands over when it sets its response.
 type Head = Result<Response<HyperOutgoingBody>, ErrorCode>;
@@ -71,17 +108,19 @@ async fn respond(
     shared: &Shared,
     request_id: RequestId,
 ) -> Result<Response<ResponseBody>, Failure> {
-    let expects_body = request.method() != Method::HEAD;
+    let is_head = request.method() == Method::HEAD;
     let place = shared.instances.clone().acquire_owned().await;
     let place = place.expect("the semaphore is never closed");
     let (guest, head) = start(request, &shared.app, request_id, place)?;
     let (head, guest) = run_until_head(guest, head).await?;
+    let guest = guest.map(|work| Running {
+        work,
+        request_id,
+        limit: shared.settings.request_timeout,
+    });
     let response = head.map_err(Failure::Refused)?;
     Ok(ResponseBody::from_guest(
-        response,
-        guest,
-        expects_body,
-        request_id,
+        response, guest, is_head, request_id,
     ))
 }
 
@@ -97,7 +136,7 @@ fn start(
     let (sender, head) = oneshot::channel();
     let mut http = store.data_mut().http();
     let request = http
-        .new_incoming_request(Scheme::Http, request.map(RequestBody))
+        .new_incoming_request(Scheme::Http, request.map(RequestBody::new))
         .map_err(Failure::Unusable)?;
     let out = http
         .new_response_outparam(sender)
@@ -168,7 +207,7 @@ impl Failure {
                 (StatusCode::BAD_REQUEST, "the request names no valid host")
             }
             Self::Trapped(error) => {
-                log(&format_args!("{error:?}"));
+                log(&cause(&error));
                 (StatusCode::INTERNAL_SERVER_ERROR, "the guest failed")
             }
             Self::Silent => {

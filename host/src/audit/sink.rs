@@ -253,6 +253,7 @@ mod tests {
         sink.write(&[record(1)]).unwrap();
         let whole = std::fs::read(&path).unwrap();
         sink.write(&[record(2)]).unwrap();
+        drop(sink);
         let torn = std::fs::read(&path).unwrap();
         std::fs::write(&path, &torn[..torn.len() - 5]).unwrap();
 

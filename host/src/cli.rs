@@ -1,7 +1,7 @@
 //! The command line of `component-runner`.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -24,9 +24,9 @@ pub struct Cli {
 pub enum Command {
     /// Serve one component until SIGINT or SIGTERM arrives
     ///
-    /// Every request runs in a new instance of the component, which sees the
-    /// variables given with --env and nothing else of this machine: no files, no
-    /// network, no arguments. It can append to the audit log through the
+    /// Every request runs in a new instance of the component (but see --reuse),
+    /// which sees the variables given with --env and nothing else of this machine:
+    /// no files, no network, no arguments. It can append to the audit log through the
     /// interface runner:audit/audit-log.
     #[command(after_help = "Example:\n  \
         component-runner serve app.wasm --addr 127.0.0.1:8080 --env SHIFT_AMOUNT=5")]
@@ -64,6 +64,19 @@ pub struct Serve {
     /// How many threads serve requests [default: one for each processor]
     #[arg(long, value_name = "NUMBER")]
     pub threads: Option<NonZeroUsize>,
+
+    /// How many requests one instance serves, one after the other; beyond 1
+    /// they are no longer isolated from each other
+    ///
+    /// By default every request runs in an instance of its own, and can neither
+    /// see nor change anything of another. Beyond 1 this promise is given up:
+    /// whatever the component keeps of a request, such as data in its memory, the
+    /// next ones find, also those of other clients. In return, most need not wait
+    /// for a new instance. It is for components that are known to keep nothing.
+    /// Two requests at once never share an instance, and one that failed is not
+    /// used again.
+    #[arg(long, value_name = "NUMBER", default_value = "1")]
+    pub reuse: NonZeroU32,
 }
 
 impl Serve {
@@ -77,6 +90,7 @@ impl Serve {
                 .unwrap_or(NonZeroUsize::MIN),
             request_timeout: self.request_timeout,
             grace_period: self.grace_period,
+            requests_per_instance: self.reuse,
         }
     }
 }
@@ -133,6 +147,8 @@ mod tests {
             ["--grace-period", "soon"],
             ["--request-timeout", "1e999"],
             ["--threads", "0"],
+            ["--reuse", "0"],
+            ["--reuse", "-1"],
         ] {
             let error = serve(&flags).unwrap_err().to_string();
             assert!(
@@ -140,6 +156,12 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn an_instance_serves_one_request_unless_told_otherwise() {
+        let settings = serve(&[]).unwrap().settings();
+        assert_eq!(settings.requests_per_instance, NonZeroU32::MIN);
     }
 
     #[test]

@@ -1,110 +1,17 @@
 ;; Answers at `/good` and misbehaves at every other path, so that one server can
 ;; be asked for both. The letter after the slash decides.
-(component $unruly
+(component $component
   (import "wasi:io/poll@0.2.12" (instance $poll
     (export "pollable" (type $pollable (sub resource)))
     (export "[method]pollable.block" (func (param "self" (borrow $pollable))))))
   (alias export $poll "pollable" (type $pollable))
 
   (import "wasi:clocks/monotonic-clock@0.2.12" (instance $clock
-    (alias outer $unruly $pollable (type $pollable'))
+    (alias outer $component $pollable (type $pollable'))
     (export "pollable" (type $pollable (eq $pollable')))
     (export "subscribe-duration" (func (param "when" u64) (result (own $pollable))))))
 
-  (import "wasi:io/error@0.2.12" (instance $io-error
-    (export "error" (type (sub resource)))))
-  (alias export $io-error "error" (type $error))
-
-  (import "wasi:io/streams@0.2.12" (instance $streams
-    (export "output-stream" (type $output-stream (sub resource)))
-    (alias outer $unruly $error (type $error'))
-    (export "error" (type $error (eq $error')))
-    (type $stream-error' (variant (case "last-operation-failed" (own $error)) (case "closed")))
-    (export "stream-error" (type $stream-error (eq $stream-error')))
-    (export "[method]output-stream.blocking-write-and-flush" (func
-      (param "self" (borrow $output-stream)) (param "contents" (list u8))
-      (result (result (error $stream-error)))))))
-  (alias export $streams "output-stream" (type $output-stream))
-
-  (import "wasi:http/types@0.2.12" (instance $types
-    (alias outer $unruly $output-stream (type $output-stream'))
-    (export "output-stream" (type $output-stream (eq $output-stream')))
-    (export "fields" (type $fields (sub resource)))
-    (export "incoming-request" (type $incoming-request (sub resource)))
-    (export "outgoing-response" (type $outgoing-response (sub resource)))
-    (export "outgoing-body" (type $outgoing-body (sub resource)))
-    (export "response-outparam" (type $response-outparam (sub resource)))
-
-    (type $header-error' (variant (case "invalid-syntax") (case "forbidden") (case "immutable")))
-    (export "header-error" (type $header-error (eq $header-error')))
-    (type $dns' (record (field "rcode" (option string)) (field "info-code" (option u16))))
-    (export "DNS-error-payload" (type $dns (eq $dns')))
-    (type $alert' (record (field "alert-id" (option u8)) (field "alert-message" (option string))))
-    (export "TLS-alert-received-payload" (type $alert (eq $alert')))
-    (type $size' (record (field "field-name" (option string)) (field "field-size" (option u32))))
-    (export "field-size-payload" (type $size (eq $size')))
-    (type $error-code' (variant
-      (case "DNS-timeout")
-      (case "DNS-error" $dns)
-      (case "destination-not-found")
-      (case "destination-unavailable")
-      (case "destination-IP-prohibited")
-      (case "destination-IP-unroutable")
-      (case "connection-refused")
-      (case "connection-terminated")
-      (case "connection-timeout")
-      (case "connection-read-timeout")
-      (case "connection-write-timeout")
-      (case "connection-limit-reached")
-      (case "TLS-protocol-error")
-      (case "TLS-certificate-error")
-      (case "TLS-alert-received" $alert)
-      (case "HTTP-request-denied")
-      (case "HTTP-request-length-required")
-      (case "HTTP-request-body-size" (option u64))
-      (case "HTTP-request-method-invalid")
-      (case "HTTP-request-URI-invalid")
-      (case "HTTP-request-URI-too-long")
-      (case "HTTP-request-header-section-size" (option u32))
-      (case "HTTP-request-header-size" (option $size))
-      (case "HTTP-request-trailer-section-size" (option u32))
-      (case "HTTP-request-trailer-size" $size)
-      (case "HTTP-response-incomplete")
-      (case "HTTP-response-header-section-size" (option u32))
-      (case "HTTP-response-header-size" $size)
-      (case "HTTP-response-body-size" (option u64))
-      (case "HTTP-response-trailer-section-size" (option u32))
-      (case "HTTP-response-trailer-size" $size)
-      (case "HTTP-response-transfer-coding" (option string))
-      (case "HTTP-response-content-coding" (option string))
-      (case "HTTP-response-timeout")
-      (case "HTTP-upgrade-failed")
-      (case "HTTP-protocol-error")
-      (case "loop-detected")
-      (case "configuration-error")
-      (case "internal-error" (option string))))
-    (export "error-code" (type $error-code (eq $error-code')))
-
-    (export "[constructor]fields" (func (result (own $fields))))
-    (export "[method]fields.append" (func
-      (param "self" (borrow $fields)) (param "name" string) (param "value" (list u8))
-      (result (result (error $header-error)))))
-    (export "[method]incoming-request.path-with-query" (func
-      (param "self" (borrow $incoming-request)) (result (option string))))
-    (export "[constructor]outgoing-response" (func
-      (param "headers" (own $fields)) (result (own $outgoing-response))))
-    (export "[method]outgoing-response.body" (func
-      (param "self" (borrow $outgoing-response)) (result (result (own $outgoing-body)))))
-    (export "[method]outgoing-body.write" (func
-      (param "self" (borrow $outgoing-body)) (result (result (own $output-stream)))))
-    (export "[static]outgoing-body.finish" (func
-      (param "this" (own $outgoing-body)) (param "trailers" (option (own $fields)))
-      (result (result (error $error-code)))))
-    (export "[static]response-outparam.set" (func
-      (param "param" (own $response-outparam))
-      (param "response" (result (own $outgoing-response) (error $error-code)))))))
-  (alias export $types "incoming-request" (type $incoming-request))
-  (alias export $types "response-outparam" (type $response-outparam))
+  ;; include http.wat
 
   ;; The memory is a module of its own, because the imports need it before the
   ;; guest can be made. Its first page holds texts and results, the second what

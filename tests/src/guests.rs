@@ -1,5 +1,6 @@
 //! Components that misbehave, written by hand.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,12 +13,25 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Assembles `guests/NAME.wat`.
+    /// Assembles `guests/NAME.wat`. The line `;; include FILE` in it stands for
+    /// what is in that file.
     #[must_use]
     pub fn assemble(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests");
-        let source = folder.join(name).with_extension("wat");
-        let bytes = wat::parse_file(source).unwrap_or_else(|error| panic!("{error}"));
+        let read = |file: &Path| {
+            let source = fs::read_to_string(folder.join(file));
+            source.unwrap_or_else(|error| panic!("cannot read `{}`: {error}", file.display()))
+        };
+        let file = Path::new(name).with_extension("wat");
+        let mut source = String::new();
+        for line in read(&file).lines() {
+            let text = match line.trim().strip_prefix(";; include ") {
+                Some(included) => &read(Path::new(included)),
+                None => line,
+            };
+            writeln!(source, "{text}").expect("memory");
+        }
+        let bytes = wat::parse_str(source).unwrap_or_else(|error| panic!("{name}: {error}"));
         Self::of(&bytes)
     }
 

@@ -9,5 +9,6 @@ mod guest_failures;
 mod http;
 mod limits;
 mod peers;
+mod reuse;
 mod shutdown;
 mod start_up_errors;

@@ -98,6 +98,12 @@ fn no_threads_are_a_usage_error() {
 }
 
 #[test]
+fn instances_that_serve_no_request_are_a_usage_error() {
+    let finished = app().flag("--reuse", "0").fail();
+    check_usage(&finished, &["--reuse", "'0'"]);
+}
+
+#[test]
 fn an_unknown_flag_is_a_usage_error() {
     let finished = app().flag("--no-such-flag", "x").fail();
     check_usage(&finished, &["--no-such-flag"]);

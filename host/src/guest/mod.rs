@@ -5,11 +5,13 @@
 //! - `engine.rs`: how wasmtime is set up, and why.
 //! - `state.rs`: the data of one store, which is all that a guest gets.
 //! - `output.rs`: where its standard output and error go.
+//! - `reused_output.rs`: the same where an instance serves several requests.
 
 mod engine;
 mod error;
 mod imports;
 mod output;
+mod reused_output;
 mod state;
 
 use std::sync::Arc;
@@ -101,10 +103,11 @@ impl App {
         self.pre.engine().weak()
     }
 
-    /// A store for one request.
-    pub(crate) fn store(&self, request_id: RequestId) -> Store<State> {
-        let audit = AuditCtx::new(self.audit.clone(), self.digest.clone(), request_id);
-        let state = State::new(request_id, self.environment.clone(), audit);
+    /// A store for the request `request_id`, and for others after it if it
+    /// `is_reused`.
+    pub(crate) fn store(&self, request_id: RequestId, is_reused: bool) -> Store<State> {
+        let audit = self.audit_ctx(request_id);
+        let state = State::new(request_id, self.environment.clone(), audit, is_reused);
         let mut store = Store::new(self.pre.engine(), state);
         // At each tick of the epoch the guest gives way and then goes on. tokio's
         // own `yield_now` lets the runtime look for new input in between; a guest
@@ -115,6 +118,17 @@ impl App {
             Ok(UpdateDeadline::YieldCustom(1, others))
         });
         store
+    }
+
+    /// Prepares a store in which a request has ended for the next one.
+    pub(crate) fn reuse(&self, store: &mut Store<State>, request_id: RequestId) {
+        let audit = self.audit_ctx(request_id);
+        store.data_mut().begin_request(request_id, audit);
+        store.set_epoch_deadline(1);
+    }
+
+    fn audit_ctx(&self, request_id: RequestId) -> AuditCtx {
+        AuditCtx::new(self.audit.clone(), self.digest.clone(), request_id)
     }
 }
 

@@ -5,20 +5,25 @@ use std::sync::Arc;
 use http::{Request, Response};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::p2::body::{HostFutureTrailers, HostIncomingBody, HostOutgoingBody};
+use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 use wasmtime_wasi_http::{
     Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
 use super::output::Output;
+use super::reused_output::{CurrentRequest, ReusedOutput};
 use crate::RequestId;
 use crate::audit::{AuditCtx, AuditCtxView, AuditView};
 
 /// The most random bytes that a guest gets in one call.
 const MAX_RANDOM_BYTES: u64 = 1 << 20;
 
-/// The data of the store in which one request runs.
+/// The data of a store, in which one request runs at a time.
 pub(crate) struct State {
     request_id: RequestId,
+    /// Shared with the outputs of an instance that serves several requests.
+    current: Option<CurrentRequest>,
     environment: Arc<[(String, String)]>,
     audit: AuditCtx,
     http: WasiHttpCtx,
@@ -33,9 +38,11 @@ impl State {
         request_id: RequestId,
         environment: Arc<[(String, String)]>,
         audit: AuditCtx,
+        is_reused: bool,
     ) -> Self {
         Self {
             request_id,
+            current: is_reused.then(|| CurrentRequest::new(request_id)),
             environment,
             audit,
             http: WasiHttpCtx::new(),
@@ -43,6 +50,30 @@ impl State {
             table: ResourceTable::new(),
             wasi: None,
         }
+    }
+
+    /// Exchanges what belongs to the request that is over for what belongs to the
+    /// next one. The rest belongs to the instance: its handles, and with them the
+    /// WASI context, whose clock must not begin anew under a guest that has seen
+    /// it.
+    pub(super) fn begin_request(&mut self, request_id: RequestId, audit: AuditCtx) {
+        self.request_id = request_id;
+        self.audit = audit;
+        if let Some(current) = &self.current {
+            current.set(request_id);
+        }
+    }
+
+    /// Whether the guest has handles on its request or its response.
+    pub(crate) fn holds_on_to_its_request(&mut self) -> bool {
+        // A stream of a body needs none of its own: it lives as long as the body.
+        self.table.iter_mut().any(|entry| {
+            entry.is::<HostIncomingRequest>()
+                || entry.is::<HostIncomingBody>()
+                || entry.is::<HostFutureTrailers>()
+                || entry.is::<HostResponseOutparam>()
+                || entry.is::<HostOutgoingBody>()
+        })
     }
 }
 
@@ -52,16 +83,23 @@ impl WasiView for State {
     /// files, no network and an empty standard input.
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let ctx = self.wasi.get_or_insert_with(|| {
-            let request_id = self.request_id;
-            let output = |name| Output { request_id, name };
             let mut builder = WasiCtxBuilder::new();
             builder
                 .envs(&self.environment)
-                .stdout(output("stdout"))
-                .stderr(output("stderr"))
                 .max_random_size(MAX_RANDOM_BYTES)
                 .allow_tcp(false)
                 .allow_udp(false);
+            if let Some(current) = &self.current {
+                let output = |name| ReusedOutput {
+                    current: current.clone(),
+                    name,
+                };
+                builder.stdout(output("stdout")).stderr(output("stderr"));
+            } else {
+                let request_id = self.request_id;
+                let output = |name| Output { request_id, name };
+                builder.stdout(output("stdout")).stderr(output("stderr"));
+            }
             Box::new(builder.build())
         });
         WasiCtxView {

@@ -3,20 +3,22 @@
 //! - this file: [`run`], which accepts connections and hands each to a worker.
 //! - `worker.rs`: a thread with its own runtime; a connection stays on it.
 //! - `connection.rs`: HTTP/1.1 on one connection, with hyper.
-//! - `request.rs`: one request, in an instance of its own.
+//! - `request.rs`: one request, in its instance.
+//! - `instances.rs`: the instances of one worker.
 //! - `body.rs`: the bodies that go in and out of the instance.
 //! - `problem.rs`: what the server answers where no guest does.
 //! - `ticker.rs`: the clock that makes long computations give way.
 
 mod body;
 mod connection;
+mod instances;
 mod problem;
 mod request;
 mod ticker;
 mod worker;
 
 use std::io;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +38,9 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// How long running requests may take to finish after the shutdown began.
     pub grace_period: Duration,
+    /// How many requests one instance serves, one after the other. Only with 1
+    /// are they isolated from each other.
+    pub requests_per_instance: NonZeroU32,
 }
 
 /// Serves `app` on `listener` until `shutdown` resolves; then stops accepting,

@@ -1,4 +1,4 @@
-//! One request, in an instance of its own.
+//! One request, in its instance.
 
 use std::convert::Infallible;
 use std::fmt::Display;
@@ -12,21 +12,21 @@ use std::time::Duration;
 use http::header::HOST;
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::body::{RequestBody, ResponseBody};
+use super::instances::Instances;
 use super::problem;
 use super::worker::Shared;
 use crate::RequestId;
-use crate::guest::App;
 
-/// A guest at work. It holds its store and its place among the instances, and
-/// gives both back when it is done or dropped.
-pub(super) type Guest = Pin<Box<dyn Future<Output = wasmtime::Result<()>> + Send>>;
+/// A guest at work. It holds its instance and its place among them, and gives
+/// both back when it is done or dropped.
+pub(super) type Guest = Pin<Box<dyn Future<Output = wasmtime::Result<()>>>>;
 
 /// A guest that has set its response and goes on.
 pub(super) struct Running {
@@ -109,9 +109,7 @@ async fn respond(
     request_id: RequestId,
 ) -> Result<Response<ResponseBody>, Failure> {
     let is_head = request.method() == Method::HEAD;
-    let place = shared.instances.clone().acquire_owned().await;
-    let place = place.expect("the semaphore is never closed");
-    let (guest, head) = start(request, &shared.app, request_id, place)?;
+    let (guest, head) = start(request, &shared.instances, request_id).await?;
     let (head, guest) = run_until_head(guest, head).await?;
     let guest = guest.map(|work| Running {
         work,
@@ -124,17 +122,17 @@ async fn respond(
     ))
 }
 
-/// Prepares a store for the request, and the guest's work as a future. Nothing
-/// of the guest runs before that is polled.
-fn start(
+/// Waits for an instance for the request, and prepares the guest's work as a
+/// future. Nothing of the guest runs before that is polled.
+async fn start(
     request: Request<Incoming>,
-    app: &App,
+    instances: &Rc<Instances>,
     request_id: RequestId,
-    place: OwnedSemaphorePermit,
 ) -> Result<(Guest, oneshot::Receiver<Head>), Failure> {
-    let mut store = app.store(request_id);
+    let place = instances.place().await;
+    let mut instance = instances.take(request_id);
     let (sender, head) = oneshot::channel();
-    let mut http = store.data_mut().http();
+    let mut http = instance.store.data_mut().http();
     let request = http
         .new_incoming_request(Scheme::Http, request.map(RequestBody::new))
         .map_err(Failure::Unusable)?;
@@ -142,14 +140,8 @@ fn start(
         .new_response_outparam(sender)
         .map_err(Failure::Trapped)?;
 
-    let pre = app.pre().clone();
-    let guest = Box::pin(async move {
-        let _place = place;
-        let instance = pre.instantiate_async(&mut store).await?;
-        let handler = instance.wasi_http_incoming_handler();
-        handler.call_handle(&mut store, request, out).await
-    });
-    Ok((guest, head))
+    let guest = instance.handle(place, instances.clone(), request, out);
+    Ok((Box::pin(guest), head))
 }
 
 /// Runs `guest` until it has set its response. Returns that, and the guest if it

@@ -9,10 +9,11 @@ use std::thread;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::timeout;
 
+use super::instances::Instances;
 use super::{Settings, connection};
 use crate::guest::App;
 
@@ -28,11 +29,10 @@ pub(super) struct Worker {
 
 /// What the requests of one worker share.
 pub(super) struct Shared {
-    pub(super) app: Arc<App>,
     pub(super) settings: Settings,
-    /// One permit for each instance that may live on this worker. The pool has
-    /// room for all of them, so it never runs out: requests wait instead.
-    pub(super) instances: Arc<Semaphore>,
+    /// As many as may live on this worker. The pool has room for all of them, so
+    /// it never runs out: requests wait instead.
+    pub(super) instances: Rc<Instances>,
 }
 
 impl Worker {
@@ -44,11 +44,11 @@ impl Worker {
         thread::Builder::new()
             .name(format!("worker-{index}"))
             .spawn(move || {
-                let instances = app.max_instances() as usize / settings.threads;
+                let places = app.max_instances() as usize / settings.threads;
+                let instances = Instances::new(app, places.max(1), settings.requests_per_instance);
                 let shared = Rc::new(Shared {
-                    app,
                     settings,
-                    instances: Arc::new(Semaphore::new(instances.max(1))),
+                    instances: Rc::new(instances),
                 });
                 runtime.block_on(work(incoming, shared));
                 drop(runtime);

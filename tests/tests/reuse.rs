@@ -1,0 +1,316 @@
+//! `--reuse`: instances that serve several requests, and what must not pass from
+//! one to the next even then. `guests/counter.wat` answers with the number of
+//! requests that its instance has got.
+
+use std::fs;
+use std::thread;
+
+use end_to_end::cases::check_result;
+use end_to_end::client::{Connection, Request, chunk, encrypt};
+use end_to_end::guests::Guest;
+use end_to_end::process::Signal;
+use end_to_end::{Setup, TestHost, artifacts};
+use serde_json::Value;
+
+/// A counter whose instances serve so many requests. All its requests are on one
+/// thread, as instances stay on theirs.
+fn counter(reuse: &str) -> TestHost {
+    setup(&Guest::assemble("counter"), reuse).start()
+}
+
+fn setup(guest: &Guest, reuse: &str) -> Setup {
+    TestHost::serve(guest.path())
+        .flag("--threads", "1")
+        .flag("--reuse", reuse)
+}
+
+fn get(path: &str) -> Request {
+    Request::new("GET", path)
+}
+
+/// The number of this request in its instance.
+fn count_at(host: &TestHost, path: &str) -> String {
+    let response = host.send(&get(path));
+    assert_eq!(response.status, 200, "{response:?}");
+    String::from_utf8(response.body).expect("digits")
+}
+
+fn count(host: &TestHost) -> String {
+    count_at(host, "/count")
+}
+
+/// A request whose guest waits for a body. It is at work, in an instance of its
+/// own, when `100 Continue` comes.
+fn waiting() -> Request {
+    get("/read").chunked().header("expect", "100-continue")
+}
+
+/// Sends the end of the body that a guest waits for, and returns its count.
+fn finish_waiting(client: &mut Connection) -> String {
+    assert_eq!(client.receive().status, 100);
+    client.write(&chunk(b""));
+    let response = client.receive();
+    assert_eq!(response.status, 200, "{response:?}");
+    String::from_utf8(response.body).expect("a digit")
+}
+
+#[test]
+fn an_instance_serves_one_request_by_default() {
+    let guest = Guest::assemble("counter");
+    let host = TestHost::serve(guest.path()).flag("--threads", "1").start();
+    assert_eq!([(); 3].map(|()| count(&host)), ["1", "1", "1"]);
+}
+
+#[test]
+fn reuse_1_is_the_default() {
+    let host = counter("1");
+    assert_eq!([(); 3].map(|()| count(&host)), ["1", "1", "1"]);
+}
+
+#[test]
+fn with_reuse_3_the_fourth_request_gets_a_new_instance() {
+    let host = counter("3");
+    let counts = [(); 7].map(|()| count(&host));
+    assert_eq!(counts, ["1", "2", "3", "1", "2", "3", "1"]);
+}
+
+#[test]
+fn requests_of_one_connection_share_instances_like_any_others() {
+    let host = counter("3");
+    let mut connection = host.connect();
+    let counts = [(); 4].map(|()| connection.exchange(&get("/count")).body);
+    assert_eq!(counts, [b"1", b"2", b"3", b"1"]);
+}
+
+#[test]
+fn an_instance_that_trapped_is_never_used_again() {
+    let host = counter("9");
+    assert_eq!(count(&host), "1");
+    assert_eq!(host.send(&get("/trap")).status, 500);
+    assert_eq!([(); 2].map(|()| count(&host)), ["1", "2"]);
+}
+
+#[test]
+fn an_instance_that_trapped_after_its_answer_is_never_used_again() {
+    let host = counter("9");
+    assert_eq!(count(&host), "1");
+    let mut connection = host.connect();
+    connection.write(&get("/late-trap").bytes());
+    // Whether the client hears of it depends on what was sent by then.
+    let _ = connection.receive_if_any();
+    assert_eq!([(); 2].map(|()| count(&host)), ["1", "2"]);
+}
+
+#[test]
+fn an_instance_that_took_too_long_is_never_used_again() {
+    let guest = Guest::assemble("counter");
+    let host = setup(&guest, "9").flag("--request-timeout", "0.3").start();
+    assert_eq!(count(&host), "1");
+    let mut connection = host.connect();
+    connection.write(&get("/read").chunked().head());
+    assert_eq!(connection.receive().status, 504);
+    assert_eq!([(); 2].map(|()| count(&host)), ["1", "2"]);
+}
+
+#[test]
+fn an_instance_whose_client_left_is_never_used_again() {
+    let host = counter("9");
+    assert_eq!(count(&host), "1");
+    let mut connection = host.connect();
+    connection.write(&get("/endless").bytes());
+    assert_eq!(count(&host), "1", "a second one, as the first is at work");
+    drop(connection);
+    assert_eq!([(); 3].map(|()| count(&host)), ["2", "3", "4"]);
+}
+
+#[test]
+fn an_instance_that_keeps_its_request_or_its_response_is_never_used_again() {
+    let host = counter("9");
+    for path in ["/hold", "/open", "/silent"] {
+        let _ = host.send(&get(path));
+        assert_eq!(count(&host), "1", "after {path}");
+    }
+}
+
+#[test]
+fn two_requests_at_once_never_share_an_instance() {
+    let host = counter("9");
+    assert_eq!(count(&host), "1");
+    let mut clients = [(); 2].map(|()| host.connect());
+    for client in &mut clients {
+        client.write(&waiting().head());
+        assert_eq!(client.receive().status, 100);
+    }
+    assert_eq!(count(&host), "1", "a third one, as both are at work");
+    for (client, count) in clients.iter_mut().zip(["2", "1"]) {
+        client.write(&chunk(b""));
+        assert_eq!(client.receive().body, count.as_bytes());
+    }
+}
+
+#[test]
+fn no_count_comes_twice_from_an_instance_when_there_are_many_clients() {
+    const COUNTS: [&[u8]; 4] = [b"1", b"2", b"3", b"4"];
+
+    let guest = Guest::assemble("counter");
+    let host = TestHost::serve(guest.path()).flag("--reuse", "4").start();
+    let counts: Vec<Vec<u8>> = thread::scope(|scope| {
+        let client = || {
+            let mut connection = host.connect();
+            [(); 50].map(|()| connection.exchange(&get("/count")).body)
+        };
+        let clients = [(); 16].map(|()| scope.spawn(client));
+        let counts = clients.map(|client| client.join().expect("answers"));
+        counts.into_iter().flatten().collect()
+    });
+    let times = COUNTS.map(|digit| counts.iter().filter(|count| *count == digit).count());
+    assert_eq!(times.iter().sum::<usize>(), counts.len(), "{times:?}");
+    // An instance cannot get its second request before its first.
+    assert!(
+        times.is_sorted_by(|before, after| before >= after),
+        "{times:?}"
+    );
+    assert!(times[COUNTS.len() - 1] > 0, "{times:?}");
+}
+
+/// The id and the rest of each line that guests printed.
+fn printed(log: &str) -> Vec<(&str, &str)> {
+    log.lines()
+        .filter_map(|line| line.split_once(" stdout: "))
+        .collect()
+}
+
+#[test]
+fn each_line_carries_the_id_of_the_request_that_printed_it() {
+    let mut host = counter("3");
+    let counts = [(); 4].map(|()| count_at(&host, "/print"));
+    assert_eq!(counts, ["1", "2", "3", "1"]);
+    host.terminate();
+    let log = host.log().wait_for_end();
+
+    // The handle on the output is that of the first request, and each line that
+    // was broken off is completed by the end of its request.
+    let lines = printed(&log);
+    let mut ids = Vec::new();
+    for number in ["1", "2", "3"] {
+        let id_of = |text: &str| {
+            let text = format!("{text} {number}");
+            let mut lines = lines.iter().filter(|(_, line)| *line == text);
+            lines
+                .next()
+                .unwrap_or_else(|| panic!("`{text}` in {log}"))
+                .0
+        };
+        assert_eq!(id_of("whole"), id_of("broken off"), "{log}");
+        ids.push(id_of("whole"));
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 3, "{log}");
+    assert_eq!(lines.len(), 8, "{log}");
+}
+
+#[test]
+fn each_audit_record_carries_the_id_of_its_own_request() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("audit.jsonl");
+    let host = TestHost::serve(artifacts::component("app"))
+        .flag("--threads", "1")
+        .flag("--reuse", "100")
+        .flag("--audit-file", &file)
+        .start();
+    for _ in 0..5 {
+        check_result(&host.send(&encrypt("hello")), "khoor");
+    }
+    let text = fs::read_to_string(file).expect("an audit file");
+    let id = |line| {
+        let entry: Value = serde_json::from_str(line).expect("a line of JSON");
+        entry["host"]["request_id"]
+            .as_str()
+            .expect("an id")
+            .to_owned()
+    };
+    let mut ids: Vec<_> = text.lines().map(id).collect();
+    assert_eq!(ids.len(), 5, "{text}");
+    ids.dedup();
+    assert_eq!(ids.len(), 5, "{text}");
+}
+
+#[test]
+fn an_instance_that_keeps_its_request_holds_nobody_up() {
+    let host = counter("9");
+    let mut connection = host.connect();
+    // More than the server reads ahead.
+    let request = Request::new("POST", "/hold").body(vec![0; 1 << 20]);
+    for _ in 0..3 {
+        assert_eq!(connection.exchange(&request).body, b"1");
+    }
+}
+
+#[test]
+fn a_response_that_its_guest_left_open_ends_with_the_request() {
+    let host = counter("9");
+    let mut connection = host.connect();
+    for _ in 0..3 {
+        assert_eq!(connection.exchange(&get("/open")).body, b"1");
+    }
+}
+
+#[test]
+fn requests_that_wait_for_a_place_get_the_instances_that_become_idle() {
+    // 1,000 instances may live at once, which is 100 on each of these threads.
+    const THREADS: usize = 10;
+    const PLACES: usize = 100;
+    const CLIENTS: usize = PLACES + 10;
+
+    let guest = Guest::assemble("counter");
+    let host = TestHost::serve(guest.path())
+        .flag("--threads", THREADS.to_string())
+        .flag("--reuse", "2")
+        .start();
+    // Connections are dealt to the threads in turn; these are all on one.
+    let connect = |_| {
+        let mut connections = [(); THREADS].map(|()| host.connect());
+        connections[0].write(&waiting().head());
+        let [first, ..] = connections;
+        first
+    };
+    let mut clients: Vec<_> = (0..CLIENTS).map(connect).collect();
+    let mut counts = clients.iter_mut().map(finish_waiting).collect::<Vec<_>>();
+    counts.sort();
+    assert!(
+        counts[..PLACES].iter().all(|count| count == "1"),
+        "{counts:?}"
+    );
+    assert!(
+        counts[PLACES..].iter().all(|count| count == "2"),
+        "{counts:?}"
+    );
+}
+
+#[test]
+fn idle_instances_are_used_before_there_are_new_ones() {
+    let host = counter("9");
+    // New ones would be more than 1,000 in the end, which may not live at once.
+    for round in 1..=6 {
+        let mut clients: Vec<_> = (0..200).map(|_| host.connect()).collect();
+        for client in &mut clients {
+            client.write(&waiting().head());
+        }
+        for client in &mut clients {
+            assert_eq!(client.receive().status, 100);
+        }
+        for client in &mut clients {
+            client.write(&chunk(b""));
+            assert_eq!(client.receive().body, round.to_string().as_bytes());
+        }
+    }
+}
+
+#[test]
+fn idle_instances_do_not_hold_up_the_shutdown() {
+    let guest = Guest::assemble("counter");
+    let mut host = setup(&guest, "9").flag("--grace-period", "600").start();
+    assert_eq!(count_at(&host, "/print"), "1");
+    host.signal(Signal::TERM);
+    assert_eq!(host.wait().code(), Some(0));
+}

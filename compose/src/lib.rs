@@ -40,6 +40,8 @@
 //! - [`Component`]: a name and bytes that were checked. Everything starts here.
 //! - [`link()`]: a root and its parts become one component, [`Linked`].
 //! - [`environment()`]: makes a component that answers `wasi:cli/environment`.
+//! - [`fuse()`]: the parts of a composition become one core module, which is
+//!   cheaper to instantiate.
 //! - [`check()`]: does a component run on a host of a [`World`]?
 //!
 //! What these are made of, from the names to the bytes:
@@ -60,6 +62,7 @@ mod check;
 mod component;
 mod difference;
 mod environment;
+mod fuse;
 mod guard;
 mod link;
 mod open_imports;
@@ -74,6 +77,7 @@ pub use check::{Finding, Report, check};
 pub use component::{Component, ComponentError};
 pub use difference::Difference;
 pub use environment::{EnvironmentError, environment};
+pub use fuse::{Cost, FuseError, Fused, fuse};
 pub use link::{LinkError, Linked, NearMiss, link};
 pub use plan::Wire;
 pub use resources::Origin;

@@ -16,6 +16,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Link(Link),
     Env(Env),
+    Fuse(Fuse),
     Check(Check),
 }
 
@@ -54,6 +55,25 @@ pub(crate) struct Env {
     #[arg(long = "set", value_name = "K=V", num_args = 1.., value_parser = variable)]
     pub(crate) variables: Vec<(String, String)>,
     /// Where the component goes; `-` is standard output
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: PathBuf,
+}
+
+/// Make one core module of all parts of a component, so that it runs faster.
+///
+/// The result imports, exports and does the same. Each part keeps a memory of
+/// its own, but the handles of all parts are in one table: a hostile part could
+/// use what another got from the host. Fuse only parts that trust each other.
+/// What became of the core instances goes to standard error.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  component-compose fuse app.wasm -o app-fused.wasm")]
+pub(crate) struct Fuse {
+    /// The component
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Where the result goes; `-` is standard output
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: PathBuf,
 }

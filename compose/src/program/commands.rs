@@ -3,9 +3,11 @@
 use std::io::{self, Write};
 
 use anyhow::{Context, Error};
-use compose::{Component, EnvironmentError, Linked, Report, World, check, environment, link};
+use compose::{
+    Component, Cost, EnvironmentError, Linked, Report, World, check, environment, fuse, link,
+};
 
-use super::cli::{Check, Cli, Command, Env, Link, WorldName};
+use super::cli::{Check, Cli, Command, Env, Fuse, Link, WorldName};
 use super::files::{read_component, write_output};
 
 /// What a command that ran came to.
@@ -47,6 +49,7 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
     match cli.command {
         Command::Link(arguments) => run_link(&arguments)?,
         Command::Env(arguments) => run_env(arguments)?,
+        Command::Fuse(arguments) => run_fuse(&arguments)?,
         Command::Check(arguments) => return Ok(run_check(&arguments)?),
     }
     Ok(Outcome::Done)
@@ -84,6 +87,30 @@ fn run_env(arguments: Env) -> Result<(), Failure> {
         _ => Failure::Usage(Error::new(error).context("cannot use `--set`")),
     })?;
     Ok(write_output(&arguments.output, &bytes)?)
+}
+
+fn run_fuse(arguments: &Fuse) -> Result<(), Error> {
+    let component = read_component(&arguments.file)?;
+    let fused =
+        fuse(&component).with_context(|| format!("cannot fuse `{}`", arguments.file.display()))?;
+    write_output(&arguments.output, &fused.bytes)?;
+    let mut stderr = io::stderr().lock();
+    print_cost(component.name(), fused.before, &mut stderr)
+        .and_then(|()| print_cost("fused", fused.after, &mut stderr))
+        .and_then(|()| writeln!(stderr, "{} bytes", fused.bytes.len()))
+        .context("cannot write to standard error")
+}
+
+fn print_cost(name: &str, cost: Cost, out: &mut impl Write) -> io::Result<()> {
+    let Cost {
+        core_instances,
+        memories,
+        tables,
+    } = cost;
+    writeln!(
+        out,
+        "{name}: {core_instances} core instances, {memories} memories, {tables} tables"
+    )
 }
 
 fn run_check(arguments: &Check) -> Result<Outcome, Error> {

@@ -1,0 +1,127 @@
+//! Fusing: the parts of a composition become one core module.
+
+mod code;
+mod flat;
+mod interface;
+mod layout;
+mod memories;
+mod module;
+mod outside;
+mod shims;
+mod types;
+mod utf8;
+
+use wasmparser::{BinaryReaderError, Validator};
+
+use crate::component::Component;
+use flat::Flat;
+use layout::Layout;
+use module::Module;
+use outside::Modules;
+use shims::Shims;
+
+/// A fused component, and what fusing it was worth.
+#[derive(Debug, Clone)]
+pub struct Fused {
+    /// The component in binary form, valid.
+    pub bytes: Vec<u8>,
+    /// What an instance of the original consists of.
+    pub before: Cost,
+    /// What an instance of the fused component consists of.
+    pub after: Cost,
+}
+
+/// What one instance of a component consists of, and what a host makes and
+/// clears for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// How many core instances.
+    pub core_instances: usize,
+    /// How many memories.
+    pub memories: usize,
+    /// How many tables.
+    pub tables: usize,
+}
+
+/// Why a component cannot be fused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FuseError {
+    /// The component uses what fusing does not cover. Holds what.
+    #[error("it cannot be fused: {0}; it runs as it is")]
+    Unsupported(&'static str),
+    /// wasmtime cannot flatten the component. Holds what wasmtime says.
+    #[error("it cannot be flattened: {0}")]
+    Untranslatable(String),
+    /// A core module of the component cannot be read.
+    #[error("one of its core modules cannot be read")]
+    Unreadable(#[source] BinaryReaderError),
+    /// What came out is not a valid component.
+    #[error("it cannot be fused: the result would not be valid")]
+    Invalid(#[source] BinaryReaderError),
+}
+
+impl From<wasm_encoder::reencode::Error<FuseError>> for FuseError {
+    fn from(error: wasm_encoder::reencode::Error<FuseError>) -> Self {
+        use wasm_encoder::reencode::Error;
+        match error {
+            Error::UserError(error) => error,
+            Error::ParseError(error) => Self::Unreadable(error),
+            _ => Self::Unsupported("one of its core modules uses an unknown instruction"),
+        }
+    }
+}
+
+/// Makes one core module of all parts of `component`.
+///
+/// The result imports and exports the same, and does the same. An instance of it
+/// is cheaper to make, to call and to clear, because there are two core instances
+/// instead of about three for each part, and a call from part to part is a call
+/// within one module.
+///
+/// **Some isolation between the parts is given up.** Each part keeps its own
+/// memory, tables and globals, and no other part can reach them. But the handles
+/// of all parts are in one table: a part that is hostile can use, or drop, a
+/// handle that another part got from the host, if both import that resource.
+///
+/// Parts that hand each other resources cannot be fused, nor can those that are
+/// asynchronous.
+///
+/// # Errors
+///
+/// Says what keeps the component from being fused.
+pub fn fuse(component: &Component) -> Result<Fused, FuseError> {
+    let flat = Flat::new(component.bytes())?;
+    let modules = flat
+        .instances
+        .iter()
+        .map(|instance| Module::parse(&instance.wasm))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(FuseError::Unreadable)?;
+    let shims = Shims::find(&flat, &modules).map_err(FuseError::Unreadable)?;
+    let layout = Layout::new(&flat, &modules, shims)?;
+    let used = outside::used_functions(&flat, &layout)?;
+    let parts = Modules {
+        memories: memories::encode(&modules, &layout)?,
+        code: code::encode(&modules, &layout, &used)?,
+    };
+    let bytes = outside::encode(component.bytes(), &flat, &layout, &parts)?;
+    Validator::new()
+        .validate_all(&bytes)
+        .map_err(FuseError::Invalid)?;
+    let kept = layout.instances.iter().map(|&instance| &modules[instance]);
+    let tables = kept.map(|module| module.tables.len()).sum::<usize>();
+    Ok(Fused {
+        bytes,
+        before: Cost {
+            core_instances: modules.len(),
+            memories: modules.iter().map(|module| module.memories.len()).sum(),
+            tables: modules.iter().map(|module| module.tables.len()).sum(),
+        },
+        after: Cost {
+            core_instances: 2,
+            memories: layout.memories.len(),
+            tables: tables + usize::from(!layout.reallocs.is_empty()),
+        },
+    })
+}

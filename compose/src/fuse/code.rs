@@ -1,0 +1,283 @@
+//! The core module that holds all code of the fused component.
+
+use wasm_encoder::reencode::{Error, Reencode, RoundtripReencoder};
+use wasm_encoder::{
+    CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, Elements, EntityType,
+    ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType, ImportSection,
+    Module as Encoder, NameMap, NameSection, RefType, StartSection, TableSection, TableType,
+    TagSection, TypeSection, ValType,
+};
+use wasmparser::DataKind;
+
+use super::FuseError;
+use super::flat::{Def, Item};
+use super::layout::{Helper, Layout};
+use super::memories;
+use super::module::{Module, count};
+use super::utf8::copy_utf8;
+
+/// From which module the fused one imports the functions of the host.
+pub(super) const HOST: &str = "host";
+
+/// From which module the fused one imports its memories.
+pub(super) const MEMORIES: &str = "memories";
+
+/// Under which name the fused module imports a function of the host.
+pub(super) fn host_name(host: usize) -> String {
+    format!("f{host}")
+}
+
+/// Under which name the fused module exports one of its functions.
+pub(super) fn function_name(function: u32) -> String {
+    format!("f{function}")
+}
+
+/// Encodes the module. It exports the functions in `exported`.
+pub(super) fn encode(
+    modules: &[Module<'_>],
+    layout: &Layout,
+    exported: &[u32],
+) -> Result<Vec<u8>, FuseError> {
+    let mut sections = Sections::default();
+    sections.begin(layout);
+    for (instance, module) in modules.iter().enumerate() {
+        let mut indices = Indices { instance, layout };
+        // The types of shims are those of the functions that take their place.
+        for group in &module.types {
+            indices.parse_recursive_type_group(sections.types.ty(), group.clone())?;
+        }
+    }
+    sections.add_helpers(layout);
+    for &instance in &layout.instances {
+        let mut indices = Indices { instance, layout };
+        sections.add_instance(&modules[instance], &mut indices)?;
+    }
+    Ok(sections.finish(layout, exported))
+}
+
+/// The sections of the module, each in the making.
+#[derive(Default)]
+struct Sections {
+    types: TypeSection,
+    imports: ImportSection,
+    functions: FunctionSection,
+    tables: TableSection,
+    tags: TagSection,
+    globals: GlobalSection,
+    elements: ElementSection,
+    code: CodeSection,
+    data: DataSection,
+    names: NameMap,
+}
+
+impl Sections {
+    /// Adds what is imported, and what comes before everything else.
+    fn begin(&mut self, layout: &Layout) {
+        for (host, &ty) in layout.host_types.iter().enumerate() {
+            self.imports
+                .import(HOST, &host_name(host), EntityType::Function(ty));
+        }
+        for (memory, &ty) in layout.memories.iter().enumerate() {
+            let ty = RoundtripReencoder
+                .memory_type(ty)
+                .expect("it has no indices");
+            self.imports
+                .import(MEMORIES, &memories::memory_name(count(memory)), ty);
+        }
+        if !layout.reallocs.is_empty() {
+            let size = layout.reallocs.len() as u64;
+            let table = TableType {
+                element_type: RefType::FUNCREF,
+                table64: false,
+                minimum: size,
+                maximum: Some(size),
+                shared: false,
+            };
+            self.imports.import(MEMORIES, memories::REALLOCS, table);
+            self.elements.active(
+                Some(0),
+                &ConstExpr::i32_const(0),
+                Elements::Functions(layout.reallocs.as_slice().into()),
+            );
+        }
+        for _ in &layout.may_leave {
+            let ty = GlobalType {
+                val_type: ValType::I32,
+                mutable: true,
+                shared: false,
+            };
+            self.globals.global(ty, &ConstExpr::i32_const(1));
+        }
+    }
+
+    fn add_helpers(&mut self, layout: &Layout) {
+        let mut ty = layout.types;
+        for helper in &layout.helpers {
+            let (parameters, body) = match *helper {
+                Helper::CopyUtf8 { from, to } => (3, copy_utf8(from, to)),
+                Helper::Trap => {
+                    let mut body = Function::new([]);
+                    body.instructions().unreachable().end();
+                    (1, body)
+                }
+            };
+            self.types.ty().function(vec![ValType::I32; parameters], []);
+            self.functions.function(ty);
+            self.code.function(&body);
+            ty += 1;
+        }
+    }
+
+    /// Adds what an instance defines.
+    fn add_instance(
+        &mut self,
+        module: &Module<'_>,
+        indices: &mut Indices<'_>,
+    ) -> Result<(), Error<FuseError>> {
+        for &ty in &module.functions {
+            self.functions.function(indices.type_index(ty)?);
+        }
+        for table in &module.tables {
+            indices.parse_table(&mut self.tables, table.clone())?;
+        }
+        for &tag in &module.tags {
+            self.tags.tag(indices.tag_type(tag)?);
+        }
+        for global in &module.globals {
+            indices.parse_global(&mut self.globals, global.clone())?;
+        }
+        for element in &module.elements {
+            // Element segments keep their places, so the first of them moves if
+            // the host's own comes before it.
+            indices.parse_element(&mut self.elements, element.clone())?;
+        }
+        for body in &module.bodies {
+            indices.parse_function_body(&mut self.code, body.clone())?;
+        }
+        if module.uses_data {
+            for data in &module.data {
+                // An active segment lies with its memory, and is empty for the code.
+                let bytes: &[u8] = match data.kind {
+                    DataKind::Active { .. } => &[],
+                    DataKind::Passive => data.data,
+                };
+                self.data.passive(bytes.iter().copied());
+            }
+        }
+        let imported = module.imported_functions();
+        for &(index, name) in &module.names {
+            if index >= imported && index - imported < count(module.functions.len()) {
+                self.names.append(indices.function_index(index)?, name);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, layout: &Layout, exported: &[u32]) -> Vec<u8> {
+        let start = match *layout.starts.as_slice() {
+            [] => None,
+            [start] => Some(start),
+            ref starts => {
+                let ty = layout.types + count(layout.helpers.len());
+                self.types.ty().function([], []);
+                self.functions.function(ty);
+                let mut body = Function::new([]);
+                for &start in starts {
+                    body.instructions().call(start);
+                }
+                body.instructions().end();
+                self.code.function(&body);
+                Some(count(layout.host_types.len()) + self.functions.len() - 1)
+            }
+        };
+        let mut exports = ExportSection::new();
+        for &function in exported {
+            exports.export(&function_name(function), ExportKind::Func, function);
+        }
+        let mut names = NameSection::new();
+        names.functions(&self.names);
+
+        let mut module = Encoder::new();
+        module
+            .section(&self.types)
+            .section(&self.imports)
+            .section(&self.functions)
+            .section(&self.tables);
+        if !self.tags.is_empty() {
+            module.section(&self.tags);
+        }
+        module.section(&self.globals).section(&exports);
+        if let Some(function_index) = start {
+            module.section(&StartSection { function_index });
+        }
+        module.section(&self.elements);
+        if !self.data.is_empty() {
+            module.section(&DataCountSection {
+                count: self.data.len(),
+            });
+        }
+        module.section(&self.code);
+        if !self.data.is_empty() {
+            module.section(&self.data);
+        }
+        module.section(&names);
+        module.finish()
+    }
+}
+
+/// The indices of one instance, as they are in the fused module.
+struct Indices<'a> {
+    instance: usize,
+    layout: &'a Layout,
+}
+
+impl Indices<'_> {
+    fn item(&self, index: u32) -> Item {
+        Item {
+            instance: self.instance,
+            index,
+        }
+    }
+}
+
+impl Reencode for Indices<'_> {
+    type Error = FuseError;
+
+    fn type_index(&mut self, ty: u32) -> Result<u32, Error<FuseError>> {
+        Ok(self.layout.types_of(self.instance) + ty)
+    }
+
+    fn function_index(&mut self, function: u32) -> Result<u32, Error<FuseError>> {
+        let def = Def::Func(self.item(function));
+        self.layout.function(def).map_err(Error::UserError)
+    }
+
+    fn table_index(&mut self, table: u32) -> Result<u32, Error<FuseError>> {
+        let def = Def::Table(self.item(table));
+        self.layout.table(def).map_err(Error::UserError)
+    }
+
+    fn memory_index(&mut self, memory: u32) -> Result<u32, Error<FuseError>> {
+        let def = Def::Memory(self.item(memory));
+        self.layout.memory(def).map_err(Error::UserError)
+    }
+
+    fn global_index(&mut self, global: u32) -> Result<u32, Error<FuseError>> {
+        let def = Def::Global(self.item(global));
+        self.layout.global(def).map_err(Error::UserError)
+    }
+
+    fn tag_index(&mut self, tag: u32) -> Result<u32, Error<FuseError>> {
+        let def = Def::Tag(self.item(tag));
+        self.layout.tag(def).map_err(Error::UserError)
+    }
+
+    fn element_index(&mut self, element: u32) -> Result<u32, Error<FuseError>> {
+        let own = u32::from(!self.layout.reallocs.is_empty());
+        Ok(own + self.layout.elements_of(self.instance) + element)
+    }
+
+    fn data_index(&mut self, data: u32) -> Result<u32, Error<FuseError>> {
+        Ok(self.layout.data_of(self.instance) + data)
+    }
+}

@@ -1,0 +1,336 @@
+//! Where everything of the flat composition comes to lie in the fused module.
+
+use std::collections::BTreeSet;
+
+use wasmparser::{MemoryType, TypeRef};
+
+use super::FuseError;
+use super::flat::{Def, Flat, HostFunction, Item};
+use super::module::{Module, count};
+use super::shims::Shims;
+
+/// The index spaces of the fused module.
+///
+/// Its functions are, in this order: those of the host, helpers, and those of
+/// the instances. Its first table is the one through which the host allocates,
+/// its first globals are those that say whether a part may call another.
+pub(super) struct Layout {
+    /// The instances that the fused module is made of.
+    pub(super) instances: Vec<usize>,
+    /// For each instance, where its own things begin.
+    bases: Vec<Base>,
+    /// For each instance, what its imports come to.
+    imports: Vec<Imports>,
+    /// For each function of the host, its type.
+    pub(super) host_types: Vec<u32>,
+    pub(super) helpers: Vec<Helper>,
+    /// How many types the instances have together; those of helpers follow.
+    pub(super) types: u32,
+    /// The numbers of the parts that have a global.
+    pub(super) may_leave: Vec<u32>,
+    /// The memories, in the order of their indices.
+    pub(super) memories: Vec<MemoryType>,
+    /// The functions with which the host allocates, by their place in the table.
+    pub(super) reallocs: Vec<u32>,
+    /// The functions to call at the start.
+    pub(super) starts: Vec<u32>,
+    shims: Shims,
+}
+
+/// A function that no part has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Helper {
+    /// Copies a string from one memory to another.
+    CopyUtf8 { from: u32, to: u32 },
+    /// Traps.
+    Trap,
+}
+
+/// Where the things that an instance defines begin.
+#[derive(Default, Clone, Copy)]
+struct Base {
+    types: u32,
+    functions: u32,
+    tables: u32,
+    memories: u32,
+    globals: u32,
+    tags: u32,
+    elements: u32,
+    data: u32,
+}
+
+/// The indices of what an instance imports.
+#[derive(Default)]
+struct Imports {
+    functions: Vec<Def>,
+    tables: Vec<Def>,
+    memories: Vec<Def>,
+    globals: Vec<Def>,
+    tags: Vec<Def>,
+}
+
+impl Layout {
+    pub(super) fn new(
+        flat: &Flat,
+        modules: &[Module<'_>],
+        shims: Shims,
+    ) -> Result<Self, FuseError> {
+        let mut layout = Self {
+            instances: (0..modules.len())
+                .filter(|&instance| !shims.make_superfluous(instance))
+                .collect(),
+            bases: Vec::new(),
+            imports: Vec::new(),
+            host_types: vec![u32::MAX; flat.host_functions.len()],
+            helpers: Vec::new(),
+            types: 0,
+            may_leave: Vec::new(),
+            memories: Vec::new(),
+            reallocs: Vec::new(),
+            starts: Vec::new(),
+            shims,
+        };
+        layout.sort_imports(flat, modules);
+        layout.place(flat, modules)?;
+        layout.find_host_types(flat, modules)?;
+        for host in &flat.host_functions {
+            if let HostFunction::Lower { options, .. } = host
+                && let Some(realloc) = options.realloc
+            {
+                let function = layout.function(realloc)?;
+                if !layout.reallocs.contains(&function) {
+                    layout.reallocs.push(function);
+                }
+            }
+        }
+        for (instance, module) in modules.iter().enumerate() {
+            if let Some(index) = module.start {
+                let start = Def::Func(Item { instance, index });
+                layout.starts.push(layout.function(start)?);
+            }
+        }
+        Ok(layout)
+    }
+
+    /// Sorts the imports of each instance into its index spaces.
+    fn sort_imports(&mut self, flat: &Flat, modules: &[Module<'_>]) {
+        for (instance, module) in flat.instances.iter().zip(modules) {
+            let mut imports = Imports::default();
+            for (ty, &def) in module.imports.iter().zip(&instance.arguments) {
+                match ty {
+                    TypeRef::Func(_) | TypeRef::FuncExact(_) => imports.functions.push(def),
+                    TypeRef::Table(_) => imports.tables.push(def),
+                    TypeRef::Memory(_) => imports.memories.push(def),
+                    TypeRef::Global(_) => imports.globals.push(def),
+                    TypeRef::Tag(_) => imports.tags.push(def),
+                }
+            }
+            self.imports.push(imports);
+        }
+    }
+
+    /// Gives everything that an instance defines its place.
+    fn place(&mut self, flat: &Flat, modules: &[Module<'_>]) -> Result<(), FuseError> {
+        self.memories = modules
+            .iter()
+            .flat_map(|module| &module.memories)
+            .copied()
+            .collect();
+        // The places of memories first: the helpers depend on them.
+        let mut next = Base::default();
+        for module in modules {
+            self.bases.push(next);
+            next.types += module.type_count();
+            next.memories += count(module.memories.len());
+        }
+        self.types = next.types;
+
+        let mut helpers = BTreeSet::new();
+        let mut may_leave = BTreeSet::new();
+        for &instance in &self.instances {
+            for &def in &flat.instances[instance].arguments {
+                match self.origin(def) {
+                    Def::CopyUtf8 { from, to } => {
+                        let from = self.memory(Def::Memory(from))?;
+                        let to = self.memory(Def::Memory(to))?;
+                        helpers.insert(Helper::CopyUtf8 { from, to });
+                    }
+                    Def::Trap => {
+                        helpers.insert(Helper::Trap);
+                    }
+                    Def::MayLeave(part) => {
+                        may_leave.insert(part);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.helpers = helpers.into_iter().collect();
+        self.may_leave = may_leave.into_iter().collect();
+
+        next.functions = count(flat.host_functions.len() + self.helpers.len());
+        next.tables = u32::from(has_realloc(flat));
+        next.globals = count(self.may_leave.len());
+        for &instance in &self.instances {
+            let module = &modules[instance];
+            let base = &mut self.bases[instance];
+            *base = Base {
+                types: base.types,
+                memories: base.memories,
+                ..next
+            };
+            next.functions += count(module.functions.len());
+            next.tables += count(module.tables.len());
+            next.globals += count(module.globals.len());
+            next.tags += count(module.tags.len());
+            next.elements += count(module.elements.len());
+            next.data += if module.uses_data {
+                count(module.data.len())
+            } else {
+                0
+            };
+        }
+        Ok(())
+    }
+
+    /// Finds the type of each function of the host: that of its first importer.
+    fn find_host_types(&mut self, flat: &Flat, modules: &[Module<'_>]) -> Result<(), FuseError> {
+        for ((instance, module), base) in flat.instances.iter().zip(modules).zip(&self.bases) {
+            for (ty, def) in module.imports.iter().zip(&instance.arguments) {
+                if let (TypeRef::Func(ty), Def::Host(host)) = (ty, def) {
+                    self.host_types[*host] = base.types + ty;
+                }
+            }
+        }
+        if self.host_types.contains(&u32::MAX) {
+            return Err(FuseError::Unsupported(
+                "it exports a function that it imports",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Follows `def` through imports and shims to where it comes from.
+    pub(super) fn origin(&self, mut def: Def) -> Def {
+        loop {
+            let imported = match def {
+                Def::Func(item) => match self.shims.target(item) {
+                    Some(target) => Some(target),
+                    None => at(&self.imports[item.instance].functions, item),
+                },
+                Def::Table(item) => at(&self.imports[item.instance].tables, item),
+                Def::Memory(item) => at(&self.imports[item.instance].memories, item),
+                Def::Global(item) => at(&self.imports[item.instance].globals, item),
+                Def::Tag(item) => at(&self.imports[item.instance].tags, item),
+                _ => None,
+            };
+            match imported {
+                Some(imported) => def = imported,
+                None => return def,
+            }
+        }
+    }
+
+    /// The index of a function in the fused module.
+    pub(super) fn function(&self, def: Def) -> Result<u32, FuseError> {
+        let helper = |helper: Helper| {
+            let place = self
+                .helpers
+                .binary_search(&helper)
+                .map_err(|_| misplaced())?;
+            Ok(count(self.host_types.len() + place))
+        };
+        match self.origin(def) {
+            Def::Host(host) => Ok(count(host)),
+            Def::Trap => helper(Helper::Trap),
+            Def::CopyUtf8 { from, to } => helper(Helper::CopyUtf8 {
+                from: self.memory(Def::Memory(from))?,
+                to: self.memory(Def::Memory(to))?,
+            }),
+            Def::Func(Item { instance, index }) => {
+                let imported = count(self.imports[instance].functions.len());
+                Ok(self.bases[instance].functions + (index - imported))
+            }
+            _ => Err(misplaced()),
+        }
+    }
+
+    /// The index of a memory in the fused module.
+    pub(super) fn memory(&self, def: Def) -> Result<u32, FuseError> {
+        let Def::Memory(Item { instance, index }) = self.origin(def) else {
+            return Err(misplaced());
+        };
+        let imported = count(self.imports[instance].memories.len());
+        Ok(self.bases[instance].memories + (index - imported))
+    }
+
+    /// The index of a table in the fused module.
+    pub(super) fn table(&self, def: Def) -> Result<u32, FuseError> {
+        let Def::Table(Item { instance, index }) = self.origin(def) else {
+            return Err(misplaced());
+        };
+        let imported = count(self.imports[instance].tables.len());
+        Ok(self.bases[instance].tables + (index - imported))
+    }
+
+    /// The index of a global in the fused module.
+    pub(super) fn global(&self, def: Def) -> Result<u32, FuseError> {
+        match self.origin(def) {
+            Def::MayLeave(part) => {
+                let place = self
+                    .may_leave
+                    .binary_search(&part)
+                    .map_err(|_| misplaced())?;
+                Ok(count(place))
+            }
+            Def::Global(Item { instance, index }) => {
+                let imported = count(self.imports[instance].globals.len());
+                Ok(self.bases[instance].globals + (index - imported))
+            }
+            _ => Err(misplaced()),
+        }
+    }
+
+    /// The index of a tag in the fused module.
+    pub(super) fn tag(&self, def: Def) -> Result<u32, FuseError> {
+        let Def::Tag(Item { instance, index }) = self.origin(def) else {
+            return Err(misplaced());
+        };
+        let imported = count(self.imports[instance].tags.len());
+        Ok(self.bases[instance].tags + (index - imported))
+    }
+
+    /// Where the types of an instance begin.
+    pub(super) fn types_of(&self, instance: usize) -> u32 {
+        self.bases[instance].types
+    }
+
+    /// Where the element segments of an instance begin.
+    pub(super) fn elements_of(&self, instance: usize) -> u32 {
+        self.bases[instance].elements
+    }
+
+    /// Where the data segments of an instance begin, as far as its code refers to
+    /// them.
+    pub(super) fn data_of(&self, instance: usize) -> u32 {
+        self.bases[instance].data
+    }
+}
+
+/// What an instance imports at a place of one of its index spaces. Nothing if
+/// the place is for what it defines.
+fn at(imports: &[Def], item: Item) -> Option<Def> {
+    imports.get(item.index as usize).copied()
+}
+
+fn has_realloc(flat: &Flat) -> bool {
+    flat.host_functions.iter().any(
+        |host| matches!(host, HostFunction::Lower { options, .. } if options.realloc.is_some()),
+    )
+}
+
+/// Something is used that was given no place: the translation is not what this
+/// module takes it for.
+fn misplaced() -> FuseError {
+    FuseError::Untranslatable("the translation refers to what it does not define".to_owned())
+}

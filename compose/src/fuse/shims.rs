@@ -1,0 +1,201 @@
+//! Calls that go through a table only because of the order in which modules are
+//! made.
+//!
+//! An import needs the memory of the module that calls it before it can become
+//! a core function, and that module needs the core function before it exists.
+//! Toolchains therefore give the module functions of a *shim*, which call what is
+//! in a table, and a *fixup* fills the table afterwards. In a fused module
+//! everything is known beforehand, so the call goes straight to where the table
+//! would lead, and neither shim, fixup nor table is needed.
+
+use std::collections::HashMap;
+
+use wasmparser::{
+    CompositeInnerType, ConstExpr, ElementItems, ElementKind, Operator, Result, TypeRef,
+};
+
+use super::flat::{Def, Flat, Item};
+use super::module::{Module, count};
+
+/// What shims lead to, and which instances that makes superfluous.
+#[derive(Default)]
+pub(super) struct Shims {
+    /// For each function of a shim, what it calls.
+    targets: HashMap<Item, Def>,
+    /// The shims and their fixups.
+    superfluous: Vec<usize>,
+}
+
+impl Shims {
+    /// Finds every shim whose table one fixup fills and nobody else sees.
+    pub(super) fn find(flat: &Flat, modules: &[Module<'_>]) -> Result<Self> {
+        let mut shims = Self::default();
+        for (shim, module) in modules.iter().enumerate() {
+            let Some(slots) = shim_slots(module)? else {
+                continue;
+            };
+            let table = Def::Table(Item {
+                instance: shim,
+                index: 0,
+            });
+            let mut users = flat
+                .instances
+                .iter()
+                .enumerate()
+                .filter(|(_, instance)| instance.arguments.contains(&table));
+            let (Some((fixup, instance)), None) = (users.next(), users.next()) else {
+                continue;
+            };
+            let Some(elements) = fixup_elements(&modules[fixup])? else {
+                continue;
+            };
+            // What the table holds at each place. The fixup has no functions of
+            // its own, so each element is one of its imports.
+            let mut functions = modules[fixup]
+                .imports
+                .iter()
+                .zip(&instance.arguments)
+                .filter(|(ty, _)| matches!(ty, TypeRef::Func(_)))
+                .map(|(_, &def)| def);
+            let functions: Vec<Def> = functions.by_ref().collect();
+            let target = |slot: u32| {
+                let element = elements.get(slot as usize)?;
+                functions.get(*element as usize).copied()
+            };
+            let Some(targets) = slots.into_iter().map(target).collect::<Option<Vec<_>>>() else {
+                continue;
+            };
+            for (index, target) in (0..).zip(targets) {
+                shims.targets.insert(
+                    Item {
+                        instance: shim,
+                        index,
+                    },
+                    target,
+                );
+            }
+            shims.superfluous.extend([shim, fixup]);
+        }
+        Ok(shims)
+    }
+
+    /// Where a function leads, if it is one of a shim.
+    pub(super) fn target(&self, function: Item) -> Option<Def> {
+        self.targets.get(&function).copied()
+    }
+
+    /// Whether an instance has nothing left to do.
+    pub(super) fn make_superfluous(&self, instance: usize) -> bool {
+        self.superfluous.contains(&instance)
+    }
+}
+
+/// For each function of a shim, the place in the table that it calls. Nothing if
+/// the module does anything else.
+fn shim_slots(module: &Module<'_>) -> Result<Option<Vec<u32>>> {
+    let is_bare = module.imports.is_empty()
+        && module.tables.len() == 1
+        && module.memories.is_empty()
+        && module.globals.is_empty()
+        && module.tags.is_empty()
+        && module.elements.is_empty()
+        && module.data.is_empty()
+        && module.start.is_none()
+        && !module.bodies.is_empty();
+    if !is_bare {
+        return Ok(None);
+    }
+    let mut slots = Vec::new();
+    for (body, &ty) in module.bodies.iter().zip(&module.functions) {
+        let Some(parameters) = parameter_count(module, ty) else {
+            return Ok(None);
+        };
+        let operators: Vec<_> = body
+            .get_operators_reader()?
+            .into_iter()
+            .collect::<Result<_>>()?;
+        let (forwarded, rest) = operators.split_at(operators.len().min(parameters));
+        let forwards_all = (0..)
+            .zip(forwarded)
+            .all(|(index, operator)| {
+                matches!(operator, Operator::LocalGet { local_index } if *local_index == index)
+            });
+        match rest {
+            [
+                Operator::I32Const { value },
+                Operator::CallIndirect {
+                    type_index,
+                    table_index: 0,
+                },
+                Operator::End,
+            ] if forwards_all && *type_index == ty => slots.push(value.cast_unsigned()),
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some(slots))
+}
+
+fn parameter_count(module: &Module<'_>, ty: u32) -> Option<usize> {
+    let mut types = module.types.iter().flat_map(|group| group.types());
+    match &types.nth(ty as usize)?.composite_type.inner {
+        CompositeInnerType::Func(function) => Some(function.params().len()),
+        _ => None,
+    }
+}
+
+/// The functions that a fixup puts into the one table it imports, from its
+/// beginning. Nothing if the module does anything else but to start.
+fn fixup_elements(module: &Module<'_>) -> Result<Option<Vec<u32>>> {
+    let tables = module
+        .imports
+        .iter()
+        .filter(|ty| matches!(ty, TypeRef::Table(_)));
+    let functions = module
+        .imports
+        .iter()
+        .filter(|ty| matches!(ty, TypeRef::Func(_)));
+    let is_bare = module.bodies.is_empty()
+        && module.tables.is_empty()
+        && module.memories.is_empty()
+        && module.globals.is_empty()
+        && module.tags.is_empty()
+        && module.data.is_empty()
+        && tables.count() == 1
+        && functions.count() + 1 == module.imports.len();
+    let [element] = module.elements.as_slice() else {
+        return Ok(None);
+    };
+    if !is_bare {
+        return Ok(None);
+    }
+    let (
+        ElementKind::Active {
+            table_index: None | Some(0),
+            offset_expr,
+        },
+        ElementItems::Functions(functions),
+    ) = (&element.kind, &element.items)
+    else {
+        return Ok(None);
+    };
+    if !is_zero(offset_expr)? {
+        return Ok(None);
+    }
+    let functions: Vec<u32> = functions.clone().into_iter().collect::<Result<_>>()?;
+    let imported = count(module.imports.len());
+    Ok(functions
+        .iter()
+        .all(|&function| function < imported)
+        .then_some(functions))
+}
+
+fn is_zero(offset: &ConstExpr<'_>) -> Result<bool> {
+    let operators: Vec<_> = offset
+        .get_operators_reader()
+        .into_iter()
+        .collect::<Result<_>>()?;
+    Ok(matches!(
+        operators.as_slice(),
+        [Operator::I32Const { value: 0 }, Operator::End]
+    ))
+}

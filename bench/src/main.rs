@@ -5,6 +5,7 @@
 //! - [`series`]: what is measured; each series is one file and brings its goals.
 //! - [`measure`]: one server under one load, and many of them in turn.
 //! - [`servers`]: who is measured; a server that runs.
+//! - [`composition`]: what is composed to be measured.
 //! - [`load`]: the load generator, and the check that answers are right.
 //! - [`machine`]: the kernel's accounting, and whether the machine was quiet.
 //! - [`figures`]: medians, ranges, goals.
@@ -12,6 +13,7 @@
 //! - [`tuning`]: the search for a peer's best flags.
 
 mod cli;
+mod composition;
 mod figures;
 mod load;
 mod machine;
@@ -59,14 +61,15 @@ fn main() -> ExitCode {
 /// missed: how fast the machine is today is not an error.
 fn run(cli: &Cli) -> Result<ExitCode> {
     process::end_with_this_program()?;
-    let bench = Bench::new(Settings::from(cli))?;
+    let mut bench = Bench::new(Settings::from(cli))?;
     if cli.search {
         tuning::search(&bench)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut all_answered = true;
     let run = report::Run::begin(&bench)?;
-    for series in &cli.series {
+    for series in cli.series() {
+        bench.turns = bench.settings.turns(series);
         let report = series.run(&bench)?;
         all_answered &= report.failures.is_empty();
         run.publish(&report, &bench.settings.results)?;

@@ -5,13 +5,14 @@ use serde::Serialize;
 
 use crate::figures::goals::{Limit, Verdict};
 use crate::figures::stats::Summary;
-use crate::load::wrk::Wrk;
+use crate::load::job::Job;
+use crate::load::wrk::{Wrk, threads};
 use crate::machine::kernel::{MachineTime, ProcessorTime, machine_time, memory, processor_time};
 use crate::servers::Server;
 use crate::servers::process::allow_many_connections;
 use crate::servers::programs::Programs;
-use crate::servers::running::{PATH, Running, request_body};
-use crate::settings::Settings;
+use crate::servers::running::Running;
+use crate::settings::{Settings, Turns};
 
 /// How long each server is warmed up, in seconds; `wrk` knows nothing shorter.
 const WARM_UP_SECONDS: u32 = 1;
@@ -21,6 +22,8 @@ pub(crate) struct Bench {
     pub(crate) programs: Programs,
     pub(crate) wrk: Wrk,
     pub(crate) settings: Settings,
+    /// How the series is measured that is under way.
+    pub(crate) turns: Turns,
 }
 
 /// A server and what it is to do.
@@ -29,7 +32,7 @@ pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) server: Server,
     pub(crate) connections: u32,
-    pub(crate) message: String,
+    pub(crate) job: Job,
 }
 
 /// What one turn showed.
@@ -41,6 +44,8 @@ pub(crate) struct Sample {
     pub(crate) system_us: f64,
     pub(crate) requests: u64,
     pub(crate) requests_per_second: f64,
+    /// The same by the bytes that came, so that a part of an answer counts.
+    pub(crate) answers_per_second: f64,
     pub(crate) p50_us: f64,
     pub(crate) p90_us: f64,
     pub(crate) p99_us: f64,
@@ -48,6 +53,8 @@ pub(crate) struct Sample {
     /// Memory of the server at its peak, and right after the load.
     pub(crate) peak_mib: f64,
     pub(crate) resident_mib: f64,
+    /// The share of the time that the load generator was busy, over its threads.
+    pub(crate) generator_busy: f64,
     /// How many processors were busy with anything else.
     pub(crate) foreign_processors: f64,
     /// The share of the machine's time that a hypervisor gave to others.
@@ -100,6 +107,7 @@ impl Bench {
         Ok(Self {
             programs: Programs::find()?,
             wrk: Wrk::find()?,
+            turns: settings.main,
             settings,
         })
     }
@@ -108,7 +116,7 @@ impl Bench {
     /// meanwhile changes for all.
     pub(crate) fn rounds(&self, cases: &[Case]) -> Vec<Row> {
         let mut rows: Vec<Row> = cases.iter().map(Case::row).collect();
-        let rounds = self.settings.rounds;
+        let rounds = self.turns.rounds;
         for round in 1..=rounds {
             for (case, row) in cases.iter().zip(&mut rows) {
                 if row.failure.is_some() {
@@ -132,26 +140,32 @@ impl Bench {
     /// One turn: a new process, checked, warmed up, and put under load.
     fn measure(&self, case: &Case) -> Result<Sample> {
         let server = Running::start(&case.server)?;
-        let answer_bytes = server.check(&case.message)?;
-        let body = request_body(&case.message);
+        let answer_bytes = case.job.check(server.addr)?;
+        let body = case.job.body();
         let load = |seconds| {
-            let counted = self
-                .wrk
-                .run(server.addr, PATH, &body, case.connections, seconds)?;
+            let counted = self.wrk.run(
+                server.addr,
+                case.job.path(),
+                &body,
+                case.connections,
+                seconds,
+            )?;
             counted.check(answer_bytes, case.connections)?;
             Ok::<_, anyhow::Error>(counted)
         };
         load(WARM_UP_SECONDS).context("while it was warmed up")?;
 
         let before = Snapshot::take(&server)?;
-        let counted = load(self.settings.seconds)?;
+        let counted = load(self.turns.seconds)?;
         let used = Snapshot::take(&server)?.since(&before);
         let memory = memory(server.id())?;
 
         let cpu = used.server.total().as_secs_f64();
         let system = used.server.system.as_secs_f64();
         // `wrk` is a child of this process.
-        let known = cpu + used.myself.total().as_secs_f64();
+        let generator = used.myself.total().as_secs_f64();
+        let known = cpu + generator;
+        let seconds = counted.duration_us / 1e6;
         let requests = precise(counted.requests);
         let mib = |kib| precise(kib) / 1024.0;
         Ok(Sample {
@@ -159,14 +173,15 @@ impl Bench {
             system_us: system / requests * 1e6,
             requests: counted.requests,
             requests_per_second: counted.per_second(),
+            answers_per_second: precise(counted.bytes) / precise(answer_bytes as u64) / seconds,
             p50_us: counted.p50_us,
             p90_us: counted.p90_us,
             p99_us: counted.p99_us,
             max_us: counted.max_us,
             peak_mib: mib(memory.peak_kib),
             resident_mib: mib(memory.resident_kib),
-            foreign_processors: (used.machine.busy.as_secs_f64() - known).max(0.0)
-                / (counted.duration_us / 1e6),
+            generator_busy: generator / seconds / f64::from(threads(case.connections)),
+            foreign_processors: (used.machine.busy.as_secs_f64() - known).max(0.0) / seconds,
             stolen: used.machine.stolen_share(),
         })
     }
@@ -201,9 +216,9 @@ impl Case {
     fn row(&self) -> Row {
         Row {
             name: self.name.clone(),
-            command: self.server.shown().to_owned(),
+            command: self.server.shown(),
             connections: self.connections,
-            message_bytes: self.message.len(),
+            message_bytes: self.job.size_bytes(),
             samples: Vec::new(),
             failure: None,
         }
@@ -226,12 +241,14 @@ pub(crate) mod tests {
             system_us: 0.0,
             requests: 1,
             requests_per_second: 1.0,
+            answers_per_second: 1.0,
             p50_us: 1.0,
             p90_us: 1.0,
             p99_us: 1.0,
             max_us: 1.0,
             peak_mib: 1.0,
             resident_mib: 1.0,
+            generator_busy: 0.0,
             foreign_processors: 0.0,
             stolen: 0.0,
         };

@@ -31,6 +31,20 @@ impl Summary {
     }
 }
 
+/// How much the second of each pair grows with the first: the slope of the line
+/// through the points, by least squares. There is none through a single point.
+pub(crate) fn slope(points: &[(f64, f64)]) -> Option<f64> {
+    let mean = |pick: fn(&(f64, f64)) -> f64| {
+        let sum: f64 = points.iter().map(pick).sum();
+        Some(sum / f64::from(u32::try_from(points.len()).ok().filter(|&n| n > 0)?))
+    };
+    let (x, y) = (mean(|point| point.0)?, mean(|point| point.1)?);
+    let over = points.iter().map(|point| (point.0 - x) * (point.1 - y));
+    let under = points.iter().map(|point| (point.0 - x).powi(2));
+    let slope = over.sum::<f64>() / under.sum::<f64>();
+    slope.is_finite().then_some(slope)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +70,18 @@ mod tests {
     #[test]
     fn nothing_has_no_summary() {
         assert_eq!(Summary::of([]), None);
+    }
+
+    #[test]
+    fn the_slope_is_that_of_the_line_between_the_points() {
+        let slope = slope(&[(2.0, 10.0), (4.0, 21.0), (6.0, 29.0), (8.0, 40.0)]).unwrap();
+        assert!((slope - 4.9).abs() < 1e-9, "{slope}");
+    }
+
+    #[test]
+    fn one_point_has_no_slope() {
+        assert_eq!(slope(&[(2.0, 10.0)]), None);
+        assert_eq!(slope(&[]), None);
     }
 
     #[test]

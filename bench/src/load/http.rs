@@ -2,7 +2,8 @@
 //! takes on the wire.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -21,17 +22,43 @@ pub(crate) struct Answer {
 
 /// Sends JSON and waits for the whole answer.
 pub(crate) fn post(addr: SocketAddr, path: &str, body: &[u8]) -> Result<Answer> {
-    let mut stream = TcpStream::connect(addr)?;
+    let stream = connect(addr)?;
+    let request = request(addr, path, body);
+    thread::scope(|scope| {
+        // Whoever streams its answer stops reading if nobody reads what it writes.
+        let sent = scope.spawn(|| (&stream).write_all(&request));
+        let answer = receive(&stream);
+        if answer.is_err() {
+            // It is what the other thread would wait for.
+            let _ = stream.shutdown(Shutdown::Both);
+            return answer;
+        }
+        sent.join().expect("writing does not panic")?;
+        answer
+    })
+}
+
+/// A connection on which nobody waits for ever.
+pub(super) fn connect(addr: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect(addr)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// Head and body of a request.
+pub(super) fn request(addr: SocketAddr, path: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: {addr}\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(&[head.as_bytes(), body].concat())?;
+    [head.as_bytes(), body].concat()
+}
 
+/// Reads one answer to its end.
+pub(super) fn receive(mut stream: &TcpStream) -> Result<Answer> {
     let mut received = Vec::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
@@ -112,6 +139,7 @@ fn split<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{Ipv4Addr, TcpListener};
 
     const PLAIN: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
     const CHUNKED: &[u8] =
@@ -152,5 +180,40 @@ mod tests {
     fn what_is_not_http_is_an_error() {
         let error = parse(b"SSH-2.0\r\n\r\n").unwrap_err().to_string();
         assert_eq!(error, "expected a status, found `SSH-2.0`");
+    }
+
+    #[test]
+    fn a_server_that_answers_while_it_reads_is_understood() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let addr = listener.local_addr().unwrap();
+        // More than the system keeps for both of them.
+        let body = vec![7; 64 << 20];
+        let length = body.len();
+        let server = thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut head = [0; 1];
+            (&stream).read_exact(&mut head).unwrap();
+            write!(
+                &stream,
+                "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n"
+            )
+            .unwrap();
+            let mut rest = (&stream).take(length as u64);
+            std::io::copy(&mut rest, &mut &stream).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            std::io::copy(&mut &stream, &mut std::io::sink()).unwrap();
+        });
+        let answer = post(addr, "/echo", &body).unwrap();
+        assert_eq!((answer.status, answer.body.len()), (200, length));
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn a_server_that_hangs_up_early_is_an_error() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let server = thread::spawn(move || drop(listener.accept().unwrap()));
+        assert!(post(addr, "/echo", &vec![7; 64 << 20]).is_err());
+        server.join().unwrap();
     }
 }

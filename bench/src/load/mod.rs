@@ -1,7 +1,11 @@
 //! Requests.
 //!
-//! - [`http`]: one of them, to see whether the answer is right.
+//! - [`job`]: what is asked for, and whether the answer is right.
+//! - [`http`]: one request at a time.
+//! - [`held`]: requests that are begun and not finished.
 //! - [`wrk`]: as many as the server answers.
 
+pub(crate) mod held;
 pub(crate) mod http;
+pub(crate) mod job;
 pub(crate) mod wrk;

@@ -154,7 +154,7 @@ impl Counted {
 }
 
 /// One for two processors: the server needs the others.
-fn threads(connections: u32) -> u32 {
+pub(crate) fn threads(connections: u32) -> u32 {
     let processors = available_parallelism().map_or(1, usize::from);
     let half = u32::try_from(processors / 2).unwrap_or(u32::MAX);
     half.clamp(1, connections.max(1))

@@ -81,6 +81,13 @@ pub(crate) fn memory(pid: u32) -> Result<Memory> {
     parse_status(&status).with_context(|| format!("cannot make sense of `/proc/{pid}/status`"))
 }
 
+/// The memory of a process now, in KiB, where what it shares with others counts
+/// only in part.
+pub(crate) fn proportional_kib(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    kib(&read(&path)?, "Pss:").with_context(|| format!("cannot make sense of `{path}`"))
+}
+
 /// The time of the machine so far.
 pub(crate) fn machine_time() -> Result<MachineTime> {
     parse_machine(&read("/proc/stat")?, clock_ticks_per_second())
@@ -108,14 +115,16 @@ fn parse_stat(text: &str, ticks_per_second: u64) -> Option<ProcessorTime> {
 }
 
 fn parse_status(text: &str) -> Option<Memory> {
-    let kib = |key: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-        line.trim().strip_suffix("kB")?.trim().parse().ok()
-    };
     Some(Memory {
-        resident_kib: kib("VmRSS:")?,
-        peak_kib: kib("VmHWM:")?,
+        resident_kib: kib(text, "VmRSS:")?,
+        peak_kib: kib(text, "VmHWM:")?,
     })
+}
+
+/// The figure on the line that begins with `key`.
+fn kib(text: &str, key: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
 /// The first line of `proc_stat(5)`: user, nice, system, idle, iowait, irq,
@@ -173,6 +182,12 @@ mod tests {
     }
 
     #[test]
+    fn the_proportional_memory_is_not_one_of_its_kinds() {
+        let text = "Rss:   5000 kB\nPss:   4000 kB\nPss_Anon:   3000 kB\n";
+        assert_eq!(kib(text, "Pss:"), Some(4000));
+    }
+
+    #[test]
     fn waiting_for_a_disk_counts_as_idle_and_steal_apart() {
         let time = parse_machine("cpu  100 20 30 400 50 6 7 8 90 0\ncpu0 1 2 3\n", 100).unwrap();
         assert_eq!(time.busy, Duration::from_millis(1_630));
@@ -186,6 +201,7 @@ mod tests {
         processor_time(pid).unwrap();
         let memory = memory(pid).unwrap();
         assert!(memory.peak_kib >= memory.resident_kib && memory.resident_kib > 0);
+        assert!(proportional_kib(pid).unwrap() > 0);
         assert!(machine_time().unwrap().busy > Duration::ZERO);
     }
 }

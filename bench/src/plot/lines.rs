@@ -21,6 +21,9 @@ pub(crate) struct Panel {
     pub(crate) logarithmic: bool,
     /// What was varied, from left to right.
     pub(crate) steps: Vec<String>,
+    /// Where the steps stand in proportion to each other; at equal distances where
+    /// there are none.
+    pub(crate) places: Option<Vec<f64>>,
     pub(crate) lines: Vec<Line>,
 }
 
@@ -130,8 +133,14 @@ impl Panel {
 
     /// Where a step is, from left to right.
     fn across(&self, index: usize) -> f64 {
-        let gaps = self.steps.len().saturating_sub(1).max(1);
-        LEFT + 30.0 + (RIGHT - LEFT - 60.0) * count(index) / count(gaps)
+        let share = match self.places.as_deref() {
+            Some([first, .., last]) if last > first => {
+                let place = self.places.as_ref().and_then(|places| places.get(index));
+                (place.unwrap_or(last) - first) / (last - first)
+            }
+            _ => count(index) / count(self.steps.len().saturating_sub(1).max(1)),
+        };
+        LEFT + 30.0 + (RIGHT - LEFT - 60.0) * share
     }
 }
 
@@ -140,6 +149,10 @@ mod tests {
     use super::*;
 
     fn panel(points: &[Option<f64>]) -> String {
+        panel_at(None, points)
+    }
+
+    fn panel_at(places: Option<Vec<f64>>, points: &[Option<f64>]) -> String {
         let points: Vec<_> = points.iter().map(|point| Summary::of(*point)).collect();
         let steps = points.iter().map(|_| "step".to_owned()).collect();
         let line = Line {
@@ -153,6 +166,7 @@ mod tests {
                 heading,
                 logarithmic: false,
                 steps,
+                places,
                 lines: vec![line],
             }],
             0.0,
@@ -189,6 +203,28 @@ mod tests {
             (path.matches('M').count(), path.matches('L').count()),
             (2, 0)
         );
+    }
+
+    #[test]
+    fn steps_with_places_stand_in_proportion() {
+        let across = |places| -> Vec<f64> {
+            path(&panel_at(places, &[Some(1.0); 3]))
+                .split(['M', 'L'])
+                .skip(1)
+                .map(|point| point.split(' ').next().unwrap().parse().unwrap())
+                .collect()
+        };
+        let (even, placed) = (across(None), across(Some(vec![2.0, 3.0, 12.0])));
+        assert!(
+            (even[1] - even[0] - (even[2] - even[1])).abs() < 0.2,
+            "{even:?}"
+        );
+        let gap = placed[1] - placed[0];
+        assert!(
+            (placed[2] - placed[1] - 9.0 * gap).abs() < 1.0,
+            "{placed:?}"
+        );
+        assert_eq!((even[0], even[2]), (placed[0], placed[2]));
     }
 
     #[test]

@@ -59,10 +59,7 @@ impl Report {
         Ok(Self {
             name,
             about: about.into(),
-            turns: format!(
-                "{} rounds of {} s",
-                bench.settings.rounds, bench.settings.seconds
-            ),
+            turns: format!("{} rounds of {} s", bench.turns.rounds, bench.turns.seconds),
             table,
             verdicts: Vec::new(),
             warnings: noise::during(rows),

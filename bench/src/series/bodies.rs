@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use super::{NATIVE, OURS, lines, median, ours_and_native, range, ratio, rows_of};
+use super::{NATIVE, OURS, lines, median, mib, ours_and_native, range, ratio, rows_of};
+use crate::load::job::Job;
 use crate::measure::{Bench, Case, Sample};
 use crate::plot::{Panel, Plot};
 use crate::report::Report;
@@ -22,7 +23,7 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
         .iter()
         .flat_map(|&(_, length)| {
             ours_and_native(bench).map(|case| Case {
-                message: text(length),
+                job: Job::Encrypt(text(length)),
                 ..case
             })
         })
@@ -61,6 +62,7 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
         heading: "Processor time per request, µs".to_owned(),
         logarithmic: true,
         steps: STEPS.map(|(label, _)| label.to_owned()).into(),
+        places: None,
         lines: lines(&rows, cpu),
     };
     let title = "Messages of 100 B to 1 MiB".to_owned();
@@ -82,11 +84,6 @@ fn text(length: usize) -> String {
         .cycle()
         .take(length)
         .collect()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-fn mib(bytes: usize) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }
 
 #[cfg(test)]

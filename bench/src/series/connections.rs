@@ -56,6 +56,7 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
         heading: heading.to_owned(),
         logarithmic,
         steps: STEPS.map(|step| step.to_string()).into(),
+        places: None,
         lines: lines(&rows, value),
     };
     let panels = vec![

@@ -3,13 +3,19 @@
 //!
 //! - [`main`]: every server, with 32 connections and a short message.
 //! - [`connections`]: from one connection to a thousand.
+//! - [`parts`]: compositions of two parts to twenty.
 //! - [`bodies`]: messages from 100 bytes to a mebibyte.
+//! - [`echo`]: bodies that stream through, up to ten mebibytes.
+//! - [`memory`]: what an instance takes that is alive.
 //! - [`threads`]: with one thread and with two.
 //! - [`start`]: from the start of the process to the first answer.
 
 mod bodies;
 mod connections;
+mod echo;
 mod main;
+mod memory;
+mod parts;
 mod start;
 mod threads;
 
@@ -17,6 +23,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::figures::stats::Summary;
+use crate::load::job::Job;
 use crate::measure::{Bench, Case, Row, Sample};
 use crate::plot::{Kind, Line};
 use crate::report::Report;
@@ -31,13 +38,17 @@ const CONNECTIONS: u32 = 32;
 
 const OURS: &str = "component-runner";
 const NATIVE: &str = "native";
+const TUNED_PEER: &str = "wasmtime serve, tuned";
 
 /// The name of a series on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Series {
     Main,
     Connections,
+    Parts,
     Bodies,
+    Echo,
+    Memory,
     Threads,
     Start,
 }
@@ -48,7 +59,10 @@ impl Series {
         match self {
             Self::Main => main::run(bench),
             Self::Connections => connections::run(bench),
+            Self::Parts => parts::run(bench),
             Self::Bodies => bodies::run(bench),
+            Self::Echo => echo::run(bench),
+            Self::Memory => memory::run(bench),
             Self::Threads => threads::run(bench),
             Self::Start => start::run(bench),
         }
@@ -57,12 +71,12 @@ impl Series {
 
 /// A case with the usual load.
 pub(crate) fn case(name: &str, server: Server) -> Case {
-    let message = MESSAGE.to_owned();
+    let job = Job::Encrypt(MESSAGE.to_owned());
     Case {
         name: name.to_owned(),
         server,
         connections: CONNECTIONS,
-        message,
+        job,
     }
 }
 
@@ -83,12 +97,17 @@ fn rows_of<'a>(rows: &'a [Row], name: &'a str) -> impl Iterator<Item = &'a Row> 
 /// Lines of ours and native, one point for each row.
 fn lines(rows: &[Row], value: fn(&Sample) -> f64) -> Vec<Line> {
     [(OURS, Kind::Ours), (NATIVE, Kind::Native)]
-        .map(|(name, kind)| Line {
-            label: name.to_owned(),
-            kind,
-            points: rows_of(rows, name).map(|row| row.summary(value)).collect(),
-        })
+        .map(|(name, kind)| line(rows, name, kind, value))
         .into()
+}
+
+/// The line of one server, one point for each of its rows.
+fn line(rows: &[Row], name: &str, kind: Kind, value: fn(&Sample) -> f64) -> Line {
+    Line {
+        label: name.to_owned(),
+        kind,
+        points: rows_of(rows, name).map(|row| row.summary(value)).collect(),
+    }
 }
 
 /// The median for a cell.
@@ -110,4 +129,9 @@ fn ratio(this: Option<Summary>, other: Option<Summary>) -> String {
         .zip(other)
         .map(|(this, other)| this.median / other.median);
     ratio.map_or_else(String::new, |ratio| format!("{} ×", figure(ratio)))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn mib(bytes: usize) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }

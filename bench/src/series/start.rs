@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{MESSAGE, NATIVE, OURS, range};
 use crate::figures::goals::{Limit, Verdict};
 use crate::figures::stats::Summary;
+use crate::load::job::Job;
 use crate::machine::kernel::memory;
 use crate::measure::Bench;
 use crate::plot::{Bar, Kind, Plot};
@@ -76,7 +77,7 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
 /// Starts a server once.
 fn start(server: &Server) -> Result<Start> {
     let running = Running::start(server)?;
-    running.check(MESSAGE)?;
+    Job::Encrypt(MESSAGE.to_owned()).check(running.addr)?;
     let first_answer = running.age();
     sleep(PAUSE);
     let kib = u32::try_from(memory(running.id())?.resident_kib).context("more than 4 TiB")?;
@@ -141,7 +142,7 @@ fn report(all: &[Starts], starts: u32) -> Result<Report> {
         failures: all.iter().filter_map(failure).collect(),
         commands: all
             .iter()
-            .map(|one| (one.name.to_owned(), one.server.shown().to_owned()))
+            .map(|one| (one.name.to_owned(), one.server.shown()))
             .collect(),
         figures: serde_json::to_value(all)?,
         plot: Plot::Bars {

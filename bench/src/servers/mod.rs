@@ -3,13 +3,12 @@
 //! - this file: the servers, and the best flags of `wasmtime serve`.
 //! - [`programs`]: where they are.
 //! - [`process`]: a child process that does not outlive this program.
-//! - [`running`]: a server that runs and has been seen to answer.
+//! - [`running`]: a server that runs and accepts connections.
 
 pub(crate) mod process;
 pub(crate) mod programs;
 pub(crate) mod running;
 
-use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -42,14 +41,20 @@ pub(crate) const TUNED: &[&str] = &[
     "-Wcomponent-model-async=n",
 ];
 
+/// A pool of `wasmtime serve` that does not run out before the machine does: for
+/// large compositions, and for many requests at a time.
+pub(crate) const LARGE_POOL: &[&str] = &[
+    "-Opooling-total-core-instances=100000",
+    "-Opooling-total-memories=4000",
+    "-Opooling-total-tables=10000",
+];
+
 /// A program and its flags.
 #[derive(Debug, Clone)]
 pub(crate) struct Server {
     program: PathBuf,
-    /// What comes before and after `--addr` and the address.
-    before: Vec<OsString>,
-    after: Vec<OsString>,
-    shown: String,
+    flags: Vec<String>,
+    component: Option<PathBuf>,
 }
 
 impl Server {
@@ -57,28 +62,35 @@ impl Server {
     pub(crate) fn command(&self, addr: SocketAddr) -> Command {
         let mut command = Command::new(&self.program);
         command
-            .args(&self.before)
+            .args(&self.flags)
             .arg("--addr")
             .arg(addr.to_string())
-            .args(&self.after);
+            .args(&self.component);
         command
     }
 
-    /// The command line without folders, for people.
-    pub(crate) fn shown(&self) -> &str {
-        &self.shown
+    /// The same server with another component.
+    pub(crate) fn serving(self, component: &Path) -> Self {
+        Self {
+            component: Some(component.to_owned()),
+            ..self
+        }
     }
 
-    fn new(program: &Path, before: &[&str], component: Option<&Path>) -> Self {
+    /// The command line without folders, for people.
+    pub(crate) fn shown(&self) -> String {
         let name = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
-        let mut words = vec![name(program)];
-        words.extend(before.iter().map(ToString::to_string));
-        words.extend(component.map(name));
+        let mut words = vec![name(&self.program)];
+        words.extend(self.flags.iter().cloned());
+        words.extend(self.component.as_deref().map(name));
+        words.join(" ")
+    }
+
+    fn new(program: &Path, flags: &[&str], component: Option<&Path>) -> Self {
         Self {
             program: program.to_owned(),
-            before: before.iter().map(OsString::from).collect(),
-            after: component.map(OsString::from).into_iter().collect(),
-            shown: words.join(" "),
+            flags: flags.iter().map(ToString::to_string).collect(),
+            component: component.map(Path::to_owned),
         }
     }
 }
@@ -109,8 +121,13 @@ impl Programs {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// A server that is never started.
+    pub(crate) fn server() -> Server {
+        Server::new(Path::new("server"), &[], None)
+    }
 
     #[test]
     fn the_shown_command_names_no_folder() {
@@ -126,5 +143,13 @@ mod tests {
         let command = server.command("127.0.0.1:80".parse().unwrap());
         let args: Vec<_> = command.get_args().collect();
         assert_eq!(args, ["serve", "--addr", "127.0.0.1:80", "/x/app.wasm"]);
+    }
+
+    #[test]
+    fn a_server_of_another_component_keeps_its_flags() {
+        let program = Path::new("/somewhere/wasmtime");
+        let server = Server::new(program, &["serve", "-Ok=1"], Some(Path::new("/x/app.wasm")));
+        let server = server.serving(Path::new("/y/echo.wasm"));
+        assert_eq!(server.shown(), "wasmtime serve -Ok=1 echo.wasm");
     }
 }

@@ -43,6 +43,20 @@ impl Programs {
     }
 }
 
+/// A part that compositions are made of.
+pub(crate) fn part(name: &str) -> Result<PathBuf> {
+    existing(
+        target().join(format!("components/{name}.wasm")),
+        "make build",
+    )
+}
+
+/// A guest that only the benchmark has.
+pub(crate) fn guest(name: &str) -> Result<PathBuf> {
+    let path = format!("wasm32-wasip2/guest/{name}_guest.wasm");
+    existing(target().join(path), "make bench-guests")
+}
+
 /// The root of the workspace.
 pub(crate) fn workspace() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -94,11 +94,6 @@ impl Sections {
                 shared: false,
             };
             self.imports.import(MEMORIES, memories::REALLOCS, table);
-            self.elements.active(
-                Some(0),
-                &ConstExpr::i32_const(0),
-                Elements::Functions(layout.reallocs.as_slice().into()),
-            );
         }
         for _ in &layout.may_leave {
             let ty = GlobalType {
@@ -147,8 +142,6 @@ impl Sections {
             indices.parse_global(&mut self.globals, global.clone())?;
         }
         for element in &module.elements {
-            // Element segments keep their places, so the first of them moves if
-            // the host's own comes before it.
             indices.parse_element(&mut self.elements, element.clone())?;
         }
         for body in &module.bodies {
@@ -174,6 +167,15 @@ impl Sections {
     }
 
     fn finish(mut self, layout: &Layout, exported: &[u32]) -> Vec<u8> {
+        if !layout.reallocs.is_empty() {
+            // The last one: wasmtime prepares segments when it compiles, but none
+            // after the first that fills an imported table.
+            self.elements.active(
+                Some(0),
+                &ConstExpr::i32_const(0),
+                Elements::Functions(layout.reallocs.as_slice().into()),
+            );
+        }
         let start = match *layout.starts.as_slice() {
             [] => None,
             [start] => Some(start),
@@ -273,8 +275,7 @@ impl Reencode for Indices<'_> {
     }
 
     fn element_index(&mut self, element: u32) -> Result<u32, Error<FuseError>> {
-        let own = u32::from(!self.layout.reallocs.is_empty());
-        Ok(own + self.layout.elements_of(self.instance) + element)
+        Ok(self.layout.elements_of(self.instance) + element)
     }
 
     fn data_index(&mut self, data: u32) -> Result<u32, Error<FuseError>> {

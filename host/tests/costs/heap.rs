@@ -1,0 +1,179 @@
+//! Allocations on the heap, counted on the thread that serves the requests.
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::cell::Cell;
+use std::fs::{self, File};
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
+use std::thread;
+
+use clap::Parser;
+use host::audit::{AuditLog, JsonLines};
+use host::cli::{Cli, Command, Serve};
+use host::guest::App;
+use host::server;
+use mimalloc::MiMalloc;
+use nix::unistd;
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+
+use crate::figures::{self, Figures};
+use crate::service::{self, COUNTED, Client, VARIABLE, WARM_UP};
+
+/// The allocator of the program, and a count.
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The thread whose allocations are counted; 0 if none is.
+static COUNTED_THREAD: AtomicI32 = AtomicI32::new(0);
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+static BYTES: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    /// The number of this thread, 0 as long as it was not asked for.
+    static THREAD: Cell<i32> = const { Cell::new(0) };
+}
+
+fn count(bytes: usize) {
+    let counted = COUNTED_THREAD.load(Relaxed);
+    if counted == 0 {
+        return;
+    }
+    if THREAD.get() == 0 {
+        THREAD.set(unistd::gettid().as_raw());
+    }
+    if THREAD.get() == counted {
+        ALLOCATIONS.fetch_add(1, Relaxed);
+        BYTES.fetch_add(bytes as u64, Relaxed);
+    }
+}
+
+#[expect(
+    unsafe_code,
+    reason = "the trait of allocators is unsafe; every call is passed on as it came"
+)]
+// SAFETY: the memory is all `MiMalloc`'s. Counting touches only atomics and a cell
+// that needs neither allocation nor destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        unsafe { MiMalloc.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        unsafe { MiMalloc.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size);
+        unsafe { MiMalloc.realloc(memory, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        unsafe { MiMalloc.dealloc(memory, layout) }
+    }
+}
+
+/// Standard error, closed until this is dropped: guests write to it.
+struct Quiet(OwnedFd);
+
+impl Quiet {
+    fn new() -> Self {
+        let stderr = io::stderr().as_fd().try_clone_to_owned();
+        let nowhere = File::options().write(true).open("/dev/null");
+        unistd::dup2_stderr(nowhere.expect("it is always there")).expect("it can be replaced");
+        Self(stderr.expect("standard error is open"))
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        unistd::dup2_stderr(&self.0).expect("it was there before");
+    }
+}
+
+/// Serves `component` on one thread and counts what that allocates per request.
+fn measure(component: &Path) -> Figures {
+    let _quiet = Quiet::new();
+    let cli = Cli::try_parse_from([
+        "component-runner".as_ref(),
+        "serve".as_ref(),
+        component.as_os_str(),
+        "--threads=1".as_ref(),
+        format!("--env={}={}", VARIABLE.0, VARIABLE.1).as_ref(),
+    ]);
+    let Command::Serve(flags) = cli.expect("these are its flags").command;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let addr = listener.local_addr().expect("it is bound");
+    let earlier = service::threads("self", "worker-0");
+    let (stop, stopped) = oneshot::channel();
+    let server = thread::spawn(move || serve(listener, &flags, stopped));
+
+    let mut client = Client::connect(addr);
+    client.send(WARM_UP);
+    let mut workers = service::threads("self", "worker-0");
+    // The thread of a server that has stopped may take a moment to be gone.
+    workers.retain(|thread| !earlier.contains(thread));
+    let [worker] = workers[..] else {
+        panic!("expected one worker, found {workers:?}");
+    };
+    let before = (ALLOCATIONS.load(Relaxed), BYTES.load(Relaxed));
+    COUNTED_THREAD.store(worker, Relaxed);
+    client.send(COUNTED);
+    COUNTED_THREAD.store(0, Relaxed);
+    let after = (ALLOCATIONS.load(Relaxed), BYTES.load(Relaxed));
+
+    drop(client);
+    stop.send(()).expect("the server waits for it");
+    server.join().expect("the server stops");
+    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    let per_request = |count: u64| count as f64 / f64::from(COUNTED);
+    Figures::from([
+        ("allocations".to_owned(), per_request(after.0 - before.0)),
+        ("bytes".to_owned(), per_request(after.1 - before.1)),
+    ])
+}
+
+/// What `main.rs` does, with a listener that is there already.
+fn serve(listener: TcpListener, flags: &Serve, stopped: oneshot::Receiver<()>) {
+    let bytes = fs::read(&flags.component).expect("a file");
+    let sink = JsonLines::open(Path::new("/dev/null")).expect("it is always there");
+    let audit = AuditLog::start(sink).expect("a thread");
+    let app = App::load(&bytes, flags.environment.clone(), audit).expect("it can be served");
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let served = runtime.expect("a runtime").block_on(async {
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let shutdown = async {
+            // An error means that the test has failed, which also ends it.
+            let _ = stopped.await;
+        };
+        server::run(listener, app, flags.settings(), shutdown).await
+    });
+    served.expect("it serves");
+}
+
+fn check(component: &str) {
+    let _alone = service::alone();
+    if cfg!(debug_assertions) {
+        return figures::say("allocations are NOT COMPARED: this is no release build");
+    }
+    let measured = measure(&service::component(component));
+    figures::check(component, "allocations", &measured);
+}
+
+#[test]
+fn a_request_to_the_closed_app_allocates_no_more_than_committed() {
+    check("app-closed");
+}
+
+#[test]
+fn a_request_to_the_open_app_allocates_no_more_than_committed() {
+    check("app");
+}

@@ -1,0 +1,164 @@
+//! What is composed to be measured: chains of parts, and what is in them.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use compose::{Component, environment, link};
+use wasmparser::{Instance, Parser, Payload};
+
+use crate::servers::programs::{guest, part};
+
+/// What chains are made of.
+pub(crate) struct Chains {
+    /// It imports what `end` exports.
+    root: Component,
+    /// It imports what it exports.
+    relay: Vec<u8>,
+    end: Vec<u8>,
+    /// What the others need that a host need not have.
+    closing: Vec<Component>,
+}
+
+/// What an instance of a composition consists of, by its file. For the calls
+/// between its parts, a host may add core instances of its own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Contents {
+    pub(crate) core_instances: usize,
+    pub(crate) memories: usize,
+}
+
+impl Chains {
+    /// Takes the parts of the service, and the relay that is built for chains.
+    pub(crate) fn find() -> Result<Self> {
+        let bytes = |path: &Path| {
+            fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
+        };
+        Ok(Self {
+            root: Component::new("http-adapter", bytes(&part("http-adapter")?)?)?,
+            relay: bytes(&guest("relay")?)?,
+            end: bytes(&part("cipher")?)?,
+            closing: vec![
+                Component::new("audit-stderr", bytes(&part("audit-stderr")?)?)?,
+                Component::new("environment", environment([("SHIFT_AMOUNT", "3")])?)?,
+            ],
+        })
+    }
+
+    /// Composes the root, so many relays, the end, and what closes it.
+    pub(crate) fn compose(&self, relays: usize) -> Result<Vec<u8>> {
+        // In steps from the end on: a relay exports what the next one exports as
+        // well, so linked all at once it would not be clear who is meant.
+        let mut chain = Component::new("end", self.end.clone())?;
+        for number in 1..=relays {
+            let relay = Component::new(format!("relay-{number}"), self.relay.clone())?;
+            let linked = link(&relay, &[chain])?;
+            chain = Component::new(format!("chain-{number}"), linked.bytes)?;
+        }
+        let mut parts = vec![chain];
+        for part in &self.closing {
+            parts.push(Component::new(part.name(), part.bytes())?);
+        }
+        Ok(link(&self.root, &parts)?.bytes)
+    }
+}
+
+impl Contents {
+    /// Counts what is in a composition that instantiates each of its parts once,
+    /// as `compose` makes them.
+    pub(crate) fn of(component: &[u8]) -> Result<Self> {
+        let mut contents = Self {
+            core_instances: 0,
+            memories: 0,
+        };
+        for payload in Parser::new(0).parse_all(component) {
+            match payload? {
+                Payload::InstanceSection(section) => {
+                    for instance in section {
+                        // The others only give names to what is there already.
+                        let is_new = matches!(instance?, Instance::Instantiate { .. });
+                        contents.core_instances += usize::from(is_new);
+                    }
+                }
+                Payload::MemorySection(section) => {
+                    contents.memories += section.count() as usize;
+                }
+                _ => {}
+            }
+        }
+        Ok(contents)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Exports `a:b/c` with a core module that has a memory.
+    const END: &str = r#"(component
+        (core module $module (memory 1) (func (export "f")))
+        (core instance $core (instantiate $module))
+        (core instance $again (export "f" (func $core "f")))
+        (func $f (canon lift (core func $again "f")))
+        (instance $c (export "f" (func $f)))
+        (export "a:b/c" (instance $c)))"#;
+
+    fn chains() -> Chains {
+        let bytes = |text: &str| wat::parse_str(text).unwrap();
+        let passes_on = |export| {
+            format!(
+                r#"(component
+                    (import "a:b/c" (instance $next (export "f" (func))))
+                    (export "{export}" (instance $next)))"#
+            )
+        };
+        Chains {
+            root: Component::new("root", bytes(&passes_on("x:y/z"))).unwrap(),
+            relay: bytes(
+                r#"(component
+                    (import "a:b/c" (instance $next (export "f" (func))))
+                    (core func $next (canon lower (func $next "f")))
+                    (core module $module (import "n" "f" (func $f)) (memory 1)
+                        (func (export "f") call $f))
+                    (core instance $core (instantiate $module
+                        (with "n" (instance (export "f" (func $next))))))
+                    (func $f (canon lift (core func $core "f")))
+                    (instance $c (export "f" (func $f)))
+                    (export "a:b/c" (instance $c)))"#,
+            ),
+            end: bytes(END),
+            closing: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn names_for_what_is_there_are_no_instances() {
+        let expected = Contents {
+            core_instances: 1,
+            memories: 1,
+        };
+        assert_eq!(
+            Contents::of(&wat::parse_str(END).unwrap()).unwrap(),
+            expected
+        );
+    }
+
+    #[test]
+    fn each_relay_is_there_once_more() {
+        for relays in [0, 1, 5] {
+            let composed = chains().compose(relays).unwrap();
+            let expected = Contents {
+                core_instances: relays + 1,
+                memories: relays + 1,
+            };
+            assert_eq!(Contents::of(&composed).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_chain_is_closed_and_exports_what_its_root_exports() {
+        let composed = Component::new("chain", chains().compose(3).unwrap()).unwrap();
+        assert_eq!(composed.imports().count(), 0);
+        assert_eq!(composed.exports().collect::<Vec<_>>(), ["x:y/z"]);
+    }
+}

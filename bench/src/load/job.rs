@@ -1,0 +1,145 @@
+//! What a server is asked to do, again and again, and whether it did it.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+use super::http::{self, Answer};
+
+/// One kind of request.
+#[derive(Debug, Clone)]
+pub(crate) enum Job {
+    /// To encrypt a message of small letters and spaces.
+    Encrypt(String),
+    /// To send a body of so many bytes back.
+    Echo(usize),
+}
+
+impl Job {
+    pub(crate) fn path(&self) -> &'static str {
+        match self {
+            Self::Encrypt(_) => "/encrypt",
+            Self::Echo(_) => "/echo",
+        }
+    }
+
+    /// The body of the request.
+    pub(crate) fn body(&self) -> Vec<u8> {
+        match self {
+            Self::Encrypt(message) => format!(r#"{{"message": "{message}"}}"#).into_bytes(),
+            // No power of two, so that a part that is missing, doubled or out of
+            // order shows.
+            Self::Echo(bytes) => (0..=250).cycle().take(*bytes).collect(),
+        }
+    }
+
+    /// How long the message or the body is.
+    pub(crate) fn size_bytes(&self) -> usize {
+        match self {
+            Self::Encrypt(message) => message.len(),
+            Self::Echo(bytes) => *bytes,
+        }
+    }
+
+    /// Asks once, fails unless the answer is right, and returns how many bytes it
+    /// took.
+    pub(crate) fn check(&self, addr: SocketAddr) -> Result<usize> {
+        let answer = http::post(addr, self.path(), &self.body())?;
+        self.judge(&answer)?;
+        Ok(answer.size_bytes)
+    }
+
+    /// Fails unless an answer is right.
+    pub(crate) fn judge(&self, answer: &Answer) -> Result<()> {
+        let text = String::from_utf8_lossy(&answer.body);
+        ensure!(
+            answer.status == 200,
+            "the answer was {}: {}",
+            answer.status,
+            short(&text)
+        );
+        match self {
+            Self::Encrypt(message) => {
+                let found: Encrypted = serde_json::from_slice(&answer.body)
+                    .with_context(|| format!("the answer was {}", short(&text)))?;
+                let expected = encrypted(message);
+                ensure!(
+                    found.result == expected,
+                    "expected `{}`, the answer was `{}`",
+                    short(&expected),
+                    short(&found.result)
+                );
+            }
+            Self::Echo(bytes) => ensure!(
+                answer.body == self.body(),
+                "expected the {bytes} bytes that were sent, the answer was {} others",
+                answer.body.len()
+            ),
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+struct Encrypted {
+    result: String,
+}
+
+/// Caesar's cipher, three letters on, for small letters.
+fn encrypted(message: &str) -> String {
+    let shift = |letter: char| match letter {
+        'a'..='w' => char::from(letter as u8 + 3),
+        'x'..='z' => char::from(letter as u8 - 23),
+        other => other,
+    };
+    message.chars().map(shift).collect()
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &[u8]) -> Answer {
+        Answer {
+            status,
+            body: body.to_owned(),
+            size_bytes: body.len(),
+        }
+    }
+
+    #[test]
+    fn the_expected_answer_is_the_one_that_people_know() {
+        assert_eq!(encrypted("hello world"), "khoor zruog");
+        assert_eq!(encrypted("xyz"), "abc");
+    }
+
+    #[test]
+    fn the_body_is_the_one_of_the_readme() {
+        let job = Job::Encrypt("hello world".to_owned());
+        assert_eq!(job.body(), br#"{"message": "hello world"}"#);
+    }
+
+    #[test]
+    fn a_wrong_answer_is_an_error_that_shows_it() {
+        let job = Job::Encrypt("abc".to_owned());
+        job.judge(&answer(200, br#"{"result":"def"}"#)).unwrap();
+        let error = job.judge(&answer(200, br#"{"result":"abc"}"#)).unwrap_err();
+        assert_eq!(error.to_string(), "expected `def`, the answer was `abc`");
+        let error = job.judge(&answer(500, b"the guest failed")).unwrap_err();
+        assert_eq!(error.to_string(), "the answer was 500: the guest failed");
+    }
+
+    #[test]
+    fn an_echo_with_two_parts_in_the_wrong_order_is_an_error() {
+        let job = Job::Echo(1 << 17);
+        let sent = job.body();
+        job.judge(&answer(200, &sent)).unwrap();
+        let (first, second) = sent.split_at(1 << 16);
+        assert!(job.judge(&answer(200, &[second, first].concat())).is_err());
+    }
+}

@@ -1,0 +1,163 @@
+//! Compositions of two parts to twenty.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use super::{OURS, TUNED_PEER, case, line, median, range, ratio, rows_of};
+use crate::composition::{Chains, Contents};
+use crate::figures::stats::slope;
+use crate::measure::{Bench, Case, Row, Sample};
+use crate::plot::{Kind, Panel, Plot};
+use crate::report::Report;
+use crate::report::table::{Table, figure};
+use crate::servers::programs::scratch;
+use crate::servers::{LARGE_POOL, TUNED};
+
+/// How many parts are in a row; two of them are the adapter and the cipher.
+const STEPS: [u32; 8] = [2, 3, 4, 5, 8, 12, 16, 20];
+
+pub(super) fn run(bench: &Bench) -> Result<Report> {
+    let (mut cases, mut contents) = (Vec::new(), Vec::new());
+    let chains = Chains::find()?;
+    let peer_flags = [TUNED, LARGE_POOL].concat();
+    let servers = [
+        (OURS, bench.programs.ours(&[])),
+        (TUNED_PEER, bench.programs.wasmtime(&peer_flags)),
+    ];
+    for parts in STEPS {
+        let component = chains.compose(parts as usize - 2)?;
+        contents.push(Contents::of(&component)?);
+        let path = scratch().join(format!("parts-{parts}.wasm"));
+        fs::write(&path, component)
+            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        for (name, server) in &servers {
+            cases.push(case(name, server.clone().serving(&path)));
+        }
+    }
+    let mut report = report(bench, &cases, &contents)?;
+    // Once for each server, not for each file.
+    report.commands = servers
+        .map(|(name, server)| {
+            let server = server.serving(Path::new("parts-N.wasm"));
+            (name.to_owned(), server.shown())
+        })
+        .into();
+    Ok(report)
+}
+
+fn report(bench: &Bench, cases: &[Case], contents: &[Contents]) -> Result<Report> {
+    let rows = bench.rounds(cases);
+    let mut table = Table::new(&[
+        "parts in a row",
+        "core instances",
+        "memories",
+        "ours: CPU per request, µs",
+        "wasmtime serve, tuned: CPU per request, µs",
+        "wasmtime serve over ours",
+        "ours: p50, µs",
+        "ours: p99, µs",
+        "wasmtime serve: p50, µs",
+        "wasmtime serve: p99, µs",
+    ]);
+    let pairs = rows_of(&rows, OURS).zip(rows_of(&rows, TUNED_PEER));
+    for ((parts, contents), (ours, peer)) in STEPS.iter().zip(contents).zip(pairs) {
+        table.row([
+            parts.to_string(),
+            contents.core_instances.to_string(),
+            contents.memories.to_string(),
+            range(ours.summary(cpu)),
+            range(peer.summary(cpu)),
+            ratio(peer.summary(cpu), ours.summary(cpu)),
+            median(ours.summary(|sample| sample.p50_us)),
+            median(ours.summary(p99)),
+            median(peer.summary(|sample| sample.p50_us)),
+            median(peer.summary(p99)),
+        ]);
+    }
+
+    let about = format!(
+        "The load of the main series on compositions of 2 to 20 parts in a row: the HTTP adapter, \
+         relays that pass each call on, and the cipher. Two more parts close each composition \
+         (audit log and environment), so that both servers run the same file; {TUNED_PEER} has a \
+         larger pool than it comes with, which would not hold the longer ones on 32 connections. \
+         {} {}",
+        growth(&rows, OURS),
+        growth(&rows, TUNED_PEER)
+    );
+    let panel = |heading: &str, value: fn(&Sample) -> f64| Panel {
+        heading: heading.to_owned(),
+        logarithmic: false,
+        steps: STEPS.map(|parts| parts.to_string()).into(),
+        places: Some(STEPS.map(f64::from).into()),
+        lines: vec![
+            line(&rows, OURS, Kind::Ours, value),
+            line(&rows, TUNED_PEER, Kind::Peer, value),
+        ],
+    };
+    let plot = Plot::Panels {
+        title: "Compositions of 2 to 20 parts".to_owned(),
+        panels: vec![
+            panel("Processor time per request, µs", cpu),
+            panel("99th percentile of the latency, µs", p99),
+        ],
+    };
+    let mut report = Report::on(bench, &rows, "parts", about, table, plot)?;
+    report.figures = json!({
+        "compositions": STEPS.iter().zip(contents).map(|(parts, contents)| json!({
+            "parts_in_a_row": parts,
+            "core_instances": contents.core_instances,
+            "memories": contents.memories,
+        })).collect::<Vec<_>>(),
+        "rows": report.figures,
+    });
+    Ok(report)
+}
+
+fn cpu(sample: &Sample) -> f64 {
+    sample.cpu_us
+}
+
+fn p99(sample: &Sample) -> f64 {
+    sample.p99_us
+}
+
+/// What one more part costs a server, in a sentence.
+fn growth(rows: &[Row], name: &str) -> String {
+    let medians = rows_of(rows, name).map(|row| row.summary(cpu).map(|cpu| cpu.median));
+    let points: Option<Vec<_>> = STEPS
+        .iter()
+        .zip(medians)
+        .map(|(&parts, median)| Some((f64::from(parts), median?)))
+        .collect();
+    match points.and_then(|points| slope(&points)) {
+        Some(slope) => format!("Each further part costs {name} {} µs.", figure(slope)),
+        None => format!("What a further part costs {name} was not measured."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::tests::row;
+
+    fn rows() -> Vec<Row> {
+        let cpu = |&parts: &u32| 30.0 + 7.0 * f64::from(parts);
+        STEPS.iter().map(|parts| row(OURS, &[cpu(parts)])).collect()
+    }
+
+    #[test]
+    fn the_cost_of_a_part_is_what_each_further_one_adds() {
+        let expected = "Each further part costs component-runner 7.00 µs.";
+        assert_eq!(growth(&rows(), OURS), expected);
+    }
+
+    #[test]
+    fn with_a_composition_that_failed_nothing_is_said() {
+        let mut rows = rows();
+        rows[3].failure = Some("it ended".to_owned());
+        assert!(growth(&rows, OURS).contains("not measured"));
+    }
+}

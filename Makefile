@@ -4,6 +4,7 @@ ADDR ?= 127.0.0.1:3000
 
 GUESTS := cipher http-adapter audit-stderr
 GUEST_PACKAGES := $(GUESTS:%=-p %-guest)
+BENCH_GUEST_PACKAGES := -p echo-guest -p relay-guest
 PARTS := target/components
 
 # Other hosts that the tests compare with, kept outside `target` because each
@@ -17,7 +18,7 @@ export COMPONENT_RUNNER_PEERS := $(PEERS)
 unexport CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench build lint setup programs guests peers wrk clean
+.PHONY: help run test bench build lint setup programs guests bench-guests peers wrk clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,7 +31,7 @@ test: build peers ## Run all tests
 	cargo test --workspace --exclude host
 	cargo test --release -p host
 
-bench: build peers wrk ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
+bench: build bench-guests peers wrk ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
 	@cargo build --release -p bench
 	@target/release/bench $(FLAGS)
 
@@ -46,7 +47,7 @@ build: programs guests ## Build the programs, the guests, and what is composed o
 lint: setup ## Check the format, and let clippy look at everything
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy --target wasm32-wasip2 $(GUEST_PACKAGES) -p guest-rt -- -D warnings
+	cargo clippy --target wasm32-wasip2 $(GUEST_PACKAGES) $(BENCH_GUEST_PACKAGES) -p guest-rt -- -D warnings
 
 setup: ## Install the toolchain and the guest target, where they are missing
 	@command -v cc >/dev/null || { \
@@ -72,6 +73,9 @@ guests: setup
 		built=target/wasm32-wasip2/guest/$$(echo $$guest | tr - _)_guest.wasm; \
 		cmp -s $$built $(PARTS)/$$guest.wasm || cp $$built $(PARTS)/$$guest.wasm; \
 	done
+
+bench-guests: setup
+	@cargo build --profile guest --target wasm32-wasip2 $(BENCH_GUEST_PACKAGES)
 
 peers: $(WASMTIME) ## Install the other hosts that the tests compare with, once per machine
 

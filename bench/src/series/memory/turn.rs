@@ -80,7 +80,8 @@ impl Turn {
     /// How much each held request added, in KiB, when most of them were held.
     pub(super) fn kib_for_each(&self) -> Option<f64> {
         let none = self.held.first()?;
-        let last = STEPS.into_iter().zip(self.held.iter().copied()).last();
+        let mut steps = STEPS.into_iter().zip(self.held.iter().copied());
+        let last = steps.next_back();
         let partly = self.partly.map(|Partly { held, taken }| (held, taken));
         let (count, taken) = partly.or(last).filter(|&(count, _)| count > 0)?;
         Some((taken.resident_mib - none.resident_mib) * 1024.0 / f64::from(count))

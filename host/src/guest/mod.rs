@@ -24,7 +24,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::RequestId;
 use crate::audit::{self, AuditCtx, AuditLog};
 pub use error::LoadError;
-pub(crate) use state::State;
+pub use state::State;
 
 /// A component that is ready to serve.
 pub struct App {
@@ -93,8 +93,9 @@ impl App {
         self.max_instances
     }
 
-    /// The component, ready to be instantiated.
-    pub(crate) fn pre(&self) -> &ProxyPre<State> {
+    /// The component, ready to be instantiated in a store of [`App::store`].
+    #[must_use]
+    pub fn pre(&self) -> &ProxyPre<State> {
         &self.pre
     }
 
@@ -104,8 +105,12 @@ impl App {
     }
 
     /// A store for the request `request_id`, and for others after it if it
-    /// `is_reused`.
-    pub(crate) fn store(&self, request_id: RequestId, is_reused: bool) -> Store<State> {
+    /// `is_reused`. It has no instance yet.
+    ///
+    /// The server does this for every request; whoever wants one part of a
+    /// request alone, such as a benchmark, starts here.
+    #[must_use]
+    pub fn store(&self, request_id: RequestId, is_reused: bool) -> Store<State> {
         let audit = self.audit_ctx(request_id);
         let state = State::new(request_id, self.environment.clone(), audit, is_reused);
         let mut store = Store::new(self.pre.engine(), state);

@@ -20,7 +20,7 @@ use crate::audit::{AuditCtx, AuditCtxView, AuditView};
 const MAX_RANDOM_BYTES: u64 = 1 << 20;
 
 /// The data of a store, in which one request runs at a time.
-pub(crate) struct State {
+pub struct State {
     request_id: RequestId,
     /// Shared with the outputs of an instance that serves several requests.
     current: Option<CurrentRequest>,

@@ -115,9 +115,12 @@
 
       ;; /trap: before it answers.
       (if (i32.eq (local.get $letter) (i32.const 0x74)) (then (unreachable)))
-      ;; /late-trap: after it has answered.
+      ;; /late-trap: after it has answered, with nothing left to do.
       (if (i32.eq (local.get $letter) (i32.const 0x6c))
-        (then (call $answer (local.get $out) (i32.const 1)) (unreachable)))
+        (then
+          (call $request.drop (local.get $request))
+          (call $answer (local.get $out) (i32.const 1))
+          (unreachable)))
       ;; /endless: does not end.
       (if (i32.eq (local.get $letter) (i32.const 0x65))
         (then (loop $forever (br $forever))))

@@ -1,4 +1,4 @@
-//! Components that misbehave, written by hand.
+//! Components written by hand, most of which misbehave.
 
 use std::fmt::Write;
 use std::fs;

@@ -138,18 +138,52 @@ fn a_client_that_leaves_takes_its_guest_with_it() {
     assert_eq!(host.terminate().code(), Some(0));
 }
 
+/// How much memory the server has at the moment.
+#[cfg(target_os = "linux")]
+fn resident_kib(host: &TestHost) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", host.process_id()));
+    let status = status.expect("the server runs");
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let resident = resident.and_then(|size| size.trim().strip_suffix(" kB"));
+    resident.expect("a size").parse().expect("a number")
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_guest_that_takes_all_the_memory_it_gets_is_answered_and_gives_it_back() {
     let host = unruly();
     check_good(&host.send(&get("/hungry")));
     check_good(&host.send(&get("/good")));
-    let status = std::fs::read_to_string(format!("/proc/{}/status", host.process_id()));
-    let status = status.expect("the server runs");
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let resident = resident.and_then(|size| size.trim().strip_suffix(" kB"));
-    let resident_kib: u64 = resident.expect("a size").parse().expect("a number");
+    let resident_kib = resident_kib(&host);
     assert!(resident_kib < 256 * 1024, "{resident_kib} KiB");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn guests_that_take_all_the_memory_they_get_harm_no_request_beside_them() {
+    let host = unruly();
+    check_good(&host.send(&get("/good")));
+    let before_kib = resident_kib(&host);
+    let has_ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let neighbour = || {
+            let mut connection = host.connect();
+            while !has_ended.load(Ordering::Relaxed) {
+                check_good(&connection.exchange(&get("/good")));
+            }
+        };
+        let neighbours = [(); 4].map(|()| scope.spawn(neighbour));
+        // Each takes 256 MiB, and two are at work at the same time.
+        let hungry = || (0..8).for_each(|_| check_good(&host.send(&get("/hungry"))));
+        let hungry = [(); 2].map(|()| scope.spawn(hungry));
+        let results = hungry.map(thread::ScopedJoinHandle::join);
+        has_ended.store(true, Ordering::Relaxed);
+        assert!(results.iter().all(Result::is_ok), "a hungry one failed");
+        drop(neighbours);
+    });
+    // 4 GiB were taken and given back, but for the little that a slot keeps.
+    let kept_kib = resident_kib(&host).saturating_sub(before_kib);
+    assert!(kept_kib < 64 * 1024, "{kept_kib} KiB");
 }
 
 #[test]

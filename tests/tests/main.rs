@@ -7,6 +7,7 @@ mod configuration;
 mod contracts;
 mod guest_failures;
 mod http;
+mod isolation;
 mod limits;
 mod peers;
 mod reuse;

@@ -1,0 +1,68 @@
+//! How many instances there are: idle ones count among those that may live at
+//! once.
+
+use end_to_end::TestHost;
+use end_to_end::client::{Connection, chunk};
+use end_to_end::guests::Guest;
+
+use super::{counter, waiting};
+
+/// Sends the end of the body that a guest waits for, and returns its count.
+fn finish_waiting(client: &mut Connection) -> String {
+    assert_eq!(client.receive().status, 100);
+    client.write(&chunk(b""));
+    let response = client.receive();
+    assert_eq!(response.status, 200, "{response:?}");
+    String::from_utf8(response.body).expect("a digit")
+}
+
+#[test]
+fn requests_that_wait_for_a_place_get_the_instances_that_become_idle() {
+    // 1,000 instances may live at once, which is 100 on each of these threads.
+    const THREADS: usize = 10;
+    const PLACES: usize = 100;
+    const CLIENTS: usize = PLACES + 10;
+
+    let guest = Guest::assemble("counter");
+    let host = TestHost::serve(guest.path())
+        .flag("--threads", THREADS.to_string())
+        .flag("--reuse", "2")
+        .start();
+    // Connections are dealt to the threads in turn; these are all on one.
+    let connect = |_| {
+        let mut connections = [(); THREADS].map(|()| host.connect());
+        connections[0].write(&waiting().head());
+        let [first, ..] = connections;
+        first
+    };
+    let mut clients: Vec<_> = (0..CLIENTS).map(connect).collect();
+    let mut counts = clients.iter_mut().map(finish_waiting).collect::<Vec<_>>();
+    counts.sort();
+    assert!(
+        counts[..PLACES].iter().all(|count| count == "1"),
+        "{counts:?}"
+    );
+    assert!(
+        counts[PLACES..].iter().all(|count| count == "2"),
+        "{counts:?}"
+    );
+}
+
+#[test]
+fn idle_instances_are_used_before_there_are_new_ones() {
+    let host = counter("9");
+    // New ones would be more than 1,000 in the end, which may not live at once.
+    for round in 1..=6 {
+        let mut clients: Vec<_> = (0..200).map(|_| host.connect()).collect();
+        for client in &mut clients {
+            client.write(&waiting().head());
+        }
+        for client in &mut clients {
+            assert_eq!(client.receive().status, 100);
+        }
+        for client in &mut clients {
+            client.write(&chunk(b""));
+            assert_eq!(client.receive().body, round.to_string().as_bytes());
+        }
+    }
+}

@@ -86,9 +86,7 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
 
     let about = format!(
         "A guest sends the body of each request back while it still comes; native passes it on \
-         within hyper. `wrk` sends and counts, with one thread for two processors, in {} cases. \
-         {}",
-        rows.len(),
+         within hyper. `wrk`, with one thread for two processors, sends and counts. {}",
         limit_of_the_generator(&rows)
     );
     let mut report = Report::on(bench, &rows, "echo", about, table, plot(&rows))?;
@@ -134,11 +132,11 @@ fn limit_of_the_generator(rows: &[Row]) -> String {
     };
     let count = rows.iter().filter(busy).count();
     if count == 0 {
-        return "It had time to spare in all of them.".to_owned();
+        return format!("In all {} cases it had time to spare.", rows.len());
     }
     format!(
-        "In {count} of {} of them it was busy for more than {GENERATOR_BUSY} % of the time and \
-         may be what limited the throughput: there, compare the processor time.",
+        "In {count} of {} cases it was busy for more than {GENERATOR_BUSY} % of the time and may \
+         be what limited the throughput: there, compare the processor time.",
         rows.len()
     )
 }

@@ -17,7 +17,7 @@ use crate::plot::{Kind, Line, Panel, Plot};
 use crate::report::Report;
 use crate::report::table::Table;
 use crate::servers::{LARGE_POOL, Server, TUNED};
-use turn::{STEPS, Turn};
+use turn::{STEPS, Taken, Turn};
 
 /// How much memory ours may need at rest.
 const AT_REST_MIB: f64 = 30.0;
@@ -79,7 +79,7 @@ fn report(subjects: &[Subject], rounds: u32) -> Result<Report> {
     .map(str::to_owned)
     .to_vec();
     headings.extend(STEPS.map(|count| format!("{count} held, MiB")));
-    headings.push("KiB for each that is held".to_owned());
+    headings.push("KiB for each, resident / PSS".to_owned());
     let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
     let mut table = Table::new(&headings);
     for subject in subjects {
@@ -89,7 +89,13 @@ fn report(subjects: &[Subject], rounds: u32) -> Result<Report> {
             median(subject.summary(|turn| Some(turn.fresh.proportional_mib))),
         ];
         cells.extend((0..STEPS.len()).map(|step| subject.cell(step)));
-        cells.push(median(subject.summary(Turn::kib_for_each)));
+        let each =
+            |figure: fn(&Taken) -> f64| median(subject.summary(|turn| turn.kib_for_each(figure)));
+        let (resident, proportional) = (
+            each(|taken| taken.resident_mib),
+            each(|taken| taken.proportional_mib),
+        );
+        cells.push(format!("{resident} / {proportional}"));
         table.row(cells);
     }
 
@@ -120,9 +126,9 @@ fn report(subjects: &[Subject], rounds: u32) -> Result<Report> {
             "The resident memory of each server: after its start, and while it holds requests \
              that have sent half of their bodies, so that an instance lives for each. `held` \
              includes one request that was answered before; PSS counts shared pages only in \
-             part. The last column is the growth while most were held. {TUNED_PEER} has a \
+             part. The last column is the growth up to the last step. {TUNED_PEER} has a \
              larger pool than it comes with; where a server answered at once with an error, the \
-             table says how many it held."
+             table says how many others it held."
         ),
         turns: format!("{rounds} starts"),
         table,
@@ -159,7 +165,7 @@ impl Subject {
             return median(summary);
         }
         let refusing = self.turns.iter().filter(|turn| turn.held.len() == step);
-        let held = refusing.filter_map(|turn| Some(turn.partly?.held)).min();
+        let held = refusing.filter_map(|turn| turn.only).min();
         held.map_or_else(|| "-".to_owned(), |held| format!("held only {held}"))
     }
 
@@ -174,7 +180,6 @@ impl Subject {
 
 #[cfg(test)]
 mod tests {
-    use super::turn::{Partly, Taken};
     use super::*;
 
     fn taken(resident_mib: f64) -> Taken {
@@ -188,10 +193,7 @@ mod tests {
         let turn = |held: &&[f64]| Turn {
             fresh: taken(10.0),
             held: held.iter().copied().map(taken).collect(),
-            partly: (held.len() < STEPS.len()).then(|| Partly {
-                held: 80,
-                taken: taken(28.0),
-            }),
+            only: (held.len() < STEPS.len()).then_some(80),
         };
         Subject {
             name: OURS,
@@ -204,32 +206,30 @@ mod tests {
 
     #[test]
     fn what_each_held_request_takes_is_the_growth_since_none_was_held() {
-        let subject = subject(&[&[20.0, 30.0, 70.0, 110.0]]);
-        let found = subject.summary(Turn::kib_for_each).unwrap().median;
-        assert!((found - 102.4).abs() < 1e-9, "{found}");
+        let each = |held: &[f64]| subject(&[held]).turns[0].kib_for_each(|t| t.resident_mib);
+        assert_eq!(each(&[20.0, 24.0, 28.0, 60.0, 65.0]), Some(51.2));
+        assert_eq!(each(&[20.0, 25.0]), Some(102.4));
+        assert_eq!(each(&[20.0]), None);
     }
 
     #[test]
-    fn a_server_that_refuses_is_judged_by_what_it_held() {
-        let subject = subject(&[&[20.0]]);
-        let found = subject.summary(Turn::kib_for_each).unwrap().median;
-        assert!((found - 102.4).abs() < 1e-9, "{found}");
-        let cells = [0, 1, 2].map(|step| subject.cell(step));
-        assert_eq!(cells, ["20.0", "held only 80", "-"]);
+    fn a_server_that_refuses_is_shown_with_how_many_it_held() {
+        let subject = subject(&[&[20.0, 25.0]]);
+        let cells = [0, 1, 2, 3].map(|step| subject.cell(step));
+        assert_eq!(cells, ["20.0", "25.0", "held only 80", "-"]);
     }
 
     #[test]
     fn a_server_that_refuses_in_one_turn_of_several_has_refused() {
-        let subject = subject(&[&[20.0, 30.0, 70.0], &[20.0, 30.0]]);
-        assert_eq!(subject.cell(1), "30.0");
+        let subject = subject(&[&[20.0, 25.0, 30.0], &[20.0, 25.0]]);
+        assert_eq!(subject.cell(1), "25.0");
         assert_eq!(subject.cell(2), "held only 80");
     }
 
     #[test]
     fn a_server_that_failed_has_no_figures() {
-        let mut subject = subject(&[&[20.0, 30.0, 70.0, 110.0]]);
+        let mut subject = subject(&[&[20.0, 25.0]]);
         subject.failure = Some("it ended".to_owned());
-        assert!(subject.summary(Turn::kib_for_each).is_none());
         assert_eq!(subject.cell(0), "failed");
     }
 }

@@ -12,8 +12,9 @@ use crate::machine::kernel::{memory, processor_time, proportional_kib};
 use crate::servers::Server;
 use crate::servers::running::Running;
 
-/// How many requests are held at the same time. Ours runs at most 1,000.
-pub(super) const STEPS: [u16; 4] = [0, 100, 500, 900];
+/// How many requests are held at the same time. The pool of `wasmtime serve` as it
+/// comes takes fewer than 100 of this component, ours runs at most 1,000.
+pub(super) const STEPS: [u16; 5] = [0, 50, 100, 500, 900];
 
 /// A server has come to rest when it used less than this share of a processor for
 /// so long.
@@ -30,14 +31,8 @@ pub(super) struct Turn {
     pub(super) fresh: Taken,
     /// One for each step that it took.
     pub(super) held: Vec<Taken>,
-    /// Where it refused requests: how many it held meanwhile.
-    pub(super) partly: Option<Partly>,
-}
-
-#[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct Partly {
-    pub(super) held: u16,
-    pub(super) taken: Taken,
+    /// Where it refused requests: how many others it held at that step.
+    pub(super) only: Option<u16>,
 }
 
 /// Memory, in MiB.
@@ -59,15 +54,14 @@ impl Turn {
         let mut turn = Self {
             fresh,
             held: Vec::new(),
-            partly: None,
+            only: None,
         };
         for count in STEPS {
             held.grow_to(count.into())?;
             let taken = settled(&running)?;
             let refused = u16::try_from(held.refused()?)?;
             if refused > 0 {
-                let held = count - refused;
-                turn.partly = Some(Partly { held, taken });
+                turn.only = Some(count - refused);
                 return Ok(turn);
             }
             turn.held.push(taken);
@@ -77,14 +71,11 @@ impl Turn {
         Ok(turn)
     }
 
-    /// How much each held request added, in KiB, when most of them were held.
-    pub(super) fn kib_for_each(&self) -> Option<f64> {
-        let none = self.held.first()?;
-        let mut steps = STEPS.into_iter().zip(self.held.iter().copied());
-        let last = steps.next_back();
-        let partly = self.partly.map(|Partly { held, taken }| (held, taken));
-        let (count, taken) = partly.or(last).filter(|&(count, _)| count > 0)?;
-        Some((taken.resident_mib - none.resident_mib) * 1024.0 / f64::from(count))
+    /// How much each request added at the last step that was held, in KiB.
+    pub(super) fn kib_for_each(&self, figure: impl Fn(&Taken) -> f64) -> Option<f64> {
+        let (none, last) = (self.held.first()?, self.held.last()?);
+        let count = STEPS.get(self.held.len() - 1).filter(|&&count| count > 0)?;
+        Some((figure(last) - figure(none)) * 1024.0 / f64::from(*count))
     }
 }
 

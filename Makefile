@@ -18,10 +18,10 @@ export COMPONENT_RUNNER_PEERS := $(PEERS)
 unexport CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench build lint setup programs guests bench-guests peers wrk clean
+.PHONY: help run test bench microbench build lint setup programs guests bench-guests peers wrk clean
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: build ## Build everything and serve the cipher on ADDR (127.0.0.1:3000)
 	@exec target/release/component-runner serve $(PARTS)/app.wasm --addr $(ADDR) \
@@ -34,6 +34,9 @@ test: build peers ## Run all tests
 bench: build bench-guests peers wrk ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
 	@cargo build --release -p bench
 	@target/release/bench $(FLAGS)
+
+microbench: build ## Time the parts of a request, or those that FLAGS names, such as FLAGS=drop
+	cargo bench -p host --bench parts -- $(FLAGS)
 
 build: programs guests ## Build the programs, the guests, and what is composed of them
 	@target/release/component-compose env --set SHIFT_AMOUNT=3 -o target/environment.wasm

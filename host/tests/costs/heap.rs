@@ -2,26 +2,15 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
-use std::fs::{self, File};
-use std::io;
-use std::net::TcpListener;
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
-use std::thread;
 
-use clap::Parser;
-use host::audit::{AuditLog, JsonLines};
-use host::cli::{Cli, Command, Serve};
-use host::guest::App;
-use host::server;
 use mimalloc::MiMalloc;
 use nix::unistd;
-use tokio::runtime::Builder;
-use tokio::sync::oneshot;
 
 use crate::figures::{self, Figures};
-use crate::service::{self, COUNTED, Client, VARIABLE, WARM_UP};
+use crate::service::{self, Client, InProcess, Quiet};
+use crate::{COUNTED, WARM_UP, threads};
 
 /// The allocator of the program, and a count.
 struct Counting;
@@ -80,44 +69,15 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Standard error, closed until this is dropped: guests write to it.
-struct Quiet(OwnedFd);
-
-impl Quiet {
-    fn new() -> Self {
-        let stderr = io::stderr().as_fd().try_clone_to_owned();
-        let nowhere = File::options().write(true).open("/dev/null");
-        unistd::dup2_stderr(nowhere.expect("it is always there")).expect("it can be replaced");
-        Self(stderr.expect("standard error is open"))
-    }
-}
-
-impl Drop for Quiet {
-    fn drop(&mut self) {
-        unistd::dup2_stderr(&self.0).expect("it was there before");
-    }
-}
-
 /// Serves `component` on one thread and counts what that allocates per request.
 fn measure(component: &Path) -> Figures {
     let _quiet = Quiet::new();
-    let cli = Cli::try_parse_from([
-        "component-runner".as_ref(),
-        "serve".as_ref(),
-        component.as_os_str(),
-        "--threads=1".as_ref(),
-        format!("--env={}={}", VARIABLE.0, VARIABLE.1).as_ref(),
-    ]);
-    let Command::Serve(flags) = cli.expect("these are its flags").command;
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let addr = listener.local_addr().expect("it is bound");
-    let earlier = service::threads("self", "worker-0");
-    let (stop, stopped) = oneshot::channel();
-    let server = thread::spawn(move || serve(listener, &flags, stopped));
+    let earlier = threads::named("self", "worker-0");
+    let server = InProcess::serve(component);
 
-    let mut client = Client::connect(addr);
+    let mut client = Client::connect(server.addr);
     client.send(WARM_UP);
-    let mut workers = service::threads("self", "worker-0");
+    let mut workers = threads::named("self", "worker-0");
     // The thread of a server that has stopped may take a moment to be gone.
     workers.retain(|thread| !earlier.contains(thread));
     let [worker] = workers[..] else {
@@ -129,9 +89,6 @@ fn measure(component: &Path) -> Figures {
     COUNTED_THREAD.store(0, Relaxed);
     let after = (ALLOCATIONS.load(Relaxed), BYTES.load(Relaxed));
 
-    drop(client);
-    stop.send(()).expect("the server waits for it");
-    server.join().expect("the server stops");
     #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
     let per_request = |count: u64| count as f64 / f64::from(COUNTED);
     Figures::from([
@@ -140,27 +97,8 @@ fn measure(component: &Path) -> Figures {
     ])
 }
 
-/// What `main.rs` does, with a listener that is there already.
-fn serve(listener: TcpListener, flags: &Serve, stopped: oneshot::Receiver<()>) {
-    let bytes = fs::read(&flags.component).expect("a file");
-    let sink = JsonLines::open(Path::new("/dev/null")).expect("it is always there");
-    let audit = AuditLog::start(sink).expect("a thread");
-    let app = App::load(&bytes, flags.environment.clone(), audit).expect("it can be served");
-    let runtime = Builder::new_current_thread().enable_all().build();
-    let served = runtime.expect("a runtime").block_on(async {
-        listener.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        let shutdown = async {
-            // An error means that the test has failed, which also ends it.
-            let _ = stopped.await;
-        };
-        server::run(listener, app, flags.settings(), shutdown).await
-    });
-    served.expect("it serves");
-}
-
 fn check(component: &str) {
-    let _alone = service::alone();
+    let _alone = crate::alone();
     if cfg!(debug_assertions) {
         return figures::say("allocations are NOT COMPARED: this is no release build");
     }

@@ -12,8 +12,9 @@ use nix::unistd::Pid;
 use wasmtime::PoolingAllocationConfig;
 
 use crate::figures::{self, Figures};
-use crate::service::{self, COUNTED, Client, VARIABLE, WARM_UP};
+use crate::service::{self, Client, VARIABLE};
 use crate::tracer::{Role, Shared, Tracer};
+use crate::{COUNTED, WARM_UP, threads};
 
 /// The threads that have a part in a request.
 const THREADS: [(&str, Role); 2] = [("worker-0", Role::Worker), ("audit-log", Role::Writer)];
@@ -51,7 +52,7 @@ impl Server {
     }
 
     fn thread(&self, name: &str) -> Pid {
-        let threads = service::threads(&self.process.id().to_string(), name);
+        let threads = threads::named(&self.process.id().to_string(), name);
         let [thread] = threads[..] else {
             panic!("expected one thread `{name}`, found {threads:?}");
         };
@@ -99,7 +100,7 @@ fn measure(component: &Path) -> Result<Vec<(&'static str, Figures)>, Errno> {
 }
 
 fn check(component: &str) {
-    let _alone = service::alone();
+    let _alone = crate::alone();
     if !PoolingAllocationConfig::is_pagemap_scan_available() {
         return figures::say(
             "system calls are NOT COMPARED: this kernel has no PAGEMAP_SCAN (Linux 6.7), \

@@ -1,0 +1,168 @@
+//! A component as the server would run it, one step at a time.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use host::RequestId;
+use host::guest::{App, State};
+use http::Request;
+use http_body::{Body, Frame};
+use http_body_util::BodyExt;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+use wasmtime::Store;
+use wasmtime::component::{Instance, Resource};
+use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::p2::bindings::Proxy;
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
+
+use crate::service::{self, InProcess, MESSAGE, PATH, VARIABLE};
+
+/// A component and the runtime of a worker.
+pub(crate) struct Sandbox {
+    app: App,
+    runtime: Runtime,
+}
+
+/// An instance and the request that it is about to get.
+pub(crate) struct Ready {
+    store: Store<State>,
+    proxy: Proxy,
+    request: Resource<HostIncomingRequest>,
+    out: Resource<HostResponseOutparam>,
+    head: oneshot::Receiver<Result<http::Response<HyperOutgoingBody>, ErrorCode>>,
+}
+
+impl Sandbox {
+    /// A component that `make build` composed.
+    pub(crate) fn of_component(name: &str) -> Self {
+        let variable = (VARIABLE.0.to_owned(), VARIABLE.1.to_owned());
+        Self::of(InProcess::load(&service::component(name), vec![variable]))
+    }
+
+    /// The guest of `parts.wat`.
+    pub(crate) fn of_parts() -> Self {
+        // What the tests of guests use of WASI, too.
+        let http = include_str!("../../../tests/guests/http.wat");
+        let source = include_str!("parts.wat").replace(";; include http.wat", http);
+        let bytes = wat::parse_str(source).unwrap_or_else(|error| panic!("{error}"));
+        Self::of(InProcess::load_bytes(&bytes, vec![]))
+    }
+
+    fn of(app: App) -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        Self {
+            app,
+            runtime: runtime.expect("a runtime"),
+        }
+    }
+
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    /// The store of one request.
+    pub(crate) fn store(&self) -> Store<State> {
+        self.app.store(RequestId::next(), false)
+    }
+
+    /// A store with an instance.
+    pub(crate) fn proxy(&self) -> (Store<State>, Proxy) {
+        let mut store = self.store();
+        let proxy = self.block_on(self.app.pre().instantiate_async(&mut store));
+        (store, proxy.expect("an instance"))
+    }
+
+    /// The same, for whoever calls something else than the handler of requests.
+    pub(crate) fn instance(&self) -> (Store<State>, Instance) {
+        let mut store = self.store();
+        let pre = self.app.pre().instance_pre();
+        let instance = self.block_on(pre.instantiate_async(&mut store));
+        (store, instance.expect("an instance"))
+    }
+
+    /// An instance, and a request for it.
+    pub(crate) fn ready(&self, request: Request<Chunks>) -> Ready {
+        let (mut store, proxy) = self.proxy();
+        let (sender, head) = oneshot::channel();
+        let mut http = store.data_mut().http();
+        let request = http.new_incoming_request(Scheme::Http, request);
+        let out = http.new_response_outparam(sender);
+        Ready {
+            request: request.expect("it names its host"),
+            out: out.expect("there is room for it"),
+            store,
+            proxy,
+            head,
+        }
+    }
+
+    /// Lets the guest answer. Returns the store, and the body of the response.
+    pub(crate) fn answer(&self, ready: Ready) -> (Store<State>, Bytes) {
+        let Ready {
+            mut store,
+            proxy,
+            request,
+            out,
+            head,
+        } = ready;
+        let handler = proxy.wasi_http_incoming_handler();
+        let body = async {
+            let head = head.await.expect("the guest sets a response");
+            head.expect("no error").into_body().collect().await
+        };
+        let work = handler.call_handle(&mut store, request, out);
+        let (done, body) = self.block_on(async { tokio::join!(work, body) });
+        done.expect("the guest does not trap");
+        (store, body.expect("a whole body").to_bytes())
+    }
+}
+
+/// The request that the composed components get.
+pub(crate) fn encrypt() -> Request<Chunks> {
+    Request::post(PATH)
+        .header("host", "localhost")
+        .header("content-type", "application/json")
+        .header("content-length", MESSAGE.len())
+        .body(Chunks::new(Bytes::from_static(MESSAGE.as_bytes()), 1))
+        .expect("a request")
+}
+
+/// A body in memory, as hyper would hand it over: in chunks.
+pub(crate) struct Chunks {
+    chunk: Bytes,
+    remaining: usize,
+}
+
+impl Chunks {
+    /// So many times the same chunk.
+    pub(crate) fn new(chunk: Bytes, count: usize) -> Self {
+        Self {
+            chunk,
+            remaining: count,
+        }
+    }
+}
+
+impl Body for Chunks {
+    type Data = Bytes;
+    type Error = wasmtime_wasi_http::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let Some(remaining) = self.remaining.checked_sub(1) else {
+            return Poll::Ready(None);
+        };
+        self.remaining = remaining;
+        Poll::Ready(Some(Ok(Frame::data(self.chunk.clone()))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.remaining == 0
+    }
+}

@@ -1,0 +1,103 @@
+//! The server, with one worker, on a thread of this process.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::thread::{self, JoinHandle};
+
+use clap::Parser;
+use host::audit::{AuditLog, JsonLines};
+use host::cli::{Cli, Command, Serve};
+use host::guest::App;
+use host::server;
+use nix::unistd;
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
+
+use super::VARIABLE;
+
+/// Stops when it is dropped.
+pub(crate) struct InProcess {
+    pub(crate) addr: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl InProcess {
+    /// Serves the component at this path.
+    pub(crate) fn serve(component: &Path) -> Self {
+        let cli = Cli::try_parse_from([
+            "component-runner".as_ref(),
+            "serve".as_ref(),
+            component.as_os_str(),
+            "--threads=1".as_ref(),
+            format!("--env={}={}", VARIABLE.0, VARIABLE.1).as_ref(),
+        ]);
+        let Command::Serve(flags) = cli.expect("these are its flags").command;
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let addr = listener.local_addr().expect("it is bound");
+        let (stop, stopped) = oneshot::channel();
+        Self {
+            addr,
+            stop: Some(stop),
+            thread: Some(thread::spawn(move || serve(listener, &flags, stopped))),
+        }
+    }
+
+    /// The component at this path, as it is served.
+    pub(crate) fn load(component: &Path, environment: Vec<(String, String)>) -> App {
+        let bytes = fs::read(component).expect("a file");
+        Self::load_bytes(&bytes, environment)
+    }
+
+    /// The component in `bytes`, as it is served; its audit log is kept nowhere.
+    pub(crate) fn load_bytes(bytes: &[u8], environment: Vec<(String, String)>) -> App {
+        let sink = JsonLines::open(Path::new("/dev/null")).expect("it is always there");
+        let audit = AuditLog::start(sink).expect("a thread");
+        App::load(bytes, environment, audit).expect("it can be served")
+    }
+}
+
+impl Drop for InProcess {
+    fn drop(&mut self) {
+        // Either fails if the server has failed, which was said there.
+        let _ = self.stop.take().map(|stop| stop.send(()));
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// What `main.rs` does, with a listener that is there already.
+fn serve(listener: TcpListener, flags: &Serve, stopped: oneshot::Receiver<()>) {
+    let app = InProcess::load(&flags.component, flags.environment.clone());
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let served = runtime.expect("a runtime").block_on(async {
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let shutdown = async {
+            // An error means that nobody waits for the server any more.
+            let _ = stopped.await;
+        };
+        server::run(listener, app, flags.settings(), shutdown).await
+    });
+    served.expect("it serves");
+}
+
+/// Standard error, closed until this is dropped: guests write to it.
+pub(crate) struct Quiet(OwnedFd);
+
+impl Quiet {
+    pub(crate) fn new() -> Self {
+        let stderr = io::stderr().as_fd().try_clone_to_owned();
+        let nowhere = File::options().write(true).open("/dev/null");
+        unistd::dup2_stderr(nowhere.expect("it is always there")).expect("it can be replaced");
+        Self(stderr.expect("standard error is open"))
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        unistd::dup2_stderr(&self.0).expect("it was there before");
+    }
+}

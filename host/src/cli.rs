@@ -148,7 +148,7 @@ mod tests {
             ["--request-timeout", "1e999"],
             ["--threads", "0"],
             ["--reuse", "0"],
-            ["--reuse", "-1"],
+            ["--reuse", "many"],
         ] {
             let error = serve(&flags).unwrap_err().to_string();
             assert!(

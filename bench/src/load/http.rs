@@ -140,6 +140,7 @@ fn split<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> 
 mod tests {
     use super::*;
     use std::net::{Ipv4Addr, TcpListener};
+    use std::time::Instant;
 
     const PLAIN: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
     const CHUNKED: &[u8] =
@@ -209,11 +210,19 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_hangs_up_early_is_an_error() {
+    fn a_server_that_answers_nonsense_and_reads_nothing_is_not_waited_for() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let addr = listener.local_addr().unwrap();
-        let server = thread::spawn(move || drop(listener.accept().unwrap()));
-        assert!(post(addr, "/echo", &vec![7; 64 << 20]).is_err());
+        let server = thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            (&stream).write_all(b"SSH-2.0\r\n\r\n").unwrap();
+            stream
+        });
+        let started = Instant::now();
+        let error = post(addr, "/echo", &vec![7; 64 << 20]).unwrap_err();
+        assert_eq!(error.to_string(), "expected a status, found `SSH-2.0`");
+        assert!(started.elapsed() < PATIENCE);
+        // The server has kept its end of the connection until here.
         server.join().unwrap();
     }
 }

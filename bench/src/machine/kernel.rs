@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_proportional_memory_is_not_one_of_its_kinds() {
-        let text = "Rss:   5000 kB\nPss:   4000 kB\nPss_Anon:   3000 kB\n";
+        let text = "Rss:   5000 kB\nPss_Anon:   3000 kB\nPss:   4000 kB\n";
         assert_eq!(kib(text, "Pss:"), Some(4000));
     }
 

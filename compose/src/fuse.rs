@@ -14,6 +14,7 @@ mod utf8;
 use wasmparser::{BinaryReaderError, Validator};
 
 use crate::component::Component;
+use crate::guard::guard;
 use flat::Flat;
 use layout::Layout;
 use module::Module;
@@ -91,7 +92,9 @@ impl From<wasm_encoder::reencode::Error<FuseError>> for FuseError {
 ///
 /// Says what keeps the component from being fused.
 pub fn fuse(component: &Component) -> Result<Fused, FuseError> {
-    let flat = Flat::new(component.bytes())?;
+    // wasmtime's translation asserts where it meets what it does not know.
+    let flat = guard(|| Flat::new(component.bytes()))
+        .map_err(|panic| FuseError::Untranslatable(panic.reason))??;
     let modules = flat
         .instances
         .iter()

@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 #[error("`wac` cannot represent it ({reason})")]
 pub(crate) struct Unrepresentable {
     /// What the assertion said.
-    reason: String,
+    pub(crate) reason: String,
 }
 
 /// Runs `work`; a panic inside it becomes an error.

@@ -40,7 +40,7 @@ pub(crate) fn check(component: &str, subject: &str, measured: &Figures) {
     if !lower.is_empty() {
         say(&format!(
             "`{component}.wasm`: {subject} per request are fewer than committed; \
-             commit that: {REMEDY}\n{}",
+             if that is better, commit it: {REMEDY}\n{}",
             table(&lower)
         ));
     }

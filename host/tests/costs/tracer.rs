@@ -20,15 +20,40 @@ pub(crate) type Counts = BTreeMap<&'static str, u32>;
 /// for it.
 pub(crate) struct Tracer(JoinHandle<Counts>);
 
-/// What a tracer does besides counting.
+/// A thread that has a part in a request. The two wake each other, which costs
+/// calls only if the other one sleeps. So that this is not left to chance, each is
+/// held, where it has done its part, until the other one sleeps.
 #[derive(Clone, Copy)]
 pub(crate) enum Role {
-    /// Tells when its thread waits for events.
+    /// Serves the request.
     Worker,
-    /// Lets its thread write only while the worker waits. Otherwise it would be
-    /// chance whether the worker still runs or has to be woken when the writer is
-    /// done, and each costs other calls.
+    /// Writes audit records.
     Writer,
+}
+
+impl Role {
+    fn other(self) -> Self {
+        match self {
+            Self::Worker => Self::Writer,
+            Self::Writer => Self::Worker,
+        }
+    }
+
+    /// The call in which it sleeps.
+    fn sleeps_in(self) -> &'static str {
+        match self {
+            Self::Worker => "epoll_wait",
+            Self::Writer => "futex",
+        }
+    }
+
+    /// The call before which it is held.
+    fn is_held_before(self) -> &'static str {
+        match self {
+            Self::Worker => "sendto",
+            Self::Writer => "write",
+        }
+    }
 }
 
 /// What the tracers of one server share.
@@ -36,19 +61,37 @@ pub(crate) enum Role {
 pub(crate) struct Shared {
     /// Whether calls count.
     pub(crate) counting: AtomicBool,
-    worker_waits: Mutex<bool>,
+    /// Whether the thread of each role sleeps, or is held.
+    asleep: Mutex<[bool; 2]>,
     changed: Condvar,
-    /// The worker did not wait for events while it should have.
+    /// One of them did not sleep while it should have.
     gave_up: AtomicBool,
 }
 
 impl Tracer {
-    /// Attaches to `thread`.
+    /// Counts the system calls of `thread`.
     ///
     /// # Errors
     ///
     /// Fails if the system does not allow it.
-    pub(crate) fn attach(thread: Pid, role: Role, shared: Arc<Shared>) -> Result<Self, Errno> {
+    pub(crate) fn follow(thread: Pid, role: Role, shared: Arc<Shared>) -> Result<Self, Errno> {
+        Self::attach(thread, move || follow(thread, role, &shared))
+    }
+
+    /// Stops `thread` for good, and counts nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the system does not allow it.
+    pub(crate) fn stop(thread: Pid) -> Result<Self, Errno> {
+        Self::attach(thread, move || {
+            // Nobody lets it go on after the first stop.
+            while next_stop(thread).is_some() {}
+            Counts::new()
+        })
+    }
+
+    fn attach(thread: Pid, trace: impl FnOnce() -> Counts + Send + 'static) -> Result<Self, Errno> {
         let (report, attached) = mpsc::channel();
         let tracer = thread::spawn(move || {
             let options = Options::PTRACE_O_TRACESYSGOOD;
@@ -57,7 +100,7 @@ impl Tracer {
             let result = ptrace::seize(thread, options).and_then(|()| ptrace::interrupt(thread));
             report.send(result).expect("the test waits for it");
             match result {
-                Ok(()) => follow(thread, role, &shared),
+                Ok(()) => trace(),
                 Err(_) => Counts::new(),
             }
         });
@@ -73,9 +116,9 @@ impl Tracer {
 
 fn follow(thread: Pid, role: Role, shared: &Shared) -> Counts {
     let mut counts = Counts::new();
-    loop {
-        let signal = match waitpid(thread, Some(WaitPidFlag::__WALL)) {
-            Ok(WaitStatus::PtraceSyscall(_)) => {
+    while let Some(stop) = next_stop(thread) {
+        let signal = match stop {
+            WaitStatus::PtraceSyscall(_) => {
                 let call = entered(thread);
                 if let Some(name) = call
                     && shared.counting.load(SeqCst)
@@ -85,18 +128,24 @@ fn follow(thread: Pid, role: Role, shared: &Shared) -> Counts {
                 shared.take_turns(role, call);
                 None
             }
-            Ok(WaitStatus::Stopped(_, signal)) => Some(signal),
-            Ok(WaitStatus::PtraceEvent(..)) => None,
-            Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) | Err(Errno::ECHILD) => {
-                return counts;
-            }
-            other => panic!("waited for a stop, got {other:?}"),
+            WaitStatus::Stopped(_, signal) => Some(signal),
+            _ => None,
         };
         // A thread that was killed meanwhile cannot go on: the next wait tells.
         match ptrace::syscall(thread, signal) {
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(error) => panic!("cannot let the thread go on: {error}"),
         }
+    }
+    counts
+}
+
+/// Waits until the thread stops. Returns none when it has ended instead.
+fn next_stop(thread: Pid) -> Option<WaitStatus> {
+    match waitpid(thread, Some(WaitPidFlag::__WALL)) {
+        Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) | Err(Errno::ECHILD) => None,
+        Ok(stop) => Some(stop),
+        Err(error) => panic!("cannot wait for the thread: {error}"),
     }
 }
 
@@ -124,24 +173,22 @@ fn entered(thread: Pid) -> Option<&'static str> {
 
 impl Shared {
     fn take_turns(&self, role: Role, entered: Option<&str>) {
-        /// Far longer than a worker takes. Reaching it once is enough: what is
+        /// Far longer than either takes. Reaching it once is enough: what is
         /// counted then is wrong, and will differ.
         const PATIENCE: Duration = Duration::from_secs(5);
 
-        match role {
-            Role::Worker => {
-                *self.worker_waits.lock().expect("no panic") = entered == Some("epoll_wait");
-                self.changed.notify_all();
-            }
-            Role::Writer if entered == Some("write") && !self.gave_up.load(SeqCst) => {
-                let waits = self.worker_waits.lock().expect("no panic");
-                let waited = self
-                    .changed
-                    .wait_timeout_while(waits, PATIENCE, |waits| !*waits);
-                self.gave_up
-                    .store(waited.expect("no panic").1.timed_out(), SeqCst);
-            }
-            Role::Writer => {}
+        let is_held = entered == Some(role.is_held_before());
+        let mut asleep = self.asleep.lock().expect("no panic");
+        asleep[role as usize] = is_held || entered == Some(role.sleeps_in());
+        self.changed.notify_all();
+        if !is_held || self.gave_up.load(SeqCst) {
+            return;
         }
+        let (mut asleep, waited) = self
+            .changed
+            .wait_timeout_while(asleep, PATIENCE, |asleep| !asleep[role.other() as usize])
+            .expect("no panic");
+        asleep[role as usize] = false;
+        self.gave_up.store(waited.timed_out(), SeqCst);
     }
 }

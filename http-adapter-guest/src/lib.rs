@@ -129,7 +129,7 @@ fn read_body(request: &IncomingRequest, declared: Option<usize>) -> Result<Vec<u
     let Ok(stream) = body.stream() else {
         return Err(Problem::bad_request(&"the body cannot be read"));
     };
-    match stream::read_to_end(&stream, MAX_BODY_BYTES) {
+    match stream::read_to_end(&stream, declared, MAX_BODY_BYTES) {
         Ok(bytes) => Ok(bytes),
         Err(stream::ReadError::TooLong) => Err(too_large()),
         Err(stream::ReadError::Broken(why)) => Err(Problem::bad_request(&format!(
@@ -160,8 +160,10 @@ fn respond(
     // None of these calls can fail for the values above: the names are valid,
     // none of them is forbidden, and the body is taken once.
     let headers = Fields::from_list(&entries).expect("these headers are valid");
-    let response = OutgoingResponse::new(headers);
-    response.set_status_code(status).expect("a valid status");
+    let response = OutgoingResponse::new(headers); // its status is 200
+    if status != 200 {
+        response.set_status_code(status).expect("a valid status");
+    }
     let outgoing = response.body().expect("the body is taken once");
     ResponseOutparam::set(out, Ok(response));
 

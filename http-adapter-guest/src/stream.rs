@@ -17,12 +17,19 @@ pub(crate) enum ReadError {
     Broken(String),
 }
 
-/// Reads a stream of at most `limit` bytes to its end.
+/// Reads a stream of at most `limit` bytes to its end, which comes after
+/// `declared` bytes if that is known.
 ///
 /// A longer stream is read no further than one byte past the limit.
-pub(crate) fn read_to_end(stream: &InputStream, limit: usize) -> Result<Vec<u8>, ReadError> {
+pub(crate) fn read_to_end(
+    stream: &InputStream,
+    declared: Option<usize>,
+    limit: usize,
+) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
-    loop {
+    // The host sees to it that a body is as long as it says, so there is no need
+    // to ask once more for the end.
+    while declared != Some(bytes.len()) {
         let room = limit + 1 - bytes.len();
         match stream.blocking_read(room.min(CHUNK_BYTES) as u64) {
             // Most bodies are one chunk, which needs no copy.
@@ -37,6 +44,7 @@ pub(crate) fn read_to_end(stream: &InputStream, limit: usize) -> Result<Vec<u8>,
             return Err(ReadError::TooLong);
         }
     }
+    Ok(bytes)
 }
 
 /// Writes all of `bytes`, as fast as the other side takes them.

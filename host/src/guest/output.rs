@@ -77,8 +77,11 @@ impl Lines {
     /// are taken out, so that no guest can steer the operator's terminal.
     fn finish_line(&mut self, lines: &mut Vec<u8>) {
         let Output { request_id, name } = self.output;
-        let text = String::from_utf8_lossy(&self.unfinished);
-        let text = text.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}");
+        let steers = |c: char| c.is_control() && c != '\t';
+        let mut text = String::from_utf8_lossy(&self.unfinished);
+        if text.contains(steers) {
+            text = text.replace(steers, "\u{fffd}").into();
+        }
         // Writing into memory does not fail.
         let _ = writeln!(lines, "{request_id} {name}: {text}");
         self.unfinished.clear();

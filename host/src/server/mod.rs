@@ -3,6 +3,7 @@
 //! - this file: [`run`], which accepts connections and hands each to a worker.
 //! - `worker.rs`: a thread with its own runtime; a connection stays on it.
 //! - `connection.rs`: HTTP/1.1 on one connection, with hyper.
+//! - `turn.rs`: why the answers of several connections leave together.
 //! - `request.rs`: one request, in its instance.
 //! - `instances.rs`: the instances of one worker.
 //! - `body.rs`: the bodies that go in and out of the instance.
@@ -15,6 +16,7 @@ mod instances;
 mod problem;
 mod request;
 mod ticker;
+mod turn;
 mod worker;
 
 use std::io;

@@ -46,6 +46,7 @@ build: programs guests ## Build the programs, the guests, and what is composed o
 		--with $(PARTS)/cipher.wasm $(PARTS)/audit-stderr.wasm target/environment.wasm \
 		-o $(PARTS)/app-closed.wasm
 	@target/release/component-compose check $(PARTS)/app-closed.wasm --world proxy
+	@target/release/component-compose fuse $(PARTS)/app-closed.wasm -o $(PARTS)/app-fused.wasm
 
 lint: setup ## Check the format, and let clippy look at everything
 	cargo fmt --all --check

@@ -1,8 +1,8 @@
 //! Every server, with 32 connections and a short message.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use super::{MESSAGE, NATIVE, OURS, case, median, range, ratio};
+use super::{MESSAGE, NATIVE, OURS, case, median, range, ratio, rows_of};
 use crate::figures::goals::{Limit, Verdict};
 use crate::measure::{Bench, Case, Row};
 use crate::plot::{Bar, Kind, Plot};
@@ -12,7 +12,7 @@ use crate::servers::TUNED;
 
 /// A peer, how often an instance of it is used, and how many times the processor
 /// time of ours it should need.
-const PEERS: [(&str, Option<&str>, &[&str], f64); 6] = [
+const PEERS: [(&str, Option<&str>, &[&str], f64); 9] = [
     ("wasmtime serve", None, &[], 15.0),
     ("wasmtime serve, tuned", None, TUNED, 3.5),
     ("wasmtime serve, reuse 128", Some("128"), &[], 1.3),
@@ -24,7 +24,27 @@ const PEERS: [(&str, Option<&str>, &[&str], f64); 6] = [
         TUNED,
         1.3,
     ),
+    ("wasmtime serve, fused", None, &[], 15.0),
+    ("wasmtime serve, tuned, fused", None, TUNED, 3.5),
+    (
+        "wasmtime serve, reuse 1000, tuned, fused",
+        Some("1000"),
+        TUNED,
+        1.3,
+    ),
 ];
+
+/// The end of the names of those that serve the fused composition.
+const FUSED: &str = ", fused";
+
+/// What the pool of `wasmtime serve` must have for it.
+const SEVERAL_MEMORIES: [&str; 2] = [
+    "-Opooling-max-memories-per-module=4",
+    "-Opooling-max-tables-per-module=4",
+];
+
+/// Ours with the fused composition.
+const OURS_FUSED: &str = "component-runner, fused";
 
 /// Ours where an instance is used more than once. What the project has set itself
 /// is about a new instance for every request, so no goal looks at these.
@@ -38,7 +58,9 @@ const OVER_NATIVE: f64 = 3.0;
 
 pub(super) fn run(bench: &Bench) -> Result<Report> {
     let rows = bench.rounds(&cases(bench));
-    let ours = &rows[0];
+    let ours = rows_of(&rows, OURS).next().context("ours is measured")?;
+    let fused = rows_of(&rows, OURS_FUSED).next();
+    let fused = fused.context("ours is measured with the fused composition")?;
     let mut table = Table::new(&[
         "server",
         "CPU per request, µs: min / median / max",
@@ -54,7 +76,15 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     let mut verdicts = Vec::new();
     for row in &rows {
         let cpu = row.summary(|sample| sample.cpu_us);
-        let verdict = judge(row, ours);
+        // Only what serves the same component is compared.
+        let verdict = judge(
+            row,
+            if row.name.ends_with(FUSED) {
+                fused
+            } else {
+                ours
+            },
+        );
         let goal = goal(row, verdict.as_ref());
         verdicts.extend(verdict);
         table.row([
@@ -74,12 +104,16 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
         let what = "p99 of ours over that of native";
         let goal = Limit::AtMost(OVER_NATIVE);
         verdicts.push(ours.judge(native, |sample| sample.p99_us, goal, what));
+        let what = "CPU of ours, fused, over that of native";
+        verdicts.push(fused.judge(native, |sample| sample.cpu_us, goal, what));
     }
 
     let about = format!(
         "Every server answers `POST /encrypt` with `{{\"message\": \"{MESSAGE}\"}}` on {} \
          connections; standard error goes to /dev/null. `CPU` is the server's time in user and \
-         system mode. Without `reuse`, each request has an instance of its own.",
+         system mode. Without `reuse`, each request has an instance of its own. `fused` is the \
+         same composition with its parts made into one core module, which every host can run; a \
+         host with it is compared with ours with it.",
         ours.connections
     );
     let mut report = Report::on(bench, &rows, "main", about, table, plot(&rows))?;
@@ -89,7 +123,10 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
 
 fn cases(bench: &Bench) -> Vec<Case> {
     let programs = &bench.programs;
-    let mut cases = vec![case(OURS, programs.ours(&[]))];
+    let mut cases = vec![
+        case(OURS, programs.ours(&[])),
+        case(OURS_FUSED, programs.ours(&[]).serving(&programs.fused)),
+    ];
     if programs.ours_can_reuse {
         for (name, count) in OURS_REUSED {
             cases.push(case(name, programs.ours(&["--reuse", count])));
@@ -102,7 +139,14 @@ fn cases(bench: &Bench) -> Vec<Case> {
                 .iter()
                 .flat_map(|count| ["--max-instance-reuse-count", count]),
         );
-        cases.push(case(name, programs.wasmtime(&flags)));
+        if name.ends_with(FUSED) {
+            flags.extend(SEVERAL_MEMORIES);
+        }
+        let mut server = programs.wasmtime(&flags);
+        if name.ends_with(FUSED) {
+            server = server.serving(&programs.fused);
+        }
+        cases.push(case(name, server));
     }
     cases.push(case(NATIVE, programs.native(&[])));
     cases
@@ -116,7 +160,12 @@ fn judge(row: &Row, ours: &Row) -> Option<Verdict> {
         return Some(ours.judge(row, |sample| sample.cpu_us, goal, what));
     }
     let (.., times) = PEERS.iter().find(|(name, ..)| row.name == *name)?;
-    let what = format!("CPU of `{}` over that of ours", row.name);
+    let ours_is = if row.name.ends_with(FUSED) {
+        "ours, fused"
+    } else {
+        "ours"
+    };
+    let what = format!("CPU of `{}` over that of {ours_is}", row.name);
     Some(row.judge(ours, |sample| sample.cpu_us, Limit::AtLeast(*times), what))
 }
 
@@ -127,7 +176,7 @@ fn goal(row: &Row, verdict: Option<&Verdict>) -> String {
             let whose = if row.name == NATIVE { "ours " } else { "" };
             format!("{whose}{}: {}", verdict.wanted(), verdict.word())
         }
-        None if row.name == OURS => String::new(),
+        None if row.name == OURS || row.name == OURS_FUSED => String::new(),
         None => "not counted".to_owned(),
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Programs {
     pub(crate) native: PathBuf,
     /// The composition that all hosts serve.
     pub(crate) component: PathBuf,
+    /// The same, fused.
+    pub(crate) fused: PathBuf,
     /// Whether ours can use an instance again.
     pub(crate) ours_can_reuse: bool,
 }
@@ -39,6 +41,7 @@ impl Programs {
                 "cargo build --release -p bench",
             )?,
             component: existing(target.join("components/app-closed.wasm"), "make build")?,
+            fused: existing(target.join("components/app-fused.wasm"), "make build")?,
         })
     }
 }

@@ -7,15 +7,15 @@
 
 use wasm_encoder::reencode::{Error, Reencode, RoundtripReencoder};
 use wasm_encoder::{
-    CodeSection, DataSection, ExportKind, ExportSection, Function, FunctionSection, MemorySection,
-    Module as Encoder, RefType, TableSection, TableType, TypeSection, ValType,
+    CodeSection, ConstExpr, DataSection, ExportKind, ExportSection, Function, FunctionSection,
+    MemorySection, Module as Encoder, RefType, TableSection, TableType, TypeSection, ValType,
 };
-use wasmparser::{DataKind, Operator};
+use wasmparser::{DataKind, MemoryType, Operator};
 
 use super::FuseError;
 use super::flat::{Def, Item};
 use super::layout::Layout;
-use super::module::{Module, count};
+use super::module::Module;
 
 /// The export that is the table of functions that allocate.
 pub(super) const REALLOCS: &str = "reallocs";
@@ -89,8 +89,18 @@ pub(super) fn encode(modules: &[Module<'_>], layout: &Layout) -> Result<Vec<u8>,
 }
 
 /// What the memories hold at the start.
+///
+/// The first and the last byte of a small memory are set in any case. A host that
+/// maps the initial content of a memory from a file then has one mapping for the
+/// whole, instead of one for the content and others around it, and finds out
+/// sooner what an instance has changed.
 fn active_data(modules: &[Module<'_>], layout: &Layout) -> Result<DataSection, FuseError> {
     let mut section = DataSection::new();
+    for (memory, ty) in (0..).zip(&layout.memories) {
+        for place in ends(ty) {
+            section.active(memory, &ConstExpr::i32_const(place), [0]);
+        }
+    }
     for &instance in &layout.instances {
         for data in &modules[instance].data {
             let DataKind::Active {
@@ -113,11 +123,22 @@ fn active_data(modules: &[Module<'_>], layout: &Layout) -> Result<DataSection, F
             let memory = layout.memory(Def::Memory(Item { instance, index }))?;
             section.active(
                 memory,
-                &wasm_encoder::ConstExpr::i32_const(offset),
+                &ConstExpr::i32_const(offset),
                 data.data.iter().copied(),
             );
         }
     }
-    debug_assert!(count(layout.memories.len()) > 0 || section.is_empty());
     Ok(section)
+}
+
+/// The places of the first and the last byte, if the memory is small.
+fn ends(ty: &MemoryType) -> Vec<i32> {
+    const PAGE_BYTES: u64 = 64 << 10;
+    const SMALL_BYTES: u64 = 2 << 20;
+
+    let bytes = ty.initial.saturating_mul(PAGE_BYTES);
+    let is_plain = ty.page_size_log2.is_none() && (1..=SMALL_BYTES).contains(&bytes);
+    let last = bytes.checked_sub(1).filter(|_| is_plain);
+    let last = last.and_then(|last| i32::try_from(last).ok());
+    last.map_or_else(Vec::new, |last| vec![0, last])
 }

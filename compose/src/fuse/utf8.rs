@@ -120,3 +120,137 @@ pub(super) fn copy_utf8(from: u32, to: u32) -> Function {
     code.end();
     function
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use wasm_encoder::{
+        CodeSection, ExportKind, ExportSection, FunctionSection, MemorySection, MemoryType, Module,
+        TypeSection,
+    };
+    use wasmi::{Engine, Linker, Memory, Store, TypedFunc};
+
+    use super::*;
+
+    /// Where the string lies, and where it is copied to.
+    const SOURCE: usize = 24;
+    const DESTINATION: usize = 8;
+
+    fn module() -> Vec<u8> {
+        let mut types = TypeSection::new();
+        types.ty().function([ValType::I32; 3], []);
+        let mut functions = FunctionSection::new();
+        functions.function(0);
+        let mut memories = MemorySection::new();
+        let mut exports = ExportSection::new();
+        for (index, name) in [(0, "to"), (1, "from")] {
+            memories.memory(MemoryType {
+                minimum: 1,
+                maximum: None,
+                memory64: false,
+                shared: false,
+                page_size_log2: None,
+            });
+            exports.export(name, ExportKind::Memory, index);
+        }
+        exports.export("copy", ExportKind::Func, 0);
+        let mut code = CodeSection::new();
+        code.function(&copy_utf8(1, 0));
+        let mut module = Module::new();
+        module
+            .section(&types)
+            .section(&functions)
+            .section(&memories)
+            .section(&exports)
+            .section(&code);
+        module.finish()
+    }
+
+    /// The function, and its two memories.
+    struct Copier {
+        store: Store<()>,
+        function: TypedFunc<(i32, i32, i32), ()>,
+        from: Memory,
+        to: Memory,
+    }
+
+    impl Copier {
+        fn new() -> Self {
+            let engine = Engine::default();
+            let module = wasmi::Module::new(&engine, module()).expect("a valid module");
+            let mut store = Store::new(&engine, ());
+            let linker = Linker::new(&engine);
+            let instance = linker.instantiate_and_start(&mut store, &module);
+            let instance = instance.expect("it imports nothing");
+            let memory = |name| instance.get_memory(&store, name).expect("a memory");
+            let (from, to) = (memory("from"), memory("to"));
+            let function = instance.get_typed_func(&store, "copy");
+            Self {
+                function: function.expect("a function"),
+                from,
+                to,
+                store,
+            }
+        }
+
+        /// The copy, unless the function traps.
+        fn copy(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+            let after = DESTINATION + bytes.len();
+            // What lies behind the string must not matter: here it would go on.
+            self.from.data_mut(&mut self.store)[..SOURCE + bytes.len() + 8].fill(0xBF);
+            let written = self.from.write(&mut self.store, SOURCE, bytes);
+            written.expect("it fits");
+            self.to.data_mut(&mut self.store)[..=after].fill(0);
+            let int = |value: usize| i32::try_from(value).expect("small");
+            let parameters = (int(SOURCE), int(bytes.len()), int(DESTINATION));
+            self.function.call(&mut self.store, parameters).ok()?;
+            let to = self.to.data(&self.store);
+            assert_eq!([to[DESTINATION - 1], to[after]], [0, 0]);
+            Some(to[DESTINATION..after].to_vec())
+        }
+    }
+
+    fn copy(bytes: &[u8]) -> Option<Vec<u8>> {
+        Copier::new().copy(bytes)
+    }
+
+    fn expected(bytes: &[u8]) -> Option<Vec<u8>> {
+        std::str::from_utf8(bytes)
+            .ok()
+            .map(|text| text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn every_beginning_of_a_character_is_judged_like_std_does() {
+        let mut copier = Copier::new();
+        for first in 0..=u8::MAX {
+            for second in [0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xFF] {
+                for third in [0x41, 0x7F, 0x80, 0xBF, 0xC0] {
+                    for length in 1..=4 {
+                        let bytes = &[first, second, third, 0x80][..length];
+                        assert_eq!(copier.copy(bytes), expected(bytes), "{bytes:x?}");
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_copied(text: String) {
+            prop_assert_eq!(copy(text.as_bytes()), Some(text.into_bytes()));
+        }
+
+        #[test]
+        fn text_with_one_byte_changed_is_judged_like_std_does(
+            text in "[a-zé€😀]{1,40}",
+            place: prop::sample::Index,
+            byte: u8,
+        ) {
+            let mut bytes = text.into_bytes();
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+            prop_assert_eq!(copy(&bytes), expected(&bytes));
+        }
+    }
+}

@@ -63,7 +63,9 @@ pub(crate) struct Env {
 ///
 /// The result imports, exports and does the same. Each part keeps a memory of
 /// its own, but the handles of all parts are in one table: a hostile part could
-/// use what another got from the host. Fuse only parts that trust each other.
+/// use what another got from the host. Fuse only parts that trust each other. A host
+/// must take modules with several memories: `wasmtime serve` does so with
+/// `-Opooling-max-memories-per-module=N -Opooling-max-tables-per-module=N`.
 /// What became of the core instances goes to standard error.
 #[derive(Debug, Args)]
 #[command(after_help = "\

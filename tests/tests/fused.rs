@@ -1,0 +1,31 @@
+//! A fused component gives the same answers, here and on another host.
+
+use end_to_end::artifacts::component;
+use end_to_end::cases::{self, Case};
+use end_to_end::{Peer, TestHost};
+
+/// Its pool has one memory and one table for each module, unless told otherwise.
+const SEVERAL_MEMORIES: [&str; 2] = [
+    "-Opooling-max-memories-per-module=4",
+    "-Opooling-max-tables-per-module=4",
+];
+
+fn check(case: &Case) {
+    let host = TestHost::serve(component("app-fused")).start();
+    case.check(&host.send(&case.request));
+    let peer = Peer::serve(component("app-fused"), &SEVERAL_MEMORIES);
+    case.check(&peer.send(&case.request));
+}
+
+macro_rules! tests {
+    ($($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                check(&cases::$name());
+            }
+        )*
+    };
+}
+
+end_to_end::for_each_case!(tests);

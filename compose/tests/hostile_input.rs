@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::LazyLock;
 
-use compose::{Component, World, check, environment, link};
+use compose::{Component, World, check, environment, fuse, link};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use support::{from_wat, from_wit};
@@ -71,6 +71,9 @@ fn use_everywhere(bytes: &[u8]) {
         return;
     };
     let _ = check(&component, &WORLD);
+    if let Ok(fused) = fuse(&component) {
+        wasmparser::validate(&fused.bytes).expect("a valid component");
+    }
     let seeds = || {
         SEEDS
             .iter()

@@ -11,6 +11,9 @@ mod shims;
 mod types;
 mod utf8;
 
+use std::collections::BTreeSet;
+
+use wac_types::ItemKind;
 use wasmparser::{BinaryReaderError, Validator};
 
 use crate::component::Component;
@@ -82,11 +85,17 @@ impl From<wasm_encoder::reencode::Error<FuseError>> for FuseError {
 ///
 /// **Some isolation between the parts is given up.** Each part keeps its own
 /// memory, tables and globals, and no other part can reach them. But the handles
-/// of all parts are in one table: a part that is hostile can use, or drop, a
-/// handle that another part got from the host, if both import that resource.
+/// of all parts are in one table: a part that is hostile, or wrong, can use or
+/// drop a handle that another part got from the host, if both import that
+/// resource. And two mistakes no longer trap: a part that calls the host while
+/// another allocates in its memory, and one that calls an import before all of
+/// the component has been made.
 ///
-/// Parts that hand each other resources cannot be fused, nor can those that are
-/// asynchronous.
+/// Of exported types that are equal in structure, one name may stand for the
+/// other.
+///
+/// Parts that hand each other resources cannot be fused, nor can those that
+/// define resources, throw exceptions or are asynchronous.
 ///
 /// # Errors
 ///
@@ -112,6 +121,7 @@ pub fn fuse(component: &Component) -> Result<Fused, FuseError> {
     Validator::new()
         .validate_all(&bytes)
         .map_err(FuseError::Invalid)?;
+    check_outside(component, &bytes)?;
     let kept = layout.instances.iter().map(|&instance| &modules[instance]);
     let tables = kept.map(|module| module.tables.len()).sum::<usize>();
     Ok(Fused {
@@ -127,4 +137,34 @@ pub fn fuse(component: &Component) -> Result<Fused, FuseError> {
             tables: tables + usize::from(!layout.reallocs.is_empty()),
         },
     })
+}
+
+/// Checks that nothing was lost or added that can be seen from outside.
+fn check_outside(original: &Component, fused: &[u8]) -> Result<(), FuseError> {
+    let fused = Component::new("fused", fused)
+        .map_err(|error| FuseError::Untranslatable(error.to_string()))?;
+    if surface(original) == surface(&fused) {
+        Ok(())
+    } else {
+        Err(FuseError::Unsupported(
+            "it exports less of an instance than that has",
+        ))
+    }
+}
+
+/// The imports and exports, each with the names within.
+fn surface(component: &Component) -> BTreeSet<(bool, &str, Option<&str>)> {
+    let world = component.world();
+    let imports = world.imports.iter().map(|item| (false, item));
+    let exports = world.exports.iter().map(|item| (true, item));
+    let mut surface = BTreeSet::new();
+    for (is_export, (name, kind)) in imports.chain(exports) {
+        surface.insert((is_export, name.as_str(), None));
+        if let ItemKind::Instance(interface) = kind {
+            for inner in component.types()[*interface].exports.keys() {
+                surface.insert((is_export, name.as_str(), Some(inner.as_str())));
+            }
+        }
+    }
+    surface
 }

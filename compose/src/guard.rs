@@ -2,10 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// `wac` met a component that it cannot represent.
+/// `wac`, or wasmtime's translation, met a component that it cannot represent.
 ///
-/// `wac-types` and `wac-graph` convert and encode types with assertions where
-/// they expect what common toolchains emit. A valid component that is unusual
+/// They convert and encode types with assertions where they expect what common
+/// toolchains emit. A valid component that is unusual
 /// (an `own` of a resource that was never named, a value import) breaks them.
 #[derive(Debug, thiserror::Error)]
 #[error("`wac` cannot represent it ({reason})")]

@@ -161,24 +161,149 @@ fn a_component_that_imports_a_module_is_refused() {
     );
 }
 
+/// A component whose core modules are in `modules`; the instance `$last` exports
+/// the function `f`.
+fn of_modules(modules: &str) -> Component {
+    let component = from_wat(&format!(
+        r#"(component {modules}
+            (func $f (canon lift (core func $last "f")))
+            (export "f" (func $f)))"#
+    ));
+    Component::new("modules", component).expect("a component")
+}
+
 #[test]
 fn data_that_is_placed_at_the_start_is_refused() {
-    let component = from_wat(
-        r#"(component
-            (core module $base (global (export "base") i32 (i32.const 8)))
-            (core instance $base (instantiate $base))
-            (core module $m
-                (import "base" "base" (global $base i32))
+    let expected = "it cannot be fused: a part decides where its data lies when it starts; it runs \
+                    as it is";
+    for offset in [
+        "(global.get $base)",
+        "(offset (i32.add (i32.const 8) (i32.const 8)))",
+    ] {
+        let component = of_modules(&format!(
+            r#"(core module $a (global (export "base") i32 (i32.const 8)))
+            (core instance $a (instantiate $a))
+            (core module $b
+                (import "a" "base" (global $base i32))
                 (memory 1)
-                (data (global.get $base) "x")
+                (data {offset} "x")
                 (func (export "f")))
-            (core instance $m (instantiate $m (with "base" (instance $base))))
-            (func $f (canon lift (core func $m "f")))
-            (export "f" (func $f)))"#,
+            (core instance $last (instantiate $b (with "a" (instance $a))))"#
+        ));
+        assert_eq!(refusal(&component), expected);
+    }
+}
+
+#[test]
+fn a_segment_for_what_another_part_wrote_when_it_started_is_refused() {
+    let component = |start: &str| {
+        of_modules(&format!(
+            r#"(core module $a
+                (memory (export "m") 1)
+                (func $start (i32.store8 (i32.const 0) (i32.const 1)))
+                {start})
+            (core instance $a (instantiate $a))
+            (core module $b
+                (import "a" "m" (memory 1))
+                (data (i32.const 0) "\02")
+                (func (export "f")))
+            (core instance $last (instantiate $b (with "a" (instance $a))))"#
+        ))
+    };
+    assert_eq!(
+        refusal(&component("(start $start)")),
+        "it cannot be fused: a part fills a memory or table of another that has started before; \
+         it runs as it is"
     );
-    let component = Component::new("placed", component).expect("a component");
+    fused(&component(""));
+}
+
+/// The modules of a shim, its fixup, and one that calls the shim.
+fn with_shim(exports: &str, target: &str, more: &str) -> Component {
+    of_modules(&format!(
+        r#"(core module $shim
+            (type $f (func))
+            (table (export "t") 1 1 funcref)
+            (func (export "f") (type $f) (call_indirect (type $f) (i32.const 0))))
+        (core instance $shim (instantiate $shim))
+        (core module $real (func (export "f")))
+        (core instance $real (instantiate $real))
+        (alias core export $shim "f" (core func $of-shim))
+        (alias core export $real "f" (core func $of-real))
+        (alias core export $shim "t" (core table $t))
+        (core module $fixup
+            (import "" "t" (table $t 1 1 funcref))
+            (import "" "f" (func $f))
+            (elem (i32.const 0) func $f)
+            {exports})
+        (core instance $arguments
+            (export "t" (table $t))
+            (export "f" (func {target})))
+        (core instance $fixup (instantiate $fixup (with "" (instance $arguments))))
+        (core module $user
+            (import "shim" "f" (func $f))
+            (func (export "f") (call $f)))
+        (core instance $last (instantiate $user (with "shim" (instance $shim))))
+        {more}"#
+    ))
+}
+
+#[test]
+fn a_call_through_a_shim_goes_straight_to_its_target() {
+    let component = with_shim("", "$of-real", "");
+    let Fused { before, after, .. } = fused(&component);
+    assert_eq!((before.tables, after.tables), (1, 0));
+}
+
+#[test]
+fn a_shim_whose_table_others_can_see_stays() {
+    let reader = r#"
+        (core module $reader (import "fixup" "t" (table 1 1 funcref)))
+        (core instance (instantiate $reader (with "fixup" (instance $fixup))))"#;
+    let component = with_shim(r#"(export "t" (table $t))"#, "$of-real", reader);
+    assert_eq!(fused(&component).after.tables, 1);
+}
+
+#[test]
+fn a_shim_that_leads_to_itself_stays() {
+    assert_eq!(fused(&with_shim("", "$of-shim", "")).after.tables, 1);
+}
+
+#[test]
+fn an_asynchronous_component_is_refused() {
+    let component = of_modules(
+        r#"(core module $m (func (export "f")))
+        (core instance $last (instantiate $m))
+        (type $f (func async))
+        (func $g (canon lift (core func $last "f")))
+        (func $async (type $f) (canon lift (core func $last "f")))
+        (export "g" (func $async))"#,
+    );
+    let message = refusal(&component);
+    assert!(message.contains("async"), "{message}");
+}
+
+#[test]
+fn an_import_behind_a_part_is_refused() {
+    let component = from_wat(r#"(component (core module) (import "log" (func)))"#);
+    let component = Component::new("late", component).expect("a component");
     assert_eq!(
         refusal(&component),
-        "it cannot be fused: a part decides where its data lies when it starts; it runs as it is"
+        "it cannot be fused: its imports do not come before its parts; it runs as it is"
     );
+}
+
+#[test]
+fn named_types_within_named_types_keep_their_names() {
+    let lines = component(
+        "lines",
+        "package t:t; world t { export shapes; }
+         interface shapes {
+            record point { x: u32, y: u32 }
+            record line { start: point, end: point }
+            variant shape { point(point), line(line), none }
+            f: func(shapes: list<shape>) -> option<line>;
+         }",
+    );
+    assert_eq!(wit(lines.bytes()), wit(&fused(&lines).bytes));
 }

@@ -33,6 +33,7 @@ pub(crate) enum Plot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Ours,
+    OursFused,
     Peer,
     Native,
 }
@@ -41,6 +42,7 @@ impl Kind {
     fn class(self) -> &'static str {
         match self {
             Self::Ours => "ours",
+            Self::OursFused => "fused",
             Self::Peer => "peer",
             Self::Native => "native",
         }
@@ -92,6 +94,7 @@ text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f232
 .range { stroke: #1f2328; stroke-width: 1.5; }
 .line { fill: none; stroke-width: 2.5; stroke-linejoin: round; }
 .ours { fill: #0969da; } .line.ours { fill: none; stroke: #0969da; }
+.fused { fill: #8250df; } .line.fused { fill: none; stroke: #8250df; }
 .peer { fill: #afb8c1; } .line.peer { fill: none; stroke: #afb8c1; }
 .native { fill: #2da44e; } .line.native { fill: none; stroke: #2da44e; }
 @media (prefers-color-scheme: dark) {
@@ -101,6 +104,7 @@ text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f232
   .grid { stroke: #30363d; }
   .range { stroke: #f0f6fc; }
   .ours { fill: #4493f8; } .line.ours { fill: none; stroke: #4493f8; }
+  .fused { fill: #a371f7; } .line.fused { fill: none; stroke: #a371f7; }
   .peer { fill: #6e7681; } .line.peer { fill: none; stroke: #6e7681; }
   .native { fill: #3fb950; } .line.native { fill: none; stroke: #3fb950; }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use super::{MESSAGE, NATIVE, OURS, case, median, range, ratio, rows_of};
+use super::{MESSAGE, NATIVE, OURS, OURS_FUSED, case, median, range, ratio, rows_of};
 use crate::figures::goals::{Limit, Verdict};
 use crate::measure::{Bench, Case, Row};
 use crate::plot::{Bar, Kind, Plot};
@@ -42,9 +42,6 @@ const SEVERAL_MEMORIES: [&str; 2] = [
     "-Opooling-max-memories-per-module=4",
     "-Opooling-max-tables-per-module=4",
 ];
-
-/// Ours with the fused composition.
-const OURS_FUSED: &str = "component-runner, fused";
 
 /// Ours where an instance is used more than once. What the project has set itself
 /// is about a new instance for every request, so no goal looks at these.
@@ -186,6 +183,7 @@ fn plot(rows: &[Row]) -> Plot {
         label: row.name.clone(),
         kind: match row.name.as_str() {
             NATIVE => Kind::Native,
+            OURS_FUSED => Kind::OursFused,
             name if name.starts_with(OURS) => Kind::Ours,
             _ => Kind::Peer,
         },

@@ -37,6 +37,8 @@ const MESSAGE: &str = "hello world";
 const CONNECTIONS: u32 = 32;
 
 const OURS: &str = "component-runner";
+/// Ours with a composition whose parts were made into one core module.
+const OURS_FUSED: &str = "component-runner, fused";
 const NATIVE: &str = "native";
 const TUNED_PEER: &str = "wasmtime serve, tuned";
 

@@ -1,12 +1,13 @@
 //! Compositions of two parts to twenty.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use compose::{Component, fuse};
 use serde_json::json;
 
-use super::{OURS, TUNED_PEER, case, line, median, range, ratio, rows_of};
+use super::{OURS, OURS_FUSED, TUNED_PEER, case, line, median, range, ratio, rows_of};
 use crate::composition::{Chains, Contents};
 use crate::figures::stats::slope;
 use crate::measure::{Bench, Case, Row, Sample};
@@ -24,28 +25,42 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     let chains = Chains::find()?;
     let peer_flags = [TUNED, LARGE_POOL].concat();
     let servers = [
-        (OURS, bench.programs.ours(&[])),
-        (TUNED_PEER, bench.programs.wasmtime(&peer_flags)),
+        (OURS, bench.programs.ours(&[]), "parts-N.wasm"),
+        (OURS_FUSED, bench.programs.ours(&[]), "fused-N.wasm"),
+        (
+            TUNED_PEER,
+            bench.programs.wasmtime(&peer_flags),
+            "parts-N.wasm",
+        ),
     ];
     for parts in STEPS {
         let component = chains.compose(parts as usize - 2)?;
         contents.push(Contents::of(&component)?);
-        let path = scratch().join(format!("parts-{parts}.wasm"));
-        fs::write(&path, component)
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
-        for (name, server) in &servers {
-            cases.push(case(name, server.clone().serving(&path)));
+        let fused = fuse(&Component::new("composition", component.clone())?)?.bytes;
+        for (file, bytes) in [("parts", component), ("fused", fused)] {
+            let path = path(file, parts);
+            fs::write(&path, bytes)
+                .with_context(|| format!("cannot write `{}`", path.display()))?;
+        }
+        for (name, server, file) in &servers {
+            let file = file.trim_end_matches("-N.wasm");
+            cases.push(case(name, server.clone().serving(&path(file, parts))));
         }
     }
     let mut report = report(bench, &cases, &contents)?;
     // Once for each server, not for each file.
     report.commands = servers
-        .map(|(name, server)| {
-            let server = server.serving(Path::new("parts-N.wasm"));
+        .map(|(name, server, file)| {
+            let server = server.serving(Path::new(file));
             (name.to_owned(), server.shown())
         })
         .into();
     Ok(report)
+}
+
+/// Where a composition of so many parts lies.
+fn path(file: &str, parts: u32) -> PathBuf {
+    scratch().join(format!("{file}-{parts}.wasm"))
 }
 
 fn report(bench: &Bench, cases: &[Case], contents: &[Contents]) -> Result<Report> {
@@ -55,6 +70,7 @@ fn report(bench: &Bench, cases: &[Case], contents: &[Contents]) -> Result<Report
         "core instances",
         "memories",
         "ours: CPU per request, µs",
+        "ours, fused: CPU per request, µs",
         "wasmtime serve, tuned: CPU per request, µs",
         "wasmtime serve over ours",
         "ours: p50, µs",
@@ -62,13 +78,15 @@ fn report(bench: &Bench, cases: &[Case], contents: &[Contents]) -> Result<Report
         "wasmtime serve: p50, µs",
         "wasmtime serve: p99, µs",
     ]);
-    let pairs = rows_of(&rows, OURS).zip(rows_of(&rows, TUNED_PEER));
-    for ((parts, contents), (ours, peer)) in STEPS.iter().zip(contents).zip(pairs) {
+    let both = rows_of(&rows, OURS).zip(rows_of(&rows, OURS_FUSED));
+    let all = both.zip(rows_of(&rows, TUNED_PEER));
+    for ((parts, contents), ((ours, fused), peer)) in STEPS.iter().zip(contents).zip(all) {
         table.row([
             parts.to_string(),
             contents.core_instances.to_string(),
             contents.memories.to_string(),
             range(ours.summary(cpu)),
+            range(fused.summary(cpu)),
             range(peer.summary(cpu)),
             ratio(peer.summary(cpu), ours.summary(cpu)),
             median(ours.summary(|sample| sample.p50_us)),
@@ -83,8 +101,9 @@ fn report(bench: &Bench, cases: &[Case], contents: &[Contents]) -> Result<Report
          relays that pass each call on, and the cipher. Two more parts close each composition \
          (audit log and environment), so that both servers run the same file; {TUNED_PEER} has a \
          larger pool than it comes with, which would not hold the longer ones on 32 connections. \
-         {} {}",
+         Fused, a composition is 2 core instances. {} {} {}",
         growth(&rows, OURS),
+        growth(&rows, OURS_FUSED),
         growth(&rows, TUNED_PEER)
     );
     let panel = |heading: &str, value: fn(&Sample) -> f64| Panel {
@@ -94,6 +113,7 @@ fn report(bench: &Bench, cases: &[Case], contents: &[Contents]) -> Result<Report
         places: Some(STEPS.map(f64::from).into()),
         lines: vec![
             line(&rows, OURS, Kind::Ours, value),
+            line(&rows, OURS_FUSED, Kind::OursFused, value),
             line(&rows, TUNED_PEER, Kind::Peer, value),
         ],
     };

@@ -5,7 +5,7 @@ use wasm_encoder::{
     CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, Elements, EntityType,
     ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType, ImportSection,
     Module as Encoder, NameMap, NameSection, RefType, StartSection, TableSection, TableType,
-    TagSection, TypeSection, ValType,
+    TypeSection, ValType,
 };
 use wasmparser::DataKind;
 
@@ -62,7 +62,6 @@ struct Sections {
     imports: ImportSection,
     functions: FunctionSection,
     tables: TableSection,
-    tags: TagSection,
     globals: GlobalSection,
     elements: ElementSection,
     code: CodeSection,
@@ -135,9 +134,6 @@ impl Sections {
         for table in &module.tables {
             indices.parse_table(&mut self.tables, table.clone())?;
         }
-        for &tag in &module.tags {
-            self.tags.tag(indices.tag_type(tag)?);
-        }
         for global in &module.globals {
             indices.parse_global(&mut self.globals, global.clone())?;
         }
@@ -205,9 +201,6 @@ impl Sections {
             .section(&self.imports)
             .section(&self.functions)
             .section(&self.tables);
-        if !self.tags.is_empty() {
-            module.section(&self.tags);
-        }
         module.section(&self.globals).section(&exports);
         if let Some(function_index) = start {
             module.section(&StartSection { function_index });
@@ -267,11 +260,6 @@ impl Reencode for Indices<'_> {
     fn global_index(&mut self, global: u32) -> Result<u32, Error<FuseError>> {
         let def = Def::Global(self.item(global));
         self.layout.global(def).map_err(Error::UserError)
-    }
-
-    fn tag_index(&mut self, tag: u32) -> Result<u32, Error<FuseError>> {
-        let def = Def::Tag(self.item(tag));
-        self.layout.tag(def).map_err(Error::UserError)
     }
 
     fn element_index(&mut self, element: u32) -> Result<u32, Error<FuseError>> {

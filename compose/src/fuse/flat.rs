@@ -9,10 +9,10 @@ use std::collections::HashMap;
 
 use wasmtime_environ::component::{
     CanonicalOptions, CanonicalOptionsDataModel, Component, ComponentTranslation, ComponentTypes,
-    ComponentTypesBuilder, CoreDef, CoreExport, Export, ExportItem, FixedEncoding,
-    GlobalInitializer, InstantiateModule, InterfaceType, OptionsIndex, RuntimeImportIndex,
-    StringEncoding, Trampoline, TrampolineIndex, Transcode, Translator, TypeDef, TypeFuncIndex,
-    TypeResourceTable, TypeResourceTableIndex,
+    ComponentTypesBuilder, CoreDef, Export, ExportItem, FixedEncoding, GlobalInitializer,
+    InstantiateModule, InterfaceType, OptionsIndex, RuntimeImportIndex, StringEncoding, Trampoline,
+    TrampolineIndex, Transcode, Translator, TypeDef, TypeFuncIndex, TypeResourceTable,
+    TypeResourceTableIndex,
 };
 use wasmtime_environ::wasmparser::{Validator, WasmFeatures};
 use wasmtime_environ::{
@@ -58,7 +58,6 @@ pub(super) enum Def {
     Table(Item),
     Memory(Item),
     Global(Item),
-    Tag(Item),
     /// A function of the host, by its place in [`Flat::host_functions`].
     Host(usize),
     /// The global that says whether a part may call another, by the number of
@@ -72,6 +71,18 @@ pub(super) enum Def {
     },
     /// The function that traps.
     Trap,
+}
+
+impl Def {
+    /// The instance that it belongs to, if it is in one.
+    pub(super) fn instance(self) -> Option<usize> {
+        match self {
+            Self::Func(item) | Self::Table(item) | Self::Memory(item) | Self::Global(item) => {
+                Some(item.instance)
+            }
+            Self::Host(_) | Self::MayLeave(_) | Self::CopyUtf8 { .. } | Self::Trap => None,
+        }
+    }
 }
 
 /// Something within an import of the component: the name of the import, then the
@@ -113,9 +124,11 @@ pub(super) enum Exported {
 impl Flat {
     /// Flattens a component.
     pub(super) fn new(bytes: &[u8]) -> Result<Self, FuseError> {
-        // Exceptions are left out: where they can occur, each call between parts
-        // needs a handler.
-        let features = WasmFeatures::default() & !WasmFeatures::EXCEPTIONS;
+        // Where exceptions can occur, each call between parts needs a handler, and
+        // where functions can be asynchronous, a task. Components that use either
+        // are refused.
+        let unused = WasmFeatures::EXCEPTIONS.union(WasmFeatures::CM_ASYNC);
+        let features = WasmFeatures::default() & !unused;
         let mut validator = Validator::new_with_features(features);
         let mut types = ComponentTypesBuilder::new(&validator);
         let mut tunables = Tunables::default_u64();
@@ -222,7 +235,13 @@ impl<'a> Reader<'a> {
                 put(&mut self.lowered, index.index(), *import);
             }
             GlobalInitializer::ExtractMemory(memory) => {
-                let item = item(&memory.export, |index| Some(index.as_u32()))?;
+                let ExportItem::Index(index) = &memory.export.item else {
+                    return Err(unsupported("it imports a core module"));
+                };
+                let item = Item {
+                    instance: memory.export.instance.index(),
+                    index: index.as_u32(),
+                };
                 put(&mut self.memories, memory.index.index(), item);
             }
             GlobalInitializer::ExtractRealloc(realloc) => {
@@ -258,7 +277,7 @@ impl<'a> Reader<'a> {
                     EntityIndex::Table(index) => Def::Table(at(index.as_u32())),
                     EntityIndex::Memory(index) => Def::Memory(at(index.as_u32())),
                     EntityIndex::Global(index) => Def::Global(at(index.as_u32())),
-                    EntityIndex::Tag(index) => Def::Tag(at(index.as_u32())),
+                    EntityIndex::Tag(_) => return Err(unsupported("it has exceptions")),
                 })
             }
             CoreDef::InstanceFlags(instance) => Ok(Def::MayLeave(instance.as_u32())),
@@ -405,16 +424,6 @@ fn put<T>(list: &mut Vec<Option<T>>, index: usize, value: T) {
         list.resize_with(index + 1, || None);
     }
     list[index] = Some(value);
-}
-
-fn item<T>(export: &CoreExport<T>, index: impl Fn(&T) -> Option<u32>) -> Result<Item, FuseError> {
-    let ExportItem::Index(entity) = &export.item else {
-        return Err(unsupported("it imports a core module"));
-    };
-    Ok(Item {
-        instance: export.instance.index(),
-        index: index(entity).ok_or_else(incomplete)?,
-    })
 }
 
 fn unsupported(why: &'static str) -> FuseError {

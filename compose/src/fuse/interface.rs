@@ -4,8 +4,6 @@
 //! to use them. A component that imports the functions and types, and exports
 //! them under their names, gives them.
 
-use std::collections::BTreeMap;
-
 use wasm_encoder::{
     Component, ComponentExportKind, ComponentExportSection, ComponentImportSection,
     ComponentTypeRef, ComponentTypeSection, TypeBounds,
@@ -20,24 +18,9 @@ pub(super) fn import_name(export: &str) -> String {
     format!("import-{export}")
 }
 
-/// Under which name a resource type is imported.
-pub(super) fn resource_name((import, path): &ImportPath) -> String {
-    // The characters that no name may have.
-    let plain = |c: char| {
-        if c.is_ascii_alphanumeric() {
-            c.to_ascii_lowercase()
-        } else {
-            '-'
-        }
-    };
-    let words: Vec<String> = [import]
-        .into_iter()
-        .chain(path)
-        .flat_map(|name| name.split(|c: char| !c.is_ascii_alphanumeric()))
-        .filter(|word| !word.is_empty())
-        .map(|word| format!("x{}", word.chars().map(plain).collect::<String>()))
-        .collect();
-    format!("resource-{}", words.join("-"))
+/// Under which name a resource type is imported, by its place among them.
+pub(super) fn resource_name(place: usize) -> String {
+    format!("resource{place}")
 }
 
 /// The component, in the making.
@@ -52,7 +35,8 @@ struct Inside {
     component: Component,
     types: u32,
     functions: u32,
-    resources: BTreeMap<ImportPath, u32>,
+    /// The resource types that are imported, each with what stands for it now.
+    resources: Vec<(ImportPath, u32)>,
 }
 
 impl<'a> Interface<'a> {
@@ -109,11 +93,17 @@ impl<'a> Interface<'a> {
             let ty = Some(ComponentTypeRef::Func(ty));
             scope.export(name, ComponentExportKind::Func, index, ty);
             scope.functions += 1;
-        } else {
-            scope.export(name, ComponentExportKind::Type, index, None);
-            scope.types += 1;
-            self.name_type(exported);
+            return Ok(());
         }
+        let mut index = index;
+        if let Exported::Type(ty) = exported {
+            // Made again, of the types that are exported already.
+            self.types.forget_name(*ty);
+            index = self.types.defined(*ty, scope)?;
+        }
+        scope.export(name, ComponentExportKind::Type, index, None);
+        scope.types += 1;
+        self.name_type(exported);
         Ok(())
     }
 
@@ -126,7 +116,11 @@ impl<'a> Interface<'a> {
                 self.types.rename(*ty, newest);
             }
             Exported::Resource(path) => {
-                self.scope.resources.insert(path.clone(), newest);
+                for (known, stands_for) in &mut self.scope.resources {
+                    if known == path {
+                        *stands_for = newest;
+                    }
+                }
                 // Types that were made of the resource under its former name.
                 self.types.forget_derived();
             }
@@ -136,7 +130,7 @@ impl<'a> Interface<'a> {
 
     /// The resources that it imports.
     pub(super) fn resources(&self) -> impl Iterator<Item = &ImportPath> {
-        self.scope.resources.keys()
+        self.scope.resources.iter().map(|(path, _)| path)
     }
 
     pub(super) fn finish(self) -> Component {
@@ -172,13 +166,13 @@ impl Scope for Inside {
     }
 
     fn resource(&mut self, path: &ImportPath) -> Result<u32, FuseError> {
-        if let Some(&ty) = self.resources.get(path) {
-            return Ok(ty);
+        if let Some((_, ty)) = self.resources.iter().find(|(known, _)| known == path) {
+            return Ok(*ty);
         }
         let ty = ComponentTypeRef::Type(TypeBounds::SubResource);
-        self.import(&resource_name(path), ty);
+        self.import(&resource_name(self.resources.len()), ty);
         self.types += 1;
-        self.resources.insert(path.clone(), self.types - 1);
+        self.resources.push((path.clone(), self.types - 1));
         Ok(self.types - 1)
     }
 }

@@ -54,7 +54,6 @@ struct Base {
     tables: u32,
     memories: u32,
     globals: u32,
-    tags: u32,
     elements: u32,
     data: u32,
 }
@@ -66,7 +65,6 @@ struct Imports {
     tables: Vec<Def>,
     memories: Vec<Def>,
     globals: Vec<Def>,
-    tags: Vec<Def>,
 }
 
 impl Layout {
@@ -91,6 +89,7 @@ impl Layout {
             shims,
         };
         layout.sort_imports(flat, modules);
+        layout.check_order(flat, modules)?;
         layout.place(flat, modules)?;
         layout.find_host_types(flat, modules)?;
         for host in &flat.host_functions {
@@ -118,15 +117,40 @@ impl Layout {
             let mut imports = Imports::default();
             for (ty, &def) in module.imports.iter().zip(&instance.arguments) {
                 match ty {
-                    TypeRef::Func(_) | TypeRef::FuncExact(_) => imports.functions.push(def),
+                    TypeRef::Func(_) => imports.functions.push(def),
                     TypeRef::Table(_) => imports.tables.push(def),
                     TypeRef::Memory(_) => imports.memories.push(def),
                     TypeRef::Global(_) => imports.globals.push(def),
-                    TypeRef::Tag(_) => imports.tags.push(def),
+                    // Both belong to proposals that were refused before.
+                    TypeRef::Tag(_) | TypeRef::FuncExact(_) => {}
                 }
             }
             self.imports.push(imports);
         }
+    }
+
+    /// Checks that the order of starts and segments makes no difference: in the
+    /// fused module all segments come first. They would differ if a segment of
+    /// one instance is put where another was able to write when it started.
+    fn check_order(&self, flat: &Flat, modules: &[Module<'_>]) -> Result<(), FuseError> {
+        let mut started = BTreeSet::new();
+        for (instance, module) in modules.iter().enumerate() {
+            let filled = module.filled_imports();
+            let owners = self.instances.contains(&instance).then_some(filled);
+            for import in owners.into_iter().flatten() {
+                let owner = flat.instances[instance].arguments.get(import);
+                let owner = owner.and_then(|&def| self.origin(def).instance());
+                if owner.is_some_and(|owner| started.contains(&owner)) {
+                    return Err(FuseError::Unsupported(
+                        "a part fills a memory or table of another that has started before",
+                    ));
+                }
+            }
+            if module.start.is_some() {
+                reach(flat, instance, &mut started);
+            }
+        }
+        Ok(())
     }
 
     /// Gives everything that an instance defines its place.
@@ -182,7 +206,6 @@ impl Layout {
             next.functions += count(module.functions.len());
             next.tables += count(module.tables.len());
             next.globals += count(module.globals.len());
-            next.tags += count(module.tags.len());
             next.elements += count(module.elements.len());
             next.data += if module.uses_data {
                 count(module.data.len())
@@ -193,7 +216,8 @@ impl Layout {
         Ok(())
     }
 
-    /// Finds the type of each function of the host: that of its first importer.
+    /// Finds the type of each function of the host, which all its importers agree
+    /// on.
     fn find_host_types(&mut self, flat: &Flat, modules: &[Module<'_>]) -> Result<(), FuseError> {
         for ((instance, module), base) in flat.instances.iter().zip(modules).zip(&self.bases) {
             for (ty, def) in module.imports.iter().zip(&instance.arguments) {
@@ -204,7 +228,7 @@ impl Layout {
         }
         if self.host_types.contains(&u32::MAX) {
             return Err(FuseError::Unsupported(
-                "it exports a function that it imports",
+                "a function that it imports serves as one of its own",
             ));
         }
         Ok(())
@@ -221,7 +245,6 @@ impl Layout {
                 Def::Table(item) => at(&self.imports[item.instance].tables, item),
                 Def::Memory(item) => at(&self.imports[item.instance].memories, item),
                 Def::Global(item) => at(&self.imports[item.instance].globals, item),
-                Def::Tag(item) => at(&self.imports[item.instance].tags, item),
                 _ => None,
             };
             match imported {
@@ -291,15 +314,6 @@ impl Layout {
         }
     }
 
-    /// The index of a tag in the fused module.
-    pub(super) fn tag(&self, def: Def) -> Result<u32, FuseError> {
-        let Def::Tag(Item { instance, index }) = self.origin(def) else {
-            return Err(misplaced());
-        };
-        let imported = count(self.imports[instance].tags.len());
-        Ok(self.bases[instance].tags + (index - imported))
-    }
-
     /// Where the types of an instance begin.
     pub(super) fn types_of(&self, instance: usize) -> u32 {
         self.bases[instance].types
@@ -314,6 +328,18 @@ impl Layout {
     /// them.
     pub(super) fn data_of(&self, instance: usize) -> u32 {
         self.bases[instance].data
+    }
+}
+
+/// Adds an instance, and all that it can reach through its imports.
+fn reach(flat: &Flat, instance: usize, reached: &mut BTreeSet<usize>) {
+    // Instances import from earlier ones only, so this ends.
+    if reached.insert(instance) {
+        for def in &flat.instances[instance].arguments {
+            if let Some(other) = def.instance() {
+                reach(flat, other, reached);
+            }
+        }
     }
 }
 

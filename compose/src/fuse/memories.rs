@@ -110,9 +110,10 @@ fn active_data(modules: &[Module<'_>], layout: &Layout) -> Result<DataSection, F
             else {
                 continue;
             };
-            let mut operators = offset_expr.get_operators_reader().into_iter();
-            let offset = match operators.next() {
-                Some(Ok(Operator::I32Const { value })) => value,
+            let operators = offset_expr.get_operators_reader().into_iter();
+            let operators: Result<Vec<_>, _> = operators.collect();
+            let offset = match operators.map_err(FuseError::Unreadable)?.as_slice() {
+                [Operator::I32Const { value }, Operator::End] => *value,
                 _ => {
                     return Err(FuseError::Unsupported(
                         "a part decides where its data lies when it starts",
@@ -137,8 +138,7 @@ fn ends(ty: &MemoryType) -> Vec<i32> {
     const SMALL_BYTES: u64 = 2 << 20;
 
     let bytes = ty.initial.saturating_mul(PAGE_BYTES);
-    let is_plain = ty.page_size_log2.is_none() && (1..=SMALL_BYTES).contains(&bytes);
-    let last = bytes.checked_sub(1).filter(|_| is_plain);
+    let last = bytes.checked_sub(1).filter(|_| bytes <= SMALL_BYTES);
     let last = last.and_then(|last| i32::try_from(last).ok());
     last.map_or_else(Vec::new, |last| vec![0, last])
 }

@@ -1,12 +1,12 @@
 //! A core module, taken apart.
 
 use wasmparser::{
-    Data, Element, FunctionBody, Global, KnownCustom, MemoryType, Name, Parser, Payload, RecGroup,
-    Result, Table, TagType, TypeRef,
+    Data, DataKind, Element, ElementKind, FunctionBody, Global, KnownCustom, MemoryType, Name,
+    Parser, Payload, RecGroup, Result, Table, TypeRef,
 };
 
-/// The sections of a core module that its fusion needs. Exports are not among
-/// them: whoever uses one refers to it by its index.
+/// What its fusion needs of a core module. The names of exports are not among it:
+/// whoever uses one refers to it by its index.
 #[derive(Default)]
 pub(super) struct Module<'a> {
     pub(super) types: Vec<RecGroup>,
@@ -15,8 +15,8 @@ pub(super) struct Module<'a> {
     pub(super) functions: Vec<u32>,
     pub(super) tables: Vec<Table<'a>>,
     pub(super) memories: Vec<MemoryType>,
-    pub(super) tags: Vec<TagType>,
     pub(super) globals: Vec<Global<'a>>,
+    pub(super) exports_anything: bool,
     pub(super) start: Option<u32>,
     pub(super) elements: Vec<Element<'a>>,
     /// Whether the code refers to data segments.
@@ -41,8 +41,8 @@ impl<'a> Module<'a> {
                 Payload::FunctionSection(functions) => module.functions = all(functions)?,
                 Payload::TableSection(tables) => module.tables = all(tables)?,
                 Payload::MemorySection(memories) => module.memories = all(memories)?,
-                Payload::TagSection(tags) => module.tags = all(tags)?,
                 Payload::GlobalSection(globals) => module.globals = all(globals)?,
+                Payload::ExportSection(exports) => module.exports_anything = exports.count() > 0,
                 Payload::StartSection { func, .. } => module.start = Some(func),
                 Payload::ElementSection(elements) => module.elements = all(elements)?,
                 Payload::DataCountSection { .. } => module.uses_data = true,
@@ -62,8 +62,34 @@ impl<'a> Module<'a> {
 
     /// How many functions are imported.
     pub(super) fn imported_functions(&self) -> u32 {
-        let functions = |ty: &&TypeRef| matches!(ty, TypeRef::Func(_) | TypeRef::FuncExact(_));
+        let functions = |ty: &&TypeRef| matches!(ty, TypeRef::Func(_));
         count(self.imports.iter().filter(functions).count())
+    }
+
+    /// The imports that are memories or tables for which it has segments, by their
+    /// places among all imports.
+    pub(super) fn filled_imports(&self) -> Vec<usize> {
+        let places = |kind: fn(&TypeRef) -> bool| {
+            let imports = self.imports.iter().enumerate();
+            let imports = imports.filter(move |(_, ty)| kind(ty));
+            imports.map(|(place, _)| place).collect::<Vec<_>>()
+        };
+        let memories = places(|ty| matches!(ty, TypeRef::Memory(_)));
+        let tables = places(|ty| matches!(ty, TypeRef::Table(_)));
+        let data = self.data.iter().filter_map(|data| match data.kind {
+            DataKind::Active { memory_index, .. } => memories.get(memory_index as usize),
+            DataKind::Passive => None,
+        });
+        let elements = self
+            .elements
+            .iter()
+            .filter_map(|element| match element.kind {
+                ElementKind::Active { table_index, .. } => {
+                    tables.get(table_index.unwrap_or(0) as usize)
+                }
+                ElementKind::Passive | ElementKind::Declared => None,
+            });
+        data.chain(elements).copied().collect()
     }
 
     /// How many types there are.

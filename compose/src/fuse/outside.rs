@@ -102,7 +102,7 @@ impl Outside {
     /// Begins a component with the imports of another, as they are.
     ///
     /// Toolchains put the imports, and the types that these need, before all
-    /// else.
+    /// else. A component that does not is refused.
     fn with_imports_of(original: &[u8]) -> Result<Self, FuseError> {
         let mut outside = Self {
             component: Component::new(),
@@ -116,40 +116,66 @@ impl Outside {
             imports: HashMap::new(),
             resources: HashMap::new(),
         };
+        // Nested modules and components, and how deep they lie.
+        let (mut depth, mut in_head) = (0_u32, true);
         for payload in Parser::new(0).parse_all(original) {
-            match payload.map_err(FuseError::Unreadable)? {
+            let payload = payload.map_err(FuseError::Unreadable)?;
+            match payload {
                 Payload::Version { .. } | Payload::CustomSection(_) => {}
-                Payload::ComponentTypeSection(section) => {
-                    outside.types += section.count();
-                    outside.copy(original, ComponentSectionId::Type, section.range());
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
+                    depth += 1;
+                    in_head = false;
                 }
-                Payload::ComponentImportSection(section) => {
-                    let range = section.range();
-                    for import in section {
-                        let import = import.map_err(FuseError::Unreadable)?;
-                        outside.note_import(import.name.name, import.ty);
-                    }
-                    outside.copy(original, ComponentSectionId::Import, range);
-                }
-                Payload::ComponentAliasSection(section) => {
-                    let range = section.range();
-                    for alias in section {
-                        match alias.map_err(FuseError::Unreadable)? {
-                            ComponentAlias::InstanceExport { kind, .. } => match kind {
-                                ComponentExternalKind::Type => outside.types += 1,
-                                ComponentExternalKind::Instance => outside.instances += 1,
-                                ComponentExternalKind::Func => outside.functions += 1,
-                                _ => {}
-                            },
-                            _ => return Ok(outside),
-                        }
-                    }
-                    outside.copy(original, ComponentSectionId::Alias, range);
-                }
-                _ => return Ok(outside),
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                _ if depth > 0 => {}
+                Payload::ComponentImportSection(_) if !in_head => return Err(absent()),
+                payload if in_head => in_head = outside.copy_section(original, payload)?,
+                _ => {}
             }
         }
         Ok(outside)
+    }
+
+    /// Copies a section of imports, or of what these need. Anything else ends
+    /// the head, and is left.
+    fn copy_section(&mut self, original: &[u8], section: Payload<'_>) -> Result<bool, FuseError> {
+        match section {
+            Payload::ComponentTypeSection(section) => {
+                self.types += section.count();
+                self.copy(original, ComponentSectionId::Type, section.range());
+            }
+            Payload::ComponentImportSection(section) => {
+                let range = section.range();
+                for import in section {
+                    let import = import.map_err(FuseError::Unreadable)?;
+                    self.note_import(import.name.name, import.ty)?;
+                }
+                self.copy(original, ComponentSectionId::Import, range);
+            }
+            Payload::ComponentAliasSection(section) => {
+                let range = section.range();
+                let aliases = section.into_iter().collect::<Result<Vec<_>, _>>();
+                let aliases = aliases.map_err(FuseError::Unreadable)?;
+                let kinds = aliases.iter().map(|alias| match alias {
+                    ComponentAlias::InstanceExport { kind, .. } => Some(*kind),
+                    _ => None,
+                });
+                let Some(kinds) = kinds.collect::<Option<Vec<_>>>() else {
+                    return Ok(false);
+                };
+                for kind in kinds {
+                    match kind {
+                        ComponentExternalKind::Type => self.types += 1,
+                        ComponentExternalKind::Instance => self.instances += 1,
+                        ComponentExternalKind::Func => self.functions += 1,
+                        _ => return Err(absent()),
+                    }
+                }
+                self.copy(original, ComponentSectionId::Alias, range);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     fn copy(&mut self, original: &[u8], id: ComponentSectionId, range: Range<u64>) {
@@ -159,16 +185,22 @@ impl Outside {
         self.component.section(&RawSection { id, data });
     }
 
-    fn note_import(&mut self, name: &str, ty: ComponentTypeRef) {
+    fn note_import(&mut self, name: &str, ty: ComponentTypeRef) -> Result<(), FuseError> {
         let (kind, next) = match ty {
             ComponentTypeRef::Instance(_) => (ComponentExportKind::Instance, &mut self.instances),
             ComponentTypeRef::Func(_) => (ComponentExportKind::Func, &mut self.functions),
             ComponentTypeRef::Type(_) => (ComponentExportKind::Type, &mut self.types),
-            // What else there is cannot be flattened.
-            _ => return,
+            ComponentTypeRef::Module(_)
+            | ComponentTypeRef::Component(_)
+            | ComponentTypeRef::Value(_) => {
+                return Err(FuseError::Unsupported(
+                    "it imports something other than functions and types",
+                ));
+            }
         };
         self.imports.insert(name.to_owned(), (kind, *next));
         *next += 1;
+        Ok(())
     }
 
     fn instantiate_memories(&mut self, module: &[u8], layout: &Layout) {
@@ -287,9 +319,9 @@ impl Outside {
                     arguments.push((interface::import_name(name), kind, index));
                 }
                 interface.pass(exports)?;
-                for path in interface.resources() {
+                for (place, path) in interface.resources().enumerate() {
                     let ty = Scope::resource(self, path)?;
-                    let name = interface::resource_name(path);
+                    let name = interface::resource_name(place);
                     arguments.push((name, ComponentExportKind::Type, ty));
                 }
                 Ok(self.instantiate_interface(&interface.finish(), arguments))

@@ -29,9 +29,11 @@ pub(super) struct Shims {
 impl Shims {
     /// Finds every shim whose table one fixup fills and nobody else sees.
     pub(super) fn find(flat: &Flat, modules: &[Module<'_>]) -> Result<Self> {
+        let slots = modules.iter().map(shim_slots).collect::<Result<Vec<_>>>()?;
+        let is_shim = |def: &Def| matches!(def, Def::Func(item) if slots[item.instance].is_some());
         let mut shims = Self::default();
-        for (shim, module) in modules.iter().enumerate() {
-            let Some(slots) = shim_slots(module)? else {
+        for (shim, slots) in slots.iter().enumerate() {
+            let Some(slots) = slots else {
                 continue;
             };
             let table = Def::Table(Item {
@@ -49,20 +51,27 @@ impl Shims {
             let Some(elements) = fixup_elements(&modules[fixup])? else {
                 continue;
             };
+            if elements.len() as u64 > modules[shim].tables[0].ty.initial {
+                continue;
+            }
             // What the table holds at each place. The fixup has no functions of
             // its own, so each element is one of its imports.
-            let mut functions = modules[fixup]
+            let functions: Vec<Def> = modules[fixup]
                 .imports
                 .iter()
                 .zip(&instance.arguments)
                 .filter(|(ty, _)| matches!(ty, TypeRef::Func(_)))
-                .map(|(_, &def)| def);
-            let functions: Vec<Def> = functions.by_ref().collect();
-            let target = |slot: u32| {
+                .map(|(_, &def)| def)
+                .collect();
+            // A shim that leads to a shim could lead back to itself.
+            if functions.iter().any(is_shim) {
+                continue;
+            }
+            let target = |&slot: &u32| {
                 let element = elements.get(slot as usize)?;
                 functions.get(*element as usize).copied()
             };
-            let Some(targets) = slots.into_iter().map(target).collect::<Option<Vec<_>>>() else {
+            let Some(targets) = slots.iter().map(target).collect::<Option<Vec<_>>>() else {
                 continue;
             };
             for (index, target) in (0..).zip(targets) {
@@ -97,7 +106,6 @@ fn shim_slots(module: &Module<'_>) -> Result<Option<Vec<u32>>> {
         && module.tables.len() == 1
         && module.memories.is_empty()
         && module.globals.is_empty()
-        && module.tags.is_empty()
         && module.elements.is_empty()
         && module.data.is_empty()
         && module.start.is_none()
@@ -154,11 +162,12 @@ fn fixup_elements(module: &Module<'_>) -> Result<Option<Vec<u32>>> {
         .imports
         .iter()
         .filter(|ty| matches!(ty, TypeRef::Func(_)));
-    let is_bare = module.bodies.is_empty()
+    // If it exported the table, others could see it through this module.
+    let is_bare = !module.exports_anything
+        && module.bodies.is_empty()
         && module.tables.is_empty()
         && module.memories.is_empty()
         && module.globals.is_empty()
-        && module.tags.is_empty()
         && module.data.is_empty()
         && tables.count() == 1
         && functions.count() + 1 == module.imports.len();

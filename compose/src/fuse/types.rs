@@ -46,6 +46,12 @@ impl<'a> Types<'a> {
         self.named.insert(ty, index);
     }
 
+    /// Lets a type stand for itself again.
+    pub(super) fn forget_name(&mut self, ty: InterfaceType) {
+        self.named.remove(&ty);
+        self.defined.remove(&ty);
+    }
+
     /// Lets types that are made of others be made again, of what stands for those
     /// now.
     pub(super) fn forget_derived(&mut self) {

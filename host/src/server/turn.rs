@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 
-/// The stream of a connection, on which the first write after a read lets every
-/// other connection of this thread that is ready take its turn before it.
+/// The stream of a connection, on which the first write after a read lets all
+/// others of this thread that are known to be ready take their turn before it.
 ///
 /// While a thread has several requests at hand, it works on all of them and then
 /// sends all answers, instead of each by itself. To send one wakes its client,
@@ -145,6 +145,14 @@ mod tests {
             Poll::Ready(Ok(bytes.len()))
         }
 
+        fn poll_write_vectored(
+            self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            _: &[IoSlice<'_>],
+        ) -> Poll<Result<usize>> {
+            self.poll_write(cx, b"x")
+        }
+
         fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<()>> {
             Poll::Ready(Ok(()))
         }
@@ -154,27 +162,33 @@ mod tests {
         }
     }
 
-    /// Reads once, then writes twice.
-    async fn answer(stream: Log) {
-        let mut stream = InTurn::new(stream);
+    /// Reads once, then writes twice, in the two ways to do so.
+    async fn answer(stream: &mut InTurn<Log>) {
         let mut buffer = [0];
         let mut buffer = hyper::rt::ReadBuf::new(&mut buffer);
-        poll_fn(|cx| Pin::new(&mut stream).poll_read(cx, buffer.unfilled()))
+        poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, buffer.unfilled()))
             .await
             .unwrap();
-        for _ in 0..2 {
-            poll_fn(|cx| Pin::new(&mut stream).poll_write(cx, b"x"))
-                .await
-                .unwrap();
-        }
+        poll_fn(|cx| Pin::new(&mut *stream).poll_write_vectored(cx, &[]))
+            .await
+            .unwrap();
+        poll_fn(|cx| Pin::new(&mut *stream).poll_write(cx, b"x"))
+            .await
+            .unwrap();
     }
 
-    fn events(names: &[&'static str]) -> Vec<String> {
+    /// What happens while each stream answers so many requests.
+    fn events(names: &[&'static str], requests: usize) -> Vec<String> {
         let events = Rc::<RefCell<Vec<String>>>::default();
         let tasks = LocalSet::new();
         for name in names {
             let events = events.clone();
-            tasks.spawn_local(answer(Log { name, events }));
+            tasks.spawn_local(async move {
+                let mut stream = InTurn::new(Log { name, events });
+                for _ in 0..requests {
+                    answer(&mut stream).await;
+                }
+            });
         }
         let runtime = Builder::new_current_thread().build().unwrap();
         runtime.block_on(tasks);
@@ -187,11 +201,19 @@ mod tests {
             "a reads", "b reads", "c reads", "a writes", "a writes", "b writes", "b writes",
             "c writes", "c writes",
         ];
-        assert_eq!(events(&["a", "b", "c"]), expected);
+        assert_eq!(events(&["a", "b", "c"], 1), expected);
     }
 
     #[test]
     fn one_alone_does_not_wait_for_anybody() {
-        assert_eq!(events(&["a"]), ["a reads", "a writes", "a writes"]);
+        assert_eq!(events(&["a"], 1), ["a reads", "a writes", "a writes"]);
+    }
+    #[test]
+    fn the_next_answer_waits_again() {
+        let expected = [
+            "a reads", "b reads", "a writes", "a writes", "a reads", "b writes", "b writes",
+            "b reads", "a writes", "a writes", "b writes", "b writes",
+        ];
+        assert_eq!(events(&["a", "b"], 2), expected);
     }
 }

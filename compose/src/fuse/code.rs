@@ -105,8 +105,7 @@ impl Sections {
     }
 
     fn add_helpers(&mut self, layout: &Layout) {
-        let mut ty = layout.types;
-        for helper in &layout.helpers {
+        for (ty, helper) in (layout.types..).zip(&layout.helpers) {
             let (parameters, body) = match *helper {
                 Helper::CopyUtf8 { from, to } => (3, copy_utf8(from, to)),
                 Helper::Trap => {
@@ -118,7 +117,6 @@ impl Sections {
             self.types.ty().function(vec![ValType::I32; parameters], []);
             self.functions.function(ty);
             self.code.function(&body);
-            ty += 1;
         }
     }
 

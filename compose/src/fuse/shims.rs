@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 
 use wasmparser::{
-    CompositeInnerType, ConstExpr, ElementItems, ElementKind, Operator, Result, TypeRef,
+    CompositeInnerType, ConstExpr, ElementItems, ElementKind, Operator, RecGroup, Result, TypeRef,
 };
 
 use super::flat::{Def, Flat, Item};
@@ -144,7 +144,7 @@ fn shim_slots(module: &Module<'_>) -> Result<Option<Vec<u32>>> {
 }
 
 fn parameter_count(module: &Module<'_>, ty: u32) -> Option<usize> {
-    let mut types = module.types.iter().flat_map(|group| group.types());
+    let mut types = module.types.iter().flat_map(RecGroup::types);
     match &types.nth(ty as usize)?.composite_type.inner {
         CompositeInnerType::Func(function) => Some(function.params().len()),
         _ => None,

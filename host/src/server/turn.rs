@@ -181,7 +181,7 @@ mod tests {
     fn events(names: &[&'static str], requests: usize) -> Vec<String> {
         let events = Rc::<RefCell<Vec<String>>>::default();
         let tasks = LocalSet::new();
-        for name in names {
+        for &name in names {
             let events = events.clone();
             tasks.spawn_local(async move {
                 let mut stream = InTurn::new(Log { name, events });

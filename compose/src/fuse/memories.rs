@@ -10,7 +10,7 @@ use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, ExportKind, ExportSection, Function, FunctionSection,
     MemorySection, Module as Encoder, RefType, TableSection, TableType, TypeSection, ValType,
 };
-use wasmparser::{DataKind, MemoryType, Operator};
+use wasmparser::{DataKind, Operator};
 
 use super::FuseError;
 use super::flat::{Def, Item};
@@ -89,18 +89,8 @@ pub(super) fn encode(modules: &[Module<'_>], layout: &Layout) -> Result<Vec<u8>,
 }
 
 /// What the memories hold at the start.
-///
-/// The first and the last byte of a small memory are set in any case. A host that
-/// maps the initial content of a memory from a file then has one mapping for the
-/// whole, instead of one for the content and others around it, and finds out
-/// sooner what an instance has changed.
 fn active_data(modules: &[Module<'_>], layout: &Layout) -> Result<DataSection, FuseError> {
     let mut section = DataSection::new();
-    for (memory, ty) in (0..).zip(&layout.memories) {
-        for place in ends(ty) {
-            section.active(memory, &ConstExpr::i32_const(place), [0]);
-        }
-    }
     for &instance in &layout.instances {
         for data in &modules[instance].data {
             let DataKind::Active {
@@ -130,15 +120,4 @@ fn active_data(modules: &[Module<'_>], layout: &Layout) -> Result<DataSection, F
         }
     }
     Ok(section)
-}
-
-/// The places of the first and the last byte, if the memory is small.
-fn ends(ty: &MemoryType) -> Vec<i32> {
-    const PAGE_BYTES: u64 = 64 << 10;
-    const SMALL_BYTES: u64 = 2 << 20;
-
-    let bytes = ty.initial.saturating_mul(PAGE_BYTES);
-    let last = bytes.checked_sub(1).filter(|_| bytes <= SMALL_BYTES);
-    let last = last.and_then(|last| i32::try_from(last).ok());
-    last.map_or_else(Vec::new, |last| vec![0, last])
 }

@@ -2,12 +2,15 @@
 
 mod code;
 mod flat;
+mod head;
 mod interface;
 mod layout;
 mod memories;
 mod module;
+mod order;
 mod outside;
 mod shims;
+mod translation;
 mod types;
 mod utf8;
 
@@ -18,11 +21,11 @@ use wasmparser::{BinaryReaderError, Validator};
 
 use crate::component::Component;
 use crate::guard::guard;
-use flat::Flat;
 use layout::Layout;
 use module::Module;
 use outside::Modules;
 use shims::Shims;
+use translation::flatten;
 
 /// A fused component, and what fusing it was worth.
 #[derive(Debug, Clone)]
@@ -102,7 +105,7 @@ impl From<wasm_encoder::reencode::Error<FuseError>> for FuseError {
 /// Says what keeps the component from being fused.
 pub fn fuse(component: &Component) -> Result<Fused, FuseError> {
     // wasmtime's translation asserts where it meets what it does not know.
-    let flat = guard(|| Flat::new(component.bytes()))
+    let flat = guard(|| flatten(component.bytes()))
         .map_err(|panic| FuseError::Untranslatable(panic.reason))??;
     let modules = flat
         .instances

@@ -51,6 +51,9 @@
 //! - `plan`: who provides what to which
 //! - `assemble`, `open_imports`: a plan becomes bytes
 //! - `resources`: why the resources of a composition do not match
+//! - `fuse/`: a composition becomes one module: flattened (`translation`, `flat`),
+//!   rid of what only the order of making needs (`shims`), given one set of indices
+//!   (`layout`), encoded (`code`, `memories`), and made a component again (`outside`)
 //! - `wit`: the standard WIT packages
 //! - `guard`: a wall around assertions of others
 //!

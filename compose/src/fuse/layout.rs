@@ -7,6 +7,7 @@ use wasmparser::{MemoryType, TypeRef};
 use super::FuseError;
 use super::flat::{Def, Flat, HostFunction, Item};
 use super::module::{Module, count};
+use super::order;
 use super::shims::Shims;
 
 /// The index spaces of the fused module.
@@ -75,7 +76,7 @@ impl Layout {
     ) -> Result<Self, FuseError> {
         let mut layout = Self {
             instances: (0..modules.len())
-                .filter(|&instance| !shims.make_superfluous(instance))
+                .filter(|&instance| !shims.is_superfluous(instance))
                 .collect(),
             bases: Vec::new(),
             imports: Vec::new(),
@@ -89,7 +90,7 @@ impl Layout {
             shims,
         };
         layout.sort_imports(flat, modules);
-        layout.check_order(flat, modules)?;
+        order::check(&layout, flat, modules)?;
         layout.place(flat, modules)?;
         layout.find_host_types(flat, modules)?;
         for host in &flat.host_functions {
@@ -127,30 +128,6 @@ impl Layout {
             }
             self.imports.push(imports);
         }
-    }
-
-    /// Checks that the order of starts and segments makes no difference: in the
-    /// fused module all segments come first. They would differ if a segment of
-    /// one instance is put where another was able to write when it started.
-    fn check_order(&self, flat: &Flat, modules: &[Module<'_>]) -> Result<(), FuseError> {
-        let mut started = BTreeSet::new();
-        for (instance, module) in modules.iter().enumerate() {
-            let filled = module.filled_imports();
-            let owners = self.instances.contains(&instance).then_some(filled);
-            for import in owners.into_iter().flatten() {
-                let owner = flat.instances[instance].arguments.get(import);
-                let owner = owner.and_then(|&def| self.origin(def).instance());
-                if owner.is_some_and(|owner| started.contains(&owner)) {
-                    return Err(FuseError::Unsupported(
-                        "a part fills a memory or table of another that has started before",
-                    ));
-                }
-            }
-            if module.start.is_some() {
-                reach(flat, instance, &mut started);
-            }
-        }
-        Ok(())
     }
 
     /// Gives everything that an instance defines its place.
@@ -328,18 +305,6 @@ impl Layout {
     /// them.
     pub(super) fn data_of(&self, instance: usize) -> u32 {
         self.bases[instance].data
-    }
-}
-
-/// Adds an instance, and all that it can reach through its imports.
-fn reach(flat: &Flat, instance: usize, reached: &mut BTreeSet<usize>) {
-    // Instances import from earlier ones only, so this ends.
-    if reached.insert(instance) {
-        for def in &flat.instances[instance].arguments {
-            if let Some(other) = def.instance() {
-                reach(flat, other, reached);
-            }
-        }
     }
 }
 

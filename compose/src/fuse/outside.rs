@@ -2,7 +2,6 @@
 //! core functions, and what it exports.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
 use wasm_encoder::{
     Alias, CanonicalFunctionSection, CanonicalOption, Component, ComponentAliasSection,
@@ -10,12 +9,12 @@ use wasm_encoder::{
     ComponentTypeSection, ExportKind, InstanceSection, ModuleArg, NestedComponentSection,
     RawSection,
 };
-use wasmparser::{ComponentAlias, ComponentExternalKind, ComponentTypeRef, Parser, Payload};
 use wasmtime_environ::component::StringEncoding;
 
 use super::FuseError;
 use super::code::{self, HOST, MEMORIES};
 use super::flat::{Def, Exported, Flat, HostFunction, ImportPath, Options};
+use super::head::{Head, scattered};
 use super::interface::{self, Interface};
 use super::layout::Layout;
 use super::memories::{self, realloc_name};
@@ -65,7 +64,7 @@ pub(super) fn encode(
     layout: &Layout,
     modules: &Modules,
 ) -> Result<Vec<u8>, FuseError> {
-    let mut outside = Outside::with_imports_of(original)?;
+    let mut outside = Outside::new(Head::of(original)?);
     outside.instantiate_memories(&modules.memories, layout);
     let host = outside.lower_all(flat, layout)?;
     outside.instantiate_code(&modules.code, &host);
@@ -75,22 +74,16 @@ pub(super) fn encode(
         let (kind, index) = outside.export(exported, &mut types, layout)?;
         exports.export(name.as_str(), kind, index, None);
     }
-    outside.component.section(&exports);
-    Ok(outside.component.finish())
+    outside.head.component.section(&exports);
+    Ok(outside.head.component.finish())
 }
 
 /// A component in the making, and how much of everything it has.
 struct Outside {
-    component: Component,
-    types: u32,
-    instances: u32,
-    functions: u32,
+    head: Head,
     components: u32,
     core_functions: u32,
-    core_memories: u32,
     core_instances: u32,
-    /// The instances and functions that are imported.
-    imports: HashMap<String, (ComponentExportKind, u32)>,
     /// The resource types that were needed so far.
     resources: HashMap<ImportPath, u32>,
 }
@@ -99,108 +92,14 @@ struct Outside {
 const MEMORIES_INSTANCE: u32 = 0;
 
 impl Outside {
-    /// Begins a component with the imports of another, as they are.
-    ///
-    /// Toolchains put the imports, and the types that these need, before all
-    /// else. A component that does not is refused.
-    fn with_imports_of(original: &[u8]) -> Result<Self, FuseError> {
-        let mut outside = Self {
-            component: Component::new(),
-            types: 0,
-            instances: 0,
-            functions: 0,
+    fn new(head: Head) -> Self {
+        Self {
+            head,
             components: 0,
             core_functions: 0,
-            core_memories: 0,
             core_instances: 0,
-            imports: HashMap::new(),
             resources: HashMap::new(),
-        };
-        // Nested modules and components, and how deep they lie.
-        let (mut depth, mut in_head) = (0_u32, true);
-        for payload in Parser::new(0).parse_all(original) {
-            let payload = payload.map_err(FuseError::Unreadable)?;
-            match payload {
-                Payload::Version { .. } | Payload::CustomSection(_) => {}
-                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
-                    depth += 1;
-                    in_head = false;
-                }
-                Payload::End(_) => depth = depth.saturating_sub(1),
-                _ if depth > 0 => {}
-                Payload::ComponentImportSection(_) if !in_head => return Err(absent()),
-                payload if in_head => in_head = outside.copy_section(original, payload)?,
-                _ => {}
-            }
         }
-        Ok(outside)
-    }
-
-    /// Copies a section of imports, or of what these need. Anything else ends
-    /// the head, and is left.
-    fn copy_section(&mut self, original: &[u8], section: Payload<'_>) -> Result<bool, FuseError> {
-        match section {
-            Payload::ComponentTypeSection(section) => {
-                self.types += section.count();
-                self.copy(original, ComponentSectionId::Type, section.range());
-            }
-            Payload::ComponentImportSection(section) => {
-                let range = section.range();
-                for import in section {
-                    let import = import.map_err(FuseError::Unreadable)?;
-                    self.note_import(import.name.name, import.ty)?;
-                }
-                self.copy(original, ComponentSectionId::Import, range);
-            }
-            Payload::ComponentAliasSection(section) => {
-                let range = section.range();
-                let aliases = section.into_iter().collect::<Result<Vec<_>, _>>();
-                let aliases = aliases.map_err(FuseError::Unreadable)?;
-                let kinds = aliases.iter().map(|alias| match alias {
-                    ComponentAlias::InstanceExport { kind, .. } => Some(*kind),
-                    _ => None,
-                });
-                let Some(kinds) = kinds.collect::<Option<Vec<_>>>() else {
-                    return Ok(false);
-                };
-                for kind in kinds {
-                    match kind {
-                        ComponentExternalKind::Type => self.types += 1,
-                        ComponentExternalKind::Instance => self.instances += 1,
-                        ComponentExternalKind::Func => self.functions += 1,
-                        _ => return Err(absent()),
-                    }
-                }
-                self.copy(original, ComponentSectionId::Alias, range);
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
-    fn copy(&mut self, original: &[u8], id: ComponentSectionId, range: Range<u64>) {
-        let at = |offset: u64| usize::try_from(offset).unwrap_or(original.len());
-        let data = &original[at(range.start)..at(range.end)];
-        let id = id.into();
-        self.component.section(&RawSection { id, data });
-    }
-
-    fn note_import(&mut self, name: &str, ty: ComponentTypeRef) -> Result<(), FuseError> {
-        let (kind, next) = match ty {
-            ComponentTypeRef::Instance(_) => (ComponentExportKind::Instance, &mut self.instances),
-            ComponentTypeRef::Func(_) => (ComponentExportKind::Func, &mut self.functions),
-            ComponentTypeRef::Type(_) => (ComponentExportKind::Type, &mut self.types),
-            ComponentTypeRef::Module(_)
-            | ComponentTypeRef::Component(_)
-            | ComponentTypeRef::Value(_) => {
-                return Err(FuseError::Unsupported(
-                    "it imports something other than functions and types",
-                ));
-            }
-        };
-        self.imports.insert(name.to_owned(), (kind, *next));
-        *next += 1;
-        Ok(())
     }
 
     fn instantiate_memories(&mut self, module: &[u8], layout: &Layout) {
@@ -213,7 +112,6 @@ impl Outside {
                 ExportKind::Memory,
                 &memories::memory_name(memory),
             );
-            self.core_memories += 1;
         }
         for slot in 0..layout.reallocs.len() {
             alias_core(
@@ -224,7 +122,7 @@ impl Outside {
             );
             self.core_functions += 1;
         }
-        self.component.section(&aliases);
+        self.head.component.section(&aliases);
     }
 
     /// Makes core functions of everything that the code needs from the host.
@@ -239,7 +137,7 @@ impl Outside {
                         let realloc = |def| {
                             let function = layout.function(def)?;
                             let slot = layout.reallocs.iter().position(|&at| at == function);
-                            slot.map(count).ok_or_else(absent)
+                            slot.map(count).ok_or_else(scattered)
                         };
                         section.lower(function, canonical(options, realloc, layout)?);
                     }
@@ -247,7 +145,7 @@ impl Outside {
                         section.resource_drop(Scope::resource(self, resource)?);
                     }
                 }
-                self.component.section(&section);
+                self.head.component.section(&section);
                 self.core_functions += 1;
                 Ok(self.core_functions - 1)
             })
@@ -262,7 +160,7 @@ impl Outside {
             .map(|(name, &function)| (name.as_str(), ExportKind::Func, function));
         let mut section = InstanceSection::new();
         section.export_items(functions.collect::<Vec<_>>());
-        self.component.section(&section);
+        self.head.component.section(&section);
         let functions = self.core_instances;
         self.core_instances += 1;
         self.instantiate(module, &[(MEMORIES, MEMORIES_INSTANCE), (HOST, functions)]);
@@ -270,7 +168,9 @@ impl Outside {
 
     fn instantiate(&mut self, module: &[u8], arguments: &[(&str, u32)]) {
         let id = ComponentSectionId::CoreModule.into();
-        self.component.section(&RawSection { id, data: module });
+        self.head
+            .component
+            .section(&RawSection { id, data: module });
         // The memories are the first module, the code is the second.
         let module = u32::from(self.core_instances > 0);
         let arguments = arguments
@@ -278,7 +178,7 @@ impl Outside {
             .map(|&(name, instance)| (name, ModuleArg::Instance(instance)));
         let mut section = InstanceSection::new();
         section.instantiate(module, arguments.collect::<Vec<_>>());
-        self.component.section(&section);
+        self.head.component.section(&section);
         self.core_instances += 1;
     }
 
@@ -303,13 +203,13 @@ impl Outside {
                     .map(|def| layout.function(def))
                     .transpose()?
                     .map(|function| self.code_function(function));
-                let mut canonical = canonical(options, |_| realloc.ok_or_else(absent), layout)?;
+                let mut canonical = canonical(options, |_| realloc.ok_or_else(scattered), layout)?;
                 canonical.extend(post_return.map(CanonicalOption::PostReturn));
                 let mut section = CanonicalFunctionSection::new();
                 section.lift(function, ty, canonical);
-                self.component.section(&section);
-                self.functions += 1;
-                Ok((ComponentExportKind::Func, self.functions - 1))
+                self.head.component.section(&section);
+                self.head.functions += 1;
+                Ok((ComponentExportKind::Func, self.head.functions - 1))
             }
             Exported::Instance(exports) => {
                 let mut interface = Interface::new(types.flat());
@@ -343,7 +243,7 @@ impl Outside {
             ExportKind::Func,
             &name,
         );
-        self.component.section(&aliases);
+        self.head.component.section(&aliases);
         self.core_functions += 1;
         self.core_functions - 1
     }
@@ -354,16 +254,16 @@ impl Outside {
         (name, path): &ImportPath,
         kind: ComponentExportKind,
     ) -> Result<u32, FuseError> {
-        let &(mut found, mut index) = self.imports.get(name).ok_or_else(absent)?;
+        let &(mut found, mut index) = self.head.imports.get(name).ok_or_else(scattered)?;
         for (place, name) in (1..).zip(path) {
             let instance = index;
             (found, index) = if place < path.len() {
-                self.instances += 1;
-                (ComponentExportKind::Instance, self.instances - 1)
+                self.head.instances += 1;
+                (ComponentExportKind::Instance, self.head.instances - 1)
             } else {
                 let next = match kind {
-                    ComponentExportKind::Type => &mut self.types,
-                    _ => &mut self.functions,
+                    ComponentExportKind::Type => &mut self.head.types,
+                    _ => &mut self.head.functions,
                 };
                 *next += 1;
                 (kind, *next - 1)
@@ -374,12 +274,12 @@ impl Outside {
                 kind: found,
                 name,
             });
-            self.component.section(&aliases);
+            self.head.component.section(&aliases);
         }
         if found == kind {
             Ok(index)
         } else {
-            Err(absent())
+            Err(scattered())
         }
     }
 
@@ -388,21 +288,23 @@ impl Outside {
         component: &Component,
         arguments: Vec<(String, ComponentExportKind, u32)>,
     ) -> (ComponentExportKind, u32) {
-        self.component.section(&NestedComponentSection(component));
+        self.head
+            .component
+            .section(&NestedComponentSection(component));
         let mut section = ComponentInstanceSection::new();
         section.instantiate(self.components, arguments);
-        self.component.section(&section);
+        self.head.component.section(&section);
         self.components += 1;
-        self.instances += 1;
-        (ComponentExportKind::Instance, self.instances - 1)
+        self.head.instances += 1;
+        (ComponentExportKind::Instance, self.head.instances - 1)
     }
 }
 
 impl Scope for Outside {
     fn add_type(&mut self, section: &ComponentTypeSection) -> u32 {
-        self.component.section(section);
-        self.types += 1;
-        self.types - 1
+        self.head.component.section(section);
+        self.head.types += 1;
+        self.head.types - 1
     }
 
     fn resource(&mut self, path: &ImportPath) -> Result<u32, FuseError> {
@@ -441,9 +343,4 @@ fn canonical(
         canonical.push(CanonicalOption::Realloc(realloc(def)?));
     }
     Ok(canonical)
-}
-
-/// The component refers to something that is not among its imports.
-fn absent() -> FuseError {
-    FuseError::Unsupported("its imports do not come before its parts")
 }

@@ -94,7 +94,7 @@ impl Shims {
     }
 
     /// Whether an instance has nothing left to do.
-    pub(super) fn make_superfluous(&self, instance: usize) -> bool {
+    pub(super) fn is_superfluous(&self, instance: usize) -> bool {
         self.superfluous.contains(&instance)
     }
 }

@@ -5,7 +5,7 @@ use criterion::{BatchSize, Criterion};
 use crate::sandbox::{self, Sandbox};
 
 pub(crate) fn time(criterion: &mut Criterion) {
-    for name in ["app", "app-closed"] {
+    for name in ["app", "app-closed", "app-fused"] {
         let sandbox = Sandbox::of_component(name);
         let mut group = criterion.benchmark_group(name);
         group.bench_function("store, made and dropped", |bencher| {

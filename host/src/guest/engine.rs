@@ -29,13 +29,17 @@ pub(super) fn max_instances(needs: &ResourcesRequired) -> u32 {
 }
 
 /// An engine to compile with and to ask a component what it needs.
-pub(super) fn for_compiling() -> Result<Engine> {
-    Engine::new(&config())
+pub(super) fn for_compiling(config: &Config) -> Result<Engine> {
+    Engine::new(config)
 }
 
 /// An engine that can run `instances` instances of a component at once, and
 /// takes memories, tables and stacks for them from a pool.
-pub(super) fn for_serving(needs: &ResourcesRequired, instances: u32) -> Result<Engine> {
+pub(super) fn for_serving(
+    config: &Config,
+    needs: &ResourcesRequired,
+    instances: u32,
+) -> Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
     // The pool is exactly as large as the instances need together, so that it
     // cannot run out before the limit on instances is reached.
@@ -64,8 +68,14 @@ pub(super) fn for_serving(needs: &ResourcesRequired, instances: u32) -> Result<E
         // Ask the kernel which pages were written, so that only those are
         // cleared. Older kernels cannot tell; there everything is cleared.
         .pagemap_scan(Enabled::Auto);
+    if !PoolingAllocationConfig::is_pagemap_scan_available() {
+        tracing::debug!(
+            "this system cannot tell which pages were written (PAGEMAP_SCAN, Linux 6.7), so all \
+             that a request may have written is cleared: requests cost more"
+        );
+    }
 
-    let mut config = config();
+    let mut config = config.clone();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Engine::new(&config)
 }
@@ -91,7 +101,7 @@ fn table_elements(needs: &ResourcesRequired) -> usize {
 
 /// What both engines have in common. It decides what the compiled code looks
 /// like, so that the second one finds it in the cache.
-fn config() -> Config {
+pub(super) fn config() -> Config {
     let mut config = Config::new();
     // A guest that computes for long gives way at every tick of the epoch, so
     // that it does not keep its neighbours on the same thread from answering.

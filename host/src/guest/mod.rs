@@ -56,7 +56,8 @@ impl App {
         // The pool has to be laid out before the component is compiled for it,
         // so a first engine tells what the component needs. The second one finds
         // the compiled code in the cache.
-        let probe = engine::for_compiling().map_err(LoadError::Engine)?;
+        let config = engine::config();
+        let probe = engine::for_compiling(&config).map_err(LoadError::Engine)?;
         let component = Component::from_binary(&probe, bytes).map_err(LoadError::Invalid)?;
         let linker = linker(&probe).map_err(LoadError::Engine)?;
         imports::check(&component, &linker)?;
@@ -65,7 +66,8 @@ impl App {
             .ok_or(LoadError::ImportsModule)?;
         let max_instances = engine::max_instances(&needs);
 
-        let engine = engine::for_serving(&needs, max_instances).map_err(LoadError::Engine)?;
+        let engine = engine::for_serving(&config, &needs, max_instances);
+        let engine = engine.map_err(LoadError::Engine)?;
         let component = Component::from_binary(&engine, bytes).map_err(LoadError::Invalid)?;
         let pre = self::linker(&engine)
             .and_then(|linker| ProxyPre::new(linker.instantiate_pre(&component)?))

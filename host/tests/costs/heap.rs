@@ -112,6 +112,11 @@ fn a_request_to_the_closed_app_allocates_no_more_than_committed() {
 }
 
 #[test]
+fn a_request_to_the_fused_app_allocates_no_more_than_committed() {
+    check("app-fused");
+}
+
+#[test]
 fn a_request_to_the_open_app_allocates_no_more_than_committed() {
     check("app");
 }

@@ -135,3 +135,8 @@ fn a_request_to_the_closed_app_makes_no_more_system_calls_than_committed() {
 fn a_request_to_the_open_app_makes_no_more_system_calls_than_committed() {
     check("app");
 }
+
+#[test]
+fn a_request_to_the_fused_app_makes_no_more_system_calls_than_committed() {
+    check("app-fused");
+}

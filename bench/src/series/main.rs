@@ -109,8 +109,8 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
         "Every server answers `POST /encrypt` with `{{\"message\": \"{MESSAGE}\"}}` on {} \
          connections; standard error goes to /dev/null. `CPU` is the server's time in user and \
          system mode. Without `reuse`, each request has an instance of its own. `fused` is the \
-         same composition with its parts made into one core module, which every host can run; a \
-         host with it is compared with ours with it.",
+         same composition with its parts made into one core module of several memories; a host \
+         with it is compared with ours with it.",
         ours.connections
     );
     let mut report = Report::on(bench, &rows, "main", about, table, plot(&rows))?;

@@ -68,6 +68,14 @@ pub enum FuseError {
     Invalid(#[source] BinaryReaderError),
 }
 
+impl FuseError {
+    /// The translation refers to what it does not define: it is not what this
+    /// module takes it for.
+    fn incomplete() -> Self {
+        Self::Untranslatable("the translation refers to what it does not define".to_owned())
+    }
+}
+
 impl From<wasm_encoder::reencode::Error<FuseError>> for FuseError {
     fn from(error: wasm_encoder::reencode::Error<FuseError>) -> Self {
         use wasm_encoder::reencode::Error;

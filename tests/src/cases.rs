@@ -10,6 +10,9 @@
 //! let names = end_to_end::for_each_case!(names);
 //! assert!(names.contains(&"hello_world_is_encrypted"));
 //! ```
+//!
+//! [`test_each_case`](crate::test_each_case) makes the tests, where a function of
+//! the caller checks one case.
 
 use crate::client::{Request, Response, decrypt, encrypt, post};
 
@@ -44,7 +47,7 @@ pub const SHIFTS: [(&str, &str); 4] = [
 /// The plain text of [`SHIFTS`].
 pub const SHIFTED: &str = "Hello, Zebra!";
 
-/// Makes a function of each case, and [`for_each_case`](crate::for_each_case).
+/// Makes a function of each case, and the two macros that go through all of them.
 /// The first token is a dollar sign, which a macro within a macro cannot write.
 macro_rules! cases {
     ($dollar:tt $($name:ident: $case:expr;)*) => {
@@ -61,6 +64,20 @@ macro_rules! cases {
         #[macro_export]
         macro_rules! for_each_case {
             ($dollar macro:ident) => { $dollar macro! { $($name)* } };
+        }
+
+        /// Makes a test of each case, in which the function that it is given
+        /// checks that case; see [`cases`](crate::cases).
+        #[macro_export]
+        macro_rules! test_each_case {
+            ($dollar check:path) => {
+                $(
+                    #[test]
+                    fn $name() {
+                        $dollar check(&$dollar crate::cases::$name());
+                    }
+                )*
+            };
         }
     };
 }

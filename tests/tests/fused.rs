@@ -1,7 +1,7 @@
 //! A fused component gives the same answers, here and on another host.
 
 use end_to_end::artifacts::component;
-use end_to_end::cases::{self, Case};
+use end_to_end::cases::Case;
 use end_to_end::{Peer, TestHost};
 
 /// Its pool has one memory and one table for each module, unless told otherwise.
@@ -17,15 +17,4 @@ fn check(case: &Case) {
     case.check(&peer.send(&case.request));
 }
 
-macro_rules! tests {
-    ($($name:ident)*) => {
-        $(
-            #[test]
-            fn $name() {
-                check(&cases::$name());
-            }
-        )*
-    };
-}
-
-end_to_end::for_each_case!(tests);
+end_to_end::test_each_case!(check);

@@ -1,6 +1,6 @@
 //! Each case of the table, against `app.wasm` on `component-runner`.
 
-use end_to_end::cases::{self, Case};
+use end_to_end::cases::Case;
 use end_to_end::{TestHost, artifacts};
 
 fn check(case: &Case) {
@@ -8,15 +8,4 @@ fn check(case: &Case) {
     case.check(&host.send(&case.request));
 }
 
-macro_rules! tests {
-    ($($name:ident)*) => {
-        $(
-            #[test]
-            fn $name() {
-                check(&cases::$name());
-            }
-        )*
-    };
-}
-
-end_to_end::for_each_case!(tests);
+end_to_end::test_each_case!(check);

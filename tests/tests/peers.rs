@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use end_to_end::artifacts::{component, program};
-use end_to_end::cases::{self, Case, SHIFTED, SHIFTS, check_problem, check_result};
+use end_to_end::cases::{Case, SHIFTED, SHIFTS, check_problem, check_result};
 use end_to_end::client::{Request, Response, decrypt, encrypt};
 use end_to_end::process::Process;
 use end_to_end::{Peer, TestHost};
@@ -33,18 +33,7 @@ fn check(case: &Case) {
     assert_eq!(answer(&ours), answer(&theirs));
 }
 
-macro_rules! tests {
-    ($($name:ident)*) => {
-        $(
-            #[test]
-            fn $name() {
-                check(&cases::$name());
-            }
-        )*
-    };
-}
-
-end_to_end::for_each_case!(tests);
+end_to_end::test_each_case!(check);
 
 /// A composition that reads its environment and needs no `audit-log` of a host.
 fn app_without_audit_log(folder: &TempDir) -> std::path::PathBuf {

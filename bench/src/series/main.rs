@@ -136,13 +136,12 @@ fn cases(bench: &Bench) -> Vec<Case> {
                 .iter()
                 .flat_map(|count| ["--max-instance-reuse-count", count]),
         );
-        if name.ends_with(FUSED) {
+        let server = if name.ends_with(FUSED) {
             flags.extend(SEVERAL_MEMORIES);
-        }
-        let mut server = programs.wasmtime(&flags);
-        if name.ends_with(FUSED) {
-            server = server.serving(&programs.fused);
-        }
+            programs.wasmtime(&flags).serving(&programs.fused)
+        } else {
+            programs.wasmtime(&flags)
+        };
         cases.push(case(name, server));
     }
     cases.push(case(NATIVE, programs.native(&[])));

@@ -1,11 +1,10 @@
 //! The core module that holds all code of the fused component.
 
-use wasm_encoder::reencode::{Error, Reencode, RoundtripReencoder};
+use wasm_encoder::reencode::{Error, Reencode};
 use wasm_encoder::{
     CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, Elements, EntityType,
     ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType, ImportSection,
-    Module as Encoder, NameMap, NameSection, RefType, StartSection, TableSection, TableType,
-    TypeSection, ValType,
+    Module as Encoder, NameMap, NameSection, StartSection, TableSection, TypeSection, ValType,
 };
 use wasmparser::DataKind;
 
@@ -77,21 +76,11 @@ impl Sections {
                 .import(HOST, &host_name(host), EntityType::Function(ty));
         }
         for (memory, &ty) in layout.memories.iter().enumerate() {
-            let ty = RoundtripReencoder
-                .memory_type(ty)
-                .expect("it has no indices");
             self.imports
                 .import(MEMORIES, &memories::memory_name(count(memory)), ty);
         }
         if !layout.reallocs.is_empty() {
-            let size = layout.reallocs.len() as u64;
-            let table = TableType {
-                element_type: RefType::FUNCREF,
-                table64: false,
-                minimum: size,
-                maximum: Some(size),
-                shared: false,
-            };
+            let table = memories::realloc_table(layout);
             self.imports.import(MEMORIES, memories::REALLOCS, table);
         }
         for _ in &layout.may_leave {

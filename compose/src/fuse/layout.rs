@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use wasmparser::{MemoryType, TypeRef};
+use wasm_encoder::MemoryType;
+use wasm_encoder::reencode::{Error, Reencode, RoundtripReencoder};
+use wasmparser::TypeRef;
 
 use super::FuseError;
 use super::flat::{Def, Flat, HostFunction, Item};
@@ -135,8 +137,8 @@ impl Layout {
         self.memories = modules
             .iter()
             .flat_map(|module| &module.memories)
-            .copied()
-            .collect();
+            .map(|&memory| memory_type(memory))
+            .collect::<Result<_, _>>()?;
         // The places of memories first: the helpers depend on them.
         let mut next = Base::default();
         for module in modules {
@@ -237,7 +239,7 @@ impl Layout {
             let place = self
                 .helpers
                 .binary_search(&helper)
-                .map_err(|_| misplaced())?;
+                .map_err(|_| FuseError::incomplete())?;
             Ok(count(self.host_types.len() + place))
         };
         match self.origin(def) {
@@ -251,14 +253,14 @@ impl Layout {
                 let imported = count(self.imports[instance].functions.len());
                 Ok(self.bases[instance].functions + (index - imported))
             }
-            _ => Err(misplaced()),
+            _ => Err(FuseError::incomplete()),
         }
     }
 
     /// The index of a memory in the fused module.
     pub(super) fn memory(&self, def: Def) -> Result<u32, FuseError> {
         let Def::Memory(Item { instance, index }) = self.origin(def) else {
-            return Err(misplaced());
+            return Err(FuseError::incomplete());
         };
         let imported = count(self.imports[instance].memories.len());
         Ok(self.bases[instance].memories + (index - imported))
@@ -267,7 +269,7 @@ impl Layout {
     /// The index of a table in the fused module.
     pub(super) fn table(&self, def: Def) -> Result<u32, FuseError> {
         let Def::Table(Item { instance, index }) = self.origin(def) else {
-            return Err(misplaced());
+            return Err(FuseError::incomplete());
         };
         let imported = count(self.imports[instance].tables.len());
         Ok(self.bases[instance].tables + (index - imported))
@@ -280,14 +282,14 @@ impl Layout {
                 let place = self
                     .may_leave
                     .binary_search(&part)
-                    .map_err(|_| misplaced())?;
+                    .map_err(|_| FuseError::incomplete())?;
                 Ok(count(place))
             }
             Def::Global(Item { instance, index }) => {
                 let imported = count(self.imports[instance].globals.len());
                 Ok(self.bases[instance].globals + (index - imported))
             }
-            _ => Err(misplaced()),
+            _ => Err(FuseError::incomplete()),
         }
     }
 
@@ -314,14 +316,21 @@ fn at(imports: &[Def], item: Item) -> Option<Def> {
     imports.get(item.index as usize).copied()
 }
 
+/// The type of a memory, as it is encoded.
+fn memory_type(ty: wasmparser::MemoryType) -> Result<MemoryType, FuseError> {
+    if ty.memory64 {
+        return Err(FuseError::Unsupported("it has a memory of 64 bits"));
+    }
+    RoundtripReencoder
+        .memory_type(ty)
+        .map_err(|error| match error {
+            Error::ParseError(error) => FuseError::Unreadable(error),
+            _ => FuseError::Unsupported("it has a memory of an unknown kind"),
+        })
+}
+
 fn has_realloc(flat: &Flat) -> bool {
     flat.host_functions.iter().any(
         |host| matches!(host, HostFunction::Lower { options, .. } if options.realloc.is_some()),
     )
-}
-
-/// Something is used that was given no place: the translation is not what this
-/// module takes it for.
-fn misplaced() -> FuseError {
-    FuseError::Untranslatable("the translation refers to what it does not define".to_owned())
 }

@@ -5,7 +5,6 @@
 //! memories are a module of their own, which also has, for each function that
 //! allocates, one that calls it through a table.
 
-use wasm_encoder::reencode::{Error, Reencode, RoundtripReencoder};
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, ExportKind, ExportSection, Function, FunctionSection,
     MemorySection, Module as Encoder, RefType, TableSection, TableType, TypeSection, ValType,
@@ -30,6 +29,18 @@ pub(super) fn realloc_name(slot: usize) -> String {
     format!("realloc{slot}")
 }
 
+/// The table of functions that allocate.
+pub(super) fn realloc_table(layout: &Layout) -> TableType {
+    let size = layout.reallocs.len() as u64;
+    TableType {
+        element_type: RefType::FUNCREF,
+        table64: false,
+        minimum: size,
+        maximum: Some(size),
+        shared: false,
+    }
+}
+
 /// Encodes the module.
 pub(super) fn encode(modules: &[Module<'_>], layout: &Layout) -> Result<Vec<u8>, FuseError> {
     let mut types = TypeSection::new();
@@ -40,28 +51,12 @@ pub(super) fn encode(modules: &[Module<'_>], layout: &Layout) -> Result<Vec<u8>,
     let mut code = CodeSection::new();
 
     for (memory, &ty) in (0..).zip(&layout.memories) {
-        if ty.memory64 {
-            return Err(FuseError::Unsupported("it has a memory of 64 bits"));
-        }
-        let ty = RoundtripReencoder
-            .memory_type(ty)
-            .map_err(|error| match error {
-                Error::ParseError(error) => FuseError::Unreadable(error),
-                _ => FuseError::Unsupported("it has a memory of an unknown kind"),
-            })?;
         memories.memory(ty);
         exports.export(&memory_name(memory), ExportKind::Memory, memory);
     }
     if !layout.reallocs.is_empty() {
-        let size = layout.reallocs.len() as u64;
         types.ty().function([ValType::I32; 4], [ValType::I32]);
-        tables.table(TableType {
-            element_type: RefType::FUNCREF,
-            table64: false,
-            minimum: size,
-            maximum: Some(size),
-            shared: false,
-        });
+        tables.table(realloc_table(layout));
         exports.export(REALLOCS, ExportKind::Table, 0);
         for (slot, place) in (0..).zip(0..layout.reallocs.len()) {
             let mut body = Function::new([]);

@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
         }
         let function = match &self.translation.trampolines[index] {
             Trampoline::LowerImport { index, options, .. } => {
-                let import = self.lowered[index.index()].ok_or_else(incomplete)?;
+                let import = self.lowered[index.index()].ok_or_else(FuseError::incomplete)?;
                 HostFunction::Lower {
                     import: import_path(&self.translation.component, import),
                     options: self.options(*options)?,
@@ -197,7 +197,7 @@ impl<'a> Reader<'a> {
             Trampoline::ResourceDrop { ty, .. } => HostFunction::DropResource {
                 resource: resource(&self.types, &self.resources, *ty)
                     .cloned()
-                    .ok_or_else(incomplete)?,
+                    .ok_or_else(FuseError::incomplete)?,
             },
             Trampoline::Transcoder {
                 op,
@@ -211,7 +211,7 @@ impl<'a> Reader<'a> {
                         "two of its parts exchange strings that are not UTF-8",
                     ));
                 }
-                let memory = |index: usize| self.memories[index].ok_or_else(incomplete);
+                let memory = |index: usize| self.memories[index].ok_or_else(FuseError::incomplete);
                 return Ok(Def::CopyUtf8 {
                     from: memory(from.index())?,
                     to: memory(to.index())?,
@@ -249,15 +249,16 @@ impl<'a> Reader<'a> {
             }
             CanonicalOptionsDataModel::LinearMemory(linear) => (linear.memory, linear.realloc),
         };
-        let core =
-            |list: &[Option<CoreDef>], index: usize| list[index].clone().ok_or_else(incomplete);
+        let core = |list: &[Option<CoreDef>], index: usize| {
+            list[index].clone().ok_or_else(FuseError::incomplete)
+        };
         let realloc = realloc.map(|index| core(&self.reallocs, index.index()));
         let post_return = options
             .post_return
             .map(|index| core(&self.post_returns, index.index()));
         Ok(Options {
             memory: memory
-                .map(|index| self.memories[index.index()].ok_or_else(incomplete))
+                .map(|index| self.memories[index.index()].ok_or_else(FuseError::incomplete))
                 .transpose()?,
             realloc: realloc.map(|def| self.def(&def?)).transpose()?,
             post_return: post_return.map(|def| self.def(&def?)).transpose()?,
@@ -310,9 +311,4 @@ fn put<T>(list: &mut Vec<Option<T>>, index: usize, value: T) {
 
 fn unsupported(why: &'static str) -> FuseError {
     FuseError::Unsupported(why)
-}
-
-/// The translation refers to what it does not define.
-fn incomplete() -> FuseError {
-    FuseError::Untranslatable("the translation is not complete".to_owned())
 }

@@ -91,8 +91,7 @@ fn run_env(arguments: Env) -> Result<(), Failure> {
 
 fn run_fuse(arguments: &Fuse) -> Result<(), Error> {
     let component = read_component(&arguments.file)?;
-    let fused =
-        fuse(&component).with_context(|| format!("cannot fuse `{}`", arguments.file.display()))?;
+    let fused = fuse(&component).with_context(|| format!("`{}`", arguments.file.display()))?;
     write_output(&arguments.output, &fused.bytes)?;
     let mut stderr = io::stderr().lock();
     print_cost(component.name(), fused.before, &mut stderr)

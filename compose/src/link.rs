@@ -7,8 +7,9 @@ use wasmparser::BinaryReaderError;
 use crate::assemble::assemble;
 use crate::component::Component;
 use crate::difference::{Difference, join};
-use crate::plan::{Plan, Wire};
+use crate::plan::Plan;
 use crate::resources::Origin;
+use crate::structure::Wire;
 
 /// A composition, and what it is composed of.
 #[derive(Debug, Clone)]

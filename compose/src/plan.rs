@@ -1,42 +1,11 @@
 //! Decides which component provides what to which: the part of linking that
 //! needs no bytes.
 
-use std::fmt;
-
 use crate::component::Component;
 use crate::difference::differences;
 use crate::link::{LinkError, NearMiss};
+use crate::structure::Wire;
 use crate::version_track;
-
-/// One import that is satisfied by the export of another component.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Wire {
-    /// The name of the component that imports.
-    pub importer: String,
-    /// The interface, as the importer names it.
-    pub import: String,
-    /// The name of the component that exports.
-    pub provider: String,
-    /// The interface, as the provider names it: another version on the same
-    /// track, perhaps.
-    pub export: String,
-}
-
-impl fmt::Display for Wire {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            importer,
-            import,
-            provider,
-            export,
-        } = self;
-        write!(f, "{importer} -- {import} --> {provider}")?;
-        if import != export {
-            write!(f, " (exports {export})")?;
-        }
-        Ok(())
-    }
-}
 
 /// Which components become instances, and how they are wired.
 pub(crate) struct Plan<'c> {

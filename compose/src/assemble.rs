@@ -4,62 +4,61 @@ use std::collections::BTreeMap;
 use std::error::Error;
 
 use wac_graph::{CompositionGraph, EncodeError, EncodeOptions, NodeId};
-use wasmparser::{BinaryReaderError, Parser, Payload, Validator};
+use wasmparser::Validator;
 
+use crate::component::Component;
+use crate::diagnose::Components;
 use crate::guard::guard;
-use crate::link::LinkError;
 use crate::open_imports::{OpenImport, name_types};
-use crate::plan::Plan;
-use crate::resources::explain_clash;
+use crate::plan::{Plan, not_encodable};
+use crate::report::{Code, Diagnostic, Report};
+use crate::version_track;
 
-/// A composition in binary form, and what it shows to the outside.
-pub(crate) struct Assembled {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) imports: Vec<String>,
-    pub(crate) exports: Vec<String>,
-}
-
-/// Encodes the plan, validates the result and reads its imports and exports.
-pub(crate) fn assemble(plan: &Plan<'_>) -> Result<Assembled, LinkError> {
-    let bytes = encode_and_validate(plan).map_err(|error| explain_clash(plan).unwrap_or(error))?;
-    // Not from the graph: encoding merges imports on one version track.
-    let (imports, exports) = surface(&bytes).map_err(|source| LinkError::Invalid { source })?;
-    Ok(Assembled {
-        bytes,
-        imports,
-        exports,
-    })
-}
-
-fn encode_and_validate(plan: &Plan<'_>) -> Result<Vec<u8>, LinkError> {
-    let bytes = guard(|| encode(plan)).map_err(refused)??;
+/// Encodes a plan in which nothing was found to be wrong, and validates the result.
+pub(crate) fn assemble(plan: &Plan, components: &Components<'_>) -> Result<Vec<u8>, Report> {
+    let bytes =
+        guard(|| encode(plan, components)).map_err(|panic| not_encodable(&panic.reason))??;
     Validator::new()
         .validate_all(&bytes)
-        .map_err(|source| LinkError::Invalid { source })?;
+        .map_err(|error| not_encodable(&format!("the result is not valid: {}", error.message())))?;
     Ok(bytes)
 }
 
-fn encode(plan: &Plan<'_>) -> Result<Vec<u8>, LinkError> {
+fn encode(plan: &Plan, components: &Components<'_>) -> Result<Vec<u8>, Report> {
     let mut graph = CompositionGraph::new();
     let mut instances: BTreeMap<&str, NodeId> = BTreeMap::new();
+    let mut packages = BTreeMap::new();
     let mut open_imports = Vec::new();
-    for component in &plan.components {
-        let package = component
-            .package_in(graph.types_mut())
-            .map_err(|source| LinkError::Wac { source })?;
+    for component in in_order(plan, components) {
+        let name = component.name();
+        // Equal components are embedded once.
+        let (package, world) = match packages.get(component.bytes()) {
+            Some(package) => *package,
+            None => {
+                let package = component
+                    .package_in(graph.types_mut())
+                    .map_err(|error| not_encodable(&error.to_string()))?;
+                let world = package.ty();
+                let package = (graph.register_package(package).map_err(refused)?, world);
+                packages.insert(component.bytes(), package);
+                package
+            }
+        };
         open_imports.extend(plan.open_imports(component).map(|name| OpenImport {
-            world: package.ty(),
+            world,
             name: name.to_owned(),
         }));
-        let package = graph.register_package(package).map_err(refused)?;
         let instance = graph.instantiate(package);
-        graph.set_node_name(instance, component.name());
-        instances.insert(component.name(), instance);
+        graph.set_node_name(instance, name);
+        instances.insert(name, instance);
     }
     name_types(graph.types_mut(), &open_imports);
 
-    // A plan only names its own components.
-    let instance = |name: &str| instances.get(name).copied().ok_or_else(|| unplanned(name));
+    // A plan that was checked only names its own components.
+    let instance = |name: &str| {
+        let unplanned = || not_encodable(&format!("`{name}` is not part of the plan"));
+        instances.get(name).copied().ok_or_else(unplanned)
+    };
 
     for wire in &plan.wires {
         let export = graph
@@ -69,11 +68,11 @@ fn encode(plan: &Plan<'_>) -> Result<Vec<u8>, LinkError> {
             .set_instantiation_argument(instance(&wire.importer)?, &wire.import, export)
             .map_err(refused)?;
     }
-    for name in plan.root.exports() {
-        let export = graph
-            .alias_instance_export(instance(plan.root.name())?, name)
+    for export in &plan.exports {
+        let item = graph
+            .alias_instance_export(instance(&export.provider)?, &export.export)
             .map_err(refused)?;
-        graph.export(export, name).map_err(refused)?;
+        graph.export(item, &export.name).map_err(refused)?;
     }
 
     let options = EncodeOptions {
@@ -86,60 +85,55 @@ fn encode(plan: &Plan<'_>) -> Result<Vec<u8>, LinkError> {
         .map_err(|error| not_encoded(error, &instances))
 }
 
-fn refused(error: impl Error + Send + Sync + 'static) -> LinkError {
-    LinkError::Wac {
-        source: Box::new(error),
-    }
+/// The components, in the order in which they are given to `wac`: those with the
+/// latest versions of what stays open come first, because the encoder gives a
+/// merged import the version that it meets first; those that are equal in this are
+/// sorted by name.
+fn in_order<'c>(plan: &Plan, components: &Components<'c>) -> Vec<&'c Component> {
+    let open: Vec<&str> = components
+        .values()
+        .flat_map(|component| plan.open_imports(component))
+        .collect();
+    let outdated = |component: &&Component| {
+        plan.open_imports(component)
+            .filter(|import| version_track::highest(import, open.iter().copied()) != *import)
+            .count()
+    };
+    // Sorted by name already.
+    let mut sorted: Vec<&Component> = components.values().copied().collect();
+    sorted.sort_by_cached_key(outdated);
+    sorted
 }
 
-fn unplanned(name: &str) -> LinkError {
-    LinkError::Wac {
-        source: format!("`{name}` is not part of the plan").into(),
-    }
+fn refused(error: impl Error) -> Report {
+    not_encodable(&error.to_string())
 }
 
-fn not_encoded(error: EncodeError, instances: &BTreeMap<&str, NodeId>) -> LinkError {
+fn not_encoded(error: EncodeError, instances: &BTreeMap<&str, NodeId>) -> Report {
+    let EncodeError::ImportTypeMergeConflict {
+        import,
+        first,
+        second,
+        source,
+    } = error
+    else {
+        return refused(error);
+    };
     let name_of = |node: NodeId| {
         let found = instances.iter().find(|(_, instance)| **instance == node);
-        found.map_or_else(String::new, |(name, _)| (*name).to_owned())
+        found.map_or("", |(name, _)| *name)
     };
-    match error {
-        EncodeError::ImportTypeMergeConflict {
-            import,
-            first,
-            second,
-            source,
-        } => LinkError::ImportConflict {
-            import,
-            first: name_of(first),
-            second: name_of(second),
-            source: source.into(),
-        },
-        other => refused(other),
-    }
-}
-
-/// The names of the imports and of the exports of a component.
-fn surface(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), BinaryReaderError> {
-    let mut imports = Vec::new();
-    let mut exports = Vec::new();
-    let mut depth = 0_u32;
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload? {
-            Payload::Version { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentImportSection(section) if depth == 1 => {
-                for import in section {
-                    imports.push(import?.name.name.to_owned());
-                }
-            }
-            Payload::ComponentExportSection(section) if depth == 1 => {
-                for export in section {
-                    exports.push(export?.name.name.to_owned());
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok((imports, exports))
+    let (first, second) = (name_of(first), name_of(second));
+    Diagnostic::error(
+        Code::ImportConflict,
+        format!(
+            "`{first}` and `{second}` both import `{import}`, but not with the same types, so that \
+             no host can provide it to both: {source:#}"
+        ),
+        "build both against the same version of the interface, or link a part that exports it to \
+         one of them first",
+    )
+    .of_import(second, &import)
+    .among([first, second])
+    .into()
 }

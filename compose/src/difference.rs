@@ -9,8 +9,7 @@ use crate::signature::Signatures;
 
 /// One reason why an offered item cannot stand in for an imported one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Difference {
+pub(crate) enum Difference {
     /// The offered interface has no such item.
     Missing {
         /// The item as it is expected, written as in WIT.
@@ -41,6 +40,18 @@ impl fmt::Display for Difference {
             }
             Self::Inside { item, reason } => write!(f, "`{item}` differs: {reason}"),
         }
+    }
+}
+
+impl Difference {
+    /// Whether one side is asynchronous, and the other, equal to it otherwise, is
+    /// not.
+    pub(crate) fn is_only_async(&self) -> bool {
+        let Self::Differs { expected, found } = self else {
+            return false;
+        };
+        let synchronous = |item: &str| item.replacen("async func(", "func(", 1);
+        synchronous(expected) == synchronous(found)
     }
 }
 

@@ -20,6 +20,7 @@ use wac_types::ItemKind;
 use wasmparser::{BinaryReaderError, Validator};
 
 use crate::component::Component;
+use crate::cost::{Cost, cost};
 use crate::guard::guard;
 use layout::Layout;
 use module::Module;
@@ -36,18 +37,6 @@ pub struct Fused {
     pub before: Cost,
     /// What an instance of the fused component consists of.
     pub after: Cost,
-}
-
-/// What one instance of a component consists of, and what a host makes and
-/// clears for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cost {
-    /// How many core instances.
-    pub core_instances: usize,
-    /// How many memories.
-    pub memories: usize,
-    /// How many tables.
-    pub tables: usize,
 }
 
 /// Why a component cannot be fused.
@@ -132,29 +121,19 @@ pub fn fuse(component: &Component) -> Result<Fused, FuseError> {
     Validator::new()
         .validate_all(&bytes)
         .map_err(FuseError::Invalid)?;
-    check_outside(component, &bytes)?;
-    let kept = layout.instances.iter().map(|&instance| &modules[instance]);
-    let tables = kept.map(|module| module.tables.len()).sum::<usize>();
+    let fused = Component::new("fused", bytes.as_slice())
+        .map_err(|error| FuseError::Untranslatable(error.to_string()))?;
+    check_outside(component, &fused)?;
     Ok(Fused {
         bytes,
-        before: Cost {
-            core_instances: modules.len(),
-            memories: modules.iter().map(|module| module.memories.len()).sum(),
-            tables: modules.iter().map(|module| module.tables.len()).sum(),
-        },
-        after: Cost {
-            core_instances: 2,
-            memories: layout.memories.len(),
-            tables: tables + usize::from(!layout.reallocs.is_empty()),
-        },
+        before: cost(component).ok_or_else(FuseError::incomplete)?,
+        after: cost(&fused).ok_or_else(FuseError::incomplete)?,
     })
 }
 
 /// Checks that nothing was lost or added that can be seen from outside.
-fn check_outside(original: &Component, fused: &[u8]) -> Result<(), FuseError> {
-    let fused = Component::new("fused", fused)
-        .map_err(|error| FuseError::Untranslatable(error.to_string()))?;
-    if surface(original) == surface(&fused) {
+fn check_outside(original: &Component, fused: &Component) -> Result<(), FuseError> {
+    if surface(original) == surface(fused) {
         Ok(())
     } else {
         Err(FuseError::Unsupported(

@@ -10,7 +10,7 @@
 //! give byte-identical output. No input makes it panic.
 //!
 //! ```
-//! use compose::{Component, environment, link};
+//! use compose::{Component, LinkOptions, environment, link};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let root = wat::parse_str(
@@ -20,16 +20,17 @@
 //!         (export "arguments" (func $environment "get-arguments")))"#,
 //! )?;
 //! let root = Component::new("root", root)?;
-//! let variables = environment([("SHIFT_AMOUNT", "3")])?;
-//! let variables = Component::new("variables", variables)?;
+//! let parts = [Component::new("variables", environment([("SHIFT_AMOUNT", "3")])?)?];
 //!
-//! let linked = link(&root, &[variables])?;
+//! let plan = link(&root, &parts, &LinkOptions::default())?;
+//! let composed = plan.encode(parts.iter().chain([&root]))?;
 //!
-//! assert_eq!(linked.wires[0].importer, "root");
-//! assert_eq!(linked.wires[0].import, "wasi:cli/environment@0.2.6");
-//! assert_eq!(linked.wires[0].export, "wasi:cli/environment@0.2.12");
-//! assert!(linked.imports.is_empty());
-//! assert_eq!(linked.exports, ["arguments"]);
+//! let wire = &composed.structure.wires[0];
+//! assert_eq!(wire.importer, "root");
+//! assert_eq!(wire.import, "wasi:cli/environment@0.2.6");
+//! assert_eq!(wire.export, "wasi:cli/environment@0.2.12");
+//! assert!(composed.structure.imports.is_empty());
+//! assert_eq!(composed.structure.exports[0].name, "arguments");
 //! # Ok(()) }
 //! ```
 //!
@@ -61,29 +62,56 @@
 //! about a component is a module beside `check`.
 
 mod assemble;
+mod chain;
 mod check;
 mod component;
+mod cost;
+mod decompose;
+mod deny;
+mod diagnose;
+mod diff;
 mod difference;
 mod environment;
+mod extract;
 mod fuse;
 mod guard;
+mod inspect;
 mod link;
+mod manifest;
 mod open_imports;
 mod plan;
+mod planner;
+mod provenance;
+mod report;
 mod resources;
+mod sections;
 mod signature;
 mod structure;
+mod swap;
 mod version_track;
 mod wit;
 mod world;
+mod world_name;
 
-pub use check::{Finding, Report, check};
+pub use chain::chain;
+pub use check::check;
 pub use component::{Component, ComponentError};
-pub use difference::Difference;
+pub use cost::{Cost, cost};
+pub use decompose::{Decomposed, decompose};
+pub use deny::deny_imports;
+pub use diff::{ChangedPart, Diff, diff};
 pub use environment::{EnvironmentError, environment};
-pub use fuse::{Cost, FuseError, Fused, fuse};
-pub use link::{LinkError, Linked, NearMiss, link};
-pub use resources::Origin;
+pub use extract::extract;
+pub use fuse::{FuseError, Fused, fuse};
+pub use inspect::{InspectedPart, Inspection, Producer, inspect};
+pub use link::link;
+pub use manifest::{BuildError, BuildErrorKind, BuiltOutput, Manifest, ManifestError};
+pub use plan::{Composed, Plan, PlannedComponent};
+pub use planner::LinkOptions;
+pub use provenance::{PROVENANCE_SECTION, Provenance, Verification, record, verify};
+pub use report::{Class, Code, Diagnostic, Report, Severity};
 pub use structure::{Export, Import, Part, Structure, Wire};
+pub use swap::swap;
 pub use wit::WitError;
 pub use world::{World, WorldError};
+pub use world_name::{UnknownWorld, WorldName};

@@ -8,14 +8,7 @@ mod program;
 use std::process::ExitCode;
 
 use clap::Parser;
-use program::{Cli, Outcome, one_line, run};
-
-/// The command did what it was asked for.
-const DONE: u8 = 0;
-/// Reading, writing or composing failed, or a check did not pass.
-const FAILED: u8 = 1;
-/// The command line cannot be used (`EX_USAGE` of sysexits).
-const USAGE: u8 = 64;
+use program::{Cli, Exit, run};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -24,15 +17,15 @@ fn main() -> ExitCode {
             // `--help` and `--version` come this way, too. If even the message
             // cannot be written, the exit code still says what happened.
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { USAGE } else { DONE });
+            return if error.use_stderr() {
+                ExitCode::from(Exit::Usage as u8)
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     match run(cli) {
-        Ok(Outcome::Done) => ExitCode::from(DONE),
-        Ok(Outcome::CheckFailed) => ExitCode::from(FAILED),
-        Err(failure) => {
-            eprintln!("error: {}", one_line(failure.cause()));
-            ExitCode::from(if failure.is_usage() { USAGE } else { FAILED })
-        }
+        Ok(()) => ExitCode::SUCCESS,
+        Err(exit) => ExitCode::from(exit as u8),
     }
 }

@@ -1,240 +1,264 @@
-//! Decides which component provides what to which: the part of linking that
-//! needs no bytes.
+//! A plan says what is to be composed, as data that can be written down, read and
+//! changed before any bytes are made.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::assemble::assemble;
 use crate::component::Component;
-use crate::difference::differences;
-use crate::link::{LinkError, NearMiss};
-use crate::structure::Wire;
+use crate::decompose::decompose;
+use crate::diagnose::diagnose;
+use crate::provenance::{Provenance, stamp};
+use crate::report::{Code, Diagnostic, Report};
+use crate::structure::{Export, Import, Part, Structure, Wire, sha256};
 use crate::version_track;
 
-/// Which components become instances, and how they are wired.
-pub(crate) struct Plan<'c> {
-    /// The components that become instances, in the order of the encoding.
-    pub(crate) components: Vec<&'c Component>,
-    /// The component whose exports become the exports of the composition.
-    pub(crate) root: &'c Component,
-    /// In the order in which they were found from the root on.
-    pub(crate) wires: Vec<Wire>,
+/// Which components become instances, how they are wired, and what the whole
+/// exports. What no wire satisfies is imported by the whole.
+///
+/// [`link`](crate::link()), [`chain`](crate::chain()) and [`swap`](crate::swap())
+/// make plans; a plan of any other shape can be written by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The name of the whole, for titles and messages.
+    pub name: String,
+    /// The components, by names that are unique in the plan. Each becomes one
+    /// instance. Those with the same bytes are embedded once.
+    pub components: Vec<PlannedComponent>,
+    /// Who satisfies which import.
+    #[serde(default)]
+    pub wires: Vec<Wire>,
+    /// What the whole exports.
+    pub exports: Vec<Export>,
 }
 
-impl<'c> Plan<'c> {
-    /// Wires every import of `root`, and of the parts that this needs, to the
-    /// part that exports it.
-    pub(crate) fn link(root: &'c Component, parts: &'c [Component]) -> Result<Self, LinkError> {
-        // Sorted, so that the order of the arguments makes no difference.
-        let mut parts: Vec<&Component> = parts.iter().collect();
-        parts.sort_by_key(|part| part.name());
-        refuse_equal_names(root, &parts)?;
+/// A component that a plan asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedComponent {
+    /// Its name within the plan.
+    pub name: String,
+    /// The file that it is in. The library passes this on and reads nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The SHA-256 digest of its bytes, in lower-case hexadecimal digits, if it
+    /// has to be exactly this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
 
-        let mut used = vec![root];
-        let mut wires = Vec::new();
-        let mut next = 0;
-        while let Some(importer) = used.get(next).copied() {
-            next += 1;
-            for import in importer.imports() {
-                let Some((provider, export)) = find_provider(importer, import, &parts)? else {
-                    continue;
-                };
-                check_types((importer, import), (provider, export))?;
-                wires.push(Wire {
-                    importer: importer.name().to_owned(),
-                    import: import.to_owned(),
-                    provider: provider.name().to_owned(),
-                    export: export.to_owned(),
-                });
-                if !is_among(provider, &used) {
-                    used.push(provider);
-                }
+/// A composition, and what is known about it.
+#[derive(Debug, Clone)]
+pub struct Composed {
+    /// The composed component in binary form, valid, with its provenance.
+    pub bytes: Vec<u8>,
+    /// What it consists of, read from the bytes.
+    pub structure: Structure,
+    /// Warnings.
+    pub report: Report,
+    /// The record of what it was made of, as it stands in the bytes.
+    pub provenance: Provenance,
+}
+
+impl Plan {
+    /// Looks for everything that keeps the plan from being carried out.
+    ///
+    /// `components` are those that the plan names; others are ignored. If the
+    /// report has no error, [`encode`](Self::encode) succeeds.
+    #[must_use]
+    pub fn check<'c>(&self, components: impl IntoIterator<Item = &'c Component>) -> Report {
+        match self.carry_out(components) {
+            Ok((_, report)) | Err(report) => report,
+        }
+    }
+
+    /// Composes.
+    ///
+    /// Equal plans give byte-identical compositions, in whichever order the
+    /// components come.
+    ///
+    /// # Errors
+    ///
+    /// Returns what [`check`](Self::check) finds, if there is an error in it.
+    pub fn encode<'c>(
+        &self,
+        components: impl IntoIterator<Item = &'c Component>,
+    ) -> Result<Composed, Report> {
+        let (bytes, report) = self.carry_out(components)?;
+        compose(&self.name, bytes, report)
+    }
+
+    /// What the plan will come to, without the bytes: for a picture of it.
+    ///
+    /// # Errors
+    ///
+    /// Returns a report if `components` lacks one that the plan names.
+    pub fn structure<'c>(
+        &self,
+        components: impl IntoIterator<Item = &'c Component>,
+    ) -> Result<Structure, Report> {
+        let components = self.find_components(components)?;
+        let open: Vec<(&str, &str)> = components
+            .values()
+            .flat_map(|component| {
+                let imports = self.open_imports(component);
+                imports.map(|import| (component.name(), import))
+            })
+            .collect();
+        let names = || open.iter().map(|(_, import)| *import);
+        let imports = open.iter().map(|(importer, import)| Import {
+            importer: (*importer).to_owned(),
+            import: (*import).to_owned(),
+            name: version_track::highest(import, names()).to_owned(),
+        });
+        let parts = components
+            .values()
+            .map(|component| Part::new(component.name(), component.bytes()));
+        Ok(Structure {
+            name: self.name.clone(),
+            parts: parts.collect(),
+            wires: self.wires.clone(),
+            imports: imports.collect(),
+            exports: self.exports.clone(),
+        }
+        .sorted())
+    }
+
+    fn carry_out<'c>(
+        &self,
+        components: impl IntoIterator<Item = &'c Component>,
+    ) -> Result<(Vec<u8>, Report), Report> {
+        let components = self.find_components(components)?;
+        let report = Report::from(diagnose(self, &components)).into_result()?;
+        let bytes = assemble(self, &components)?;
+        Ok((bytes, report))
+    }
+
+    /// The components of the plan by their names.
+    fn find_components<'c>(
+        &self,
+        components: impl IntoIterator<Item = &'c Component>,
+    ) -> Result<BTreeMap<&'c str, &'c Component>, Report> {
+        let mut given = BTreeMap::new();
+        let mut twice = Vec::new();
+        for component in components {
+            if given.insert(component.name(), component).is_some() {
+                twice.push(component.name());
             }
         }
-
-        refuse_unused(&used, &parts)?;
-        refuse_cycle(root.name(), &wires)?;
-        let mut plan = Self {
-            components: used,
-            root,
-            wires,
-        };
-        plan.sort();
-        Ok(plan)
+        let mut diagnostics = Vec::new();
+        let mut found = BTreeMap::new();
+        for PlannedComponent { name, sha256, .. } in &self.components {
+            let Some((name, component)) = given.get_key_value(name.as_str()) else {
+                diagnostics.push(unknown_component(name, given.keys()));
+                continue;
+            };
+            if found.insert(*name, *component).is_some() || twice.contains(name) {
+                diagnostics.push(equal_names(name));
+            }
+            if let Some(sha256) = sha256 {
+                diagnostics.extend(changed(component, sha256));
+            }
+        }
+        Report::from(diagnostics).into_result()?;
+        Ok(found)
     }
 
-    /// Sorts the components: those with the latest versions of what stays open
-    /// come first, because the encoder gives a merged import the version that it
-    /// meets first; those that are equal in this are sorted by name.
-    fn sort(&mut self) {
-        let components = self.components.iter();
-        let open: Vec<&str> = components
-            .flat_map(|component| self.open_imports(component))
-            .collect();
-        let outdated = |component: &'c Component| {
-            self.open_imports(component)
-                .filter(|import| version_track::highest(import, open.iter().copied()) != *import)
-                .count()
-        };
-        let mut sorted: Vec<(usize, &Component)> = self
-            .components
-            .iter()
-            .map(|component| (outdated(component), *component))
-            .collect();
-        sorted.sort_by_key(|(outdated, component)| (*outdated, component.name()));
-        self.components = sorted.into_iter().map(|(_, component)| component).collect();
-    }
-
-    /// The imports of `component` that nobody provides.
-    pub(crate) fn open_imports(&self, component: &'c Component) -> impl Iterator<Item = &'c str> {
-        let wires = &self.wires;
+    /// The imports of `component` that no wire satisfies.
+    pub(crate) fn open_imports<'p, 'c: 'p>(
+        &'p self,
+        component: &'c Component,
+    ) -> impl Iterator<Item = &'c str> + 'p {
         component.imports().filter(move |import| {
-            !wires
+            !self
+                .wires
                 .iter()
                 .any(|wire| wire.importer == component.name() && wire.import == *import)
         })
     }
 }
 
-fn is_among(component: &Component, components: &[&Component]) -> bool {
-    components
-        .iter()
-        .any(|other| other.name() == component.name())
-}
-
-/// Names identify components in messages, so two must not share one.
-fn refuse_equal_names(root: &Component, sorted_parts: &[&Component]) -> Result<(), LinkError> {
-    let twice = sorted_parts
-        .windows(2)
-        .find(|pair| pair[0].name() == pair[1].name())
-        .map(|pair| pair[0])
-        .or_else(|| is_among(root, sorted_parts).then_some(root));
-    match twice {
-        Some(component) => Err(LinkError::EqualNames {
+impl PlannedComponent {
+    /// Asks for exactly this component.
+    #[must_use]
+    pub fn new(component: &Component) -> Self {
+        Self {
             name: component.name().to_owned(),
-        }),
-        None => Ok(()),
-    }
-}
-
-fn find_provider<'c>(
-    importer: &Component,
-    import: &str,
-    parts: &[&'c Component],
-) -> Result<Option<(&'c Component, &'c str)>, LinkError> {
-    let mut providers = parts
-        .iter()
-        .filter(|part| part.name() != importer.name())
-        .filter_map(|part| Some((*part, version_track::find(import, part.exports())?)));
-    let first = providers.next();
-    let others: Vec<String> = providers.map(|(part, _)| part.name().to_owned()).collect();
-    match first {
-        Some((first, _)) if !others.is_empty() => {
-            let mut providers = vec![first.name().to_owned()];
-            providers.extend(others);
-            Err(LinkError::SeveralProviders {
-                importer: importer.name().to_owned(),
-                interface: import.to_owned(),
-                providers,
-            })
+            file: None,
+            sha256: Some(sha256(component.bytes())),
         }
-        provider => Ok(provider),
     }
 }
 
-fn check_types(
-    (importer, import): (&Component, &str),
-    (provider, export): (&Component, &str),
-) -> Result<(), LinkError> {
-    // Both names come from these very maps.
-    let (Some(expected), Some(offered)) = (
-        importer.world().imports.get(import),
-        provider.world().exports.get(export),
-    ) else {
-        return Ok(());
-    };
-    let differences = differences(
-        import,
-        (importer.types(), *expected),
-        (provider.types(), *offered),
-    );
-    if differences.is_empty() {
-        return Ok(());
-    }
-    Err(LinkError::TypeMismatch {
-        importer: importer.name().to_owned(),
-        import: import.to_owned(),
-        provider: provider.name().to_owned(),
-        export: export.to_owned(),
-        differences,
+/// Reads off a composition what it consists of, and has it carry that.
+pub(crate) fn compose(name: &str, mut bytes: Vec<u8>, report: Report) -> Result<Composed, Report> {
+    let component = Component::new(name, bytes.clone())
+        .map_err(|error| not_encodable(&format!("the result is not valid: {error}")))?;
+    let structure = decompose(&component)
+        .ok_or_else(|| not_encodable("the result is not a composition"))?
+        .structure;
+    let provenance = stamp(&mut bytes, &structure);
+    Ok(Composed {
+        bytes,
+        structure,
+        report,
+        provenance,
     })
 }
 
-fn refuse_unused(used: &[&Component], parts: &[&Component]) -> Result<(), LinkError> {
-    let unused: Vec<&Component> = parts
-        .iter()
-        .copied()
-        .filter(|part| !is_among(part, used))
+pub(crate) fn not_encodable(reason: &str) -> Report {
+    Diagnostic::error(
+        Code::NotEncodable,
+        format!("`wac`, which encodes compositions, cannot encode this one: {reason}"),
+        "leave out one component after the other to find the one that it is about",
+    )
+    .into()
+}
+
+pub(crate) fn equal_names(name: &str) -> Diagnostic {
+    Diagnostic::error(
+        Code::DuplicateName,
+        format!("two components are named `{name}`"),
+        "give one of them another name, as in `NAME=FILE`",
+    )
+    .among([name])
+}
+
+pub(crate) fn unknown_component<N: AsRef<str>>(
+    name: &str,
+    known: impl IntoIterator<Item = N>,
+) -> Diagnostic {
+    let known: Vec<String> = known
+        .into_iter()
+        .map(|name| name.as_ref().to_owned())
         .collect();
-    // A part that another unused one would use is not the cause: name the one
-    // at the start of such a row.
-    let is_wanted = |part: &Component| {
-        unused
-            .iter()
-            .filter(|other| other.name() != part.name())
-            .flat_map(|other| other.imports())
-            .any(|import| version_track::find(import, part.exports()).is_some())
+    let fix = if known.is_empty() {
+        "there are no components at all".to_owned()
+    } else {
+        format!("there are {}", crate::report::quoted(&known))
     };
-    let Some(part) = unused
-        .iter()
-        .find(|part| !is_wanted(part))
-        .or(unused.first())
-    else {
-        return Ok(());
-    };
-    let near_miss = used.iter().find_map(|importer| {
-        importer.imports().find_map(|import| {
-            let mut exports = part.exports();
-            let export = exports
-                .find(|export| version_track::same_interface_on_other_track(import, export))?;
-            Some(NearMiss {
-                importer: importer.name().to_owned(),
-                import: import.to_owned(),
-                export: export.to_owned(),
-            })
-        })
-    });
-    Err(LinkError::Unused {
-        part: part.name().to_owned(),
-        exports: part.exports().map(str::to_owned).collect(),
-        near_miss,
-    })
+    Diagnostic::error(
+        Code::UnknownComponent,
+        format!("there is no component `{name}`"),
+        fix,
+    )
+    .among(known)
 }
 
-/// Components cannot be instantiated in a circle: each needs its imports first.
-fn refuse_cycle(root: &str, wires: &[Wire]) -> Result<(), LinkError> {
-    let providers_of = |importer: &str| -> Vec<&str> {
-        let wires = wires.iter().rev();
-        wires
-            .filter(|wire| wire.importer == importer)
-            .map(|wire| wire.provider.as_str())
-            .collect()
-    };
-    let mut finished: Vec<&str> = Vec::new();
-    let mut path: Vec<&str> = vec![root];
-    // For each component of the path, what is still to be looked at below it.
-    let mut pending: Vec<Vec<&str>> = vec![providers_of(root)];
-    while let Some(rest) = pending.last_mut() {
-        let Some(provider) = rest.pop() else {
-            pending.pop();
-            finished.extend(path.pop());
-            continue;
-        };
-        if let Some(start) = path.iter().position(|name| *name == provider) {
-            let mut path: Vec<String> = path.iter().skip(start).map(|s| (*s).to_owned()).collect();
-            path.push(provider.to_owned());
-            return Err(LinkError::Cycle { path });
-        }
-        if !finished.contains(&provider) {
-            path.push(provider);
-            pending.push(providers_of(provider));
-        }
-    }
-    Ok(())
+fn changed(component: &Component, planned: &str) -> Option<Diagnostic> {
+    let found = sha256(component.bytes());
+    (found != planned).then(|| {
+        Diagnostic::error(
+            Code::ChangedPart,
+            format!(
+                "`{}` is not the component that was planned with: its SHA-256 digest is {found}, \
+                 and was {planned}",
+                component.name()
+            ),
+            "plan again, or take the digest out of the plan",
+        )
+        .among([component.name()])
+    })
 }

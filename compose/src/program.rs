@@ -2,21 +2,36 @@
 //!
 //! - `cli`: the flags
 //! - `commands`: one function for each command
+//! - `failure`: what goes wrong, and the exit code that says so
 //! - `files`: reading components and writing results
 
 mod cli;
 mod commands;
+mod failure;
 mod files;
 
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 
-pub(crate) use cli::Cli;
-use commands::Failure;
-pub(crate) use commands::Outcome;
+use compose::Report;
 
-/// Runs the command line. A panic is reported like any other failure, as one
-/// message.
-pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
+pub(crate) use cli::Cli;
+use cli::Format;
+pub(crate) use failure::Exit;
+use failure::Failure;
+
+/// Runs the command line and says what went wrong, if something did.
+pub(crate) fn run(cli: Cli) -> Result<(), Exit> {
+    let format = commands::format(&cli);
+    let outcome = run_guarded(cli);
+    outcome.map_err(|failure| {
+        tell(&failure, format);
+        failure.exit()
+    })
+}
+
+/// A panic is reported like any other failure, as one message.
+fn run_guarded(cli: Cli) -> Result<(), Failure> {
     // The library catches panics of `wac`; nothing may be printed for those.
     set_hook(Box::new(|_| {}));
     // Unwind safety: nothing is used again after a panic.
@@ -26,15 +41,35 @@ pub(crate) fn run(cli: Cli) -> Result<Outcome, Failure> {
             .map(String::as_str)
             .or_else(|| payload.downcast_ref::<&str>().copied())
             .unwrap_or("no reason given");
-        Err(Failure::Run(anyhow::anyhow!(
-            "this is a bug in component-compose: {reason}"
-        )))
+        Err(Failure::Error(
+            Exit::Invalid,
+            anyhow::anyhow!("this is a bug in component-compose: {reason}"),
+        ))
     })
 }
 
-/// An error and its causes on one line, without a backtrace.
-pub(crate) fn one_line(error: &anyhow::Error) -> String {
-    let causes = format!("{error:#}");
-    let lines: Vec<&str> = causes.lines().map(str::trim).collect();
-    lines.join(" ")
+fn tell(failure: &Failure, format: Format) {
+    match (failure, format) {
+        (Failure::Error(_, error), _) => eprintln!("error: {}", one_message(error)),
+        (Failure::Report(_, report), Format::Json) => tell_json(report),
+        (Failure::Report(remark, report), Format::Text) => {
+            if let Some(remark) = remark {
+                eprintln!("{remark}");
+            }
+            eprintln!("{report}");
+        }
+    }
+}
+
+fn tell_json(report: &Report) {
+    let report = serde_json::json!({ "report": report });
+    // If it cannot be written, the exit code still says what happened.
+    let _ = writeln!(std::io::stdout(), "{report:#}");
+}
+
+/// An error and its causes, without a backtrace. Only an excerpt of a file takes more
+/// than one line.
+fn one_message(error: &anyhow::Error) -> String {
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    causes.join(": ")
 }

@@ -6,18 +6,20 @@
 //! names only; the validator finds the clash, but speaks of indices. This module
 //! finds the words for it.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use wac_types::{Interface, InterfaceId, ItemKind, Type};
 
 use crate::component::Component;
-use crate::link::LinkError;
+use crate::diagnose::Components;
 use crate::plan::Plan;
+use crate::report::{Code, Diagnostic};
+use crate::structure::Wire;
 
 /// Who defines a resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Origin {
+#[derive(Debug, PartialEq, Eq)]
+enum Origin {
     /// Whoever provides the composition with this interface.
     Host {
         /// The interface that defines the resource.
@@ -43,63 +45,104 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The first import that gets an interface with other resources than it expects.
-pub(crate) fn explain_clash(plan: &Plan<'_>) -> Option<LinkError> {
-    plan.components
-        .iter()
-        .find_map(|importer| clash_in(plan, importer))
+/// The components of a plan, and the wires by what they satisfy.
+#[derive(Clone, Copy)]
+struct Wired<'p, 'c> {
+    components: &'p Components<'c>,
+    wires: &'p HashMap<(&'p str, &'p str), &'p Wire>,
 }
 
-fn clash_in(plan: &Plan<'_>, importer: &Component) -> Option<LinkError> {
-    importer.world().imports.iter().find_map(|(import, kind)| {
-        let interface = &importer.types()[instance(*kind)?];
-        resources(interface).find_map(|resource| {
-            let expected = imported(plan, importer, import, resource)?;
-            let found = provided(plan, importer, import, resource)?;
-            (!same(&expected, &found)).then(|| LinkError::ResourceClash {
-                importer: importer.name().to_owned(),
-                import: import.clone(),
-                resource: resource.to_owned(),
-                expected: Box::new(expected),
-                found: Box::new(found),
-            })
-        })
-    })
-}
-
-/// The resource that `component` expects in its import.
-fn imported(
-    plan: &Plan<'_>,
-    component: &Component,
-    import: &str,
-    resource: &str,
-) -> Option<Origin> {
-    let interface = &component.types()[instance(*component.world().imports.get(import)?)?];
-    match interface.uses.get(resource) {
-        Some(used) => {
-            let resource = used.name.as_deref().unwrap_or(resource);
-            let import = name_of_import(component, used.interface)?;
-            imported(plan, component, import, resource)
-        }
-        None => provided(plan, component, import, resource),
-    }
-}
-
-/// The resource that `component` gets in its import.
-fn provided(
-    plan: &Plan<'_>,
-    component: &Component,
-    import: &str,
-    resource: &str,
-) -> Option<Origin> {
-    let mut wires = plan.wires.iter();
-    let wire = wires.find(|wire| wire.importer == component.name() && wire.import == import);
-    let Some(wire) = wire else {
-        return from_host(component, import, resource);
+/// The imports that get an interface with other resources than they expect.
+pub(crate) fn clashes(plan: &Plan, components: &Components<'_>) -> Vec<Diagnostic> {
+    let wires = plan.wires.iter();
+    let wires = wires.map(|wire| ((wire.importer.as_str(), wire.import.as_str()), wire));
+    let wires: HashMap<_, _> = wires.collect();
+    let wired = Wired {
+        components,
+        wires: &wires,
     };
-    let mut components = plan.components.iter();
-    let provider = components.find(|component| component.name() == wire.provider)?;
-    exported(plan, provider, &wire.export, resource)
+    let mut diagnostics = Vec::new();
+    for importer in components.values() {
+        for (import, kind) in &importer.world().imports {
+            let Some(interface) = instance(*kind) else {
+                continue;
+            };
+            let mut resources = resources(&importer.types()[interface]);
+            diagnostics
+                .extend(resources.find_map(|resource| wired.clash(importer, import, resource)));
+        }
+    }
+    diagnostics
+}
+
+impl<'c> Wired<'_, 'c> {
+    fn clash(self, importer: &'c Component, import: &str, resource: &str) -> Option<Diagnostic> {
+        let expected = self.imported(importer, import, resource)?;
+        let found = self.provided(importer, import, resource)?;
+        if same(&expected, &found) {
+            return None;
+        }
+        let name = importer.name();
+        Some(
+            Diagnostic::error(
+                Code::ResourceOrigin,
+                format!(
+                    "`{name}` expects the resource `{resource}` of its import `{import}` to be \
+                     {expected}, but it is {found}"
+                ),
+                "provide both interfaces from the same place",
+            )
+            .of_import(name, import)
+            .among([expected.to_string(), found.to_string()]),
+        )
+    }
+
+    /// The resource that `component` expects in its import.
+    fn imported(self, component: &'c Component, import: &str, resource: &str) -> Option<Origin> {
+        let interface = &component.types()[instance(*component.world().imports.get(import)?)?];
+        match interface.uses.get(resource) {
+            Some(used) => {
+                let resource = used.name.as_deref().unwrap_or(resource);
+                let import = name_of_import(component, used.interface)?;
+                self.imported(component, import, resource)
+            }
+            None => self.provided(component, import, resource),
+        }
+    }
+
+    /// The resource that `component` gets in its import.
+    fn provided(self, component: &'c Component, import: &str, resource: &str) -> Option<Origin> {
+        let Some(wire) = self.wires.get(&(component.name(), import)) else {
+            return from_host(component, import, resource);
+        };
+        let provider = self.components.get(wire.provider.as_str())?;
+        self.exported(provider, &wire.export, resource)
+    }
+
+    /// The resource that `component` exports.
+    fn exported(self, component: &'c Component, export: &str, resource: &str) -> Option<Origin> {
+        let id = instance(*component.world().exports.get(export)?)?;
+        // An import that is exported again keeps its type.
+        if let Some(import) = name_of_import(component, id) {
+            return self.imported(component, import, resource);
+        }
+        match component.types()[id].uses.get(resource) {
+            Some(used) => {
+                let resource = used.name.as_deref().unwrap_or(resource);
+                if let Some(import) = name_of_import(component, used.interface) {
+                    return self.imported(component, import, resource);
+                }
+                let mut exports = component.world().exports.iter();
+                let (export, _) =
+                    exports.find(|(_, kind)| instance(**kind) == Some(used.interface))?;
+                self.exported(component, export, resource)
+            }
+            None => Some(Origin::Component {
+                name: component.name().to_owned(),
+                interface: export.to_owned(),
+            }),
+        }
+    }
 }
 
 /// The resource of an interface that stays open: its host uses interfaces of the
@@ -117,35 +160,6 @@ fn from_host(component: &Component, import: &str, resource: &str) -> Option<Orig
         }
         None => Some(Origin::Host {
             interface: import.to_owned(),
-        }),
-    }
-}
-
-/// The resource that `component` exports.
-fn exported(
-    plan: &Plan<'_>,
-    component: &Component,
-    export: &str,
-    resource: &str,
-) -> Option<Origin> {
-    let id = instance(*component.world().exports.get(export)?)?;
-    // An import that is exported again keeps its type.
-    if let Some(import) = name_of_import(component, id) {
-        return imported(plan, component, import, resource);
-    }
-    match component.types()[id].uses.get(resource) {
-        Some(used) => {
-            let resource = used.name.as_deref().unwrap_or(resource);
-            if let Some(import) = name_of_import(component, used.interface) {
-                return imported(plan, component, import, resource);
-            }
-            let mut exports = component.world().exports.iter();
-            let (export, _) = exports.find(|(_, kind)| instance(**kind) == Some(used.interface))?;
-            exported(plan, component, export, resource)
-        }
-        None => Some(Origin::Component {
-            name: component.name().to_owned(),
-            interface: export.to_owned(),
         }),
     }
 }

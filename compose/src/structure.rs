@@ -74,6 +74,43 @@ pub struct Export {
     pub export: String,
 }
 
+impl Structure {
+    /// The same in its one order: parts and imports by name, and wires and exports
+    /// as a reader follows them, from what is exported to what that needs.
+    pub(crate) fn sorted(mut self) -> Self {
+        self.parts.sort();
+        self.imports.sort();
+        self.exports.sort();
+        self.wires.sort();
+        let mut reached: Vec<&str> = Vec::new();
+        let exports = self.exports.iter().map(|export| export.provider.as_str());
+        let parts = self.parts.iter().map(|part| part.name.as_str());
+        let mut wires = Vec::new();
+        // What no export reaches comes after what one does.
+        for start in exports.chain(parts) {
+            let mut next = reached.len();
+            if !reached.contains(&start) {
+                reached.push(start);
+            }
+            while let Some(importer) = reached.get(next).copied() {
+                next += 1;
+                let first = self
+                    .wires
+                    .partition_point(|wire| wire.importer.as_str() < importer);
+                let wires_of = self.wires[first..].iter();
+                for wire in wires_of.take_while(|wire| wire.importer == importer) {
+                    wires.push(wire.clone());
+                    if !reached.contains(&wire.provider.as_str()) {
+                        reached.push(&wire.provider);
+                    }
+                }
+            }
+        }
+        self.wires = wires;
+        self
+    }
+}
+
 impl Part {
     /// Describes the component `bytes` under a name.
     #[must_use]
@@ -83,6 +120,18 @@ impl Part {
             size_bytes: bytes.len() as u64,
             sha256: sha256(bytes),
         }
+    }
+
+    /// Size and digest in words, the digest shortened to what tells it apart.
+    pub(crate) fn size_and_digest(&self) -> String {
+        let digest = self.sha256.get(..12).unwrap_or(&self.sha256);
+        format!("{} bytes, sha256 {digest}", self.size_bytes)
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.size_and_digest())
     }
 }
 

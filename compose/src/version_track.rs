@@ -16,8 +16,17 @@ pub(crate) fn same_track(a: &str, b: &str) -> bool {
 /// Whether `a` and `b` name the same interface, but on different version tracks:
 /// what people get wrong when they mix releases.
 pub(crate) fn same_interface_on_other_track(a: &str, b: &str) -> bool {
-    let unversioned = |name: &str| name.split_once('@').map(|(name, _)| name.to_owned());
-    !same_track(a, b) && unversioned(a).is_some() && unversioned(a) == unversioned(b)
+    let (Some((name_a, _)), Some((name_b, _))) = (a.split_once('@'), b.split_once('@')) else {
+        return false;
+    };
+    name_a == name_b && !same_track(a, b)
+}
+
+/// Whether `pattern` means the interface `name`: it is on the same version track,
+/// or has no version.
+pub(crate) fn means(pattern: &str, name: &str) -> bool {
+    let unversioned = name.split_once('@').map_or(name, |(name, _)| name);
+    pattern == name || pattern == unversioned || same_track(pattern, name)
 }
 
 /// The one of `names` that a lookup of `wanted` finds: `wanted` itself, or else
@@ -62,6 +71,15 @@ mod tests {
         let names = ["a:b/c@0.2.9", "a:b/c@0.2.12", "a:b/c@0.3.0", "a:b/d@0.2.40"];
         assert_eq!(highest("a:b/c@0.2.1", names), "a:b/c@0.2.12");
         assert_eq!(highest("log", names), "log");
+    }
+
+    #[test]
+    fn a_name_without_a_version_means_every_version() {
+        assert!(means("a:b/c", "a:b/c@0.2.1"));
+        assert!(means("a:b/c@0.2.0", "a:b/c@0.2.1"));
+        assert!(means("log", "log"));
+        assert!(!means("a:b/c@0.1.0", "a:b/c@0.2.1"));
+        assert!(!means("a:b/d", "a:b/c@0.2.1"));
     }
 
     #[test]

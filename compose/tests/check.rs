@@ -42,19 +42,14 @@ fn nested(file: &str) -> String {
 }
 
 fn lines(report: &Report) -> Vec<String> {
-    report.findings.iter().map(ToString::to_string).collect()
+    report.diagnostics.iter().map(ToString::to_string).collect()
 }
 
 #[test]
 fn a_component_of_the_world_passes() {
     let report = report("include wasi:http/proxy@0.2.12;");
     assert_eq!(lines(&report), Vec::<String>::new());
-    assert!(report.passes());
-    assert!(
-        report
-            .imports
-            .contains(&"wasi:http/types@0.2.12".to_owned())
-    );
+    assert!(!report.has_errors());
 }
 
 #[test]

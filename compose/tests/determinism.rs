@@ -2,9 +2,9 @@
 
 mod support;
 
-use compose::{Component, Linked, environment, link};
+use compose::{Component, Composed, environment};
 use pretty_assertions::assert_eq;
-use support::component;
+use support::{component, linked};
 
 const INTERFACES: &str = "
     package t:parts@0.1.0 {
@@ -42,44 +42,44 @@ fn parts() -> Vec<Component> {
     ]
 }
 
-fn linked(parts: &[Component]) -> Linked {
-    link(&root(), parts).expect("fits")
+fn composed(parts: &[Component]) -> Composed {
+    linked(&root(), parts).expect("fits")
 }
 
 #[test]
 fn the_order_of_the_parts_makes_no_difference() {
-    let expected = linked(&parts());
+    let expected = composed(&parts());
     for order in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let mut shuffled: Vec<Option<Component>> = parts().into_iter().map(Some).collect();
         let shuffled: Vec<Component> = order
             .iter()
             .filter_map(|index| shuffled[*index].take())
             .collect();
-        let found = linked(&shuffled);
+        let found = composed(&shuffled);
         assert_eq!(expected.bytes, found.bytes);
-        assert_eq!(expected.wires, found.wires);
+        assert_eq!(expected.structure, found.structure);
     }
 }
 
 #[test]
 fn linking_again_gives_the_same_bytes() {
     // Hash maps are seeded anew each time, so one repetition is not enough.
-    let expected = linked(&parts()).bytes;
+    let expected = composed(&parts()).bytes;
     for _ in 0..32 {
-        assert_eq!(expected, linked(&parts()).bytes);
+        assert_eq!(expected, composed(&parts()).bytes);
     }
 }
 
 #[test]
 fn a_composition_can_be_composed_again() {
-    let middle = link(
+    let middle = linked(
         &component_with("middle", "import t:parts/c@0.1.0; export t:parts/a@0.1.0;"),
         &[component_with("c", "export t:parts/c@0.1.0;")],
     );
     let middle = Component::new("middle", middle.expect("fits").bytes).expect("a component");
     let root = component_with("root", "import t:parts/a@0.1.0; export t:app/run@0.1.0;");
-    let linked = link(&root, &[middle]).expect("fits");
-    assert_eq!(linked.imports, Vec::<String>::new());
+    let linked = linked(&root, &[middle]).expect("fits");
+    assert_eq!(linked.structure.imports, []);
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 mod support;
 
-use compose::{Component, Cost, Fused, fuse, link};
+use compose::{Component, Cost, Fused, fuse};
 use pretty_assertions::assert_eq;
-use support::{chain, component, from_wat};
+use support::{chain, component, from_wat, linked};
 use wit_component::{DecodedWasm, WitPrinter, decode};
 
 const INTERFACES: &str = "
@@ -38,7 +38,7 @@ fn composition() -> Component {
         "words",
         "import t:parts/log@0.1.0; import t:parts/files@0.1.0; export t:parts/words@0.1.0;",
     );
-    let linked = link(&root, &[words]).expect("fits");
+    let linked = linked(&root, &[words]).expect("fits");
     Component::new("composition", linked.bytes).expect("a component")
 }
 
@@ -105,7 +105,7 @@ fn a_fused_component_can_be_linked_and_fused_again() {
     let composition = composition();
     let once = Component::new("once", fused(&composition).bytes).expect("a component");
     let log = part("log", "export t:parts/log@0.1.0;");
-    let linked = link(&once, &[log]).expect("fits");
+    let linked = linked(&once, &[log]).expect("fits");
     let linked = Component::new("linked", linked.bytes).expect("a component");
     assert_eq!(wit(linked.bytes()), wit(&fused(&linked).bytes));
 }
@@ -129,7 +129,7 @@ fn parts_that_hand_each_other_resources_are_refused() {
         "shelf",
         "import t:parts/files@0.1.0; export t:parts/shelf@0.1.0;",
     );
-    let linked = link(&root, &[shelf]).expect("fits");
+    let linked = linked(&root, &[shelf]).expect("fits");
     let linked = Component::new("linked", linked.bytes).expect("a component");
     assert_eq!(
         refusal(&linked),

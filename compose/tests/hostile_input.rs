@@ -4,10 +4,10 @@ mod support;
 
 use std::sync::LazyLock;
 
-use compose::{Component, World, check, environment, fuse, link};
+use compose::{Component, World, check, environment, fuse};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use support::{from_wat, from_wit};
+use support::{from_wat, from_wit, linked};
 
 const ROOT: &str = "
     package t:test;
@@ -80,11 +80,11 @@ fn use_everywhere(bytes: &[u8]) {
             .zip(["root", "part", "odd", "env"])
             .map(|(bytes, name)| Component::new(name, bytes.clone()).expect("valid"))
     };
-    let mut results = vec![link(&component, &[])];
+    let mut results = vec![linked(&component, &[])];
     for seed in seeds() {
-        results.push(link(&component, std::slice::from_ref(&seed)));
+        results.push(linked(&component, std::slice::from_ref(&seed)));
         let hostile = Component::new("hostile", bytes).expect("valid a moment ago");
-        results.push(link(&seed, &[hostile]));
+        results.push(linked(&seed, &[hostile]));
     }
     for linked in results.into_iter().flatten() {
         wasmparser::validate(&linked.bytes).expect("a valid composition");

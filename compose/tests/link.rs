@@ -12,9 +12,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use compose::{Component, ComponentError, link};
+use compose::{Component, ComponentError, Structure};
 use pretty_assertions::assert_eq;
-use support::{chain, from_wat, from_wit};
+use support::{chain, from_wat, from_wit, linked};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/link")
@@ -61,11 +61,26 @@ fn link_files(files: &[PathBuf]) -> Result<String, String> {
             parts.push(component);
         }
     }
-    let linked = link(&root.expect("a root"), &parts).map_err(|error| chain(&error))?;
-    let wires = linked.wires.iter().map(|wire| format!("{wire}\n"));
-    let imports = linked.imports.iter().map(|name| format!("import {name}\n"));
-    let exports = linked.exports.iter().map(|name| format!("export {name}\n"));
-    Ok(wires.chain(imports).chain(exports).collect())
+    let composed = linked(&root.expect("a root"), &parts).map_err(|report| report.to_string())?;
+    let Structure {
+        wires,
+        imports,
+        exports,
+        ..
+    } = composed.structure;
+    let warnings = composed.report.diagnostics.into_iter();
+    let warnings = warnings.map(|warning| format!("{warning}\n"));
+    let wires = wires.iter().map(|wire| format!("{wire}\n"));
+    let imports: BTreeSet<String> = imports.into_iter().map(|import| import.name).collect();
+    let imports = imports.iter().map(|name| format!("import {name}\n"));
+    let exports = exports
+        .iter()
+        .map(|export| format!("export {}\n", export.name));
+    Ok(warnings
+        .chain(wires)
+        .chain(imports)
+        .chain(exports)
+        .collect())
 }
 
 fn check_fixture(name: &str) {

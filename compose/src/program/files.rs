@@ -5,21 +5,113 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 
-use anyhow::{Context, Result};
-use compose::Component;
+use anyhow::{Context, anyhow};
+use compose::{Component, ComponentError, Plan, PlannedComponent, Structure};
 
-/// Reads a component; its name is the stem of the file.
-pub(crate) fn read_component(path: &Path) -> Result<Component> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let name = path.file_stem().unwrap_or(path.as_os_str());
-    Component::new(name.to_string_lossy(), bytes)
-        .with_context(|| format!("cannot use `{}`", path.display()))
+use super::cli::Input;
+use super::failure::Failure;
+
+/// Reads a component.
+pub(crate) fn read_component(input: &Input) -> Result<Component, Failure> {
+    let bytes = read(&input.path)?;
+    component(input, bytes)
+}
+
+/// Reads several components.
+pub(crate) fn read_components(inputs: &[Input]) -> Result<Vec<Component>, Failure> {
+    inputs.iter().map(read_component).collect()
+}
+
+/// Reads a component or a plan, and says what it consists of.
+pub(crate) fn read_structure(input: &Input) -> Result<Structure, Failure> {
+    let bytes = read(&input.path)?;
+    if !is_plan(&bytes) {
+        return Ok(Structure::of(&component(input, bytes)?));
+    }
+    let plan = parse_plan(&input.path, &bytes)?;
+    Ok(plan.structure(&components_of(&plan)?)?)
+}
+
+/// Whether a file looks like a plan: JSON, where components and manifests begin with
+/// something else.
+pub(crate) fn is_plan(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().starts_with(b"{")
+}
+
+/// Reads a plan.
+pub(crate) fn parse_plan(path: &Path, bytes: &[u8]) -> Result<Plan, Failure> {
+    serde_json::from_slice(bytes)
+        .with_context(|| format!("`{}` is not a plan", path.display()))
+        .map_err(Failure::usage)
+}
+
+/// Reads the components of a plan from the files that it names.
+pub(crate) fn components_of(plan: &Plan) -> Result<Vec<Component>, Failure> {
+    let read = |component: &PlannedComponent| {
+        let name = &component.name;
+        let Some(file) = &component.file else {
+            return Err(Failure::usage(anyhow!(
+                "the plan does not say in which `file` the component `{name}` is"
+            )));
+        };
+        let path = Path::new(file);
+        Component::new(name, self::read(path)?).map_err(|error| unusable(path, error))
+    };
+    plan.components.iter().map(read).collect()
+}
+
+/// Reads a WIT file, or the files of a folder and its `deps`, with their paths. Those
+/// of the folder itself come first.
+pub(crate) fn read_wit(path: &Path) -> Result<Vec<(String, String)>, Failure> {
+    let mut texts = Vec::new();
+    if !path.is_dir() {
+        texts.push(read_text(path)?);
+        return Ok(texts);
+    }
+    let mut folders = vec![path.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let mut entries = fs::read_dir(&folder)
+            .and_then(Iterator::collect::<io::Result<Vec<_>>>)
+            .with_context(|| format!("cannot read `{}`", folder.display()))
+            .map_err(Failure::io)?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let entry = entry.path();
+            if entry.is_dir() && (folder != path || entry.ends_with("deps")) {
+                folders.push(entry);
+            } else if entry.extension().is_some_and(|extension| extension == "wit") {
+                texts.push(read_text(&entry)?);
+            }
+        }
+    }
+    Ok(texts)
+}
+
+fn read_text(path: &Path) -> Result<(String, String), Failure> {
+    let text = String::from_utf8(read(path)?)
+        .map_err(|_| Failure::usage(anyhow!("`{}` is not text in UTF-8", path.display())))?;
+    Ok((path.display().to_string(), text))
+}
+
+/// Reads a file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path)
+        .with_context(|| format!("cannot read `{}`", path.display()))
+        .map_err(Failure::io)
+}
+
+fn component(input: &Input, bytes: Vec<u8>) -> Result<Component, Failure> {
+    Component::new(input.name(), bytes).map_err(|error| unusable(&input.path, error))
+}
+
+fn unusable(path: &Path, error: ComponentError) -> Failure {
+    Failure::from(error).context(format!("cannot use `{}`", path.display()))
 }
 
 /// Writes `bytes` to `path`, or to standard output if that is `-`.
 ///
 /// A file is complete or not there: it is written beside its place and renamed.
-pub(crate) fn write_output(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_output(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let result = if path == Path::new("-") {
         let mut stdout = io::stdout().lock();
         stdout.write_all(bytes).and_then(|()| stdout.flush())
@@ -29,7 +121,9 @@ pub(crate) fn write_output(path: &Path, bytes: &[u8]) -> Result<()> {
     } else {
         replace(path, bytes)
     };
-    result.with_context(|| format!("cannot write `{}`", path.display()))
+    result
+        .with_context(|| format!("cannot write `{}`", path.display()))
+        .map_err(Failure::io)
 }
 
 fn is_device(path: &Path) -> bool {

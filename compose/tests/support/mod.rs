@@ -3,7 +3,7 @@
 // Each test program uses a part of it.
 #![allow(dead_code)]
 
-use compose::Component;
+use compose::{Component, Composed, LinkOptions, Report, link};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 
@@ -32,6 +32,12 @@ pub(crate) fn from_wat(wat: &str) -> Vec<u8> {
 /// A component of the one world in `wit`, under a name.
 pub(crate) fn component(name: &str, wit: &str) -> Component {
     Component::new(name, from_wit(wit)).expect("a component that can be composed")
+}
+
+/// Links `root` with `parts` and composes them.
+pub(crate) fn linked(root: &Component, parts: &[Component]) -> Result<Composed, Report> {
+    let plan = link(root, parts, &LinkOptions::default())?;
+    plan.encode(parts.iter().chain([root]))
 }
 
 /// An error and its causes, as the program prints them.

@@ -1,0 +1,141 @@
+//! Chaining: components around an app, each in front of the next.
+
+use crate::component::Component;
+use crate::link::exports_of;
+use crate::plan::Plan;
+use crate::planner::{LinkOptions, Planner};
+use crate::report::{Code, Diagnostic, Report, quoted};
+use crate::structure::{Export, Wire};
+use crate::version_track;
+
+/// Plans to put `middlewares` in front of `app`, the first of them outermost.
+///
+/// Each of them imports and exports `interface`, which has a version or means any.
+/// A call to the result reaches the first middleware; what that calls reaches the
+/// second, and so on until the app. The result exports what the first middleware
+/// does, and what else the app does. Imports of other interfaces are wired to
+/// `parts`, as [`link`](crate::link()) does; what no part exports stays an import.
+///
+/// # Errors
+///
+/// Returns a report if a component does not import or export the interface, and
+/// for the reasons of [`link`](crate::link()).
+pub fn chain(
+    interface: &str,
+    middlewares: &[Component],
+    app: &Component,
+    parts: &[Component],
+    options: &LinkOptions,
+) -> Result<Plan, Report> {
+    let mut planner = Planner::new(middlewares.iter().chain([app]), parts, options);
+    let mut importers = middlewares.iter();
+    for provider in middlewares.iter().skip(1).chain([app]) {
+        let Some(importer) = importers.next() else {
+            break;
+        };
+        match joint(interface, importer, provider) {
+            Ok(wire) => planner.wire(wire),
+            Err(diagnostics) => diagnostics
+                .into_iter()
+                .for_each(|diagnostic| planner.report(diagnostic)),
+        }
+    }
+    let first = middlewares.first().unwrap_or(app);
+    if named(interface, first.exports()).is_none() {
+        planner.report(not_exported(first, interface));
+    }
+    planner.finish(app.name(), exports(first, app))
+}
+
+/// What connects two neighbours of the chain.
+fn joint(
+    interface: &str,
+    importer: &Component,
+    provider: &Component,
+) -> Result<Wire, Vec<Diagnostic>> {
+    let import = named(interface, importer.imports());
+    let export = match import {
+        Some(import) => version_track::find(import, provider.exports()),
+        None => None,
+    };
+    match (import, export.or(named(interface, provider.exports()))) {
+        (Some(import), Some(export)) => Ok(Wire {
+            importer: importer.name().to_owned(),
+            import: import.to_owned(),
+            provider: provider.name().to_owned(),
+            export: export.to_owned(),
+        }),
+        (import, export) => {
+            let mut diagnostics = Vec::new();
+            if import.is_none() {
+                diagnostics.push(not_imported(importer, interface));
+            }
+            if export.is_none() {
+                diagnostics.push(not_exported(provider, interface));
+            }
+            Err(diagnostics)
+        }
+    }
+}
+
+/// The highest version of what `interface` means.
+fn named<'n>(interface: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let names: Vec<&str> = names
+        .filter(|name| version_track::means(interface, name))
+        .collect();
+    let first = *names.first()?;
+    Some(version_track::highest(first, names))
+}
+
+/// All exports of the outermost component, and those of the app that it does not
+/// hide.
+fn exports(first: &Component, app: &Component) -> Vec<Export> {
+    let mut exports = exports_of(first);
+    if first.name() != app.name() {
+        let others = exports_of(app).into_iter().filter(|export| {
+            let mut names = first.exports();
+            !names.any(|name| version_track::same_track(name, &export.name))
+        });
+        exports.extend(others.collect::<Vec<Export>>());
+    }
+    exports
+}
+
+fn not_imported(component: &Component, interface: &str) -> Diagnostic {
+    let name = component.name();
+    let imports: Vec<&str> = component.imports().collect();
+    Diagnostic::error(
+        Code::NotAMiddleware,
+        format!(
+            "`{name}` does not import `{interface}`, so that it cannot stand in front of another \
+             component; it imports {}",
+            or_nothing(&imports)
+        ),
+        "put it at the end of the chain, or leave it out",
+    )
+    .of_import(name, interface)
+    .among(imports)
+}
+
+fn not_exported(component: &Component, interface: &str) -> Diagnostic {
+    let name = component.name();
+    let exports: Vec<&str> = component.exports().collect();
+    Diagnostic::error(
+        Code::MissingExport,
+        format!(
+            "`{name}` does not export `{interface}`, on which to chain; it exports {}",
+            or_nothing(&exports)
+        ),
+        "leave it out, or chain on an interface that all of them export",
+    )
+    .about(interface)
+    .among(exports)
+}
+
+fn or_nothing(names: &[&str]) -> String {
+    if names.is_empty() {
+        "nothing".to_owned()
+    } else {
+        quoted(names)
+    }
+}

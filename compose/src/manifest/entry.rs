@@ -1,0 +1,221 @@
+//! One component of a manifest: first as the text has it, then as one way to make
+//! a component.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Declared, ManifestError};
+use crate::world_name::WorldName;
+
+/// Every key that a component may have.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Entry {
+    file: Option<String>,
+    env: Option<BTreeMap<String, String>>,
+    stub: Option<Vec<String>>,
+    link: Option<String>,
+    chain: Option<Vec<String>>,
+    swap: Option<String>,
+    wac: Option<String>,
+    fuse: Option<String>,
+
+    #[serde(rename = "for")]
+    imports_of: Option<String>,
+    wit: Option<Vec<String>>,
+    with: Option<Vec<String>>,
+    prefer: Option<BTreeMap<String, String>>,
+    on: Option<String>,
+    around: Option<String>,
+    replace: Option<BTreeMap<String, String>>,
+
+    #[serde(default)]
+    deny_imports: Vec<String>,
+    world: Option<WorldName>,
+    output: Option<String>,
+}
+
+/// How a component is made.
+#[derive(Debug, Clone)]
+pub(super) enum Recipe {
+    File {
+        path: String,
+    },
+    Env {
+        variables: BTreeMap<String, String>,
+    },
+    Stub {
+        interfaces: Vec<String>,
+        imports_of: Option<String>,
+        wit: Vec<String>,
+    },
+    Link {
+        root: String,
+        with: Vec<String>,
+        prefer: BTreeMap<String, String>,
+    },
+    Chain {
+        middlewares: Vec<String>,
+        on: String,
+        around: String,
+        with: Vec<String>,
+        prefer: BTreeMap<String, String>,
+    },
+    Swap {
+        app: String,
+        replace: BTreeMap<String, String>,
+    },
+    Wac {
+        path: String,
+        with: Vec<String>,
+    },
+    Fuse {
+        component: String,
+    },
+}
+
+impl Recipe {
+    /// The components that this one is made of.
+    pub(super) fn names(&self) -> Vec<&str> {
+        let strings = |names: &'_ [String]| -> Vec<&str> { Vec::from_iter(names.iter().map(String::as_str)) };
+        match self {
+            Self::File { .. } | Self::Env { .. } => Vec::new(),
+            Self::Stub { imports_of, .. } => imports_of.iter().map(String::as_str).collect(),
+            Self::Link { root, with, .. } => [vec![root.as_str()], strings(with)].concat(),
+            Self::Chain {
+                middlewares,
+                around,
+                with,
+                ..
+            } => [strings(middlewares), vec![around.as_str()], strings(with)].concat(),
+            Self::Swap { app, replace } => {
+                let replacements = replace.values().map(String::as_str);
+                replacements.chain([app.as_str()]).collect()
+            }
+            Self::Wac { with, .. } => strings(with),
+            Self::Fuse { component } => vec![component],
+        }
+    }
+
+    /// The files that it is made of.
+    pub(super) fn files(&self) -> Vec<&str> {
+        match self {
+            Self::File { path } | Self::Wac { path, .. } => vec![path],
+            Self::Stub { wit, .. } => wit.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Entry {
+    /// Takes the keys as one way to make a component.
+    pub(super) fn declare(mut self, name: &str) -> Result<Declared, ManifestError> {
+        let way = self.way(name)?;
+        let recipe = self.recipe(name, way)?;
+        self.refuse_leftovers(name, way)?;
+        Ok(Declared {
+            recipe,
+            deny_imports: self.deny_imports,
+            world: self.world,
+            output: self.output,
+        })
+    }
+
+    fn way(&self, name: &str) -> Result<&'static str, ManifestError> {
+        let ways = [
+            ("file", self.file.is_some()),
+            ("env", self.env.is_some()),
+            ("stub", self.stub.is_some()),
+            ("link", self.link.is_some()),
+            ("chain", self.chain.is_some()),
+            ("swap", self.swap.is_some()),
+            ("wac", self.wac.is_some()),
+            ("fuse", self.fuse.is_some()),
+        ];
+        let said: Vec<&'static str> = ways
+            .into_iter()
+            .filter_map(|(way, is_said)| is_said.then_some(way))
+            .collect();
+        match said.as_slice() {
+            [way] => Ok(way),
+            [] => Err(ManifestError::Ways {
+                name: name.to_owned(),
+                found: "it says none".to_owned(),
+            }),
+            several => {
+                let several: Vec<String> = several.iter().map(|way| format!("`{way}`")).collect();
+                Err(ManifestError::Ways {
+                    name: name.to_owned(),
+                    found: format!("it says {}", several.join(" and ")),
+                })
+            }
+        }
+    }
+
+    fn recipe(&mut self, name: &str, way: &'static str) -> Result<Recipe, ManifestError> {
+        let missing = |key| ManifestError::Missing {
+            name: name.to_owned(),
+            key,
+            way,
+        };
+        // Whichever way it is, its key is there; the error is for the others.
+        Ok(match way {
+            "file" => Recipe::File {
+                path: self.file.take().ok_or_else(|| missing(way))?,
+            },
+            "env" => Recipe::Env {
+                variables: self.env.take().ok_or_else(|| missing(way))?,
+            },
+            "stub" => Recipe::Stub {
+                interfaces: self.stub.take().ok_or_else(|| missing(way))?,
+                imports_of: self.imports_of.take(),
+                wit: self.wit.take().unwrap_or_default(),
+            },
+            "link" => Recipe::Link {
+                root: self.link.take().ok_or_else(|| missing(way))?,
+                with: self.with.take().unwrap_or_default(),
+                prefer: self.prefer.take().unwrap_or_default(),
+            },
+            "chain" => Recipe::Chain {
+                middlewares: self.chain.take().ok_or_else(|| missing(way))?,
+                on: self.on.take().ok_or_else(|| missing("on"))?,
+                around: self.around.take().ok_or_else(|| missing("around"))?,
+                with: self.with.take().unwrap_or_default(),
+                prefer: self.prefer.take().unwrap_or_default(),
+            },
+            "swap" => Recipe::Swap {
+                app: self.swap.take().ok_or_else(|| missing(way))?,
+                replace: self.replace.take().ok_or_else(|| missing("replace"))?,
+            },
+            "wac" => Recipe::Wac {
+                path: self.wac.take().ok_or_else(|| missing(way))?,
+                with: self.with.take().unwrap_or_default(),
+            },
+            _ => Recipe::Fuse {
+                component: self.fuse.take().ok_or_else(|| missing(way))?,
+            },
+        })
+    }
+
+    /// What the recipe did not take belongs to another one.
+    fn refuse_leftovers(&self, name: &str, way: &'static str) -> Result<(), ManifestError> {
+        let leftovers = [
+            ("for", self.imports_of.is_some()),
+            ("wit", self.wit.is_some()),
+            ("with", self.with.is_some()),
+            ("prefer", self.prefer.is_some()),
+            ("on", self.on.is_some()),
+            ("around", self.around.is_some()),
+            ("replace", self.replace.is_some()),
+        ];
+        match leftovers.into_iter().find(|(_, is_left)| *is_left) {
+            Some((key, _)) => Err(ManifestError::Superfluous {
+                name: name.to_owned(),
+                key,
+                way,
+            }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Finds out who provides what: what `link` and `chain` have in common.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::component::Component;
+use crate::diagnose::other_track;
+use crate::plan::{Plan, PlannedComponent, equal_names, unknown_component};
+use crate::report::{Code, Diagnostic, Report, quoted};
+use crate::structure::{Export, Wire};
+use crate::version_track;
+
+/// Decisions that the components leave to whoever composes them.
+#[derive(Debug, Clone, Default)]
+pub struct LinkOptions {
+    /// Which part provides an interface that several export: the name of the part
+    /// by the interface, with or without a version.
+    pub prefer: BTreeMap<String, String>,
+}
+
+/// A plan in the making.
+pub(crate) struct Planner<'c> {
+    /// What may provide imports, sorted by name.
+    parts: Vec<&'c Component>,
+    options: &'c LinkOptions,
+    /// What becomes an instance, in the order in which it was needed.
+    used: Vec<&'c Component>,
+    wires: Vec<Wire>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl<'c> Planner<'c> {
+    /// Begins with components that are there in any case.
+    pub(crate) fn new(
+        roots: impl IntoIterator<Item = &'c Component>,
+        parts: &'c [Component],
+        options: &'c LinkOptions,
+    ) -> Self {
+        let used: Vec<&Component> = roots.into_iter().collect();
+        // Sorted, so that the order of the arguments makes no difference.
+        let mut parts: Vec<&Component> = parts.iter().collect();
+        parts.sort_by_key(|part| part.name());
+
+        let mut planner = Self {
+            parts,
+            options,
+            used,
+            wires: Vec::new(),
+            diagnostics: Vec::new(),
+        };
+        planner.refuse_equal_names();
+        planner.refuse_unknown_preferences();
+        planner
+    }
+
+    /// Decides one wire beforehand.
+    pub(crate) fn wire(&mut self, wire: Wire) {
+        self.wires.push(wire);
+    }
+
+    /// Notes what does not fit.
+    pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Wires every import of the roots, and of the parts that this needs, to the
+    /// part that exports it.
+    pub(crate) fn finish(mut self, name: &str, exports: Vec<Export>) -> Result<Plan, Report> {
+        // Without names that are unique there is no telling who is meant.
+        if self.diagnostics.is_empty() {
+            self.provide();
+        }
+        // Where a choice is still to be made, nobody knows what is unused.
+        if self.diagnostics.is_empty() {
+            self.refuse_unused();
+        }
+        Report::from(self.diagnostics).into_result()?;
+
+        let mut components: Vec<PlannedComponent> =
+            self.used.into_iter().map(PlannedComponent::new).collect();
+        components.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Plan {
+            name: name.to_owned(),
+            components,
+            wires: self.wires,
+            exports,
+        })
+    }
+
+    fn provide(&mut self) {
+        let mut next = 0;
+        while let Some(importer) = self.used.get(next).copied() {
+            next += 1;
+            for import in importer.imports() {
+                let is_wired =
+                    |wire: &Wire| wire.importer == importer.name() && wire.import == import;
+                if self.wires.iter().any(is_wired) {
+                    continue;
+                }
+                let Some((provider, export)) = self.find_provider(importer, import) else {
+                    continue;
+                };
+                self.wires.push(Wire {
+                    importer: importer.name().to_owned(),
+                    import: import.to_owned(),
+                    provider: provider.name().to_owned(),
+                    export: export.to_owned(),
+                });
+                if !is_among(provider, &self.used) {
+                    self.used.push(provider);
+                }
+            }
+        }
+    }
+
+    fn find_provider(
+        &mut self,
+        importer: &Component,
+        import: &str,
+    ) -> Option<(&'c Component, &'c str)> {
+        let providers: Vec<(&'c Component, &'c str)> = self
+            .parts
+            .iter()
+            .filter(|part| part.name() != importer.name())
+            .filter_map(|part| Some((*part, version_track::find(import, part.exports())?)))
+            .collect();
+        if providers.len() < 2 {
+            return providers.first().copied();
+        }
+        let mut preferences = self.options.prefer.iter();
+        if let Some((_, preferred)) =
+            preferences.find(|(interface, _)| version_track::means(interface, import))
+        {
+            let is_preferred = |(part, _): &&(&Component, &str)| part.name() == preferred;
+            if let Some(provider) = providers.iter().find(is_preferred) {
+                return Some(*provider);
+            }
+        }
+        self.diagnostics
+            .push(ambiguous(importer.name(), import, &providers));
+        None
+    }
+
+    /// Names identify components in messages, so two must not share one.
+    fn refuse_equal_names(&mut self) {
+        let mut names = BTreeSet::new();
+        for component in self.used.iter().chain(&self.parts) {
+            if !names.insert(component.name()) {
+                self.diagnostics.push(equal_names(component.name()));
+            }
+        }
+    }
+
+    fn refuse_unknown_preferences(&mut self) {
+        for (interface, preferred) in &self.options.prefer {
+            let Some(part) = self.parts.iter().find(|part| part.name() == preferred) else {
+                let names = self.parts.iter().map(|part| part.name());
+                self.diagnostics
+                    .push(unknown_component(preferred, names).about(interface));
+                continue;
+            };
+            let mut exports = part.exports();
+            if !exports.any(|export| version_track::means(interface, export)) {
+                self.diagnostics
+                    .push(crate::diagnose::missing_export(part, interface));
+            }
+        }
+    }
+
+    /// A part that nothing uses is more likely a mistake than a wish.
+    fn refuse_unused(&mut self) {
+        let unused: Vec<&Component> = self
+            .parts
+            .iter()
+            .copied()
+            .filter(|part| !is_among(part, &self.used))
+            .collect();
+        // A part that another unused one would use is not the cause: name those
+        // at the start of such a row.
+        let is_wanted = |part: &Component| {
+            unused
+                .iter()
+                .filter(|other| other.name() != part.name())
+                .flat_map(|other| other.imports())
+                .any(|import| version_track::find(import, part.exports()).is_some())
+        };
+        let mut causes: Vec<&Component> = unused
+            .iter()
+            .copied()
+            .filter(|part| !is_wanted(part))
+            .collect();
+        if causes.is_empty() {
+            causes = unused;
+        }
+        for part in causes {
+            self.diagnostics.push(self.unused(part));
+        }
+    }
+
+    fn unused(&self, part: &Component) -> Diagnostic {
+        let near_miss = self.used.iter().find_map(|importer| {
+            importer.imports().find_map(|import| {
+                let mut exports = part.exports();
+                let export = exports
+                    .find(|export| version_track::same_interface_on_other_track(import, export))?;
+                Some(other_track(
+                    (importer.name(), import),
+                    (part.name(), export),
+                ))
+            })
+        });
+        near_miss.unwrap_or_else(|| {
+            let exports: Vec<&str> = part.exports().collect();
+            let found = if exports.is_empty() {
+                "nothing".to_owned()
+            } else {
+                format!("{}, which no other component imports", quoted(&exports))
+            };
+            Diagnostic::error(
+                Code::UnusedPart,
+                format!("nothing uses `{}`: it exports {found}", part.name()),
+                "leave it out",
+            )
+            .among([part.name()])
+        })
+    }
+}
+
+fn is_among(component: &Component, components: &[&Component]) -> bool {
+    components
+        .iter()
+        .any(|other| other.name() == component.name())
+}
+
+fn ambiguous(importer: &str, import: &str, providers: &[(&Component, &str)]) -> Diagnostic {
+    let names: Vec<&str> = providers.iter().map(|(part, _)| part.name()).collect();
+    Diagnostic::error(
+        Code::AmbiguousProvider,
+        format!(
+            "`{importer}` imports `{import}`, and more than one part exports it: {}",
+            quoted(&names)
+        ),
+        format!("leave all but one of them out, or say `--prefer {import}=NAME`"),
+    )
+    .of_import(importer, import)
+    .among(names)
+}

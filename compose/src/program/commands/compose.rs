@@ -1,0 +1,136 @@
+//! The commands that make one component of several.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use compose::{
+    Component, Composed, LinkOptions, Part, Plan, Report, Structure, deny_imports, record, run_wac,
+};
+
+use super::describe::{Description, describe, print_structure, print_warnings};
+use crate::program::cli::{Chain, Compose, Format, Input, Link, Run, Swap};
+use crate::program::failure::Failure;
+use crate::program::files::{read_component, read_components, write_output};
+
+pub(super) fn link(arguments: &Link) -> Result<(), Failure> {
+    let root = read_component(&arguments.root)?;
+    let parts = read_components(&arguments.parts)?;
+    let options = options(&arguments.prefer, &arguments.parts)?;
+    let plan = compose::link(&root, &parts, &options)?;
+    let components: Vec<&Component> = parts.iter().chain([&root]).collect();
+    let inputs = arguments.parts.iter().chain([&arguments.root]);
+    carry_out(plan, &components, inputs, &arguments.compose)
+}
+
+pub(super) fn chain(arguments: &Chain) -> Result<(), Failure> {
+    let middlewares = read_components(&arguments.middlewares)?;
+    let app = read_component(&arguments.app)?;
+    let parts = read_components(&arguments.parts)?;
+    let options = options(&arguments.prefer, &arguments.parts)?;
+    let plan = compose::chain(&arguments.on, &middlewares, &app, &parts, &options)?;
+    let components: Vec<&Component> = middlewares.iter().chain(&parts).chain([&app]).collect();
+    let inputs = arguments.middlewares.iter().chain(&arguments.parts);
+    let inputs = inputs.chain([&arguments.app]);
+    carry_out(plan, &components, inputs, &arguments.compose)
+}
+
+pub(super) fn swap(arguments: &Swap) -> Result<(), Failure> {
+    let app = read_component(&arguments.app)?;
+    let replacements = read_components(&arguments.replace)?;
+    let (plan, components) = compose::swap(&app, replacements)?;
+    let components: Vec<&Component> = components.iter().collect();
+    carry_out(plan, &components, &arguments.replace, &arguments.compose)
+}
+
+pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
+    let path = &arguments.file;
+    let text = read(path)?;
+    let text = String::from_utf8(text)
+        .map_err(|_| Failure::usage(anyhow!("`{}` is not text in UTF-8", path.display())))?;
+    let parts = read_components(&arguments.parts)?;
+    let bytes = run_wac(&path.display().to_string(), &text, &parts)?;
+    let name = path.file_stem().unwrap_or(path.as_os_str());
+    let bytes = record(&name.to_string_lossy(), bytes)?;
+    let component = Component::new(name.to_string_lossy(), bytes)?;
+    let structure = Structure::of(&component);
+    deny(&structure, &arguments.deny_imports)?;
+    write_output(&arguments.output, component.bytes())?;
+    let description = Description {
+        whole: Part::new(component.name(), component.bytes()),
+        output: None,
+        structure: &structure,
+        report: &Report::default(),
+    };
+    describe(&description, arguments.format, Some(&arguments.output))
+}
+
+/// Finds the parts that `--prefer` means.
+fn options(prefer: &[(String, String)], parts: &[Input]) -> Result<LinkOptions, Failure> {
+    let mut preferred = BTreeMap::new();
+    for (interface, file) in prefer {
+        let part = parts.iter().find(|part| part.is_meant_by(file));
+        let part = part.ok_or_else(|| {
+            Failure::usage(anyhow!(
+                "`--prefer {interface}={file}` names none of the parts; give it with `--with` as \
+                 well"
+            ))
+        })?;
+        preferred.insert(interface.clone(), part.name());
+    }
+    Ok(LinkOptions { prefer: preferred })
+}
+
+fn deny(structure: &Structure, patterns: &[String]) -> Result<(), Failure> {
+    let report = deny_imports(structure, patterns);
+    if report.has_errors() {
+        return Err(report.into());
+    }
+    Ok(())
+}
+
+/// Encodes the plan and writes it, or shows what it would come to.
+fn carry_out<'i>(
+    mut plan: Plan,
+    components: &[&Component],
+    inputs: impl IntoIterator<Item = &'i Input>,
+    arguments: &Compose,
+) -> Result<(), Failure> {
+    if let Some(stem) = arguments.output.as_deref().and_then(Path::file_stem) {
+        plan.name = stem.to_string_lossy().into_owned();
+    }
+    for input in inputs {
+        let name = input.name();
+        let mut planned = plan.components.iter_mut();
+        if let Some(component) = planned.find(|component| component.name == name) {
+            component.file = Some(input.path.display().to_string());
+        }
+    }
+    let composed = plan.encode(components.iter().copied())?;
+    deny(&composed.structure, &arguments.deny_imports)?;
+    let Some(output) = &arguments.output else {
+        return show(&plan, &composed, arguments.format);
+    };
+    write_output(output, &composed.bytes)?;
+    describe_composed(&composed, arguments.format, output)
+}
+
+pub(super) fn describe_composed(
+    composed: &Composed,
+    format: Format,
+    output: &Path,
+) -> Result<(), Failure> {
+    let description = Description {
+        whole: Part::new(&composed.structure.name, &composed.bytes),
+        output: None,
+        structure: &composed.structure,
+        report: &composed.report,
+    };
+    describe(&description, format, Some(output))
+}
+
+fn show(plan: &Plan, composed: &Composed, format: Format) -> Result<(), Failure> {
+    print_warnings(&composed.report);
+    super::describe::answer(plan, format, |_, out| print_structure(&composed.structure, out))
+}

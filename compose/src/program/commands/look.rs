@@ -1,0 +1,162 @@
+//! The commands that say something about a component.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use compose::{
+    GraphFormat, InspectedPart, Inspection, Report, Structure, Verification, WorldName,
+};
+use serde::Serialize;
+
+use super::describe::answer;
+use super::make::print_cost;
+use crate::program::cli::{Check, Diff, Graph, Inspect, Picture, Verify};
+use crate::program::failure::Failure;
+use crate::program::files::{read_component, read_structure, read_wit, write_output};
+
+/// What a check came to.
+#[derive(Serialize)]
+struct Checked {
+    component: String,
+    world: String,
+    imports: Vec<String>,
+    report: Report,
+}
+
+pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
+    let component = read_component(&arguments.file)?;
+    let texts = match &arguments.world {
+        WorldName::Wit { file, .. } => read_wit(Path::new(file))?,
+        _ => Vec::new(),
+    };
+    let world = arguments.world.find(&texts)?;
+    let checked = Checked {
+        component: component.name().to_owned(),
+        world: world.name().to_owned(),
+        imports: component.imports().map(str::to_owned).collect(),
+        report: compose::check(&component, &world),
+    };
+    let Checked {
+        component, world, ..
+    } = &checked;
+    if checked.report.has_errors() {
+        let remark = format!("`{component}` does not run on a plain host of `{world}`");
+        return Err(Failure::Report(Some(remark), checked.report));
+    }
+    answer(&checked, arguments.format, |_, out| {
+        writeln!(out, "`{component}` runs on any host of `{world}`")?;
+        for import in &checked.imports {
+            writeln!(out, "import {import}")?;
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn inspect(arguments: &Inspect) -> Result<(), Failure> {
+    let component = read_component(&arguments.file)?;
+    let inspection = compose::inspect(&component);
+    answer(&inspection, arguments.format, |inspection, out| {
+        print_inspection(inspection, out)
+    })
+}
+
+fn print_inspection(inspection: &Inspection, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{}", inspection.whole)?;
+    for part in &inspection.parts {
+        print_part(part, 1, out)?;
+    }
+    for wire in &inspection.wires {
+        writeln!(out, "{wire}")?;
+    }
+    for import in &inspection.imports {
+        let importer = &import.importer;
+        if import.import == import.name {
+            writeln!(out, "{importer} -- {} --> host", import.import)?;
+        } else {
+            let name = &import.name;
+            writeln!(out, "{importer} -- {} --> host (as {name})", import.import)?;
+        }
+    }
+    for export in &inspection.exports {
+        writeln!(out, "export {} of {}", export.name, export.provider)?;
+    }
+    match inspection.cost {
+        Some(cost) => print_cost("an instance", cost, out),
+        None => writeln!(out, "an instance: cannot be counted"),
+    }
+}
+
+fn print_part(part: &InspectedPart, depth: usize, out: &mut impl Write) -> io::Result<()> {
+    let indent = "  ".repeat(depth);
+    writeln!(out, "{indent}{}", part.part)?;
+    for producer in &part.producers {
+        let compose::Producer {
+            field,
+            name,
+            version,
+        } = producer;
+        writeln!(out, "{indent}  {field} {}", format!("{name} {version}").trim())?;
+    }
+    for inner in &part.parts {
+        print_part(inner, depth + 1, out)?;
+    }
+    Ok(())
+}
+
+pub(super) fn graph(arguments: &Graph) -> Result<(), Failure> {
+    let structure = read_structure(&arguments.file)?;
+    let format = match arguments.format {
+        Picture::Svg => GraphFormat::Svg,
+        Picture::Mermaid => GraphFormat::Mermaid,
+        Picture::Dot => GraphFormat::Dot,
+        Picture::Json => GraphFormat::Json,
+    };
+    let picture = compose::graph(&structure, format);
+    write_output(&arguments.output, picture.as_bytes())
+}
+
+pub(super) fn diff(arguments: &Diff) -> Result<(), Failure> {
+    let before = Structure::of(&read_component(&arguments.before)?);
+    let after = Structure::of(&read_component(&arguments.after)?);
+    let diff = compose::diff(&before, &after);
+    answer(&diff, arguments.format, |diff, out| {
+        if diff.is_empty() {
+            writeln!(out, "no difference")
+        } else {
+            write!(out, "{diff}")
+        }
+    })
+}
+
+pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
+    let path = &arguments.file.path;
+    // Not as a component: a damaged one is what this is to find.
+    let bytes = read(path)?;
+    let verification = compose::verify(&arguments.file.name(), &bytes);
+    if verification.report.has_errors() {
+        return Err(verification.report.into());
+    }
+    answer(&verification, arguments.format, print_verification)
+}
+
+fn print_verification(
+    verification: &Verification,
+    out: &mut io::StdoutLock<'_>,
+) -> io::Result<()> {
+    let Some(provenance) = &verification.provenance else {
+        return Ok(());
+    };
+    for part in &provenance.parts {
+        writeln!(out, "{part}: as recorded")?;
+    }
+    writeln!(
+        out,
+        "composed by {} {}: {} parts, {} wires, all as recorded",
+        provenance.tool,
+        provenance.version,
+        provenance.parts.len(),
+        provenance.wires.len()
+    )
+}

@@ -1,0 +1,69 @@
+//! The commands that make a component of something else, or something else of a
+//! component.
+
+use std::io::{self, Write};
+
+use anyhow::Context;
+use compose::{Cost, StubSource, environment};
+
+use crate::program::cli::{EmitWac, Env, Extract, Fuse, Stub};
+use crate::program::failure::Failure;
+use crate::program::files::{read_component, read_structure, read_wit, write_output};
+
+pub(super) fn env(arguments: Env) -> Result<(), Failure> {
+    let bytes = environment(arguments.variables)
+        .map_err(|error| Failure::from(error).context("cannot use `--set`".to_owned()))?;
+    write_output(&arguments.output.output, &bytes)
+}
+
+pub(super) fn stub(arguments: &Stub) -> Result<(), Failure> {
+    let mut texts = Vec::new();
+    for path in &arguments.wit {
+        texts.extend(read_wit(path)?);
+    }
+    let component = arguments.imports_of.as_ref().map(read_component).transpose()?;
+    let source = match &component {
+        Some(component) => StubSource::ImportsOf(component),
+        None => StubSource::Wit(&texts),
+    };
+    let bytes = compose::stub(&arguments.interfaces, source)?;
+    write_output(&arguments.output.output, &bytes)
+}
+
+pub(super) fn extract(arguments: &Extract) -> Result<(), Failure> {
+    let app = read_component(&arguments.app)?;
+    let bytes = compose::extract(&app, &arguments.name)?;
+    write_output(&arguments.output.output, &bytes)
+}
+
+pub(super) fn fuse(arguments: &Fuse) -> Result<(), Failure> {
+    let component = read_component(&arguments.file)?;
+    let path = arguments.file.path.display();
+    let fused = compose::fuse(&component)
+        .map_err(|error| Failure::from(error).context(format!("`{path}`")))?;
+    write_output(&arguments.output.output, &fused.bytes)?;
+    let mut stderr = io::stderr().lock();
+    print_cost(component.name(), fused.before, &mut stderr)
+        .and_then(|()| print_cost("fused", fused.after, &mut stderr))
+        .and_then(|()| writeln!(stderr, "{} bytes", fused.bytes.len()))
+        .context("cannot write to standard error")
+        .map_err(Failure::io)
+}
+
+pub(super) fn print_cost(name: &str, cost: Cost, out: &mut impl Write) -> io::Result<()> {
+    let Cost {
+        core_instances,
+        memories,
+        tables,
+    } = cost;
+    writeln!(
+        out,
+        "{name}: {core_instances} core instances, {memories} memories, {tables} tables"
+    )
+}
+
+pub(super) fn emit_wac(arguments: &EmitWac) -> Result<(), Failure> {
+    let structure = read_structure(&arguments.file)?;
+    let text = compose::emit_wac(&structure);
+    write_output(&arguments.output, text.as_bytes())
+}

@@ -1,0 +1,249 @@
+//! Provenance: a composition carries a record of what it was made of, and anybody
+//! can compare the record with the bytes.
+//!
+//! The record is JSON in a custom section at the end, which hosts skip. It proves
+//! that the bytes are those that were composed; it does not prove who composed them,
+//! because whoever changes the bytes can write a new record.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use wasm_encoder::{ComponentSection, CustomSection};
+
+use crate::component::{Component, ComponentError};
+use crate::decompose::decompose;
+use crate::report::{Code, Diagnostic, Report, quoted};
+use crate::sections::{Section, custom, id, sections};
+use crate::structure::{Export, Import, Part, Structure, Wire, sha256};
+
+/// The name of the custom section.
+pub const PROVENANCE_SECTION: &str = "component-compose:provenance";
+
+/// The number of this form of the record.
+const FORMAT: u32 = 1;
+
+/// What a composition records of its making.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// The form of this record: 1.
+    pub format: u32,
+    /// The program that composed.
+    pub tool: String,
+    /// Its version.
+    pub version: String,
+    /// The SHA-256 digest of all bytes before the record.
+    pub sha256: String,
+    /// The inputs.
+    pub parts: Vec<Part>,
+    /// How they were wired.
+    pub wires: Vec<Wire>,
+    /// What was left to the host.
+    pub imports: Vec<Import>,
+    /// What the composition exports.
+    pub exports: Vec<Export>,
+}
+
+/// What came of a verification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verification {
+    /// The record, if there is one that can be read.
+    pub provenance: Option<Provenance>,
+    /// What does not agree with it; no diagnostics if all does.
+    pub report: Report,
+}
+
+/// Appends the record of what `bytes` are composed of.
+pub(crate) fn stamp(bytes: &mut Vec<u8>, structure: &Structure) -> Provenance {
+    let Structure {
+        parts,
+        wires,
+        imports,
+        exports,
+        ..
+    } = structure.clone();
+    let provenance = Provenance {
+        format: FORMAT,
+        tool: "component-compose".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        sha256: sha256(bytes),
+        parts,
+        wires,
+        imports,
+        exports,
+    };
+    // Strings and integers in structs: this cannot fail.
+    let data = serde_json::to_vec(&provenance).unwrap_or_default();
+    let section = CustomSection {
+        name: PROVENANCE_SECTION.into(),
+        data: data.into(),
+    };
+    section.append_to_component(bytes);
+    provenance
+}
+
+/// Has a composition that something else made carry its record, as far as it is one.
+///
+/// # Errors
+///
+/// Returns a [`ComponentError`] if `bytes` are not a component.
+pub fn record(name: &str, mut bytes: Vec<u8>) -> Result<Vec<u8>, ComponentError> {
+    let component = Component::new(name, bytes.as_slice())?;
+    if let Some(decomposed) = decompose(&component) {
+        stamp(&mut bytes, &decomposed.structure);
+    }
+    Ok(bytes)
+}
+
+/// Compares a composition with the record in it.
+///
+/// Every flipped byte is found, wherever it is, and one inside a part is attributed
+/// to the part. `bytes` need not be a valid component: nothing but the sizes of its
+/// sections is relied on.
+#[must_use]
+pub fn verify(name: &str, bytes: &[u8]) -> Verification {
+    let unreadable = |code, reason: String, fix: &str| Verification {
+        provenance: None,
+        report: Diagnostic::error(code, reason, fix).into(),
+    };
+    let Some(sections) = sections(bytes) else {
+        return unreadable(
+            Code::Damaged,
+            format!(
+                "`{name}` is no component, or is damaged: the sizes of its sections do not add up"
+            ),
+            "compose it again, or get it again from where it came",
+        );
+    };
+    let Some((record, data)) = find_record(bytes, &sections) else {
+        return unreadable(
+            Code::NoProvenance,
+            format!("`{name}` carries no record of what it is composed of"),
+            "compose it with this program, which writes one; fusing removes it",
+        );
+    };
+    let provenance: Provenance = match serde_json::from_slice(data) {
+        Ok(provenance) => provenance,
+        Err(error) => {
+            return unreadable(
+                Code::Damaged,
+                format!("the record in `{name}` is damaged: {error}"),
+                "compose it again, or get it again from where it came",
+            );
+        }
+    };
+
+    let mut diagnostics = changed_parts(bytes, &sections, &provenance.parts);
+    let is_last = sections.last() == Some(record);
+    if diagnostics.is_empty() && !(is_last && sha256(&bytes[..record.start]) == provenance.sha256) {
+        diagnostics.push(Diagnostic::error(
+            Code::Damaged,
+            format!(
+                "all parts of `{name}` are what was recorded, but what holds them together is not"
+            ),
+            "compose it again, or get it again from where it came",
+        ));
+    }
+    if diagnostics.is_empty() {
+        diagnostics = changed_wires(name, bytes, &provenance);
+    }
+    Verification {
+        provenance: Some(provenance),
+        report: diagnostics.into(),
+    }
+}
+
+fn find_record<'b, 's>(
+    bytes: &'b [u8],
+    sections: &'s [Section],
+) -> Option<(&'s Section, &'b [u8])> {
+    sections
+        .iter()
+        .filter(|section| section.id == id::CUSTOM)
+        .find_map(|section| match custom(&bytes[section.content.clone()]) {
+            Some((PROVENANCE_SECTION, data)) => Some((section, data)),
+            _ => None,
+        })
+}
+
+/// Pairs what was recorded with what is embedded, by digest; what is left over on
+/// both sides has changed. Equal parts are embedded once.
+fn changed_parts(bytes: &[u8], sections: &[Section], recorded: &[Part]) -> Vec<Diagnostic> {
+    let mut embedded: BTreeMap<String, u64> = sections
+        .iter()
+        .filter(|section| section.id == id::COMPONENT)
+        .map(|section| {
+            let content = &bytes[section.content.clone()];
+            (sha256(content), content.len() as u64)
+        })
+        .collect();
+    let missing: Vec<&Part> = recorded
+        .iter()
+        .filter(|part| embedded.get(&part.sha256) != Some(&part.size_bytes))
+        .collect();
+    for part in recorded {
+        embedded.remove(&part.sha256);
+    }
+    let reason = |part: &Part| {
+        let Part {
+            name,
+            size_bytes,
+            sha256,
+            ..
+        } = part;
+        let recorded = format!("`{name}` was {size_bytes} bytes with the SHA-256 digest {sha256}");
+        match embedded.iter().find(|(_, size)| *size == size_bytes) {
+            Some((found, _)) => format!("{recorded}, and is embedded with the digest {found}"),
+            None => format!("{recorded}, and no such component is embedded"),
+        }
+    };
+    let mut diagnostics: Vec<Diagnostic> = missing
+        .into_iter()
+        .map(|part| {
+            let fix = "compose it again, or get it again from where it came";
+            Diagnostic::error(Code::ChangedPart, reason(part), fix).among([&part.name])
+        })
+        .collect();
+    if diagnostics.is_empty() && !embedded.is_empty() {
+        diagnostics.push(Diagnostic::error(
+            Code::ChangedPart,
+            format!(
+                "a component is embedded that was not recorded, with the digest {}",
+                quoted(embedded.keys())
+            ),
+            "compose it again, or get it again from where it came",
+        ));
+    }
+    diagnostics
+}
+
+/// Compares the wires with those of a record that was written for these bytes, but
+/// perhaps not by whoever composed them.
+fn changed_wires(name: &str, bytes: &[u8], provenance: &Provenance) -> Vec<Diagnostic> {
+    let component = match Component::new(name, bytes) {
+        Ok(component) => component,
+        Err(error) => {
+            return vec![Diagnostic::error(
+                Code::Damaged,
+                error.to_string(),
+                "compose it again",
+            )];
+        }
+    };
+    let found = Structure::of(&component);
+    let recorded = Structure {
+        name: name.to_owned(),
+        parts: provenance.parts.clone(),
+        wires: provenance.wires.clone(),
+        imports: provenance.imports.clone(),
+        exports: provenance.exports.clone(),
+    };
+    if found == recorded {
+        return Vec::new();
+    }
+    vec![Diagnostic::error(
+        Code::WiresChanged,
+        format!("the parts of `{name}` are not wired as the record says"),
+        "do not trust the record: it was not written when this was composed",
+    )]
+}

@@ -36,30 +36,45 @@
 //!
 //! # Map
 //!
-//! What a caller uses:
+//! What a caller uses, in the order of a day's work:
 //!
 //! - [`Component`]: a name and bytes that were checked. Everything starts here.
-//! - [`link()`]: a root and its parts become one component, [`Linked`].
-//! - [`environment()`]: makes a component that answers `wasi:cli/environment`.
-//! - [`fuse()`]: the parts of a composition become one core module, which is
-//!   cheaper to instantiate.
-//! - [`check()`]: does a component run on a host of a [`World`]?
+//! - [`link()`], [`chain()`], [`swap()`]: three ways to a [`Plan`], which is data.
+//!   [`Plan::check`] gives a [`Report`]; [`Plan::encode`] gives the component, its
+//!   [`Structure`] and its [`Provenance`].
+//! - [`Manifest`]: many compositions, declared in one file.
+//! - [`run_wac()`] composes what a text in the language WAC says; [`emit_wac()`]
+//!   writes such a text.
+//! - [`environment()`], [`stub()`]: components that satisfy an import with fixed
+//!   answers, or with a trap.
+//! - [`decompose()`], [`extract()`]: a composition is taken apart again.
+//! - [`inspect()`], [`cost()`], [`diff()`], [`verify()`], [`deny_imports()`]: questions
+//!   about a composition; [`check()`]: does it run on a host of a [`World`]?
+//! - [`graph()`]: a picture of it.
+//! - [`fuse()`]: its parts become one core module, which is cheaper to instantiate.
 //!
 //! What these are made of, from the names to the bytes:
 //!
 //! - `version_track`: which versions of an interface stand in for each other
-//! - `difference`, `signature`: what does not fit between two types, as WIT
-//! - `plan`: who provides what to which
+//! - `planner`: who provides what to which
+//! - `diagnose`: what keeps a plan from being carried out; `difference`, `signature`:
+//!   what does not fit between two types, as WIT; `resources`: why the resources of
+//!   a composition do not match
 //! - `assemble`, `open_imports`: a plan becomes bytes
-//! - `resources`: why the resources of a composition do not match
+//! - `sections`: the outermost layer of a binary
 //! - `fuse/`: a composition becomes one module: flattened (`translation`, `flat`),
 //!   rid of what only the order of making needs (`shims`), given one set of indices
 //!   (`layout`), encoded (`code`, `memories`), and made a component again (`outside`)
-//! - `wit`: the standard WIT packages
+//! - `graph/`: a structure becomes a picture: its boxes and wires (`scene`), their
+//!   places (`layers`, `routes`, `order`, `place`, `layout`), the text (`svg`)
+//! - `stub/`: which interfaces are meant (`find`), and what traps (`module`)
+//! - `wac/`: which components a text means (`packages`), what is wrong with it
+//!   (`excerpt`, `nesting`), and how it is written (`emit`, `id`)
+//! - `wit`: the standard WIT packages, and those of a caller
 //! - `guard`: a wall around assertions of others
 //!
 //! A further way to compose is a further way to make a `Plan`; a further question
-//! about a component is a module beside `check`.
+//! about a composition is a function of its `Structure`.
 
 mod assemble;
 mod chain;
@@ -74,6 +89,7 @@ mod difference;
 mod environment;
 mod extract;
 mod fuse;
+mod graph;
 mod guard;
 mod inspect;
 mod link;
@@ -87,8 +103,10 @@ mod resources;
 mod sections;
 mod signature;
 mod structure;
+mod stub;
 mod swap;
 mod version_track;
+mod wac;
 mod wit;
 mod world;
 mod world_name;
@@ -103,6 +121,7 @@ pub use diff::{ChangedPart, Diff, diff};
 pub use environment::{EnvironmentError, environment};
 pub use extract::extract;
 pub use fuse::{FuseError, Fused, fuse};
+pub use graph::{GraphFormat, graph};
 pub use inspect::{InspectedPart, Inspection, Producer, inspect};
 pub use link::link;
 pub use manifest::{BuildError, BuildErrorKind, BuiltOutput, Manifest, ManifestError};
@@ -111,7 +130,9 @@ pub use planner::LinkOptions;
 pub use provenance::{PROVENANCE_SECTION, Provenance, Verification, record, verify};
 pub use report::{Class, Code, Diagnostic, Report, Severity};
 pub use structure::{Export, Import, Part, Structure, Wire};
+pub use stub::{StubError, StubSource, stub};
 pub use swap::swap;
+pub use wac::{WacError, emit_wac, run_wac};
 pub use wit::WitError;
 pub use world::{World, WorldError};
 pub use world_name::{UnknownWorld, WorldName};

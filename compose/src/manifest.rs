@@ -63,7 +63,9 @@ pub enum ManifestError {
         found: String,
     },
     /// A key belongs to another way of making a component.
-    #[error("`components.{name}.{key}` has no meaning for a component that is made by `{way}`; take it out")]
+    #[error(
+        "`components.{name}.{key}` has no meaning for a component that is made by `{way}`; take it out"
+    )]
     Superfluous {
         /// The component.
         name: String,
@@ -99,7 +101,9 @@ pub enum ManifestError {
         path: Vec<String>,
     },
     /// A component has no output and nothing is made of it.
-    #[error("nothing is made of `components.{name}`, and it has no `output`; use it, or take it out")]
+    #[error(
+        "nothing is made of `components.{name}`, and it has no `output`; use it, or take it out"
+    )]
     Unused {
         /// The component.
         name: String,

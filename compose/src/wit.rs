@@ -1,10 +1,16 @@
-//! The WIT packages of WASI that the library knows, as the repository keeps them.
+//! WIT text: the standard packages of WASI, and the packages of a caller.
 
-use std::error::Error;
+mod header;
 
-use wit_parser::{PackageId, Resolve};
+use std::collections::BTreeSet;
 
-/// The standard packages under `wit/deps`, each after those that it uses.
+use wit_parser::{
+    PackageId, PackageName, ParseError, Resolve, SourceMap, UnresolvedPackageGroup as Group,
+};
+
+use crate::guard::guard;
+
+/// The standard packages under `wit/deps`.
 const WASI: [(&str, &str); 7] = [
     ("io.wit", include_str!("../../wit/deps/io.wit")),
     ("clocks.wit", include_str!("../../wit/deps/clocks.wit")),
@@ -20,30 +26,146 @@ const WASI: [(&str, &str); 7] = [
 
 /// Why WIT text was not understood.
 #[derive(Debug, thiserror::Error)]
-#[error("`{file}` is not valid WIT")]
+#[error("the WIT is not valid: {excerpt}")]
 pub struct WitError {
-    /// The name of the text.
-    file: String,
-    /// What is wrong with it.
-    #[source]
-    source: Box<dyn Error + Send + Sync>,
+    /// What is wrong, then the file, the line, the column and the line itself.
+    excerpt: String,
+}
+
+/// Packages that were understood.
+pub(crate) struct Packages {
+    pub(crate) resolve: Resolve,
+    /// The package of the first text, if there is a text.
+    pub(crate) main: Option<PackageId>,
+}
+
+/// Parses `texts`, each a file name and what is in the file, and the packages of
+/// WASI, which the texts may use.
+///
+/// Texts whose `package` lines are equal are one package. The main package is
+/// that of the first text with such a line; a text without one belongs to it. The
+/// order makes no other difference. A package of WASI that is among the texts
+/// replaces the one that the library knows.
+pub(crate) fn parse(texts: &[(String, String)]) -> Result<Packages, WitError> {
+    guard(|| parse_unguarded(texts)).unwrap_or_else(|panic| Err(WitError::of(panic.reason)))
 }
 
 /// Parses the packages of WASI and then `text`, which may use them.
 ///
 /// Returns the package of `text`.
 pub(crate) fn parse_with_wasi(file: &str, text: &str) -> Result<(Resolve, PackageId), WitError> {
-    let mut resolve = Resolve::default();
-    for (file, text) in WASI {
-        push(&mut resolve, file, text)?;
-    }
-    let package = push(&mut resolve, file, text)?;
-    Ok((resolve, package))
+    let packages = parse(&[(file.to_owned(), text.to_owned())])?;
+    let main = packages.main;
+    let main = main.ok_or_else(|| WitError::of(format!("`{file}` has no package")))?;
+    Ok((packages.resolve, main))
 }
 
-fn push(resolve: &mut Resolve, file: &str, text: &str) -> Result<PackageId, WitError> {
-    resolve.push_source(file, text).map_err(|source| WitError {
-        file: file.to_owned(),
-        source: source.into(),
-    })
+/// Adds `text`, which may use what `resolve` has.
+pub(crate) fn push(resolve: &mut Resolve, file: &str, text: &str) -> Result<PackageId, WitError> {
+    let group = parse_group(sources([(file, text)]))?;
+    let pushed = guard(|| resolve.push_group(group)).map_err(|panic| WitError::of(panic.reason))?;
+    pushed.map_err(|error| WitError::of(error.render(&resolve.source_map)))
+}
+
+impl WitError {
+    fn of(excerpt: String) -> Self {
+        Self { excerpt }
+    }
+
+    fn parse((sources, error): &(SourceMap, ParseError)) -> Self {
+        Self::of(error.render(sources))
+    }
+}
+
+fn parse_unguarded(texts: &[(String, String)]) -> Result<Packages, WitError> {
+    let mut groups = Vec::new();
+    for sources in by_package(texts) {
+        groups.push(parse_group(sources)?);
+    }
+    add_wasi(&mut groups)?;
+
+    let mut resolve = Resolve::default();
+    let main = groups.remove(0);
+    match resolve.push_groups(main, groups) {
+        Ok(main) => Ok(Packages {
+            resolve,
+            main: (!texts.is_empty()).then_some(main),
+        }),
+        Err(error) => Err(WitError::of(error.render(&resolve.source_map))),
+    }
+}
+
+/// Adds the packages of WASI that are not among `groups` already.
+fn add_wasi(groups: &mut Vec<Group>) -> Result<(), WitError> {
+    let given: BTreeSet<PackageName> = groups.iter().flat_map(names).cloned().collect();
+    let mut missing = Vec::new();
+    for text in WASI {
+        let group = parse_group(sources([text]))?;
+        if !given.contains(&group.main.name) {
+            missing.push(group);
+        }
+    }
+    if missing.len() < WASI.len() {
+        // What replaces a package may lack what others use of it, which matters
+        // only if those are used.
+        missing = used(groups, missing);
+    }
+    groups.extend(missing);
+    Ok(())
+}
+
+/// Those of `candidates` that `groups` use, directly or by way of others.
+fn used(groups: &[Group], mut candidates: Vec<Group>) -> Vec<Group> {
+    let mut used: Vec<Group> = Vec::new();
+    loop {
+        let users = groups.iter().chain(&used);
+        let users = users.flat_map(|group| group.nested.iter().chain([&group.main]));
+        let wanted: BTreeSet<PackageName> = users
+            .flat_map(|package| package.foreign_deps.keys().cloned())
+            .collect();
+        let (found, others): (Vec<Group>, Vec<Group>) = candidates
+            .into_iter()
+            .partition(|group| wanted.contains(&group.main.name));
+        if found.is_empty() {
+            return used;
+        }
+        used.extend(found);
+        candidates = others;
+    }
+}
+
+/// The texts of each package, those of the main package first.
+fn by_package(texts: &[(String, String)]) -> Vec<SourceMap> {
+    let packages: Vec<Option<String>> = texts.iter().map(|(_, text)| header::of(text)).collect();
+    let main = packages.iter().flatten().next();
+    let mut groups: Vec<(Option<&String>, SourceMap)> = Vec::new();
+    if !texts.is_empty() {
+        groups.push((main, SourceMap::default()));
+    }
+    for ((file, text), package) in texts.iter().zip(&packages) {
+        let package = package.as_ref().or(main);
+        match groups.iter_mut().find(|(other, _)| *other == package) {
+            Some((_, sources)) => sources.push_str(file, text.as_str()),
+            None => groups.push((package, sources([(file, text)]))),
+        }
+    }
+    groups.into_iter().map(|(_, sources)| sources).collect()
+}
+
+fn sources<'t, const N: usize>(texts: [(&'t str, &'t str); N]) -> SourceMap {
+    let mut sources = SourceMap::default();
+    for (file, text) in texts {
+        sources.push_str(file, text);
+    }
+    sources
+}
+
+fn parse_group(sources: SourceMap) -> Result<Group, WitError> {
+    guard(|| sources.parse().map_err(|error| WitError::parse(&error)))
+        .unwrap_or_else(|panic| Err(WitError::of(panic.reason)))
+}
+
+fn names(group: &Group) -> impl Iterator<Item = &PackageName> {
+    let packages = group.nested.iter().chain([&group.main]);
+    packages.map(|package| &package.name)
 }

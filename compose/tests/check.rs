@@ -2,12 +2,9 @@
 
 mod support;
 
-use std::fs;
-use std::path::Path;
-
 use compose::{Component, Report, World, check};
 use pretty_assertions::assert_eq;
-use support::{component, from_wat};
+use support::{component, from_wat, nested};
 
 /// A component whose world is written against WASI 0.2.12.
 fn report(world: &str) -> Report {
@@ -28,17 +25,6 @@ fn report(world: &str) -> Report {
 
 fn check_component(component: &Component) -> Report {
     check(component, &World::wasi_http_proxy().expect("the world"))
-}
-
-/// A standard package as it can stand inside another file.
-fn nested(file: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../wit/deps")
-        .join(file)
-        .with_extension("wit");
-    let text = fs::read_to_string(path).expect("a file");
-    let (package, rest) = text.split_once(';').expect("a package");
-    format!("{package} {{ {rest} }}\n")
 }
 
 fn lines(report: &Report) -> Vec<String> {

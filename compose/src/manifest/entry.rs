@@ -78,7 +78,6 @@ pub(super) enum Recipe {
 impl Recipe {
     /// The components that this one is made of.
     pub(super) fn names(&self) -> Vec<&str> {
-        let strings = |names: &'_ [String]| -> Vec<&str> { Vec::from_iter(names.iter().map(String::as_str)) };
         match self {
             Self::File { .. } | Self::Env { .. } => Vec::new(),
             Self::Stub { imports_of, .. } => imports_of.iter().map(String::as_str).collect(),
@@ -218,4 +217,8 @@ impl Entry {
             None => Ok(()),
         }
     }
+}
+
+fn strings(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
 }

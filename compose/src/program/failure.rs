@@ -124,8 +124,9 @@ impl From<ManifestError> for Failure {
 impl From<WacError> for Failure {
     fn from(error: WacError) -> Self {
         let exit = match &error {
-            WacError::Missing { .. } => Exit::Unsatisfied,
-            WacError::Resolve { .. } => Exit::Mismatch,
+            WacError::MissingPackages { .. } => Exit::Unsatisfied,
+            WacError::EqualNames { .. } => Exit::Ambiguous,
+            WacError::Invalid { .. } | WacError::Wac { .. } => Exit::Invalid,
             _ => Exit::Usage,
         };
         Self::Error(exit, error.into())

@@ -65,7 +65,7 @@ pub(crate) fn components_of(plan: &Plan) -> Result<Vec<Component>, Failure> {
 pub(crate) fn read_wit(path: &Path) -> Result<Vec<(String, String)>, Failure> {
     let mut texts = Vec::new();
     if !path.is_dir() {
-        texts.push(read_text(path)?);
+        texts.push((path.display().to_string(), read_text(path)?));
         return Ok(texts);
     }
     let mut folders = vec![path.to_owned()];
@@ -79,18 +79,26 @@ pub(crate) fn read_wit(path: &Path) -> Result<Vec<(String, String)>, Failure> {
             let entry = entry.path();
             if entry.is_dir() && (folder != path || entry.ends_with("deps")) {
                 folders.push(entry);
-            } else if entry.extension().is_some_and(|extension| extension == "wit") {
-                texts.push(read_text(&entry)?);
+            } else if entry
+                .extension()
+                .is_some_and(|extension| extension == "wit")
+            {
+                texts.push((entry.display().to_string(), read_text(&entry)?));
             }
         }
     }
     Ok(texts)
 }
 
-fn read_text(path: &Path) -> Result<(String, String), Failure> {
-    let text = String::from_utf8(read(path)?)
-        .map_err(|_| Failure::usage(anyhow!("`{}` is not text in UTF-8", path.display())))?;
-    Ok((path.display().to_string(), text))
+/// Reads a file that holds text.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    text(path, read(path)?)
+}
+
+/// Takes what was read from a file as text.
+pub(crate) fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
+    String::from_utf8(bytes)
+        .map_err(|_| Failure::usage(anyhow!("`{}` is not text in UTF-8", path.display())))
 }
 
 /// Reads a file.

@@ -3,6 +3,9 @@
 // Each test program uses a part of it.
 #![allow(dead_code)]
 
+use std::fs;
+use std::path::Path;
+
 use compose::{Component, Composed, LinkOptions, Report, link};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
@@ -38,6 +41,17 @@ pub(crate) fn component(name: &str, wit: &str) -> Component {
 pub(crate) fn linked(root: &Component, parts: &[Component]) -> Result<Composed, Report> {
     let plan = link(root, parts, &LinkOptions::default())?;
     plan.encode(parts.iter().chain([root]))
+}
+
+/// A standard package as it can stand inside another file.
+pub(crate) fn nested(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../wit/deps")
+        .join(file)
+        .with_extension("wit");
+    let text = fs::read_to_string(path).expect("a file");
+    let (package, rest) = text.split_once(';').expect("a package");
+    format!("{package} {{ {rest} }}\n")
 }
 
 /// An error and its causes, as the program prints them.

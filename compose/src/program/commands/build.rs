@@ -11,7 +11,7 @@ use super::compose::describe_composed;
 use super::describe::{Description, answer, describe, print_structure, print_warnings};
 use crate::program::cli::Build;
 use crate::program::failure::Failure;
-use crate::program::files::{components_of, is_plan, parse_plan, write_output};
+use crate::program::files::{components_of, is_plan, parse_plan, read, text, write_output};
 
 pub(super) fn build(arguments: &Build) -> Result<(), Failure> {
     let path = &arguments.file;
@@ -20,8 +20,7 @@ pub(super) fn build(arguments: &Build) -> Result<(), Failure> {
         let plan = parse_plan(path, &bytes)?;
         return build_plan(&plan, arguments);
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Failure::usage(anyhow!("`{}` is not text in UTF-8", path.display())))?;
+    let text = text(path, bytes)?;
     build_manifest(&text, arguments).map_err(|failure| failure.context(path.display().to_string()))
 }
 

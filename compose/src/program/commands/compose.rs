@@ -1,10 +1,9 @@
 //! The commands that make one component of several.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use compose::{
     Component, Composed, LinkOptions, Part, Plan, Report, Structure, deny_imports, record, run_wac,
 };
@@ -12,7 +11,7 @@ use compose::{
 use super::describe::{Description, describe, print_structure, print_warnings};
 use crate::program::cli::{Chain, Compose, Format, Input, Link, Run, Swap};
 use crate::program::failure::Failure;
-use crate::program::files::{read_component, read_components, write_output};
+use crate::program::files::{read_component, read_components, read_text, write_output};
 
 pub(super) fn link(arguments: &Link) -> Result<(), Failure> {
     let root = read_component(&arguments.root)?;
@@ -46,9 +45,7 @@ pub(super) fn swap(arguments: &Swap) -> Result<(), Failure> {
 
 pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
     let path = &arguments.file;
-    let text = read(path)?;
-    let text = String::from_utf8(text)
-        .map_err(|_| Failure::usage(anyhow!("`{}` is not text in UTF-8", path.display())))?;
+    let text = read_text(path)?;
     let parts = read_components(&arguments.parts)?;
     let bytes = run_wac(&path.display().to_string(), &text, &parts)?;
     let name = path.file_stem().unwrap_or(path.as_os_str());
@@ -132,5 +129,7 @@ pub(super) fn describe_composed(
 
 fn show(plan: &Plan, composed: &Composed, format: Format) -> Result<(), Failure> {
     print_warnings(&composed.report);
-    super::describe::answer(plan, format, |_, out| print_structure(&composed.structure, out))
+    super::describe::answer(plan, format, |_, out| {
+        print_structure(&composed.structure, out)
+    })
 }

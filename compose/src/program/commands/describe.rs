@@ -31,9 +31,19 @@ pub(super) fn describe(
     output: Option<&Path>,
 ) -> Result<(), Failure> {
     if output == Some(Path::new("-")) {
-        print(description, format, &mut io::stderr().lock(), "standard error")
+        print(
+            description,
+            format,
+            &mut io::stderr().lock(),
+            "standard error",
+        )
     } else {
-        print(description, format, &mut io::stdout().lock(), "standard output")
+        print(
+            description,
+            format,
+            &mut io::stdout().lock(),
+            "standard output",
+        )
     }
 }
 

@@ -1,20 +1,16 @@
 //! The commands that say something about a component.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::Context;
-use compose::{
-    GraphFormat, InspectedPart, Inspection, Report, Structure, Verification, WorldName,
-};
+use compose::{GraphFormat, InspectedPart, Inspection, Report, Structure, Verification, WorldName};
 use serde::Serialize;
 
 use super::describe::answer;
 use super::make::print_cost;
 use crate::program::cli::{Check, Diff, Graph, Inspect, Picture, Verify};
 use crate::program::failure::Failure;
-use crate::program::files::{read_component, read_structure, read_wit, write_output};
+use crate::program::files::{read, read_component, read_structure, read_wit, write_output};
 
 /// What a check came to.
 #[derive(Serialize)]
@@ -97,7 +93,11 @@ fn print_part(part: &InspectedPart, depth: usize, out: &mut impl Write) -> io::R
             name,
             version,
         } = producer;
-        writeln!(out, "{indent}  {field} {}", format!("{name} {version}").trim())?;
+        writeln!(
+            out,
+            "{indent}  {field} {}",
+            format!("{name} {version}").trim()
+        )?;
     }
     for inner in &part.parts {
         print_part(inner, depth + 1, out)?;
@@ -141,10 +141,7 @@ pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
     answer(&verification, arguments.format, print_verification)
 }
 
-fn print_verification(
-    verification: &Verification,
-    out: &mut io::StdoutLock<'_>,
-) -> io::Result<()> {
+fn print_verification(verification: &Verification, out: &mut io::StdoutLock<'_>) -> io::Result<()> {
     let Some(provenance) = &verification.provenance else {
         return Ok(());
     };

@@ -21,7 +21,11 @@ pub(super) fn stub(arguments: &Stub) -> Result<(), Failure> {
     for path in &arguments.wit {
         texts.extend(read_wit(path)?);
     }
-    let component = arguments.imports_of.as_ref().map(read_component).transpose()?;
+    let component = arguments
+        .imports_of
+        .as_ref()
+        .map(read_component)
+        .transpose()?;
     let source = match &component {
         Some(component) => StubSource::ImportsOf(component),
         None => StubSource::Wit(&texts),

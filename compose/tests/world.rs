@@ -1,0 +1,230 @@
+//! Worlds that are read from WIT.
+
+mod support;
+
+use compose::{Component, World, WorldError, check};
+use pretty_assertions::assert_eq;
+use support::{chain, component};
+
+fn texts(texts: &[(&str, &str)]) -> Vec<(String, String)> {
+    let texts = texts.iter();
+    texts
+        .map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))
+        .collect()
+}
+
+fn world(files: &[(&str, &str)], name: Option<&str>) -> World {
+    World::from_wit(&texts(files), name).expect("a world")
+}
+
+fn error(files: &[(&str, &str)], name: Option<&str>) -> WorldError {
+    World::from_wit(&texts(files), name).expect_err("no world")
+}
+
+fn findings(component: &Component, world: &World) -> Vec<String> {
+    let findings = check(component, world).diagnostics;
+    findings.iter().map(ToString::to_string).collect()
+}
+
+fn logger() -> Component {
+    component(
+        "app",
+        "package t:app;
+         interface log { line: func(text: string); }
+         world app { import log; export run: func(); }",
+    )
+}
+
+const MAIN: (&str, &str) = (
+    "main.wit",
+    "package t:host@1.0.0; world host { import t:app/log; export run: func(); }",
+);
+const LOG: (&str, &str) = (
+    "log.wit",
+    "package t:app; interface log { line: func(text: string); }",
+);
+
+#[test]
+fn the_only_world_needs_no_name() {
+    let world = world(&[MAIN, LOG], None);
+    assert_eq!(world.name(), "t:host/host");
+    assert_eq!(findings(&logger(), &world), Vec::<String>::new());
+}
+
+#[test]
+fn the_files_of_packages_come_in_any_order() {
+    let files = [
+        (
+            "c.wit",
+            "package t:host; interface c { use b.{b}; f: func() -> b; }",
+        ),
+        ("dep.wit", "package t:dep; interface a { use inner.{a}; }"),
+        ("b.wit", "interface b { use t:dep/a.{a}; type b = a; }"),
+        ("world.wit", "package t:host; world host { import c; }"),
+        (
+            "inner.wit",
+            "// of the dependency\npackage t:dep; interface inner { type a = u32; }",
+        ),
+    ];
+    assert_eq!(world(&files, None).name(), "t:host/host");
+    let mut reversed = files;
+    reversed[1..].reverse();
+    assert_eq!(world(&reversed, Some("host")).name(), "t:host/host");
+}
+
+#[test]
+fn what_the_world_lacks_is_found() {
+    let world = world(&[("w.wit", "package t:w; world w {}")], Some("w"));
+    assert_eq!(
+        findings(&logger(), &world),
+        ["superfluous import `t:app/log`: link a component that exports it"]
+    );
+}
+
+#[test]
+fn the_standard_packages_are_known() {
+    let host = "package t:host; world host { include wasi:http/proxy@0.2.12; \
+                import wasi:cli/environment@0.2.12; }";
+    let app = "import wasi:cli/environment@0.2.12; import wasi:io/streams@0.2.12;";
+    let world = world(&[("host.wit", host)], None);
+    let stub = format!("package t:app; world app {{ {app} }}");
+    let findings = findings(&wasi_component(&stub), &world);
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert!(findings[0].starts_with("missing export `wasi:http/incoming-handler@0.2.12`"));
+}
+
+#[test]
+fn a_text_replaces_a_standard_package() {
+    let host = "package t:host; world host { import wasi:random/random@0.2.12; }";
+    let random = "package wasi:random@0.2.12; interface random { roll: func() -> u8; }";
+    let world = world(&[("host.wit", host), ("random.wit", random)], None);
+    let app = component(
+        "app",
+        "package t:app;
+         world app { import wasi:random/random@0.2.12; }
+         package wasi:random@0.2.12 { interface random { roll: func() -> u8; } }",
+    );
+    assert_eq!(findings(&app, &world), Vec::<String>::new());
+}
+
+#[test]
+fn a_command_runs_on_its_host() {
+    let world = World::wasi_cli_command().expect("the world");
+    assert_eq!(world.name(), "wasi:cli/command");
+    let app = "package t:app; world app {
+        import wasi:filesystem/preopens@0.2.12; export wasi:cli/run@0.2.12; }";
+    assert_eq!(findings(&wasi_component(app), &world), Vec::<String>::new());
+    let without = "package t:app; world app { import wasi:cli/exit@0.2.12; }";
+    assert_eq!(
+        findings(&wasi_component(without), &world),
+        ["missing export `wasi:cli/run@0.2.12`: compose with a root that exports it"]
+    );
+}
+
+#[test]
+fn asynchronous_functions_and_streams_are_compared() {
+    let wit = "interface files {
+        resource file { read: async func(at: u64) -> stream<u8>; }
+        flush: async func() -> result<_, string>;
+        done: func() -> future<result<u32>>; }";
+    let host = format!("package t:api; {wit} world host {{ import files; }}");
+    let world = world(&[("host.wit", &host)], None);
+    let app = component(
+        "app",
+        &format!("package t:api; {wit} world app {{ import files; }}"),
+    );
+    assert_eq!(findings(&app, &world), Vec::<String>::new());
+
+    let other = wit.replace("stream<u8>", "stream<u16>");
+    let other = component(
+        "app",
+        &format!("package t:api; {other} world app {{ import files; }}"),
+    );
+    assert_eq!(findings(&other, &world).len(), 1);
+}
+
+#[test]
+fn a_missing_world_comes_with_those_that_there_are() {
+    let file = (
+        "w.wit",
+        "package t:w@0.1.0; world proxy {} world command {}",
+    );
+    assert_eq!(
+        error(&[file], Some("prox")).to_string(),
+        "the package `t:w@0.1.0` has no world `prox`; its worlds are `command` and `proxy`"
+    );
+    assert_eq!(
+        error(&[file], None).to_string(),
+        "the package `t:w@0.1.0` does not say which world to take; its worlds are `command` and \
+         `proxy`"
+    );
+    assert_eq!(
+        error(&[LOG], None).to_string(),
+        "the package `t:app` does not say which world to take; it has no world"
+    );
+    assert_eq!(
+        error(&[], None).to_string(),
+        "there is no WIT text; give at least one file"
+    );
+}
+
+#[test]
+fn a_syntax_error_shows_its_line() {
+    let text = "package t:w;\n\nworld w {\n  import x func();\n}\n";
+    assert_eq!(
+        error(&[LOG, ("wit/w.wit", text)], None).to_string(),
+        "the WIT is not valid: expected ';', found keyword `func`
+     --> wit/w.wit:4:12
+      |
+    4 |   import x func();
+      |            ^"
+    );
+}
+
+#[test]
+fn an_unknown_package_shows_its_line() {
+    let text = "package t:w;\nworld w { import t:nowhere/log; }";
+    let message = error(&[("w.wit", text)], None).to_string();
+    assert!(
+        message.starts_with("the WIT is not valid: package 't:nowhere' not found. known packages:"),
+        "{message}"
+    );
+    assert!(message.contains("--> w.wit:2:18\n"), "{message}");
+}
+
+#[test]
+fn packages_that_use_each_other_in_a_circle_are_refused() {
+    let a = (
+        "a.wit",
+        "package t:a; interface i { use t:b/i.{t}; } world w { import i; }",
+    );
+    let b = ("b.wit", "package t:b; interface i { use t:a/i.{t}; }");
+    let message = error(&[a, b], None).to_string();
+    assert!(message.contains("creates a dependency cycle"), "{message}");
+}
+
+#[test]
+fn a_text_without_a_package_is_refused() {
+    let message = chain(&error(&[("w.wit", "world w {}")], None));
+    assert_eq!(
+        message,
+        "the WIT is not valid: no `package` header was found in any WIT file for this package"
+    );
+}
+
+/// A component of a world that uses the standard packages.
+fn wasi_component(wit: &str) -> Component {
+    let mut wit = wit.to_owned();
+    for file in [
+        "io",
+        "clocks",
+        "random",
+        "filesystem",
+        "sockets",
+        "cli",
+        "http",
+    ] {
+        wit.push_str(&support::nested(file));
+    }
+    component("app", &wit)
+}

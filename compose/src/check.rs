@@ -38,7 +38,7 @@ fn check_import(
             Some(other) => Diagnostic::error(
                 Code::SuperfluousImport,
                 format!(
-                    "superfluous import `{import}`: the world has `{other}`, on another version \
+                    "`{name}` imports `{import}`, and the world has `{other}`, on another version \
                      track"
                 ),
                 "build the component against that version",
@@ -46,7 +46,7 @@ fn check_import(
             .among([other]),
             None => Diagnostic::error(
                 Code::SuperfluousImport,
-                format!("superfluous import `{import}`: the world does not have it"),
+                format!("`{name}` imports `{import}`, which the world does not have"),
                 remedy(import),
             ),
         };
@@ -62,7 +62,7 @@ fn check_import(
         Diagnostic::error(
             Code::DifferentImport,
             format!(
-                "import `{import}` does not fit `{offered}` of the world: {}",
+                "`{name}` imports `{import}`, but not as the world has it in `{offered}`: {}",
                 join(&differences)
             ),
             "build the component against that version",
@@ -77,20 +77,21 @@ fn check_export(
     (expected, kind): (&str, ItemKind),
     world: &World,
 ) -> Option<Diagnostic> {
+    let name = component.name();
     let Some(export) = version_track::find(expected, component.exports()) else {
         let diagnostic = match other_track(expected, component.exports()) {
             Some(other) => Diagnostic::error(
                 Code::MissingExport,
                 format!(
-                    "missing export `{expected}`: the component exports `{other}`, on another \
-                     version track"
+                    "the world expects the export `{expected}`, and `{name}` has `{other}`, on \
+                     another version track"
                 ),
                 "build it against that of the world",
             )
             .among([other]),
             None => Diagnostic::error(
                 Code::MissingExport,
-                format!("missing export `{expected}`"),
+                format!("`{name}` does not export `{expected}`, which the world expects"),
                 "compose with a root that exports it",
             ),
         };
@@ -102,7 +103,7 @@ fn check_export(
         Diagnostic::error(
             Code::DifferentExport,
             format!(
-                "export `{export}` does not fit `{expected}` of the world: {}",
+                "`{name}` exports `{export}`, but not as the world expects it in `{expected}`: {}",
                 join(&differences)
             ),
             "build the component against the world",

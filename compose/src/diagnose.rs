@@ -239,7 +239,7 @@ fn circular(circle: &[&str]) -> Diagnostic {
             "the components need each other in a circle, so none can start first: {}",
             circle.join(" -> ")
         ),
-        "take one of these wires out, so that the host provides that import",
+        "leave one of them out, so that the host provides what it would",
     )
     .among(circle.iter().copied())
 }

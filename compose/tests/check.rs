@@ -47,9 +47,10 @@ fn an_import_that_the_world_does_not_offer_comes_with_a_remedy() {
     assert_eq!(
         lines(&report),
         [
-            "superfluous import `wasi:cli/environment@0.2.12`: link the component that \
-             `component-compose env` makes",
-            "superfluous import `wasi:cli/exit@0.2.12`: link a component that exports it",
+            "error[superfluous-import]: `app` imports `wasi:cli/environment@0.2.12`, which the \
+             world does not have; link the component that `component-compose env` makes",
+            "error[superfluous-import]: `app` imports `wasi:cli/exit@0.2.12`, which the world does \
+             not have; link a component that exports it",
         ]
     );
 }
@@ -59,7 +60,10 @@ fn a_missing_export_is_found() {
     let report = report("import wasi:random/random@0.2.12;");
     assert_eq!(
         lines(&report),
-        ["missing export `wasi:http/incoming-handler@0.2.12`: compose with a root that exports it"]
+        [
+            "error[missing-export]: `app` does not export `wasi:http/incoming-handler@0.2.12`, \
+             which the world expects; compose with a root that exports it"
+        ]
     );
 }
 
@@ -93,8 +97,9 @@ fn a_function_that_the_interface_of_the_world_lacks_is_found() {
     assert_eq!(
         lines(&report),
         [
-            "import `wasi:random/random@0.2.99` does not fit `wasi:random/random@0.2.12` of the \
-             world: `get-random-u128: func() -> tuple<u64, u64>` is missing"
+            "error[different-import]: `app` imports `wasi:random/random@0.2.99`, but not as the \
+             world has it in `wasi:random/random@0.2.12`: `get-random-u128: func() -> tuple<u64, \
+             u64>` is missing; build the component against that version"
         ]
     );
 }
@@ -109,8 +114,9 @@ fn a_function_with_another_type_is_found() {
     assert_eq!(
         lines(&report),
         [
-            "import `wasi:random/random@0.2.12` does not fit `wasi:random/random@0.2.12` of the \
-             world: expected `get-random-u64: func() -> u32`, found `get-random-u64: func() -> u64`"
+            "error[different-import]: `app` imports `wasi:random/random@0.2.12`, but not as the \
+             world has it in `wasi:random/random@0.2.12`: expected `get-random-u64: func() -> \
+             u32`, found `get-random-u64: func() -> u64`; build the component against that version"
         ]
     );
 }
@@ -125,12 +131,14 @@ fn another_version_track_is_pointed_out() {
     assert_eq!(
         lines(&report),
         [
-            "superfluous import `wasi:http/types@0.3.0`: the world has `wasi:http/types@0.2.12`, on \
-             another version track; build the component against that version",
-            "superfluous import `wasi:random/random@0.3.0`: the world has \
-             `wasi:random/random@0.2.12`, on another version track; build the component against \
-             that version",
-            "missing export `wasi:http/incoming-handler@0.2.12`: the component exports \
+            "error[superfluous-import]: `app` imports `wasi:http/types@0.3.0`, and the world has \
+             `wasi:http/types@0.2.12`, on another version track; build the component against that \
+             version",
+            "error[superfluous-import]: `app` imports `wasi:random/random@0.3.0`, and the world \
+             has `wasi:random/random@0.2.12`, on another version track; build the component \
+             against that version",
+            "error[missing-export]: the world expects the export \
+             `wasi:http/incoming-handler@0.2.12`, and `app` has \
              `wasi:http/incoming-handler@0.3.0`, on another version track; build it against that \
              of the world",
         ]

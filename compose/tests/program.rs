@@ -88,8 +88,8 @@ fn link_writes_the_composition_and_says_what_it_composed() {
         "root -- t:cipher/cipher@0.1.0 --> cipher\nexport t:app/run@0.1.0\n{} bytes\n",
         bytes.len()
     );
-    assert_eq!(stderr(&output), expected);
-    assert_eq!(stdout(&output), "");
+    assert_eq!(stdout(&output), expected);
+    assert_eq!(stderr(&output), "");
 }
 
 #[test]
@@ -133,10 +133,10 @@ fn parts_can_follow_one_flag_or_several() {
     ]);
     assert_eq!(
         stderr(&output),
-        "error: nothing uses `env`: it exports `wasi:cli/environment@0.2.12`, which no other \
-         component imports; leave it out\n"
+        "error[unused-part]: nothing uses `env`: it exports `wasi:cli/environment@0.2.12`, which \
+         no other component imports; leave it out\n"
     );
-    assert_eq!(code(&output), Some(1));
+    assert_eq!(code(&output), Some(3));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_failed_link_creates_no_file() {
         "-o",
         "app.wasm",
     ]);
-    assert_eq!(code(&output), Some(1));
+    assert_eq!(code(&output), Some(5));
     assert_eq!(
         stderr(&output),
         "error: cannot use `module.wasm`: `module` is a core module, not a component; make a \
@@ -237,12 +237,14 @@ fn help_and_version_exit_0() {
 fn check_lists_each_import_and_export_that_does_not_fit() {
     let folder = Folder::new();
     let output = folder.run(&["check", "root.wasm", "--world", "proxy"]);
-    assert_eq!(code(&output), Some(1));
+    assert_eq!(code(&output), Some(2));
     assert_eq!(
-        stdout(&output),
+        stderr(&output),
         "`root` does not run on a plain host of `wasi:http/proxy`\n\
-         superfluous import `t:cipher/cipher@0.1.0`: link a component that exports it\n\
-         missing export `wasi:http/incoming-handler@0.2.12`: compose with a root that exports it\n"
+         error[superfluous-import]: `root` imports `t:cipher/cipher@0.1.0`, which the world does \
+         not have; link a component that exports it\n\
+         error[missing-export]: `root` does not export `wasi:http/incoming-handler@0.2.12`, which \
+         the world expects; compose with a root that exports it\n"
     );
 }
 
@@ -264,7 +266,7 @@ fn check_says_so_when_a_component_runs() {
 fn check_of_something_else_fails_with_one_message() {
     let folder = Folder::new();
     let output = folder.run(&["check", "module.wasm", "--world", "proxy"]);
-    assert_eq!(code(&output), Some(1));
+    assert_eq!(code(&output), Some(5));
     assert_eq!(stdout(&output), "");
     assert_eq!(stderr(&output).lines().count(), 1);
 }

@@ -24,6 +24,8 @@ pub(crate) struct Planner<'c> {
     options: &'c LinkOptions,
     /// What becomes an instance, in the order in which it was needed.
     used: Vec<&'c Component>,
+    /// What was not chosen by preference: that nothing uses it is a wish.
+    passed_over: BTreeSet<&'c str>,
     wires: Vec<Wire>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -44,6 +46,7 @@ impl<'c> Planner<'c> {
             parts,
             options,
             used,
+            passed_over: BTreeSet::new(),
             wires: Vec::new(),
             diagnostics: Vec::new(),
         };
@@ -132,6 +135,8 @@ impl<'c> Planner<'c> {
         {
             let is_preferred = |(part, _): &&(&Component, &str)| part.name() == preferred;
             if let Some(provider) = providers.iter().find(is_preferred) {
+                self.passed_over
+                    .extend(providers.iter().map(|(part, _)| part.name()));
                 return Some(*provider);
             }
         }
@@ -173,6 +178,7 @@ impl<'c> Planner<'c> {
             .iter()
             .copied()
             .filter(|part| !is_among(part, &self.used))
+            .filter(|part| !self.passed_over.contains(part.name()))
             .collect();
         // A part that another unused one would use is not the cause: name those
         // at the start of such a row.

@@ -32,7 +32,8 @@ pub struct Provenance {
     pub tool: String,
     /// Its version.
     pub version: String,
-    /// The SHA-256 digest of all bytes before the record.
+    /// The SHA-256 digest of the whole file, up to the end of the record, with 64
+    /// zeros in place of this digest.
     pub sha256: String,
     /// The inputs.
     pub parts: Vec<Part>,
@@ -53,6 +54,9 @@ pub struct Verification {
     pub report: Report,
 }
 
+/// What stands in place of the digest while it is computed.
+const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
 /// Appends the record of what `bytes` are composed of.
 pub(crate) fn stamp(bytes: &mut Vec<u8>, structure: &Structure) -> Provenance {
     let Structure {
@@ -62,24 +66,32 @@ pub(crate) fn stamp(bytes: &mut Vec<u8>, structure: &Structure) -> Provenance {
         exports,
         ..
     } = structure.clone();
-    let provenance = Provenance {
+    let mut provenance = Provenance {
         format: FORMAT,
         tool: "component-compose".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        sha256: sha256(bytes),
+        sha256: NO_DIGEST.to_owned(),
         parts,
         wires,
         imports,
         exports,
     };
+    let stamped = [bytes.as_slice(), &section(&provenance)].concat();
+    provenance.sha256 = sha256(&stamped);
+    bytes.extend(section(&provenance));
+    provenance
+}
+
+fn section(provenance: &Provenance) -> Vec<u8> {
     // Strings and integers in structs: this cannot fail.
-    let data = serde_json::to_vec(&provenance).unwrap_or_default();
+    let data = serde_json::to_vec(provenance).unwrap_or_default();
     let section = CustomSection {
         name: PROVENANCE_SECTION.into(),
         data: data.into(),
     };
-    section.append_to_component(bytes);
-    provenance
+    let mut bytes = Vec::new();
+    section.append_to_component(&mut bytes);
+    bytes
 }
 
 /// Has a composition that something else made carry its record, as far as it is one.
@@ -135,7 +147,7 @@ pub fn verify(name: &str, bytes: &[u8]) -> Verification {
 
     let mut diagnostics = changed_parts(bytes, &sections, &provenance.parts);
     let is_last = sections.last() == Some(record);
-    if diagnostics.is_empty() && !(is_last && sha256(&bytes[..record.start]) == provenance.sha256) {
+    if diagnostics.is_empty() && !(is_last && digest_without(bytes, data, &provenance.sha256)) {
         diagnostics.push(Diagnostic::error(
             Code::Damaged,
             format!(
@@ -151,6 +163,21 @@ pub fn verify(name: &str, bytes: &[u8]) -> Verification {
         provenance: Some(provenance),
         report: diagnostics.into(),
     }
+}
+
+/// Whether `digest` is that of `bytes`, with zeros where it stands itself in `data`,
+/// which is the end of them.
+fn digest_without(bytes: &[u8], data: &[u8], digest: &str) -> bool {
+    let place = data
+        .windows(NO_DIGEST.len())
+        .position(|window| window == digest.as_bytes());
+    let Some(place) = place else {
+        return false;
+    };
+    let place = bytes.len() - data.len() + place;
+    let mut bytes = bytes.to_vec();
+    bytes[place..place + NO_DIGEST.len()].copy_from_slice(NO_DIGEST.as_bytes());
+    sha256(&bytes) == digest
 }
 
 fn find_record<'b, 's>(
@@ -246,4 +273,30 @@ fn changed_wires(name: &str, bytes: &[u8], provenance: &Provenance) -> Vec<Diagn
         format!("the parts of `{name}` are not wired as the record says"),
         "do not trust the record: it was not written when this was composed",
     )]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_does_not_say_what_is_wired_is_not_believed() {
+        let text = r#"(component
+            (component $c (import "f" (func $f)) (export "a" (func $f)))
+            (import "f" (func $f))
+            (instance $i (instantiate $c (with "f" (func $f))))
+            (export "a" (func $i "a")))"#;
+        let bytes = wat::parse_str(text).expect("valid WAT");
+        let component = Component::new("whole", bytes.as_slice()).expect("valid");
+        let mut structure = Structure::of(&component);
+        let codes = |structure: &Structure| {
+            let mut bytes = bytes.clone();
+            stamp(&mut bytes, structure);
+            let diagnostics = verify("whole", &bytes).report.diagnostics;
+            Vec::from_iter(diagnostics.iter().map(|diagnostic| diagnostic.code))
+        };
+        assert_eq!(codes(&structure), []);
+        structure.exports[0].name = "b".to_owned();
+        assert_eq!(codes(&structure), [Code::WiresChanged]);
+    }
 }

@@ -31,7 +31,7 @@ fn build_plan(plan: &Plan, arguments: &Build) -> Result<(), Failure> {
         _ if arguments.dry_run => {
             print_warnings(&composed.report);
             answer(plan, arguments.format, |_, out| {
-                print_structure(&composed.structure, out)
+                print_structure(&composed.structure, "", out)
             })
         }
         Some(output) => {

@@ -130,6 +130,6 @@ pub(super) fn describe_composed(
 fn show(plan: &Plan, composed: &Composed, format: Format) -> Result<(), Failure> {
     print_warnings(&composed.report);
     super::describe::answer(plan, format, |_, out| {
-        print_structure(&composed.structure, out)
+        print_structure(&composed.structure, "", out)
     })
 }

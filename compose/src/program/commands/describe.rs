@@ -63,18 +63,26 @@ fn print(
 }
 
 fn print_text(description: &Description<'_>, out: &mut impl Write) -> io::Result<()> {
-    print_structure(description.structure, out)?;
-    print_warnings(description.report);
-    match &description.output {
-        Some(output) => writeln!(out, "{output}: {} bytes", description.whole.size_bytes),
-        None => writeln!(out, "{} bytes", description.whole.size_bytes),
+    let size_bytes = description.whole.size_bytes;
+    if let Some(output) = &description.output {
+        writeln!(out, "{output}: {size_bytes} bytes")?;
+        print_structure(description.structure, "  ", out)?;
+    } else {
+        print_structure(description.structure, "", out)?;
+        writeln!(out, "{size_bytes} bytes")?;
     }
+    print_warnings(description.report);
+    Ok(())
 }
 
 /// The wires from the exports on, and then what is left to the host.
-pub(super) fn print_structure(structure: &Structure, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn print_structure(
+    structure: &Structure,
+    indent: &str,
+    out: &mut impl Write,
+) -> io::Result<()> {
     for wire in &structure.wires {
-        writeln!(out, "{wire}")?;
+        writeln!(out, "{indent}{wire}")?;
     }
     let imports: BTreeSet<&str> = structure
         .imports
@@ -82,10 +90,10 @@ pub(super) fn print_structure(structure: &Structure, out: &mut impl Write) -> io
         .map(|import| import.name.as_str())
         .collect();
     for import in imports {
-        writeln!(out, "import {import}")?;
+        writeln!(out, "{indent}import {import}")?;
     }
     for export in &structure.exports {
-        writeln!(out, "export {}", export.name)?;
+        writeln!(out, "{indent}export {}", export.name)?;
     }
     Ok(())
 }

@@ -87,17 +87,14 @@ fn print_inspection(inspection: &Inspection, out: &mut impl Write) -> io::Result
 fn print_part(part: &InspectedPart, depth: usize, out: &mut impl Write) -> io::Result<()> {
     let indent = "  ".repeat(depth);
     writeln!(out, "{indent}{}", part.part)?;
-    for producer in &part.producers {
-        let compose::Producer {
-            field,
-            name,
-            version,
-        } = producer;
-        writeln!(
-            out,
-            "{indent}  {field} {}",
-            format!("{name} {version}").trim()
-        )?;
+    for group in part.producers.chunk_by(|a, b| a.field == b.field) {
+        let names = group.iter().map(|producer| {
+            format!("{} {}", producer.name, producer.version)
+                .trim()
+                .to_owned()
+        });
+        let names: Vec<String> = names.collect();
+        writeln!(out, "{indent}  {}: {}", group[0].field, names.join(", "))?;
     }
     for inner in &part.parts {
         print_part(inner, depth + 1, out)?;
@@ -150,10 +147,7 @@ fn print_verification(verification: &Verification, out: &mut io::StdoutLock<'_>)
     }
     writeln!(
         out,
-        "composed by {} {}: {} parts, {} wires, all as recorded",
-        provenance.tool,
-        provenance.version,
-        provenance.parts.len(),
-        provenance.wires.len()
+        "composed by {} {}; all bytes and all wires are as recorded",
+        provenance.tool, provenance.version,
     )
 }

@@ -1,0 +1,327 @@
+//! Chaining, taking apart, exchanging and comparing.
+
+mod support;
+
+use compose::{
+    Code, Component, Composed, LinkOptions, Structure, chain, cost, decompose, deny_imports, diff,
+    extract, inspect, swap, verify,
+};
+use pretty_assertions::assert_eq;
+use support::{component, linked};
+
+const INTERFACES: &str = "
+    package t:http@0.2.1 {
+      interface types { resource request { path: func() -> string; } }
+      interface handler { use types.{request}; handle: func(request: request); }
+    }
+    package t:parts@0.1.0 {
+      interface log { line: func(text: string); }
+      interface clock { now: func() -> u64; }
+      interface admin { reset: func(); }
+    }
+";
+
+fn part(name: &str, world: &str) -> Component {
+    let wit = format!("package t:test; world test {{ {world} }} {INTERFACES}");
+    component(name, &wit)
+}
+
+fn app() -> Component {
+    part(
+        "app",
+        "import t:parts/log@0.1.0; export t:http/handler@0.2.1; export t:parts/admin@0.1.0;",
+    )
+}
+
+fn middleware(name: &str) -> Component {
+    let further = if name == "gate" {
+        "import t:parts/clock@0.1.0;"
+    } else {
+        ""
+    };
+    part(
+        name,
+        &format!("import t:http/handler@0.2.1; {further} export t:http/handler@0.2.1;"),
+    )
+}
+
+fn log(name: &str) -> Component {
+    part(name, "export t:parts/log@0.1.0;")
+}
+
+fn chained(middlewares: &[Component]) -> Composed {
+    let app = app();
+    let parts = [log("log")];
+    let plan = chain(
+        "t:http/handler",
+        middlewares,
+        &app,
+        &parts,
+        &LinkOptions::default(),
+    );
+    let components = middlewares.iter().chain(&parts).chain([&app]);
+    plan.expect("fits").encode(components).expect("fits")
+}
+
+/// The app with a log and a gate in front of it.
+fn composition() -> Component {
+    let composed = chained(&[middleware("gate"), middleware("logger")]);
+    Component::new("app", composed.bytes).expect("valid")
+}
+
+fn wires(structure: &Structure) -> Vec<String> {
+    structure.wires.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_chain_passes_calls_on_in_the_order_given() {
+    let composed = chained(&[middleware("gate"), middleware("logger")]);
+    assert_eq!(
+        wires(&composed.structure),
+        [
+            "gate -- t:http/handler@0.2.1 --> logger",
+            "logger -- t:http/handler@0.2.1 --> app",
+            "app -- t:parts/log@0.1.0 --> log",
+        ]
+    );
+    let exports: Vec<(&str, &str)> = composed
+        .structure
+        .exports
+        .iter()
+        .map(|export| (export.name.as_str(), export.provider.as_str()))
+        .collect();
+    assert_eq!(
+        exports,
+        [
+            ("t:http/handler@0.2.1", "gate"),
+            ("t:parts/admin@0.1.0", "app")
+        ]
+    );
+    assert_ne!(
+        composed.bytes,
+        chained(&[middleware("logger"), middleware("gate")]).bytes
+    );
+}
+
+#[test]
+fn what_cannot_stand_in_a_chain_is_named() {
+    let broken = |middlewares: &[Component]| {
+        let report = chain(
+            "t:http/handler",
+            middlewares,
+            &app(),
+            &[],
+            &LinkOptions::default(),
+        );
+        let report = report.expect_err("does not fit");
+        let codes = report.diagnostics.iter().map(|found| found.code);
+        codes.collect::<Vec<Code>>()
+    };
+    assert_eq!(
+        broken(&[middleware("gate"), log("log")]),
+        [Code::MissingExport, Code::NotAMiddleware]
+    );
+    assert_eq!(
+        broken(&[middleware("gate"), middleware("gate")]),
+        [Code::DuplicateName]
+    );
+    assert_eq!(
+        broken(&[log("log")]),
+        [Code::NotAMiddleware, Code::MissingExport]
+    );
+}
+
+#[test]
+fn every_part_comes_back_byte_for_byte() {
+    let composition = composition();
+    for part in [app(), middleware("gate"), middleware("logger"), log("log")] {
+        assert_eq!(
+            extract(&composition, part.name()),
+            Ok(part.bytes().to_vec())
+        );
+    }
+    let unknown = extract(&composition, "moon").expect_err("no such part");
+    assert_eq!(
+        unknown.diagnostics[0].candidates,
+        ["app", "gate", "log", "logger"]
+    );
+}
+
+#[test]
+fn a_part_of_a_part_is_named_with_a_slash() {
+    let root = part(
+        "root",
+        "import t:http/handler@0.2.1; export t:parts/admin@0.1.0;",
+    );
+    let outer = linked(&root, &[composition()]).expect("fits");
+    let outer = Component::new("outer", outer.bytes).expect("valid");
+    assert_eq!(extract(&outer, "app/log"), Ok(log("log").bytes().to_vec()));
+    assert!(extract(&outer, "app/moon").is_err());
+    assert!(extract(&outer, "root/log").is_err());
+}
+
+#[test]
+fn a_component_with_code_of_its_own_has_no_parts() {
+    assert!(decompose(&app()).is_none());
+    assert!(extract(&app(), "log").is_err());
+    assert_eq!(Structure::of(&app()).parts.len(), 1);
+}
+
+fn swapped(name: &str, replacement: &Component) -> Composed {
+    let replacement = Component::new(name, replacement.bytes()).expect("valid");
+    let (plan, components) = swap(&composition(), vec![replacement]).expect("fits");
+    plan.encode(&components).expect("fits")
+}
+
+#[test]
+fn swapping_a_part_for_itself_changes_no_byte() {
+    let composed = swapped("log", &log("log"));
+    assert_eq!(composed.bytes, composition().bytes());
+}
+
+#[test]
+fn what_was_swapped_in_comes_out_and_the_rest_stays() {
+    let other = part(
+        "other",
+        "import t:parts/clock@0.1.0; export t:parts/log@0.1.0;",
+    );
+    let composed = swapped("log", &other);
+    let after = Component::new("app", composed.bytes).expect("valid");
+    assert_eq!(extract(&after, "log"), Ok(other.bytes().to_vec()));
+    let diff = diff(&Structure::of(&composition()), &Structure::of(&after));
+    assert_eq!(diff.parts_changed.len(), 1);
+    assert_eq!(diff.parts_changed[0].before.name, "log");
+    assert!(diff.wires_added.is_empty() && diff.wires_removed.is_empty());
+    assert!(diff.parts_added.is_empty() && diff.parts_removed.is_empty());
+}
+
+#[test]
+fn a_replacement_gets_its_further_imports_from_parts_that_do_not_need_it() {
+    let logger = part(
+        "logger",
+        "import t:http/handler@0.2.1; import t:parts/log@0.1.0; export t:http/handler@0.2.1;",
+    );
+    let composed = swapped("logger", &logger);
+    assert!(wires(&composed.structure).contains(&"logger -- t:parts/log@0.1.0 --> log".to_owned()));
+    // `gate` depends on it, so what `gate` exports is not for it.
+    let log = part(
+        "log",
+        "import t:http/handler@0.2.1; export t:parts/log@0.1.0;",
+    );
+    let composed = swapped("log", &log);
+    let open = &composed.structure.imports;
+    assert!(open.iter().any(|import| import.importer == "log"));
+}
+
+#[test]
+fn a_replacement_without_the_export_is_refused() {
+    let replacement = Component::new("log", middleware("gate").bytes()).expect("valid");
+    let report = swap(&composition(), vec![replacement]).expect_err("no log");
+    assert_eq!(report.diagnostics[0].code, Code::MissingExport);
+    let stranger = log("stranger");
+    let report = swap(&composition(), vec![stranger]).expect_err("no such part");
+    assert_eq!(report.diagnostics[0].code, Code::UnknownComponent);
+}
+
+#[test]
+fn denied_imports_are_found_by_pattern() {
+    let structure = Structure::of(&composition());
+    let denied = |patterns: &[&str]| deny_imports(&structure, patterns).diagnostics.len();
+    assert_eq!(denied(&["t:parts/*"]), 1);
+    assert_eq!(
+        denied(&["*"]),
+        structure
+            .imports
+            .iter()
+            .map(|import| &import.name)
+            .collect::<std::collections::BTreeSet<_>>()
+            .len()
+    );
+    assert_eq!(denied(&["t:parts/log*", "wasi:*"]), 0);
+}
+
+#[test]
+fn an_inspection_lists_parts_and_what_an_instance_costs() {
+    let inspection = inspect(&composition());
+    let names: Vec<&str> = inspection
+        .parts
+        .iter()
+        .map(|part| part.part.name.as_str())
+        .collect();
+    assert_eq!(names, ["app", "gate", "log", "logger"]);
+    assert!(
+        inspection.parts[0]
+            .producers
+            .iter()
+            .any(|producer| producer.name == "wit-component")
+    );
+    let counted = inspection.cost.expect("it can be counted");
+    assert_eq!(cost(&composition()), Some(counted));
+    assert!(counted.core_instances >= 4);
+}
+
+#[test]
+fn a_composition_agrees_with_its_record() {
+    let composition = composition();
+    let verification = verify("app", composition.bytes());
+    assert_eq!(verification.report.diagnostics, []);
+    let recorded = verification.provenance.expect("a record");
+    assert_eq!(recorded.parts, Structure::of(&composition).parts);
+}
+
+#[test]
+fn a_thousand_flipped_bytes_in_parts_are_found_and_attributed() {
+    let composition = composition();
+    let parts = decompose(&composition).expect("a composition").parts;
+    let start = composition.bytes().as_ptr() as usize;
+    // A fixed sequence that looks random.
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state >> 33).expect("31 bits") % below
+    };
+    let names: Vec<&String> = parts.keys().collect();
+    for _ in 0..1_000 {
+        let name = names[next(names.len())];
+        let part = parts[name];
+        let at = part.as_ptr() as usize - start + next(part.len());
+        let mut bytes = composition.bytes().to_vec();
+        bytes[at] ^= 1 << next(8);
+        let report = verify("app", &bytes).report;
+        let found = report.first_error().expect("a flipped byte is found");
+        assert_eq!(
+            (found.code, &found.candidates),
+            (Code::ChangedPart, &vec![name.clone()])
+        );
+    }
+}
+
+#[test]
+fn every_single_flipped_byte_is_found_wherever_it_is() {
+    let composed = linked(
+        &part(
+            "root",
+            "import t:parts/log@0.1.0; export t:parts/admin@0.1.0;",
+        ),
+        &[log("log")],
+    );
+    let bytes = composed.expect("fits").bytes;
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x10;
+        let verification = verify("app", &flipped);
+        assert!(verification.report.has_errors(), "the byte at {at}");
+    }
+}
+
+#[test]
+fn what_is_added_or_cut_off_is_found() {
+    let bytes = composition().bytes().to_vec();
+    let longer = [bytes.as_slice(), &[0, 2, 1, b'x']].concat();
+    assert!(verify("app", &longer).report.has_errors());
+    for end in [0, 7, 8, 100, bytes.len() / 2, bytes.len() - 1] {
+        assert!(verify("app", &bytes[..end]).report.has_errors());
+    }
+}

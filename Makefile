@@ -7,6 +7,16 @@ GUEST_PACKAGES := $(GUESTS:%=-p %-guest)
 BENCH_GUEST_PACKAGES := -p echo-guest -p relay-guest
 PARTS := target/components
 
+EXPERIMENTS := $(patsubst experiments/%/compose.toml,%,$(wildcard experiments/*/compose.toml))
+EXPERIMENT_GUESTS := bearer-gate greeter mock-audit path-router request-logger rot13 vigenere vigenere-layer
+EXPERIMENT_PACKAGES := $(EXPERIMENT_GUESTS:%=-p %-guest)
+EXPERIMENT_PARTS := target/experiments/parts
+
+# The one experiment that needs more than Rust: its cipher is built with npm.
+POLYGLOT := target/experiments/polyglot
+NODE := $(and $(shell command -v node 2>/dev/null),$(shell command -v npm 2>/dev/null))
+BUILDABLE_EXPERIMENTS := $(if $(NODE),$(EXPERIMENTS),$(filter-out polyglot,$(EXPERIMENTS)))
+
 # Other hosts that the tests compare with, kept outside `target` because each
 # takes minutes to build.
 PEERS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/component-runner/peers
@@ -18,7 +28,18 @@ export COMPONENT_RUNNER_PEERS := $(PEERS)
 unexport CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench microbench build lint setup programs guests bench-guests peers wrk clean
+.PHONY: help run test bench microbench build experiments experiment lint setup programs guests \
+	bench-guests experiment-guests named peers wrk clean
+
+# Copies the guests named first, as cargo has built them, into the folder named
+# second, but not those that are there already.
+define copy-guests
+	@mkdir -p $(2)
+	@for guest in $(1); do \
+		built=target/wasm32-wasip2/guest/$$(echo $$guest | tr - _)_guest.wasm; \
+		cmp -s $$built $(2)/$$guest.wasm || cp $$built $(2)/$$guest.wasm; \
+	done
+endef
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,7 +48,7 @@ run: build ## Build everything and serve the cipher on ADDR (127.0.0.1:3000)
 	@exec target/release/component-runner serve $(PARTS)/app.wasm --addr $(ADDR) \
 		$${SHIFT_AMOUNT+--env "SHIFT_AMOUNT=$$SHIFT_AMOUNT"}
 
-test: build peers ## Run all tests
+test: build experiments peers ## Run all tests
 	cargo test --workspace --exclude host
 	cargo test --release -p host
 
@@ -48,10 +69,23 @@ build: programs guests ## Build the programs, the guests, and what is composed o
 	@target/release/component-compose check $(PARTS)/app-closed.wasm --world proxy
 	@target/release/component-compose fuse $(PARTS)/app-closed.wasm -o $(PARTS)/app-fused.wasm
 
+experiments: build experiment-guests $(if $(NODE),$(POLYGLOT)/cipher.wasm) ## Build all of experiments/, into target/experiments
+	@for name in $(BUILDABLE_EXPERIMENTS); do \
+		target/release/component-compose build experiments/$$name/compose.toml || exit; \
+	done
+	@$(if $(NODE),,echo "left out the experiment polyglot, which needs node and npm")
+
+experiment: named build experiment-guests $(if $(filter polyglot,$(NAME)),$(POLYGLOT)/cipher.wasm) ## Build the experiment NAME, draw it, and serve it on ADDR
+	@target/release/component-compose build experiments/$(NAME)/compose.toml
+	@set -- $$(cat experiments/$(NAME)/serve) && \
+		target/release/component-compose graph $$1 --format svg -o experiments/$(NAME)/picture.svg && \
+		exec target/release/component-runner serve "$$@" --addr $(ADDR)
+
 lint: setup ## Check the format, and let clippy look at everything
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy --target wasm32-wasip2 $(GUEST_PACKAGES) $(BENCH_GUEST_PACKAGES) -p guest-rt -- -D warnings
+	cargo clippy --target wasm32-wasip2 $(GUEST_PACKAGES) $(BENCH_GUEST_PACKAGES) \
+		$(EXPERIMENT_PACKAGES) -p guest-rt -p guest-kit -p vigenere-cipher -- -D warnings
 
 setup: ## Install the toolchain and the guest target, where they are missing
 	@command -v cc >/dev/null || { \
@@ -72,14 +106,32 @@ programs: setup
 
 guests: setup
 	@cargo build --profile guest --target wasm32-wasip2 $(GUEST_PACKAGES)
-	@mkdir -p $(PARTS)
-	@for guest in $(GUESTS); do \
-		built=target/wasm32-wasip2/guest/$$(echo $$guest | tr - _)_guest.wasm; \
-		cmp -s $$built $(PARTS)/$$guest.wasm || cp $$built $(PARTS)/$$guest.wasm; \
-	done
+	$(call copy-guests,$(GUESTS),$(PARTS))
 
 bench-guests: setup
 	@cargo build --profile guest --target wasm32-wasip2 $(BENCH_GUEST_PACKAGES)
+
+named:
+	@test -n "$(filter $(NAME),$(EXPERIMENTS))" || { \
+		echo "name an experiment, such as: make experiment NAME=http-gate"; \
+		echo "there are: $(EXPERIMENTS)"; \
+		exit 1; }
+
+experiment-guests: setup
+	@cargo build --profile guest --target wasm32-wasip2 $(EXPERIMENT_PACKAGES)
+	$(call copy-guests,$(EXPERIMENT_GUESTS),$(EXPERIMENT_PARTS))
+
+$(POLYGLOT)/cipher.wasm: experiments/polyglot/cipher.js $(POLYGLOT)/node_modules/.package-lock.json wit/cipher.wit wit/deps/audit/audit.wit
+	@$(POLYGLOT)/node_modules/.bin/componentize-js $< --wit wit --world-name encoder-decoder-service \
+		--disable stdio random clocks http fetch-event --out $@
+
+$(POLYGLOT)/node_modules/.package-lock.json: experiments/polyglot/package.json
+	@command -v npm >/dev/null || { echo "npm is missing, which comes with https://nodejs.org"; exit 1; }
+	@echo "installing componentize-js, which makes components of JavaScript, into $(POLYGLOT)"
+	@mkdir -p $(POLYGLOT)
+	@cp $< $(POLYGLOT)
+	@npm install --prefix $(POLYGLOT) --no-package-lock --ignore-scripts \
+		--no-audit --no-fund --loglevel=error
 
 peers: $(WASMTIME) ## Install the other hosts that the tests compare with, once per machine
 

@@ -26,6 +26,14 @@ pub fn component(name: &str) -> PathBuf {
     existing(target().join("components").join(file), "make build")
 }
 
+/// What an experiment has built, such as `app` of `cipher-onion`. The guests of all
+/// experiments are those of `parts`.
+#[must_use]
+pub fn experiment(experiment: &str, name: &str) -> PathBuf {
+    let folder = target().join("experiments").join(experiment);
+    existing(folder.join(format!("{name}.wasm")), "make experiments")
+}
+
 /// The `wasmtime` that the tests compare with.
 #[must_use]
 pub fn wasmtime() -> PathBuf {

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::DEADLINE;
 
@@ -64,10 +64,11 @@ impl Output {
         })
     }
 
-    /// The same, where the program may end without such an entry.
+    /// The same, where the program may end without such an entry, and may take as
+    /// long as `limit`.
     #[must_use]
-    pub fn wait_for_entry_or_end(&self, parts: &[&str]) -> Option<String> {
-        self.wait_until(&format!("an entry with {parts:?}"), |state| {
+    pub fn wait_for_entry_or_end(&self, parts: &[&str], limit: Duration) -> Option<String> {
+        self.wait_within(limit, &format!("an entry with {parts:?}"), |state| {
             let entry = state.first_entry(parts);
             (entry.is_some() || state.has_ended).then_some(entry)
         })
@@ -83,13 +84,17 @@ impl Output {
     }
 
     fn wait_until<T>(&self, what: &str, find: impl Fn(&State) -> Option<T>) -> T {
+        self.wait_within(DEADLINE, what, find)
+    }
+
+    fn wait_within<T>(&self, limit: Duration, what: &str, find: impl Fn(&State) -> Option<T>) -> T {
         let start = Instant::now();
         let mut state = self.shared.lock();
         loop {
             if let Some(found) = find(&state) {
                 return found;
             }
-            let left = DEADLINE.saturating_sub(start.elapsed());
+            let left = limit.saturating_sub(start.elapsed());
             if state.has_ended || left.is_zero() {
                 let text = state.text.clone();
                 // The collector goes on after this panic.

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
+use std::time::Duration;
 
+use crate::DEADLINE;
 use crate::artifacts;
 use crate::client::{Connection, Request, Response};
 use crate::output::Output;
@@ -126,10 +128,16 @@ impl Setup {
     /// Starts the server and waits until it listens.
     #[must_use]
     pub fn start(self) -> TestHost {
+        self.start_within(DEADLINE)
+    }
+
+    /// The same, where compiling the component may take as long as `limit`.
+    #[must_use]
+    pub fn start_within(self, limit: Duration) -> TestHost {
         const START: &str = "listening on http://";
 
         let process = self.spawn();
-        let Some(line) = process.stdout.wait_for_entry_or_end(&[START]) else {
+        let Some(line) = process.stdout.wait_for_entry_or_end(&[START], limit) else {
             let log = process.stderr.wait_for_end();
             panic!("the server does not start:\n{log}");
         };

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use end_to_end::artifacts::{component, workspace};
+use end_to_end::artifacts::{component, experiment, workspace};
 use sha2::{Digest, Sha256};
 use wit_component::DecodedWasm;
 use wit_parser::{Resolve, World};
@@ -30,31 +30,37 @@ impl Surface {
     /// these need in turn.
     fn of_world(name: &str) -> Self {
         let mut resolve = Resolve::default();
-        let (package, _) = resolve
-            .push_dir(workspace().join("wit"))
-            .expect("valid WIT");
-        let world = resolve
-            .select_world(&[package], Some(name))
-            .expect("a world");
+        let packages = ["wit", "wit/experiments"].map(|folder| {
+            let folder = workspace().join(folder);
+            resolve.push_dir(folder).expect("valid WIT").0
+        });
+        let world = resolve.select_world(&packages, Some(name));
+        let world = world.expect("a world");
         Self::new(&resolve, &resolve.worlds[world])
     }
 
-    fn of_component(name: &str) -> Self {
-        let bytes = fs::read(component(name)).expect("a component");
+    fn of_component(path: &Path) -> Self {
+        let bytes = fs::read(path).expect("a component");
         match wit_component::decode(&bytes).expect("a component") {
             DecodedWasm::Component(resolve, world) => Self::new(&resolve, &resolve.worlds[world]),
-            DecodedWasm::WitPackage(..) => panic!("`{name}` is a package of WIT"),
+            DecodedWasm::WitPackage(..) => panic!("`{}` is a package of WIT", path.display()),
         }
     }
 }
 
 fn check_part(name: &str, world: &str) {
-    let part = Surface::of_component(name);
+    check_world(&component(name), world);
+}
+
+fn check_world(path: &Path, world: &str) {
+    let name = path.display();
+    let part = Surface::of_component(path);
     let world = Surface::of_world(world);
     let beyond: Vec<_> = part.imports.difference(&world.imports).collect();
     assert!(beyond.is_empty(), "`{name}` imports {beyond:?}");
     assert_eq!(part.exports, world.exports);
-    assert!(!part.imports.is_empty(), "`{name}` imports nothing");
+    let needs_nothing = world.imports.is_empty();
+    assert_eq!(part.imports.is_empty(), needs_nothing, "`{name}`");
 }
 
 #[test]
@@ -73,8 +79,24 @@ fn the_audit_log_on_stderr_imports_and_exports_what_its_world_names() {
 }
 
 #[test]
+fn the_guests_of_the_experiments_import_and_export_what_their_worlds_name() {
+    for (name, world) in [
+        ("bearer-gate", "runner:experiments/bearer-gate"),
+        ("greeter", "runner:experiments/greeter"),
+        ("mock-audit", "runner:experiments/mock-audit"),
+        ("path-router", "runner:experiments/path-router"),
+        ("request-logger", "runner:experiments/request-logger"),
+        ("rot13", "runner:experiments/fixed-cipher"),
+        ("vigenere", "runner:cipher/encoder-decoder-service"),
+        ("vigenere-layer", "runner:experiments/cipher-layer"),
+    ] {
+        check_world(&experiment("parts", name), world);
+    }
+}
+
+#[test]
 fn the_composition_leaves_open_what_the_cipher_needs_of_a_host() {
-    let app = Surface::of_component("app");
+    let app = Surface::of_component(&component("app"));
     let mut allowed = Surface::of_world("runner:cipher/http-adapter").imports;
     allowed.remove("runner:cipher/cipher@0.1.0");
     let open: BTreeSet<_> = app
@@ -95,7 +117,7 @@ fn the_composition_leaves_open_what_the_cipher_needs_of_a_host() {
 
 #[test]
 fn the_closed_composition_fits_every_host_of_the_proxy_world() {
-    let app = Surface::of_component("app-closed");
+    let app = Surface::of_component(&component("app-closed"));
     let proxy = Surface::of_world("wasi:http/proxy@0.2.12");
     let beyond: Vec<_> = app.imports.difference(&proxy.imports).collect();
     assert!(beyond.is_empty(), "`app-closed` imports {beyond:?}");

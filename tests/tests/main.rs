@@ -5,6 +5,7 @@ mod audit;
 mod bodies;
 mod configuration;
 mod contracts;
+mod experiments;
 mod fused;
 mod guest_failures;
 mod http;

@@ -1,0 +1,63 @@
+//! Lets requests with the right bearer token through (RFC 6750), as a component of
+//! the world `runner:experiments/bearer-gate`.
+//!
+//! - [`token`]: the token, and whether a request has it.
+//! - this file: the bindings, and the two ways that a request can go.
+#![no_std]
+
+extern crate alloc;
+extern crate guest_rt as _;
+
+mod token;
+
+use alloc::string::ToString;
+
+use bindings::exports::wasi::http::incoming_handler::Guest;
+use bindings::wasi::cli::environment;
+use bindings::wasi::http::incoming_handler as behind;
+use guest_kit::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
+use guest_kit::http;
+use guest_kit::problem::Problem;
+use token::Token;
+
+mod bindings {
+    #![allow(
+        missing_docs,
+        unsafe_code,
+        clippy::pedantic,
+        reason = "generated from `wit/`, where the documentation is"
+    )]
+    wit_bindgen::generate!({
+        path: ["../../../wit", "../../../wit/experiments"],
+        world: "runner:experiments/bearer-gate",
+        // What the kit answers with.
+        with: {
+            "wasi:http/types@0.2.12": guest_kit::bindings::wasi::http::types,
+        },
+        generate_all,
+    });
+    use super::Component;
+    export!(Component with_types_in self);
+}
+
+struct Component;
+
+impl Guest for Component {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        match check(&request) {
+            Ok(()) => behind::handle(request, out),
+            Err(problem) => http::respond_with_problem(out, &problem),
+        }
+    }
+}
+
+fn check(request: &IncomingRequest) -> Result<(), Problem> {
+    let token = Token::from_environment(&environment::get_environment())
+        .map_err(|error| Problem::misconfigured(error.to_string()))?;
+    let name = "authorization".to_string();
+    if token.is_shown_by(&request.headers().get(&name)) {
+        return Ok(());
+    }
+    let detail = "expected the header `Authorization: Bearer` with the right token";
+    Err(Problem::unauthorized(detail.to_string()))
+}

@@ -1,0 +1,47 @@
+//! Answers every request with a greeting, as a component of the world
+//! `runner:experiments/greeter`.
+//!
+//! - [`greeting`]: what it says.
+//! - this file: the bindings, and the way of a request.
+#![no_std]
+
+extern crate alloc;
+extern crate guest_rt as _;
+
+mod greeting;
+
+use bindings::exports::wasi::http::incoming_handler::Guest;
+use bindings::wasi::cli::environment;
+use guest_kit::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
+use guest_kit::http;
+
+mod bindings {
+    #![allow(
+        missing_docs,
+        unsafe_code,
+        clippy::pedantic,
+        reason = "generated from `wit/`, where the documentation is"
+    )]
+    wit_bindgen::generate!({
+        path: ["../../../wit", "../../../wit/experiments"],
+        world: "runner:experiments/greeter",
+        // What the kit answers with.
+        with: {
+            "wasi:http/types@0.2.12": guest_kit::bindings::wasi::http::types,
+        },
+        generate_all,
+    });
+    use super::Component;
+    export!(Component with_types_in self);
+}
+
+struct Component;
+
+impl Guest for Component {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        let target = request.path_with_query().unwrap_or_default();
+        let path = target.split('?').next().unwrap_or_default();
+        let text = greeting::render(&environment::get_environment(), path);
+        http::respond_with_text(out, &text);
+    }
+}

@@ -1,0 +1,34 @@
+//! An audit log that takes no entry, as a component of the world
+//! `runner:experiments/mock-audit`: for looking at what the others do then.
+#![no_std]
+
+extern crate alloc;
+extern crate guest_rt as _;
+
+use alloc::string::ToString;
+
+use bindings::exports::runner::audit::audit_log::{Entry, Error, Guest, Receipt};
+
+mod bindings {
+    #![allow(
+        missing_docs,
+        unsafe_code,
+        clippy::pedantic,
+        reason = "generated from `wit/`, where the documentation is"
+    )]
+    wit_bindgen::generate!({
+        path: ["../../../wit", "../../../wit/experiments"],
+        world: "runner:experiments/mock-audit",
+        generate_all,
+    });
+    use super::Component;
+    export!(Component with_types_in self);
+}
+
+struct Component;
+
+impl Guest for Component {
+    fn append(_entry: Entry) -> Result<Receipt, Error> {
+        Err(Error::Unavailable("this mock takes no entry".to_string()))
+    }
+}

@@ -1,0 +1,67 @@
+//! The Vigenère cipher on top of another cipher, as a component of the world
+//! `runner:experiments/cipher-layer`. The cipher itself is the crate
+//! `vigenere-cipher`; this is the glue that reads the configuration, leaves one
+//! audit entry for every call, and calls the cipher below.
+#![no_std]
+
+extern crate alloc;
+extern crate guest_rt as _;
+
+use alloc::string::{String, ToString};
+
+use bindings::exports::runner::cipher::cipher::{Error, Guest};
+use bindings::runner::cipher::cipher as inner;
+use bindings::wasi::cli::environment;
+use guest_kit::audit::{self, Outcome};
+use vigenere_cipher::Key;
+
+mod bindings {
+    #![allow(
+        missing_docs,
+        unsafe_code,
+        clippy::pedantic,
+        reason = "generated from `wit/`, where the documentation is"
+    )]
+    wit_bindgen::generate!({
+        path: ["../../../wit", "../../../wit/experiments"],
+        world: "runner:experiments/cipher-layer",
+        generate_all,
+    });
+    use super::Component;
+    export!(Component with_types_in self);
+}
+
+struct Component;
+
+impl Guest for Component {
+    fn encrypt(message: String) -> Result<String, Error> {
+        let key = audited("encrypt", &message)?;
+        inner::encrypt(&key.encrypt(message)).map_err(same)
+    }
+
+    fn decrypt(message: String) -> Result<String, Error> {
+        let key = audited("decrypt", &message)?;
+        Ok(key.decrypt(inner::decrypt(&message).map_err(same)?))
+    }
+}
+
+/// Returns the key, but only once the audit log has taken the entry that says
+/// what it is for: nothing is transformed, or asked of the cipher below, without a
+/// trace.
+fn audited(action: &str, message: &str) -> Result<Key, Error> {
+    let key = Key::from_environment(&environment::get_environment());
+    let outcome = match key {
+        Ok(_) => Outcome::Success,
+        Err(_) => Outcome::Failure,
+    };
+    audit::record("vigenere-layer", action, outcome, message.len()).map_err(Error::Unaudited)?;
+    key.map_err(|error| Error::Misconfigured(error.to_string()))
+}
+
+/// An error of the cipher below, as this guest exports it.
+fn same(error: inner::Error) -> Error {
+    match error {
+        inner::Error::Misconfigured(why) => Error::Misconfigured(why),
+        inner::Error::Unaudited(why) => Error::Unaudited(why),
+    }
+}

@@ -153,6 +153,5 @@ impl fmt::Display for Wire {
 
 /// The SHA-256 digest of `bytes`, in lower-case hexadecimal digits.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", Sha256::digest(bytes))
 }

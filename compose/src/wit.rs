@@ -1,11 +1,13 @@
 //! WIT text: the standard packages of WASI, and the packages of a caller.
 
 mod header;
+mod limits;
 
 use std::collections::BTreeSet;
 
 use wit_parser::{
-    PackageId, PackageName, ParseError, Resolve, SourceMap, UnresolvedPackageGroup as Group,
+    PackageId, PackageName, ParseError, Resolve, SourceMap, TypeDef, UnresolvedPackage,
+    UnresolvedPackageGroup as Group,
 };
 
 use crate::guard::guard;
@@ -84,20 +86,31 @@ fn parse_unguarded(texts: &[(String, String)]) -> Result<Packages, WitError> {
     }
     add_wasi(&mut groups)?;
 
+    // Within each package, as resolving goes down the types as well.
+    for package in groups.iter().flat_map(packages) {
+        refuse_large(package.types.iter().map(|(_, ty)| ty))?;
+    }
     let mut resolve = Resolve::default();
     let main = groups.remove(0);
-    match resolve.push_groups(main, groups) {
-        Ok(main) => Ok(Packages {
-            resolve,
-            main: (!texts.is_empty()).then_some(main),
-        }),
-        Err(error) => Err(WitError::of(error.render(&resolve.source_map))),
-    }
+    let main = match resolve.push_groups(main, groups) {
+        Ok(main) => (!texts.is_empty()).then_some(main),
+        Err(error) => return Err(WitError::of(error.render(&resolve.source_map))),
+    };
+    refuse_large(resolve.types.iter().map(|(_, ty)| ty))?;
+    Ok(Packages { resolve, main })
+}
+
+fn refuse_large<'t>(types: impl IntoIterator<Item = &'t TypeDef>) -> Result<(), WitError> {
+    limits::exceeded(types).map_or(Ok(()), |reason| Err(WitError::of(reason)))
 }
 
 /// Adds the packages of WASI that are not among `groups` already.
 fn add_wasi(groups: &mut Vec<Group>) -> Result<(), WitError> {
-    let given: BTreeSet<PackageName> = groups.iter().flat_map(names).cloned().collect();
+    let given: BTreeSet<PackageName> = groups
+        .iter()
+        .flat_map(packages)
+        .map(|package| package.name.clone())
+        .collect();
     let mut missing = Vec::new();
     for text in WASI {
         let group = parse_group(sources([text]))?;
@@ -119,8 +132,8 @@ fn used(groups: &[Group], mut candidates: Vec<Group>) -> Vec<Group> {
     let mut used: Vec<Group> = Vec::new();
     loop {
         let users = groups.iter().chain(&used);
-        let users = users.flat_map(|group| group.nested.iter().chain([&group.main]));
         let wanted: BTreeSet<PackageName> = users
+            .flat_map(packages)
             .flat_map(|package| package.foreign_deps.keys().cloned())
             .collect();
         let (found, others): (Vec<Group>, Vec<Group>) = candidates
@@ -165,7 +178,6 @@ fn parse_group(sources: SourceMap) -> Result<Group, WitError> {
         .unwrap_or_else(|panic| Err(WitError::of(panic.reason)))
 }
 
-fn names(group: &Group) -> impl Iterator<Item = &PackageName> {
-    let packages = group.nested.iter().chain([&group.main]);
-    packages.map(|package| &package.name)
+fn packages(group: &Group) -> impl Iterator<Item = &UnresolvedPackage> {
+    group.nested.iter().chain([&group.main])
 }

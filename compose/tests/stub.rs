@@ -4,7 +4,7 @@ mod support;
 
 use compose::{Component, Composed, StubError, StubSource, stub};
 use pretty_assertions::assert_eq;
-use support::{component, from_wat, from_wit, linked};
+use support::{chain, component, from_wat, from_wit, linked};
 use wasmi::{Engine, Instance, Linker, Module, Store, TrapCode};
 use wasmparser::{KnownCustom, Name, Parser, Payload};
 
@@ -406,4 +406,33 @@ fn a_component_of_older_wasi_gets_what_it_imports() {
         ["wasi:io/poll@0.2.6", "wasi:io/streams@0.2.6"]
     );
     assert_eq!(composed(&app, stub).structure.imports, []);
+}
+
+/// What is wrong with a function of the last type in a row of `count`.
+fn error_of_types(count: usize, next: impl Fn(usize) -> String) -> String {
+    let types: String = (1..count)
+        .map(|i| format!("type a{i} = {};\n", next(i - 1)))
+        .collect();
+    let last = count - 1;
+    let function = format!("f: func(a: a{last}) -> a{last};");
+    let wit = format!("package t:w; interface i {{ type a0 = u8; {types} {function} }}");
+    chain(&error(&["t:w/i"], &wit))
+}
+
+#[test]
+fn a_long_chain_of_types_is_refused() {
+    for begin in ["list<", "tuple<", "tuple<u8, "] {
+        assert_eq!(
+            error_of_types(20_000, |i| format!("{begin}a{i}>")),
+            "the WIT is not valid: the type `a99` is nested more than 100 deep"
+        );
+    }
+}
+
+#[test]
+fn a_type_that_doubles_often_is_refused() {
+    assert_eq!(
+        error_of_types(64, |i| format!("tuple<a{i}, a{i}>")),
+        "the WIT is not valid: the type `a19` consists of more than 1000000 types"
+    );
 }

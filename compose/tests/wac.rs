@@ -247,11 +247,11 @@ fn text_that_is_nested_too_deeply_is_refused() {
 
 #[test]
 fn types_up_to_the_limit_do_no_harm() {
-    for (begin, end) in [("list<", ">"), ("tuple<u8, ", ">")] {
+    for (begin, end) in [("list<", ">"), ("tuple<u8, ", ">"), ("result<_, ", ">")] {
         let chain: String = (1..999)
             .map(|i| format!("type a{i} = {begin}a{}{end};\n", i - 1))
             .collect();
-        // Perhaps the validator has a lower limit.
+        // The validator has a lower limit.
         let _ = run(&format!("package t:whole; type a0 = u8;\n{chain}"));
     }
 }

@@ -4,6 +4,7 @@ mod support;
 
 use compose::{Component, World, WorldError, check};
 use pretty_assertions::assert_eq;
+use proptest::prelude::*;
 use support::{chain, component};
 
 fn texts(texts: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -227,4 +228,108 @@ fn wasi_component(wit: &str) -> Component {
         wit.push_str(&support::nested(file));
     }
     component("app", &wit)
+}
+
+/// What `wit-parser` has to read by calling itself.
+#[test]
+fn deeply_nested_wit_is_refused() {
+    let deep = 100_000;
+    for open in ["list<", "tuple<u8, ", "option<result<_, "] {
+        let text = format!(
+            "package t:w; world w {{ import f: func() -> {}",
+            open.repeat(deep)
+        );
+        error(&[("w.wit", &text)], None);
+    }
+    error(&[("w.wit", &"package a:b { ".repeat(deep))], None);
+    error(&[("w.wit", &"/*".repeat(deep))], None);
+    error(
+        &[("w.wit", &format!("package {}", "a:".repeat(deep)))],
+        None,
+    );
+}
+
+#[test]
+fn a_long_chain_of_types_is_refused() {
+    let types = |end: usize| -> String {
+        let types = (1..end).map(|i| format!("type a{i} = tuple<a{}>;\n", i - 1));
+        types.collect()
+    };
+    let text = format!(
+        "package t:w; interface i {{ type a0 = u8; {} f: func(a: a49999); }} \
+         world w {{ import i; }}",
+        types(50_000)
+    );
+    assert_eq!(
+        chain(&error(&[("w.wit", &text)], None)),
+        "the WIT is not valid: the type `a99` is nested more than 100 deep"
+    );
+}
+
+const WORDS: &[&str] = &[
+    "package",
+    "t:w",
+    "t:x@1.0.0",
+    ";",
+    "{",
+    "}",
+    "world",
+    "w",
+    "interface",
+    "i",
+    "import",
+    "export",
+    "include",
+    "use",
+    "t:x/i@1.0.0",
+    "wasi:io/streams@0.2.12",
+    ".{",
+    "type",
+    "t",
+    "=",
+    "u8",
+    "list<",
+    "stream<",
+    "future<",
+    ">",
+    "(",
+    ")",
+    "func",
+    "async",
+    "->",
+    ":",
+    "resource",
+    "static",
+    "constructor",
+    "record",
+    "variant",
+    "flags",
+    "enum",
+    "borrow<",
+    ",",
+    "/*",
+    "*/",
+    "//",
+    "\n",
+    "%",
+    "@since(version = 0.2.0)",
+    "@unstable(feature = f)",
+    "as",
+    "with",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn no_text_makes_it_panic(first in any::<String>(), second in any::<String>()) {
+        let _ = World::from_wit(&texts(&[("a.wit", &first), ("b.wit", &second)]), None);
+    }
+
+    #[test]
+    fn no_words_make_it_panic(words in prop::collection::vec(prop::sample::select(WORDS), 0..40)) {
+        let first = format!("package t:w; {}", words.join(" "));
+        let second = format!("package t:x@1.0.0; interface i {{ type t = u8; {}", words.join(" "));
+        let _ = World::from_wit(&texts(&[("a.wit", &first), ("b.wit", &second)]), None);
+    }
 }

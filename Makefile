@@ -60,14 +60,7 @@ microbench: build ## Time the parts of a request, or those that FLAGS names, suc
 	cargo bench -p host --bench parts -- $(FLAGS)
 
 build: programs guests ## Build the programs, the guests, and what is composed of them
-	@target/release/component-compose env --set SHIFT_AMOUNT=3 -o target/environment.wasm
-	@target/release/component-compose link $(PARTS)/http-adapter.wasm \
-		--with $(PARTS)/cipher.wasm -o $(PARTS)/app.wasm
-	@target/release/component-compose link $(PARTS)/http-adapter.wasm \
-		--with $(PARTS)/cipher.wasm $(PARTS)/audit-stderr.wasm target/environment.wasm \
-		-o $(PARTS)/app-closed.wasm
-	@target/release/component-compose check $(PARTS)/app-closed.wasm --world proxy
-	@target/release/component-compose fuse $(PARTS)/app-closed.wasm -o $(PARTS)/app-fused.wasm
+	@target/release/component-compose build
 
 experiments: build experiment-guests $(if $(NODE),$(POLYGLOT)/cipher.wasm) ## Build all of experiments/, into target/experiments
 	@for name in $(BUILDABLE_EXPERIMENTS); do \

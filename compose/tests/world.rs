@@ -78,7 +78,10 @@ fn what_the_world_lacks_is_found() {
     let world = world(&[("w.wit", "package t:w; world w {}")], Some("w"));
     assert_eq!(
         findings(&logger(), &world),
-        ["superfluous import `t:app/log`: link a component that exports it"]
+        [
+            "error[superfluous-import]: `app` imports `t:app/log`, which the world does not have; \
+             link a component that exports it"
+        ]
     );
 }
 
@@ -91,7 +94,7 @@ fn the_standard_packages_are_known() {
     let stub = format!("package t:app; world app {{ {app} }}");
     let findings = findings(&wasi_component(&stub), &world);
     assert_eq!(findings.len(), 1, "{findings:?}");
-    assert!(findings[0].starts_with("missing export `wasi:http/incoming-handler@0.2.12`"));
+    assert!(findings[0].contains("does not export `wasi:http/incoming-handler@0.2.12`"));
 }
 
 #[test]
@@ -118,7 +121,10 @@ fn a_command_runs_on_its_host() {
     let without = "package t:app; world app { import wasi:cli/exit@0.2.12; }";
     assert_eq!(
         findings(&wasi_component(without), &world),
-        ["missing export `wasi:cli/run@0.2.12`: compose with a root that exports it"]
+        [
+            "error[missing-export]: `app` does not export `wasi:cli/run@0.2.12`, which the world \
+             expects; compose with a root that exports it"
+        ]
     );
 }
 

@@ -101,7 +101,7 @@ fn table_elements(needs: &ResourcesRequired) -> usize {
 
 /// What both engines have in common. It decides what the compiled code looks
 /// like, so that the second one finds it in the cache.
-pub(super) fn config() -> Config {
+pub(super) fn config(component_bytes: usize) -> Config {
     let mut config = Config::new();
     // A guest that computes for long gives way at every tick of the epoch, so
     // that it does not keep its neighbours on the same thread from answering.
@@ -109,8 +109,7 @@ pub(super) fn config() -> Config {
     // WASI 0.2 has no concurrent calls into one instance; their bookkeeping
     // would cost each call.
     config.concurrency_support(false);
-    // Calls between the parts of a composition go through small adapters.
-    config.compiler_inlining(Inlining::Yes);
+    config.compiler_inlining(inlining(component_bytes));
     // No guest of this server needs these, and each is code that can be wrong.
     config.wasm_gc(false).wasm_threads(false);
     match Cache::new(CacheConfig::new()) {
@@ -122,4 +121,17 @@ pub(super) fn config() -> Config {
         }
     }
     config
+}
+
+/// Calls between the parts of a composition go through small adapters, which are
+/// worth inlining. In a component as large as a JavaScript engine, inlining calls
+/// within a module as well would take gigabytes to compile.
+fn inlining(component_bytes: usize) -> Inlining {
+    const LARGE_BYTES: usize = 4 << 20;
+
+    if component_bytes < LARGE_BYTES {
+        Inlining::Yes
+    } else {
+        Inlining::InterModule
+    }
 }

@@ -56,7 +56,7 @@ impl App {
         // The pool has to be laid out before the component is compiled for it,
         // so a first engine tells what the component needs. The second one finds
         // the compiled code in the cache.
-        let config = engine::config();
+        let config = engine::config(bytes.len());
         let probe = engine::for_compiling(&config).map_err(LoadError::Engine)?;
         let component = Component::from_binary(&probe, bytes).map_err(LoadError::Invalid)?;
         let linker = linker(&probe).map_err(LoadError::Engine)?;

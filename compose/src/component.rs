@@ -7,6 +7,7 @@ use wac_types::{ItemKind, Package, Type, Types, World};
 use wasmparser::{BinaryReaderError, Parser, Payload, Validator};
 
 use crate::guard::{Unrepresentable, guard};
+use crate::place::place;
 
 /// A valid component under a name.
 ///
@@ -70,13 +71,14 @@ pub enum ComponentError {
         declared_bytes: u64,
     },
     /// The component is damaged or breaks a rule of its format.
-    #[error("`{name}` is not a valid component")]
+    #[error("`{name}` is not a valid component: {reason} ({place})")]
     Invalid {
         /// The name of the input.
         name: String,
-        /// What is wrong, and at which offset.
-        #[source]
-        source: BinaryReaderError,
+        /// What is wrong.
+        reason: String,
+        /// Where, in words.
+        place: String,
     },
     /// The component is valid, but uses something that `wac` does not know.
     #[error("`{name}` is valid, but cannot be composed")]
@@ -106,7 +108,13 @@ impl Component {
             .validate_all(&bytes)
             .and_then(|_| declared_length_bytes(&bytes));
         match declared_bytes {
-            Err(source) => return Err(ComponentError::Invalid { name, source }),
+            Err(error) => {
+                return Err(ComponentError::Invalid {
+                    name,
+                    reason: error.message().to_owned(),
+                    place: place(&bytes, error.offset()).to_string(),
+                });
+            }
             Ok(declared_bytes) if declared_bytes > bytes.len() as u64 => {
                 return Err(ComponentError::CutShort {
                     name,

@@ -61,7 +61,7 @@
 //!   what does not fit between two types, as WIT; `resources`: why the resources of
 //!   a composition do not match
 //! - `assemble`, `open_imports`: a plan becomes bytes
-//! - `sections`: the outermost layer of a binary
+//! - `sections`: the outermost layer of a binary; `place`: where a byte of it is
 //! - `fuse/`: a composition becomes one module: flattened (`translation`, `flat`),
 //!   rid of what only the order of making needs (`shims`), given one set of indices
 //!   (`layout`), encoded (`code`, `memories`), and made a component again (`outside`)
@@ -95,6 +95,7 @@ mod inspect;
 mod link;
 mod manifest;
 mod open_imports;
+mod place;
 mod plan;
 mod planner;
 mod provenance;

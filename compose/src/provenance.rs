@@ -95,6 +95,7 @@ fn section(provenance: &Provenance) -> Vec<u8> {
 }
 
 /// Has a composition that something else made carry its record, as far as it is one.
+/// A record that it has already is replaced.
 ///
 /// # Errors
 ///
@@ -102,9 +103,25 @@ fn section(provenance: &Provenance) -> Vec<u8> {
 pub fn record(name: &str, mut bytes: Vec<u8>) -> Result<Vec<u8>, ComponentError> {
     let component = Component::new(name, bytes.as_slice())?;
     if let Some(decomposed) = decompose(&component) {
+        remove_records(&mut bytes);
         stamp(&mut bytes, &decomposed.structure);
     }
     Ok(bytes)
+}
+
+fn remove_records(bytes: &mut Vec<u8>) {
+    let sections = sections(bytes).unwrap_or_default();
+    // From the last on, so that the places of the others stay.
+    for section in sections.iter().rev() {
+        if is_record(bytes, section) {
+            bytes.drain(section.start..section.content.end);
+        }
+    }
+}
+
+fn is_record(bytes: &[u8], section: &Section) -> bool {
+    let name = custom(&bytes[section.content.clone()]).map(|(name, _)| name);
+    section.id == id::CUSTOM && name == Some(PROVENANCE_SECTION)
 }
 
 /// Compares a composition with the record in it.

@@ -4,7 +4,10 @@ mod support;
 
 use std::sync::LazyLock;
 
-use compose::{Component, World, check, environment, fuse};
+use compose::{
+    Component, GraphFormat, Manifest, Plan, Structure, StubSource, World, check, decompose, diff,
+    emit_wac, environment, extract, fuse, graph, inspect, record, stub, swap, verify,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use support::{from_wat, from_wit, linked};
@@ -59,18 +62,29 @@ static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         from_wit(PART),
         from_wat(ODD),
         environment([("A", "1"), ("B", "2")]).expect("fits"),
+        composition(),
     ]
 });
+
+/// A part inside a root, with its record.
+fn composition() -> Vec<u8> {
+    let root = Component::new("root", from_wit(ROOT)).expect("valid");
+    let part = Component::new("part", from_wit(PART)).expect("valid");
+    linked(&root, &[part]).expect("fits").bytes
+}
 
 static WORLD: LazyLock<World> = LazyLock::new(|| World::wasi_http_proxy().expect("the world"));
 
 /// Uses the bytes in every role; only a panic is a failure, or a composition that
 /// is not a component.
 fn use_everywhere(bytes: &[u8]) {
+    let _ = verify("hostile", bytes);
     let Ok(component) = Component::new("hostile", bytes) else {
         return;
     };
     let _ = check(&component, &WORLD);
+    look_at(&component);
+    take_apart(&component);
     if let Ok(fused) = fuse(&component) {
         wasmparser::validate(&fused.bytes).expect("a valid component");
     }
@@ -89,6 +103,53 @@ fn use_everywhere(bytes: &[u8]) {
     for linked in results.into_iter().flatten() {
         wasmparser::validate(&linked.bytes).expect("a valid composition");
     }
+}
+
+/// Every question, about a component that is valid.
+fn look_at(component: &Component) {
+    let structure = Structure::of(component);
+    for format in [
+        GraphFormat::Svg,
+        GraphFormat::Mermaid,
+        GraphFormat::Dot,
+        GraphFormat::Json,
+    ] {
+        let _ = graph(&structure, format);
+    }
+    let _ = inspect(component);
+    let _ = diff(&structure, &Structure::of(&seed(4)));
+    let _ = emit_wac(&structure);
+    let imports: Vec<String> = component.imports().map(str::to_owned).collect();
+    if let Ok(stub) = stub(&imports, StubSource::ImportsOf(component)) {
+        wasmparser::validate(&stub).expect("a valid stub");
+    }
+}
+
+/// A composition is what its parts make, and its record agrees with it.
+fn take_apart(component: &Component) {
+    let recorded = record("hostile", component.bytes().to_vec()).expect("valid");
+    let Some(decomposed) = decompose(component) else {
+        return;
+    };
+    assert_eq!(verify("hostile", &recorded).report.diagnostics, []);
+    for (name, bytes) in &decomposed.parts {
+        if !name.contains('/') {
+            assert_eq!(extract(component, name).as_deref(), Ok(*bytes));
+        }
+        let Ok(part) = Component::new(name, *bytes) else {
+            continue;
+        };
+        if let Ok((plan, components)) = swap(component, vec![part])
+            && let Ok(composed) = plan.encode(&components)
+        {
+            assert_eq!(composed.structure, decomposed.structure);
+        }
+    }
+}
+
+/// One of the valid components.
+fn seed(index: usize) -> Component {
+    Component::new("seed", SEEDS[index].clone()).expect("valid")
 }
 
 /// One change to bytes.
@@ -168,5 +229,69 @@ proptest! {
         if let Ok(bytes) = environment(variables) {
             Component::new("env", bytes).expect("valid");
         }
+    }
+}
+
+/// Pieces of manifests and plans, to be put together in any way.
+fn piece() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "[components]\n",
+        "[components.a]\n",
+        "[components.b]\n",
+        "[[components]]\n",
+        "file = \"a.wasm\"\n",
+        "env = { A = \"1\" }\n",
+        "stub = [\"wasi:cli/environment\"]\n",
+        "link = \"a\"\n",
+        "link = \"b\"\n",
+        "chain = [\"a\", \"b\"]\n",
+        "on = \"t:store/cache\"\n",
+        "around = \"a\"\n",
+        "swap = \"a\"\n",
+        "replace = { root = \"b\" }\n",
+        "fuse = \"a\"\n",
+        "with = [\"a\"]\n",
+        "with = [\"b\", \"b\"]\n",
+        "world = \"proxy\"\n",
+        "output = \"a\"\n",
+        "a = { file = \"a.wasm\" }\n",
+        "\u{0}",
+        "= ]",
+    ])
+}
+
+proptest! {
+    #[test]
+    fn manifests_never_panic(pieces in proptest::collection::vec(piece(), 0..12)) {
+        let manifest = Manifest::parse(&pieces.concat());
+        if let Ok(manifest) = manifest {
+            let files = manifest.files().into_iter().map(|file| (file.to_owned(), composition()));
+            let _ = manifest.build(&files.collect());
+        }
+    }
+
+    #[test]
+    fn plans_of_any_names_never_panic(
+        names in proptest::collection::vec("(root|part|t:store/(cache|run|bucket)@0.1.0|\\PC{0,4})", 9),
+    ) {
+        let [a, b, c, d, e, f, g, h, i] = names.as_slice() else {
+            unreachable!("nine names");
+        };
+        let plan = serde_json::json!({
+            "name": a,
+            "components": [{ "name": "root" }, { "name": "part" }],
+            "wires": [
+                { "importer": b, "import": c, "provider": d, "export": e },
+                { "importer": "root", "import": f, "provider": "part", "export": f },
+            ],
+            "exports": [{ "name": g, "provider": h, "export": i }],
+        });
+        let plan: Plan = serde_json::from_value(plan).expect("a plan");
+        let root = Component::new("root", from_wit(ROOT)).expect("valid");
+        let part = Component::new("part", from_wit(PART)).expect("valid");
+        let _ = plan.structure([&root, &part]);
+        let report = plan.check([&root, &part]);
+        let composed = plan.encode([&root, &part]);
+        prop_assert_eq!(report.has_errors(), composed.is_err());
     }
 }

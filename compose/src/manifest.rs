@@ -1,22 +1,4 @@
 //! A composition declared in a file: components by name, and how each is made.
-//!
-//! ```toml
-//! [components]
-//! http-adapter = { file = "http-adapter.wasm" }
-//! cipher = { file = "cipher.wasm" }
-//! environment = { env = { SHIFT_AMOUNT = "3" } }
-//!
-//! [components.app]
-//! link = "http-adapter"
-//! with = ["cipher", "environment"]
-//! world = "proxy"
-//! output = "app.wasm"
-//! ```
-//!
-//! Every component is made in exactly one way: it is a `file`, an `env`, a `stub`, a
-//! `link`, a `chain`, a `swap`, a `wac` or a `fuse`. The others mean components of the
-//! same file by their names, and those are the names of the parts inside. What has
-//! an `output` is written there; what has a `world` must fit it.
 
 mod build;
 mod entry;
@@ -30,7 +12,25 @@ use entry::{Entry, Recipe};
 
 use crate::world_name::WorldName;
 
-/// A manifest that was read and makes sense by itself.
+/// A composition declared in a file: components by name, and how each is made.
+///
+/// ```toml
+/// [components]
+/// http-adapter = { file = "http-adapter.wasm" }
+/// cipher = { file = "cipher.wasm" }
+/// environment = { env = { SHIFT_AMOUNT = "3" } }
+///
+/// [components.app]
+/// link = "http-adapter"
+/// with = ["cipher", "environment"]
+/// world = "proxy"
+/// output = "app.wasm"
+/// ```
+///
+/// Every component is made in exactly one way: it is a `file`, an `env`, a `stub`, a
+/// `link`, a `chain`, a `swap`, a `wac` or a `fuse`. The others mean components of the
+/// same file by their names, and those are the names of the parts inside. What has
+/// an `output` is written there; what has a `world` must fit it.
 #[derive(Debug, Clone)]
 pub struct Manifest {
     /// Every component, each after those that it is made of.

@@ -224,10 +224,26 @@ impl<'c> Planner<'c> {
             Diagnostic::error(
                 Code::UnusedPart,
                 format!("nothing uses `{}`: it exports {found}", part.name()),
-                "leave it out",
+                self.remedy_for_unused(part),
             )
             .among([part.name()])
         })
+    }
+
+    /// A part that imports what the root exports was perhaps to be the root.
+    fn remedy_for_unused(&self, part: &Component) -> String {
+        let wanted = self.used.first().and_then(|root| {
+            let mut imports = part.imports();
+            let import =
+                imports.find(|import| version_track::find(import, root.exports()).is_some());
+            Some((root.name(), import?))
+        });
+        match wanted {
+            Some((root, import)) => format!(
+                "leave it out, or make it the root: it imports `{import}`, which `{root}` exports"
+            ),
+            None => "leave it out".to_owned(),
+        }
     }
 }
 

@@ -15,3 +15,4 @@ mod peers;
 mod reuse;
 mod shutdown;
 mod start_up_errors;
+mod transcripts;

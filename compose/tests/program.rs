@@ -270,3 +270,186 @@ fn check_of_something_else_fails_with_one_message() {
     assert_eq!(stdout(&output), "");
     assert_eq!(stderr(&output).lines().count(), 1);
 }
+
+/// One command for each exit code.
+#[test]
+fn the_exit_code_tells_what_went_wrong() {
+    let folder = Folder::new();
+    folder.run(&[
+        "link",
+        "root.wasm",
+        "--with",
+        "cipher.wasm",
+        "-o",
+        "app.wasm",
+    ]);
+    let other = from_wit(
+        "package t:t; world t { export t:cipher/cipher@0.1.0; }
+         package t:cipher@0.1.0 { interface cipher { encrypt: func(text: string) -> u32; } }",
+    );
+    folder.write("other.wasm", &other);
+    folder.write("bad.toml", b"[components]\na = 3\n");
+    folder.write("bad.wac", b"package t:t; let a = ;");
+    let link = |flags: &[&'static str]| [&["link", "root.wasm", "-o", "x.wasm"], flags].concat();
+    let cases = [
+        (0, vec!["verify", "app.wasm"]),
+        (1, vec!["inspect", "absent.wasm"]),
+        (
+            1,
+            vec!["extract", "app.wasm", "cipher", "-o", "absent/x.wasm"],
+        ),
+        (2, link(&["--deny-imports", "*"])),
+        (2, vec!["extract", "app.wasm", "moon", "-o", "x.wasm"]),
+        (2, vec!["stub", "t:moon/moon", "-o", "x.wasm"]),
+        (3, link(&["--with", "other.wasm"])),
+        (3, vec!["verify", "root.wasm"]),
+        (4, link(&["--with", "cipher.wasm", "b=cipher.wasm"])),
+        (4, link(&["--with", "cipher.wasm", "cipher.wasm"])),
+        (5, vec!["inspect", "module.wasm"]),
+        (64, link(&["--prefer", "t:cipher/cipher=cipher.wasm"])),
+        (64, vec!["build", "bad.toml"]),
+        (64, vec!["run", "bad.wac", "-o", "x.wasm"]),
+        (64, vec!["check", "app.wasm", "--world", "bad.toml#x"]),
+    ];
+    for (expected, arguments) in cases {
+        let output = folder.run(&arguments);
+        assert_eq!(
+            code(&output),
+            Some(expected),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
+        assert_eq!(stderr(&output).is_empty(), expected == 0, "{arguments:?}");
+    }
+    assert!(!folder.path("x.wasm").exists());
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+#[test]
+fn a_report_for_programs_is_json_whether_it_fits_or_not() {
+    let folder = Folder::new();
+    let link = [
+        "link",
+        "root.wasm",
+        "--format",
+        "json",
+        "-o",
+        "app.wasm",
+        "--with",
+        "cipher.wasm",
+    ];
+    let linked = json(&folder.run(&link));
+    assert_eq!(linked["structure"]["wires"][0]["provider"], "cipher");
+    assert_eq!(linked["whole"]["name"], "app");
+    let output = folder.run(&[&link[..], &["b=cipher.wasm"]].concat());
+    assert_eq!(code(&output), Some(4));
+    let found = &json(&output)["report"]["diagnostics"][0];
+    assert_eq!(found["code"], "ambiguous-provider");
+    assert_eq!(found["importer"], "root");
+    assert_eq!(found["interface"], "t:cipher/cipher@0.1.0");
+    assert_eq!(found["candidates"], serde_json::json!(["b", "cipher"]));
+    for command in [
+        &["inspect", "app.wasm"][..],
+        &["verify", "app.wasm"],
+        &["diff", "app.wasm", "root.wasm"],
+        &["check", "app.wasm", "--world", "proxy"],
+    ] {
+        let output = folder.run(&[command, &["--format", "json"]].concat());
+        assert!(json(&output).is_object(), "{command:?}");
+    }
+}
+
+#[test]
+fn with_the_component_on_standard_output_the_report_goes_to_standard_error() {
+    let folder = Folder::new();
+    let output = folder.run(&["link", "root.wasm", "--format", "json", "-o", "-"]);
+    wasmparser::validate(&output.stdout).expect("a valid component");
+    let report: serde_json::Value = serde_json::from_slice(&output.stderr).expect("JSON");
+    assert_eq!(report["whole"]["size_bytes"], output.stdout.len());
+}
+
+#[test]
+fn a_plan_that_was_printed_can_be_built_drawn_and_written_as_wac() {
+    let folder = Folder::new();
+    let link = ["link", "root.wasm", "--with", "cipher.wasm"];
+    let plan = folder.run(&[&link[..], &["--dry-run", "--format", "json"]].concat());
+    folder.write("plan.json", &plan.stdout);
+    folder.run(&[&link[..], &["-o", "root-linked.wasm"]].concat());
+
+    let built = folder.run(&["build", "plan.json", "-o", "built.wasm"]);
+    assert_eq!(code(&built), Some(0), "{}", stderr(&built));
+    let read = |name: &str| fs::read(folder.path(name)).expect("there");
+    assert_eq!(read("built.wasm"), read("root-linked.wasm"));
+
+    let drawn = folder.run(&["graph", "plan.json"]);
+    assert!(stdout(&drawn).starts_with("<svg"), "{}", stderr(&drawn));
+    let written = folder.run(&["emit-wac", "plan.json"]);
+    assert!(stdout(&written).contains("new parts:cipher"));
+
+    folder.write("cipher.wasm", &read("root.wasm"));
+    let output = folder.run(&["build", "plan.json", "-o", "changed.wasm"]);
+    assert_eq!(code(&output), Some(3));
+    assert!(stderr(&output).starts_with("error[changed-part]: `cipher`"));
+}
+
+#[test]
+fn a_manifest_is_built_beside_itself_into_folders_that_it_names() {
+    let folder = Folder::new();
+    folder.write(
+        "compose.toml",
+        b"[components]
+          root = { file = 'root.wasm' }
+          cipher = { file = 'cipher.wasm' }
+          app = { link = 'root', with = ['cipher'], output = 'deep/er/app.wasm' }",
+    );
+    let output = folder.run(&["build"]);
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("deep/er/app.wasm: "));
+    assert!(folder.path("deep/er/app.wasm").exists());
+    let output = folder.run(&["build", "--dry-run", "--format", "json"]);
+    assert_eq!(json(&output)["output"], "deep/er/app.wasm");
+}
+
+#[test]
+fn a_world_of_a_wit_file_or_folder_is_checked_against() {
+    let folder = Folder::new();
+    let wit = "package t:host; world host { import t:cipher/cipher@0.1.0; }";
+    let deps = CIPHER.replace("package t:app@0.1.0 { interface run { run: func(); } }", "");
+    folder.write("host.wit", format!("{wit} {deps}").as_bytes());
+    let check = |world: &str| folder.run(&["check", "root.wasm", "--world", world]);
+    for world in ["host.wit", "host.wit#host"] {
+        assert_eq!(code(&check(world)), Some(0), "{}", stderr(&check(world)));
+    }
+    fs::create_dir_all(folder.path("wit/deps/cipher")).expect("a folder");
+    folder.write("wit/host.wit", wit.as_bytes());
+    let cipher =
+        "package t:cipher@0.1.0; interface cipher { encrypt: func(text: string) -> string; }";
+    folder.write("wit/deps/cipher/cipher.wit", cipher.as_bytes());
+    assert_eq!(
+        code(&check("wit#host")),
+        Some(0),
+        "{}",
+        stderr(&check("wit#host"))
+    );
+    assert_eq!(
+        stderr(&check("host.wit#moon")),
+        "error: the package `t:host` has no world `moon`; its only world is `host`\n"
+    );
+}
+
+#[test]
+fn a_hundred_megabytes_of_nothing_are_refused_with_a_word() {
+    let folder = Folder::new();
+    let file = fs::File::create(folder.path("large.wasm")).expect("a file");
+    file.set_len(100 << 20).expect("can grow");
+    let output = folder.run(&["inspect", "large.wasm"]);
+    assert_eq!(code(&output), Some(5));
+    assert_eq!(
+        stderr(&output),
+        "error: cannot use `large.wasm`: `large` is not WebAssembly: it does not start with the \
+         bytes `\\0asm`\n"
+    );
+}

@@ -1,0 +1,312 @@
+//! Manifests: what they make, and what is wrong with them.
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use compose::{BuildErrorKind, BuiltOutput, Component, Manifest, cost, extract, verify};
+use pretty_assertions::assert_eq;
+use support::{chain, from_wit};
+
+const INTERFACES: &str = "
+    package t:parts@0.1.0 {
+      interface words { next: func(text: string) -> string; }
+      interface log { line: func(text: string); }
+    }
+    package t:app@0.1.0 { interface run { run: func(); } }
+";
+
+fn part(world: &str) -> Vec<u8> {
+    from_wit(&format!(
+        "package t:test; world test {{ {world} }} {INTERFACES}"
+    ))
+}
+
+fn files() -> BTreeMap<String, Vec<u8>> {
+    let text = |text: &str| text.as_bytes().to_vec();
+    [
+        (
+            "root.wasm",
+            part("import t:parts/words@0.1.0; export t:app/run@0.1.0;"),
+        ),
+        (
+            "words.wasm",
+            part("import t:parts/log@0.1.0; export t:parts/words@0.1.0;"),
+        ),
+        (
+            "layer.wasm",
+            part("import t:parts/words@0.1.0; export t:parts/words@0.1.0;"),
+        ),
+        ("plain.wasm", part("export t:parts/words@0.1.0;")),
+        (
+            "app.wac",
+            text(
+                "package t:whole; let words = new parts:words { ... };
+                 let root = new parts:root { \"t:parts/words@0.1.0\": words[\"t:parts/words@0.1.0\"] };
+                 export root...;",
+            ),
+        ),
+        ("host.wit", text("package t:host; world host { import t:parts/log@0.1.0; }
+            package t:parts@0.1.0 { interface log { line: func(text: string); } }")),
+        ("bytes.wac", vec![0xff]),
+    ]
+    .map(|(name, bytes)| (name.to_owned(), bytes))
+    .into()
+}
+
+fn build(text: &str) -> Result<Vec<BuiltOutput>, String> {
+    let manifest = Manifest::parse(text).map_err(|error| chain(&error))?;
+    manifest.build(&files()).map_err(|error| chain(&error))
+}
+
+const PARTS: &str = "
+    [components]
+    root = { file = 'root.wasm' }
+    words = { file = 'words.wasm' }
+    layer = { file = 'layer.wasm' }
+    plain = { file = 'plain.wasm' }
+    no-log = { stub = ['t:parts/log'], for = 'words' }
+";
+
+/// The one output of the parts and a further declaration. Every part is used.
+fn output(declaration: &str) -> BuiltOutput {
+    let unused = "
+        [components.a]
+        link = 'root'
+        with = ['words']
+        output = 'unused-a'
+        [components.b]
+        link = 'layer'
+        with = ['plain']
+        output = 'unused-b'
+        [components.c]
+        link = 'words'
+        with = ['no-log']
+        output = 'unused-c'
+    ";
+    let outputs = build(&format!("{PARTS}{unused}{declaration}")).expect("it builds");
+    let mut wanted = outputs
+        .into_iter()
+        .filter(|output| !output.path.starts_with("unused"));
+    wanted.next().expect("an output")
+}
+
+fn wires(output: &BuiltOutput) -> Vec<String> {
+    output
+        .structure
+        .wires
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn a_link_is_made_of_components_of_the_same_file() {
+    let output =
+        output("[components.app]\nlink = 'root'\nwith = ['words', 'no-log']\noutput = 'app'");
+    assert_eq!((output.name.as_str(), output.path.as_str()), ("app", "app"));
+    assert_eq!(
+        wires(&output),
+        [
+            "root -- t:parts/words@0.1.0 --> words",
+            "words -- t:parts/log@0.1.0 --> no-log"
+        ]
+    );
+    assert_eq!(output.structure.imports, []);
+    assert_eq!(verify("app", &output.bytes).report.diagnostics, []);
+}
+
+#[test]
+fn a_chain_goes_around_a_component() {
+    let output = output(
+        "[components.app]\nchain = ['layer']\non = 't:parts/words'\naround = 'words'\n\
+         with = ['no-log']\noutput = 'app'",
+    );
+    assert_eq!(
+        wires(&output),
+        [
+            "layer -- t:parts/words@0.1.0 --> words",
+            "words -- t:parts/log@0.1.0 --> no-log"
+        ]
+    );
+}
+
+#[test]
+fn a_swap_gives_the_replacement_the_name_of_the_part() {
+    let output =
+        output("[components.app]\nswap = 'a'\nreplace = { words = 'plain' }\noutput = 'app'");
+    let app = Component::new("app", output.bytes).expect("valid");
+    assert_eq!(extract(&app, "words").as_ref(), Ok(&files()["plain.wasm"]));
+}
+
+#[test]
+fn a_wac_text_means_components_by_their_names() {
+    let output =
+        output("[components.app]\nwac = 'app.wac'\nwith = ['root', 'words']\noutput = 'app'");
+    assert_eq!(wires(&output), ["root -- t:parts/words@0.1.0 --> words"]);
+    assert_eq!(verify("app", &output.bytes).report.diagnostics, []);
+}
+
+#[test]
+fn a_fused_component_is_one_module() {
+    let output = output("[components.app]\nfuse = 'a'\noutput = 'app'");
+    let app = Component::new("app", output.bytes).expect("valid");
+    assert_eq!(cost(&app).expect("known").core_instances, 2);
+}
+
+#[test]
+fn the_order_of_everything_in_the_file_makes_no_difference() {
+    let sorted = "
+        [components]
+        plain = { file = 'plain.wasm' }
+        root = { file = 'root.wasm' }
+        [components.layered]
+        chain = ['layer']
+        on = 't:parts/words'
+        around = 'plain'
+        [components.app]
+        link = 'root'
+        with = ['layered']
+        output = 'app'
+        [components.layer]
+        file = 'layer.wasm'
+    ";
+    let shuffled = "
+        [components.app]
+        output = 'app'
+        with = ['layered']
+        link = 'root'
+        [components.layer]
+        file = 'layer.wasm'
+        [components.layered]
+        around = 'plain'
+        on = 't:parts/words'
+        chain = ['layer']
+        [components]
+        root = { file = 'root.wasm' }
+        plain = { file = 'plain.wasm' }
+    ";
+    let bytes = |text| build(text).expect("it builds")[0].bytes.clone();
+    assert_eq!(bytes(sorted), bytes(shuffled));
+    let with = |with: &str| {
+        let app = format!("[components.app]\nlink = 'root'\nwith = {with}\noutput = 'app'");
+        output(&app).bytes
+    };
+    assert_eq!(with("['words', 'no-log']"), with("['no-log', 'words']"));
+}
+
+#[test]
+fn every_file_is_named_beforehand() {
+    let manifest = Manifest::parse(
+        "[components]
+         a = { file = 'a.wasm', world = 'host.wit#host', output = 'x' }
+         b = { wac = 'b.wac', with = ['a'], output = 'y' }
+         c = { stub = ['t:a/b'], wit = ['c.wit'], output = 'z' }",
+    );
+    let manifest = manifest.expect("it makes sense");
+    let files: Vec<&str> = manifest.files().into_iter().collect();
+    assert_eq!(files, ["a.wasm", "b.wac", "c.wit", "host.wit"]);
+}
+
+#[test]
+fn what_does_not_fit_its_world_is_not_built() {
+    let app = "[components.app]\nlink = 'words'\nworld = 'host.wit#host'\noutput = 'app'";
+    assert_eq!(output(app).structure.imports.len(), 1);
+    let text = "[components.app]\nfile = 'root.wasm'\nworld = 'host.wit'\noutput = 'app'";
+    let error = build(text).expect_err("words are not in the world");
+    assert!(
+        error.starts_with(
+            "`components.app`: error[superfluous-import]: `app` imports `t:parts/words@0.1.0`"
+        ),
+        "{error}"
+    );
+    let denied = "[components.app]\nfile = 'root.wasm'\ndeny-imports = ['t:*']\noutput = 'app'";
+    let error = build(denied).expect_err("denied");
+    assert!(error.contains("error[denied-import]"), "{error}");
+}
+
+/// A manifest, and what is said about it.
+const WRONG: [(&str, &str); 14] = [
+    (
+        "[components]\na = { file = 'a' }",
+        "nothing is made of `components.a`, and it has no `output`; use it, or take it out",
+    ),
+    (
+        "[components.a]\noutput = 'a'",
+        "`components.a` has to say how it is made, in one of these ways: `file`, `env`, `stub`, \
+         `link`, `chain`, `swap`, `wac`, `fuse`; it says none",
+    ),
+    (
+        "[components.a]\nfile = 'a'\nfuse = 'b'\noutput = 'a'",
+        "`components.a` has to say how it is made, in one of these ways: `file`, `env`, `stub`, \
+         `link`, `chain`, `swap`, `wac`, `fuse`; it says `file` and `fuse`",
+    ),
+    (
+        "[components.a]\nfile = 'a'\nwith = ['a']\noutput = 'a'",
+        "`components.a.with` has no meaning for a component that is made by `file`; take it out",
+    ),
+    (
+        "[components.a]\nchain = ['a']\naround = 'a'\noutput = 'a'",
+        "`components.a` is made by `chain` and needs the key `on`",
+    ),
+    (
+        "[components.a]\nlink = 'moon'\noutput = 'a'",
+        "`components.a` names `moon`, and there is no `components.moon`; there are `a`",
+    ),
+    (
+        "[components.a]\nlink = 'b'\noutput = 'a'\n[components.b]\nfuse = 'a'",
+        "these components are made of each other in a circle: a -> b -> a",
+    ),
+    (
+        "[components.a]\nfile = 'a'\noutput = 'x'\n[components.b]\nfile = 'b'\noutput = 'x'",
+        "`components.a` and `components.b` both have the output `x`",
+    ),
+    (
+        "[components.a]\nfile = 'a'\nwrold = 'proxy'\noutput = 'x'",
+        "TOML parse error at line 3, column 1 | 3 | wrold = 'proxy' | ^^^^^ unknown field `wrold`, \
+         expected one of ",
+    ),
+    (
+        "[components.a]\nfile = 'a'\nworld = 'moon'\noutput = 'x'",
+        "TOML parse error at line 3, column 9 | 3 | world = 'moon' | ^^^^^^ there is no world \
+         `moon`; expected `proxy`, `command` or `FILE.wit#world`",
+    ),
+    (
+        "[components.a]\nfile = 3",
+        "TOML parse error at line 2, column 8 | 2 | file = 3 | ^ invalid type: integer `3`, \
+         expected a string",
+    ),
+    (
+        "[components.a]\nfile = 'absent.wasm'\noutput = 'x'",
+        "`components.a`: the file `absent.wasm` was not read",
+    ),
+    (
+        "[components.a]\nwac = 'bytes.wac'\noutput = 'x'",
+        "`components.a`: the file `bytes.wac` is not text in UTF-8",
+    ),
+    (
+        "[components.a]\nfile = 'host.wit'\noutput = 'x'",
+        "`components.a`: `a` is text, not a component",
+    ),
+];
+
+#[test]
+fn what_is_wrong_is_said_with_component_and_key_or_line() {
+    for (text, expected) in WRONG {
+        let error = build(text).expect_err(text);
+        let error: Vec<&str> = error.split_whitespace().collect();
+        let error = error.join(" ");
+        assert!(error.starts_with(expected), "{text}\n{error}\n{expected}");
+    }
+}
+
+#[test]
+fn the_component_that_failed_can_be_told_apart() {
+    let manifest = Manifest::parse("[components.a]\nenv = { '' = 'x' }\noutput = 'a'");
+    let error = manifest
+        .expect("it parses")
+        .build(&files())
+        .expect_err("no name");
+    assert_eq!(error.name, "a");
+    assert!(matches!(error.kind, BuildErrorKind::Environment(_)));
+}

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use compose::{Component, environment, link};
+use compose::{Component, LinkOptions, chain, environment, link};
+use wasm_encoder::{ComponentSection, CustomSection};
 use wasmparser::{Instance, Parser, Payload};
 
 use crate::servers::programs::{guest, part};
@@ -47,19 +48,32 @@ impl Chains {
 
     /// Composes the root, so many relays, the end, and what closes it.
     pub(crate) fn compose(&self, relays: usize) -> Result<Vec<u8>> {
-        // In steps from the end on: a relay exports what the next one exports as
-        // well, so linked all at once it would not be clear who is meant.
-        let mut chain = Component::new("end", self.end.clone())?;
-        for number in 1..=relays {
-            let relay = Component::new(format!("relay-{number}"), self.relay.clone())?;
-            let linked = link(&relay, &[chain])?;
-            chain = Component::new(format!("chain-{number}"), linked.bytes)?;
-        }
-        let mut parts = vec![chain];
+        let relays = (1..=relays)
+            .map(|number| Component::new(format!("relay-{number}"), self.relay(number)))
+            .collect::<Result<Vec<Component>, _>>()?;
+        let end = Component::new("end", self.end.as_slice())?;
+        let export = end.exports().next().context("the end exports nothing")?;
+        let options = LinkOptions::default();
+        let chain = chain(export, &relays, &end, &[], &options)?;
+        let chain = chain.encode(relays.iter().chain([&end]))?;
+
+        let mut parts = vec![Component::new("chain", chain.bytes)?];
         for part in &self.closing {
             parts.push(Component::new(part.name(), part.bytes())?);
         }
-        Ok(link(&self.root, &parts)?.bytes)
+        let plan = link(&self.root, &parts, &options)?;
+        Ok(plan.encode(parts.iter().chain([&self.root]))?.bytes)
+    }
+
+    /// A relay that no other is equal to, because equal parts are embedded once.
+    fn relay(&self, number: usize) -> Vec<u8> {
+        let section = CustomSection {
+            name: "number".into(),
+            data: number.to_le_bytes().to_vec().into(),
+        };
+        let mut relay = self.relay.clone();
+        section.append_to_component(&mut relay);
+        relay
     }
 }
 

@@ -1,10 +1,13 @@
 //! What composing costs, from bytes to bytes: the project's app, and chains of 10 and
 //! of 100 middlewares, whose cost should grow with their number and no faster.
 //!
+//! The first is also measured as a process, with reading and writing files.
+//!
 //! The parts are those that `make build experiments` has built.
 
 use std::hint::black_box;
 use std::path::Path;
+use std::process::Command;
 
 use compose::{Component, LinkOptions, chain, link};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -31,6 +34,33 @@ fn app(criterion: &mut Criterion) {
             let parts = [component("cipher", &cipher)];
             let plan = link(&root, &parts, &LinkOptions::default()).expect("fits");
             plan.encode(parts.iter().chain([&root])).expect("fits")
+        });
+    });
+}
+
+/// The same as somebody types it.
+fn app_as_a_process(criterion: &mut Criterion) {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    for name in ["http-adapter.wasm", "cipher.wasm"] {
+        let bytes = part(&format!("components/{name}"));
+        std::fs::write(folder.path().join(name), bytes).expect("can write");
+    }
+    criterion.bench_function("link app.wasm, as a process", |bencher| {
+        bencher.iter(|| {
+            let link = [
+                "link",
+                "http-adapter.wasm",
+                "--with",
+                "cipher.wasm",
+                "-o",
+                "app.wasm",
+            ];
+            let output = Command::new(env!("CARGO_BIN_EXE_component-compose"))
+                .args(link)
+                .current_dir(folder.path())
+                .output()
+                .expect("the program starts");
+            assert!(output.status.success());
         });
     });
 }
@@ -78,5 +108,5 @@ fn chains(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, app, chains);
+criterion_group!(benches, app, app_as_a_process, chains);
 criterion_main!(benches);

@@ -32,17 +32,16 @@ fn encode(plan: &Plan, components: &Components<'_>) -> Result<Vec<u8>, Report> {
     for component in in_order(plan, components) {
         let name = component.name();
         // Equal components are embedded once.
-        let (package, world) = match packages.get(component.bytes()) {
-            Some(package) => *package,
-            None => {
-                let package = component
-                    .package_in(graph.types_mut())
-                    .map_err(|error| not_encodable(&error.to_string()))?;
-                let world = package.ty();
-                let package = (graph.register_package(package).map_err(refused)?, world);
-                packages.insert(component.bytes(), package);
-                package
-            }
+        let (package, world) = if let Some(package) = packages.get(component.bytes()) {
+            *package
+        } else {
+            let package = component
+                .package_in(graph.types_mut())
+                .map_err(|error| not_encodable(&error.to_string()))?;
+            let world = package.ty();
+            let package = (graph.register_package(package).map_err(refused)?, world);
+            packages.insert(component.bytes(), package);
+            package
         };
         open_imports.extend(plan.open_imports(component).map(|name| OpenImport {
             world,

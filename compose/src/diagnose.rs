@@ -260,7 +260,7 @@ fn other_tracks(plan: &Plan, components: &Components<'_>) -> Vec<Diagnostic> {
             if let Some(&(provider, export)) = near_misses.first() {
                 let diagnostic = other_track((importer.name(), import), (provider, export));
                 let candidates = near_misses.iter().map(|(provider, _)| *provider);
-                diagnostics.push(diagnostic.as_warning().among(candidates));
+                diagnostics.push(diagnostic.into_warning().among(candidates));
             }
         }
     }
@@ -308,7 +308,7 @@ fn unused(plan: &Plan) -> Vec<Diagnostic> {
                 format!("nothing uses `{name}`"),
                 "leave it out, unless it has to be there",
             )
-            .as_warning()
+            .into_warning()
             .among([name])
         })
         .collect()

@@ -310,7 +310,8 @@ mod tests {
             let mut bytes = bytes.clone();
             stamp(&mut bytes, structure);
             let diagnostics = verify("whole", &bytes).report.diagnostics;
-            Vec::from_iter(diagnostics.iter().map(|diagnostic| diagnostic.code))
+            let codes = diagnostics.iter().map(|diagnostic| diagnostic.code);
+            codes.collect::<Vec<Code>>()
         };
         assert_eq!(codes(&structure), []);
         structure.exports[0].name = "b".to_owned();

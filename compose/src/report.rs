@@ -196,7 +196,7 @@ impl Diagnostic {
     }
 
     /// The same as a warning.
-    pub(crate) fn as_warning(self) -> Self {
+    pub(crate) fn into_warning(self) -> Self {
         Self {
             severity: Severity::Warning,
             ..self

@@ -57,7 +57,7 @@ pub(crate) fn clashes(plan: &Plan, components: &Components<'_>) -> Vec<Diagnosti
     let wires = plan.wires.iter();
     let wires = wires.map(|wire| ((wire.importer.as_str(), wire.import.as_str()), wire));
     let wires: HashMap<_, _> = wires.collect();
-    let wired = Wired {
+    let plan = Wired {
         components,
         wires: &wires,
     };
@@ -69,7 +69,7 @@ pub(crate) fn clashes(plan: &Plan, components: &Components<'_>) -> Vec<Diagnosti
             };
             let mut resources = resources(&importer.types()[interface]);
             diagnostics
-                .extend(resources.find_map(|resource| wired.clash(importer, import, resource)));
+                .extend(resources.find_map(|resource| plan.clash(importer, import, resource)));
         }
     }
     diagnostics

@@ -1,6 +1,7 @@
 //! How people name a world.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use serde::Deserialize;
@@ -67,13 +68,19 @@ impl FromStr for WorldName {
                 file: file.to_owned(),
                 world: Some(world.to_owned()).filter(|world| !world.is_empty()),
             }),
-            (file, None) if file.ends_with(".wit") => Ok(Self::Wit {
+            (file, None) if is_wit(file) => Ok(Self::Wit {
                 file: file.to_owned(),
                 world: None,
             }),
             _ => Err(UnknownWorld(text.to_owned())),
         }
     }
+}
+
+fn is_wit(file: &str) -> bool {
+    Path::new(file)
+        .extension()
+        .is_some_and(|extension| extension == "wit")
 }
 
 impl TryFrom<String> for WorldName {

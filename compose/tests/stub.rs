@@ -410,9 +410,10 @@ fn a_component_of_older_wasi_gets_what_it_imports() {
 
 /// What is wrong with a function of the last type in a row of `count`.
 fn error_of_types(count: usize, next: impl Fn(usize) -> String) -> String {
-    let types: String = (1..count)
+    let types: Vec<String> = (1..count)
         .map(|i| format!("type a{i} = {};\n", next(i - 1)))
         .collect();
+    let types = types.concat();
     let last = count - 1;
     let function = format!("f: func(a: a{last}) -> a{last};");
     let wit = format!("package t:w; interface i {{ type a0 = u8; {types} {function} }}");

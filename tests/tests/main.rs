@@ -11,6 +11,7 @@ mod guest_failures;
 mod http;
 mod isolation;
 mod limits;
+mod outputs;
 mod peers;
 mod reuse;
 mod shutdown;

@@ -113,7 +113,7 @@ impl Model<'_> {
     /// An export in words.
     pub(super) fn export_text(&self, export: &Export<'_>) -> String {
         let provider = self.parts[export.provider].name;
-        let text = format!("the whole exports {} of {provider}", export.name);
+        let text = format!("The whole exports {} of {provider}", export.name);
         if export.name == export.original {
             return text;
         }

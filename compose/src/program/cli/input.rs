@@ -13,15 +13,11 @@ pub(crate) struct Input {
 impl Input {
     /// The name of the component.
     pub(crate) fn name(&self) -> String {
-        match &self.name {
-            Some(name) => name.clone(),
-            None => {
-                let stem = self.path.file_stem();
-                stem.unwrap_or(self.path.as_os_str())
-                    .to_string_lossy()
-                    .into_owned()
-            }
+        if let Some(name) = &self.name {
+            return name.clone();
         }
+        let stem = self.path.file_stem().unwrap_or(self.path.as_os_str());
+        stem.to_string_lossy().into_owned()
     }
 
     /// Whether `text`, a name or a file as it was written elsewhere, means this one.

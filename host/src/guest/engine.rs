@@ -124,14 +124,14 @@ pub(super) fn config(component_bytes: usize) -> Config {
 }
 
 /// Calls between the parts of a composition go through small adapters, which are
-/// worth inlining. In a component as large as a JavaScript engine, inlining calls
-/// within a module as well would take gigabytes to compile.
+/// worth inlining. The compiler keeps all functions in memory for it: gigabytes, for a
+/// component as large as a JavaScript engine.
 fn inlining(component_bytes: usize) -> Inlining {
     const LARGE_BYTES: usize = 4 << 20;
 
     if component_bytes < LARGE_BYTES {
         Inlining::Yes
     } else {
-        Inlining::InterModule
+        Inlining::No
     }
 }

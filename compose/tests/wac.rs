@@ -542,3 +542,19 @@ proptest! {
         prop_assert!(matches!(error, WacError::MissingPackages { .. }), "{error}\n{text}");
     }
 }
+
+#[test]
+fn types_that_double_are_refused_before_they_take_for_ever() {
+    let types: Vec<String> = (1..64)
+        .map(|i| format!("type a{i} = tuple<a{0}, a{0}>;\n", i - 1))
+        .collect();
+    let text = format!(
+        "package t:whole; interface i {{ type a0 = u8;\n{} f: func() -> a63; }}",
+        types.concat()
+    );
+    let error = error(&text);
+    assert!(
+        error.starts_with("app.wac:20:23: this type consists of more than 1000000 types"),
+        "{error}"
+    );
+}

@@ -1,0 +1,297 @@
+//! Follows the index spaces of a composition from definition to use.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wasmparser::{
+    BinaryReader, BinaryReaderError, ComponentAlias, ComponentAliasSectionReader,
+    ComponentExportSectionReader, ComponentExternalKind, ComponentImportSectionReader,
+    ComponentInstance, ComponentInstanceSectionReader, ComponentInstantiationArg, ComponentName,
+    ComponentNameSectionReader, ComponentTypeSectionReader,
+};
+
+use super::Decomposed;
+use crate::sections::{Section, custom, id};
+use crate::structure::{Export, Import, Part, Structure, Wire};
+
+/// What stands for an export where an instance is passed as a whole.
+const WHOLE_INSTANCE: &str = "*";
+
+/// Where an item of an index space comes from.
+#[derive(Debug, Clone, Copy)]
+enum Item<'b> {
+    /// The host, under this name.
+    Host(&'b str),
+    /// An export of a part.
+    Export { instantiation: usize, name: &'b str },
+    /// The instance of a part.
+    Instance { instantiation: usize },
+    /// A component within the composition: its section.
+    Component(&'b [u8]),
+    /// Types, and what is put together of other items.
+    Other,
+}
+
+#[derive(Debug)]
+struct Instantiation<'b> {
+    bytes: &'b [u8],
+    /// The number of the instance in its index space.
+    index: u32,
+    arguments: Vec<(&'b str, Item<'b>)>,
+}
+
+/// Whether a structure has no words for an item. Types come with what uses them.
+fn is_lost(kind: ComponentExternalKind, item: Item<'_>) -> bool {
+    kind != ComponentExternalKind::Type && matches!(item, Item::Component(_) | Item::Other)
+}
+
+/// Reads the sections of a composition, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Reader<'b> {
+    /// By kind, see [`space`].
+    items: [Vec<Item<'b>>; 6],
+    instantiations: Vec<Instantiation<'b>>,
+    exports: Vec<(&'b str, Item<'b>)>,
+    names: BTreeMap<u32, &'b str>,
+    is_incomplete: bool,
+}
+
+fn space(kind: ComponentExternalKind) -> usize {
+    match kind {
+        ComponentExternalKind::Module => 0,
+        ComponentExternalKind::Func => 1,
+        ComponentExternalKind::Value => 2,
+        ComponentExternalKind::Type => 3,
+        ComponentExternalKind::Instance => 4,
+        ComponentExternalKind::Component => 5,
+    }
+}
+
+impl<'b> Reader<'b> {
+    /// Reads one section; nothing if a composition has none such.
+    fn read(
+        &mut self,
+        bytes: &'b [u8],
+        section: &Section,
+    ) -> Result<Option<()>, BinaryReaderError> {
+        let content = &bytes[section.content.clone()];
+        let reader = || BinaryReader::new(content, section.content.start as u64);
+        match section.id {
+            id::CORE_MODULE | id::CORE_INSTANCE | id::CANON | id::START => return Ok(None),
+            id::COMPONENT => self.add(ComponentExternalKind::Component, Item::Component(content)),
+            id::TYPE => {
+                for ty in ComponentTypeSectionReader::new(reader())? {
+                    ty?;
+                    self.add(ComponentExternalKind::Type, Item::Other);
+                }
+            }
+            id::IMPORT => {
+                for import in ComponentImportSectionReader::new(reader())? {
+                    let import = import?;
+                    self.add(import.ty.kind(), Item::Host(import.name.name));
+                }
+            }
+            id::INSTANCE => {
+                for instance in ComponentInstanceSectionReader::new(reader())? {
+                    self.add_instance(instance?);
+                }
+            }
+            id::ALIAS => {
+                for alias in ComponentAliasSectionReader::new(reader())? {
+                    self.add_alias(&alias?);
+                }
+            }
+            id::EXPORT => {
+                for export in ComponentExportSectionReader::new(reader())? {
+                    let export = export?;
+                    let item = self.get(export.kind, export.index);
+                    self.is_incomplete |= is_lost(export.kind, item);
+                    self.is_incomplete |= matches!(item, Item::Host(_));
+                    self.exports.push((export.name.name, item));
+                    // An export is an item of its own, too.
+                    self.add(export.kind, item);
+                }
+            }
+            id::CUSTOM => self.read_names(content),
+            _ => {}
+        }
+        Ok(Some(()))
+    }
+
+    fn add(&mut self, kind: ComponentExternalKind, item: Item<'b>) {
+        self.items[space(kind)].push(item);
+    }
+
+    fn get(&self, kind: ComponentExternalKind, index: u32) -> Item<'b> {
+        let item = self.items[space(kind)].get(index as usize);
+        item.copied().unwrap_or(Item::Other)
+    }
+
+    fn add_instance(&mut self, instance: ComponentInstance<'b>) {
+        let index = self.items[space(ComponentExternalKind::Instance)].len();
+        let item = match instance {
+            ComponentInstance::Instantiate {
+                component_index,
+                args,
+            } => match self.get(ComponentExternalKind::Component, component_index) {
+                Item::Component(bytes) => self.instantiate(bytes, index, &args),
+                _ => Item::Other,
+            },
+            ComponentInstance::FromExports(_) => Item::Other,
+        };
+        self.add(ComponentExternalKind::Instance, item);
+    }
+
+    fn instantiate(
+        &mut self,
+        bytes: &'b [u8],
+        index: usize,
+        arguments: &[ComponentInstantiationArg<'b>],
+    ) -> Item<'b> {
+        let mut items = Vec::new();
+        for argument in arguments {
+            let item = self.get(argument.kind, argument.index);
+            self.is_incomplete |= is_lost(argument.kind, item);
+            items.push((argument.name, item));
+        }
+        self.instantiations.push(Instantiation {
+            bytes,
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            arguments: items,
+        });
+        Item::Instance {
+            instantiation: self.instantiations.len() - 1,
+        }
+    }
+
+    fn add_alias(&mut self, alias: &ComponentAlias<'b>) {
+        match *alias {
+            ComponentAlias::InstanceExport {
+                kind,
+                instance_index,
+                name,
+            } => {
+                let item = match self.get(ComponentExternalKind::Instance, instance_index) {
+                    Item::Instance { instantiation } => Item::Export {
+                        instantiation,
+                        name,
+                    },
+                    _ => Item::Other,
+                };
+                self.add(kind, item);
+            }
+            ComponentAlias::Outer { kind, .. } => {
+                use wasmparser::ComponentOuterAliasKind as Outer;
+                match kind {
+                    Outer::Type => self.add(ComponentExternalKind::Type, Item::Other),
+                    Outer::Component => self.add(ComponentExternalKind::Component, Item::Other),
+                    Outer::CoreModule => self.add(ComponentExternalKind::Module, Item::Other),
+                    Outer::CoreType => {}
+                }
+            }
+            ComponentAlias::CoreInstanceExport { .. } => {}
+        }
+    }
+
+    /// Takes the names of instances, if there are any that can be read.
+    fn read_names(&mut self, content: &'b [u8]) {
+        let Some(("component-name", data)) = custom(content) else {
+            return;
+        };
+        for name in ComponentNameSectionReader::new(BinaryReader::new(data, 0)).flatten() {
+            if let ComponentName::Instances(names) = name {
+                let names = names.into_iter().flatten();
+                self.names
+                    .extend(names.map(|naming| (naming.index, naming.name)));
+            }
+        }
+    }
+
+    /// What was read, or nothing if no instance is made.
+    pub(super) fn finish(self, name: &str) -> Option<Decomposed<'b>> {
+        if self.instantiations.is_empty() {
+            return None;
+        }
+        let names = self.part_names();
+        let mut structure = Structure {
+            name: name.to_owned(),
+            parts: Vec::new(),
+            wires: Vec::new(),
+            imports: Vec::new(),
+            exports: Vec::new(),
+        };
+        let mut parts = BTreeMap::new();
+        for (instantiation, importer) in self.instantiations.iter().zip(&names) {
+            structure
+                .parts
+                .push(Part::new(importer, instantiation.bytes));
+            parts.insert(importer.clone(), instantiation.bytes);
+            for &(import, item) in &instantiation.arguments {
+                let (importer, import) = (importer.clone(), import.to_owned());
+                if let Some((provider, export)) = source(item, &names) {
+                    structure.wires.push(Wire {
+                        importer,
+                        import,
+                        provider,
+                        export,
+                    });
+                } else if let Item::Host(name) = item {
+                    structure.imports.push(Import {
+                        importer,
+                        import,
+                        name: name.to_owned(),
+                    });
+                }
+            }
+        }
+        for (name, item) in self.exports {
+            let name = name.to_owned();
+            if let Some((provider, export)) = source(item, &names) {
+                structure.exports.push(Export {
+                    name,
+                    provider,
+                    export,
+                });
+            }
+        }
+        Some(Decomposed {
+            structure: structure.sorted(),
+            parts,
+            is_complete: !self.is_incomplete,
+        })
+    }
+
+    /// A name for each instantiation: the one in the binary, or else a number; and
+    /// with a further number where two are the same.
+    fn part_names(&self) -> Vec<String> {
+        let mut taken = BTreeSet::new();
+        let mut names = Vec::new();
+        for (number, instantiation) in (1..).zip(&self.instantiations) {
+            let name = match self.names.get(&instantiation.index) {
+                Some(name) => (*name).to_owned(),
+                None => format!("part-{number}"),
+            };
+            let mut unique = name.clone();
+            let mut suffix = 2;
+            while !taken.insert(unique.clone()) {
+                unique = format!("{name}-{suffix}");
+                suffix += 1;
+            }
+            names.push(unique);
+        }
+        names
+    }
+}
+
+/// The part that provides an item, and the export that it is.
+fn source(item: Item<'_>, names: &[String]) -> Option<(String, String)> {
+    match item {
+        Item::Export {
+            instantiation,
+            name,
+        } => Some((names.get(instantiation)?.clone(), name.to_owned())),
+        Item::Instance { instantiation } => {
+            Some((names.get(instantiation)?.clone(), WHOLE_INSTANCE.to_owned()))
+        }
+        Item::Host(_) | Item::Component(_) | Item::Other => None,
+    }
+}

@@ -68,7 +68,7 @@ fn space(kind: ComponentExternalKind) -> usize {
 
 impl<'b> Reader<'b> {
     /// Reads one section; nothing if a composition has none such.
-    fn read(
+    pub(super) fn read(
         &mut self,
         bytes: &'b [u8],
         section: &Section,

@@ -34,7 +34,7 @@ pub fn chain(
             break;
         };
         match joint(interface, importer, provider) {
-            Ok(wire) => planner.wire(wire),
+            Ok(wires) => wires.into_iter().for_each(|wire| planner.wire(wire)),
             Err(diagnostics) => diagnostics
                 .into_iter()
                 .for_each(|diagnostic| planner.report(diagnostic)),
@@ -47,35 +47,37 @@ pub fn chain(
     planner.finish(app.name(), exports(first, app))
 }
 
-/// What connects two neighbours of the chain.
+/// What connects two neighbours of the chain: a wire for each version that the one in
+/// front imports.
 fn joint(
     interface: &str,
     importer: &Component,
     provider: &Component,
-) -> Result<Wire, Vec<Diagnostic>> {
-    let import = named(interface, importer.imports());
-    let export = match import {
-        Some(import) => version_track::find(import, provider.exports()),
-        None => None,
-    };
-    match (import, export.or(named(interface, provider.exports()))) {
-        (Some(import), Some(export)) => Ok(Wire {
-            importer: importer.name().to_owned(),
-            import: import.to_owned(),
-            provider: provider.name().to_owned(),
-            export: export.to_owned(),
-        }),
-        (import, export) => {
-            let mut diagnostics = Vec::new();
-            if import.is_none() {
-                diagnostics.push(not_imported(importer, interface));
-            }
-            if export.is_none() {
-                diagnostics.push(not_exported(provider, interface));
-            }
-            Err(diagnostics)
-        }
+) -> Result<Vec<Wire>, Vec<Diagnostic>> {
+    let mut diagnostics = Vec::new();
+    let imports: Vec<&str> = importer
+        .imports()
+        .filter(|import| version_track::means(interface, import))
+        .collect();
+    if imports.is_empty() {
+        diagnostics.push(not_imported(importer, interface));
     }
+    let exported = named(interface, provider.exports());
+    if exported.is_none() {
+        diagnostics.push(not_exported(provider, interface));
+    }
+    let (Some(exported), true) = (exported, diagnostics.is_empty()) else {
+        return Err(diagnostics);
+    };
+    let wire = |import: &str| Wire {
+        importer: importer.name().to_owned(),
+        import: import.to_owned(),
+        provider: provider.name().to_owned(),
+        export: version_track::find(import, provider.exports())
+            .unwrap_or(exported)
+            .to_owned(),
+    };
+    Ok(imports.into_iter().map(wire).collect())
 }
 
 /// The highest version of what `interface` means.

@@ -8,6 +8,7 @@ use wasmtime_environ::wasmparser::{Validator, WasmFeatures};
 use wasmtime_environ::{ScopeVec, Tunables};
 
 use crate::component::Component;
+use crate::expansion::is_bounded;
 use crate::guard::guard;
 
 /// What one instance of a component consists of, and what a host makes and
@@ -27,10 +28,13 @@ pub struct Cost {
 
 /// Counts what wasmtime makes for one instance of `component`.
 ///
-/// Returns nothing if wasmtime does not take the component, or if the component
-/// imports core modules, about which nothing is known.
+/// Returns nothing if wasmtime does not take the component, if the component makes more
+/// than 100,000 instances, or if it imports core modules, about which nothing is known.
 #[must_use]
 pub fn cost(component: &Component) -> Option<Cost> {
+    if !is_bounded(component) {
+        return None;
+    }
     // wasmtime's translation asserts where it meets what it does not know.
     guard(|| translate(component.bytes())).ok().flatten()
 }

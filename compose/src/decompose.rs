@@ -20,9 +20,6 @@ pub struct Decomposed<'b> {
     pub structure: Structure,
     /// The bytes of each part, by its name.
     pub parts: BTreeMap<String, &'b [u8]>,
-    /// Whether the structure is all that there is. If not, something is passed on
-    /// that it has no words for, such as an instance put together of several.
-    pub is_complete: bool,
 }
 
 /// Takes a composed component apart.
@@ -38,7 +35,7 @@ pub fn decompose(component: &Component) -> Option<Decomposed<'_>> {
         // The component is valid, so each section can be read.
         reader.read(bytes, section).ok()??;
     }
-    reader.finish(component.name())
+    reader.finish(component)
 }
 
 impl Structure {
@@ -65,6 +62,8 @@ impl Structure {
             export: export.to_owned(),
         });
         Self {
+            host_imports: component.imports().map(str::to_owned).collect(),
+            undescribed: Vec::new(),
             parts: vec![Part::new(&name, component.bytes())],
             wires: Vec::new(),
             imports: imports.collect(),

@@ -11,36 +11,31 @@ use crate::structure::Structure;
 /// or `*` alone for every import.
 #[must_use]
 pub fn deny_imports<P: AsRef<str>>(structure: &Structure, patterns: &[P]) -> Report {
-    let mut denied: Vec<(&str, &str)> = structure
-        .imports
-        .iter()
-        .filter_map(|import| {
-            let pattern = patterns
-                .iter()
-                .map(AsRef::as_ref)
-                .find(|pattern| WildMatch::new(pattern).matches(&import.name))?;
-            Some((import.name.as_str(), pattern))
-        })
-        .collect();
-    denied.sort_unstable();
-    denied.dedup();
-    let diagnostics = denied.into_iter().map(|(name, pattern)| {
-        let importers = structure
-            .imports
-            .iter()
+    let denied = structure.host_imports.iter().filter_map(|name| {
+        let mut patterns = patterns.iter().map(AsRef::as_ref);
+        let pattern = patterns.find(|pattern| WildMatch::new(pattern).matches(name))?;
+        Some((name.as_str(), pattern))
+    });
+    let diagnostics = denied.map(|(name, pattern)| {
+        let imports = structure.imports.iter();
+        let importers: Vec<&str> = imports
             .filter(|import| import.name == name)
-            .map(|import| import.importer.as_str());
-        let importers: Vec<&str> = importers.collect();
-        Diagnostic::error(
+            .map(|import| import.importer.as_str())
+            .collect();
+        let who = if importers.is_empty() {
+            format!("`{}`", structure.name)
+        } else {
+            quoted(&importers)
+        };
+        let diagnostic = Diagnostic::error(
             Code::DeniedImport,
-            format!(
-                "{} would import `{name}`, which `{pattern}` denies",
-                quoted(&importers)
-            ),
+            format!("{who} would import `{name}`, which `{pattern}` denies"),
             "link a part that exports it, or `component-compose stub` for it",
-        )
-        .of_import(importers.first().copied().unwrap_or_default(), name)
-        .among(importers)
+        );
+        match importers.first() {
+            Some(importer) => diagnostic.of_import(importer, name).among(importers),
+            None => diagnostic.about(name),
+        }
     });
     diagnostics.collect::<Vec<Diagnostic>>().into()
 }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use wasmparser::names::ComponentName;
+
 use crate::component::Component;
 use crate::difference::{Difference, differences, join};
 use crate::plan::{Plan, equal_names, unknown_component};
 use crate::report::{Code, Diagnostic, quoted};
-use crate::resources;
 use crate::structure::Wire;
 use crate::version_track;
 
@@ -15,6 +16,13 @@ pub(crate) type Components<'c> = BTreeMap<&'c str, &'c Component>;
 
 /// Errors and warnings, the first cause first.
 pub(crate) fn diagnose(plan: &Plan, components: &Components<'_>) -> Vec<Diagnostic> {
+    if plan.components.is_empty() {
+        return vec![Diagnostic::error(
+            Code::UnknownComponent,
+            format!("the plan `{}` has no components", plan.name),
+            "name at least one",
+        )];
+    }
     let mut diagnostics = unknown_names(plan, components);
     if !diagnostics.is_empty() {
         // Everything else looks these names up.
@@ -26,9 +34,6 @@ pub(crate) fn diagnose(plan: &Plan, components: &Components<'_>) -> Vec<Diagnost
             .filter_map(|wire| type_mismatch(wire, components)),
     );
     diagnostics.extend(cycle(plan));
-    if diagnostics.is_empty() {
-        diagnostics.extend(resources::clashes(plan, components));
-    }
     diagnostics.extend(other_tracks(plan, components));
     diagnostics.extend(unused(plan));
     diagnostics
@@ -64,9 +69,10 @@ fn unknown_names(plan: &Plan, components: &Components<'_>) -> Vec<Diagnostic> {
         {
             diagnostics.push(missing_export(provider, &export.export));
         }
-        if !exported.insert(&export.name) {
+        if !exported.insert(export.name.to_lowercase()) {
             diagnostics.push(exported_twice(&export.name));
         }
+        diagnostics.extend(invalid_name(&export.name));
     }
     diagnostics
 }
@@ -131,6 +137,18 @@ fn satisfied_twice(plan: &Plan, wire: &Wire) -> Diagnostic {
     )
     .of_import(&wire.importer, &wire.import)
     .among(providers)
+}
+
+fn invalid_name(name: &str) -> Option<Diagnostic> {
+    let error = ComponentName::new(name, 0).err()?;
+    Some(
+        Diagnostic::error(
+            Code::InvalidName,
+            format!("`{name}` cannot be the name of an export: {}", error.message()),
+            "use words of lower-case letters with hyphens, or `namespace:package/interface@version`",
+        )
+        .about(name),
+    )
 }
 
 fn exported_twice(name: &str) -> Diagnostic {

@@ -66,10 +66,6 @@ pub fn diff(before: &Structure, after: &Structure) -> Diff {
         let only = parts.filter(|part| find(other, &part.name).is_none());
         only.cloned().collect()
     };
-    let imports = |structure: &Structure| -> Vec<String> {
-        let names = structure.imports.iter().map(|import| import.name.clone());
-        names.collect()
-    };
     let exports = |structure: &Structure| -> Vec<String> {
         let names = structure.exports.iter().map(|export| export.name.clone());
         names.collect()
@@ -80,8 +76,8 @@ pub fn diff(before: &Structure, after: &Structure) -> Diff {
         parts_changed: changed.collect(),
         wires_added: without(&after.wires, &before.wires),
         wires_removed: without(&before.wires, &after.wires),
-        imports_added: without(&imports(after), &imports(before)),
-        imports_removed: without(&imports(before), &imports(after)),
+        imports_added: without(&after.host_imports, &before.host_imports),
+        imports_removed: without(&before.host_imports, &after.host_imports),
         exports_added: without(&exports(after), &exports(before)),
         exports_removed: without(&exports(before), &exports(after)),
     }

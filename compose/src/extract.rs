@@ -17,9 +17,11 @@ pub fn extract(app: &Component, name: &str) -> Result<Vec<u8>, Report> {
     if let Some(bytes) = decomposed.parts.get(name) {
         return Ok(bytes.to_vec());
     }
-    let outer = name
-        .split_once('/')
-        .and_then(|(outer, inner)| Some((outer, decomposed.parts.get(outer)?, inner)));
+    // A name may have slashes of its own.
+    let outer = name.match_indices('/').find_map(|(at, _)| {
+        let bytes = decomposed.parts.get(&name[..at])?;
+        Some((&name[..at], bytes, &name[at + 1..]))
+    });
     match outer {
         Some((outer, bytes, inner)) => {
             let outer = Component::new(outer, *bytes).map_err(|error| unusable_part(&error))?;

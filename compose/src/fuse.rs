@@ -21,6 +21,7 @@ use wasmparser::{BinaryReaderError, Validator};
 
 use crate::component::Component;
 use crate::cost::{Cost, cost};
+use crate::expansion::is_bounded;
 use crate::guard::guard;
 use layout::Layout;
 use module::Module;
@@ -101,6 +102,9 @@ impl From<wasm_encoder::reencode::Error<FuseError>> for FuseError {
 ///
 /// Says what keeps the component from being fused.
 pub fn fuse(component: &Component) -> Result<Fused, FuseError> {
+    if !is_bounded(component) {
+        return Err(FuseError::Unsupported("it makes too many instances"));
+    }
     // wasmtime's translation asserts where it meets what it does not know.
     let flat = guard(|| flatten(component.bytes()))
         .map_err(|panic| FuseError::Untranslatable(panic.reason))??;

@@ -60,6 +60,7 @@ pub enum GraphFormat {
 ///     wires: vec![],
 ///     imports: vec![],
 ///     exports: vec![],
+///     ..Structure::default()
 /// };
 ///
 /// let picture = graph(&structure, GraphFormat::Mermaid);

@@ -8,6 +8,7 @@ use wasmparser::{Parser, Payload, ProducersSectionReader};
 use crate::component::Component;
 use crate::cost::{Cost, cost};
 use crate::decompose::decompose;
+use crate::expansion::is_bounded;
 use crate::structure::{Export, Import, Part, Structure, Wire};
 
 /// A component, described.
@@ -24,6 +25,11 @@ pub struct Inspection {
     pub imports: Vec<Import>,
     /// What the whole exports.
     pub exports: Vec<Export>,
+    /// Everything that the whole imports.
+    pub host_imports: Vec<String>,
+    /// What has no place in this description.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undescribed: Vec<String>,
     /// What one instance costs, if that can be counted.
     pub cost: Option<Cost>,
 }
@@ -52,6 +58,14 @@ pub struct Producer {
     pub version: String,
 }
 
+impl Inspection {
+    /// What the whole imports although no part gets it: a part uses types of it.
+    pub fn host_imports_for_types(&self) -> impl Iterator<Item = &str> {
+        let imports = self.host_imports.iter().map(String::as_str);
+        imports.filter(|name| self.imports.iter().all(|import| import.name != *name))
+    }
+}
+
 /// Describes `component`.
 #[must_use]
 pub fn inspect(component: &Component) -> Inspection {
@@ -59,10 +73,16 @@ pub fn inspect(component: &Component) -> Inspection {
         wires,
         imports,
         exports,
+        host_imports,
+        undescribed,
         ..
     } = Structure::of(component);
     let whole = Part::new(component.name(), component.bytes());
-    let mut parts = parts(component);
+    let mut parts = if is_bounded(component) {
+        parts(component)
+    } else {
+        Vec::new()
+    };
     if parts.is_empty() {
         parts.push(InspectedPart {
             part: whole.clone(),
@@ -76,6 +96,8 @@ pub fn inspect(component: &Component) -> Inspection {
         wires,
         imports,
         exports,
+        host_imports,
+        undescribed,
         cost: cost(component),
     }
 }

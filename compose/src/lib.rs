@@ -61,7 +61,8 @@
 //!   what does not fit between two types, as WIT; `resources`: why the resources of
 //!   a composition do not match
 //! - `assemble`, `open_imports`: a plan becomes bytes
-//! - `sections`: the outermost layer of a binary; `place`: where a byte of it is
+//! - `sections`: the outermost layer of a binary; `place`: where a byte of it is;
+//!   `expansion`: how many instances it makes
 //! - `fuse/`: a composition becomes one module: flattened (`translation`, `flat`),
 //!   rid of what only the order of making needs (`shims`), given one set of indices
 //!   (`layout`), encoded (`code`, `memories`), and made a component again (`outside`)
@@ -87,6 +88,7 @@ mod diagnose;
 mod diff;
 mod difference;
 mod environment;
+mod expansion;
 mod extract;
 mod fuse;
 mod graph;

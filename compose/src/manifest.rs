@@ -4,6 +4,7 @@ mod build;
 mod entry;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{self, Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -108,6 +109,16 @@ pub enum ManifestError {
         /// The component.
         name: String,
     },
+    /// An output is no file, or one that is read as well.
+    #[error("`components.{name}.output` is `{output}`, which is {what}; name another file")]
+    BadOutput {
+        /// The component.
+        name: String,
+        /// The output.
+        output: String,
+        /// What it is instead.
+        what: &'static str,
+    },
     /// Two components have one output.
     #[error("`components.{first}` and `components.{second}` both have the output `{output}`")]
     EqualOutputs {
@@ -144,7 +155,7 @@ impl Manifest {
         }
         refuse_unknown_names(&declared)?;
         refuse_unused(&declared)?;
-        refuse_equal_outputs(&declared)?;
+        refuse_bad_outputs(&declared)?;
         Ok(Self {
             components: sort(declared)?,
         })
@@ -191,13 +202,33 @@ fn refuse_unused(declared: &BTreeMap<String, Declared>) -> Result<(), ManifestEr
     }
 }
 
-fn refuse_equal_outputs(declared: &BTreeMap<String, Declared>) -> Result<(), ManifestError> {
-    let mut outputs: BTreeMap<&str, &str> = BTreeMap::new();
+fn refuse_bad_outputs(declared: &BTreeMap<String, Declared>) -> Result<(), ManifestError> {
+    let inputs: BTreeSet<PathBuf> = declared
+        .values()
+        .flat_map(|component| component.recipe.files())
+        .map(normal)
+        .collect();
+    let mut outputs: BTreeMap<PathBuf, &str> = BTreeMap::new();
     for (name, component) in declared {
         let Some(output) = &component.output else {
             continue;
         };
-        if let Some(first) = outputs.insert(output, name) {
+        let path = normal(output);
+        let what = if path.file_name().is_none() {
+            Some("not the name of a file")
+        } else if inputs.contains(&path) {
+            Some("a file that something is made of")
+        } else {
+            None
+        };
+        if let Some(what) = what {
+            return Err(ManifestError::BadOutput {
+                name: name.clone(),
+                output: output.clone(),
+                what,
+            });
+        }
+        if let Some(first) = outputs.insert(path, name) {
             return Err(ManifestError::EqualOutputs {
                 first: first.to_owned(),
                 second: name.clone(),
@@ -206,6 +237,21 @@ fn refuse_equal_outputs(declared: &BTreeMap<String, Declared>) -> Result<(), Man
         }
     }
     Ok(())
+}
+
+/// A path without the steps that lead nowhere, as far as its text tells.
+fn normal(path: &str) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in Path::new(path).components() {
+        match component {
+            path::Component::CurDir => {}
+            path::Component::ParentDir if normal.file_name().is_some() => {
+                normal.pop();
+            }
+            other => normal.push(other),
+        }
+    }
+    normal
 }
 
 /// Puts each component after those that it is made of.

@@ -26,8 +26,10 @@ pub(crate) struct OpenImport {
     pub(crate) name: String,
 }
 
-/// Gives each of `imports` a type with the right name.
+/// Gives each of `imports` a type with the right name, and so all that their types
+/// use of other interfaces: the encoder imports those as well.
 pub(crate) fn name_types(types: &mut Types, imports: &[OpenImport]) {
+    let mut named: Vec<(InterfaceId, String)> = Vec::new();
     let mut taken: HashSet<InterfaceId> = HashSet::new();
     for OpenImport { world, name } in imports {
         let Some(ItemKind::Instance(shared)) = types[*world].imports.get(name).copied() else {
@@ -43,8 +45,36 @@ pub(crate) fn name_types(types: &mut Types, imports: &[OpenImport]) {
             shared
         };
         taken.insert(id);
-        let names = imports.iter().map(|import| import.name.as_str());
         // A plain label is not the name of an interface.
-        types[id].id = name.contains(':').then(|| highest(name, names).to_owned());
+        if name.contains(':') {
+            named.push((id, name.clone()));
+        } else {
+            types[id].id = None;
+        }
     }
+    named.extend(used_interfaces(types, taken));
+
+    let names: Vec<String> = named.iter().map(|(_, name)| name.clone()).collect();
+    for (id, name) in named {
+        let highest = highest(&name, names.iter().map(String::as_str));
+        types[id].id = Some(highest.to_owned());
+    }
+}
+
+/// The interfaces that those in `seen` use, directly or not, with their names.
+fn used_interfaces(types: &Types, mut seen: HashSet<InterfaceId>) -> Vec<(InterfaceId, String)> {
+    let mut next: Vec<InterfaceId> = seen.iter().copied().collect();
+    let mut used_interfaces = Vec::new();
+    while let Some(id) = next.pop() {
+        for used in types[id].uses.values() {
+            if !seen.insert(used.interface) {
+                continue;
+            }
+            next.push(used.interface);
+            if let Some(name) = &types[used.interface].id {
+                used_interfaces.push((used.interface, name.clone()));
+            }
+        }
+    }
+    used_interfaces
 }

@@ -1,16 +1,17 @@
 //! A plan says what is to be composed, as data that can be written down, read and
 //! changed before any bytes are made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::assemble::assemble;
 use crate::component::Component;
 use crate::decompose::decompose;
-use crate::diagnose::diagnose;
+use crate::diagnose::{Components, diagnose};
 use crate::provenance::{Provenance, stamp};
 use crate::report::{Code, Diagnostic, Report};
+use crate::resources::clashes;
 use crate::structure::{Export, Import, Part, Structure, Wire, sha256};
 use crate::version_track;
 
@@ -69,8 +70,8 @@ impl Plan {
     /// report has no error, [`encode`](Self::encode) succeeds.
     #[must_use]
     pub fn check<'c>(&self, components: impl IntoIterator<Item = &'c Component>) -> Report {
-        match self.carry_out(components) {
-            Ok((_, report)) | Err(report) => report,
+        match self.encode(components) {
+            Ok(Composed { report, .. }) | Err(report) => report,
         }
     }
 
@@ -90,7 +91,8 @@ impl Plan {
         compose(&self.name, bytes, report)
     }
 
-    /// What the plan will come to, without the bytes: for a picture of it.
+    /// What the plan comes to, for a picture of it: also of one that cannot be carried
+    /// out.
     ///
     /// # Errors
     ///
@@ -100,6 +102,13 @@ impl Plan {
         components: impl IntoIterator<Item = &'c Component>,
     ) -> Result<Structure, Report> {
         let components = self.find_components(components)?;
+        match self.encode(components.values().copied()) {
+            Ok(composed) => Ok(composed.structure),
+            Err(_) => Ok(self.intended_structure(&components)),
+        }
+    }
+
+    fn intended_structure(&self, components: &Components<'_>) -> Structure {
         let open: Vec<(&str, &str)> = components
             .values()
             .flat_map(|component| {
@@ -113,17 +122,22 @@ impl Plan {
             import: (*import).to_owned(),
             name: version_track::highest(import, names()).to_owned(),
         });
+        let imports: Vec<Import> = imports.collect();
+        let host_imports: BTreeSet<String> =
+            imports.iter().map(|import| import.name.clone()).collect();
         let parts = components
             .values()
             .map(|component| Part::new(component.name(), component.bytes()));
-        Ok(Structure {
+        Structure {
             name: self.name.clone(),
             parts: parts.collect(),
             wires: self.wires.clone(),
-            imports: imports.collect(),
+            imports,
             exports: self.exports.clone(),
+            host_imports: host_imports.into_iter().collect(),
+            undescribed: Vec::new(),
         }
-        .sorted())
+        .sorted()
     }
 
     fn carry_out<'c>(
@@ -132,7 +146,15 @@ impl Plan {
     ) -> Result<(Vec<u8>, Report), Report> {
         let components = self.find_components(components)?;
         let report = Report::from(diagnose(self, &components)).into_result()?;
-        let bytes = assemble(self, &components)?;
+        let bytes = assemble(self, &components).map_err(|error| {
+            // What `wac` and the validator say of it is less.
+            let clashes = clashes(self, &components);
+            if clashes.is_empty() {
+                error
+            } else {
+                clashes.into()
+            }
+        })?;
         Ok((bytes, report))
     }
 
@@ -140,7 +162,7 @@ impl Plan {
     fn find_components<'c>(
         &self,
         components: impl IntoIterator<Item = &'c Component>,
-    ) -> Result<BTreeMap<&'c str, &'c Component>, Report> {
+    ) -> Result<Components<'c>, Report> {
         let mut given = BTreeMap::new();
         let mut twice = Vec::new();
         for component in components {

@@ -216,10 +216,16 @@ impl<'c> Planner<'c> {
         });
         near_miss.unwrap_or_else(|| {
             let exports: Vec<&str> = part.exports().collect();
-            let found = if exports.is_empty() {
-                "nothing".to_owned()
-            } else {
-                format!("{}, which no other component imports", quoted(&exports))
+            let is_imported = self
+                .wires
+                .iter()
+                .any(|wire| version_track::find(&wire.import, exports.iter().copied()).is_some());
+            let found = match (exports.is_empty(), is_imported) {
+                (true, _) => "nothing".to_owned(),
+                (false, true) => format!("{}, which other components provide", quoted(&exports)),
+                (false, false) => {
+                    format!("{}, which no other component imports", quoted(&exports))
+                }
             };
             Diagnostic::error(
                 Code::UnusedPart,

@@ -54,7 +54,7 @@ fn tell(failure: &Failure, format: Format) {
         (Failure::Report(_, report), Format::Json) => tell_json(report),
         (Failure::Report(remark, report), Format::Text) => {
             if let Some(remark) = remark {
-                eprintln!("{remark}");
+                eprintln!("{remark}:");
             }
             eprintln!("{report}");
         }

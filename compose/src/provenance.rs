@@ -43,6 +43,11 @@ pub struct Provenance {
     pub imports: Vec<Import>,
     /// What the composition exports.
     pub exports: Vec<Export>,
+    /// Everything that the composition imports.
+    pub host_imports: Vec<String>,
+    /// What has no place in this description.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undescribed: Vec<String>,
 }
 
 /// What came of a verification.
@@ -64,7 +69,9 @@ pub(crate) fn stamp(bytes: &mut Vec<u8>, structure: &Structure) -> Provenance {
         wires,
         imports,
         exports,
-        ..
+        host_imports,
+        undescribed,
+        name: _,
     } = structure.clone();
     let mut provenance = Provenance {
         format: FORMAT,
@@ -75,6 +82,8 @@ pub(crate) fn stamp(bytes: &mut Vec<u8>, structure: &Structure) -> Provenance {
         wires,
         imports,
         exports,
+        host_imports,
+        undescribed,
     };
     let stamped = [bytes.as_slice(), &section(&provenance)].concat();
     provenance.sha256 = sha256(&stamped);
@@ -281,6 +290,8 @@ fn changed_wires(name: &str, bytes: &[u8], provenance: &Provenance) -> Vec<Diagn
         wires: provenance.wires.clone(),
         imports: provenance.imports.clone(),
         exports: provenance.exports.clone(),
+        host_imports: provenance.host_imports.clone(),
+        undescribed: provenance.undescribed.clone(),
     };
     if found == recorded {
         return Vec::new();

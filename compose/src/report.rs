@@ -77,6 +77,8 @@ pub enum Code {
     MissingImport,
     /// The bytes carry no provenance.
     NoProvenance,
+    /// A name that no component can have.
+    InvalidName,
     /// A component of a chain does not import what it exports.
     NotAMiddleware,
     /// `wac` cannot encode the composition.
@@ -120,7 +122,7 @@ impl Code {
             | Self::SuperfluousImport
             | Self::UnknownComponent => Class::Unsatisfied,
             Self::AmbiguousProvider | Self::DuplicateName => Class::Ambiguous,
-            Self::NotEncodable => Class::Invalid,
+            Self::InvalidName | Self::NotEncodable => Class::Invalid,
             Self::AsyncMismatch
             | Self::ChangedPart
             | Self::Cycle

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// The parts of a composition, and how they are put together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Structure {
     /// The name of the whole, for titles and messages.
@@ -20,7 +20,20 @@ pub struct Structure {
     pub imports: Vec<Import>,
     /// What the whole exports, sorted.
     pub exports: Vec<Export>,
+    /// Everything that the whole imports, sorted. Besides what [`imports`] names, it
+    /// may be interfaces of which a part uses only types.
+    ///
+    /// [`imports`]: Self::imports
+    #[serde(default)]
+    pub host_imports: Vec<String>,
+    /// What is there but has no place in this description, sorted, such as an instance
+    /// that is put together of several; in words, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undescribed: Vec<String>,
 }
+
+/// What stands for an export where an instance is passed as a whole.
+pub(crate) const WHOLE_INSTANCE: &str = "*";
 
 /// One component inside a composition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -81,6 +94,8 @@ impl Structure {
         self.parts.sort();
         self.imports.sort();
         self.exports.sort();
+        self.host_imports.sort();
+        self.undescribed.sort();
         self.wires.sort();
         let mut reached: Vec<&str> = Vec::new();
         let exports = self.exports.iter().map(|export| export.provider.as_str());
@@ -144,7 +159,9 @@ impl fmt::Display for Wire {
             export,
         } = self;
         write!(f, "{importer} -- {import} --> {provider}")?;
-        if import != export {
+        if export == WHOLE_INSTANCE {
+            write!(f, " (all that it exports)")?;
+        } else if import != export {
             write!(f, " (exports {export})")?;
         }
         Ok(())

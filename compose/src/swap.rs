@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::component::Component;
-use crate::decompose::{Decomposed, decompose};
+use crate::decompose::decompose;
 use crate::diagnose::missing_export;
+use crate::difference::{differences, join};
+use crate::extract::{not_composed, unusable_part};
 use crate::plan::{Plan, PlannedComponent, unknown_component};
 use crate::report::{Code, Diagnostic, Report};
-use crate::structure::{Export, Wire};
+use crate::structure::{Export, Structure, Wire};
 use crate::version_track;
 
 /// Plans to exchange parts of the composition `app`, each for the replacement with
@@ -27,85 +29,99 @@ pub fn swap(
     app: &Component,
     replacements: Vec<Component>,
 ) -> Result<(Plan, Vec<Component>), Report> {
-    let decomposed = decompose_completely(app)?;
-    let mut plan = plan_of(&decomposed);
-    let mut components = Vec::new();
+    let (mut plan, mut components) = plan_again(app)?;
     let mut diagnostics = Vec::new();
-    let is_part = |name: &str| decomposed.parts.contains_key(name);
-    for replacement in &replacements {
-        if !is_part(replacement.name()) {
-            let parts = decomposed.parts.keys();
-            diagnostics.push(unknown_component(replacement.name(), parts));
-        }
-    }
-    for (name, bytes) in &decomposed.parts {
-        if replacements
-            .iter()
-            .all(|component| component.name() != name)
-        {
-            match Component::new(name, *bytes) {
-                Ok(component) => components.push(component),
-                Err(error) => diagnostics.push(crate::extract::unusable_part(&error)),
+    let mut replaced = Vec::new();
+    for replacement in replacements {
+        let part = components
+            .iter_mut()
+            .find(|component| component.name() == replacement.name());
+        match part {
+            Some(part) => replaced.push(std::mem::replace(part, replacement)),
+            None => {
+                let parts = components.iter().map(Component::name);
+                diagnostics.push(unknown_component(replacement.name(), parts));
             }
         }
     }
-    components.extend(replacements);
     Report::from(diagnostics).into_result()?;
 
-    let replaced: Vec<&Component> = components
-        .iter()
-        .filter(|component| decomposed.parts.get(component.name()) != Some(&component.bytes()))
-        .collect();
     let mut diagnostics = Vec::new();
-    for replacement in replaced {
-        diagnostics.extend(rewire(&mut plan, replacement, &components));
+    for part in replaced {
+        diagnostics.extend(rewire(&mut plan, &part, &components));
     }
     Report::from(diagnostics).into_result()?;
     plan.components = components.iter().map(PlannedComponent::new).collect();
     Ok((plan, components))
 }
 
-/// Takes `app` apart, if a plan can say all that it is.
-fn decompose_completely(app: &Component) -> Result<Decomposed<'_>, Report> {
+/// The plan by which `app` is composed, and its components; an error if there is no
+/// plan that gives the same.
+fn plan_again(app: &Component) -> Result<(Plan, Vec<Component>), Report> {
     let name = app.name();
-    let Some(decomposed) = decompose(app) else {
-        return Err(crate::extract::not_composed(name).into());
-    };
-    let is_renamed = decomposed
-        .structure
-        .imports
+    let decomposed = decompose(app).ok_or_else(|| not_composed(name))?;
+    let components = decomposed
+        .parts
         .iter()
-        .any(|import| !version_track::same_track(&import.import, &import.name));
-    if is_renamed || !decomposed.is_complete {
-        return Err(Diagnostic::error(
-            Code::NotEncodable,
-            format!("`{name}` is put together in a way that a plan has no words for"),
-            "compose it again from its parts, which `extract` gives",
-        )
-        .into());
-    }
-    Ok(decomposed)
-}
-
-fn plan_of(decomposed: &Decomposed<'_>) -> Plan {
+        .map(|(name, bytes)| Component::new(name, *bytes).map_err(|error| unusable_part(&error)))
+        .collect::<Result<Vec<Component>, Diagnostic>>()?;
     let structure = &decomposed.structure;
-    Plan {
-        name: structure.name.clone(),
-        components: Vec::new(),
+    let plan = Plan {
+        name: name.to_owned(),
+        components: components.iter().map(PlannedComponent::new).collect(),
         wires: structure.wires.clone(),
         exports: structure.exports.clone(),
+    };
+    let is_the_same = structure.undescribed.is_empty()
+        && plan.encode(&components).is_ok_and(|again| {
+            let again = Component::new(name, again.bytes);
+            again.is_ok_and(|again| Structure::of(&again) == *structure && same_world(app, &again))
+        });
+    if is_the_same {
+        return Ok((plan, components));
     }
+    Err(Diagnostic::error(
+        Code::NotEncodable,
+        format!("`{name}` is put together in a way that a plan has no words for"),
+        "compose it again from its parts, which `extract` gives",
+    )
+    .into())
 }
 
-/// Adapts the wires from and to `replacement`, and the exports.
-fn rewire(plan: &mut Plan, replacement: &Component, components: &[Component]) -> Vec<Diagnostic> {
-    let name = replacement.name();
+/// Whether two components import and export the same, with the same types.
+fn same_world(a: &Component, b: &Component) -> bool {
+    let items = |component: &Component| {
+        let world = component.world();
+        [world.imports.clone(), world.exports.clone()]
+    };
+    let fits = |a: &Component, b: &Component| {
+        items(a).iter().zip(&items(b)).all(|(of_a, of_b)| {
+            of_a.len() == of_b.len()
+                && of_a.iter().all(|(name, in_a)| {
+                    of_b.get(name).is_some_and(|in_b| {
+                        differences(name, (a.types(), *in_a), (b.types(), *in_b)).is_empty()
+                    })
+                })
+        })
+    };
+    fits(a, b) && fits(b, a)
+}
+
+/// Adapts the wires from and to the replacement of `part`, and the exports.
+fn rewire(plan: &mut Plan, part: &Component, components: &[Component]) -> Vec<Diagnostic> {
+    let name = part.name();
+    let Some(replacement) = components.iter().find(|component| component.name() == name) else {
+        return Vec::new();
+    };
     let mut diagnostics = Vec::new();
     for export in used_exports(plan, name) {
         match version_track::find(export, replacement.exports()) {
             Some(found) => *export = found.to_owned(),
             None => diagnostics.push(missing_export(replacement, export)),
         }
+    }
+    for export in plan.exports.iter().filter(|export| export.provider == name) {
+        diagnostics.extend(changed_export(part, replacement, export));
     }
 
     let of_part: Vec<Wire> = plan
@@ -114,14 +130,10 @@ fn rewire(plan: &mut Plan, replacement: &Component, components: &[Component]) ->
         .collect();
     let dependents = dependents(plan, name);
     for import in replacement.imports() {
-        let kept = of_part
-            .iter()
-            .find(|wire| version_track::same_track(&wire.import, import));
-        let wire = match kept {
-            Some(wire) => Some(Wire {
-                import: import.to_owned(),
-                ..wire.clone()
-            }),
+        let before = version_track::find(import, part.imports());
+        let wire = match before {
+            // What the part left to the host is left to the host.
+            Some(before) => of_part.iter().find(|wire| wire.import == before).cloned(),
             None => only_provider(import, components, &dependents).map(|(provider, export)| Wire {
                 importer: name.to_owned(),
                 import: import.to_owned(),
@@ -129,9 +141,41 @@ fn rewire(plan: &mut Plan, replacement: &Component, components: &[Component]) ->
                 export: export.to_owned(),
             }),
         };
-        plan.wires.extend(wire);
+        plan.wires.extend(wire.map(|wire| Wire {
+            import: import.to_owned(),
+            ..wire
+        }));
     }
     diagnostics
+}
+
+/// What the whole exports stays as it is, so the replacement must offer all of it.
+fn changed_export(
+    part: &Component,
+    replacement: &Component,
+    export: &Export,
+) -> Option<Diagnostic> {
+    let before = version_track::find(&export.export, part.exports())?;
+    let before = *part.world().exports.get(before)?;
+    let after = *replacement.world().exports.get(&export.export)?;
+    let differences = differences(
+        &export.name,
+        (part.types(), before),
+        (replacement.types(), after),
+    );
+    (!differences.is_empty()).then(|| {
+        Diagnostic::error(
+            Code::DifferentExport,
+            format!(
+                "the whole exports `{}` of `{}`, and the replacement has it with other types: {}",
+                export.name,
+                part.name(),
+                join(&differences)
+            ),
+            "build the replacement against the same version of the interface",
+        )
+        .about(&export.name)
+    })
 }
 
 /// The names under which exports of the part are used.

@@ -35,6 +35,7 @@ fn service() -> Structure {
             import("http-adapter", "wasi:http/types@0.2.12"),
         ],
         exports: vec![export("wasi:http/incoming-handler@0.2.12", "http-adapter")],
+        ..Structure::default()
     }
 }
 
@@ -71,6 +72,7 @@ fn named(name: &str) -> Structure {
         wires: vec![wire("plain", name, name)],
         imports: vec![import(name, name)],
         exports: vec![export(name, "plain")],
+        ..Structure::default()
     }
 }
 
@@ -209,6 +211,7 @@ fn an_empty_structure_is_a_picture_too() {
         wires: vec![],
         imports: vec![],
         exports: vec![],
+        ..Structure::default()
     };
 
     for format in ALL {
@@ -243,6 +246,7 @@ fn wires_in_a_circle_are_drawn() {
         ],
         imports: vec![],
         exports: vec![],
+        ..Structure::default()
     };
 
     let svg = graph(&circle, GraphFormat::Svg);
@@ -263,6 +267,7 @@ fn a_chain_of_200_parts_is_drawn() {
             .map(|p| import(&name(p), "wasi:io/streams@0.2.12"))
             .collect(),
         exports: vec![],
+        ..Structure::default()
     };
 
     assert_eq!(texts(&graph(&chain, GraphFormat::Svg), "name").len(), 200);

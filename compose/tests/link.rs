@@ -64,15 +64,14 @@ fn link_files(files: &[PathBuf]) -> Result<String, String> {
     let composed = linked(&root.expect("a root"), &parts).map_err(|report| report.to_string())?;
     let Structure {
         wires,
-        imports,
         exports,
+        host_imports,
         ..
     } = composed.structure;
     let warnings = composed.report.diagnostics.into_iter();
     let warnings = warnings.map(|warning| format!("{warning}\n"));
     let wires = wires.iter().map(|wire| format!("{wire}\n"));
-    let imports: BTreeSet<String> = imports.into_iter().map(|import| import.name).collect();
-    let imports = imports.iter().map(|name| format!("import {name}\n"));
+    let imports = host_imports.iter().map(|name| format!("import {name}\n"));
     let exports = exports
         .iter()
         .map(|export| format!("export {}\n", export.name));
@@ -130,6 +129,7 @@ fixtures! {
     a_resource_flows_through_parts => "a-resource-flows-through-parts",
     a_resource_of_the_host_is_not_that_of_a_part => "a-resource-of-the-host-is-not-that-of-a-part",
     a_resource_of_two_origins_is_refused => "a-resource-of-two-origins-is-refused",
+    a_resource_through_three_interfaces => "a-resource-through-three-interfaces",
     a_text_file_is_refused => "a-text-file-is-refused",
     a_wit_package_is_refused => "a-wit-package-is-refused",
     an_empty_file_is_refused => "an-empty-file-is-refused",

@@ -240,7 +240,7 @@ fn check_lists_each_import_and_export_that_does_not_fit() {
     assert_eq!(code(&output), Some(2));
     assert_eq!(
         stderr(&output),
-        "`root` does not run on a plain host of `wasi:http/proxy`\n\
+        "`root` does not run on a plain host of `wasi:http/proxy`:\n\
          error[superfluous-import]: `root` imports `t:cipher/cipher@0.1.0`, which the world does \
          not have; link a component that exports it\n\
          error[missing-export]: `root` does not export `wasi:http/incoming-handler@0.2.12`, which \

@@ -344,6 +344,7 @@ fn a_structure_is_written_so() {
             provider: "a_root".to_owned(),
             export: "run".to_owned(),
         }],
+        ..Structure::default()
     };
     assert_eq!(
         emit_wac(&structure),
@@ -394,6 +395,7 @@ fn equal_parts_are_embedded_once() {
             provider: "first".to_owned(),
             export: log.to_owned(),
         }],
+        ..Structure::default()
     };
     let size = first.bytes().len();
     let text = emit_wac(&structure);
@@ -413,6 +415,7 @@ fn parts_in_a_circle_are_text_that_does_not_compose() {
         wires: vec![wire("cipher", log, "cipher", log)],
         imports: Vec::new(),
         exports: Vec::new(),
+        ..Structure::default()
     };
     let text = emit_wac(&structure);
     let error = run_wac("whole.wac", &text, &[cipher]).expect_err("no composition");
@@ -535,7 +538,8 @@ proptest! {
                 provider: names[0].clone(),
                 export: "run".to_owned(),
             }],
-        };
+    ..Structure::default()
+};
         let text = emit_wac(&structure);
         // It gets as far as looking for the packages.
         let error = run_wac("app.wac", &text, &[]).expect_err("there are no packages");

@@ -10,11 +10,9 @@ use wasmparser::{
 };
 
 use super::Decomposed;
+use crate::component::Component;
 use crate::sections::{Section, custom, id};
-use crate::structure::{Export, Import, Part, Structure, Wire};
-
-/// What stands for an export where an instance is passed as a whole.
-const WHOLE_INSTANCE: &str = "*";
+use crate::structure::{Export, Import, Part, Structure, WHOLE_INSTANCE, Wire};
 
 /// Where an item of an index space comes from.
 #[derive(Debug, Clone, Copy)]
@@ -39,11 +37,6 @@ struct Instantiation<'b> {
     arguments: Vec<(&'b str, Item<'b>)>,
 }
 
-/// Whether a structure has no words for an item. Types come with what uses them.
-fn is_lost(kind: ComponentExternalKind, item: Item<'_>) -> bool {
-    kind != ComponentExternalKind::Type && matches!(item, Item::Component(_) | Item::Other)
-}
-
 /// Reads the sections of a composition, one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Reader<'b> {
@@ -52,7 +45,6 @@ pub(super) struct Reader<'b> {
     instantiations: Vec<Instantiation<'b>>,
     exports: Vec<(&'b str, Item<'b>)>,
     names: BTreeMap<u32, &'b str>,
-    is_incomplete: bool,
 }
 
 fn space(kind: ComponentExternalKind) -> usize {
@@ -104,8 +96,6 @@ impl<'b> Reader<'b> {
                 for export in ComponentExportSectionReader::new(reader())? {
                     let export = export?;
                     let item = self.get(export.kind, export.index);
-                    self.is_incomplete |= is_lost(export.kind, item);
-                    self.is_incomplete |= matches!(item, Item::Host(_));
                     self.exports.push((export.name.name, item));
                     // An export is an item of its own, too.
                     self.add(export.kind, item);
@@ -147,16 +137,14 @@ impl<'b> Reader<'b> {
         index: usize,
         arguments: &[ComponentInstantiationArg<'b>],
     ) -> Item<'b> {
-        let mut items = Vec::new();
-        for argument in arguments {
-            let item = self.get(argument.kind, argument.index);
-            self.is_incomplete |= is_lost(argument.kind, item);
-            items.push((argument.name, item));
-        }
+        let arguments = arguments
+            .iter()
+            .map(|argument| (argument.name, self.get(argument.kind, argument.index)))
+            .collect();
         self.instantiations.push(Instantiation {
             bytes,
             index: u32::try_from(index).unwrap_or(u32::MAX),
-            arguments: items,
+            arguments,
         });
         Item::Instance {
             instantiation: self.instantiations.len() - 1,
@@ -207,17 +195,15 @@ impl<'b> Reader<'b> {
     }
 
     /// What was read, or nothing if no instance is made.
-    pub(super) fn finish(self, name: &str) -> Option<Decomposed<'b>> {
+    pub(super) fn finish(self, component: &Component) -> Option<Decomposed<'b>> {
         if self.instantiations.is_empty() {
             return None;
         }
         let names = self.part_names();
         let mut structure = Structure {
-            name: name.to_owned(),
-            parts: Vec::new(),
-            wires: Vec::new(),
-            imports: Vec::new(),
-            exports: Vec::new(),
+            name: component.name().to_owned(),
+            host_imports: component.imports().map(str::to_owned).collect(),
+            ..Structure::default()
         };
         let mut parts = BTreeMap::new();
         for (instantiation, importer) in self.instantiations.iter().zip(&names) {
@@ -240,6 +226,9 @@ impl<'b> Reader<'b> {
                         import,
                         name: name.to_owned(),
                     });
+                } else {
+                    let undescribed = format!("what `{importer}` gets for its import `{import}`");
+                    structure.undescribed.push(undescribed);
                 }
             }
         }
@@ -251,12 +240,14 @@ impl<'b> Reader<'b> {
                     provider,
                     export,
                 });
+            } else {
+                let undescribed = format!("where the export `{name}` comes from");
+                structure.undescribed.push(undescribed);
             }
         }
         Some(Decomposed {
             structure: structure.sorted(),
             parts,
-            is_complete: !self.is_incomplete,
         })
     }
 

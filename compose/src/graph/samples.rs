@@ -66,6 +66,7 @@ pub(super) fn app() -> Structure {
             import("http-adapter", "wasi:io/streams@0.2.12"),
         ],
         exports: vec![export("wasi:http/incoming-handler@0.2.12", "http-adapter")],
+        ..Structure::default()
     }
 }
 
@@ -90,6 +91,7 @@ pub(super) fn chain(parts: usize) -> Structure {
             })
             .collect(),
         exports: vec![export(handler, &name(0))],
+        ..Structure::default()
     }
 }
 
@@ -136,5 +138,6 @@ pub(super) fn any_structure() -> impl Strategy<Value = Structure> {
             wires,
             imports,
             exports,
+            ..Structure::default()
         })
 }

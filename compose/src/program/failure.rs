@@ -46,7 +46,10 @@ impl Failure {
     pub(crate) fn context(self, context: String) -> Self {
         match self {
             Self::Error(exit, error) => Self::Error(exit, error.context(context)),
-            Self::Report(_, report) => Self::Report(Some(context), report),
+            Self::Report(None, report) => Self::Report(Some(context), report),
+            Self::Report(Some(remark), report) => {
+                Self::Report(Some(format!("{context}: {remark}")), report)
+            }
         }
     }
 

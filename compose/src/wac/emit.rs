@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::structure::{Export, Part, Structure};
+use crate::structure::{Export, Part, Structure, WHOLE_INSTANCE};
 use crate::wac::id;
 
 /// Writes the WAC text that composes what `structure` describes.
@@ -42,7 +42,16 @@ fn line(export: &Export, ids: &BTreeMap<&str, String>) -> String {
     let provider = id::escaped(provider);
     let Export { name, export, .. } = export;
     // The name is spelled out: that of the type may be another one.
-    format!("export {provider}[\"{export}\"] as \"{name}\";\n")
+    format!("export {} as \"{name}\";\n", item(&provider, export))
+}
+
+/// An export of an instance, or the whole instance.
+fn item(instance: &str, export: &str) -> String {
+    if export == WHOLE_INSTANCE {
+        instance.to_owned()
+    } else {
+        format!("{instance}[\"{export}\"]")
+    }
 }
 
 /// The name of each part in the text.
@@ -97,6 +106,12 @@ fn header(structure: &Structure, name: &str, packages: &BTreeMap<&str, String>) 
             part.sha256.escape_default(),
         ));
     }
+    for undescribed in &structure.undescribed {
+        lines.push(format!(
+            "// left out, because there are no words for it: {}\n",
+            undescribed.escape_default()
+        ));
+    }
     let whole = structure.name.escape_default();
     format!(
         "// `{whole}`, composed by:\n//\n//   {command}\n//\n{}",
@@ -134,10 +149,8 @@ fn instance(
         .filter(|wire| wire.importer == part.name)
         .filter_map(|wire| {
             let provider = id::escaped(ids.get(wire.provider.as_str())?);
-            Some(format!(
-                "  \"{}\": {provider}[\"{}\"],\n",
-                wire.import, wire.export
-            ))
+            let item = item(&provider, &wire.export);
+            Some(format!("  \"{}\": {item},\n", wire.import))
         })
         .collect();
     let mut imports = structure.imports.iter();

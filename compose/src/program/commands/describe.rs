@@ -1,6 +1,5 @@
 //! How commands print what was composed.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -84,16 +83,14 @@ pub(super) fn print_structure(
     for wire in &structure.wires {
         writeln!(out, "{indent}{wire}")?;
     }
-    let imports: BTreeSet<&str> = structure
-        .imports
-        .iter()
-        .map(|import| import.name.as_str())
-        .collect();
-    for import in imports {
+    for import in &structure.host_imports {
         writeln!(out, "{indent}import {import}")?;
     }
     for export in &structure.exports {
         writeln!(out, "{indent}export {}", export.name)?;
+    }
+    for undescribed in &structure.undescribed {
+        writeln!(out, "{indent}not shown: {undescribed}")?;
     }
     Ok(())
 }

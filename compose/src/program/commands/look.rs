@@ -69,14 +69,20 @@ fn print_inspection(inspection: &Inspection, out: &mut impl Write) -> io::Result
     for import in &inspection.imports {
         let importer = &import.importer;
         if import.import == import.name {
-            writeln!(out, "{importer} -- {} --> host", import.import)?;
+            writeln!(out, "{importer} -- {} --> (host)", import.import)?;
         } else {
             let name = &import.name;
-            writeln!(out, "{importer} -- {} --> host (as {name})", import.import)?;
+            writeln!(out, "{importer} -- {} --> (host, as {name})", import.import)?;
         }
     }
     for export in &inspection.exports {
         writeln!(out, "export {} of {}", export.name, export.provider)?;
+    }
+    for import in inspection.host_imports_for_types() {
+        writeln!(out, "import {import}, for its types")?;
+    }
+    for undescribed in &inspection.undescribed {
+        writeln!(out, "not shown: {undescribed}")?;
     }
     match inspection.cost {
         Some(cost) => print_cost("an instance", cost, out),
@@ -115,14 +121,19 @@ pub(super) fn graph(arguments: &Graph) -> Result<(), Failure> {
 }
 
 pub(super) fn diff(arguments: &Diff) -> Result<(), Failure> {
-    let before = Structure::of(&read_component(&arguments.before)?);
-    let after = Structure::of(&read_component(&arguments.after)?);
-    let diff = compose::diff(&before, &after);
+    let before = read_component(&arguments.before)?;
+    let after = read_component(&arguments.after)?;
+    let diff = compose::diff(&Structure::of(&before), &Structure::of(&after));
     answer(&diff, arguments.format, |diff, out| {
-        if diff.is_empty() {
+        if !diff.is_empty() {
+            write!(out, "{diff}")
+        } else if before.bytes() == after.bytes() {
             writeln!(out, "no difference")
         } else {
-            write!(out, "{diff}")
+            writeln!(
+                out,
+                "no difference in parts, wires, imports and exports, but the files are not equal"
+            )
         }
     })
 }

@@ -1,0 +1,114 @@
+//! Compositions that others made, in every way that the component model allows.
+//!
+//! Each `tests/foreign/NAME.wat` has beside it what is read off it, and what comes of
+//! swapping each of its parts for itself: the same composition, or a refusal, but never
+//! another composition. `BLESS=1` writes what came out as what is expected.
+
+mod support;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use compose::{Component, GraphFormat, Structure, cost, decompose, deny_imports, graph, swap};
+use pretty_assertions::assert_eq;
+use support::from_wat;
+
+fn fixtures() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign");
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "wat"))
+        .collect();
+    files.sort();
+    files
+}
+
+fn read(path: &Path) -> Component {
+    let text = fs::read_to_string(path).expect("a file");
+    Component::new("whole", from_wat(&text)).expect("valid")
+}
+
+/// What is read off a component, and what comes of swapping its parts.
+fn describe(component: &Component) -> String {
+    let structure = Structure::of(component);
+    let mut text = String::new();
+    let mut line = |line: String| writeln!(text, "{line}").expect("a string");
+    for wire in &structure.wires {
+        line(wire.to_string());
+    }
+    for import in &structure.imports {
+        line(format!("{} -- {} --> host", import.importer, import.import));
+    }
+    for export in &structure.exports {
+        line(format!("export {} of {}", export.name, export.provider));
+    }
+    for import in &structure.host_imports {
+        line(format!("import {import}"));
+    }
+    for undescribed in &structure.undescribed {
+        line(format!("not shown: {undescribed}"));
+    }
+    let parts = decompose(component).map(|decomposed| decomposed.parts);
+    for (name, bytes) in parts.into_iter().flatten() {
+        let part = Component::new(&name, bytes).expect("valid");
+        line(format!("swap {name}: {}", swapped(component, part)));
+    }
+    text
+}
+
+fn swapped(component: &Component, part: Component) -> String {
+    let composed =
+        swap(component, vec![part]).and_then(|(plan, components)| plan.encode(&components));
+    match composed {
+        Ok(composed) if composed.structure == Structure::of(component) => "the same".to_owned(),
+        Ok(_) => "ANOTHER COMPOSITION".to_owned(),
+        Err(report) => report.to_string(),
+    }
+}
+
+#[test]
+fn what_others_composed_is_read_and_made_again_or_refused() {
+    let mut wrong = Vec::new();
+    for path in fixtures() {
+        let found = describe(&read(&path));
+        let expected = path.with_extension("txt");
+        if std::env::var_os("BLESS").is_some_and(|value| value == "1") {
+            fs::write(&expected, &found).expect("can write");
+        }
+        let expected = fs::read_to_string(&expected).unwrap_or_default();
+        if found != expected {
+            wrong.push((path, found, expected));
+        }
+    }
+    assert_eq!(wrong, []);
+}
+
+#[test]
+fn every_import_of_the_whole_can_be_denied() {
+    for path in fixtures() {
+        let component = read(&path);
+        let denied = deny_imports(&Structure::of(&component), &["*"]);
+        assert_eq!(
+            denied.diagnostics.len(),
+            component.imports().count(),
+            "{}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn what_makes_instances_without_end_is_looked_at_all_the_same() {
+    let mut text = "(component $c (import \"f\" (func)))".to_owned();
+    for _ in 0..30 {
+        let instance = "(instance (instantiate $c (with \"f\" (func $f))))";
+        text = format!("(component $c (import \"f\" (func $f)) {text} {instance} {instance})");
+    }
+    let component = Component::new("whole", from_wat(&text)).expect("valid");
+    assert_eq!(cost(&component), None);
+    assert_eq!(compose::inspect(&component).parts.len(), 1);
+    assert!(compose::fuse(&component).is_err());
+    assert!(graph(&Structure::of(&component), GraphFormat::Svg).starts_with("<svg"));
+}

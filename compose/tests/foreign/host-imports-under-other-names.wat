@@ -1,0 +1,10 @@
+(component
+ (import "unused" (func))
+ (import "x:y/z@0.2.0" (instance $z (export "f" (func))))
+ (component $a (import "x:y/z@0.2.6" (instance $f (export "f" (func)))) (export "run" (func $f "f")))
+ (component $b (import "x:y/z@0.2.3" (instance $f (export "f" (func)))) (export "run" (func $f "f")))
+ (import "x:y/z@0.2.1" (instance $z1 (export "f" (func))))
+ (instance $a (instantiate $a (with "x:y/z@0.2.6" (instance $z))))
+ (instance $b (instantiate $b (with "x:y/z@0.2.3" (instance $z1))))
+ (export "run2" (func $b "run"))
+ (export "run" (func $a "run")))

@@ -70,6 +70,12 @@ pub enum ComponentError {
         /// How long it says that it is, at least.
         declared_bytes: u64,
     },
+    /// Components are nested deeper than anything that follows them can go.
+    #[error("`{name}` has components nested in components more than {MAXIMUM_DEPTH} deep")]
+    TooDeep {
+        /// The name of the input.
+        name: String,
+    },
     /// The component is damaged or breaks a rule of its format.
     #[error("`{name}` is not a valid component: {reason} ({place})")]
     Invalid {
@@ -91,6 +97,10 @@ pub enum ComponentError {
     },
 }
 
+/// How deep components may be nested: far more than compositions of compositions
+/// are.
+const MAXIMUM_DEPTH: usize = 100;
+
 impl Component {
     /// Takes `bytes` as a component and validates all of it.
     ///
@@ -101,6 +111,9 @@ impl Component {
         let name = name.into();
         let bytes = bytes.into();
         refuse_other_formats(&name, &bytes)?;
+        if depth(&bytes) > MAXIMUM_DEPTH {
+            return Err(ComponentError::TooDeep { name });
+        }
 
         // The features that are on by default: stricter than `wac`, which takes
         // every proposal, and what a host of today runs.
@@ -211,6 +224,23 @@ fn refuse_other_formats(name: &str, bytes: &[u8]) -> Result<(), ComponentError> 
     } else {
         Err(ComponentError::NotWasm { name: name() })
     }
+}
+
+/// How deep the nested modules and components are, as far as they can be read.
+fn depth(bytes: &[u8]) -> usize {
+    let mut depth = 0_usize;
+    let mut deepest = 0;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload {
+            Ok(Payload::Version { .. }) => depth += 1,
+            Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
+            Ok(_) => {}
+            // The validator says what it is.
+            Err(_) => break,
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
 }
 
 /// Up to where the nested modules and components go on.

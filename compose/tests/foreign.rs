@@ -112,3 +112,24 @@ fn what_makes_instances_without_end_is_looked_at_all_the_same() {
     assert!(compose::fuse(&component).is_err());
     assert!(graph(&Structure::of(&component), GraphFormat::Svg).starts_with("<svg"));
 }
+
+#[test]
+fn components_nested_beyond_measure_are_refused() {
+    let preamble = b"\0asm\x0d\0\x01\0";
+    let mut bytes = preamble.to_vec();
+    for _ in 0..20_000 {
+        let mut size = Vec::new();
+        let mut rest = bytes.len();
+        while rest > 0x7f {
+            size.push(u8::try_from(rest & 0x7f).expect("seven bits") | 0x80);
+            rest >>= 7;
+        }
+        size.push(u8::try_from(rest).expect("seven bits"));
+        bytes = [preamble, [4].as_slice(), &size, &bytes].concat();
+    }
+    let error = Component::new("deep", bytes).expect_err("too deep");
+    assert_eq!(
+        error.to_string(),
+        "`deep` has components nested in components more than 100 deep"
+    );
+}

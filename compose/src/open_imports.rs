@@ -29,7 +29,7 @@ pub(crate) struct OpenImport {
 /// Gives each of `imports` a type with the right name, and so all that their types
 /// use of other interfaces: the encoder imports those as well.
 pub(crate) fn name_types(types: &mut Types, imports: &[OpenImport]) {
-    let mut named: Vec<(InterfaceId, String)> = Vec::new();
+    let mut interfaces: Vec<(InterfaceId, String)> = Vec::new();
     let mut taken: HashSet<InterfaceId> = HashSet::new();
     for OpenImport { world, name } in imports {
         let Some(ItemKind::Instance(shared)) = types[*world].imports.get(name).copied() else {
@@ -47,15 +47,15 @@ pub(crate) fn name_types(types: &mut Types, imports: &[OpenImport]) {
         taken.insert(id);
         // A plain label is not the name of an interface.
         if name.contains(':') {
-            named.push((id, name.clone()));
+            interfaces.push((id, name.clone()));
         } else {
             types[id].id = None;
         }
     }
-    named.extend(used_interfaces(types, taken));
+    interfaces.extend(used_interfaces(types, taken));
 
-    let names: Vec<String> = named.iter().map(|(_, name)| name.clone()).collect();
-    for (id, name) in named {
+    let names: Vec<String> = interfaces.iter().map(|(_, name)| name.clone()).collect();
+    for (id, name) in interfaces {
         let highest = highest(&name, names.iter().map(String::as_str));
         types[id].id = Some(highest.to_owned());
     }

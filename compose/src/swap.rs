@@ -36,12 +36,11 @@ pub fn swap(
         let part = components
             .iter_mut()
             .find(|component| component.name() == replacement.name());
-        match part {
-            Some(part) => replaced.push(std::mem::replace(part, replacement)),
-            None => {
-                let parts = components.iter().map(Component::name);
-                diagnostics.push(unknown_component(replacement.name(), parts));
-            }
+        if let Some(part) = part {
+            replaced.push(std::mem::replace(part, replacement));
+        } else {
+            let parts = components.iter().map(Component::name);
+            diagnostics.push(unknown_component(replacement.name(), parts));
         }
     }
     Report::from(diagnostics).into_result()?;
@@ -63,8 +62,9 @@ fn plan_again(app: &Component) -> Result<(Plan, Vec<Component>), Report> {
     let components = decomposed
         .parts
         .iter()
-        .map(|(name, bytes)| Component::new(name, *bytes).map_err(|error| unusable_part(&error)))
-        .collect::<Result<Vec<Component>, Diagnostic>>()?;
+        .map(|(name, bytes)| Component::new(name, *bytes))
+        .collect::<Result<Vec<Component>, _>>()
+        .map_err(|error| unusable_part(&error))?;
     let structure = &decomposed.structure;
     let plan = Plan {
         name: name.to_owned(),

@@ -51,11 +51,11 @@ pub enum FuseError {
     #[error("it cannot be flattened: {0}")]
     Untranslatable(String),
     /// A core module of the component cannot be read.
-    #[error("one of its core modules cannot be read")]
-    Unreadable(#[source] BinaryReaderError),
+    #[error("one of its core modules cannot be read: {}", .0.message())]
+    Unreadable(BinaryReaderError),
     /// What came out is not a valid component.
-    #[error("it cannot be fused: the result would not be valid")]
-    Invalid(#[source] BinaryReaderError),
+    #[error("it cannot be fused: the result would not be valid: {}", .0.message())]
+    Invalid(BinaryReaderError),
 }
 
 impl FuseError {

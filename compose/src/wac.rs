@@ -11,7 +11,7 @@ use std::error::Error;
 use wac_graph::{CompositionGraph, EncodeOptions, NodeKind};
 use wac_parser::Document;
 use wac_parser::resolution::Resolution;
-use wasmparser::{BinaryReaderError, Validator};
+use wasmparser::Validator;
 
 use crate::component::Component;
 use crate::guard::guard;
@@ -49,13 +49,12 @@ pub enum WacError {
         name: String,
     },
     /// The encoded composition is not valid.
-    #[error("the composition of `{file}` is not a valid component")]
+    #[error("the composition of `{file}` is not a valid component: {reason}")]
     Invalid {
         /// The name of the text.
         file: String,
         /// What the validator said.
-        #[source]
-        source: BinaryReaderError,
+        reason: String,
     },
     /// `wac` refused the composition without saying where.
     #[error("`wac` refused the composition of `{file}`")]
@@ -95,7 +94,7 @@ pub fn run_wac(file: &str, text: &str, packages: &[Component]) -> Result<Vec<u8>
         Ok(_) => Ok(bytes),
         Err(error) => Err(WacError::Invalid {
             file: file.to_owned(),
-            source: error,
+            reason: error.message().to_owned(),
         }),
     }
 }

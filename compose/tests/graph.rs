@@ -296,3 +296,14 @@ proptest! {
         prop_assert!(lines(GraphFormat::Dot) <= 20);
     }
 }
+
+#[test]
+fn a_picture_says_that_it_does_not_show_everything() {
+    let structure = Structure {
+        undescribed: vec!["what `cipher` gets for its import `x`".to_owned()],
+        ..service()
+    };
+    for format in [GraphFormat::Svg, GraphFormat::Mermaid, GraphFormat::Dot] {
+        assert!(graph(&structure, format).contains("1 connection not shown"));
+    }
+}

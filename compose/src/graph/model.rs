@@ -88,7 +88,7 @@ impl<'a> Model<'a> {
         let packages = packages(&structure.imports);
         Self {
             name: &structure.name,
-            summary: summary(&structure.parts),
+            summary: summary(structure),
             wires: wires.collect(),
             imports: imports(&structure.imports, &packages, index),
             packages,
@@ -232,12 +232,18 @@ fn imports<'a>(
         .collect()
 }
 
-fn summary(parts: &[structure::Part]) -> String {
-    let sizes = parts.iter().map(|part| part.size_bytes);
+/// How much there is, and whether some of it has no place in the picture.
+fn summary(structure: &Structure) -> String {
+    let sizes = structure.parts.iter().map(|part| part.size_bytes);
     let size = binary_size(sizes.fold(0, u64::saturating_add));
-    match parts.len() {
+    let parts = match structure.parts.len() {
         0 => "no parts".to_owned(),
         1 => format!("1 part, {size}"),
         count => format!("{count} parts, {size}"),
+    };
+    match structure.undescribed.len() {
+        0 => parts,
+        1 => format!("{parts}, 1 connection not shown"),
+        count => format!("{parts}, {count} connections not shown"),
     }
 }

@@ -39,10 +39,10 @@ pub(super) fn run(cli: Cli) -> Result<(), Failure> {
 /// The format in which the command line asks for reports.
 pub(super) fn format(cli: &Cli) -> Format {
     match &cli.command {
-        Command::Link(arguments) => arguments.compose.format,
-        Command::Chain(arguments) => arguments.compose.format,
-        Command::Swap(arguments) => arguments.compose.format,
-        Command::Run(arguments) => arguments.format,
+        Command::Link(arguments) => arguments.compose.report.format,
+        Command::Chain(arguments) => arguments.compose.report.format,
+        Command::Swap(arguments) => arguments.compose.report.format,
+        Command::Run(arguments) => arguments.report.format,
         Command::Build(arguments) => arguments.format,
         Command::Check(arguments) => arguments.format,
         Command::Inspect(arguments) => arguments.format,

@@ -7,7 +7,19 @@ use clap::Args;
 use super::Format;
 use super::input::{Input, input, named_input, preference};
 
-/// What these commands have in common.
+/// What is asked of the result, and how it is reported.
+#[derive(Debug, Args)]
+pub(crate) struct Reported {
+    /// Fail if the result imports what PATTERN matches, such as `wasi:sockets/*`; may
+    /// be repeated
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) deny_imports: Vec<String>,
+    /// How what was composed is reported
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+}
+
+/// What the commands that make plans have in common.
 #[derive(Debug, Args)]
 pub(crate) struct Compose {
     /// Where the result goes; `-` is standard output
@@ -17,13 +29,8 @@ pub(crate) struct Compose {
     /// and `emit-wac` read
     #[arg(long, conflicts_with = "output")]
     pub(crate) dry_run: bool,
-    /// Fail if the result imports what PATTERN matches, such as `wasi:sockets/*`; may
-    /// be repeated
-    #[arg(long, value_name = "PATTERN")]
-    pub(crate) deny_imports: Vec<String>,
-    /// How what was composed is reported
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) report: Reported,
 }
 
 /// Link a root component with the parts that provide its imports.
@@ -116,13 +123,8 @@ pub(crate) struct Run {
     /// Where the result goes; `-` is standard output
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: PathBuf,
-    /// Fail if the result imports what PATTERN matches, such as `wasi:sockets/*`; may
-    /// be repeated
-    #[arg(long, value_name = "PATTERN")]
-    pub(crate) deny_imports: Vec<String>,
-    /// How what was composed is reported
-    #[arg(long, value_enum, default_value = "text")]
-    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) report: Reported,
 }
 
 /// Make everything that a manifest declares, or carry out a plan.

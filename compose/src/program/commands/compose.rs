@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
     let bytes = record(&name.to_string_lossy(), bytes)?;
     let component = Component::new(name.to_string_lossy(), bytes)?;
     let structure = Structure::of(&component);
-    deny(&structure, &arguments.deny_imports)?;
+    deny(&structure, &arguments.report.deny_imports)?;
     write_output(&arguments.output, component.bytes())?;
     let description = Description {
         whole: Part::new(component.name(), component.bytes()),
@@ -60,7 +60,11 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
         structure: &structure,
         report: &Report::default(),
     };
-    describe(&description, arguments.format, Some(&arguments.output))
+    describe(
+        &description,
+        arguments.report.format,
+        Some(&arguments.output),
+    )
 }
 
 /// Finds the parts that `--prefer` means.
@@ -105,12 +109,12 @@ fn carry_out<'i>(
         }
     }
     let composed = plan.encode(components.iter().copied())?;
-    deny(&composed.structure, &arguments.deny_imports)?;
+    deny(&composed.structure, &arguments.report.deny_imports)?;
     let Some(output) = &arguments.output else {
-        return show(&plan, &composed, arguments.format);
+        return show(&plan, &composed, arguments.report.format);
     };
     write_output(output, &composed.bytes)?;
-    describe_composed(&composed, arguments.format, output)
+    describe_composed(&composed, arguments.report.format, output)
 }
 
 pub(super) fn describe_composed(

@@ -76,6 +76,15 @@ pub enum ComponentError {
         /// The name of the input.
         name: String,
     },
+    /// A section may have types nested deeper than anything that follows them can go.
+    #[error(
+        "`{name}` has more than {MAXIMUM_TYPE_DEPTH} component and instance types in one section, \
+         which may be nested too deep to be followed"
+    )]
+    TypesTooDeep {
+        /// The name of the input.
+        name: String,
+    },
     /// The component is damaged or breaks a rule of its format.
     #[error("`{name}` is not a valid component: {reason} ({place})")]
     Invalid {
@@ -101,6 +110,10 @@ pub enum ComponentError {
 /// are.
 const MAXIMUM_DEPTH: usize = 100;
 
+/// How many component and instance types one section may have. Those of common
+/// toolchains have two.
+const MAXIMUM_TYPE_DEPTH: usize = 100;
+
 impl Component {
     /// Takes `bytes` as a component and validates all of it.
     ///
@@ -111,9 +124,7 @@ impl Component {
         let name = name.into();
         let bytes = bytes.into();
         refuse_other_formats(&name, &bytes)?;
-        if depth(&bytes) > MAXIMUM_DEPTH {
-            return Err(ComponentError::TooDeep { name });
-        }
+        refuse_deep(&name, &bytes)?;
 
         // The features that are on by default: stricter than `wac`, which takes
         // every proposal, and what a host of today runs.
@@ -226,21 +237,37 @@ fn refuse_other_formats(name: &str, bytes: &[u8]) -> Result<(), ComponentError> 
     }
 }
 
-/// How deep the nested modules and components are, as far as they can be read.
-fn depth(bytes: &[u8]) -> usize {
+/// Refuses what is nested so deep that the stack would not do, as far as the bytes can
+/// be read; the validator says what is wrong with the rest.
+fn refuse_deep(name: &str, bytes: &[u8]) -> Result<(), ComponentError> {
+    let name = || name.to_owned();
     let mut depth = 0_usize;
-    let mut deepest = 0;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload {
             Ok(Payload::Version { .. }) => depth += 1,
             Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
+            Ok(Payload::ComponentTypeSection(section)) => {
+                // Each level of types begins with one of these bytes. Others of this
+                // value make the count too large, but not by much.
+                let range = section.range();
+                let types = usize::try_from(range.start)
+                    .ok()
+                    .zip(usize::try_from(range.end).ok())
+                    .and_then(|(start, end)| bytes.get(start..end))
+                    .unwrap_or_default();
+                let begins = types.iter().filter(|byte| matches!(byte, 0x41 | 0x42));
+                if begins.count() > MAXIMUM_TYPE_DEPTH {
+                    return Err(ComponentError::TypesTooDeep { name: name() });
+                }
+            }
             Ok(_) => {}
-            // The validator says what it is.
             Err(_) => break,
         }
-        deepest = deepest.max(depth);
+        if depth > MAXIMUM_DEPTH {
+            return Err(ComponentError::TooDeep { name: name() });
+        }
     }
-    deepest
+    Ok(())
 }
 
 /// Up to where the nested modules and components go on.

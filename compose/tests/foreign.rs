@@ -115,21 +115,44 @@ fn what_makes_instances_without_end_is_looked_at_all_the_same() {
 
 #[test]
 fn components_nested_beyond_measure_are_refused() {
-    let preamble = b"\0asm\x0d\0\x01\0";
-    let mut bytes = preamble.to_vec();
+    let mut bytes = PREAMBLE.to_vec();
     for _ in 0..20_000 {
-        let mut size = Vec::new();
-        let mut rest = bytes.len();
-        while rest > 0x7f {
-            size.push(u8::try_from(rest & 0x7f).expect("seven bits") | 0x80);
-            rest >>= 7;
-        }
-        size.push(u8::try_from(rest).expect("seven bits"));
-        bytes = [preamble, [4].as_slice(), &size, &bytes].concat();
+        bytes = [PREAMBLE, &section(4, &bytes)].concat();
     }
     let error = Component::new("deep", bytes).expect_err("too deep");
     assert_eq!(
         error.to_string(),
         "`deep` has components nested in components more than 100 deep"
     );
+}
+
+#[test]
+fn types_nested_beyond_measure_are_refused() {
+    let nested = |levels: usize| {
+        // An instance type with one declaration, which is a type; the innermost has none.
+        let ty = [[0x42, 1, 1].repeat(levels), vec![0x42, 0]].concat();
+        let types = section(7, &[&[1], ty.as_slice()].concat());
+        Component::new("deep", [PREAMBLE, &types].concat())
+    };
+    nested(90).expect("valid");
+    let error = nested(100_000).expect_err("too deep");
+    assert!(
+        error
+            .to_string()
+            .starts_with("`deep` has more than 100 component and instance types"),
+        "{error}"
+    );
+}
+
+const PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";
+
+fn section(id: u8, content: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![id];
+    let mut rest = content.len();
+    while rest > 0x7f {
+        bytes.push(u8::try_from(rest & 0x7f).expect("seven bits") | 0x80);
+        rest >>= 7;
+    }
+    bytes.push(u8::try_from(rest).expect("seven bits"));
+    [bytes.as_slice(), content].concat()
 }

@@ -78,10 +78,10 @@ pub enum ComponentError {
     },
     /// A section may have types nested deeper than anything that follows them can go.
     #[error(
-        "`{name}` has more than {MAXIMUM_TYPE_DEPTH} component and instance types in one section, \
+        "`{name}` has more than {MAXIMUM_NESTED_TYPES} component and instance types in one section, \
          which may be nested too deep to be followed"
     )]
-    TypesTooDeep {
+    TooManyNestedTypes {
         /// The name of the input.
         name: String,
     },
@@ -112,7 +112,7 @@ const MAXIMUM_DEPTH: usize = 100;
 
 /// How many component and instance types one section may have. Those of common
 /// toolchains have two.
-const MAXIMUM_TYPE_DEPTH: usize = 100;
+const MAXIMUM_NESTED_TYPES: usize = 100;
 
 impl Component {
     /// Takes `bytes` as a component and validates all of it.
@@ -256,8 +256,8 @@ fn refuse_deep(name: &str, bytes: &[u8]) -> Result<(), ComponentError> {
                     .and_then(|(start, end)| bytes.get(start..end))
                     .unwrap_or_default();
                 let begins = types.iter().filter(|byte| matches!(byte, 0x41 | 0x42));
-                if begins.count() > MAXIMUM_TYPE_DEPTH {
-                    return Err(ComponentError::TypesTooDeep { name: name() });
+                if begins.count() > MAXIMUM_NESTED_TYPES {
+                    return Err(ComponentError::TooManyNestedTypes { name: name() });
                 }
             }
             Ok(_) => {}

@@ -16,7 +16,7 @@ use reader::Reader;
 /// A composed component, taken apart.
 #[derive(Debug, Clone)]
 pub struct Decomposed<'b> {
-    /// What it consists of. The parts are in the order in which they are made.
+    /// What it consists of.
     pub structure: Structure,
     /// The bytes of each part, by its name.
     pub parts: BTreeMap<String, &'b [u8]>,
@@ -25,7 +25,7 @@ pub struct Decomposed<'b> {
 /// Takes a composed component apart.
 ///
 /// Returns nothing if `component` is not a composition: it has code of its own, or
-/// passes on what only a host can have.
+/// makes no instance of another.
 #[must_use]
 pub fn decompose(component: &Component) -> Option<Decomposed<'_>> {
     let bytes = component.bytes();

@@ -7,8 +7,8 @@ use crate::structure::Structure;
 
 /// Reports every import of the whole that one of `patterns` matches.
 ///
-/// A `*` in a pattern stands for any number of characters: `wasi:filesystem/*`,
-/// or `*` alone for every import.
+/// A `*` in a pattern stands for any number of characters, and a `?` for one:
+/// `wasi:filesystem/*`, or `*` alone for every import.
 #[must_use]
 pub fn deny_imports<P: AsRef<str>>(structure: &Structure, patterns: &[P]) -> Report {
     let denied = structure.host_imports.iter().filter_map(|name| {

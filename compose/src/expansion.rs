@@ -76,7 +76,7 @@ fn read(section: u8, content: &[u8], definitions: &mut Vec<Vec<u64>>) -> Option<
                         let known = defined(definitions, count, index);
                         define(definitions, known);
                     }
-                    // Whatever it is, it was counted where it was made.
+                    // Nothing is known of it, so that making one is too much.
                     ComponentAlias::InstanceExport {
                         kind: ComponentExternalKind::Component,
                         ..

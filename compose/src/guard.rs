@@ -2,13 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// `wac`, or wasmtime's translation, met a component that it cannot represent.
+/// `wac`, a parser of WIT or wasmtime's translation met what it cannot represent.
 ///
 /// They convert and encode types with assertions where they expect what common
 /// toolchains emit. A valid component that is unusual
 /// (an `own` of a resource that was never named, a value import) breaks them.
 #[derive(Debug, thiserror::Error)]
-#[error("`wac` cannot represent it ({reason})")]
+#[error("it cannot be represented ({reason})")]
 pub(crate) struct Unrepresentable {
     /// What the assertion said.
     pub(crate) reason: String,
@@ -39,7 +39,7 @@ mod tests {
         let error = guard(|| -> u32 { panic!("expected a {}", "resource") }).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`wac` cannot represent it (expected a resource)"
+            "it cannot be represented (expected a resource)"
         );
     }
 }

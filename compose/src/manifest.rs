@@ -205,7 +205,10 @@ fn refuse_unused(declared: &BTreeMap<String, Declared>) -> Result<(), ManifestEr
 fn refuse_bad_outputs(declared: &BTreeMap<String, Declared>) -> Result<(), ManifestError> {
     let inputs: BTreeSet<PathBuf> = declared
         .values()
-        .flat_map(|component| component.recipe.files())
+        .flat_map(|component| {
+            let world = component.world.as_ref().and_then(WorldName::file);
+            component.recipe.files().into_iter().chain(world)
+        })
         .map(normal)
         .collect();
     let mut outputs: BTreeMap<PathBuf, &str> = BTreeMap::new();

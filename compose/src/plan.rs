@@ -88,7 +88,7 @@ impl Plan {
         components: impl IntoIterator<Item = &'c Component>,
     ) -> Result<Composed, Report> {
         let (bytes, report) = self.carry_out(components)?;
-        compose(&self.name, bytes, report)
+        finish(&self.name, bytes, report)
     }
 
     /// What the plan comes to, for a picture of it: also of one that cannot be carried
@@ -215,7 +215,7 @@ impl PlannedComponent {
 }
 
 /// Reads off a composition what it consists of, and has it carry that.
-pub(crate) fn compose(name: &str, mut bytes: Vec<u8>, report: Report) -> Result<Composed, Report> {
+fn finish(name: &str, mut bytes: Vec<u8>, report: Report) -> Result<Composed, Report> {
     let component = Component::new(name, bytes.clone())
         .map_err(|error| not_encodable(&format!("the result is not valid: {error}")))?;
     let structure = decompose(&component)
@@ -243,7 +243,7 @@ pub(crate) fn equal_names(name: &str) -> Diagnostic {
     Diagnostic::error(
         Code::DuplicateName,
         format!("two components are named `{name}`"),
-        "give one of them another name, as in `NAME=FILE`",
+        "give one of them another name",
     )
     .among([name])
 }

@@ -267,7 +267,7 @@ fn ambiguous(importer: &str, import: &str, providers: &[(&Component, &str)]) -> 
             "`{importer}` imports `{import}`, and more than one part exports it: {}",
             quoted(&names)
         ),
-        format!("leave all but one of them out, or say `--prefer {import}=NAME`"),
+        "leave all but one of them out, or prefer one for this interface",
     )
     .of_import(importer, import)
     .among(names)

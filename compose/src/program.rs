@@ -50,20 +50,26 @@ fn run_guarded(cli: Cli) -> Result<(), Failure> {
 
 fn tell(failure: &Failure, format: Format) {
     match (failure, format) {
-        (Failure::Error(_, error), _) => eprintln!("error: {}", one_message(error)),
+        (Failure::Told(_), _) => {}
+        (Failure::Error(_, error), _) => say(&format!("error: {}", one_message(error))),
         (Failure::Report(_, report), Format::Json) => tell_json(report),
         (Failure::Report(remark, report), Format::Text) => {
             if let Some(remark) = remark {
-                eprintln!("{remark}:");
+                say(&format!("{remark}:"));
             }
-            eprintln!("{report}");
+            say(&report.to_string());
         }
     }
 }
 
+/// Prints to standard error. If that cannot be written, the exit code still says what
+/// happened.
+pub(crate) fn say(message: &str) {
+    let _ = writeln!(std::io::stderr(), "{message}");
+}
+
 fn tell_json(report: &Report) {
     let report = serde_json::json!({ "report": report });
-    // If it cannot be written, the exit code still says what happened.
     let _ = writeln!(std::io::stdout(), "{report:#}");
 }
 

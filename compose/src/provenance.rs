@@ -50,6 +50,12 @@ pub struct Provenance {
     pub undescribed: Vec<String>,
 }
 
+/// What every form of the record has.
+#[derive(Deserialize)]
+struct Form {
+    format: u32,
+}
+
 /// What came of a verification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verification {
@@ -153,13 +159,29 @@ pub fn verify(name: &str, bytes: &[u8]) -> Verification {
             "compose it again, or get it again from where it came",
         );
     };
+    let is_composed = sections.iter().any(|section| section.id == id::COMPONENT);
     let Some((record, data)) = find_record(bytes, &sections) else {
         return unreadable(
             Code::NoProvenance,
             format!("`{name}` carries no record of what it is composed of"),
-            "compose it with this program, which writes one; fusing removes it",
+            if is_composed {
+                "compose it with this program, which writes one"
+            } else {
+                "only compositions carry one, and fusing removes it"
+            },
         );
     };
+    if let Ok(Form { format }) = serde_json::from_slice(data)
+        && format != FORMAT
+    {
+        return unreadable(
+            Code::Damaged,
+            format!(
+                "the record in `{name}` has the form {format}, and this program knows {FORMAT}"
+            ),
+            "verify it with the version of this program that composed it",
+        );
+    }
     let provenance: Provenance = match serde_json::from_slice(data) {
         Ok(provenance) => provenance,
         Err(error) => {

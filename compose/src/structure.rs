@@ -14,7 +14,8 @@ pub struct Structure {
     pub name: String,
     /// The components that become instances, sorted by name.
     pub parts: Vec<Part>,
-    /// Every import of a part that another part satisfies, sorted.
+    /// Every import of a part that another part satisfies, as a reader follows them
+    /// from the exports on.
     pub wires: Vec<Wire>,
     /// Every import of a part that is left to the host, sorted.
     pub imports: Vec<Import>,

@@ -7,7 +7,7 @@ use crate::decompose::decompose;
 use crate::diagnose::missing_export;
 use crate::difference::{differences, join};
 use crate::extract::{not_composed, unusable_part};
-use crate::plan::{Plan, PlannedComponent, unknown_component};
+use crate::plan::{Plan, PlannedComponent, equal_names, unknown_component};
 use crate::report::{Code, Diagnostic, Report};
 use crate::structure::{Export, Structure, Wire};
 use crate::version_track;
@@ -31,8 +31,13 @@ pub fn swap(
 ) -> Result<(Plan, Vec<Component>), Report> {
     let (mut plan, mut components) = plan_again(app)?;
     let mut diagnostics = Vec::new();
-    let mut replaced = Vec::new();
+    let mut replaced: Vec<Component> = Vec::new();
     for replacement in replacements {
+        let name = replacement.name();
+        if replaced.iter().any(|part| part.name() == name) {
+            diagnostics.push(equal_names(name));
+            continue;
+        }
         let part = components
             .iter_mut()
             .find(|component| component.name() == replacement.name());

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::world::{World, WorldError};
 
 /// A world as a command line or a manifest names it: `proxy`, `command`, or
-/// `FILE.wit#world`.
+/// `PATH#world`, where the path is that of a WIT file or, on a command line, a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 #[non_exhaustive]
@@ -29,7 +29,9 @@ pub enum WorldName {
 
 /// A text names no world.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no world `{0}`; expected `proxy`, `command` or `FILE.wit#world`")]
+#[error(
+    "there is no world `{0}`; expected `proxy`, `command` or `PATH#world`, where PATH is a WIT file or folder"
+)]
 pub struct UnknownWorld(String);
 
 impl WorldName {

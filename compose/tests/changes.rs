@@ -218,6 +218,9 @@ fn a_replacement_without_the_export_is_refused() {
     let replacement = Component::new("log", middleware("gate").bytes()).expect("valid");
     let report = swap(&composition(), vec![replacement]).expect_err("no log");
     assert_eq!(report.diagnostics[0].code, Code::MissingExport);
+    let twice = vec![log("log"), log("log")];
+    let report = swap(&composition(), twice).expect_err("which of them");
+    assert_eq!(report.diagnostics[0].code, Code::DuplicateName);
     let stranger = log("stranger");
     let report = swap(&composition(), vec![stranger]).expect_err("no such part");
     assert_eq!(report.diagnostics[0].code, Code::UnknownComponent);

@@ -226,7 +226,7 @@ fn what_does_not_fit_its_world_is_not_built() {
 }
 
 /// A manifest, and what is said about it.
-const WRONG: [(&str, &str); 14] = [
+const WRONG: [(&str, &str); 17] = [
     (
         "[components]\na = { file = 'a' }",
         "nothing is made of `components.a`, and it has no `output`; use it, or take it out",
@@ -262,6 +262,19 @@ const WRONG: [(&str, &str); 14] = [
         "`components.a` and `components.b` both have the output `x`",
     ),
     (
+        "[components.a]\nfile = 'a'\noutput = './x'\n[components.b]\nfile = 'b'\noutput = 'y/../x'",
+        "`components.a` and `components.b` both have the output `y/../x`",
+    ),
+    (
+        "[components.a]\nfile = 'a'\noutput = ''",
+        "`components.a.output` is ``, which is not the name of a file; name another file",
+    ),
+    (
+        "[components.a]\nfile = 'a'\nworld = 'w.wit#w'\noutput = './w.wit'",
+        "`components.a.output` is `./w.wit`, which is a file that something is made of; name \
+         another file",
+    ),
+    (
         "[components.a]\nfile = 'a'\nwrold = 'proxy'\noutput = 'x'",
         "TOML parse error at line 3, column 1 | 3 | wrold = 'proxy' | ^^^^^ unknown field `wrold`, \
          expected one of ",
@@ -269,7 +282,7 @@ const WRONG: [(&str, &str); 14] = [
     (
         "[components.a]\nfile = 'a'\nworld = 'moon'\noutput = 'x'",
         "TOML parse error at line 3, column 9 | 3 | world = 'moon' | ^^^^^^ there is no world \
-         `moon`; expected `proxy`, `command` or `FILE.wit#world`",
+         `moon`; expected `proxy`, `command` or `PATH#world`, where PATH is a WIT file or folder",
     ),
     (
         "[components.a]\nfile = 3",

@@ -360,6 +360,9 @@ fn a_report_for_programs_is_json_whether_it_fits_or_not() {
         let output = folder.run(&[command, &["--format", "json"]].concat());
         assert!(json(&output).is_object(), "{command:?}");
     }
+    let output = folder.run(&["check", "app.wasm", "--world", "proxy", "--format", "json"]);
+    assert_eq!(code(&output), Some(2));
+    assert_eq!(json(&output)["component"], "app");
 }
 
 #[test]
@@ -410,7 +413,7 @@ fn a_manifest_is_built_beside_itself_into_folders_that_it_names() {
     assert!(stdout(&output).starts_with("deep/er/app.wasm: "));
     assert!(folder.path("deep/er/app.wasm").exists());
     let output = folder.run(&["build", "--dry-run", "--format", "json"]);
-    assert_eq!(json(&output)["output"], "deep/er/app.wasm");
+    assert_eq!(json(&output)[0]["output"], "deep/er/app.wasm");
 }
 
 #[test]

@@ -30,7 +30,7 @@ Exit codes:
    0  done
    1  a file cannot be read or written
    2  something is wanted that nobody provides
-   3  two sides do not fit each other, or a check did not pass
+   3  two sides do not fit each other, or a file is not what it was
    4  there is more than one way to do it
    5  a component cannot be used
   64  the command line, a manifest or a .wac file cannot be used"

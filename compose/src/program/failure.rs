@@ -29,6 +29,8 @@ pub(crate) enum Exit {
 pub(crate) enum Failure {
     /// One reason.
     Error(Exit, Error),
+    /// What was printed already.
+    Told(Exit),
     /// What was found, after a remark that says where.
     Report(Option<String>, Report),
 }
@@ -46,6 +48,7 @@ impl Failure {
     pub(crate) fn context(self, context: String) -> Self {
         match self {
             Self::Error(exit, error) => Self::Error(exit, error.context(context)),
+            Self::Told(exit) => Self::Told(exit),
             Self::Report(None, report) => Self::Report(Some(context), report),
             Self::Report(Some(remark), report) => {
                 Self::Report(Some(format!("{context}: {remark}")), report)
@@ -55,14 +58,14 @@ impl Failure {
 
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Error(exit, _) => *exit,
+            Self::Error(exit, _) | Self::Told(exit) => *exit,
             Self::Report(_, report) => exit_of(report),
         }
     }
 }
 
 /// The family of the first error decides.
-fn exit_of(report: &Report) -> Exit {
+pub(crate) fn exit_of(report: &Report) -> Exit {
     match report.first_error().map(|error| error.code.class()) {
         Some(Class::Unsatisfied) => Exit::Unsatisfied,
         Some(Class::Ambiguous) => Exit::Ambiguous,

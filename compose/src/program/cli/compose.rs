@@ -10,8 +10,8 @@ use super::input::{Input, input, named_input, preference};
 /// What is asked of the result, and how it is reported.
 #[derive(Debug, Args)]
 pub(crate) struct Reported {
-    /// Fail if the result imports what PATTERN matches, such as `wasi:sockets/*`; may
-    /// be repeated
+    /// Fail if the result imports what PATTERN matches, such as `wasi:sockets/*`, where `*`
+    /// is any text and `?` any letter; may be repeated
     #[arg(long, value_name = "PATTERN")]
     pub(crate) deny_imports: Vec<String>,
     /// How what was composed is reported
@@ -26,7 +26,7 @@ pub(crate) struct Compose {
     #[arg(short, long, value_name = "OUT", required_unless_present = "dry_run")]
     pub(crate) output: Option<PathBuf>,
     /// Write nothing; with `--format json`, print the plan, which `build`, `graph`
-    /// and `emit-wac` read
+    /// and `emit-wac` read where each component is in a file of its own
     #[arg(long, conflicts_with = "output")]
     pub(crate) dry_run: bool,
     #[command(flatten)]
@@ -46,7 +46,7 @@ pub(crate) struct Link {
     /// The component whose exports the result has
     #[arg(value_name = "ROOT", value_parser = input)]
     pub(crate) root: Input,
-    /// A component that provides imports, as FILE or NAME=FILE; may be repeated
+    /// One or more components that provide imports, as FILE or NAME=FILE; may be repeated
     #[arg(long = "with", value_name = "PART", num_args = 1.., value_parser = input)]
     pub(crate) parts: Vec<Input>,
     /// Which part provides an interface that several export; may be repeated
@@ -76,7 +76,7 @@ pub(crate) struct Chain {
     /// The app
     #[arg(value_name = "APP", last = true, required = true, value_parser = input)]
     pub(crate) app: Input,
-    /// A component that provides other imports; may be repeated
+    /// One component that provides other imports; may be repeated
     #[arg(long = "with", value_name = "PART", value_parser = input)]
     pub(crate) parts: Vec<Input>,
     /// Which part provides an interface that several export; may be repeated
@@ -117,7 +117,7 @@ pub(crate) struct Run {
     /// The .wac file
     #[arg(value_name = "FILE.wac")]
     pub(crate) file: PathBuf,
-    /// A component that the file names, as FILE or NAME=FILE; may be repeated
+    /// One or more components that the file names, as FILE or NAME=FILE; may be repeated
     #[arg(long = "with", value_name = "PART", num_args = 1.., value_parser = input)]
     pub(crate) parts: Vec<Input>,
     /// Where the result goes; `-` is standard output

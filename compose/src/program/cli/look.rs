@@ -21,8 +21,8 @@ pub(crate) struct Check {
     #[arg(value_name = "FILE", value_parser = input)]
     pub(crate) file: Input,
     /// The world that the host offers: `proxy` (wasi:http/proxy), `command`
-    /// (wasi:cli/command), or one of a WIT file or folder
-    #[arg(long, value_name = "proxy|command|FILE.wit#world")]
+    /// (wasi:cli/command), or one of a WIT file or folder, as in `PATH#world`
+    #[arg(long, value_name = "proxy|command|PATH#world")]
     pub(crate) world: WorldName,
     /// How the findings are reported
     #[arg(long, value_enum, default_value = "text")]
@@ -82,7 +82,7 @@ pub(crate) enum Picture {
 
 /// Show what is different between two compositions.
 ///
-/// Parts are compared by their digests. Exits with 0 whether there are differences or
+/// Parts are matched by name and compared by digest. Exits with 0 whether there are differences or
 /// not.
 #[derive(Debug, Args)]
 #[command(after_help = "\

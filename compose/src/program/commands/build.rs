@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use compose::{Component, Manifest, Part, Plan};
 
 use super::compose::describe_composed;
-use super::describe::{Description, answer, describe, print_structure, print_warnings};
+use super::describe::{Description, answer, print_structure, print_text, print_warnings};
 use crate::program::cli::Build;
 use crate::program::failure::Failure;
 use crate::program::files::{components_of, is_plan, parse_plan, read, text, write_output};
@@ -59,8 +59,15 @@ fn build_manifest(text: &str, arguments: &Build) -> Result<(), Failure> {
         files.insert(path.to_owned(), bytes);
     }
     let outputs = manifest.build(&files)?;
-    for output in outputs {
+    let mut descriptions = Vec::new();
+    for output in &outputs {
         let place: PathBuf = folder.join(&output.path);
+        if is_same_file(&place, &arguments.file) {
+            return Err(Failure::usage(anyhow!(
+                "`components.{}.output` is the manifest itself; name another file",
+                output.name
+            )));
+        }
         if !arguments.dry_run {
             create_folder(&place)?;
             write_output(&place, &output.bytes)?;
@@ -71,9 +78,17 @@ fn build_manifest(text: &str, arguments: &Build) -> Result<(), Failure> {
             structure: &output.structure,
             report: &output.report,
         };
-        describe(&description, arguments.format, Some(&place))?;
+        descriptions.push(description);
     }
-    Ok(())
+    answer(&descriptions, arguments.format, |descriptions, out| {
+        let mut descriptions = descriptions.iter();
+        descriptions.try_for_each(|description| print_text(description, out))
+    })
+}
+
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    let same = |a: &Path, b: &Path| Some(a.canonicalize().ok()? == b.canonicalize().ok()?);
+    same(a, b).unwrap_or(false)
 }
 
 fn create_folder(file: &Path) -> Result<(), Failure> {

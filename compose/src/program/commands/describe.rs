@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::program::cli::Format;
 use crate::program::failure::Failure;
+use crate::program::say;
 
 /// What is known about something composed.
 #[derive(Serialize)]
@@ -61,7 +62,8 @@ fn print(
         .map_err(Failure::io)
 }
 
-fn print_text(description: &Description<'_>, out: &mut impl Write) -> io::Result<()> {
+/// For people.
+pub(super) fn print_text(description: &Description<'_>, out: &mut impl Write) -> io::Result<()> {
     let size_bytes = description.whole.size_bytes;
     if let Some(output) = &description.output {
         writeln!(out, "{output}: {size_bytes} bytes")?;
@@ -98,7 +100,7 @@ pub(super) fn print_structure(
 /// Warnings are for people, wherever the rest goes.
 pub(super) fn print_warnings(report: &Report) {
     if !report.diagnostics.is_empty() {
-        eprintln!("{report}");
+        say(&report.to_string());
     }
 }
 

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::describe::answer;
 use super::make::print_cost;
-use crate::program::cli::{Check, Diff, Graph, Inspect, Picture, Verify};
-use crate::program::failure::Failure;
+use crate::program::cli::{Check, Diff, Format, Graph, Inspect, Picture, Verify};
+use crate::program::failure::{Failure, exit_of};
 use crate::program::files::{read, read_component, read_structure, read_wit, write_output};
 
 /// What a check came to.
@@ -37,6 +37,9 @@ pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
     let Checked {
         component, world, ..
     } = &checked;
+    if checked.report.has_errors() && arguments.format == Format::Json {
+        return tell(&checked, &checked.report);
+    }
     if checked.report.has_errors() {
         let remark = format!("`{component}` does not run on a plain host of `{world}`");
         return Err(Failure::Report(Some(remark), checked.report));
@@ -48,6 +51,12 @@ pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
         }
         Ok(())
     })
+}
+
+/// Prints an answer as JSON although there are errors in its report.
+fn tell(answered: &impl Serialize, report: &Report) -> Result<(), Failure> {
+    answer(answered, Format::Json, |_, _| Ok(()))?;
+    Err(Failure::Told(exit_of(report)))
 }
 
 pub(super) fn inspect(arguments: &Inspect) -> Result<(), Failure> {
@@ -143,6 +152,9 @@ pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
     // Not as a component: a damaged one is what this is to find.
     let bytes = read(path)?;
     let verification = compose::verify(&arguments.file.name(), &bytes);
+    if verification.report.has_errors() && arguments.format == Format::Json {
+        return tell(&verification, &verification.report);
+    }
     if verification.report.has_errors() {
         return Err(verification.report.into());
     }

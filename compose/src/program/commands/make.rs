@@ -2,6 +2,7 @@
 //! component.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::Context;
 use compose::{Cost, StubSource, environment};
@@ -46,15 +47,26 @@ pub(super) fn fuse(arguments: &Fuse) -> Result<(), Failure> {
     let fused = compose::fuse(&component)
         .map_err(|error| Failure::from(error).context(format!("`{path}`")))?;
     write_output(&arguments.output.output, &fused.bytes)?;
-    let mut stderr = io::stderr().lock();
-    print_cost(component.name(), fused.before, &mut stderr)
-        .and_then(|()| print_cost("fused", fused.after, &mut stderr))
-        .and_then(|()| writeln!(stderr, "{} bytes", fused.bytes.len()))
-        .context("cannot write to standard error")
+    let print = |out: &mut dyn Write| {
+        print_cost(component.name(), fused.before, out)?;
+        print_cost("fused", fused.after, out)?;
+        writeln!(out, "{} bytes", fused.bytes.len())
+    };
+    let printed = if arguments.output.output == Path::new("-") {
+        print(&mut io::stderr().lock())
+    } else {
+        print(&mut io::stdout().lock())
+    };
+    printed
+        .context("cannot print what was fused")
         .map_err(Failure::io)
 }
 
-pub(super) fn print_cost(name: &str, cost: Cost, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn print_cost(
+    name: &str,
+    cost: Cost,
+    out: &mut (impl Write + ?Sized),
+) -> io::Result<()> {
     let Cost {
         core_instances,
         memories,

@@ -48,6 +48,7 @@
 //! - [`environment()`], [`stub()`]: components that satisfy an import with fixed
 //!   answers, or with a trap.
 //! - [`decompose()`], [`extract()`]: a composition is taken apart again.
+//! - [`record()`]: a composition that something else made gets its record.
 //! - [`inspect()`], [`cost()`], [`diff()`], [`verify()`], [`deny_imports()`]: questions
 //!   about a composition; [`check()`]: does it run on a host of a [`World`]?
 //! - [`graph()`]: a picture of it.
@@ -55,12 +56,14 @@
 //!
 //! What these are made of, from the names to the bytes:
 //!
+//! - `structure`, `report`: the two kinds of data that everything else makes or reads
 //! - `version_track`: which versions of an interface stand in for each other
 //! - `planner`: who provides what to which
 //! - `diagnose`: what keeps a plan from being carried out; `difference`, `signature`:
 //!   what does not fit between two types, as WIT; `resources`: why the resources of
 //!   a composition do not match
 //! - `assemble`, `open_imports`: a plan becomes bytes
+//! - `manifest/`: a declared component (`entry`), and how it is made (`build`)
 //! - `sections`: the outermost layer of a binary; `place`: where a byte of it is;
 //!   `expansion`: how many instances it makes
 //! - `fuse/`: a composition becomes one module: flattened (`translation`, `flat`),
@@ -71,7 +74,7 @@
 //! - `stub/`: which interfaces are meant (`find`), and what traps (`module`)
 //! - `wac/`: which components a text means (`packages`), what is wrong with it
 //!   (`excerpt`, `nesting`), and how it is written (`emit`, `id`)
-//! - `wit`: the standard WIT packages, and those of a caller
+//! - `wit`: the standard WIT packages, and those of a caller; `world`, `world_name`
 //! - `guard`: a wall around assertions of others
 //!
 //! A further way to compose is a further way to make a `Plan`; a further question

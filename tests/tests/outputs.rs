@@ -1,4 +1,4 @@
-//! Everything that was composed is valid, and what is closed runs on another host.
+//! Every component that was built is valid, and what is closed runs on another host.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use end_to_end::client::Request;
 use end_to_end::{Peer, artifacts};
 use wasmparser::{Validator, WasmFeatures};
 
-/// Every component that `make experiments` composed.
+/// Every component that `make experiments` leaves: parts, and what is composed of them.
 fn outputs() -> Vec<PathBuf> {
     let app = artifacts::component("app");
     let components = app.parent().expect("a folder");

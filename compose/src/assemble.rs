@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::error::Error;
 
 use wac_graph::{CompositionGraph, EncodeError, EncodeOptions, NodeId};
-use wasmparser::Validator;
 
 use crate::component::Component;
 use crate::diagnose::Components;
@@ -14,14 +13,10 @@ use crate::plan::{Plan, not_encodable};
 use crate::report::{Code, Diagnostic, Report};
 use crate::version_track;
 
-/// Encodes a plan in which nothing was found to be wrong, and validates the result.
+/// Encodes a plan in which nothing was found to be wrong. The result is still to be
+/// validated.
 pub(crate) fn assemble(plan: &Plan, components: &Components<'_>) -> Result<Vec<u8>, Report> {
-    let bytes =
-        guard(|| encode(plan, components)).map_err(|panic| not_encodable(&panic.reason))??;
-    Validator::new()
-        .validate_all(&bytes)
-        .map_err(|error| not_encodable(&format!("the result is not valid: {}", error.message())))?;
-    Ok(bytes)
+    guard(|| encode(plan, components)).map_err(|panic| not_encodable(&panic.reason))?
 }
 
 fn encode(plan: &Plan, components: &Components<'_>) -> Result<Vec<u8>, Report> {

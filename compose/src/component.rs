@@ -13,6 +13,7 @@ use crate::place::place;
 ///
 /// The name is the caller's, for example the stem of the file that the component
 /// was read from. Messages and compositions use it to tell components apart.
+#[derive(Clone)]
 pub struct Component {
     types: Types,
     package: Package,

@@ -87,8 +87,19 @@ impl Plan {
         &self,
         components: impl IntoIterator<Item = &'c Component>,
     ) -> Result<Composed, Report> {
-        let (bytes, report) = self.carry_out(components)?;
-        finish(&self.name, bytes, report)
+        let components = self.find_components(components)?;
+        let report = Report::from(diagnose(self, &components)).into_result()?;
+        assemble(self, &components)
+            .and_then(|bytes| finish(&self.name, bytes, report))
+            .map_err(|error| {
+                // What `wac` and the validator say of it is less.
+                let clashes = clashes(self, &components);
+                if clashes.is_empty() {
+                    error
+                } else {
+                    clashes.into()
+                }
+            })
     }
 
     /// What the plan comes to, for a picture of it: also of one that cannot be carried
@@ -138,24 +149,6 @@ impl Plan {
             undescribed: Vec::new(),
         }
         .sorted()
-    }
-
-    fn carry_out<'c>(
-        &self,
-        components: impl IntoIterator<Item = &'c Component>,
-    ) -> Result<(Vec<u8>, Report), Report> {
-        let components = self.find_components(components)?;
-        let report = Report::from(diagnose(self, &components)).into_result()?;
-        let bytes = assemble(self, &components).map_err(|error| {
-            // What `wac` and the validator say of it is less.
-            let clashes = clashes(self, &components);
-            if clashes.is_empty() {
-                error
-            } else {
-                clashes.into()
-            }
-        })?;
-        Ok((bytes, report))
     }
 
     /// The components of the plan by their names.
@@ -214,7 +207,7 @@ impl PlannedComponent {
     }
 }
 
-/// Reads off a composition what it consists of, and has it carry that.
+/// Validates a composition, reads off what it consists of, and has it carry that.
 fn finish(name: &str, mut bytes: Vec<u8>, report: Report) -> Result<Composed, Report> {
     let component = Component::new(name, bytes.clone())
         .map_err(|error| not_encodable(&format!("the result is not valid: {error}")))?;

@@ -22,6 +22,9 @@ pub const PROVENANCE_SECTION: &str = "component-compose:provenance";
 /// The number of this form of the record.
 const FORMAT: u32 = 1;
 
+/// What to do about a file that is not what it was.
+const GET_AGAIN: &str = "compose it again, or get it again from where it came";
+
 /// What a composition records of its making.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -156,7 +159,7 @@ pub fn verify(name: &str, bytes: &[u8]) -> Verification {
             format!(
                 "`{name}` is no component, or is damaged: the sizes of its sections do not add up"
             ),
-            "compose it again, or get it again from where it came",
+            GET_AGAIN,
         );
     };
     let is_composed = sections.iter().any(|section| section.id == id::COMPONENT);
@@ -188,7 +191,7 @@ pub fn verify(name: &str, bytes: &[u8]) -> Verification {
             return unreadable(
                 Code::Damaged,
                 format!("the record in `{name}` is damaged: {error}"),
-                "compose it again, or get it again from where it came",
+                GET_AGAIN,
             );
         }
     };
@@ -201,7 +204,7 @@ pub fn verify(name: &str, bytes: &[u8]) -> Verification {
             format!(
                 "all parts of `{name}` are what was recorded, but what holds them together is not"
             ),
-            "compose it again, or get it again from where it came",
+            GET_AGAIN,
         ));
     }
     if diagnostics.is_empty() {
@@ -275,8 +278,7 @@ fn changed_parts(bytes: &[u8], sections: &[Section], recorded: &[Part]) -> Vec<D
     let mut diagnostics: Vec<Diagnostic> = missing
         .into_iter()
         .map(|part| {
-            let fix = "compose it again, or get it again from where it came";
-            Diagnostic::error(Code::ChangedPart, reason(part), fix).among([&part.name])
+            Diagnostic::error(Code::ChangedPart, reason(part), GET_AGAIN).among([&part.name])
         })
         .collect();
     if diagnostics.is_empty() && !embedded.is_empty() {
@@ -286,7 +288,7 @@ fn changed_parts(bytes: &[u8], sections: &[Section], recorded: &[Part]) -> Vec<D
                 "a component is embedded that was not recorded, with the digest {}",
                 quoted(embedded.keys())
             ),
-            "compose it again, or get it again from where it came",
+            GET_AGAIN,
         ));
     }
     diagnostics

@@ -9,7 +9,7 @@ use crate::difference::{differences, join};
 use crate::extract::{not_composed, unusable_part};
 use crate::plan::{Plan, PlannedComponent, equal_names, unknown_component};
 use crate::report::{Code, Diagnostic, Report};
-use crate::structure::{Export, Structure, Wire};
+use crate::structure::{Export, Wire};
 use crate::version_track;
 
 /// Plans to exchange parts of the composition `app`, each for the replacement with
@@ -79,8 +79,8 @@ fn plan_again(app: &Component) -> Result<(Plan, Vec<Component>), Report> {
     };
     let is_the_same = structure.undescribed.is_empty()
         && plan.encode(&components).is_ok_and(|again| {
-            let again = Component::new(name, again.bytes);
-            again.is_ok_and(|again| Structure::of(&again) == *structure && same_world(app, &again))
+            again.structure == *structure
+                && Component::new(name, again.bytes).is_ok_and(|again| same_world(app, &again))
         });
     if is_the_same {
         return Ok((plan, components));
@@ -95,12 +95,13 @@ fn plan_again(app: &Component) -> Result<(Plan, Vec<Component>), Report> {
 
 /// Whether two components import and export the same, with the same types.
 fn same_world(a: &Component, b: &Component) -> bool {
-    let items = |component: &Component| {
-        let world = component.world();
-        [world.imports.clone(), world.exports.clone()]
-    };
     let fits = |a: &Component, b: &Component| {
-        items(a).iter().zip(&items(b)).all(|(of_a, of_b)| {
+        let (of_a, of_b) = (a.world(), b.world());
+        let pairs = [
+            (&of_a.imports, &of_b.imports),
+            (&of_a.exports, &of_b.exports),
+        ];
+        pairs.into_iter().all(|(of_a, of_b)| {
             of_a.len() == of_b.len()
                 && of_a.iter().all(|(name, in_a)| {
                     of_b.get(name).is_some_and(|in_b| {

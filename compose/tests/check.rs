@@ -4,22 +4,12 @@ mod support;
 
 use compose::{Component, Report, World, check};
 use pretty_assertions::assert_eq;
-use support::{component, from_wat, nested};
+use support::{component, from_wat};
 
 /// A component whose world is written against WASI 0.2.12.
 fn report(world: &str) -> Report {
     let mut wit = format!("package t:test; world test {{ {world} }}\n");
-    for file in [
-        "io",
-        "clocks",
-        "random",
-        "filesystem",
-        "sockets",
-        "cli",
-        "http",
-    ] {
-        wit.push_str(&nested(file));
-    }
+    wit.push_str(&support::nested_wasi());
     check_component(&component("app", &wit))
 }
 

@@ -222,17 +222,7 @@ fn a_text_without_a_package_is_refused() {
 /// A component of a world that uses the standard packages.
 fn wasi_component(wit: &str) -> Component {
     let mut wit = wit.to_owned();
-    for file in [
-        "io",
-        "clocks",
-        "random",
-        "filesystem",
-        "sockets",
-        "cli",
-        "http",
-    ] {
-        wit.push_str(&support::nested(file));
-    }
+    wit.push_str(&support::nested_wasi());
     component("app", &wit)
 }
 

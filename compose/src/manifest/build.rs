@@ -99,17 +99,21 @@ impl Manifest {
                 name: name.clone(),
                 kind,
             };
-            let component = make(name, declared, &made, files).map_err(failed)?;
+            let Made {
+                component,
+                structure,
+                warnings,
+            } = make(name, declared, &made, files).map_err(failed)?;
             if let Some(path) = &declared.output {
                 outputs.push(BuiltOutput {
                     name: name.clone(),
                     path: path.clone(),
-                    bytes: component.component.bytes().to_vec(),
-                    structure: Structure::of(&component.component),
-                    report: component.warnings,
+                    bytes: component.bytes().to_vec(),
+                    structure,
+                    report: warnings,
                 });
             }
-            made.insert(name.as_str(), component.component);
+            made.insert(name.as_str(), component);
         }
         outputs.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(outputs)
@@ -118,6 +122,7 @@ impl Manifest {
 
 struct Made {
     component: Component,
+    structure: Structure,
     warnings: Report,
 }
 
@@ -186,8 +191,8 @@ fn make(
         Recipe::Fuse { component } => (fuse(ingredients.get(component)?)?.bytes, Report::default()),
     };
     let component = Component::new(name, bytes)?;
-    let denied = deny_imports(&Structure::of(&component), &declared.deny_imports);
-    denied.into_result()?;
+    let structure = Structure::of(&component);
+    deny_imports(&structure, &declared.deny_imports).into_result()?;
     if let Some(world) = &declared.world {
         let file: Vec<String> = world.file().map(str::to_owned).into_iter().collect();
         let world = world.find(&ingredients.texts(&file)?)?;
@@ -195,6 +200,7 @@ fn make(
     }
     Ok(Made {
         component,
+        structure,
         warnings,
     })
 }
@@ -222,10 +228,7 @@ impl<'i> Ingredients<'i> {
     }
 
     fn copies(self, names: &[String]) -> Result<Vec<Component>, BuildErrorKind> {
-        names
-            .iter()
-            .map(|name| Ok(Component::new(name, self.get(name)?.bytes())?))
-            .collect()
+        names.iter().map(|name| self.get(name).cloned()).collect()
     }
 
     fn bytes(self, path: &str) -> Result<&'i [u8], BuildErrorKind> {

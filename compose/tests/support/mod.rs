@@ -43,8 +43,21 @@ pub(crate) fn linked(root: &Component, parts: &[Component]) -> Result<Composed, 
     plan.encode(parts.iter().chain([root]))
 }
 
-/// A standard package as it can stand inside another file.
-pub(crate) fn nested(file: &str) -> String {
+/// The standard packages as they can stand inside another file.
+pub(crate) fn nested_wasi() -> String {
+    let files = [
+        "io",
+        "clocks",
+        "random",
+        "filesystem",
+        "sockets",
+        "cli",
+        "http",
+    ];
+    files.map(nested).concat()
+}
+
+fn nested(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../wit/deps")
         .join(file)

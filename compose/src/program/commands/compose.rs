@@ -8,7 +8,7 @@ use compose::{
     Component, Composed, LinkOptions, Part, Plan, Report, Structure, deny_imports, record, run_wac,
 };
 
-use super::describe::{Description, describe, print_structure, print_warnings};
+use super::describe::{Description, answer, describe, print_structure, print_warnings};
 use crate::program::cli::{Chain, Compose, Format, Input, Link, Run, Swap};
 use crate::program::failure::Failure;
 use crate::program::files::{read_component, read_components, read_text, write_output};
@@ -60,11 +60,7 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
         structure: &structure,
         report: &Report::default(),
     };
-    describe(
-        &description,
-        arguments.report.format,
-        Some(&arguments.output),
-    )
+    describe(&description, arguments.report.format, &arguments.output)
 }
 
 /// Finds the parts that `--prefer` means.
@@ -128,12 +124,12 @@ pub(super) fn describe_composed(
         structure: &composed.structure,
         report: &composed.report,
     };
-    describe(&description, format, Some(output))
+    describe(&description, format, output)
 }
 
 fn show(plan: &Plan, composed: &Composed, format: Format) -> Result<(), Failure> {
     print_warnings(&composed.report);
-    super::describe::answer(plan, format, |_, out| {
+    answer(plan, format, |_, out| {
         print_structure(&composed.structure, "", out)
     })
 }

@@ -23,47 +23,74 @@ pub(super) struct Description<'d> {
     pub(super) report: &'d Report,
 }
 
-/// Prints the description; to standard error if the component itself went to
-/// standard output.
+/// Prints the description of what was written to `output`.
 pub(super) fn describe(
     description: &Description<'_>,
     format: Format,
-    output: Option<&Path>,
+    output: &Path,
 ) -> Result<(), Failure> {
-    if output == Some(Path::new("-")) {
-        print(
-            description,
-            format,
-            &mut io::stderr().lock(),
-            "standard error",
-        )
-    } else {
-        print(
-            description,
-            format,
-            &mut io::stdout().lock(),
-            "standard output",
-        )
+    Place::beside(output).print(description, format, print_text)
+}
+
+/// Where reports go, and its name in messages.
+pub(super) struct Place {
+    pub(super) out: Box<dyn Write>,
+    name: &'static str,
+}
+
+impl Place {
+    fn standard_output() -> Self {
+        Self {
+            out: Box::new(io::stdout().lock()),
+            name: "standard output",
+        }
+    }
+
+    /// For the report on a component that goes to `output`: standard error if that is
+    /// standard output.
+    pub(super) fn beside(output: &Path) -> Self {
+        if output == Path::new("-") {
+            Self {
+                out: Box::new(io::stderr().lock()),
+                name: "standard error",
+            }
+        } else {
+            Self::standard_output()
+        }
+    }
+
+    fn print<T: Serialize>(
+        mut self,
+        value: &T,
+        format: Format,
+        print_text: impl FnOnce(&T, &mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let printed = match format {
+            Format::Text => print_text(value, &mut self.out),
+            Format::Json => print_json(value, &mut self.out),
+        };
+        self.printed(printed)
+    }
+
+    /// Says what came of printing here.
+    pub(super) fn printed(self, printed: io::Result<()>) -> Result<(), Failure> {
+        printed
+            .with_context(|| format!("cannot write to {}", self.name))
+            .map_err(Failure::io)
     }
 }
 
-fn print(
-    description: &Description<'_>,
+/// Prints a command's one answer to standard output.
+pub(super) fn answer<T: Serialize>(
+    value: &T,
     format: Format,
-    out: &mut impl Write,
-    place: &str,
+    print_text: impl FnOnce(&T, &mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
-    let printed = match format {
-        Format::Text => print_text(description, out),
-        Format::Json => print_json(description, out),
-    };
-    printed
-        .with_context(|| format!("cannot write to {place}"))
-        .map_err(Failure::io)
+    Place::standard_output().print(value, format, print_text)
 }
 
 /// For people.
-pub(super) fn print_text(description: &Description<'_>, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn print_text(description: &Description<'_>, out: &mut dyn Write) -> io::Result<()> {
     let size_bytes = description.whole.size_bytes;
     if let Some(output) = &description.output {
         writeln!(out, "{output}: {size_bytes} bytes")?;
@@ -80,7 +107,7 @@ pub(super) fn print_text(description: &Description<'_>, out: &mut impl Write) ->
 pub(super) fn print_structure(
     structure: &Structure,
     indent: &str,
-    out: &mut impl Write,
+    out: &mut dyn Write,
 ) -> io::Result<()> {
     for wire in &structure.wires {
         writeln!(out, "{indent}{wire}")?;
@@ -105,23 +132,7 @@ pub(super) fn print_warnings(report: &Report) {
 }
 
 /// Prints `value` as JSON for people and programs.
-pub(super) fn print_json(value: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
+fn print_json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
     writeln!(out)
-}
-
-/// Prints a command's one answer to standard output.
-pub(super) fn answer<T: Serialize>(
-    value: &T,
-    format: Format,
-    print_text: impl FnOnce(&T, &mut io::StdoutLock<'_>) -> io::Result<()>,
-) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    let printed = match format {
-        Format::Text => print_text(value, &mut stdout),
-        Format::Json => print_json(value, &mut stdout),
-    };
-    printed
-        .context("cannot write to standard output")
-        .map_err(Failure::io)
 }

@@ -67,7 +67,7 @@ pub(super) fn inspect(arguments: &Inspect) -> Result<(), Failure> {
     })
 }
 
-fn print_inspection(inspection: &Inspection, out: &mut impl Write) -> io::Result<()> {
+fn print_inspection(inspection: &Inspection, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", inspection.whole)?;
     for part in &inspection.parts {
         print_part(part, 1, out)?;
@@ -99,7 +99,7 @@ fn print_inspection(inspection: &Inspection, out: &mut impl Write) -> io::Result
     }
 }
 
-fn print_part(part: &InspectedPart, depth: usize, out: &mut impl Write) -> io::Result<()> {
+fn print_part(part: &InspectedPart, depth: usize, out: &mut dyn Write) -> io::Result<()> {
     let indent = "  ".repeat(depth);
     writeln!(out, "{indent}{}", part.part)?;
     for group in part.producers.chunk_by(|a, b| a.field == b.field) {
@@ -161,7 +161,7 @@ pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
     answer(&verification, arguments.format, print_verification)
 }
 
-fn print_verification(verification: &Verification, out: &mut io::StdoutLock<'_>) -> io::Result<()> {
+fn print_verification(verification: &Verification, out: &mut dyn Write) -> io::Result<()> {
     let Some(provenance) = &verification.provenance else {
         return Ok(());
     };

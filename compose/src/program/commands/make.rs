@@ -2,11 +2,10 @@
 //! component.
 
 use std::io::{self, Write};
-use std::path::Path;
 
-use anyhow::Context;
 use compose::{Cost, StubSource, environment};
 
+use super::describe::Place;
 use crate::program::cli::{EmitWac, Env, Extract, Fuse, Stub};
 use crate::program::failure::Failure;
 use crate::program::files::{read_component, read_structure, read_wit, write_output};
@@ -47,26 +46,14 @@ pub(super) fn fuse(arguments: &Fuse) -> Result<(), Failure> {
     let fused = compose::fuse(&component)
         .map_err(|error| Failure::from(error).context(format!("`{path}`")))?;
     write_output(&arguments.output.output, &fused.bytes)?;
-    let print = |out: &mut dyn Write| {
-        print_cost(component.name(), fused.before, out)?;
-        print_cost("fused", fused.after, out)?;
-        writeln!(out, "{} bytes", fused.bytes.len())
-    };
-    let printed = if arguments.output.output == Path::new("-") {
-        print(&mut io::stderr().lock())
-    } else {
-        print(&mut io::stdout().lock())
-    };
-    printed
-        .context("cannot print what was fused")
-        .map_err(Failure::io)
+    let mut place = Place::beside(&arguments.output.output);
+    let printed = print_cost(component.name(), fused.before, &mut place.out)
+        .and_then(|()| print_cost("fused", fused.after, &mut place.out))
+        .and_then(|()| writeln!(place.out, "{} bytes", fused.bytes.len()));
+    place.printed(printed)
 }
 
-pub(super) fn print_cost(
-    name: &str,
-    cost: Cost,
-    out: &mut (impl Write + ?Sized),
-) -> io::Result<()> {
+pub(super) fn print_cost(name: &str, cost: Cost, out: &mut dyn Write) -> io::Result<()> {
     let Cost {
         core_instances,
         memories,

@@ -1,0 +1,36 @@
+//! An append-only log that is durable, and that shows what was done to it.
+//!
+//! A record is one line of JSON that names the SHA-256 of the line before it. Who
+//! changes, removes or moves a record breaks that chain; who writes the whole chain
+//! anew does not have the signatures of the checkpoints.
+//!
+//! Read it in the order in which a record meets it:
+//!
+//! - [`record`]: what a record says, and its bytes; [`event`] and [`checkpoint`] are
+//!   two kinds of it, [`Hash`] links them.
+//! - [`log`](AuditLog): the handle that everybody appends through, and the one
+//!   thread that writes.
+//! - `store`: where it writes to.
+//! - [`read`]: how records come back.
+
+#![forbid(unsafe_code)]
+
+pub mod checkpoint;
+pub mod event;
+pub mod read;
+pub mod record;
+
+mod chain;
+mod escape;
+mod hash;
+mod key;
+mod location;
+mod log;
+mod store;
+
+pub use chain::{Chain, Defect};
+pub use hash::{Hash, NotHex};
+pub use key::{KeyError, PublicKey, SigningKey};
+pub use location::Location;
+pub use log::{AppendError, AuditLog, Metrics, Policy, Settings};
+pub use store::{Head, OpenError};

@@ -1,0 +1,83 @@
+//! Where a log is kept.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// The place of a log, as `--audit` names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// An SQLite database: `sqlite:PATH`.
+    Sqlite(PathBuf),
+    /// A file with one record a line: `jsonl:PATH`.
+    JsonLines(PathBuf),
+    /// Standard output, one record a line: `jsonl:-`. It cannot be read again, so
+    /// every run begins a log of its own.
+    Stdout,
+    /// Nowhere: `none`. Entries are taken and forgotten.
+    None,
+}
+
+impl Location {
+    /// The file that holds the log, if it is in one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(path) | Self::JsonLines(path) => Some(path),
+            Self::Stdout | Self::None => None,
+        }
+    }
+
+    /// The file beside the log that holds what `extension` says, such as `key`.
+    #[must_use]
+    pub fn beside(&self, extension: &str) -> Option<PathBuf> {
+        Some(self.path()?.with_added_extension(extension))
+    }
+}
+
+impl FromStr for Location {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("sqlite" | "jsonl", "")) => Err("there is no path after the colon".to_owned()),
+            Some(("jsonl", "-")) => Ok(Self::Stdout),
+            Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
+            Some(("jsonl", path)) => Ok(Self::JsonLines(path.into())),
+            _ if text == "none" => Ok(Self::None),
+            _ => Err("expected sqlite:PATH, jsonl:PATH, jsonl:- or none".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::JsonLines(path) => write!(f, "jsonl:{}", path.display()),
+            Self::Stdout => f.write_str("jsonl:-"),
+            Self::None => f.write_str("none"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_is_read_as_it_is_shown() {
+        for text in ["sqlite:a/b.db", "jsonl:C:x", "jsonl:-", "none"] {
+            assert_eq!(text.parse::<Location>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_names_no_location_is_refused() {
+        for text in [
+            "", "sqlite", "sqlite:", "jsonl:", "audit.db", "None", "csv:x",
+        ] {
+            assert!(text.parse::<Location>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! The handle that everybody appends through.
+//!
+//! - this file: [`AuditLog`], and how a log is opened.
+//! - `writer.rs`: the one thread that writes.
+//! - `resume.rs`: where an existing log ends, and whether it can go on.
+//! - `copies.rs`: copies of the checkpoints, somewhere else.
+
+mod copies;
+mod resume;
+mod writer;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::Location;
+use crate::event::Event;
+use crate::key::SigningKey;
+use crate::record::{Draft, Entry, Subject};
+use crate::store::OpenError;
+use writer::Writer;
+
+/// How many entries may wait for the writer before `append` itself waits.
+const QUEUE_ENTRIES: usize = 4096;
+
+/// How often a checkpoint is signed while records are written.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long `best-effort` waits for the log before it drops an entry.
+const BEST_EFFORT_WAIT: Duration = Duration::from_secs(1);
+
+/// How a log is kept.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where.
+    pub location: Location,
+    /// What happens to entries that cannot be written.
+    pub policy: Policy,
+    /// The file of the key that signs checkpoints, made if it is not there. By
+    /// default it lies beside the log, and a log that is in no file has no
+    /// checkpoints.
+    pub key: Option<PathBuf>,
+    /// A folder to which every checkpoint is copied.
+    pub checkpoints: Option<PathBuf>,
+    /// The name of a new log: letters, digits, `-` and `_`. By default that of the
+    /// machine, and a random part.
+    pub node: Option<String>,
+    /// The version of the program, for the record of its start.
+    pub version: &'static str,
+}
+
+impl Settings {
+    /// A log at `location`, with defaults for all else.
+    #[must_use]
+    pub fn new(location: Location) -> Self {
+        Self {
+            location,
+            policy: Policy::default(),
+            key: None,
+            checkpoints: None,
+            node: None,
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+/// What happens to entries that cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Policy {
+    /// Whoever appends is told, and must not act.
+    #[default]
+    FailClosed,
+    /// They are dropped and counted, and whoever appends goes on.
+    BestEffort,
+}
+
+/// A handle on a log. Clones write to the same log, which ends with
+/// [`AuditLog::close`].
+///
+/// A single thread gives each record its place and its time and writes it, so the
+/// order in the log is the order of both, and a slow disk holds up those who wait
+/// for it but nobody else. Records that wait at the same time are written together.
+#[derive(Clone)]
+pub struct AuditLog(Arc<Shared>);
+
+struct Shared {
+    /// None if the log is kept nowhere.
+    queue: Option<mpsc::Sender<Job>>,
+    policy: Policy,
+    status: Arc<Status>,
+    written: watch::Receiver<u64>,
+}
+
+/// What is known of a log from outside.
+#[derive(Debug, Default)]
+struct Status {
+    appended: AtomicU64,
+    refused: AtomicU64,
+    dropped: AtomicU64,
+    failed: AtomicBool,
+}
+
+/// Numbers about a log, each since the start of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Records that are in the log.
+    pub appended: u64,
+    /// Entries that were refused because the log could not be written.
+    pub refused: u64,
+    /// Entries that were dropped under the policy `best-effort`.
+    pub dropped: u64,
+    /// Entries that wait to be written.
+    pub waiting: usize,
+    /// Whether the log could not be written when it was last tried.
+    pub is_failing: bool,
+}
+
+/// Something for the writer to do.
+enum Job {
+    /// Write a record, and say when it is on the disk.
+    Append {
+        draft: Draft,
+        done: oneshot::Sender<Result<u64, AppendError>>,
+    },
+    /// A second is over.
+    Tick,
+    /// Write the last records, and end.
+    Close(oneshot::Sender<()>),
+}
+
+/// Why an entry is not in the log.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AppendError {
+    /// The log cannot be written at the moment.
+    #[error("cannot write: {0}")]
+    Unavailable(Arc<str>),
+    /// The log was closed.
+    #[error("the log is closed")]
+    Closed,
+}
+
+impl AuditLog {
+    /// Opens a log and writes the record of the start.
+    ///
+    /// A log that is there already is continued: what a crash left unfinished at
+    /// its end is taken off, and its last records must be a chain.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the log cannot be written, is damaged at its end, or is something
+    /// else.
+    pub fn open(settings: &Settings) -> Result<Self, OpenError> {
+        let location = &settings.location;
+        if *location == Location::None {
+            return Ok(Self::nowhere());
+        }
+        let key = settings.key.clone().or_else(|| location.beside("key"));
+        let key = key
+            .map(|path| SigningKey::open_or_create(&path))
+            .transpose()?;
+        let (store, resumed) = resume::resume(location, settings.node.as_deref())?;
+        let copies = match &settings.checkpoints {
+            Some(folder) => Some(copies::Copies::start(folder, &resumed.node)?),
+            None => None,
+        };
+        let (queue, jobs) = mpsc::channel(QUEUE_ENTRIES);
+        let (sender, written) = watch::channel(resumed.head.sequence);
+        let status = Arc::new(Status::default());
+        let start = Draft::event(
+            Subject::default(),
+            &Event::ServerStart {
+                version: settings.version.into(),
+                previous_stop: resumed.previous_stop,
+                torn_bytes: (resumed.torn_bytes > 0).then_some(resumed.torn_bytes),
+            },
+        );
+        let writer = Writer::start(store, resumed, key, copies, status.clone(), sender, &start)
+            .map_err(|error| error.at(location))?;
+        thread::Builder::new()
+            .name("audit-log".to_owned())
+            .spawn(move || writer.work(jobs))
+            .map_err(OpenError::Start)?;
+
+        let shared = Arc::new(Shared {
+            queue: Some(queue),
+            policy: settings.policy,
+            status,
+            written,
+        });
+        tick(Arc::downgrade(&shared)).map_err(OpenError::Start)?;
+        Ok(Self(shared))
+    }
+
+    /// A log that takes everything and keeps nothing.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        Self(Arc::new(Shared {
+            queue: None,
+            policy: Policy::FailClosed,
+            status: Arc::default(),
+            written: watch::channel(0).1,
+        }))
+    }
+
+    /// Appends the entry of a guest, and waits until it is on the disk. Returns
+    /// its sequence, or 0 if it was dropped under [`Policy::BestEffort`].
+    ///
+    /// If the caller stops waiting, the entry may be in the log or not.
+    ///
+    /// # Errors
+    ///
+    /// Fails under [`Policy::FailClosed`] if the log cannot be written. Then the
+    /// entry is not in it.
+    pub async fn append(
+        &self,
+        subject: Subject<'_>,
+        entry: &Entry<'_>,
+    ) -> Result<u64, AppendError> {
+        let Some(queue) = &self.0.queue else {
+            return Ok(self.0.status.appended.fetch_add(1, Ordering::Relaxed) + 1);
+        };
+        let written = write(queue, Draft::guest(subject, entry));
+        match self.0.policy {
+            Policy::FailClosed => {
+                let result = written.await;
+                if result.is_err() {
+                    self.0.status.refused.fetch_add(1, Ordering::Relaxed);
+                }
+                result
+            }
+            Policy::BestEffort => {
+                let written = tokio::time::timeout(BEST_EFFORT_WAIT, written).await;
+                Ok(written.ok().and_then(Result::ok).unwrap_or_else(|| {
+                    self.0.status.dropped.fetch_add(1, Ordering::Relaxed);
+                    0
+                }))
+            }
+        }
+    }
+
+    /// Appends what the host itself says, and waits until it is on the disk.
+    /// Returns its sequence.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the log cannot be written, whatever the policy.
+    pub async fn record(
+        &self,
+        subject: Subject<'_>,
+        event: &Event<'_>,
+    ) -> Result<u64, AppendError> {
+        match &self.0.queue {
+            Some(queue) => write(queue, Draft::event(subject, event)).await,
+            None => Ok(self.0.status.appended.fetch_add(1, Ordering::Relaxed) + 1),
+        }
+    }
+
+    /// Writes what waits, the record of the stop and a last checkpoint. Nothing
+    /// can be appended afterwards.
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        // Both fail only if it is closed already.
+        if let Some(queue) = &self.0.queue
+            && queue.send(Job::Close(done)).await.is_ok()
+        {
+            let _ = closed.await;
+        }
+    }
+
+    /// The sequence of the last record that is on the disk, whenever there is a new
+    /// one.
+    #[must_use]
+    pub fn written(&self) -> watch::Receiver<u64> {
+        self.0.written.clone()
+    }
+
+    /// Numbers about the log.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let Shared { queue, status, .. } = &*self.0;
+        Metrics {
+            appended: status.appended.load(Ordering::Relaxed),
+            refused: status.refused.load(Ordering::Relaxed),
+            dropped: status.dropped.load(Ordering::Relaxed),
+            waiting: queue
+                .as_ref()
+                .map_or(0, |queue| queue.max_capacity() - queue.capacity()),
+            is_failing: status.failed.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl fmt::Debug for AuditLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AuditLog").field(&self.metrics()).finish()
+    }
+}
+
+/// Sends a record to the writer, and waits for its receipt.
+async fn write(queue: &mpsc::Sender<Job>, draft: Draft) -> Result<u64, AppendError> {
+    let (done, written) = oneshot::channel();
+    let sent = queue.send(Job::Append { draft, done }).await;
+    sent.map_err(|_| AppendError::Closed)?;
+    written.await.map_err(|_| AppendError::Closed)?
+}
+
+/// Tells the writer when a second is over, for as long as there is one.
+fn tick(log: Weak<Shared>) -> io::Result<()> {
+    let tick = move || {
+        loop {
+            thread::sleep(CHECKPOINT_INTERVAL);
+            let Some(shared) = log.upgrade() else { break };
+            // A writer that is behind learns it the next time.
+            let sent = shared.queue.as_ref().map(|queue| queue.try_send(Job::Tick));
+            if let Some(Err(mpsc::error::TrySendError::Closed(_))) = sent {
+                break;
+            }
+        }
+    };
+    let builder = thread::Builder::new().name("audit-clock".to_owned());
+    builder.spawn(tick).map(drop)
+}

@@ -1,0 +1,163 @@
+//! Where an existing log ends, and whether it can go on.
+
+use rustix::system::uname;
+
+use crate::chain::Chain;
+use crate::checkpoint::Tombstone;
+use crate::event::{Event, PreviousStop};
+use crate::read::{Line, ReadError, Reader, Start};
+use crate::store::{self, Head, OpenError, Store};
+use crate::{Hash, Location};
+
+/// How many of the last records are checked before a log goes on. More is the
+/// business of `audit verify`.
+const CHECKED_RECORDS: u64 = 10_000;
+
+/// What a writer needs to know to go on.
+pub(super) struct Resumed {
+    pub(super) location: Location,
+    pub(super) head: Head,
+    pub(super) node: String,
+    pub(super) previous_stop: PreviousStop,
+    pub(super) torn_bytes: u64,
+}
+
+/// Opens the log at `location` for writing.
+pub(super) fn resume(
+    location: &Location,
+    node: Option<&str>,
+) -> Result<(Box<dyn Store>, Resumed), OpenError> {
+    let (store, torn_bytes) = store::open(location)?;
+    if torn_bytes > 0 {
+        tracing::warn!("took {torn_bytes} bytes of an unfinished record off the audit log");
+    }
+    let end = end(location)?;
+    let node = match (end.node, node) {
+        (Some(found), Some(wanted)) if found != wanted => {
+            return Err(OpenError::OtherNode {
+                location: location.clone(),
+                found,
+                wanted: wanted.to_owned(),
+            });
+        }
+        (Some(found), _) => found,
+        (None, Some(wanted)) => wanted.to_owned(),
+        (None, None) => new_node().map_err(OpenError::Start)?,
+    };
+    let resumed = Resumed {
+        location: location.clone(),
+        head: end.head,
+        node,
+        previous_stop: end.previous_stop,
+        torn_bytes,
+    };
+    Ok((store, resumed))
+}
+
+/// Checks that the log at `location` ends with `head`, and that its last records
+/// are a chain.
+pub(super) fn check_end(location: &Location, head: Head) -> Result<(), OpenError> {
+    let found = end(location)?.head;
+    if found == head {
+        return Ok(());
+    }
+    Err(OpenError::Damaged {
+        location: location.clone(),
+        why: format!(
+            "it ended with record {} (hash {}), and now it ends with record {} (hash {})",
+            head.sequence, head.hash, found.sequence, found.hash
+        ),
+    })
+}
+
+struct End {
+    head: Head,
+    node: Option<String>,
+    previous_stop: PreviousStop,
+}
+
+/// Reads the end of a log.
+fn end(location: &Location) -> Result<End, OpenError> {
+    let damaged = |why| OpenError::Damaged {
+        location: location.clone(),
+        why,
+    };
+    let mut end = End {
+        head: Head::EMPTY,
+        node: None,
+        previous_stop: PreviousStop::None,
+    };
+    let mut reader = match Reader::open(location, Start::Last(CHECKED_RECORDS)) {
+        Ok(reader) => reader,
+        // What cannot be read has no end.
+        Err(ReadError::NotKept(_) | ReadError::NotALog { .. }) => return Ok(end),
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(tombstone) = reader.tombstones()?.last() {
+        let tombstone: Tombstone<'_> = read_tombstone(tombstone)
+            .ok_or_else(|| damaged("its last tombstone cannot be read".to_owned()))?;
+        end.head = Head {
+            sequence: tombstone.sequence,
+            hash: tombstone.hash,
+        };
+        end.node = Some(tombstone.node.into_owned());
+        end.previous_stop = PreviousStop::Crash;
+    }
+    let mut chain = Chain::anywhere();
+    while let Some(line) = reader.next()? {
+        let name = name(&line, chain.head());
+        let record = chain
+            .check(&line)
+            .map_err(|defect| damaged(format!("{name}: {defect}")))?;
+        match record.event {
+            Some(Event::ServerStop) => end.previous_stop = PreviousStop::Clean,
+            _ if record.checkpoint.is_some() => {}
+            _ => end.previous_stop = PreviousStop::Crash,
+        }
+    }
+    if let Some(head) = chain.head() {
+        end.head = head;
+        end.node = chain.node().map(ToOwned::to_owned);
+    }
+    Ok(end)
+}
+
+fn name(line: &Line<'_>, before: Option<Head>) -> String {
+    match (line.key, before) {
+        (Some(key), _) => format!("record {key}"),
+        (None, Some(head)) => format!("the record after {}", head.sequence),
+        (None, None) => "one of the last records".to_owned(),
+    }
+}
+
+fn read_tombstone(line: &[u8]) -> Option<Tombstone<'_>> {
+    #[derive(serde::Deserialize)]
+    struct Wrapped<'a> {
+        #[serde(borrow)]
+        tombstone: Tombstone<'a>,
+    }
+    let line = str::from_utf8(line).ok()?;
+    let wrapped: Wrapped<'_> = serde_json::from_str(line).ok()?;
+    Some(wrapped.tombstone)
+}
+
+/// A name that no other log has.
+fn new_node() -> std::io::Result<String> {
+    let random = getrandom::u32().map_err(std::io::Error::other)?;
+    let uname = uname();
+    let machine: String = uname
+        .nodename()
+        .to_string_lossy()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(40)
+        .collect();
+    Ok(format!("{machine}-{random:08x}"))
+}
+
+impl Head {
+    /// The next place, and the hash to name there.
+    pub(super) fn next(self) -> (u64, Hash) {
+        (self.sequence + 1, self.hash)
+    }
+}

@@ -1,0 +1,166 @@
+//! Reading a log, also while somebody writes it.
+//!
+//! - this file: [`Reader`], which looks the same for every kind of log.
+//! - `sqlite.rs`: a database.
+//! - `json_lines.rs`: a file.
+
+mod json_lines;
+mod sqlite;
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::Location;
+use json_lines::JsonLines;
+use sqlite::Sqlite;
+
+/// Gives the records of a log, in the order in which they are stored.
+///
+/// At the end of the log it gives none, and later those that were added since.
+#[derive(Debug)]
+pub struct Reader(Source);
+
+#[derive(Debug)]
+enum Source {
+    Sqlite(Sqlite),
+    JsonLines(JsonLines),
+}
+
+/// Where to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// With the first record that is there.
+    First,
+    /// After the record with this sequence.
+    After(u64),
+    /// With the last records, so many.
+    Last(u64),
+}
+
+/// One record, as it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// The sequence under which it is stored, where that is kept apart from the
+    /// record.
+    pub key: Option<u64>,
+    /// The canonical bytes. They are text unless the log is damaged.
+    pub bytes: &'a [u8],
+    /// Where it ends, in bytes from the beginning of the log, or the number of
+    /// records before its end: see [`Reader::size`].
+    pub position: u64,
+}
+
+/// Why a log cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The system does not allow it.
+    #[error("cannot read the audit log `{}`", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// The database cannot be read.
+    #[error("cannot read the audit log `{}`", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: rusqlite::Error,
+    },
+    /// It is something else.
+    #[error("`{}` is no audit log of this kind: {why}", path.display())]
+    NotALog {
+        /// The file.
+        path: PathBuf,
+        /// What is there instead.
+        why: String,
+    },
+    /// There is nothing to read.
+    #[error("the audit log `{0}` cannot be read; name one with sqlite:PATH or jsonl:PATH")]
+    NotKept(Location),
+}
+
+impl Reader {
+    /// Opens the log at `location` for reading.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is not there, cannot be read, or is something else.
+    pub fn open(location: &Location, start: Start) -> Result<Self, ReadError> {
+        let source = match location {
+            Location::Sqlite(path) => Source::Sqlite(Sqlite::open(path, start)?),
+            Location::JsonLines(path) => Source::JsonLines(JsonLines::open(path, start)?),
+            Location::Stdout | Location::None => {
+                return Err(ReadError::NotKept(location.clone()));
+            }
+        };
+        Ok(Self(source))
+    }
+
+    /// From now on shows the log as it is now, whatever is written or pruned
+    /// meanwhile. It is not for long: a database that is written grows until this
+    /// reader is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
+    pub fn hold(&mut self) -> Result<(), ReadError> {
+        match &mut self.0 {
+            Source::Sqlite(source) => source.hold(),
+            // Nobody changes what a file begins with while it is written.
+            Source::JsonLines(_) => Ok(()),
+        }
+    }
+
+    /// The next record, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the log cannot be read.
+    pub fn next(&mut self) -> Result<Option<Line<'_>>, ReadError> {
+        match &mut self.0 {
+            Source::Sqlite(source) => source.next(),
+            Source::JsonLines(source) => source.next(),
+        }
+    }
+
+    /// The tombstones, as they are stored, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the log cannot be read.
+    pub fn tombstones(&mut self) -> Result<Vec<Vec<u8>>, ReadError> {
+        match &mut self.0 {
+            Source::Sqlite(source) => source.tombstones(),
+            Source::JsonLines(source) => Ok(source.tombstones().to_vec()),
+        }
+    }
+
+    /// What [`Line::position`] is at the end of the log as it is now, for showing
+    /// how far a reader is.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the log cannot be read.
+    pub fn size(&mut self) -> Result<u64, ReadError> {
+        match &mut self.0 {
+            Source::Sqlite(source) => source.size(),
+            Source::JsonLines(source) => source.size(),
+        }
+    }
+
+    /// Looks for damage of the container of the records, apart from the records.
+    /// Returns what it found.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the log cannot be read.
+    pub fn check_container(&mut self) -> Result<Option<String>, ReadError> {
+        match &mut self.0 {
+            Source::Sqlite(source) => source.check(),
+            Source::JsonLines(_) => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Reading the records of a database.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+
+use super::{Line, ReadError, Start};
+use crate::store::{APPLICATION_ID, SCHEMA, SCHEMA_VERSION};
+
+/// How many records are fetched at once. Between two pages no lock is held.
+const PAGE_RECORDS: i64 = 1024;
+
+/// How long a writer may hold the database.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(super) struct Sqlite {
+    path: PathBuf,
+    connection: Connection,
+    /// The sequence of the last record that was given.
+    last: i64,
+    /// The sequence before the first record.
+    base: i64,
+    /// What was fetched: keys, and where the records are in `text`.
+    page: std::vec::IntoIter<(i64, Range<usize>)>,
+    text: Vec<u8>,
+}
+
+impl Sqlite {
+    pub(super) fn open(path: &Path, start: Start) -> Result<Self, ReadError> {
+        let fail = |source: rusqlite::Error| error(path, source);
+        // Not without the right to write: then SQLite could not read a log whose
+        // writer has crashed. It is not used for anything else.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)
+            .or_else(|_| {
+                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                Connection::open_with_flags(path, flags)
+            })
+            .map_err(fail)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(fail)?;
+        connection
+            .pragma_update(None, "query_only", true)
+            .map_err(fail)?;
+        // Closing the last connection must not move what a crash has left: whoever
+        // reads a log does not change its files.
+        connection
+            .set_db_config(
+                rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
+                true,
+            )
+            .map_err(fail)?;
+        let number =
+            |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
+        let application_id = number("application_id").map_err(fail)?;
+        let version = number("user_version").map_err(fail)?;
+        if application_id != APPLICATION_ID {
+            return Err(ReadError::NotALog {
+                path: path.to_owned(),
+                why: "it is the database of another program".to_owned(),
+            });
+        }
+        if version != SCHEMA_VERSION {
+            return Err(ReadError::NotALog {
+                path: path.to_owned(),
+                why: format!(
+                    "its schema has the version {version}, and this program knows {SCHEMA_VERSION}"
+                ),
+            });
+        }
+
+        let first = connection
+            .query_row("SELECT min(sequence) FROM records", (), |row| {
+                row.get::<_, Option<i64>>(0)
+            })
+            .map_err(fail)?;
+        let base = first.map_or(0, |first| first.saturating_sub(1));
+        let last = match start {
+            Start::First => base,
+            Start::After(sequence) => i64::try_from(sequence).unwrap_or(i64::MAX).max(base),
+            Start::Last(count) => {
+                let count = i64::try_from(count).unwrap_or(i64::MAX);
+                let before = "SELECT sequence FROM records ORDER BY sequence DESC LIMIT 1 OFFSET ?";
+                connection
+                    .query_row(before, [count], |row| row.get(0))
+                    .optional()
+                    .map_err(fail)?
+                    .unwrap_or(base)
+            }
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            connection,
+            last,
+            base,
+            page: Vec::new().into_iter(),
+            text: Vec::new(),
+        })
+    }
+
+    pub(super) fn hold(&mut self) -> Result<(), ReadError> {
+        // The transaction begins with what it reads first.
+        self.connection
+            .execute_batch("BEGIN")
+            .and_then(|()| {
+                self.connection
+                    .query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()))
+            })
+            .map_err(|source| error(&self.path, source))
+    }
+
+    pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, ReadError> {
+        if self.page.as_slice().is_empty() {
+            self.fetch().map_err(|source| error(&self.path, source))?;
+        }
+        Ok(self.page.next().map(|(sequence, range)| {
+            self.last = sequence;
+            Line {
+                key: Some(sequence.cast_unsigned()),
+                bytes: &self.text[range],
+                position: sequence.abs_diff(self.base),
+            }
+        }))
+    }
+
+    fn fetch(&mut self) -> rusqlite::Result<()> {
+        self.text.clear();
+        let mut page = Vec::new();
+        let mut statement = self.connection.prepare_cached(
+            "SELECT sequence, record FROM records WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+        )?;
+        let mut rows = statement.query((self.last, PAGE_RECORDS))?;
+        while let Some(row) = rows.next()? {
+            let start = self.text.len();
+            match row.get_ref(1)? {
+                ValueRef::Text(bytes) | ValueRef::Blob(bytes) => self.text.extend_from_slice(bytes),
+                // No record, and whoever looks closer says so.
+                ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => {}
+            }
+            page.push((row.get(0)?, start..self.text.len()));
+        }
+        self.page = page.into_iter();
+        Ok(())
+    }
+
+    pub(super) fn tombstones(&mut self) -> Result<Vec<Vec<u8>>, ReadError> {
+        let query = || {
+            let mut statement = self
+                .connection
+                .prepare("SELECT tombstone FROM tombstones ORDER BY sequence")?;
+            let rows = statement.query_map((), |row| {
+                Ok(row.get_ref(0)?.as_bytes().unwrap_or_default().to_vec())
+            })?;
+            rows.collect::<Result<_, _>>()
+        };
+        query().map_err(|source| error(&self.path, source))
+    }
+
+    pub(super) fn size(&mut self) -> Result<u64, ReadError> {
+        let last: Option<i64> = self
+            .connection
+            .query_row("SELECT max(sequence) FROM records", (), |row| row.get(0))
+            .map_err(|source| error(&self.path, source))?;
+        Ok(last.map_or(0, |last| last.abs_diff(self.base)))
+    }
+
+    /// Lets SQLite look at the structure of its file, and compares the schema: a
+    /// changed one could show columns that the records do not have.
+    pub(super) fn check(&mut self) -> Result<Option<String>, ReadError> {
+        let fail = |source| error(&self.path, source);
+        let result: String = self
+            .connection
+            .query_row("PRAGMA quick_check(1)", (), |row| row.get(0))
+            .map_err(fail)?;
+        if result != "ok" {
+            return Ok(Some(format!("the database is damaged: {result}")));
+        }
+        let query = || {
+            let mut statement = self
+                .connection
+                .prepare("SELECT sql FROM sqlite_schema ORDER BY rowid")?;
+            let rows = statement.query_map((), |row| row.get::<_, Option<String>>(0))?;
+            rows.collect::<Result<Vec<_>, _>>()
+        };
+        let found: Vec<_> = query().map_err(fail)?;
+        let expected = SCHEMA.split_terminator(';').map(str::trim);
+        let expected: Vec<_> = expected.filter(|sql| !sql.is_empty()).collect();
+        let same = found.len() == expected.len()
+            && found
+                .iter()
+                .zip(expected)
+                .all(|(found, expected)| found.as_deref() == Some(expected));
+        Ok((!same).then(|| "the schema of the database was changed".to_owned()))
+    }
+}
+
+fn error(path: &Path, source: rusqlite::Error) -> ReadError {
+    let path = path.to_owned();
+    if source.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
+        let why = "it is no SQLite database".to_owned();
+        return ReadError::NotALog { path, why };
+    }
+    ReadError::Sqlite { path, source }
+}

@@ -1,0 +1,126 @@
+//! A log in a text file, one record a line.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use super::{Batch, Head, OpenError, Store, StoreError};
+use crate::key::sync_folder_of;
+
+/// How a record begins.
+pub(crate) const RECORD_START: &[u8] = br#"{"host":{"version":"#;
+
+/// How a tombstone begins. Tombstones come before all records.
+pub(crate) const TOMBSTONE_START: &[u8] = br#"{"tombstone":{"#;
+
+pub(super) enum JsonLines {
+    /// A regular file, and its length up to the last record that is on the disk.
+    File { file: File, length: u64 },
+    /// Standard output, a pipe or a device, which cannot be repaired: after a
+    /// failed write it may hold a part of a line.
+    Stream(Box<dyn Write + Send>),
+}
+
+impl JsonLines {
+    pub(super) fn stdout() -> Self {
+        Self::Stream(Box::new(io::stdout()))
+    }
+
+    /// Opens the file at `path`, or makes it, for the user alone. Returns how many
+    /// bytes of an unfinished last line it took off.
+    pub(super) fn open(path: &Path) -> Result<(Self, u64), OpenError> {
+        let io_error = |source| OpenError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path).map_err(io_error)?;
+        if !file.metadata().map_err(io_error)?.is_file() {
+            return Ok((Self::Stream(Box::new(file)), 0));
+        }
+        sync_folder_of(path).map_err(io_error)?;
+        file.try_lock().map_err(|error| match error {
+            TryLockError::Error(source) => io_error(source),
+            TryLockError::WouldBlock => OpenError::InUse {
+                path: path.to_owned(),
+            },
+        })?;
+
+        let size = file.metadata().map_err(io_error)?.len();
+        let length = complete_length(&mut file, size).map_err(io_error)?;
+        let length = length.ok_or_else(|| OpenError::NotALog {
+            path: path.to_owned(),
+            why: "it does not end with an audit record".to_owned(),
+        })?;
+        if length < size {
+            file.set_len(length).map_err(io_error)?;
+            file.sync_all().map_err(io_error)?;
+        }
+        Ok((Self::File { file, length }, size - length))
+    }
+}
+
+impl Store for JsonLines {
+    fn append(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        match self {
+            Self::File { file, length } => {
+                file.write_all(batch.lines())?;
+                file.sync_data()?;
+                *length += batch.lines().len() as u64;
+            }
+            Self::Stream(stream) => {
+                stream.write_all(batch.lines())?;
+                stream.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn reopen(&mut self, _: Head) -> Result<(), StoreError> {
+        match self {
+            Self::File { file, length } => {
+                file.set_len(*length)?;
+                file.sync_all()?;
+                Ok(())
+            }
+            Self::Stream(_) => {
+                let why = "a stream cannot be repaired after a failed write";
+                Err(StoreError::Other(why.to_owned()))
+            }
+        }
+    }
+}
+
+/// Finds the end of the last line that is complete, in a file of `size` bytes.
+/// Returns None if this does not look like a log.
+fn complete_length(file: &mut File, size: u64) -> io::Result<Option<u64>> {
+    const CHUNK_BYTES: u64 = 64 * 1024;
+
+    let mut start = vec![
+        0;
+        RECORD_START
+            .len()
+            .min(usize::try_from(size).unwrap_or(usize::MAX))
+    ];
+    file.seek(SeekFrom::Start(0))?;
+    file.read_exact(&mut start)?;
+    let begins = |with: &[u8]| start.starts_with(&with[..with.len().min(start.len())]);
+    if !begins(RECORD_START) && !begins(TOMBSTONE_START) {
+        return Ok(None);
+    }
+    let mut end = size;
+    while end > 0 {
+        let begin = end.saturating_sub(CHUNK_BYTES);
+        let mut chunk = Vec::new();
+        file.seek(SeekFrom::Start(begin))?;
+        (&mut *file).take(end - begin).read_to_end(&mut chunk)?;
+        if let Some(at) = chunk.iter().rposition(|&byte| byte == b'\n') {
+            return Ok(Some(begin + at as u64 + 1));
+        }
+        end = begin;
+    }
+    Ok(Some(0))
+}

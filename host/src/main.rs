@@ -8,10 +8,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::Parser;
 use audit_log::event::Event;
 use audit_log::record::Subject;
 use audit_log::{AuditLog, Location, Settings};
+use clap::Parser;
 use host::cli::{Cli, Command, Serve};
 use host::guest::{App, Surroundings};
 use host::{ops, server};
@@ -57,6 +57,7 @@ fn serve(flags: &Serve) -> Result<()> {
     // Requests run on threads of their own; this one only accepts.
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        signals::survive_file_size_limit().context("cannot wait for signals")?;
         let listener = bind(flags.addr).await?;
         let ops_listener = match flags.ops_addr {
             Some(addr) => Some(bind(addr).await?),
@@ -74,7 +75,10 @@ fn serve(flags: &Serve) -> Result<()> {
                 .with_context(|| format!("cannot serve `{path}`"))?;
             announce_component(&app).await?;
             let shutdown = signals::shutdown().context("cannot wait for signals")?;
-            say(&settings, &format!("listening on http://{}", listener.local_addr()?));
+            say(
+                &settings,
+                &format!("listening on http://{}", listener.local_addr()?),
+            );
             if let Some(listener) = ops_listener {
                 let addr = listener.local_addr()?;
                 say(&settings, &format!("metrics at http://{addr}/metrics"));

@@ -199,8 +199,7 @@ impl AuditLog {
     }
 
     /// A log that takes everything and keeps nothing.
-    #[must_use]
-    pub fn nowhere() -> Self {
+    fn nowhere() -> Self {
         Self(Arc::new(Shared {
             queue: None,
             policy: Policy::FailClosed,

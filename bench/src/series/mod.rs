@@ -9,7 +9,9 @@
 //! - [`memory`]: what an instance takes that is alive.
 //! - [`threads`]: with one thread and with two.
 //! - [`start`]: from the start of the process to the first answer.
+//! - [`audit`]: with a durable audit log and without.
 
+mod audit;
 mod bodies;
 mod connections;
 mod echo;
@@ -53,6 +55,7 @@ pub(crate) enum Series {
     Memory,
     Threads,
     Start,
+    Audit,
 }
 
 impl Series {
@@ -67,6 +70,7 @@ impl Series {
             Self::Memory => memory::run(bench),
             Self::Threads => threads::run(bench),
             Self::Start => start::run(bench),
+            Self::Audit => audit::run(bench),
         }
     }
 }

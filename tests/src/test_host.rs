@@ -178,7 +178,7 @@ impl Setup {
             panic!("the server does not start:\n{log}");
         };
         let start = line.find(START).expect("it was found") + START.len();
-        let address = line[start..].parse();
+        let address = line[start..].lines().next().unwrap_or_default().parse();
         TestHost {
             process,
             address: address.unwrap_or_else(|_| panic!("no address in `{line}`")),

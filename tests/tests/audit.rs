@@ -287,10 +287,12 @@ fn metrics_count_records() {
         .flag("--ops-addr", "127.0.0.1:0")
         .start();
     encrypt_hello(&host);
-    let line = host.output().wait_for_entry(&["metrics at"]);
-    let address = line
-        .trim_start_matches("metrics at http://")
-        .trim_end_matches("/metrics");
+    let text = host.output().wait_for_entry(&["metrics at"]);
+    let address = text
+        .lines()
+        .find_map(|line| line.strip_prefix("metrics at http://"))
+        .and_then(|address| address.strip_suffix("/metrics"))
+        .expect("an address");
     let mut connection = Connection::open(address.parse().expect("an address"));
     let response = connection.exchange(&Request::new("GET", "/metrics"));
     let text = String::from_utf8(response.body).expect("text");

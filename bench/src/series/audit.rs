@@ -94,10 +94,7 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     );
     let plot = plot(&rows);
     let mut report = Report::on(bench, &rows, "audit", about, table, plot)?;
-    report.verdicts = vec![
-        share_at(&rows, COMPARED),
-        fsyncs(&rows, fsync_us),
-    ];
+    report.verdicts = vec![share_at(&rows, COMPARED), fsyncs(&rows, fsync_us)];
     Ok(report)
 }
 
@@ -152,7 +149,10 @@ fn fsyncs(rows: &[Row], fsync_us: f64) -> Verdict {
     let pair = at(rows, SQLITE, 1).zip(at(rows, NONE, 1));
     let added = |with: f64, without: f64| (with - without) / fsync_us;
     let found = pair.and_then(|(with, without)| {
-        Some(added(with.summary(p50)?.median, without.summary(p50)?.median))
+        Some(added(
+            with.summary(p50)?.median,
+            without.summary(p50)?.median,
+        ))
     });
     let rounds = pair.and_then(|(with, without)| {
         let samples = with.samples.iter().zip(&without.samples);

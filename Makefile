@@ -1,6 +1,7 @@
 # Everything that a person or CI runs. `make help` lists it.
 
 ADDR ?= 127.0.0.1:3000
+AUDIT ?= sqlite:target/audit.db
 
 GUESTS := cipher http-adapter audit-stderr
 GUEST_PACKAGES := $(GUESTS:%=-p %-guest)
@@ -45,7 +46,7 @@ help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: build ## Build everything and serve the cipher on ADDR (127.0.0.1:3000)
-	@exec target/release/component-runner serve $(PARTS)/app.wasm --addr $(ADDR) \
+	@exec target/release/component-runner serve $(PARTS)/app.wasm --addr $(ADDR) --audit $(AUDIT) \
 		$${SHIFT_AMOUNT+--env "SHIFT_AMOUNT=$$SHIFT_AMOUNT"}
 
 test: build experiments peers ## Run all tests
@@ -72,7 +73,7 @@ experiment: named build experiment-guests $(if $(filter polyglot,$(NAME)),$(POLY
 	@target/release/component-compose build experiments/$(NAME)/compose.toml
 	@set -- $$(cat experiments/$(NAME)/serve) && \
 		target/release/component-compose graph $$1 --format svg -o experiments/$(NAME)/picture.svg && \
-		exec target/release/component-runner serve "$$@" --addr $(ADDR)
+		exec target/release/component-runner serve "$$@" --addr $(ADDR) --audit jsonl:-
 
 lint: setup ## Check the format, and let clippy look at everything
 	cargo fmt --all --check

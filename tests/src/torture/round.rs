@@ -1,0 +1,140 @@
+//! One server, from its start until it is killed.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use audit_log::Location;
+
+use crate::client::{Connection, post};
+use crate::guests::Guest;
+use crate::process::{Process, Signal};
+use crate::random::Random;
+use crate::{DEADLINE, artifacts};
+
+/// How many clients send at the same time.
+const CLIENTS: usize = 6;
+
+/// When the server is killed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kill {
+    /// So long after the moment that `is_early` names.
+    after: Duration,
+    /// Whether that is the start of the process, and not that it listens.
+    is_early: bool,
+}
+
+/// What clients saw until then.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Whether the server listened.
+    pub(super) listened: bool,
+    /// The values that were in the log, and their places, as the server said.
+    pub(super) receipts: Vec<(String, u64)>,
+    /// The values that were sent and not answered.
+    pub(super) unanswered: Vec<String>,
+}
+
+impl Kill {
+    /// Some moment: one in three while the server starts.
+    pub(super) fn any(random: &mut Random) -> Self {
+        let is_early = random.below(3) == 0;
+        let milliseconds = 5 + random.below(if is_early { 145 } else { 295 });
+        Self {
+            after: Duration::from_millis(milliseconds as u64),
+            is_early,
+        }
+    }
+}
+
+/// Starts a server on the log, sends as much as it takes, and kills it.
+///
+/// # Errors
+///
+/// Says what the server did that it must not do: end by itself, or answer with
+/// something else than a receipt.
+pub(super) fn run(
+    guest: &Guest,
+    location: &Location,
+    round: u32,
+    kill: Kill,
+) -> Result<Seen, String> {
+    const START: &str = "listening on http://";
+
+    let mut command = Command::new(artifacts::program("component-runner"));
+    command
+        .arg("serve")
+        .arg(guest.path())
+        .args(["--addr", "127.0.0.1:0", "--audit", &super::flag(location)])
+        .env_remove("RUST_LOG")
+        .env_remove("RUST_BACKTRACE");
+    let mut process = Process::start(&mut command);
+    let answers = thread::scope(|scope| {
+        // Not a wait for something, but the moment at which it happens.
+        if kill.is_early {
+            let process = &process;
+            scope.spawn(move || {
+                thread::sleep(kill.after);
+                process.signal(Signal::KILL);
+            });
+        }
+        let line = process.stdout.wait_for_entry_or_end(&[START], DEADLINE)?;
+        let address: SocketAddr = line.trim_start_matches(START).parse().expect("an address");
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| scope.spawn(move || send_until_killed(address, round, client)))
+            .collect();
+        if !kill.is_early {
+            thread::sleep(kill.after);
+            process.signal(Signal::KILL);
+        }
+        let join = |client: thread::ScopedJoinHandle<'_, _>| client.join().expect("a client");
+        Some(clients.into_iter().map(join).collect::<Vec<_>>())
+    });
+    let status = process.wait();
+    if std::os::unix::process::ExitStatusExt::signal(&status) != Some(9) {
+        let log = process.stderr.text();
+        return Err(format!("the server ended by itself, with {status}:\n{log}"));
+    }
+    let mut seen = Seen {
+        listened: answers.is_some(),
+        ..Seen::default()
+    };
+    for answer in answers.into_iter().flatten() {
+        let (receipts, unanswered) = answer?;
+        seen.receipts.extend(receipts);
+        seen.unanswered.extend(unanswered);
+    }
+    Ok(seen)
+}
+
+/// Sends entries on one connection, each after the receipt for the one before.
+/// Returns the receipts, and the value that got none.
+fn send_until_killed(
+    address: SocketAddr,
+    round: u32,
+    client: usize,
+) -> Result<(Vec<(String, u64)>, Option<String>), String> {
+    let mut receipts = Vec::new();
+    let Ok(mut connection) = Connection::try_open(address) else {
+        return Ok((receipts, None));
+    };
+    for count in 0_u64.. {
+        let value = format!("round {round} client {client} count {count}");
+        let request = post("/value", value.as_str());
+        let response = match connection.try_write(&request.bytes()) {
+            Ok(()) => connection.receive_if_any(),
+            Err(_) => None,
+        };
+        let Some(response) = response.filter(|response| response.is_complete) else {
+            return Ok((receipts, Some(value)));
+        };
+        let sequence = str::from_utf8(&response.body).ok();
+        let sequence = sequence.and_then(|digits| digits.parse().ok());
+        match sequence {
+            Some(sequence) if response.status == 200 => receipts.push((value, sequence)),
+            _ => return Err(format!("`{value}` was answered with {response:?}")),
+        }
+    }
+    unreachable!("the server does not live that long")
+}

@@ -106,7 +106,9 @@ pub fn places(records: &[Record]) -> Result<BTreeMap<&str, u64>, String> {
         };
         if let Some(before) = places.insert(value, record.sequence) {
             let sequence = record.sequence;
-            return Err(format!("`{value}` is record {before} and record {sequence}"));
+            return Err(format!(
+                "`{value}` is record {before} and record {sequence}"
+            ));
         }
     }
     Ok(places)

@@ -35,7 +35,7 @@ impl Random {
     }
 
     /// One of these.
-    pub fn one_of<'a, T: ?Sized>(&mut self, choice: &[&'a T]) -> &'a T {
-        choice[self.below(choice.len())]
+    pub fn pick<'a, T>(&mut self, choice: &'a [T]) -> &'a T {
+        &choice[self.below(choice.len())]
     }
 }

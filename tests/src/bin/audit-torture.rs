@@ -48,7 +48,9 @@ fn plan(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
         kinds: Kind::ALL.to_vec(),
     };
     while let Some(flag) = args.next() {
-        let value = args.next().ok_or_else(|| format!("`{flag}` has no value"))?;
+        let value = args
+            .next()
+            .ok_or_else(|| format!("`{flag}` has no value"))?;
         let number = || {
             let number: Result<u32, _> = value.parse();
             number.map_err(|_| format!("expected a number after `{flag}`, found `{value}`"))

@@ -68,7 +68,10 @@ impl History {
                 None => return Err(format!("`{value}` has the receipt {sequence} and is gone")),
             }
         }
-        match places.keys().find(|value| !self.unanswered.contains(**value)) {
+        match places
+            .keys()
+            .find(|value| !self.unanswered.contains(**value))
+        {
             Some(value) => Err(format!("`{value}` is in the log, and nobody sent it")),
             None => Ok(()),
         }
@@ -80,7 +83,10 @@ impl History {
 
     /// How many entries are in the log though their receipt was lost.
     pub(super) fn without_receipt(&self) -> u64 {
-        let guests = self.texts.iter().filter(|text| text.contains("},\"guest\":{"));
+        let guests = self
+            .texts
+            .iter()
+            .filter(|text| text.contains("},\"guest\":{"));
         guests.count() as u64 - self.receipts.len() as u64
     }
 }

@@ -81,6 +81,8 @@ pub enum GuestFailure {
     NoResponse,
     /// It gave an error instead of a response.
     ErrorResponse,
+    /// It ended its response before that was whole.
+    BrokenResponse,
 }
 
 /// Why an entry was refused.

@@ -31,6 +31,6 @@ mod store;
 pub use chain::{Chain, Defect};
 pub use hash::{Hash, NotHex};
 pub use key::{KeyError, PublicKey, SigningKey};
-pub use location::Location;
+pub use location::{Location, NoDataFolder};
 pub use log::{AppendError, AuditLog, Metrics, Policy, Settings};
 pub use store::{Head, OpenError};

@@ -7,7 +7,9 @@
 //!   back to the last byte of the response.
 //! - [`guest`]: a component, checked and compiled ([`guest::App`]), and what
 //!   one instance of it may see.
-//! - [`audit`]: the capability `runner:audit/audit-log`.
+//! - [`audit`]: the capability `runner:audit/audit-log`, on top of the crate
+//!   [`audit_log`].
+//! - [`ops`]: numbers for those who operate the server.
 //!
 //! The program beside this library is [`cli`] and `main.rs`: it parses, binds,
 //! and calls [`server::run`].
@@ -18,8 +20,11 @@
 pub mod audit;
 pub mod cli;
 pub mod guest;
+pub mod ops;
 pub mod server;
 
 mod request_id;
+mod request_info;
 
 pub use request_id::RequestId;
+pub use request_info::RequestInfo;

@@ -1,17 +1,23 @@
 //! The program `component-runner`: parse, bind, serve, exit code.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use host::audit::{AuditLog, JsonLines};
+use audit_log::event::Event;
+use audit_log::record::Subject;
+use audit_log::{AuditLog, Location, Settings};
 use host::cli::{Cli, Command, Serve};
-use host::guest::App;
-use host::server;
+use host::guest::{App, Surroundings};
+use host::{ops, server};
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
+use tokio::time::timeout;
 
 mod signals;
 
@@ -47,28 +53,99 @@ fn main() -> ExitCode {
 fn serve(flags: &Serve) -> Result<()> {
     let path = flags.component.display();
     let bytes = fs::read(&flags.component).with_context(|| format!("cannot read `{path}`"))?;
-    let sink = match &flags.audit_file {
-        Some(path) => JsonLines::open(path)?,
-        None => JsonLines::stderr(),
-    };
-    let audit = AuditLog::start(sink).context("cannot start the audit log")?;
-    let app = App::load(&bytes, flags.environment.clone(), audit)
-        .with_context(|| format!("cannot serve `{path}`"))?;
-
+    let settings = flags.audit.settings()?;
     // Requests run on threads of their own; this one only accepts.
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let addr = flags.addr;
-        let listener = TcpListener::bind(addr)
-            .await
-            .with_context(|| format!("cannot listen on `{addr}`"))?;
-        let shutdown = signals::shutdown().context("cannot wait for signals")?;
-        let bound = listener.local_addr()?;
-        // Serving does not depend on somebody who reads this.
-        let _ = writeln!(io::stdout(), "listening on http://{bound}");
-        server::run(listener, app, flags.settings(), shutdown).await?;
-        Ok(())
+        let listener = bind(flags.addr).await?;
+        let ops_listener = match flags.ops_addr {
+            Some(addr) => Some(bind(addr).await?),
+            None => None,
+        };
+        let log = open(&settings)?;
+        let served = async {
+            let surroundings = Surroundings {
+                name: name(&flags.component),
+                environment: flags.environment.clone(),
+                audit: log.clone(),
+                quota: flags.audit.quota(),
+            };
+            let app = App::load(&bytes, surroundings)
+                .with_context(|| format!("cannot serve `{path}`"))?;
+            announce_component(&app).await?;
+            let shutdown = signals::shutdown().context("cannot wait for signals")?;
+            say(&settings, &format!("listening on http://{}", listener.local_addr()?));
+            if let Some(listener) = ops_listener {
+                let addr = listener.local_addr()?;
+                say(&settings, &format!("metrics at http://{addr}/metrics"));
+                tokio::spawn(ops::run(listener, log.clone()));
+            }
+            server::run(listener, app, flags.settings(), shutdown).await?;
+            Ok(())
+        };
+        let result = served.await;
+        // The last thing that happens is that the log says so.
+        if timeout(flags.grace_period, log.close()).await.is_err() {
+            tracing::error!("the audit log did not take its last records in time");
+        }
+        result
     })
+}
+
+async fn bind(addr: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(addr)
+        .await
+        .with_context(|| format!("cannot listen on `{addr}`"))
+}
+
+/// Opens the audit log. Only the default folder is made if it is not there: in
+/// what the operator names, there may be a mistake.
+fn open(settings: &Settings) -> Result<AuditLog> {
+    if settings.location == Location::None {
+        tracing::warn!("THERE IS NO AUDIT LOG: all entries are forgotten (--audit none)");
+    } else {
+        tracing::info!("the audit log is {}", settings.location);
+    }
+    if Location::default_place().is_ok_and(|place| place == settings.location)
+        && let Some(folder) = settings.location.path().and_then(Path::parent)
+    {
+        let what = || format!("cannot make the folder `{}`", folder.display());
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .with_context(what)?;
+    }
+    Ok(AuditLog::open(settings)?)
+}
+
+/// What a component is called: its file, without the folder and the extension.
+fn name(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or(path.as_os_str());
+    stem.to_string_lossy().into_owned()
+}
+
+async fn announce_component(app: &App) -> Result<()> {
+    let subject = Subject {
+        component: Some(app.component()),
+        request: None,
+    };
+    let event = Event::ComponentLoad { replaces: None };
+    app.audit()
+        .record(subject, &event)
+        .await
+        .context("the audit log took no record of the component")?;
+    Ok(())
+}
+
+/// Tells whoever started the server, unless standard output is for records alone.
+fn say(settings: &Settings, text: &str) {
+    // Serving does not depend on somebody who reads this.
+    let _ = if settings.location == Location::Stdout {
+        writeln!(io::stderr(), "{text}")
+    } else {
+        writeln!(io::stdout(), "{text}")
+    };
 }
 
 /// Logs to standard error. `RUST_LOG` chooses what; by default it is everything

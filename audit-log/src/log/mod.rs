@@ -112,9 +112,9 @@ struct Status {
 pub struct Metrics {
     /// Records that are in the log.
     pub appended: u64,
-    /// Entries that were refused because the log could not be written.
+    /// Records that were refused because the log could not be written.
     pub refused: u64,
-    /// Entries that were dropped under the policy `best-effort`.
+    /// Records that were dropped under the policy `best-effort`.
     pub dropped: u64,
     /// Entries that wait to be written.
     pub waiting: usize,
@@ -226,39 +226,44 @@ impl AuditLog {
         let Some(queue) = &self.0.queue else {
             return Ok(self.0.status.appended.fetch_add(1, Ordering::Relaxed) + 1);
         };
-        let written = write(queue, Draft::guest(subject, entry));
-        match self.0.policy {
-            Policy::FailClosed => {
-                let result = written.await;
-                if result.is_err() {
-                    self.0.status.refused.fetch_add(1, Ordering::Relaxed);
-                }
-                result
-            }
-            Policy::BestEffort => {
-                let written = tokio::time::timeout(BEST_EFFORT_WAIT, written).await;
-                Ok(written.ok().and_then(Result::ok).unwrap_or_else(|| {
-                    self.0.status.dropped.fetch_add(1, Ordering::Relaxed);
-                    0
-                }))
-            }
-        }
+        self.submit(queue, Draft::guest(subject, entry)).await
     }
 
     /// Appends what the host itself says, and waits until it is on the disk.
-    /// Returns its sequence.
+    /// Returns its sequence, or 0 if it was dropped under [`Policy::BestEffort`].
     ///
     /// # Errors
     ///
-    /// Fails if the log cannot be written, whatever the policy.
+    /// Fails under [`Policy::FailClosed`] if the log cannot be written. Then the
+    /// record is not in it.
     pub async fn record(
         &self,
         subject: Subject<'_>,
         event: &Event<'_>,
     ) -> Result<u64, AppendError> {
         match &self.0.queue {
-            Some(queue) => write(queue, Draft::event(subject, event)).await,
+            Some(queue) => self.submit(queue, Draft::event(subject, event)).await,
             None => Ok(self.0.status.appended.fetch_add(1, Ordering::Relaxed) + 1),
+        }
+    }
+
+    /// Sends a record to the writer, and waits as long as the policy says.
+    async fn submit(&self, queue: &mpsc::Sender<Job>, draft: Draft) -> Result<u64, AppendError> {
+        let written = write(queue, draft);
+        let (result, counter) = match self.0.policy {
+            Policy::FailClosed => (written.await, &self.0.status.refused),
+            Policy::BestEffort => {
+                let written = tokio::time::timeout(BEST_EFFORT_WAIT, written).await;
+                let result = written.unwrap_or(Err(AppendError::Closed));
+                (result, &self.0.status.dropped)
+            }
+        };
+        if result.is_err() {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        match self.0.policy {
+            Policy::FailClosed => result,
+            Policy::BestEffort => Ok(result.unwrap_or(0)),
         }
     }
 

@@ -1,7 +1,8 @@
 //! The rules that the contract of `audit-log` sets for an entry.
 
+use ::audit_log::record::{Attribute, Entry, Outcome};
+
 use super::audit_log::{self, Error};
-use super::record::{Attribute, Entry, Outcome};
 
 /// The most that the strings of an entry may take together, in bytes.
 const MAX_ENTRY_BYTES: usize = 4096;
@@ -9,12 +10,19 @@ const MAX_ENTRY_BYTES: usize = 4096;
 /// The most attributes that an entry may have.
 const MAX_ATTRIBUTES: usize = 16;
 
-/// Takes a guest's entry if it keeps to the rules.
+/// How many bytes the strings of an entry have together.
+pub(super) fn bytes(entry: &audit_log::Entry) -> usize {
+    let attribute = |each: &audit_log::Attribute| each.name.len() + each.value.len();
+    let resource = entry.resource.as_ref().map_or(0, String::len);
+    entry.action.len() + resource + entry.attributes.iter().map(attribute).sum::<usize>()
+}
+
+/// Checks that a guest's entry keeps to the rules.
 ///
 /// # Errors
 ///
 /// Returns the error for the guest if it does not.
-pub(super) fn check(entry: audit_log::Entry) -> Result<Entry, Error> {
+pub(super) fn check(entry: &audit_log::Entry) -> Result<(), Error> {
     if entry.action.is_empty() {
         return Err(Error::Invalid("the action is empty".to_owned()));
     }
@@ -29,35 +37,34 @@ pub(super) fn check(entry: audit_log::Entry) -> Result<Entry, Error> {
             "the name of an attribute is empty".to_owned(),
         ));
     }
-    let resource_bytes = entry.resource.as_ref().map_or(0, String::len);
-    let attribute_bytes = entry
-        .attributes
-        .iter()
-        .map(|each| each.name.len() + each.value.len())
-        .sum::<usize>();
-    let bytes = entry.action.len() + resource_bytes + attribute_bytes;
+    let bytes = bytes(entry);
     if bytes > MAX_ENTRY_BYTES {
         return Err(Error::TooLarge(format!(
             "{bytes} bytes, at most {MAX_ENTRY_BYTES} are allowed"
         )));
     }
-    Ok(Entry {
-        action: entry.action,
+    Ok(())
+}
+
+/// The entry as a record has it.
+pub(super) fn for_record(entry: &audit_log::Entry) -> Entry<'_> {
+    Entry {
+        action: entry.action.as_str().into(),
         outcome: match entry.outcome {
             audit_log::Outcome::Success => Outcome::Success,
             audit_log::Outcome::Denied => Outcome::Denied,
             audit_log::Outcome::Failure => Outcome::Failure,
         },
-        resource: entry.resource,
+        resource: entry.resource.as_deref().map(Into::into),
         attributes: entry
             .attributes
-            .into_iter()
+            .iter()
             .map(|each| Attribute {
-                name: each.name,
-                value: each.value,
+                name: each.name.as_str().into(),
+                value: each.value.as_str().into(),
             })
             .collect(),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -80,22 +87,22 @@ mod tests {
     #[test]
     fn a_guest_cannot_append_more_than_4_kib() {
         let rest = "x".repeat(MAX_ENTRY_BYTES - "act".len() - "n".len());
-        assert!(check(entry("act", &[("n", &rest)])).is_ok());
-        let result = check(entry("act!", &[("n", &rest)]));
+        assert!(check(&entry("act", &[("n", &rest)])).is_ok());
+        let result = check(&entry("act!", &[("n", &rest)]));
         assert!(matches!(result, Err(Error::TooLarge(_))));
     }
 
     #[test]
     fn a_guest_cannot_append_more_than_16_attributes() {
-        assert!(check(entry("act", &[("n", ""); 16])).is_ok());
-        let result = check(entry("act", &[("n", ""); 17]));
+        assert!(check(&entry("act", &[("n", ""); 16])).is_ok());
+        let result = check(&entry("act", &[("n", ""); 17]));
         assert!(matches!(result, Err(Error::Invalid(_))));
     }
 
     #[test]
     fn a_guest_cannot_append_what_has_no_name() {
-        assert!(matches!(check(entry("", &[])), Err(Error::Invalid(_))));
-        let result = check(entry("act", &[("", "v")]));
+        assert!(matches!(check(&entry("", &[])), Err(Error::Invalid(_))));
+        let result = check(&entry("act", &[("", "v")]));
         assert!(matches!(result, Err(Error::Invalid(_))));
     }
 }

@@ -2,15 +2,20 @@
 //!
 //! - this file: the host functions, and the view on a store that they need.
 //! - [`entry`](self): the rules of the contract, in `entry.rs`.
-//! - [`AuditLog`]: the one thread that writes, in `log.rs`.
-//! - [`Sink`]: where the records go, in `sink.rs` with its two
-//!   implementations.
+//! - [`Quota`]: how much one request may write, in `quota.rs`.
+//!
+//! The log itself is the crate [`audit_log`](::audit_log), which knows nothing of
+//! WebAssembly.
 //!
 //! A program that embeds this capability:
 //!
 //! ```no_run
-//! use host::RequestId;
-//! use host::audit::{self, AuditCtx, AuditCtxView, AuditLog, AuditView, JsonLines};
+//! use std::sync::Arc;
+//!
+//! use audit_log::record::Component as Named;
+//! use audit_log::{AuditLog, Location, Settings};
+//! use host::RequestInfo;
+//! use host::audit::{self, AuditCtx, AuditCtxView, AuditView, Quota};
 //! use wasmtime::component::{Component, Linker};
 //! use wasmtime::{Engine, Store};
 //!
@@ -25,13 +30,15 @@
 //! }
 //!
 //! fn main() -> wasmtime::Result<()> {
-//!     let log = AuditLog::start(JsonLines::stderr())?;
+//!     let log = AuditLog::open(&Settings::new(Location::Sqlite("audit.db".into())))?;
 //!     let engine = Engine::default();
 //!     let mut linker = Linker::<State>::new(&engine);
 //!     audit::add_to_linker(&mut linker)?;
 //!
+//!     let component = Named { name: "app".into(), sha256: "…".into() };
+//!     let request = RequestInfo::new(&http::Request::new(()), None, None);
 //!     let state = State {
-//!         audit: AuditCtx::new(log, "sha256:…".into(), RequestId::next()),
+//!         audit: AuditCtx::new(log, Quota::default(), Arc::new(component), Arc::new(request)),
 //!     };
 //!     let mut store = Store::new(&engine, state);
 //!     // … instantiate a component within `store`.
@@ -40,18 +47,17 @@
 //! ```
 
 mod entry;
-mod log;
-mod record;
-mod sink;
+mod quota;
 
 use std::sync::Arc;
 
+use ::audit_log::event::{Event, Refusal};
+use ::audit_log::record::{Component, Subject};
+use ::audit_log::{AppendError, AuditLog};
 use wasmtime::component::{HasData, Linker};
 
-use crate::RequestId;
-pub use log::AuditLog;
-pub use record::{Entry, Host, Outcome, Record};
-pub use sink::{JsonLines, OpenError, Sink};
+use crate::RequestInfo;
+pub use quota::Quota;
 
 mod bindings {
     #![allow(
@@ -76,20 +82,68 @@ use bindings::runner::audit::audit_log;
 #[derive(Debug, Clone)]
 pub struct AuditCtx {
     log: AuditLog,
-    component: Arc<str>,
-    request_id: RequestId,
+    /// What is left of it.
+    quota: Quota,
+    /// Whether the log has a record of the guest's having used up its quota.
+    has_exceeded: bool,
+    component: Arc<Component<'static>>,
+    request: Arc<RequestInfo>,
 }
 
 impl AuditCtx {
-    /// Entries from this store go to `log`, and say that they come from
-    /// `component` (a digest such as `sha256:…`) in the request `request_id`.
+    /// Entries from this store go to `log`, as many as `quota` allows, and say that
+    /// they come from `component` in `request`.
     #[must_use]
-    pub fn new(log: AuditLog, component: Arc<str>, request_id: RequestId) -> Self {
+    pub fn new(
+        log: AuditLog,
+        quota: Quota,
+        component: Arc<Component<'static>>,
+        request: Arc<RequestInfo>,
+    ) -> Self {
         Self {
             log,
+            quota,
+            has_exceeded: false,
             component,
-            request_id,
+            request,
         }
+    }
+
+    /// Checks an entry against the contract and the quota.
+    fn check(&mut self, entry: &audit_log::Entry) -> Result<(), audit_log::Error> {
+        let checked = entry::check(entry);
+        // An entry that is refused leaves a record, too, of a size that is known.
+        let bytes = checked.as_ref().map_or(0, |()| entry::bytes(entry));
+        self.quota.take(bytes)?;
+        checked
+    }
+
+    /// Leaves a record of the refusal of an entry.
+    async fn record_refusal(&mut self, error: &audit_log::Error) -> Result<(), AppendError> {
+        let reason = match error {
+            audit_log::Error::TooLarge(_) => Refusal::TooLarge,
+            audit_log::Error::Invalid(_) => Refusal::Invalid,
+            audit_log::Error::QuotaExceeded(_) if !self.has_exceeded => {
+                self.has_exceeded = true;
+                Refusal::QuotaExceeded
+            }
+            audit_log::Error::QuotaExceeded(_) | audit_log::Error::Unavailable(_) => return Ok(()),
+        };
+        let request = self.request.for_audit();
+        let subject = Subject {
+            component: Some(&self.component),
+            request: Some(&request),
+        };
+        let event = Event::EntryRefused { reason };
+        self.log.record(subject, &event).await.map(drop)
+    }
+
+    /// Notes that the log took no record, and tells the operator why.
+    fn unavailable(&self, error: &AppendError) -> audit_log::Error {
+        self.request.set_unaudited();
+        let request = self.request.id();
+        tracing::error!(%request, cause = %error, "the audit log took no entry");
+        audit_log::Error::Unavailable("the audit log cannot be written".to_owned())
     }
 }
 
@@ -125,21 +179,22 @@ impl audit_log::Host for AuditCtxView<'_> {
         &mut self,
         entry: audit_log::Entry,
     ) -> Result<audit_log::Receipt, audit_log::Error> {
-        let entry = entry::check(entry)?;
-        let ctx = &self.ctx;
-        match ctx
-            .log
-            .append(entry, ctx.component.clone(), ctx.request_id)
-            .await
-        {
+        let ctx = &mut *self.ctx;
+        if let Err(refusal) = ctx.check(&entry) {
+            return match ctx.record_refusal(&refusal).await {
+                Ok(()) => Err(refusal),
+                Err(error) => Err(ctx.unavailable(&error)),
+            };
+        }
+        let request = ctx.request.for_audit();
+        let subject = Subject {
+            component: Some(&ctx.component),
+            request: Some(&request),
+        };
+        let appended = ctx.log.append(subject, &entry::for_record(&entry)).await;
+        match appended {
             Ok(sequence) => Ok(audit_log::Receipt { sequence }),
-            // The guest learns that the log is unavailable, the operator why.
-            Err(error) => {
-                let request = ctx.request_id;
-                tracing::error!(%request, cause = %error, "the audit log took no entry");
-                let why = "the audit log cannot be written".to_owned();
-                Err(audit_log::Error::Unavailable(why))
-            }
+            Err(error) => Err(ctx.unavailable(&error)),
         }
     }
 }

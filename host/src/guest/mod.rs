@@ -16,28 +16,44 @@ mod state;
 
 use std::sync::Arc;
 
+use audit_log::AuditLog;
+use audit_log::record::Component as Named;
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, EngineWeak, ResourcesRequired, Store, UpdateDeadline};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
-use crate::RequestId;
-use crate::audit::{self, AuditCtx, AuditLog};
+use crate::RequestInfo;
+use crate::audit::{self, AuditCtx, Quota};
 pub use error::LoadError;
 pub use state::State;
 
 /// A component that is ready to serve.
 pub struct App {
     pre: ProxyPre<State>,
-    digest: Arc<str>,
+    component: Arc<Named<'static>>,
     environment: Arc<[(String, String)]>,
     audit: AuditLog,
+    quota: Quota,
     max_instances: u32,
 }
 
+/// What a component gets, beside its bytes.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// What the operator calls it.
+    pub name: String,
+    /// The variables that it sees.
+    pub environment: Vec<(String, String)>,
+    /// Where its entries go, and what else there is to say about it.
+    pub audit: AuditLog,
+    /// How much each of its requests may append there.
+    pub quota: Quota,
+}
+
 impl App {
-    /// Checks and compiles the component in `bytes`. Its instances will see the
-    /// variables in `environment`, and their entries go to `audit`.
+    /// Checks and compiles the component in `bytes`, for instances within these
+    /// `surroundings`.
     ///
     /// Compiled code is kept in wasmtime's cache, so that the same component
     /// loads at once the next time.
@@ -46,11 +62,7 @@ impl App {
     ///
     /// Fails if this is not a component, does not export a handler of HTTP
     /// requests, or imports what this server does not provide.
-    pub fn load(
-        bytes: &[u8],
-        environment: Vec<(String, String)>,
-        audit: AuditLog,
-    ) -> Result<Self, LoadError> {
+    pub fn load(bytes: &[u8], surroundings: Surroundings) -> Result<Self, LoadError> {
         error::check_kind(bytes)?;
 
         // The pool has to be laid out before the component is compiled for it,
@@ -73,21 +85,31 @@ impl App {
             .and_then(|linker| ProxyPre::new(linker.instantiate_pre(&component)?))
             .map_err(LoadError::Link)?;
 
-        let digest = digest(bytes);
-        log_loaded(&digest, &needs, max_instances);
+        let component = Named {
+            name: surroundings.name.into(),
+            sha256: digest(bytes).into(),
+        };
+        log_loaded(&component, &needs, max_instances);
         Ok(Self {
             pre,
-            digest: digest.into(),
-            environment: environment.into(),
-            audit,
+            component: component.into(),
+            environment: surroundings.environment.into(),
+            audit: surroundings.audit,
+            quota: surroundings.quota,
             max_instances,
         })
     }
 
-    /// The SHA-256 of the component, as `sha256:` and 64 hexadecimal digits.
+    /// The name and the SHA-256 of the component.
     #[must_use]
-    pub fn digest(&self) -> &str {
-        &self.digest
+    pub fn component(&self) -> &Named<'static> {
+        &self.component
+    }
+
+    /// The log to which its entries go.
+    #[must_use]
+    pub fn audit(&self) -> &AuditLog {
+        &self.audit
     }
 
     /// How many instances may live at the same time.
@@ -106,14 +128,15 @@ impl App {
         self.pre.engine().weak()
     }
 
-    /// A store for the request `request_id`, and for others after it if it
+    /// A store for `request`, and for others after it if it
     /// `is_reused`. It has no instance yet.
     ///
     /// The server does this for every request; whoever wants one part of a
     /// request alone, such as a benchmark, starts here.
     #[must_use]
-    pub fn store(&self, request_id: RequestId, is_reused: bool) -> Store<State> {
-        let audit = self.audit_ctx(request_id);
+    pub fn store(&self, request: Arc<RequestInfo>, is_reused: bool) -> Store<State> {
+        let request_id = request.id();
+        let audit = self.audit_ctx(request);
         let state = State::new(request_id, self.environment.clone(), audit, is_reused);
         let mut store = Store::new(self.pre.engine(), state);
         // At each tick of the epoch the guest gives way and then goes on. tokio's
@@ -128,14 +151,20 @@ impl App {
     }
 
     /// Prepares a store in which a request has ended for the next one.
-    pub(crate) fn reuse(&self, store: &mut Store<State>, request_id: RequestId) {
-        let audit = self.audit_ctx(request_id);
+    pub(crate) fn reuse(&self, store: &mut Store<State>, request: Arc<RequestInfo>) {
+        let request_id = request.id();
+        let audit = self.audit_ctx(request);
         store.data_mut().begin_request(request_id, audit);
         store.set_epoch_deadline(1);
     }
 
-    fn audit_ctx(&self, request_id: RequestId) -> AuditCtx {
-        AuditCtx::new(self.audit.clone(), self.digest.clone(), request_id)
+    fn audit_ctx(&self, request: Arc<RequestInfo>) -> AuditCtx {
+        AuditCtx::new(
+            self.audit.clone(),
+            self.quota,
+            self.component.clone(),
+            request,
+        )
     }
 }
 
@@ -151,7 +180,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 fn digest(bytes: &[u8]) -> String {
     use std::fmt::Write;
 
-    let mut text = "sha256:".to_owned();
+    let mut text = String::new();
     for byte in Sha256::digest(bytes) {
         // Writing into memory does not fail.
         let _ = write!(text, "{byte:02x}");
@@ -159,14 +188,15 @@ fn digest(bytes: &[u8]) -> String {
     text
 }
 
-fn log_loaded(digest: &str, needs: &ResourcesRequired, max_instances: u32) {
+fn log_loaded(component: &Named<'_>, needs: &ResourcesRequired, max_instances: u32) {
     let ResourcesRequired {
         num_memories,
         num_tables,
         ..
     } = needs;
+    let Named { name, sha256 } = component;
     tracing::info!(
-        "loaded {digest}: {num_memories} memories and {num_tables} tables an instance, \
+        "loaded {name}, sha256:{sha256}: {num_memories} memories and {num_tables} tables an instance, \
          at most {max_instances} instances at once"
     );
 }

@@ -14,8 +14,8 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use super::request::{Running, cause};
-use crate::RequestId;
+use super::failure::Failure;
+use super::request::{Context as RequestContext, Running};
 
 /// How much of a body is read that the guest did not want.
 const MAX_DRAINED_BYTES: usize = 4 << 20;
@@ -94,7 +94,7 @@ pub(super) enum ResponseBody {
 /// the task of the connection: there is no other task to wake, and a client that
 /// goes away takes the guest with it.
 pub(super) struct GuestBody {
-    request_id: RequestId,
+    context: RequestContext,
     body: HyperOutgoingBody,
     guest: Option<Running>,
     /// How many bytes of a body of known length are still to come.
@@ -115,7 +115,7 @@ impl ResponseBody {
         response: Response<HyperOutgoingBody>,
         guest: Option<Running>,
         is_head: bool,
-        request_id: RequestId,
+        context: &RequestContext,
     ) -> Response<Self> {
         let (head, body) = response.into_parts();
         // The guest took no body, so there is none to wait for.
@@ -132,7 +132,7 @@ impl ResponseBody {
             || status == StatusCode::NOT_MODIFIED
             || remaining == Some(0);
         let body = Self::Guest(Box::new(GuestBody {
-            request_id,
+            context: context.clone(),
             body,
             guest,
             remaining,
@@ -198,11 +198,12 @@ impl GuestBody {
         {
             self.guest = None;
             if let Err(error) = result {
-                let request = self.request_id;
-                let cause = cause(&error);
-                tracing::error!(%request, %cause, "guest failed while responding");
-                return Poll::Ready(Some(Err(Broken)));
+                return Poll::Ready(Some(Err(self.fail(Failure::Trapped(error)))));
             }
+        }
+        // The client has the head already, so this is all there is to tell it.
+        if self.context.request.is_unaudited() {
+            return Poll::Ready(Some(Err(Broken)));
         }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         match frame {
@@ -219,11 +220,20 @@ impl GuestBody {
                 Poll::Ready(Some(Ok(frame)))
             }
             Some(Err(error)) => {
-                let request = self.request_id;
-                tracing::error!(%request, cause = %error, "guest broke its response off");
-                Poll::Ready(Some(Err(Broken)))
+                let failure = Failure::BrokenOff(error.to_string());
+                Poll::Ready(Some(Err(self.fail(failure))))
             }
         }
+    }
+
+    /// Leaves a record of the failure, for which the client need not wait: its
+    /// connection breaks now.
+    fn fail(&self, failure: Failure) -> Broken {
+        let context = self.context.clone();
+        tokio::task::spawn_local(async move {
+            failure.note(&context, "guest failed while responding").await;
+        });
+        Broken
     }
 }
 

@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpStream;
 
-use super::request;
+use super::request::{self, Ends};
 use super::turn::InTurn;
 use super::worker::Shared;
 
@@ -29,8 +29,11 @@ pub(super) fn serve(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, "cannot set TCP_NODELAY: {error}");
     }
-    let local = stream.local_addr().ok();
-    let service = service_fn(move |request| request::handle(request, local, shared.clone()));
+    let ends = Ends {
+        local: stream.local_addr().ok(),
+        peer: Some(peer),
+    };
+    let service = service_fn(move |request| request::handle(request, ends, shared.clone()));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ_TIMEOUT)

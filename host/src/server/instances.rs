@@ -12,7 +12,7 @@ use wasmtime::component::Resource;
 use wasmtime_wasi_http::p2::bindings::Proxy;
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 
-use crate::RequestId;
+use crate::RequestInfo;
 use crate::guest::{App, State};
 
 /// Gives each request of one worker an instance that no other request uses at
@@ -53,20 +53,25 @@ impl Instances {
         place.expect("the semaphore is never closed")
     }
 
-    /// An instance for the request `request_id`, which has its place. Nothing of
+    /// An instance for `request`, which has its place. Nothing of
     /// the guest runs yet.
-    pub(super) fn take(&self, request_id: RequestId) -> Instance {
+    pub(super) fn take(&self, request: Arc<RequestInfo>) -> Instance {
         // The last one first: most of its memory is still in the caches.
         if let Some(mut instance) = self.idle.borrow_mut().pop() {
-            self.app.reuse(&mut instance.store, request_id);
+            self.app.reuse(&mut instance.store, request);
             return instance;
         }
         let remaining = self.requests_per_instance.get() - 1;
         Instance {
-            store: self.app.store(request_id, remaining > 0),
+            store: self.app.store(request, remaining > 0),
             proxy: None,
             remaining,
         }
+    }
+
+    /// The component whose instances these are.
+    pub(super) fn app(&self) -> &App {
+        &self.app
     }
 
     fn put_back(&self, mut instance: Instance) {

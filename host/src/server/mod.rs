@@ -5,6 +5,7 @@
 //! - `connection.rs`: HTTP/1.1 on one connection, with hyper.
 //! - `turn.rs`: why the answers of several connections leave together.
 //! - `request.rs`: one request, in its instance.
+//! - `failure.rs`: what happens when a guest fails.
 //! - `instances.rs`: the instances of one worker.
 //! - `body.rs`: the bodies that go in and out of the instance.
 //! - `problem.rs`: what the server answers where no guest does.
@@ -12,6 +13,7 @@
 
 mod body;
 mod connection;
+mod failure;
 mod instances;
 mod problem;
 mod request;
@@ -25,6 +27,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::HeaderName;
 use tokio::net::TcpListener;
 
 use crate::guest::App;
@@ -43,6 +46,9 @@ pub struct Settings {
     /// How many requests one instance serves, one after the other. Only with 1
     /// are they isolated from each other.
     pub requests_per_instance: NonZeroU32,
+    /// The header in which whoever stands in front of the server names the user
+    /// that it has authenticated.
+    pub principal_header: Option<HeaderName>,
 }
 
 /// Serves `app` on `listener` until `shutdown` resolves; then stops accepting,

@@ -1,16 +1,16 @@
 //! One request, in its instance.
 
 use std::convert::Infallible;
-use std::fmt::Display;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use http::header::HOST;
-use http::{Method, Request, Response, StatusCode, Uri, Version};
+use http::{Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -19,10 +19,10 @@ use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::body::{RequestBody, ResponseBody};
+use super::failure::Failure;
 use super::instances::Instances;
-use super::problem;
 use super::worker::Shared;
-use crate::RequestId;
+use crate::RequestInfo;
 
 /// A guest at work. It holds its instance and its place among them, and gives
 /// both back when it is done or dropped.
@@ -31,58 +31,65 @@ pub(super) type Guest = Pin<Box<dyn Future<Output = wasmtime::Result<()>>>>;
 /// A guest that has set its response and goes on.
 pub(super) struct Running {
     pub(super) work: Guest,
-    request_id: RequestId,
-    /// How long it may go on when nobody waits for it any more.
-    limit: Duration,
+    pub(super) context: Context,
+}
+
+/// What is known where a guest is at work.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) request: Arc<RequestInfo>,
+    pub(super) instances: Rc<Instances>,
+    /// How long the guest may take until the head of its response is there, and
+    /// how long it may go on when nobody waits for it any more.
+    pub(super) limit: Duration,
 }
 
 impl Running {
     /// Lets the guest finish what it does after its response, such as leaving a
     /// record.
     pub(super) fn finish(self) {
-        let Self {
-            work,
-            request_id,
-            limit,
-        } = self;
+        let Self { work, context } = self;
         tokio::task::spawn_local(async move {
-            let cause = match timeout(limit, work).await {
+            let failure = match timeout(context.limit, work).await {
                 Ok(Ok(())) => return,
-                Ok(Err(error)) => cause(&error),
-                Err(_) => format!("not done after {} s", limit.as_secs_f64()),
+                Ok(Err(error)) => Failure::Trapped(error),
+                Err(_) => Failure::TimedOut,
             };
-            tracing::error!(request = %request_id, %cause, "guest failed after responding");
+            failure.note(&context, "guest failed after responding").await;
         });
     }
-}
-
-/// Why a guest failed, for the log. The names of functions in it are the guest's
-/// own words: they must not pass for lines of the log, or steer a terminal.
-pub(super) fn cause(error: &wasmtime::Error) -> String {
-    format!("{error:?}")
-        .replace('\n', "\n  | ")
-        .replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
 }
 
 /// What a guest hands over when it sets its response.
 type Head = Result<Response<HyperOutgoingBody>, ErrorCode>;
 
-/// Answers one request that came to the address `local`. Whatever happens, there
-/// is a response.
+/// The two ends of a connection, where they are known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ends {
+    pub(super) local: Option<SocketAddr>,
+    pub(super) peer: Option<SocketAddr>,
+}
+
+/// Answers one request. Whatever happens, there is a response.
 pub(super) async fn handle(
     mut request: Request<Incoming>,
-    local: Option<SocketAddr>,
+    ends: Ends,
     shared: Rc<Shared>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     if request.version() == Version::HTTP_10 {
-        name_host(&mut request, local);
+        name_host(&mut request, ends.local);
     }
-    let request_id = RequestId::next();
-    let limit = shared.settings.request_timeout;
-    let response = match timeout(limit, respond(request, &shared, request_id)).await {
+    let settings = &shared.settings;
+    let info = RequestInfo::new(&request, ends.peer, settings.principal_header.as_ref());
+    let context = Context {
+        request: Arc::new(info),
+        instances: shared.instances.clone(),
+        limit: settings.request_timeout,
+    };
+    let response = match timeout(context.limit, respond(request, &context)).await {
         Ok(Ok(response)) => response,
-        Ok(Err(failure)) => failure.report(request_id),
-        Err(_) => Failure::TimedOut.report(request_id),
+        Ok(Err(failure)) => failure.report(&context).await,
+        Err(_) => Failure::TimedOut.report(&context).await,
     };
     Ok(response)
 }
@@ -105,32 +112,32 @@ fn name_host(request: &mut Request<Incoming>, local: Option<SocketAddr>) {
 /// Runs a guest until the head of its response is there.
 async fn respond(
     request: Request<Incoming>,
-    shared: &Shared,
-    request_id: RequestId,
+    context: &Context,
 ) -> Result<Response<ResponseBody>, Failure> {
     let is_head = request.method() == Method::HEAD;
-    let (guest, head) = start(request, &shared.instances, request_id).await?;
+    let (guest, head) = start(request, context).await?;
     let (head, guest) = run_until_head(guest, head).await?;
+    // Whatever the guest made of it, its client must not take this for done.
+    if context.request.is_unaudited() {
+        return Err(Failure::Unaudited);
+    }
     let guest = guest.map(|work| Running {
         work,
-        request_id,
-        limit: shared.settings.request_timeout,
+        context: context.clone(),
     });
     let response = head.map_err(Failure::Refused)?;
-    Ok(ResponseBody::from_guest(
-        response, guest, is_head, request_id,
-    ))
+    Ok(ResponseBody::from_guest(response, guest, is_head, context))
 }
 
 /// Waits for an instance for the request, and prepares the guest's work as a
 /// future. Nothing of the guest runs before that is polled.
 async fn start(
     request: Request<Incoming>,
-    instances: &Rc<Instances>,
-    request_id: RequestId,
+    context: &Context,
 ) -> Result<(Guest, oneshot::Receiver<Head>), Failure> {
+    let instances = &context.instances;
     let place = instances.place().await;
-    let mut instance = instances.take(request_id);
+    let mut instance = instances.take(context.request.clone());
     let (sender, head) = oneshot::channel();
     let mut http = instance.store.data_mut().http();
     let request = http
@@ -170,60 +177,5 @@ async fn run_until_head(
         (Some(Ok(())), Ok(head)) => Ok((head, None)),
         (None, Ok(head)) => Ok((head, Some(guest))),
         (_, Err(_)) => Err(Failure::Silent),
-    }
-}
-
-/// Why a request gets no response from a guest.
-enum Failure {
-    /// The request cannot be given to a guest, because it names no host.
-    Unusable(wasmtime::Error),
-    /// The guest could not be started, or trapped.
-    Trapped(wasmtime::Error),
-    /// The guest returned without having set a response.
-    Silent,
-    /// The guest set an error instead of a response.
-    Refused(ErrorCode),
-    /// The guest did not set a response in time.
-    TimedOut,
-}
-
-impl Failure {
-    /// Writes the cause into the log, and makes a response that does not tell it.
-    fn report(self, request_id: RequestId) -> Response<ResponseBody> {
-        let log = |cause: &dyn Display| {
-            tracing::error!(request = %request_id, %cause, "request failed");
-        };
-        let (status, detail) = match self {
-            Self::Unusable(error) => {
-                tracing::debug!(request = %request_id, "unusable request: {error:#}");
-                (StatusCode::BAD_REQUEST, "the request names no valid host")
-            }
-            Self::Trapped(error) => {
-                log(&cause(&error));
-                (StatusCode::INTERNAL_SERVER_ERROR, "the guest failed")
-            }
-            Self::Silent => {
-                log(&"guest returned without setting a response");
-                (
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "the guest did not answer",
-                )
-            }
-            Self::Refused(error) => {
-                log(&format_args!("guest set an error as its response: {error}"));
-                (
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "the guest reported an error",
-                )
-            }
-            Self::TimedOut => {
-                log(&"guest did not set a response in time");
-                (
-                    StatusCode::GATEWAY_TIMEOUT,
-                    "the guest did not answer in time",
-                )
-            }
-        };
-        problem::response(status, detail, request_id)
     }
 }

@@ -1,4 +1,9 @@
 //! The command line of `component-runner`.
+//!
+//! - this file: the commands, and the flags of `serve`.
+//! - `audit.rs`: those of its flags that concern the audit log.
+
+mod audit;
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -7,8 +12,10 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use http::header::HeaderName;
 
 use crate::server::Settings;
+pub use audit::AuditFlags;
 
 /// Serves WebAssembly components over HTTP.
 #[derive(Debug, Parser)]
@@ -27,9 +34,11 @@ pub enum Command {
     /// Every request runs in a new instance of the component (but see --reuse),
     /// which sees the variables given with --env and nothing else of this machine:
     /// no files, no network, no arguments. It can append to the audit log through the
-    /// interface runner:audit/audit-log.
-    #[command(after_help = "Example:\n  \
-        component-runner serve app.wasm --addr 127.0.0.1:8080 --env SHIFT_AMOUNT=5")]
+    /// interface runner:audit/audit-log. What it appended is on the disk before it
+    /// hears so.
+    #[command(after_help = "Examples:\n  \
+        component-runner serve app.wasm --addr 127.0.0.1:8080 --env SHIFT_AMOUNT=5\n  \
+        component-runner serve app.wasm --audit sqlite:audit.db --audit-checkpoints /mnt/other")]
     Serve(Serve),
 }
 
@@ -48,9 +57,20 @@ pub struct Serve {
     #[arg(long = "env", value_name = "KEY=VALUE", value_parser = variable)]
     pub environment: Vec<(String, String)>,
 
-    /// Append the audit log to this file instead of standard error
-    #[arg(long, value_name = "PATH")]
-    pub audit_file: Option<PathBuf>,
+    /// The flags of the audit log.
+    #[command(flatten)]
+    pub audit: AuditFlags,
+
+    /// The request header in which an authenticating proxy in front of the server
+    /// names the user, for the audit log; the proxy must remove it from what
+    /// clients send
+    #[arg(long, value_name = "NAME")]
+    pub principal_header: Option<HeaderName>,
+
+    /// Where to listen for those who operate the server: GET /metrics in the text
+    /// format of Prometheus [default: nowhere]
+    #[arg(long, value_name = "IP:PORT")]
+    pub ops_addr: Option<SocketAddr>,
 
     /// How long the component may take to begin its response, in seconds;
     /// beyond it the client gets 504
@@ -91,6 +111,7 @@ impl Serve {
             request_timeout: self.request_timeout,
             grace_period: self.grace_period,
             requests_per_instance: self.reuse,
+            principal_header: self.principal_header.clone(),
         }
     }
 }
@@ -149,6 +170,11 @@ mod tests {
             ["--threads", "0"],
             ["--reuse", "0"],
             ["--reuse", "many"],
+            ["--audit", "audit.db"],
+            ["--audit-policy", "open"],
+            ["--audit-node", "a.b"],
+            ["--audit-max-entries", "-1"],
+            ["--principal-header", "a b"],
         ] {
             let error = serve(&flags).unwrap_err().to_string();
             assert!(

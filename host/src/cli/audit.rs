@@ -1,0 +1,99 @@
+//! The flags of the audit log.
+
+use std::path::PathBuf;
+
+use audit_log::{Location, Policy, Settings};
+use clap::{Args, ValueEnum};
+
+use crate::audit::Quota;
+
+/// How the audit log is kept.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Audit log")]
+pub struct AuditFlags {
+    /// Where to keep the audit log: sqlite:PATH, jsonl:PATH, jsonl:- (standard
+    /// output), or none, which forgets it [default:
+    /// sqlite:$XDG_DATA_HOME/component-runner/audit.db, where $XDG_DATA_HOME is
+    /// ~/.local/share unless it is set]
+    #[arg(long, value_name = "LOCATION")]
+    pub audit: Option<Location>,
+
+    /// What happens to a request whose record cannot be written
+    #[arg(long, value_name = "POLICY", default_value = "fail-closed")]
+    pub audit_policy: PolicyFlag,
+
+    /// Copy the signed checkpoints of the log, one a second, to this folder, which
+    /// should be out of reach of whoever can change the log
+    #[arg(long, value_name = "FOLDER")]
+    pub audit_checkpoints: Option<PathBuf>,
+
+    /// The key that signs checkpoints (Ed25519, PEM), made if it is not there
+    /// [default: the path of the log and .key]
+    #[arg(long, value_name = "FILE")]
+    pub audit_key: Option<PathBuf>,
+
+    /// The name of a new log among all that are collected in one place [default:
+    /// the name of the machine, and a random part]
+    #[arg(long, value_name = "NAME", value_parser = node)]
+    pub audit_node: Option<String>,
+
+    /// How many entries one request may append
+    #[arg(long, value_name = "NUMBER", default_value_t = Quota::default().entries)]
+    pub audit_max_entries: u32,
+
+    /// How many bytes the entries of one request may have together
+    #[arg(long, value_name = "BYTES", default_value_t = Quota::default().bytes)]
+    pub audit_max_bytes: u64,
+}
+
+/// The names of the policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PolicyFlag {
+    /// Its client gets 503, whatever the component answers
+    FailClosed,
+    /// It goes on; the record is dropped and counted
+    BestEffort,
+}
+
+impl AuditFlags {
+    /// How the log that these flags name is kept.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no place is named and there is no home folder for the default one.
+    pub fn settings(&self) -> Result<Settings, audit_log::NoDataFolder> {
+        let location = match &self.audit {
+            Some(location) => location.clone(),
+            None => Location::default_place()?,
+        };
+        Ok(Settings {
+            policy: match self.audit_policy {
+                PolicyFlag::FailClosed => Policy::FailClosed,
+                PolicyFlag::BestEffort => Policy::BestEffort,
+            },
+            key: self.audit_key.clone(),
+            checkpoints: self.audit_checkpoints.clone(),
+            node: self.audit_node.clone(),
+            version: env!("CARGO_PKG_VERSION"),
+            ..Settings::new(location)
+        })
+    }
+
+    /// How much one request may append.
+    #[must_use]
+    pub fn quota(&self) -> Quota {
+        Quota {
+            entries: self.audit_max_entries,
+            bytes: self.audit_max_bytes,
+        }
+    }
+}
+
+fn node(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if (1..=64).contains(&text.len()) && text.chars().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected 1 to 64 letters, digits, `-` or `_`".to_owned())
+    }
+}

@@ -1,0 +1,196 @@
+//! What the server knows of one request, for those who write about it.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::str;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use audit_log::record;
+use http::header::HeaderName;
+use http::{HeaderMap, Method, Request, Uri};
+
+use crate::RequestId;
+
+/// The longest path that is kept whole, in bytes.
+const MAX_PATH_BYTES: usize = 1024;
+
+/// The longest method that is kept whole, in bytes.
+const MAX_METHOD_BYTES: usize = 32;
+
+/// The longest name of a principal, in bytes.
+const MAX_PRINCIPAL_BYTES: usize = 256;
+
+/// The facts about a request, and whether what happens in it is audited.
+#[derive(Debug)]
+pub struct RequestInfo {
+    id: RequestId,
+    method: Method,
+    uri: Uri,
+    peer: Option<SocketAddr>,
+    trace_id: Option<[u8; 32]>,
+    principal: Option<Box<str>>,
+    /// Set when the audit log took no record of something that happened.
+    is_unaudited: AtomicBool,
+}
+
+impl RequestInfo {
+    /// Takes the facts out of `request`, which came from `peer`. Whoever stands in
+    /// front of the server names the user in the header `principal`, if there is
+    /// one.
+    #[must_use]
+    pub fn new<B>(
+        request: &Request<B>,
+        peer: Option<SocketAddr>,
+        principal: Option<&HeaderName>,
+    ) -> Self {
+        let headers = request.headers();
+        let principal = principal
+            .and_then(|name| headers.get(name)?.to_str().ok())
+            .filter(|name| !name.is_empty())
+            .map(|name| cut(name, MAX_PRINCIPAL_BYTES).into());
+        Self {
+            id: RequestId::next(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            peer,
+            trace_id: trace_id(headers),
+            principal,
+            is_unaudited: AtomicBool::new(false),
+        }
+    }
+
+    /// The id of the request.
+    #[must_use]
+    pub fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// The facts as a record of the audit log has them.
+    #[must_use]
+    pub fn for_audit(&self) -> record::Request<'_> {
+        let path = self.uri.path();
+        let kept = cut(path, MAX_PATH_BYTES);
+        record::Request {
+            id: self.id.to_string().into(),
+            trace_id: self
+                .trace_id
+                .as_ref()
+                .and_then(|digits| str::from_utf8(digits).ok())
+                .map(Cow::Borrowed),
+            peer: self.peer.map(|peer| peer.to_string().into()),
+            method: cut(self.method.as_str(), MAX_METHOD_BYTES).into(),
+            path: kept.into(),
+            path_bytes: (kept.len() < path.len()).then_some(path.len() as u64),
+            principal: self.principal.as_deref().map(Cow::Borrowed),
+        }
+    }
+
+    /// Notes that something happened in the request of which there is no record.
+    pub(crate) fn set_unaudited(&self) {
+        self.is_unaudited.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something happened in the request of which there is no record.
+    pub(crate) fn is_unaudited(&self) -> bool {
+        self.is_unaudited.load(Ordering::Relaxed)
+    }
+}
+
+/// As many bytes of `text` as fit, without a part of a character.
+fn cut(text: &str, max_bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(max_bytes)]
+}
+
+/// The `trace-id` of the header `traceparent`, if that is valid (W3C Trace Context,
+/// section 3.2).
+fn trace_id(headers: &HeaderMap) -> Option<[u8; 32]> {
+    let value = headers.get("traceparent")?.as_bytes();
+    let mut fields = value.split(|&byte| byte == b'-');
+    let (version, trace, parent, flags) =
+        (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    let is_hex = |field: &[u8], length| {
+        field.len() == length && field.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_zero = |field: &[u8]| field.iter().all(|&byte| byte == b'0');
+    // Later versions may have more fields; this one and the invalid one do not.
+    let is_valid = is_hex(version, 2)
+        && version != b"ff"
+        && (version != b"00" || fields.next().is_none())
+        && is_hex(trace, 32)
+        && !is_zero(trace)
+        && is_hex(parent, 16)
+        && !is_zero(parent)
+        && is_hex(flags, 2);
+    let is_alone = headers.get_all("traceparent").iter().count() == 1;
+    if is_valid && is_alone {
+        trace.try_into().ok()
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(uri: &str, headers: &[(&str, &str)]) -> Request<()> {
+        let mut request = Request::new(());
+        *request.uri_mut() = uri.parse().unwrap();
+        for (name, value) in headers {
+            let name: HeaderName = name.parse().unwrap();
+            request.headers_mut().append(name, value.parse().unwrap());
+        }
+        request
+    }
+
+    fn trace(values: &[&str]) -> Option<String> {
+        let headers: Vec<_> = values.iter().map(|value| ("traceparent", *value)).collect();
+        let info = RequestInfo::new(&request("/", &headers), None, None);
+        info.for_audit().trace_id.map(Cow::into_owned)
+    }
+
+    #[test]
+    fn a_trace_is_named_if_its_parent_is_valid() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let valid = format!("00-{id}-00f067aa0ba902b7-01");
+        assert_eq!(trace(&[&valid]).as_deref(), Some(id));
+        let later = format!("01-{id}-00f067aa0ba902b7-01-more");
+        assert_eq!(trace(&[&later]).as_deref(), Some(id));
+        for invalid in [
+            "",
+            "00",
+            &valid[1..],
+            &valid.to_uppercase(),
+            &format!("{valid}-more"),
+            &valid.replace("00-4", "ff-4"),
+            &valid.replace(id, &"0".repeat(32)),
+            &valid.replace("00f067aa0ba902b7", &"0".repeat(16)),
+            &valid.replace('4', "\t"),
+        ] {
+            assert_eq!(trace(&[invalid]), None, "{invalid}");
+        }
+        assert_eq!(trace(&[&valid, &valid]), None);
+    }
+
+    #[test]
+    fn a_path_is_without_its_query_and_not_longer_than_allowed() {
+        let long = format!("/{}", "x".repeat(5000));
+        let info = RequestInfo::new(&request(&format!("{long}?secret=1"), &[]), None, None);
+        let facts = info.for_audit();
+        assert_eq!(facts.path, long[..MAX_PATH_BYTES]);
+        assert_eq!(facts.path_bytes, Some(5001));
+        let info = RequestInfo::new(&request("/a?secret=1", &[]), None, None);
+        assert_eq!(info.for_audit().path, "/a");
+        assert_eq!(info.for_audit().path_bytes, None);
+    }
+
+    #[test]
+    fn a_principal_is_believed_only_to_the_header_that_was_named() {
+        let header = HeaderName::from_static("x-user");
+        let request = request("/", &[("x-user", "alice")]);
+        let info = RequestInfo::new(&request, None, Some(&header));
+        assert_eq!(info.for_audit().principal.as_deref(), Some("alice"));
+        let info = RequestInfo::new(&request, None, None);
+        assert_eq!(info.for_audit().principal, None);
+    }
+}

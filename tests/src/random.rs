@@ -1,6 +1,6 @@
 //! Numbers that look random and come again with the same seed.
 
-/// A generator: SplitMix64.
+/// A generator of the kind that is called `SplitMix64`.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
@@ -20,7 +20,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -30,7 +30,7 @@ impl Random {
 
     /// The next number below `end`, which is not 0.
     pub fn below(&mut self, end: usize) -> usize {
-        let below = self.next() % end as u64;
+        let below = self.number() % end as u64;
         usize::try_from(below).expect("less than a usize")
     }
 

@@ -123,6 +123,21 @@ fn a_server_that_stops_after_a_fault_takes_back_what_it_refused() {
 }
 
 #[test]
+fn a_server_that_is_killed_after_a_fault_has_taken_back_what_it_refused() {
+    for kind in Kind::ALL {
+        let mut victim = Victim::start(kind);
+        victim.take(3);
+        // Once: a disk that goes on to fail lets nobody take anything back.
+        let Some(fault) = victim.inject("fsync,fdatasync:error=EIO:when=1") else {
+            return;
+        };
+        victim.take_until_refused();
+        drop(fault);
+        victim.check_killed();
+    }
+}
+
+#[test]
 fn what_is_dropped_under_best_effort_is_counted() {
     for kind in Kind::ALL {
         let best_effort = |setup: Setup, _: &Path| setup.flag("--audit-policy", "best-effort");

@@ -163,6 +163,15 @@ impl Victim {
         self.check_at(&self.location)
     }
 
+    /// Kills the server, and checks that the log has what has a receipt, and nothing
+    /// else.
+    pub(super) fn check_killed(mut self) {
+        self.host.signal(Signal::KILL);
+        self.host.wait();
+        let records = audit::records(&self.location);
+        self.told.check_places(&records);
+    }
+
     /// Ends the server, and checks the log, which only the server sees, in the
     /// folder `seen`.
     pub(super) fn check_seen(self, seen: &Path) -> Vec<Record> {
@@ -171,8 +180,7 @@ impl Victim {
         let copies = tempfile::tempdir().expect("a folder");
         for file in self.files() {
             let name = file.file_name().expect("a name");
-            let copied = fs::copy(seen.join(name), copies.path().join(name));
-            copied.expect("a file that can be copied");
+            fs::copy(seen.join(name), copies.path().join(name)).expect("a file");
         }
         let kind = match self.location {
             Location::Sqlite(_) => Kind::Sqlite,
@@ -185,12 +193,7 @@ impl Victim {
     /// there, and the log says how many were refused.
     fn check_at(&self, location: &Location) -> Vec<Record> {
         let records = audit::records(location);
-        let mut places = audit::places(&records).expect("each value once");
-        for (value, sequence) in &self.told.receipts {
-            let place = places.remove(value.as_str());
-            assert_eq!(place, Some(*sequence), "{value}");
-        }
-        assert!(places.is_empty(), "no receipt for {places:?}");
+        self.told.check_places(&records);
         let refused = self.told.refused.len() as u64;
         assert_eq!(sum(&records, "log-recovered", "refused"), refused);
         records
@@ -198,6 +201,16 @@ impl Victim {
 }
 
 impl Told {
+    /// Every entry with a receipt is where that says, and no other one is there.
+    fn check_places(&self, records: &[Record]) {
+        let mut places = audit::places(records).expect("each value once");
+        for (value, sequence) in &self.receipts {
+            let place = places.remove(value.as_str());
+            assert_eq!(place, Some(*sequence), "{value}");
+        }
+        assert!(places.is_empty(), "no receipt for {places:?}");
+    }
+
     fn next_value(&mut self) -> String {
         self.count += 1;
         format!("{}", self.count)
@@ -206,12 +219,11 @@ impl Told {
     /// Keeps what became of `value`. Returns its sequence, if it has one.
     fn hear(&mut self, value: String, response: &Response) -> Option<u64> {
         let sequence = receipt(response);
-        match sequence {
-            Some(sequence) => self.receipts.push((value, sequence)),
-            None => {
-                check_problem(response, 503, &[]);
-                self.refused.insert(value);
-            }
+        if let Some(sequence) = sequence {
+            self.receipts.push((value, sequence));
+        } else {
+            check_problem(response, 503, &[]);
+            self.refused.insert(value);
         }
         sequence
     }

@@ -76,7 +76,10 @@ fn check_all(kind: Kind) {
         .start();
     let sent: Vec<Vec<Sent>> = thread::scope(|scope| {
         let clients: Vec<_> = (0..CONNECTIONS)
-            .map(|number| scope.spawn(|| send_all(&host, number)))
+            .map(|number| {
+                let host = &host;
+                scope.spawn(move || send_all(host, number))
+            })
             .collect();
         let join = |client: thread::ScopedJoinHandle<'_, _>| client.join().expect("a client");
         clients.into_iter().map(join).collect()

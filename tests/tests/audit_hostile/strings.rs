@@ -87,7 +87,8 @@ fn of_parts(random: &mut Random) -> Vec<u8> {
     let count = 1 + random.below(12);
     let mut bytes = Vec::new();
     for _ in 0..count {
-        bytes.extend_from_slice(random.pick(PARTS));
+        let part: &&[u8] = random.pick(PARTS);
+        bytes.extend_from_slice(part);
     }
     bytes
 }
@@ -101,7 +102,8 @@ fn long(random: &mut Random) -> Vec<u8> {
     };
     let mut bytes = Vec::new();
     while bytes.len() < length {
-        bytes.extend_from_slice(random.pick(PARTS));
+        let part: &&[u8] = random.pick(PARTS);
+        bytes.extend_from_slice(part);
     }
     // Some are cut off in the middle of a character.
     bytes.truncate(length);

@@ -84,10 +84,10 @@ impl Victim {
         }
     }
 
-    /// How long the file is that entries are written to first.
-    pub(super) fn written_bytes(&self) -> u64 {
-        let file = self.files().pop().expect("a file");
-        fs::metadata(file).expect("a file").len()
+    /// How long the file of the log is.
+    pub(super) fn file_bytes(&self) -> u64 {
+        let path = self.location.path().expect("a file");
+        fs::metadata(path).expect("a file").len()
     }
 
     /// The folder of the log.

@@ -17,12 +17,11 @@ use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 
-use audit_log::Location;
-
 use crate::audit::Kind;
 use crate::guests::Guest;
 use crate::random::Random;
 use check::History;
+use round::Round;
 
 /// What is done.
 #[derive(Debug, Clone)]
@@ -89,9 +88,8 @@ pub fn run(plan: &Plan, mut progress: impl FnMut(&Summary)) -> Result<Summary, V
                 break;
             }
             summary.rounds += 1;
-            let round = summary.rounds;
-            let kill = round::Kill::any(&mut random);
-            let seen = round::run(&guest, &location, round, kill);
+            let round = Round::any(summary.rounds, &mut random);
+            let seen = round::run(&guest, &location, round);
             let checked = seen.and_then(|seen| {
                 summary.early_kills += u32::from(!seen.listened);
                 summary.receipts += seen.receipts.len() as u64;
@@ -101,6 +99,7 @@ pub fn run(plan: &Plan, mut progress: impl FnMut(&Summary)) -> Result<Summary, V
                 let folder = folder.keep();
                 let receipts = history.to_string();
                 fs::write(folder.join("receipts.txt"), receipts).expect("a disk");
+                let round = summary.rounds;
                 return Err(Violation { round, why, folder });
             }
             progress(&summary);
@@ -109,11 +108,6 @@ pub fn run(plan: &Plan, mut progress: impl FnMut(&Summary)) -> Result<Summary, V
         summary.without_receipt += history.without_receipt();
     }
     Ok(summary)
-}
-
-/// Names the log for `--audit`.
-fn flag(location: &Location) -> String {
-    location.to_string()
 }
 
 impl fmt::Display for Summary {

@@ -16,13 +16,16 @@ use crate::{DEADLINE, artifacts};
 /// How many clients send at the same time.
 const CLIENTS: usize = 6;
 
-/// When the server is killed.
+/// What is sent, and when the server is killed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Kill {
-    /// So long after the moment that `is_early` names.
+pub(super) struct Round {
+    number: u32,
+    /// The kill is so long after the moment that `is_early` names.
     after: Duration,
     /// Whether that is the start of the process, and not that it listens.
     is_early: bool,
+    /// How many bytes each value has beyond what makes it unique.
+    padding_bytes: usize,
 }
 
 /// What clients saw until then.
@@ -36,14 +39,21 @@ pub(super) struct Seen {
     pub(super) unanswered: Vec<String>,
 }
 
-impl Kill {
-    /// Some moment: one in three while the server starts.
-    pub(super) fn any(random: &mut Random) -> Self {
+impl Round {
+    /// Some round: in one of three the server is killed while it starts. A few are
+    /// long enough for a database to move its write-ahead log.
+    pub(super) fn any(number: u32, random: &mut Random) -> Self {
         let is_early = random.below(3) == 0;
-        let milliseconds = 5 + random.below(if is_early { 145 } else { 295 });
+        let milliseconds = match random.below(25) {
+            _ if is_early => 5 + random.below(145),
+            0 => 2000 + random.below(1000),
+            _ => 5 + random.below(295),
+        };
         Self {
+            number,
             after: Duration::from_millis(milliseconds as u64),
             is_early,
+            padding_bytes: [0, 0, 100, 3900][random.below(4)],
         }
     }
 }
@@ -54,28 +64,23 @@ impl Kill {
 ///
 /// Says what the server did that it must not do: end by itself, or answer with
 /// something else than a receipt.
-pub(super) fn run(
-    guest: &Guest,
-    location: &Location,
-    round: u32,
-    kill: Kill,
-) -> Result<Seen, String> {
+pub(super) fn run(guest: &Guest, location: &Location, round: Round) -> Result<Seen, String> {
     const START: &str = "listening on http://";
 
     let mut command = Command::new(artifacts::program("component-runner"));
     command
         .arg("serve")
         .arg(guest.path())
-        .args(["--addr", "127.0.0.1:0", "--audit", &super::flag(location)])
+        .args(["--addr", "127.0.0.1:0", "--audit", &location.to_string()])
         .env_remove("RUST_LOG")
         .env_remove("RUST_BACKTRACE");
     let mut process = Process::start(&mut command);
     let answers = thread::scope(|scope| {
         // Not a wait for something, but the moment at which it happens.
-        if kill.is_early {
+        if round.is_early {
             let process = &process;
             scope.spawn(move || {
-                thread::sleep(kill.after);
+                thread::sleep(round.after);
                 process.signal(Signal::KILL);
             });
         }
@@ -84,8 +89,8 @@ pub(super) fn run(
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| scope.spawn(move || send_until_killed(address, round, client)))
             .collect();
-        if !kill.is_early {
-            thread::sleep(kill.after);
+        if !round.is_early {
+            thread::sleep(round.after);
             process.signal(Signal::KILL);
         }
         let join = |client: thread::ScopedJoinHandle<'_, _>| client.join().expect("a client");
@@ -110,13 +115,19 @@ pub(super) fn run(
 
 /// Sends entries on one connection, each after the receipt for the one before.
 /// Returns the receipts, and the value that got none.
-fn send_until_killed(address: SocketAddr, round: u32, client: usize) -> Result<Seen, String> {
+fn send_until_killed(address: SocketAddr, round: Round, client: usize) -> Result<Seen, String> {
+    let Round {
+        number,
+        padding_bytes,
+        ..
+    } = round;
     let mut seen = Seen::default();
     let Ok(mut connection) = Connection::try_open(address) else {
         return Ok(seen);
     };
     for count in 0_u64.. {
-        let value = format!("round {round} client {client} count {count}");
+        let padding = ".".repeat(padding_bytes);
+        let value = format!("round {number} client {client} count {count} {padding}");
         let request = post("/value", value.as_str());
         let response = match connection.try_write(&request.bytes()) {
             Ok(()) => connection.receive_if_any(),

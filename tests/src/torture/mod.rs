@@ -3,6 +3,7 @@
 //!
 //! - this file: [`run`], which goes from round to round and from log to log.
 //! - `round.rs`: one server, from its start until it is killed.
+//! - `tear.rs`: what a power failure leaves besides.
 //! - `check.rs`: what has to be true of the log after that.
 //!
 //! A killed process leaves to the system what it has written, so this shows nothing
@@ -12,6 +13,7 @@
 
 mod check;
 mod round;
+mod tear;
 
 use std::fmt;
 use std::fs;
@@ -101,6 +103,9 @@ pub fn run(plan: &Plan, mut progress: impl FnMut(&Summary)) -> Result<Summary, V
                 fs::write(folder.join("receipts.txt"), receipts).expect("a disk");
                 let round = summary.rounds;
                 return Err(Violation { round, why, folder });
+            }
+            if random.below(3) == 0 {
+                tear::tear(&location, &mut random);
             }
             progress(&summary);
         }

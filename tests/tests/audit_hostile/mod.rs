@@ -67,6 +67,34 @@ fn every_hostile_string_leaves_exactly_one_record_in_a_file() {
     check_all(Kind::JsonLines);
 }
 
+#[test]
+fn a_guest_that_appends_on_and_on_is_stopped_and_leaves_one_record_of_that() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let location = Kind::Sqlite.location(folder.path());
+    let guest = Guest::assemble("appender");
+    let mut host = TestHost::serve(guest.path())
+        .flag("--audit", location.to_string())
+        .flag("--audit-max-entries", "7")
+        .start();
+    let response = host.send(&post("/many", "50"));
+    assert_eq!(response.body, b"error: quota-exceeded", "{response:?}");
+    // Another request has a quota of its own.
+    assert_eq!(host.send(&post("/many", "7")).status, 200);
+    host.terminate();
+    let records = audit::records(&location);
+    let of = |value: &str| {
+        let is_of = |record: &&Record| record.value() == Some(value);
+        records.iter().filter(is_of).count()
+    };
+    assert_eq!((of("50"), of("7")), (7, 7));
+    let refusals: Vec<_> = records
+        .iter()
+        .filter(|record| record.event() == Some("entry-refused"))
+        .map(|record| &record.json["event"]["reason"])
+        .collect();
+    assert_eq!(refusals, ["quota-exceeded"]);
+}
+
 fn check_all(kind: Kind) {
     let folder = tempfile::tempdir().expect("a folder");
     let location = kind.location(folder.path());

@@ -30,7 +30,7 @@ unexport CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench microbench build experiments experiment lint setup programs guests \
-	bench-guests experiment-guests named peers wrk clean
+	bench-guests experiment-guests named peers wrk strace torture-audit clean
 
 # Copies the guests named first, as cargo has built them, into the folder named
 # second, but not those that are there already.
@@ -43,15 +43,18 @@ define copy-guests
 endef
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: build ## Build everything and serve the cipher on ADDR (127.0.0.1:3000)
 	@exec target/release/component-runner serve $(PARTS)/app.wasm --addr $(ADDR) --audit $(AUDIT) \
 		$${SHIFT_AMOUNT+--env "SHIFT_AMOUNT=$$SHIFT_AMOUNT"}
 
-test: build experiments peers ## Run all tests
+test: build experiments peers strace ## Run all tests
 	cargo test --workspace --exclude host
 	cargo test --release -p host
+
+torture-audit: build ## Kill the server 500 times, and look whether the audit log has all it must; FLAGS="--rounds 50 --seed 1"
+	@cargo run --quiet -p end-to-end --bin audit-torture -- $(FLAGS)
 
 bench: build bench-guests peers wrk ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
 	@cargo build --release -p bench
@@ -144,6 +147,17 @@ wrk:
 			echo "wrk, the load generator of the benchmark, is missing; install it with your"; \
 			echo "package manager, such as: sudo apt-get install wrk"; \
 			exit 1; \
+		fi; }
+
+strace:
+	@[ "$$(uname)" != Linux ] || command -v strace >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "installing strace, which the tests make disks fail with"; \
+			apt-get install -y strace || { apt-get update && apt-get install -y strace; }; \
+		else \
+			echo "strace, which the tests make disks fail with, is missing, and these tests will"; \
+			echo "check nothing; install it with your package manager, such as:"; \
+			echo "    sudo apt-get install strace"; \
 		fi; }
 
 clean: ## Remove everything that was built here

@@ -177,6 +177,7 @@ impl PublicKey {
 
     /// The key as PEM, as OpenSSL reads it.
     #[must_use]
+    #[allow(clippy::missing_panics_doc, reason = "every key can be written")]
     pub fn to_pem(&self) -> String {
         self.0
             .to_public_key_pem(LineEnding::LF)

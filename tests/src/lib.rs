@@ -7,6 +7,10 @@
 //! - [`client`]: HTTP/1.1 by hand, so that a test can send half a request.
 //! - [`cases`]: the table of requests and what has to come back.
 //! - [`guests`]: components that misbehave, assembled from `guests/*.wat`.
+//! - [`audit`]: what is in an audit log, once the server has written it.
+//! - [`torture`]: kills the server again and again, and reads the log after each.
+//! - [`strace`]: system calls that fail for a while.
+//! - [`random`]: numbers that look random and come again with the same seed.
 //! - [`artifacts`]: where the programs and the components are.
 //! - [`process`] and [`output`]: a program that runs, and what it prints.
 //!
@@ -18,11 +22,15 @@
 )]
 
 pub mod artifacts;
+pub mod audit;
 pub mod cases;
 pub mod client;
 pub mod guests;
 pub mod output;
 pub mod process;
+pub mod random;
+pub mod strace;
+pub mod torture;
 
 mod peer;
 mod test_host;

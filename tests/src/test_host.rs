@@ -151,6 +151,23 @@ impl Setup {
         self
     }
 
+    /// Lets the program `wrapper` start the server, with these arguments before the
+    /// command line of the server. It has to become the server, as `exec` does.
+    #[must_use]
+    pub fn within(self, wrapper: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(wrapper);
+        command.args(arguments);
+        command.arg(self.command.get_program());
+        command.args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Self { command, ..self }
+    }
+
     /// Starts the server and waits until it listens.
     #[must_use]
     pub fn start(self) -> TestHost {

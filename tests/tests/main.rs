@@ -2,6 +2,9 @@
 //! ten of them would take longer than running them.
 
 mod audit;
+mod audit_faults;
+mod audit_hostile;
+mod audit_torture;
 mod bodies;
 mod configuration;
 mod contracts;

@@ -54,7 +54,8 @@ struct Failure {
     cause: Arc<str>,
     /// Entries that were refused since.
     refused: u64,
-    last_attempt: Instant,
+    /// None if the next attempt need not wait.
+    last_attempt: Option<Instant>,
 }
 
 /// Why a writer does not start.
@@ -166,6 +167,9 @@ impl Writer {
             } else {
                 Sign::No
             };
+            if closed.is_some() {
+                self.retry_now();
+            }
             let result = self.try_append(&drafts, sign);
             drafts.clear();
             self.tell(receipts.drain(..), result);
@@ -218,7 +222,7 @@ impl Writer {
             let event = Event::EntriesDropped { count: dropped };
             Draft::event(Subject::default(), &event)
         });
-        let own = recovered.is_some() as u64 + drops.is_some() as u64;
+        let own = u64::from(recovered.is_some()) + u64::from(drops.is_some());
         let first = self.head.sequence + 1 + own;
         let all = recovered.iter().chain(&drops).chain(drafts);
         match self.append(all, sign) {
@@ -234,12 +238,20 @@ impl Writer {
         }
     }
 
+    /// Lets the next attempt come at once, because it is the last one.
+    fn retry_now(&mut self) {
+        if let Some(failure) = &mut self.failure {
+            failure.last_attempt = None;
+        }
+    }
+
     /// Opens the log again if it failed a while ago. Returns what to say of that.
     fn recover(&mut self) -> Result<Option<Draft>, Arc<str>> {
         let Some(failure) = &mut self.failure else {
             return Ok(None);
         };
-        if failure.last_attempt.elapsed() < RETRY_INTERVAL {
+        let is_early = |attempt: Instant| attempt.elapsed() < RETRY_INTERVAL;
+        if failure.last_attempt.is_some_and(is_early) {
             return Err(failure.cause.clone());
         }
         let reopened = self.store.reopen(self.head).map_err(|e| e.to_string());
@@ -248,7 +260,7 @@ impl Writer {
         });
         if let Err(why) = checked {
             tracing::debug!("the audit log still cannot be written: {why}");
-            failure.last_attempt = Instant::now();
+            failure.last_attempt = Some(Instant::now());
             return Err(failure.cause.clone());
         }
         let event = Event::LogRecovered {
@@ -265,11 +277,17 @@ impl Writer {
         if self.failure.is_none() {
             tracing::error!("the audit log cannot be written: {cause}");
         }
+        // What is refused may be on the disk. It must not stay there if this process
+        // ends before the log is opened anew, so it is taken off now, if the disk does
+        // that much.
+        if let Err(why) = self.store.reopen(self.head) {
+            tracing::debug!("what was refused may still be in the audit log: {why}");
+        }
         self.status.failed.store(true, Ordering::Relaxed);
         self.failure = Some(Failure {
             cause: cause.clone(),
             refused,
-            last_attempt: Instant::now(),
+            last_attempt: Some(Instant::now()),
         });
         cause
     }

@@ -119,6 +119,10 @@ impl Reader {
     /// # Errors
     ///
     /// Fails if the log cannot be read.
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "what it gives borrows from it, which no iterator can do"
+    )]
     pub fn next(&mut self) -> Result<Option<Line<'_>>, ReadError> {
         match &mut self.0 {
             Source::Sqlite(source) => source.next(),

@@ -266,6 +266,7 @@ impl Writer {
             tracing::error!("the audit log cannot be written: {cause}");
         }
         self.status.failed.store(true, Ordering::Relaxed);
+        self.status.failures.fetch_add(1, Ordering::Release);
         self.failure = Some(Failure {
             cause: cause.clone(),
             refused,

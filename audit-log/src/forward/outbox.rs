@@ -196,7 +196,43 @@ fn sequence_of(record: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
+
+    #[test]
+    fn what_was_taken_back_is_not_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let line = |sequence, text| {
+            format!("{{\"host\":{{\"version\":1,\"sequence\":{sequence}}},\"text\":\"{text}\"}}\n")
+        };
+        std::fs::write(&path, line(1, "a") + &line(2, "taken back")).unwrap();
+        let failures = Arc::new(AtomicU64::new(0));
+        let (written, receiver) = watch::channel(1);
+        let mut outbox = Outbox {
+            location: Location::JsonLines(path.clone()),
+            written: receiver,
+            failures: Box::new({
+                let failures = failures.clone();
+                move || failures.load(Ordering::Relaxed)
+            }),
+            reader: None,
+            known_failures: 0,
+            last: 0,
+            due: None,
+            cursor: Cursor::open(&folder.path().join("cursor"), "n", 1).unwrap(),
+            status: Arc::new(Status::new(0)),
+        };
+        let mut next = || outbox.next().unwrap().map(|record| record.bytes);
+        assert_eq!(next().unwrap(), line(1, "a").trim_end());
+        assert_eq!(next(), None);
+
+        std::fs::write(&path, line(1, "a") + &line(2, "b")).unwrap();
+        failures.store(1, Ordering::Relaxed);
+        written.send_replace(2);
+        assert_eq!(next().unwrap(), line(2, "b").trim_end());
+    }
 
     #[test]
     fn the_sequence_is_read_without_the_rest() {

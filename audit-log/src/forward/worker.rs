@@ -161,6 +161,7 @@ impl Worker {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = match runtime {
             Ok(runtime) => runtime,
+            Err(_) if self.stop.is_asked() => return Ok(()),
             Err(error) => {
                 std::thread::sleep(RETRY.end);
                 return Err(error.into());

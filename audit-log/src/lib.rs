@@ -12,11 +12,13 @@
 //!   thread that writes.
 //! - `store`: where it writes to.
 //! - [`read`]: how records come back.
+//! - [`forward`]: how they go on to where many logs are collected.
 
 #![forbid(unsafe_code)]
 
 pub mod checkpoint;
 pub mod event;
+pub mod forward;
 pub mod read;
 pub mod record;
 

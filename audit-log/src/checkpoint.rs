@@ -163,6 +163,10 @@ impl<'a> Tombstone<'a> {
 
     /// How it is stored, in a database as in a file: one line of JSON that cannot
     /// be taken for a record. Without a line feed.
+    ///
+    /// # Panics
+    ///
+    /// Never: JSON is text.
     #[must_use]
     pub fn line(&self) -> String {
         let mut line = b"{\"tombstone\":".to_vec();

@@ -187,6 +187,10 @@ impl PublicKey {
     }
 
     /// The key as PEM, as OpenSSL reads it.
+    ///
+    /// # Panics
+    ///
+    /// Never: every key can be written.
     #[must_use]
     pub fn to_pem(&self) -> String {
         self.0

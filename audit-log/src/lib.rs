@@ -12,6 +12,7 @@
 //!   thread that writes.
 //! - `store`: where it writes to.
 //! - [`read`]: how records come back.
+//! - [`verify`]: whether they are what was written.
 
 #![forbid(unsafe_code)]
 
@@ -19,6 +20,7 @@ pub mod checkpoint;
 pub mod event;
 pub mod read;
 pub mod record;
+pub mod verify;
 
 mod chain;
 mod escape;
@@ -31,6 +33,6 @@ mod store;
 pub use chain::{Chain, Defect};
 pub use hash::{Hash, NotHex};
 pub use key::{KeyError, PublicKey, SigningKey};
-pub use location::Location;
+pub use location::{Location, NoDataFolder};
 pub use log::{AppendError, AuditLog, Metrics, Policy, Settings};
 pub use store::{Head, OpenError};

@@ -218,7 +218,7 @@ impl Writer {
             let event = Event::EntriesDropped { count: dropped };
             Draft::event(Subject::default(), &event)
         });
-        let own = recovered.is_some() as u64 + drops.is_some() as u64;
+        let own = u64::from(recovered.is_some()) + u64::from(drops.is_some());
         let first = self.head.sequence + 1 + own;
         let all = recovered.iter().chain(&drops).chain(drafts);
         match self.append(all, sign) {

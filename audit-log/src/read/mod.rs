@@ -158,6 +158,10 @@ impl Reader {
     /// # Errors
     ///
     /// Fails if the log cannot be read.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "the trait cannot lend what it gives"
+    )]
     pub fn next(&mut self) -> Result<Option<Line<'_>>, ReadError> {
         match &mut self.0 {
             Source::Sqlite(source) => source.next(),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::escape;
 use crate::hash::{Hash, digits, hex};
 use crate::key::{PublicKey, SigningKey};
+use crate::store::Head;
 
 /// A signed statement: at `time`, the record `sequence` of the log `node` was the
 /// last one, and had the hash `hash`. Through the chain this covers all records
@@ -145,6 +146,13 @@ impl<'a> Tombstone<'a> {
     #[must_use]
     pub fn is_signed(&self) -> bool {
         self.public_key.has_signed(&self.message(), &self.signature)
+    }
+
+    /// The last record that was removed, which the next one follows.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        let Self { sequence, hash, .. } = *self;
+        Head { sequence, hash }
     }
 
     /// Reads the tombstone in the text that [`Tombstone::line`] makes.

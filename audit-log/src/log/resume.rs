@@ -96,10 +96,7 @@ fn end(location: &Location) -> Result<End, OpenError> {
     if let Some(tombstone) = reader.tombstones()?.last() {
         let tombstone = Tombstone::from_line(tombstone)
             .ok_or_else(|| damaged("its last tombstone cannot be read".to_owned()))?;
-        end.head = Head {
-            sequence: tombstone.sequence,
-            hash: tombstone.hash,
-        };
+        end.head = tombstone.head();
         end.node = Some(tombstone.node.into_owned());
         end.previous_stop = PreviousStop::Crash;
     }

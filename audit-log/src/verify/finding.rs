@@ -48,7 +48,7 @@ pub enum Finding {
         /// The record that it names.
         sequence: u64,
         /// The key.
-        key: PublicKey,
+        key: Box<PublicKey>,
     },
     /// The last line is not complete.
     #[error(

@@ -4,13 +4,15 @@
 //! - `finding.rs`: what may be wrong with it.
 //! - `report.rs`: what there is to say of it.
 //! - `outside.rs`: checkpoints that were kept somewhere else.
+//! - `tombstones.rs`: what the tombstones say.
 
 mod finding;
 mod outside;
 mod report;
+mod tombstones;
 
 use crate::chain::{Chain, Defect};
-use crate::checkpoint::{Checkpoint, Tombstone};
+use crate::checkpoint::Checkpoint;
 use crate::key::PublicKey;
 use crate::read::{ReadError, Reader};
 use crate::store::Head;
@@ -18,6 +20,7 @@ pub use finding::Finding;
 use outside::Outside;
 pub use outside::{Copies, CopiesError};
 pub use report::Report;
+pub(crate) use tombstones::check as check_tombstones;
 
 /// How many records are read before somebody is told of it.
 const RECORDS_PER_PROGRESS: u64 = 4096;
@@ -101,6 +104,7 @@ impl Run {
                 self.find(Finding::OutsideSignature { sequence });
             } else if !self.trusts(key) {
                 let what = "the checkpoint from outside";
+                let key = key.into();
                 let finding = Finding::Key {
                     what,
                     sequence,
@@ -150,7 +154,7 @@ impl Run {
                     self.find(Finding::Key {
                         what: "the checkpoint in the record after",
                         sequence: checkpoint.sequence,
-                        key,
+                        key: key.into(),
                     });
                     return Ok(());
                 }
@@ -177,44 +181,28 @@ impl Run {
     /// Checks the tombstones. Returns after which record the log must begin, or
     /// None if they do not say so.
     fn check_tombstones(&mut self, lines: &[Vec<u8>]) -> Option<Head> {
-        let mut base = Head::EMPTY;
-        for line in lines {
-            let Some(tombstone) = Tombstone::from_line(line) else {
-                self.find(Finding::Container("a tombstone cannot be read".to_owned()));
-                return None;
-            };
-            let (sequence, key) = (tombstone.sequence, tombstone.public_key);
-            let node = self.report.node.as_deref();
-            let why = if !tombstone.is_signed() {
-                Some("its signature is wrong")
-            } else if node.is_some_and(|node| node != tombstone.node) {
-                Some("it belongs to the log of another node than the one before it")
-            } else if sequence.checked_sub(base.sequence) != Some(tombstone.removed) {
-                Some("it does not follow the one before it")
-            } else {
-                None
-            };
-            if let Some(why) = why {
-                self.find(Finding::Tombstone { sequence, why });
+        let tombstones = match check_tombstones(lines) {
+            Ok(tombstones) => tombstones,
+            Err(finding) => {
+                self.find(finding);
                 return None;
             }
-            self.report.add_key(key);
+        };
+        let mut base = Head::EMPTY;
+        for tombstone in tombstones {
+            let (sequence, key) = (tombstone.sequence, tombstone.public_key);
+            let head = tombstone.head();
+            self.report.add_tombstone(tombstone);
             if !self.trusts(key) {
                 self.find(Finding::Key {
                     what: "the tombstone of",
                     sequence,
-                    key,
+                    key: key.into(),
                 });
                 return None;
             }
-            base = Head {
-                sequence,
-                hash: tombstone.hash,
-            };
+            base = head;
             self.outside.remember(base);
-            self.report.node = Some(tombstone.node.as_ref().to_owned());
-            self.report.tombstones += 1;
-            self.report.pruned = Some(tombstone.into_owned());
         }
         Some(base)
     }

@@ -64,6 +64,13 @@ impl Report {
         self.add_key(checkpoint.public_key);
     }
 
+    pub(super) fn add_tombstone(&mut self, tombstone: Tombstone<'static>) {
+        self.node = Some(tombstone.node.as_ref().to_owned());
+        self.tombstones += 1;
+        self.add_key(tombstone.public_key);
+        self.pruned = Some(tombstone);
+    }
+
     pub(super) fn add_key(&mut self, key: PublicKey) {
         if self.keys.last() != Some(&key) && !self.keys.contains(&key) {
             self.keys.push(key);

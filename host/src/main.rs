@@ -1,8 +1,9 @@
-//! The program `component-runner`: parse, bind, serve, exit code.
+//! The program `component-runner`: parse, do what was asked for, exit code.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use audit_log::program;
 use clap::Parser;
 use host::cli::{Cli, Command};
 
@@ -18,7 +19,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
-    let Command::Serve(flags) = match Cli::try_parse() {
+    let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
         Err(error) => {
             // The terminal is gone if this fails, and there is nobody to tell.
@@ -28,8 +29,14 @@ fn main() -> ExitCode {
         }
     };
     init_logging();
-    match serve::serve(&flags) {
-        Ok(()) => ExitCode::SUCCESS,
+    let done = match command {
+        Command::Serve(flags) => serve::serve(&flags).map(|()| true),
+        Command::Audit(command) => program::run(&command),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        // What was found was said where it was found.
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             // Whoever closed standard error does not want to read it.
             let _ = writeln!(io::stderr(), "error: {error:#}");

@@ -5,9 +5,11 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use audit_log::event::Event;
+use audit_log::forward::Forwarder;
 use audit_log::record::Subject;
 use audit_log::{AuditLog, Location, Settings};
 use host::cli::Serve;
@@ -38,6 +40,11 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             None => None,
         };
         let log = open(&settings)?;
+        let forwarder = match &flags.audit.audit_forward {
+            Some(target) => Some(Forwarder::start(&log, &settings.location, target)?),
+            None => None,
+        };
+        let forwarder = forwarder.map(Arc::new);
         let served = async {
             let surroundings = Surroundings {
                 name: name(&flags.component),
@@ -56,7 +63,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             if let Some(listener) = ops_listener {
                 let addr = listener.local_addr()?;
                 say(&settings, &format!("metrics at http://{addr}/metrics"));
-                tokio::spawn(ops::run(listener, log.clone()));
+                tokio::spawn(ops::run(listener, log.clone(), forwarder.clone()));
             }
             server::run(listener, app, flags.settings(), shutdown).await?;
             Ok(())
@@ -65,6 +72,12 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
         // The last thing that happens is that the log says so.
         if timeout(flags.grace_period, log.close()).await.is_err() {
             tracing::error!("the audit log did not take its last records in time");
+        }
+        if let Some(forwarder) = forwarder {
+            let left = forwarder.stop(flags.grace_period).await.lag;
+            if left > 0 {
+                tracing::warn!("{left} audit records will be forwarded after the next start");
+            }
         }
         result
     })

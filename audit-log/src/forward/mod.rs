@@ -138,12 +138,12 @@ impl Forwarder {
     /// Sends what is left, for `deadline` at most, and ends. To be called when the
     /// log is closed: then its last records are sent, too. Returns the last
     /// numbers: a lag that is not zero goes out after the next start.
-    pub async fn stop(mut self, deadline: Duration) -> ForwardMetrics {
+    pub async fn stop(&self, deadline: Duration) -> ForwardMetrics {
         if let Some(stop) = &self.stop {
             stop.send_replace(Some(Instant::now() + deadline));
         }
         // An error is what it waits for.
-        let _ = self.ended.changed().await;
+        let _ = self.ended.clone().changed().await;
         self.metrics()
     }
 }

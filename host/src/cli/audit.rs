@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use audit_log::forward::Target;
 use audit_log::{Location, Policy, Settings};
 use clap::{Args, ValueEnum};
 
@@ -26,6 +27,12 @@ pub struct AuditFlags {
     /// should be out of reach of whoever can change the log
     #[arg(long, value_name = "FOLDER")]
     pub audit_checkpoints: Option<PathBuf>,
+
+    /// Send the records on, once they are in the log, to where those of many servers
+    /// are collected: nats://[USER:PASSWORD@]HOST:PORT[/STREAM] (JetStream), tls:// for
+    /// the same over TLS, or otlp://HOST:PORT (OpenTelemetry logs over HTTP)
+    #[arg(long, value_name = "URL")]
+    pub audit_forward: Option<Target>,
 
     /// The key that signs checkpoints (Ed25519, PEM), made if it is not there
     /// [default: the path of the log and .key]

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use audit_log::program::AuditCommand;
 use clap::{Args, Parser, Subcommand};
 use http::header::HeaderName;
 
@@ -39,7 +40,11 @@ pub enum Command {
     #[command(after_help = "Examples:\n  \
         component-runner serve app.wasm --addr 127.0.0.1:8080 --env SHIFT_AMOUNT=5\n  \
         component-runner serve app.wasm --audit sqlite:audit.db --audit-checkpoints /mnt/other")]
-    Serve(Serve),
+    Serve(Box<Serve>),
+
+    /// Look at an audit log: show, check, copy and prune its records
+    #[command(subcommand)]
+    Audit(AuditCommand),
 }
 
 /// The flags of `serve`.
@@ -142,8 +147,10 @@ mod tests {
     fn serve(flags: &[&str]) -> Result<Serve, clap::Error> {
         let words = ["component-runner", "serve", "app.wasm"];
         let Cli { command } = Cli::try_parse_from(words.iter().chain(flags))?;
-        let Command::Serve(serve) = command;
-        Ok(serve)
+        match command {
+            Command::Serve(serve) => Ok(*serve),
+            Command::Audit(_) => panic!("this is `serve`"),
+        }
     }
 
     #[test]
@@ -174,6 +181,7 @@ mod tests {
             ["--audit-policy", "open"],
             ["--audit-node", "a.b"],
             ["--audit-max-entries", "-1"],
+            ["--audit-forward", "http://a"],
             ["--principal-header", "a b"],
         ] {
             let error = serve(&flags).unwrap_err().to_string();

@@ -36,7 +36,9 @@ impl InProcess {
             "--threads=1".as_ref(),
             format!("--env={}={}", VARIABLE.0, VARIABLE.1).as_ref(),
         ]);
-        let Command::Serve(flags) = cli.expect("these are its flags").command;
+        let Command::Serve(flags) = cli.expect("these are its flags").command else {
+            panic!("this is `serve`");
+        };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let addr = listener.local_addr().expect("it is bound");
         let (stop, stopped) = oneshot::channel();

@@ -22,7 +22,7 @@ impl Load {
     fn start(log: &Log, pause: Duration) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let task = || {
-            let (log, is_over) = (log.log.clone(), is_over.clone());
+            let (log, is_over) = (log.handle.clone(), is_over.clone());
             tokio::spawn(async move {
                 let mut latencies = Vec::new();
                 while !is_over.load(Ordering::Relaxed) {

@@ -60,12 +60,12 @@ fn a_log_record_says_what_the_record_says() {
             resource: Some("thing".into()),
             attributes: vec![],
         };
-        log.log.append(subject, &entry).await.expect("a receipt");
+        log.handle.append(subject, &entry).await.expect("a receipt");
         let event = Event::GuestFailure {
             kind: GuestFailure::Trap,
             cause: "unreachable".into(),
         };
-        log.log.record(subject, &event).await.expect("a receipt");
+        log.handle.record(subject, &event).await.expect("a receipt");
         log.close(forwarder).await;
 
         let got = collector.got();
@@ -265,7 +265,7 @@ fn a_receiver_that_is_away_is_named_once() {
         assert!(said[0].contains("refused"), "{said:?}");
 
         let forwarder = log.forward(&collector.target());
-        log.log.close().await;
+        log.handle.close().await;
         forwarder.stop(LONG).await;
         assert_eq!(collector.bodies(), log.records());
     });

@@ -18,17 +18,18 @@ struct Load {
 }
 
 impl Load {
-    fn start(log: &Log) -> Self {
+    /// Each of several waits for so long after each entry.
+    fn start(log: &Log, pause: Duration) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let task = || {
-            let (log, is_over) = (log.log.clone(), is_over.clone());
+            let (log, is_over) = (log.handle.clone(), is_over.clone());
             tokio::spawn(async move {
                 let mut latencies = Vec::new();
                 while !is_over.load(Ordering::Relaxed) {
                     let start = Instant::now();
                     append(&log, "load").await;
                     latencies.push(start.elapsed());
-                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    tokio::time::sleep(pause).await;
                 }
                 latencies
             })
@@ -67,7 +68,7 @@ fn nothing_is_lost_or_twice_when_the_server_is_killed_again_and_again() {
         let log = sqlite();
         let mut server = Server::start();
         let forwarder = log.forward(&server.target("AUDIT"));
-        let load = Load::start(&log);
+        let load = Load::start(&log, Duration::from_millis(1));
         for kill in 0..20_u64 {
             let before = forwarder.metrics().forwarded;
             until("records arrive", || {
@@ -92,7 +93,7 @@ fn nothing_is_lost_or_twice_when_the_forwarder_ends_in_the_middle() {
         for log in both() {
             let server = Server::start();
             let target = server.target("AUDIT");
-            let load = Load::start(&log);
+            let load = Load::start(&log, Duration::from_millis(1));
             for _ in 0..20 {
                 let forwarder = log.forward(&target);
                 until("records arrive", || forwarder.metrics().forwarded > 5).await;
@@ -106,16 +107,18 @@ fn nothing_is_lost_or_twice_when_the_forwarder_ends_in_the_middle() {
 
 /// Lets the server be away for a while.
 async fn away(outage: Duration) {
+    // A server that syncs each message takes a few hundred a second.
+    let pause = outage / 1000;
     said::listen();
     let mut server = Server::start();
     let log = sqlite();
     let forwarder = log.forward(&server.target("AUDIT"));
-    let load = Load::start(&log);
+    let load = Load::start(&log, pause);
     until("records arrive", || forwarder.metrics().forwarded > 100).await;
     let usual = load.stop().await;
 
     server.kill();
-    let load = Load::start(&log);
+    let load = Load::start(&log, pause);
     tokio::time::sleep(outage).await;
     assert!(forwarder.metrics().is_failing);
     let meanwhile = load.stop().await;
@@ -127,7 +130,7 @@ async fn away(outage: Duration) {
         "{meanwhile:?}, {usual:?}"
     );
 
-    let load = Load::start(&log);
+    let load = Load::start(&log, pause);
     server.restart();
     until("all is well", || !forwarder.metrics().is_failing).await;
     load.stop().await;

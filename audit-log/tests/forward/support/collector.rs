@@ -22,7 +22,7 @@ use prost::Message;
 use tokio::net::TcpListener;
 
 /// What it answers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Answer {
     /// Everything is taken.
     Taken,

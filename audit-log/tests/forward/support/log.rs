@@ -10,7 +10,7 @@ use super::LONG;
 
 /// A log in a folder of its own.
 pub(crate) struct Log {
-    pub(crate) log: AuditLog,
+    pub(crate) handle: AuditLog,
     pub(crate) location: Location,
     _folder: TempDir,
 }
@@ -32,9 +32,9 @@ impl Log {
     fn new(location: impl FnOnce(&std::path::Path) -> Location) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let location = location(folder.path());
-        let log = AuditLog::open(&Settings::new(location.clone())).expect("a log");
+        let handle = AuditLog::open(&Settings::new(location.clone())).expect("a log");
         Self {
-            log,
+            handle,
             location,
             _folder: folder,
         }
@@ -42,18 +42,18 @@ impl Log {
 
     /// Closes the log and opens it again.
     pub(crate) async fn reopen(&mut self) {
-        self.log.close().await;
-        self.log = AuditLog::open(&Settings::new(self.location.clone())).expect("a log");
+        self.handle.close().await;
+        self.handle = AuditLog::open(&Settings::new(self.location.clone())).expect("a log");
     }
 
     pub(crate) fn forward(&self, target: &Target) -> Forwarder {
-        Forwarder::start(&self.log, &self.location, target).expect("a forwarder")
+        Forwarder::start(&self.handle, &self.location, target).expect("a forwarder")
     }
 
     /// Appends entries with these actions, one after the other.
     pub(crate) async fn append(&self, actions: impl IntoIterator<Item = impl AsRef<str>>) {
         for action in actions {
-            append(&self.log, action.as_ref()).await;
+            append(&self.handle, action.as_ref()).await;
         }
     }
 
@@ -61,7 +61,7 @@ impl Log {
     pub(crate) async fn append_many(&self, count: usize) {
         let tasks: Vec<_> = (0..count)
             .map(|_| {
-                let log = self.log.clone();
+                let log = self.handle.clone();
                 tokio::spawn(async move { append(&log, "many").await })
             })
             .collect();
@@ -72,7 +72,7 @@ impl Log {
 
     /// Closes the log, and sends all that is left.
     pub(crate) async fn close(&self, forwarder: Forwarder) -> ForwardMetrics {
-        self.log.close().await;
+        self.handle.close().await;
         let metrics = forwarder.stop(LONG).await;
         assert_eq!(metrics.lag, 0, "{metrics:?}");
         metrics

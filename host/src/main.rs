@@ -1,5 +1,6 @@
 //! The program `component-runner`: parse, do what was asked for, exit code.
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -19,7 +20,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
-    let command = match Cli::try_parse() {
+    let command = match Cli::try_parse().and_then(Cli::checked) {
         Ok(cli) => cli.command,
         Err(error) => {
             // The terminal is gone if this fails, and there is nobody to tell.
@@ -46,14 +47,19 @@ fn main() -> ExitCode {
 }
 
 /// Logs to standard error. `RUST_LOG` chooses what; by default it is everything
-/// from `info` on.
+/// from `info` on, without what a library says about each of its connections.
 fn init_logging() {
     use tracing_subscriber::EnvFilter;
     use tracing_subscriber::filter::LevelFilter;
 
-    let filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .from_env_lossy();
+    let is_chosen = env::var_os("RUST_LOG").is_some_and(|chosen| !chosen.is_empty());
+    let filter = if is_chosen {
+        EnvFilter::builder()
+            .with_default_directive(LevelFilter::INFO.into())
+            .from_env_lossy()
+    } else {
+        EnvFilter::new("info,async_nats=warn")
+    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

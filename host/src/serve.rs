@@ -40,11 +40,12 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             None => None,
         };
         let log = open(&settings)?;
-        let forwarder = match &flags.audit.audit_forward {
-            Some(target) => Some(Forwarder::start(&log, &settings.location, target)?),
-            None => None,
-        };
-        let forwarder = forwarder.map(Arc::new);
+        let forwarder = flags
+            .audit
+            .forward()?
+            .map(|target| Forwarder::start(&log, &settings.location, &target))
+            .transpose()?
+            .map(Arc::new);
         let served = async {
             let surroundings = Surroundings {
                 name: name(&flags.component),

@@ -12,7 +12,8 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use audit_log::program::AuditCommand;
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use http::header::HeaderName;
 
 use crate::server::Settings;
@@ -104,6 +105,23 @@ pub struct Serve {
     pub reuse: NonZeroU32,
 }
 
+impl Cli {
+    /// Checks what the parser does not.
+    ///
+    /// # Errors
+    ///
+    /// Names the flag, but not its value, which may have a password in it.
+    pub fn checked(self) -> Result<Self, clap::Error> {
+        if let Command::Serve(flags) = &self.command {
+            flags.audit.forward().map_err(|error| {
+                let text = format!("invalid value for --audit-forward: {error}\n");
+                Self::command().error(ErrorKind::ValueValidation, text)
+            })?;
+        }
+        Ok(self)
+    }
+}
+
 impl Serve {
     /// The settings of the server that these flags name.
     #[must_use]
@@ -146,7 +164,7 @@ mod tests {
 
     fn serve(flags: &[&str]) -> Result<Serve, clap::Error> {
         let words = ["component-runner", "serve", "app.wasm"];
-        let Cli { command } = Cli::try_parse_from(words.iter().chain(flags))?;
+        let Cli { command } = Cli::try_parse_from(words.iter().chain(flags))?.checked()?;
         match command {
             Command::Serve(serve) => Ok(*serve),
             Command::Audit(_) => panic!("this is `serve`"),
@@ -181,7 +199,7 @@ mod tests {
             ["--audit-policy", "open"],
             ["--audit-node", "a.b"],
             ["--audit-max-entries", "-1"],
-            ["--audit-forward", "http://a"],
+            ["--audit-forward", "http://"],
             ["--principal-header", "a b"],
         ] {
             let error = serve(&flags).unwrap_err().to_string();
@@ -190,6 +208,14 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let error = serve(&["--audit-forward", "nats://me:secret@"]).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("--audit-forward"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
     }
 
     #[test]

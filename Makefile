@@ -58,7 +58,7 @@ test: build experiments peers nats strace ## Run all tests
 torture-audit: build ## Kill the server 500 times, and look whether the audit log has all it must; FLAGS="--rounds 50 --seed 1"
 	@cargo run --quiet -p end-to-end --bin audit-torture -- $(FLAGS)
 
-bench: build bench-guests peers wrk ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
+bench: build bench-guests peers nats wrk ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
 	@cargo build --release -p bench
 	@target/release/bench $(FLAGS)
 

@@ -10,11 +10,13 @@
 //! - [`threads`]: with one thread and with two.
 //! - [`start`]: from the start of the process to the first answer.
 //! - [`audit`]: with a durable audit log and without.
+//! - [`forward`]: while that log is forwarded.
 
 mod audit;
 mod bodies;
 mod connections;
 mod echo;
+mod forward;
 mod main;
 mod memory;
 mod parts;
@@ -56,6 +58,7 @@ pub(crate) enum Series {
     Threads,
     Start,
     Audit,
+    Forward,
 }
 
 impl Series {
@@ -71,6 +74,7 @@ impl Series {
             Self::Threads => threads::run(bench),
             Self::Start => start::run(bench),
             Self::Audit => audit::run(bench),
+            Self::Forward => forward::run(bench),
         }
     }
 }

@@ -3,8 +3,10 @@
 //! - this file: the servers, and the best flags of `wasmtime serve`.
 //! - [`programs`]: where they are.
 //! - [`process`]: a child process that does not outlive this program.
+//! - [`nats`]: where audit logs are forwarded to.
 //! - [`running`]: a server that runs and accepts connections.
 
+pub(crate) mod nats;
 pub(crate) mod process;
 pub(crate) mod programs;
 pub(crate) mod running;

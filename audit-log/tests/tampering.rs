@@ -347,6 +347,6 @@ fn a_flipped_bit_of_a_database_is_found_or_changes_no_record() {
             assert_eq!(lines, database.log.lines, "bit {bit} of byte {at}");
         }
     }
-    // Most of the file are records.
-    assert!(found > FLIPPED_DATABASES / 2, "{found}");
+    // The rest are places in the file that are not in use.
+    assert!(found > FLIPPED_DATABASES / 3, "{found}");
 }

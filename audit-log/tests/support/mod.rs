@@ -138,3 +138,10 @@ pub(crate) fn parse(arguments: &[&str]) -> AuditCommand {
     let matches = matches.unwrap_or_else(|error| panic!("{error}"));
     AuditCommand::from_arg_matches(&matches).expect("a command")
 }
+
+/// Waits until the writer of a file that was dropped has ended.
+pub(crate) fn wait_until_released(location: &Location) {
+    let path = location.path().expect("a path");
+    let file = std::fs::File::open(path).expect("a log");
+    file.lock().expect("a lock");
+}

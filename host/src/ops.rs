@@ -3,8 +3,10 @@
 use std::convert::Infallible;
 use std::fmt::Write;
 use std::io;
+use std::sync::Arc;
 
 use audit_log::AuditLog;
+use audit_log::forward::Forwarder;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
@@ -23,12 +25,16 @@ const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0
 /// # Errors
 ///
 /// Fails if no more connections can be accepted.
-pub async fn run(listener: TcpListener, audit: AuditLog) -> io::Result<Infallible> {
+pub async fn run(
+    listener: TcpListener,
+    audit: AuditLog,
+    forwarder: Option<Arc<Forwarder>>,
+) -> io::Result<Infallible> {
     loop {
         let (stream, _) = listener.accept().await?;
-        let audit = audit.clone();
+        let (audit, forwarder) = (audit.clone(), forwarder.clone());
         let service = service_fn(move |request| {
-            let response = answer(&request, &audit);
+            let response = answer(&request, || metrics(&audit, forwarder.as_deref()));
             async move { Ok::<_, Infallible>(response) }
         });
         let connection = http1::Builder::new()
@@ -43,14 +49,14 @@ pub async fn run(listener: TcpListener, audit: AuditLog) -> io::Result<Infallibl
     }
 }
 
-fn answer(request: &Request<Incoming>, audit: &AuditLog) -> Response<Full<Bytes>> {
+fn answer(request: &Request<Incoming>, metrics: impl FnOnce() -> String) -> Response<Full<Bytes>> {
     if request.uri().path() != "/metrics" {
         return status(StatusCode::NOT_FOUND);
     }
     if request.method() != Method::GET {
         return status(StatusCode::METHOD_NOT_ALLOWED);
     }
-    let mut response = Response::new(Full::new(metrics(audit).into()));
+    let mut response = Response::new(Full::new(metrics().into()));
     response.headers_mut().insert(CONTENT_TYPE, TEXT_FORMAT);
     response
 }
@@ -61,10 +67,30 @@ fn status(status: StatusCode) -> Response<Full<Bytes>> {
     response
 }
 
-/// The numbers of the audit log, in the text format of Prometheus.
-fn metrics(audit: &AuditLog) -> String {
+/// A number, its kind, and what it counts.
+type Metric = (&'static str, &'static str, &'static str, u64);
+
+/// All numbers, in the text format of Prometheus.
+fn metrics(audit: &AuditLog, forwarder: Option<&Forwarder>) -> String {
+    let mut text = String::new();
+    let forwarded = forwarder.map(forwarded);
+    for (name, kind, help, value) in audited(audit)
+        .into_iter()
+        .chain(forwarded.into_iter().flatten())
+    {
+        let name = format!("component_runner_{name}");
+        // Writing into memory does not fail.
+        let _ = write!(
+            text,
+            "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"
+        );
+    }
+    text
+}
+
+fn audited(audit: &AuditLog) -> [Metric; 5] {
     let metrics = audit.metrics();
-    let all = [
+    [
         (
             "audit_records_total",
             "counter",
@@ -95,15 +121,47 @@ fn metrics(audit: &AuditLog) -> String {
             "1 while the audit log cannot be written.",
             u64::from(metrics.is_failing),
         ),
-    ];
-    let mut text = String::new();
-    for (name, kind, help, value) in all {
-        let name = format!("component_runner_{name}");
-        // Writing into memory does not fail.
-        let _ = write!(
-            text,
-            "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n"
-        );
-    }
-    text
+    ]
+}
+
+fn forwarded(forwarder: &Forwarder) -> [Metric; 6] {
+    let metrics = forwarder.metrics();
+    [
+        (
+            "audit_forwarded_total",
+            "counter",
+            "Records whose arrival elsewhere was confirmed.",
+            metrics.forwarded,
+        ),
+        (
+            "audit_forward_rejected_total",
+            "counter",
+            "Records that the other side does not take.",
+            metrics.rejected,
+        ),
+        (
+            "audit_forward_missing_total",
+            "counter",
+            "Records that were pruned before they were forwarded.",
+            metrics.missing,
+        ),
+        (
+            "audit_forward_lag",
+            "gauge",
+            "Records whose arrival elsewhere is not confirmed.",
+            metrics.lag,
+        ),
+        (
+            "audit_forward_failures_total",
+            "counter",
+            "How often the connection was lost or could not be made.",
+            metrics.failures,
+        ),
+        (
+            "audit_forward_failing",
+            "gauge",
+            "1 while records cannot be forwarded.",
+            u64::from(metrics.is_failing),
+        ),
+    ]
 }

@@ -106,8 +106,12 @@ fn cut(text: &str, max_bytes: usize) -> &str {
 fn trace_id(headers: &HeaderMap) -> Option<[u8; 32]> {
     let value = headers.get("traceparent")?.as_bytes();
     let mut fields = value.split(|&byte| byte == b'-');
-    let (version, trace, parent, flags) =
-        (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    let (version, trace, parent, flags) = (
+        fields.next()?,
+        fields.next()?,
+        fields.next()?,
+        fields.next()?,
+    );
     let is_hex = |field: &[u8], length| {
         field.len() == length && field.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     };

@@ -5,6 +5,20 @@ use std::process;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// Lets a write beyond the limit for the size of files (`ulimit -f`) fail as on a
+/// full disk, instead of ending the process.
+///
+/// # Errors
+///
+/// Fails if the signal cannot be caught.
+pub(crate) fn survive_file_size_limit() -> io::Result<()> {
+    // Once caught, a signal never has its default effect again.
+    signal(SignalKind::from_raw(FILE_SIZE_LIMIT)).map(drop)
+}
+
+/// SIGXFSZ, which has this number on every system.
+const FILE_SIZE_LIMIT: i32 = 25;
+
 /// Resolves when SIGINT or SIGTERM arrives. A second one ends the process at
 /// once, with the code that a shell gives to a process that died of a signal.
 ///

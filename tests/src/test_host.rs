@@ -5,6 +5,9 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use tempfile::TempDir;
+
 use crate::DEADLINE;
 use crate::artifacts;
 use crate::client::{Connection, Request, Response};
@@ -26,6 +29,8 @@ use crate::process::{Finished, Process, Signal};
 pub struct TestHost {
     process: Process,
     address: SocketAddr,
+    /// Where its audit log is, unless a flag says otherwise.
+    _data: TempDir,
 }
 
 /// The command line of a server that is still to be started.
@@ -33,20 +38,24 @@ pub struct TestHost {
 pub struct Setup {
     command: Command,
     address: String,
+    data: TempDir,
 }
 
 impl TestHost {
     /// Begins the command line that serves `component`.
     pub fn serve(component: impl AsRef<Path>) -> Setup {
+        let data = tempfile::tempdir().expect("a folder");
         let mut command = Command::new(artifacts::program("component-runner"));
         command
             .arg("serve")
             .arg(component.as_ref())
+            .env("XDG_DATA_HOME", data.path())
             .env_remove("RUST_LOG")
             .env_remove("RUST_BACKTRACE");
         Setup {
             command,
             address: "127.0.0.1:0".to_owned(),
+            data,
         }
     }
 
@@ -68,6 +77,12 @@ impl TestHost {
         self.address
     }
 
+    /// What it wrote to its standard output.
+    #[must_use]
+    pub fn output(&self) -> &Output {
+        &self.process.stdout
+    }
+
     /// What it wrote to its standard error.
     #[must_use]
     pub fn log(&self) -> &Output {
@@ -83,6 +98,17 @@ impl TestHost {
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         self.process.signal(signal);
+    }
+
+    /// Lets it write no more to any file, as if all disks were full, or lets it
+    /// write again.
+    pub fn allow_writes(&self, allowed: bool) {
+        let process = Pid::from_raw(self.process_id().cast_signed());
+        let limit = Rlimit {
+            current: (!allowed).then_some(0),
+            maximum: None,
+        };
+        prlimit(process, Resource::Fsize, limit).expect("its limits can be changed");
     }
 
     /// Waits until it ends by itself.
@@ -151,27 +177,41 @@ impl Setup {
     /// The same, where compiling the component may take as long as `limit`.
     #[must_use]
     pub fn start_within(self, limit: Duration) -> TestHost {
+        self.start_announced_on(limit, |process| &process.stdout)
+    }
+
+    /// The same, where standard output is for records.
+    #[must_use]
+    pub fn start_announced_on_stderr(self) -> TestHost {
+        self.start_announced_on(DEADLINE, |process| &process.stderr)
+    }
+
+    fn start_announced_on(self, limit: Duration, output: fn(&Process) -> &Output) -> TestHost {
         const START: &str = "listening on http://";
 
-        let process = self.spawn();
-        let Some(line) = process.stdout.wait_for_entry_or_end(&[START], limit) else {
+        let (process, data) = self.spawn();
+        let Some(line) = output(&process).wait_for_entry_or_end(&[START], limit) else {
             let log = process.stderr.wait_for_end();
             panic!("the server does not start:\n{log}");
         };
-        let address = line.trim_start_matches(START).parse();
+        let start = line.find(START).expect("it was found") + START.len();
+        let address = line[start..].lines().next().unwrap_or_default().parse();
         TestHost {
             process,
             address: address.unwrap_or_else(|_| panic!("no address in `{line}`")),
+            _data: data,
         }
     }
 
     /// Starts the server where it cannot start, and waits until it ends.
     #[must_use]
     pub fn fail(self) -> Finished {
-        self.spawn().finish()
+        let (process, _data) = self.spawn();
+        process.finish()
     }
 
-    fn spawn(mut self) -> Process {
-        Process::start(self.command.arg("--addr").arg(self.address))
+    fn spawn(mut self) -> (Process, TempDir) {
+        let process = Process::start(self.command.arg("--addr").arg(self.address));
+        (process, self.data)
     }
 }

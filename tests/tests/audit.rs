@@ -1,4 +1,6 @@
-//! The audit log, as the operator finds it in the file.
+//! The audit log, as the operator finds it in a file. What becomes of it in a crash
+//! or on a full disk is in other files; the log itself has tests of its own, in the
+//! crate `audit-log`.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -6,8 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use end_to_end::cases::check_result;
-use end_to_end::client::{decrypt, encrypt, post};
+use end_to_end::cases::{check_problem, check_result};
+use end_to_end::client::{Connection, Request, decrypt, encrypt, post};
+use end_to_end::guests::Guest;
 use end_to_end::{TestHost, artifacts};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -33,18 +36,36 @@ impl Log {
         fs::read_to_string(self.path()).expect("an audit file")
     }
 
-    /// The entries, one for each line.
-    fn entries(&self) -> Vec<Value> {
+    /// All records, one for each line.
+    fn records(&self) -> Vec<Value> {
         let text = self.text();
-        assert!(text.is_empty() || text.ends_with('\n'), "{text}");
+        assert!(text.ends_with('\n'), "{text}");
         let read = |line| serde_json::from_str(line).expect("a line of JSON");
         text.lines().map(read).collect()
+    }
+
+    /// The records of guests.
+    fn entries(&self) -> Vec<Value> {
+        let mut records = self.records();
+        records.retain(|record| record.get("guest").is_some());
+        records
+    }
+
+    /// The records of the host.
+    fn events(&self) -> Vec<Value> {
+        let mut records = self.records();
+        records.retain(|record| record.get("event").is_some());
+        records
+    }
+
+    fn flag(&self) -> String {
+        format!("jsonl:{}", self.path().display())
     }
 
     /// A server that writes here.
     fn serve(&self) -> TestHost {
         TestHost::serve(artifacts::component("app"))
-            .flag("--audit-file", self.path())
+            .flag("--audit", self.flag())
             .start()
     }
 }
@@ -59,8 +80,12 @@ fn sequence(entry: &Value) -> u64 {
 
 fn sha256(path: &Path) -> String {
     let bytes = fs::read(path).expect("a file");
-    let mut text = "sha256:".to_owned();
-    for byte in Sha256::digest(bytes) {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes {
         write!(text, "{byte:02x}").expect("memory");
     }
     text
@@ -98,8 +123,41 @@ fn an_entry_keeps_the_facts_of_the_host_apart_from_the_words_of_the_guest() {
         .expect("an object")
         .keys()
         .collect();
-    let expected = ["component", "request_id", "sequence", "time"];
+    let expected = [
+        "boot",
+        "component",
+        "monotonic_ns",
+        "node",
+        "previous",
+        "request",
+        "sequence",
+        "time",
+        "version",
+    ];
     assert!(facts.into_iter().eq(expected), "{entry}");
+    let request = &entry["host"]["request"];
+    assert_eq!(request["method"], "POST");
+    assert_eq!(request["path"], "/encrypt");
+    let peer = request["peer"].as_str().expect("an address");
+    assert!(peer.starts_with("127.0.0.1:"), "{peer}");
+    assert_eq!(request.as_object().expect("an object").len(), 4);
+}
+
+#[test]
+fn a_trace_and_the_user_that_a_proxy_names_are_recorded() {
+    let log = Log::new();
+    let host = TestHost::serve(artifacts::component("app"))
+        .flag("--audit", log.flag())
+        .flag("--principal-header", "x-user")
+        .start();
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let request = encrypt("hello")
+        .header("traceparent", &format!("00-{trace}-00f067aa0ba902b7-01"))
+        .header("x-user", "alice");
+    check_result(&host.send(&request), "khoor");
+    let request = &log.entries()[0]["host"]["request"];
+    assert_eq!(request["trace_id"], trace);
+    assert_eq!(request["principal"], "alice");
 }
 
 #[test]
@@ -110,7 +168,142 @@ fn sequences_count_from_1() {
         encrypt_hello(&host);
     }
     let sequences: Vec<_> = log.entries().iter().map(sequence).collect();
-    assert_eq!(sequences, [1, 2, 3]);
+    // The start of the server and the component come first.
+    assert!(sequences[0] > 2, "{sequences:?}");
+    check_sequences(&log);
+}
+
+/// Checks that the sequences of all records count from 1.
+fn check_sequences(log: &Log) {
+    let records = log.records();
+    let sequences: Vec<_> = records.iter().map(sequence).collect();
+    assert!(
+        sequences.iter().copied().eq(1..=sequences.len() as u64),
+        "{sequences:?}"
+    );
+}
+
+#[test]
+fn each_record_names_the_hash_of_the_one_before() {
+    let log = Log::new();
+    let mut host = log.serve();
+    encrypt_hello(&host);
+    host.terminate();
+    let mut previous = "0".repeat(64);
+    for line in log.text().lines() {
+        let record: Value = serde_json::from_str(line).expect("a line of JSON");
+        assert_eq!(record["host"]["previous"], previous);
+        previous = hex(&Sha256::digest(line));
+    }
+}
+
+#[test]
+fn the_log_tells_the_life_of_the_server() {
+    let log = Log::new();
+    for _ in 0..2 {
+        let mut host = log.serve();
+        host.terminate();
+    }
+    let kinds: Vec<_> = log
+        .events()
+        .iter()
+        .map(|record| record["event"]["type"].as_str().expect("a type").to_owned())
+        .collect();
+    let life = ["server-start", "component-load", "server-stop"];
+    assert_eq!(kinds, [life, life].concat());
+    assert_eq!(log.events()[0]["event"]["previous_stop"], "none");
+    assert_eq!(log.events()[3]["event"]["previous_stop"], "clean");
+    // The last word is a signature.
+    let records = log.records();
+    assert!(
+        records
+            .last()
+            .expect("a record")
+            .get("checkpoint")
+            .is_some()
+    );
+}
+
+#[test]
+fn a_trap_leaves_a_record() {
+    let log = Log::new();
+    let guest = Guest::assemble("forger");
+    let host = TestHost::serve(guest.path())
+        .flag("--audit", log.flag())
+        .start();
+    assert_eq!(host.send(&Request::new("GET", "/trap")).status, 500);
+    let events = log.events();
+    let record = events.last().expect("a record");
+    assert_eq!(record["event"]["type"], "guest-failure");
+    assert_eq!(record["event"]["kind"], "trap");
+    assert_eq!(record["host"]["request"]["path"], "/trap");
+    assert_eq!(record["host"]["component"]["name"], "forger");
+    // The name of its function says something else.
+    check_sequences(&log);
+}
+
+#[test]
+fn a_quota_ends_what_one_request_may_append() {
+    let log = Log::new();
+    let host = TestHost::serve(artifacts::component("app"))
+        .flag("--audit", log.flag())
+        .flag("--audit-max-entries", "0")
+        .start();
+    let response = host.send(&encrypt("hello"));
+    check_problem(&response, 503, &["audit log"]);
+    let events = log.events();
+    let record = events.last().expect("a record");
+    assert_eq!(record["event"]["type"], "entry-refused");
+    assert_eq!(record["event"]["reason"], "quota-exceeded");
+    assert!(log.entries().is_empty());
+}
+
+#[test]
+fn a_log_that_is_kept_nowhere_is_no_secret() {
+    let host = TestHost::serve(artifacts::component("app"))
+        .flag("--audit", "none")
+        .start();
+    encrypt_hello(&host);
+    let _ = host.log().wait_for_entry(&["WARN", "NO AUDIT LOG"]);
+}
+
+#[test]
+fn records_on_standard_output_are_alone_there() {
+    let mut host = TestHost::serve(artifacts::component("app"))
+        .flag("--audit", "jsonl:-")
+        .start_announced_on_stderr();
+    encrypt_hello(&host);
+    host.terminate();
+    let text = host.output().wait_for_end();
+    let read = |line| serde_json::from_str::<Value>(line).expect("a record");
+    let records: Vec<_> = text.lines().map(read).collect();
+    assert_eq!(records.len(), 4, "{text}");
+    assert_eq!(records[2]["guest"]["action"], "encrypt");
+}
+
+#[test]
+fn metrics_count_records() {
+    let host = TestHost::serve(artifacts::component("app"))
+        .flag("--ops-addr", "127.0.0.1:0")
+        .start();
+    encrypt_hello(&host);
+    let text = host.output().wait_for_entry(&["metrics at"]);
+    let address = text
+        .lines()
+        .find_map(|line| line.strip_prefix("metrics at http://"))
+        .and_then(|address| address.strip_suffix("/metrics"))
+        .expect("an address");
+    let mut connection = Connection::open(address.parse().expect("an address"));
+    let response = connection.exchange(&Request::new("GET", "/metrics"));
+    let text = String::from_utf8(response.body).expect("text");
+    assert!(
+        text.contains("component_runner_audit_records_total 3\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("component_runner_audit_dropped_total 0\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -133,7 +326,9 @@ fn the_component_is_named_by_the_digest_of_its_file() {
     let host = log.serve();
     encrypt_hello(&host);
     let digest = sha256(&artifacts::component("app"));
-    assert_eq!(log.entries()[0]["host"]["component"], digest);
+    let component = &log.entries()[0]["host"]["component"];
+    assert_eq!(component["sha256"], digest);
+    assert_eq!(component["name"], "app");
     // The same one that the operator saw when the server started.
     let _ = host.log().wait_for_entry(&["loaded", &digest]);
 }
@@ -146,7 +341,11 @@ fn each_request_has_an_id_of_its_own() {
         encrypt_hello(&host);
     }
     let entries = log.entries();
-    let id = |entry: &Value| entry["host"]["request_id"].as_str().map(ToOwned::to_owned);
+    let id = |entry: &Value| {
+        entry["host"]["request"]["id"]
+            .as_str()
+            .map(ToOwned::to_owned)
+    };
     let ids: BTreeSet<_> = entries
         .iter()
         .map(|entry| id(entry).expect("an id"))
@@ -169,7 +368,7 @@ fn both_directions_leave_an_entry() {
 fn a_call_that_fails_leaves_an_entry() {
     let log = Log::new();
     let host = TestHost::serve(artifacts::component("app"))
-        .flag("--audit-file", log.path())
+        .flag("--audit", log.flag())
         .env("SHIFT_AMOUNT", "abc")
         .start();
     assert_eq!(host.send(&encrypt("hello")).status, 500);
@@ -181,14 +380,14 @@ fn a_request_that_reaches_no_cipher_leaves_no_entry() {
     let log = Log::new();
     let host = log.serve();
     assert_eq!(host.send(&post("/encrypt", "hello")).status, 400);
-    assert_eq!(log.text(), "");
+    assert!(log.entries().is_empty());
 }
 
 #[test]
 fn messages_enter_neither_the_audit_log_nor_any_other() {
     let log = Log::new();
     let mut host = TestHost::serve(artifacts::component("app"))
-        .flag("--audit-file", log.path())
+        .flag("--audit", log.flag())
         .process_env("RUST_LOG", "debug")
         .start();
     check_result(
@@ -223,8 +422,8 @@ fn sequences_go_on_after_a_restart() {
         encrypt_hello(&host);
         host.terminate();
     }
-    let sequences: Vec<_> = log.entries().iter().map(sequence).collect();
-    assert_eq!(sequences, [1, 2, 3, 4]);
+    assert_eq!(log.entries().len(), 4);
+    check_sequences(&log);
 }
 
 #[test]
@@ -236,29 +435,19 @@ fn sequences_of_concurrent_requests_have_no_gaps() {
             scope.spawn(|| encrypt_hello(&host));
         }
     });
-    let sequences: Vec<_> = log.entries().iter().map(sequence).collect();
-    assert!(sequences.iter().copied().eq(1..=64), "{sequences:?}");
-}
-
-#[test]
-fn entries_go_to_standard_error_where_no_file_is_named() {
-    let host = TestHost::serve(artifacts::component("app")).start();
-    encrypt_hello(&host);
-    let line = host.log().wait_for_entry(&["message-bytes"]);
-    let entry: Value = serde_json::from_str(&line).expect("a line of JSON");
-    assert_eq!(entry["guest"]["action"], "encrypt");
+    assert_eq!(log.entries().len(), 64);
+    check_sequences(&log);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_new_audit_file_is_for_the_user_alone() {
+fn a_new_log_is_for_the_user_alone() {
     use std::os::unix::fs::PermissionsExt;
 
     let log = Log::new();
     let _host = log.serve();
-    let mode = fs::metadata(log.path())
-        .expect("a file")
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o600);
+    for file in [log.path(), log.path().with_added_extension("key")] {
+        let mode = fs::metadata(&file).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+    }
 }

@@ -39,23 +39,51 @@ fn the_environment_of_the_server_is_not_that_of_the_component() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn nothing_is_encrypted_where_the_audit_log_cannot_be_written() {
-    let host = TestHost::serve(artifacts::component("app"))
-        .flag("--audit-file", "/dev/full")
-        .start();
-    let response = host.send(&encrypt("hello"));
-    check_problem(&response, 503, &["audit log"]);
-    assert!(!response.json().to_string().contains("khoor"));
+fn nothing_is_encrypted_while_the_audit_log_cannot_be_written() {
+    for kind in ["sqlite", "jsonl"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let host = TestHost::serve(artifacts::component("app"))
+            .flag(
+                "--audit",
+                format!("{kind}:{}", folder.path().join("audit").display()),
+            )
+            .start();
+        check_result(&host.send(&encrypt("hello")), "khoor");
+        host.allow_writes(false);
+        let response = host.send(&encrypt("hello"));
+        check_problem(&response, 503, &["audit log"]);
+        assert!(!response.json().to_string().contains("khoor"));
+        let _ = host
+            .log()
+            .wait_for_entry(&["ERROR", "audit log cannot be written"]);
+        host.allow_writes(true);
+        let _ = host
+            .log()
+            .wait_for_entry(&["audit log can be written again"]);
+        check_result(&host.send(&encrypt("hello")), "khoor");
+    }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_operator_hears_why_the_audit_log_cannot_be_written() {
-    let host = TestHost::serve(artifacts::component("app"))
-        .flag("--audit-file", "/dev/full")
+fn best_effort_goes_on_without_a_record() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("audit");
+    let mut host = TestHost::serve(artifacts::component("app"))
+        .flag("--audit", format!("jsonl:{}", file.display()))
+        .flag("--audit-policy", "best-effort")
         .start();
-    check_problem(&host.send(&encrypt("hello")), 503, &[]);
+    host.allow_writes(false);
+    for _ in 0..3 {
+        check_result(&host.send(&encrypt("hello")), "khoor");
+    }
+    host.allow_writes(true);
     let _ = host
         .log()
-        .wait_for_entry(&["audit log", "No space left on device"]);
+        .wait_for_entry(&["audit log can be written again"]);
+    host.terminate();
+    let text = std::fs::read_to_string(file).expect("a log");
+    assert!(!text.contains("\"guest\""), "{text}");
+    let dropped = r#"{"type":"entries-dropped","count":3}"#;
+    assert!(text.contains(dropped), "{text}");
 }

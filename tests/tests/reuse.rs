@@ -209,7 +209,7 @@ fn each_audit_record_carries_the_id_of_its_own_request() {
     let host = TestHost::serve(artifacts::component("app"))
         .flag("--threads", "1")
         .flag("--reuse", "100")
-        .flag("--audit-file", &file)
+        .flag("--audit", format!("jsonl:{}", file.display()))
         .start();
     for _ in 0..5 {
         check_result(&host.send(&encrypt("hello")), "khoor");
@@ -217,12 +217,11 @@ fn each_audit_record_carries_the_id_of_its_own_request() {
     let text = fs::read_to_string(file).expect("an audit file");
     let id = |line| {
         let entry: Value = serde_json::from_str(line).expect("a line of JSON");
-        entry["host"]["request_id"]
-            .as_str()
-            .expect("an id")
-            .to_owned()
+        let id = entry["host"]["request"]["id"].as_str();
+        id.expect("an id").to_owned()
     };
-    let mut ids: Vec<_> = text.lines().map(id).collect();
+    let guests = text.lines().filter(|line| line.contains("\"guest\":"));
+    let mut ids: Vec<_> = guests.map(id).collect();
     assert_eq!(ids.len(), 5, "{text}");
     ids.dedup();
     assert_eq!(ids.len(), 5, "{text}");

@@ -222,36 +222,72 @@ fn a_port_that_is_in_use_is_named() {
 }
 
 #[test]
-fn a_folder_is_no_audit_file() {
+fn a_folder_is_no_audit_log() {
     let folder = tempfile::tempdir().expect("a folder");
-    let finished = app().flag("--audit-file", folder.path()).fail();
-    let name = folder.path().display().to_string();
-    check_failed(&finished, &["audit file", &name, "directory"]);
+    for kind in ["sqlite", "jsonl"] {
+        let flag = format!("{kind}:{}", folder.path().display());
+        let finished = app().flag("--audit", flag).fail();
+        let name = folder.path().display().to_string();
+        check_failed(&finished, &["audit log", &name, "directory"]);
+    }
 }
 
 #[test]
-fn an_audit_file_in_a_folder_that_is_not_there_is_named() {
-    let finished = app().flag("--audit-file", "no/such/audit.jsonl").fail();
-    check_failed(&finished, &["`no/such/audit.jsonl`", "No such file"]);
+fn an_audit_log_in_a_folder_that_is_not_there_is_named() {
+    for kind in ["sqlite", "jsonl"] {
+        let finished = app()
+            .flag("--audit", format!("{kind}:no/such/audit"))
+            .fail();
+        check_failed(&finished, &["`no/such/audit", "No such file"]);
+    }
 }
 
 #[test]
-fn a_file_that_is_no_audit_file_is_left_alone() {
+fn a_file_that_is_no_audit_log_is_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let notes = folder.path().join("notes.txt");
     fs::write(&notes, "dear diary\n").expect("a file");
-    let finished = app().flag("--audit-file", &notes).fail();
-    check_failed(&finished, &["notes.txt`", "audit record"]);
-    assert_eq!(fs::read_to_string(&notes).expect("a file"), "dear diary\n");
+    for kind in ["sqlite", "jsonl"] {
+        let flag = format!("{kind}:{}", notes.display());
+        let finished = app().flag("--audit", flag).fail();
+        check_failed(&finished, &["notes.txt`", "no audit log"]);
+        assert_eq!(fs::read_to_string(&notes).expect("a file"), "dear diary\n");
+    }
 }
 
 #[test]
-fn an_audit_file_that_another_server_writes_is_left_to_it() {
+fn an_audit_log_that_another_server_writes_is_left_to_it() {
     let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("audit.jsonl");
-    let _other = app().flag("--audit-file", &file).start();
-    let finished = app().flag("--audit-file", &file).fail();
-    check_failed(&finished, &["another process", "audit.jsonl`"]);
+    for kind in ["sqlite", "jsonl"] {
+        let flag = format!("{kind}:{}", folder.path().join(kind).display());
+        let _other = app().flag("--audit", &flag).start();
+        let finished = app().flag("--audit", &flag).fail();
+        check_failed(&finished, &["another process", &format!("{kind}`")]);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_is_served_where_the_audit_log_cannot_be_written() {
+    let finished = app().flag("--audit", "jsonl:/dev/full").fail();
+    check_failed(
+        &finished,
+        &["audit log", "/dev/full", "No space left on device"],
+    );
+}
+
+#[test]
+fn a_key_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("audit.db");
+    let flag = format!("sqlite:{}", log.display());
+    app().flag("--audit", &flag).start().terminate();
+    let key = log.with_added_extension("key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("a file");
+    let finished = app().flag("--audit", &flag).fail();
+    check_failed(&finished, &["audit.db.key`", "644", "chmod 600"]);
 }
 
 #[test]

@@ -104,6 +104,8 @@ struct Status {
     refused: AtomicU64,
     dropped: AtomicU64,
     failed: AtomicBool,
+    /// How often it could not be written.
+    failures: AtomicU64,
 }
 
 /// Numbers about a log, each since the start of the process.
@@ -199,8 +201,7 @@ impl AuditLog {
     }
 
     /// A log that takes everything and keeps nothing.
-    #[must_use]
-    pub fn nowhere() -> Self {
+    fn nowhere() -> Self {
         Self(Arc::new(Shared {
             queue: None,
             policy: Policy::FailClosed,
@@ -284,6 +285,14 @@ impl AuditLog {
     #[must_use]
     pub fn written(&self) -> watch::Receiver<u64> {
         self.0.written.clone()
+    }
+
+    /// Tells how often the log could not be written. Records that were read before
+    /// such a failure, and were not yet [`AuditLog::written`], may have been taken
+    /// back.
+    pub(crate) fn failures(&self) -> impl Fn() -> u64 + Send + use<> {
+        let status = self.0.status.clone();
+        move || status.failures.load(Ordering::Acquire)
     }
 
     /// Numbers about the log.

@@ -94,12 +94,9 @@ fn end(location: &Location) -> Result<End, OpenError> {
         Err(error) => return Err(error.into()),
     };
     if let Some(tombstone) = reader.tombstones()?.last() {
-        let tombstone: Tombstone<'_> = read_tombstone(tombstone)
+        let tombstone = Tombstone::from_line(tombstone)
             .ok_or_else(|| damaged("its last tombstone cannot be read".to_owned()))?;
-        end.head = Head {
-            sequence: tombstone.sequence,
-            hash: tombstone.hash,
-        };
+        end.head = tombstone.head();
         end.node = Some(tombstone.node.into_owned());
         end.previous_stop = PreviousStop::Crash;
     }
@@ -128,17 +125,6 @@ fn name(line: &Line<'_>, before: Option<Head>) -> String {
         (None, Some(head)) => format!("the record after {}", head.sequence),
         (None, None) => "one of the last records".to_owned(),
     }
-}
-
-fn read_tombstone(line: &[u8]) -> Option<Tombstone<'_>> {
-    #[derive(serde::Deserialize)]
-    struct Wrapped<'a> {
-        #[serde(borrow)]
-        tombstone: Tombstone<'a>,
-    }
-    let line = str::from_utf8(line).ok()?;
-    let wrapped: Wrapped<'_> = serde_json::from_str(line).ok()?;
-    Some(wrapped.tombstone)
 }
 
 /// A name that no other log has.

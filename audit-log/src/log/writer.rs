@@ -284,6 +284,7 @@ impl Writer {
             tracing::debug!("what was refused may still be in the audit log: {why}");
         }
         self.status.failed.store(true, Ordering::Relaxed);
+        self.status.failures.fetch_add(1, Ordering::Release);
         self.failure = Some(Failure {
             cause: cause.clone(),
             refused,

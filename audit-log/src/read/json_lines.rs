@@ -1,18 +1,18 @@
 //! Reading the records of a file.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::input::Input;
 use super::{Line, ReadError, Start};
 use crate::store::TOMBSTONE_START;
 
 #[derive(Debug)]
 pub(super) struct JsonLines {
     path: PathBuf,
-    file: BufReader<File>,
+    file: BufReader<Input>,
     /// Up to where lines were given.
     position: u64,
     tombstones: Vec<Vec<u8>>,
@@ -20,29 +20,23 @@ pub(super) struct JsonLines {
     line: Vec<u8>,
     /// Whether `line` is the next one to be given.
     is_pending: bool,
+    /// Where the last record begins that was given.
+    last: Option<u64>,
+    /// Whether to stay with this file when there is another one in its place.
+    is_held: bool,
 }
 
 impl JsonLines {
     pub(super) fn open(path: &Path, start: Start) -> Result<Self, ReadError> {
-        let fail = |source| ReadError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let file = File::open(path).map_err(fail)?;
-        if !file.metadata().map_err(fail)?.is_file() {
+        let fail = |source| error(path, source);
+        let file = Input::open(path).map_err(fail)?;
+        if !file.is_regular().map_err(fail)? {
             return Err(ReadError::NotALog {
                 path: path.to_owned(),
                 why: "it is no regular file".to_owned(),
             });
         }
-        let mut reader = Self {
-            path: path.to_owned(),
-            file: BufReader::with_capacity(256 * 1024, file),
-            position: 0,
-            tombstones: Vec::new(),
-            line: Vec::new(),
-            is_pending: false,
-        };
+        let mut reader = Self::new(path, file);
         reader.skip_tombstones().map_err(fail)?;
         match start {
             Start::First => {}
@@ -50,6 +44,31 @@ impl JsonLines {
             Start::Last(count) => reader.skip_to_last(count).map_err(fail)?,
         }
         Ok(reader)
+    }
+
+    /// A log that is in memory.
+    pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
+        let input = Input::Memory(io::Cursor::new(bytes));
+        let mut reader = Self::new(Path::new("memory"), input);
+        reader.skip_tombstones().expect("memory can be read");
+        reader
+    }
+
+    fn new(path: &Path, input: Input) -> Self {
+        Self {
+            path: path.to_owned(),
+            file: BufReader::with_capacity(input.buffer_bytes(), input),
+            position: 0,
+            tombstones: Vec::new(),
+            line: Vec::new(),
+            is_pending: false,
+            last: None,
+            is_held: false,
+        }
+    }
+
+    pub(super) fn hold(&mut self) {
+        self.is_held = true;
     }
 
     /// Reads one line into `line`. Returns whether it is complete; if not, a later
@@ -127,15 +146,51 @@ impl JsonLines {
     }
 
     pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, ReadError> {
-        let complete = self.read_line().map_err(|source| ReadError::Io {
-            path: self.path.clone(),
-            source,
-        })?;
-        Ok(complete.then(|| Line {
+        let mut complete = self.read_line().map_err(|e| error(&self.path, e))?;
+        // A pruned log is a new file in the place of this one.
+        if !complete && !self.is_held && self.file.get_ref().is_replaced(&self.path) {
+            self.renew()?;
+            complete = self.read_line().map_err(|e| error(&self.path, e))?;
+        }
+        if !complete {
+            return Ok(None);
+        }
+        self.last = Some(self.position - self.line.len() as u64);
+        Ok(Some(Line {
             key: None,
             bytes: &self.line[..self.line.len() - 1],
             position: self.position,
         }))
+    }
+
+    /// Goes on in the file that is now in the place of this one, after the record
+    /// that was given last.
+    fn renew(&mut self) -> Result<(), ReadError> {
+        let mut start = Start::First;
+        if let Some(last) = self.last {
+            let mut line = Vec::new();
+            let read = self.file.seek(SeekFrom::Start(last));
+            read.and_then(|_| self.file.read_until(b'\n', &mut line))
+                .map_err(|e| error(&self.path, e))?;
+            start = sequence_of(&line).map_or(Start::First, Start::After);
+        }
+        *self = Self::open(&self.path, start)?;
+        Ok(())
+    }
+
+    /// How many bytes of an unfinished line the log ends with, unless somebody is
+    /// still writing it.
+    pub(super) fn unfinished(&self) -> Result<u64, ReadError> {
+        if self.line.is_empty() || self.line.ends_with(b"\n") {
+            return Ok(0);
+        }
+        let is_written = self.file.get_ref().is_written();
+        let is_written = is_written.map_err(|e| error(&self.path, e))?;
+        Ok(if is_written {
+            0
+        } else {
+            self.line.len() as u64
+        })
     }
 
     pub(super) fn tombstones(&self) -> &[Vec<u8>] {
@@ -143,13 +198,14 @@ impl JsonLines {
     }
 
     pub(super) fn size(&self) -> Result<u64, ReadError> {
-        let metadata = self.file.get_ref().metadata();
-        let metadata = metadata.map_err(|source| ReadError::Io {
-            path: self.path.clone(),
-            source,
-        })?;
-        Ok(metadata.len())
+        let size = self.file.get_ref().size();
+        size.map_err(|e| error(&self.path, e))
     }
+}
+
+fn error(path: &Path, source: io::Error) -> ReadError {
+    let path = path.to_owned();
+    ReadError::Io { path, source }
 }
 
 /// The sequence that a record names.

@@ -2,21 +2,26 @@
 //!
 //! - this file: [`Reader`], which looks the same for every kind of log.
 //! - `sqlite.rs`: a database.
-//! - `json_lines.rs`: a file.
+//! - `json_lines.rs`: a file, `input.rs`: its bytes.
 
+mod input;
 mod json_lines;
 mod sqlite;
 
 use std::io;
 use std::path::PathBuf;
 
+use rusqlite::ErrorCode;
+
 use crate::Location;
+pub(crate) use input::is_other_file;
 use json_lines::JsonLines;
 use sqlite::Sqlite;
 
 /// Gives the records of a log, in the order in which they are stored.
 ///
-/// At the end of the log it gives none, and later those that were added since.
+/// At the end of the log it gives none, and later those that were added since, also
+/// if the log was pruned meanwhile.
 #[derive(Debug)]
 pub struct Reader(Source);
 
@@ -82,6 +87,30 @@ pub enum ReadError {
     NotKept(Location),
 }
 
+impl ReadError {
+    /// Whether the log is damaged, and not only out of reach.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Sqlite { source, .. } => !matches!(
+                source.sqlite_error_code(),
+                Some(
+                    ErrorCode::CannotOpen
+                        | ErrorCode::DatabaseBusy
+                        | ErrorCode::DatabaseLocked
+                        | ErrorCode::DiskFull
+                        | ErrorCode::OutOfMemory
+                        | ErrorCode::PermissionDenied
+                        | ErrorCode::ReadOnly
+                        | ErrorCode::SystemIoFailure
+                )
+            ),
+            Self::NotALog { .. } => true,
+            Self::Io { .. } | Self::NotKept(_) => false,
+        }
+    }
+}
+
 impl Reader {
     /// Opens the log at `location` for reading.
     ///
@@ -99,6 +128,12 @@ impl Reader {
         Ok(Self(source))
     }
 
+    /// Reads a log in memory: tombstones and records, each with a line feed.
+    #[must_use]
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(Source::JsonLines(JsonLines::from_bytes(bytes)))
+    }
+
     /// From now on shows the log as it is now, whatever is written or pruned
     /// meanwhile. It is not for long: a database that is written grows until this
     /// reader is dropped.
@@ -109,8 +144,12 @@ impl Reader {
     pub fn hold(&mut self) -> Result<(), ReadError> {
         match &mut self.0 {
             Source::Sqlite(source) => source.hold(),
-            // Nobody changes what a file begins with while it is written.
-            Source::JsonLines(_) => Ok(()),
+            // Nobody changes what a file begins with while it is written: who
+            // prunes it puts another one in its place.
+            Source::JsonLines(source) => {
+                source.hold();
+                Ok(())
+            }
         }
     }
 
@@ -119,9 +158,9 @@ impl Reader {
     /// # Errors
     ///
     /// Fails if the log cannot be read.
-    #[allow(
+    #[expect(
         clippy::should_implement_trait,
-        reason = "what it gives borrows from it, which no iterator can do"
+        reason = "the trait cannot lend what it gives"
     )]
     pub fn next(&mut self) -> Result<Option<Line<'_>>, ReadError> {
         match &mut self.0 {
@@ -152,6 +191,19 @@ impl Reader {
         match &mut self.0 {
             Source::Sqlite(source) => source.size(),
             Source::JsonLines(source) => source.size(),
+        }
+    }
+
+    /// At the end of the log: how many bytes of an unfinished record follow, which
+    /// nobody is writing.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the log cannot be read.
+    pub fn unfinished(&self) -> Result<u64, ReadError> {
+        match &self.0 {
+            Source::Sqlite(_) => Ok(0),
+            Source::JsonLines(source) => source.unfinished(),
         }
     }
 

@@ -8,6 +8,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use super::{Line, ReadError, Start};
+use crate::checkpoint::Tombstone;
 use crate::store::{APPLICATION_ID, SCHEMA, SCHEMA_VERSION};
 
 /// How many records are fetched at once. Between two pages no lock is held.
@@ -193,7 +194,36 @@ impl Sqlite {
                 .iter()
                 .zip(expected)
                 .all(|(found, expected)| found.as_deref() == Some(expected));
-        Ok((!same).then(|| "the schema of the database was changed".to_owned()))
+        if !same {
+            return Ok(Some("the schema of the database was changed".to_owned()));
+        }
+        self.check_keys().map_err(fail)
+    }
+
+    /// Looks for rows that are stored where nobody looks for them.
+    fn check_keys(&self) -> rusqlite::Result<Option<String>> {
+        let first = "SELECT min(sequence) FROM records";
+        let first: Option<i64> = self.connection.query_row(first, (), |row| row.get(0))?;
+        if let Some(first) = first.filter(|&first| first < 1) {
+            return Ok(Some(format!(
+                "there is a record under the number {first}, and the first one is 1"
+            )));
+        }
+        let mut statement = self
+            .connection
+            .prepare("SELECT sequence, tombstone FROM tombstones")?;
+        let mut rows = statement.query(())?;
+        while let Some(row) = rows.next()? {
+            let key: i64 = row.get(0)?;
+            let line = row.get_ref(1)?.as_bytes().unwrap_or_default();
+            let named = Tombstone::from_line(line).map(|tombstone| tombstone.sequence);
+            if named.is_some_and(|named| named != key.cast_unsigned()) {
+                return Ok(Some(format!(
+                    "there is a tombstone of another record under the number {key}"
+                )));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::{Batch, Head, OpenError, Store, StoreError};
 use crate::key::sync_folder_of;
+use crate::read::is_other_file;
 
 /// How a record begins.
 pub(crate) const RECORD_START: &[u8] = br#"{"host":{"version":"#;
@@ -48,6 +49,13 @@ impl JsonLines {
                 path: path.to_owned(),
             },
         })?;
+        // Whoever prunes the log puts another file in its place, before it gives
+        // the lock back.
+        if is_other_file(&file, path).map_err(io_error)? {
+            return Err(OpenError::InUse {
+                path: path.to_owned(),
+            });
+        }
 
         let size = file.metadata().map_err(io_error)?.len();
         let length = complete_length(&mut file, size).map_err(io_error)?;

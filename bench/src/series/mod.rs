@@ -9,10 +9,14 @@
 //! - [`memory`]: what an instance takes that is alive.
 //! - [`threads`]: with one thread and with two.
 //! - [`start`]: from the start of the process to the first answer.
+//! - [`audit`]: with a durable audit log and without.
+//! - [`forward`]: while that log is forwarded.
 
+mod audit;
 mod bodies;
 mod connections;
 mod echo;
+mod forward;
 mod main;
 mod memory;
 mod parts;
@@ -53,6 +57,8 @@ pub(crate) enum Series {
     Memory,
     Threads,
     Start,
+    Audit,
+    Forward,
 }
 
 impl Series {
@@ -67,6 +73,8 @@ impl Series {
             Self::Memory => memory::run(bench),
             Self::Threads => threads::run(bench),
             Self::Start => start::run(bench),
+            Self::Audit => audit::run(bench),
+            Self::Forward => forward::run(bench),
         }
     }
 }

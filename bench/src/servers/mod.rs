@@ -3,8 +3,10 @@
 //! - this file: the servers, and the best flags of `wasmtime serve`.
 //! - [`programs`]: where they are.
 //! - [`process`]: a child process that does not outlive this program.
+//! - [`nats`]: where audit logs are forwarded to.
 //! - [`running`]: a server that runs and accepts connections.
 
+pub(crate) mod nats;
 pub(crate) mod process;
 pub(crate) mod programs;
 pub(crate) mod running;
@@ -55,6 +57,8 @@ pub(crate) struct Server {
     program: PathBuf,
     flags: Vec<String>,
     component: Option<PathBuf>,
+    /// Where it runs, if that matters.
+    folder: Option<PathBuf>,
 }
 
 impl Server {
@@ -66,6 +70,9 @@ impl Server {
             .arg("--addr")
             .arg(addr.to_string())
             .args(&self.component);
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
         command
     }
 
@@ -73,6 +80,14 @@ impl Server {
     pub(crate) fn serving(self, component: &Path) -> Self {
         Self {
             component: Some(component.to_owned()),
+            ..self
+        }
+    }
+
+    /// The same server, in a folder where its files are.
+    pub(crate) fn within(self, folder: &Path) -> Self {
+        Self {
+            folder: Some(folder.to_owned()),
             ..self
         }
     }
@@ -91,16 +106,23 @@ impl Server {
             program: program.to_owned(),
             flags: flags.iter().map(ToString::to_string).collect(),
             component: component.map(Path::to_owned),
+            folder: None,
         }
     }
 }
 
 impl Programs {
-    /// Our server.
+    /// Our server, without an audit log unless a flag names one: no other server
+    /// has one, and what is served elsewhere appends nothing.
     pub(crate) fn ours(&self, flags: &[&str]) -> Server {
+        let log: &[&str] = if flags.contains(&"--audit") {
+            &[]
+        } else {
+            &["--audit", "none"]
+        };
         Server::new(
             &self.ours,
-            &[&["serve"], flags].concat(),
+            &[&["serve"], log, flags].concat(),
             Some(&self.component),
         )
     }

@@ -77,7 +77,7 @@ pub(crate) fn scratch() -> PathBuf {
 }
 
 /// The folder of the other hosts: the same choice as in the Makefile.
-fn peers() -> Result<PathBuf> {
+pub(crate) fn peers() -> Result<PathBuf> {
     if let Some(peers) = env::var_os("COMPONENT_RUNNER_PEERS") {
         return Ok(PathBuf::from(peers));
     }
@@ -88,7 +88,7 @@ fn peers() -> Result<PathBuf> {
     Ok(cache.join("component-runner/peers"))
 }
 
-fn existing(path: PathBuf, remedy: &str) -> Result<PathBuf> {
+pub(crate) fn existing(path: PathBuf, remedy: &str) -> Result<PathBuf> {
     ensure!(
         path.exists(),
         "`{}` is not there; run `{remedy}`",

@@ -1,10 +1,11 @@
 //! A component as the server would run it, one step at a time.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use host::RequestId;
+use host::RequestInfo;
 use host::guest::{App, State};
 use http::Request;
 use http_body::{Body, Frame};
@@ -66,7 +67,8 @@ impl Sandbox {
 
     /// The store of one request.
     pub(crate) fn store(&self) -> Store<State> {
-        self.app.store(RequestId::next(), false)
+        let request = RequestInfo::new(&Request::new(()), None, None);
+        self.app.store(Arc::new(request), false)
     }
 
     /// A store with an instance.

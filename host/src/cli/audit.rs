@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use audit_log::forward::{Target, TargetError};
 use audit_log::{Location, Policy, Settings};
 use clap::{Args, ValueEnum};
 
@@ -26,6 +27,12 @@ pub struct AuditFlags {
     /// should be out of reach of whoever can change the log
     #[arg(long, value_name = "FOLDER")]
     pub audit_checkpoints: Option<PathBuf>,
+
+    /// Send the records on, once they are in the log, to where those of many servers
+    /// are collected: nats://[USER:PASSWORD@]HOST:PORT[/STREAM] (JetStream), tls:// for
+    /// the same over TLS, or otlp://HOST:PORT (OpenTelemetry logs over HTTP)
+    #[arg(long, value_name = "URL")]
+    pub audit_forward: Option<String>,
 
     /// The key that signs checkpoints (Ed25519, PEM), made if it is not there
     /// [default: the path of the log and .key]
@@ -77,6 +84,16 @@ impl AuditFlags {
             version: env!("CARGO_PKG_VERSION"),
             ..Settings::new(location)
         })
+    }
+
+    /// Where the records go on to. This is no matter of the parser, which would show
+    /// the password where it shows what is wrong.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the URL names nothing that records can be sent to.
+    pub fn forward(&self) -> Result<Option<Target>, TargetError> {
+        self.audit_forward.as_deref().map(str::parse).transpose()
     }
 
     /// How much one request may append.

@@ -11,7 +11,9 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use audit_log::program::AuditCommand;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use http::header::HeaderName;
 
 use crate::server::Settings;
@@ -39,7 +41,11 @@ pub enum Command {
     #[command(after_help = "Examples:\n  \
         component-runner serve app.wasm --addr 127.0.0.1:8080 --env SHIFT_AMOUNT=5\n  \
         component-runner serve app.wasm --audit sqlite:audit.db --audit-checkpoints /mnt/other")]
-    Serve(Serve),
+    Serve(Box<Serve>),
+
+    /// Look at an audit log: show, check, copy and prune its records
+    #[command(subcommand)]
+    Audit(AuditCommand),
 }
 
 /// The flags of `serve`.
@@ -99,6 +105,23 @@ pub struct Serve {
     pub reuse: NonZeroU32,
 }
 
+impl Cli {
+    /// Checks what the parser does not.
+    ///
+    /// # Errors
+    ///
+    /// Names the flag, but not its value, which may have a password in it.
+    pub fn checked(self) -> Result<Self, clap::Error> {
+        if let Command::Serve(flags) = &self.command {
+            flags.audit.forward().map_err(|error| {
+                let text = format!("invalid value for --audit-forward: {error}\n");
+                Self::command().error(ErrorKind::ValueValidation, text)
+            })?;
+        }
+        Ok(self)
+    }
+}
+
 impl Serve {
     /// The settings of the server that these flags name.
     #[must_use]
@@ -141,9 +164,11 @@ mod tests {
 
     fn serve(flags: &[&str]) -> Result<Serve, clap::Error> {
         let words = ["component-runner", "serve", "app.wasm"];
-        let Cli { command } = Cli::try_parse_from(words.iter().chain(flags))?;
-        let Command::Serve(serve) = command;
-        Ok(serve)
+        let Cli { command } = Cli::try_parse_from(words.iter().chain(flags))?.checked()?;
+        match command {
+            Command::Serve(serve) => Ok(*serve),
+            Command::Audit(_) => panic!("this is `serve`"),
+        }
     }
 
     #[test]
@@ -174,6 +199,7 @@ mod tests {
             ["--audit-policy", "open"],
             ["--audit-node", "a.b"],
             ["--audit-max-entries", "-1"],
+            ["--audit-forward", "http://"],
             ["--principal-header", "a b"],
         ] {
             let error = serve(&flags).unwrap_err().to_string();
@@ -182,6 +208,14 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let error = serve(&["--audit-forward", "nats://me:secret@"]).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains("--audit-forward"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
     }
 
     #[test]

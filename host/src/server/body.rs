@@ -231,7 +231,9 @@ impl GuestBody {
     fn fail(&self, failure: Failure) -> Broken {
         let context = self.context.clone();
         tokio::task::spawn_local(async move {
-            failure.note(&context, "guest failed while responding").await;
+            failure
+                .note(&context, "guest failed while responding")
+                .await;
         });
         Broken
     }

@@ -55,7 +55,9 @@ impl Running {
                 Ok(Err(error)) => Failure::Trapped(error),
                 Err(_) => Failure::TimedOut,
             };
-            failure.note(&context, "guest failed after responding").await;
+            failure
+                .note(&context, "guest failed after responding")
+                .await;
         });
     }
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
+use tempfile::TempDir;
 use wasmtime::PoolingAllocationConfig;
 
 use crate::figures::{self, Figures};
@@ -23,14 +24,19 @@ const THREADS: [(&str, Role); 2] = [("worker-0", Role::Worker), ("audit-log", Ro
 struct Server {
     process: Child,
     addr: SocketAddr,
+    /// Where its audit log is.
+    _folder: TempDir,
 }
 
 impl Server {
     fn start(component: &Path) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = folder.path().join("audit.db");
         let mut process = Command::new(env!("CARGO_BIN_EXE_component-runner"))
             .arg("serve")
             .arg(component)
             .args(["--addr=127.0.0.1:0", "--threads=1"])
+            .arg(format!("--audit=sqlite:{}", log.display()))
             .arg(format!("--env={}={}", VARIABLE.0, VARIABLE.1))
             .env("RUST_LOG", "error")
             // Memory goes back to the system by the clock, not by the request.
@@ -50,7 +56,11 @@ impl Server {
             .strip_prefix("listening on http://")
             .and_then(|addr| addr.parse().ok())
             .unwrap_or_else(|| panic!("expected an address, found `{line}`"));
-        Self { process, addr }
+        Self {
+            process,
+            addr,
+            _folder: folder,
+        }
     }
 
     fn thread(&self, name: &str) -> Pid {

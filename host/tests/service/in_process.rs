@@ -7,10 +7,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::thread::{self, JoinHandle};
 
+use audit_log::{AuditLog, Location, Settings};
 use clap::Parser;
-use host::audit::{AuditLog, JsonLines};
+use host::audit::Quota;
 use host::cli::{Cli, Command, Serve};
-use host::guest::App;
+use host::guest::{App, Surroundings};
 use host::server;
 use nix::unistd;
 use tokio::runtime::Builder;
@@ -35,7 +36,9 @@ impl InProcess {
             "--threads=1".as_ref(),
             format!("--env={}={}", VARIABLE.0, VARIABLE.1).as_ref(),
         ]);
-        let Command::Serve(flags) = cli.expect("these are its flags").command;
+        let Command::Serve(flags) = cli.expect("these are its flags").command else {
+            panic!("this is `serve`");
+        };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let addr = listener.local_addr().expect("it is bound");
         let (stop, stopped) = oneshot::channel();
@@ -52,11 +55,22 @@ impl InProcess {
         Self::load_bytes(&bytes, environment)
     }
 
-    /// The component in `bytes`, as it is served; its audit log is kept nowhere.
+    /// The component in `bytes`, as it is served. Its audit log is a file without a
+    /// name, which is gone when this process is.
     pub(crate) fn load_bytes(bytes: &[u8], environment: Vec<(String, String)>) -> App {
-        let sink = JsonLines::open(Path::new("/dev/null")).expect("it is always there");
-        let audit = AuditLog::start(sink).expect("a thread");
-        App::load(bytes, environment, audit).expect("it can be served")
+        let folder = tempfile::tempdir().expect("a folder");
+        let location = Location::JsonLines(folder.path().join("audit.jsonl"));
+        let audit = AuditLog::open(&Settings::new(location)).expect("a log");
+        let surroundings = Surroundings {
+            name: "app".to_owned(),
+            environment,
+            audit,
+            quota: Quota {
+                entries: u32::MAX,
+                bytes: u64::MAX,
+            },
+        };
+        App::load(bytes, surroundings).expect("it can be served")
     }
 }
 

@@ -1,0 +1,236 @@
+//! The thread that sends, again and again if it must.
+
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::Target;
+use super::nats::Nats;
+use super::otlp::Otlp;
+use super::outbox::Outbox;
+
+/// How long to wait after a first failure, and after many.
+const RETRY: std::ops::Range<Duration> = Duration::from_millis(100)..Duration::from_secs(5);
+
+/// The longest time to wait because the other side wants it.
+const MAX_WISH: Duration = Duration::from_mins(5);
+
+pub(super) struct Worker {
+    outbox: Outbox,
+    sink: Sink,
+    /// What the target is called in messages.
+    shown: String,
+    stop: Stop,
+}
+
+/// What speaks to the target.
+pub(super) enum Sink {
+    Nats(Nats),
+    Otlp(Otlp),
+}
+
+impl Sink {
+    pub(super) fn new(target: &Target, node: String) -> Self {
+        match target {
+            Target::Nats(target) => Self::Nats(Nats::new(target, node)),
+            Target::Otlp(target) => Self::Otlp(Otlp::new(target, node)),
+        }
+    }
+}
+
+/// Why a connection is of no use any more.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) why: String,
+    /// How long the other side wants to be left alone.
+    pub(super) wish: Option<Duration>,
+}
+
+impl Failure {
+    pub(super) fn new(why: impl Into<String>) -> Self {
+        let why = why.into();
+        Self { why, wish: None }
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new(with_sources(&error))
+    }
+}
+
+/// An error and what it comes from.
+pub(super) fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let next = error.to_string();
+        // Some name their source themselves.
+        if !text.ends_with(&next) {
+            text = format!("{text}: {next}");
+        }
+        source = error.source();
+    }
+    text
+}
+
+/// Tells when to stop.
+#[derive(Clone)]
+pub(super) struct Stop(watch::Receiver<Option<Instant>>);
+
+impl Stop {
+    /// Whether the rest is to be sent, and no more.
+    pub(super) fn is_asked(&self) -> bool {
+        self.0.borrow().is_some() || self.0.has_changed().is_err()
+    }
+
+    /// Waits until [`Stop::is_asked`].
+    pub(super) async fn asked(&mut self) {
+        // An error says that nobody waits any more.
+        let _ = self.0.wait_for(Option::is_some).await;
+    }
+
+    /// Waits until the time is over.
+    async fn over(&mut self) {
+        let deadline = match self.0.wait_for(Option::is_some).await {
+            Ok(deadline) => *deadline,
+            Err(_) => None,
+        };
+        if let Some(deadline) = deadline {
+            tokio::select! {
+                () = sleep_until(deadline) => {}
+                // Whoever waited has gone.
+                _ = self.0.wait_for(Option::is_none) => {}
+            }
+        }
+    }
+}
+
+impl Worker {
+    pub(super) fn new(
+        outbox: Outbox,
+        sink: Sink,
+        target: &Target,
+        stop: watch::Receiver<Option<Instant>>,
+    ) -> Self {
+        Self {
+            outbox,
+            sink,
+            shown: target.to_string(),
+            stop: Stop(stop),
+        }
+    }
+
+    /// Works until it is stopped.
+    pub(super) fn work(mut self) {
+        give_way();
+        let mut pause = Duration::ZERO;
+        let mut attempt = 0;
+        while let Err(failure) = self.connection(pause) {
+            self.outbox.save();
+            if self.outbox.status.failed() {
+                attempt = 0;
+                tracing::warn!(
+                    "cannot forward the audit log to `{}`: {}; {} records wait, and it is tried \
+                     again until they have arrived",
+                    self.shown,
+                    failure.why,
+                    self.outbox.written().saturating_sub(self.outbox.settled()),
+                );
+            } else {
+                tracing::debug!(
+                    "still cannot forward the audit log to `{}`: {}",
+                    self.shown,
+                    failure.why
+                );
+            }
+            pause = backoff(attempt).max(failure.wish.unwrap_or_default().min(MAX_WISH));
+            attempt += 1;
+        }
+        self.outbox.save();
+    }
+
+    /// Connects after a pause, and sends until the connection is lost. Returns `Ok`
+    /// when it is time to stop.
+    ///
+    /// Each connection has a runtime of its own, so that nothing of one lives on
+    /// when the next begins.
+    fn connection(&mut self, pause: Duration) -> Result<(), Failure> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = match runtime {
+            Ok(runtime) => runtime,
+            Err(_) if self.stop.is_asked() => return Ok(()),
+            Err(error) => {
+                std::thread::sleep(RETRY.end);
+                return Err(error.into());
+            }
+        };
+        let mut stop = self.stop.clone();
+        let work = async {
+            sleep(pause).await;
+            match &mut self.sink {
+                Sink::Nats(nats) => nats.send(&mut self.outbox, &mut self.stop).await,
+                Sink::Otlp(otlp) => otlp.send(&mut self.outbox, &mut self.stop).await,
+            }
+        };
+        let result = runtime.block_on(async {
+            tokio::select! {
+                result = work => result,
+                () = stop.over() => Ok(()),
+            }
+        });
+        // Not even a look-up of a name is waited for.
+        runtime.shutdown_background();
+        result
+    }
+}
+
+/// Says that all goes well again, if it did not.
+pub(super) fn works(outbox: &Outbox) {
+    if outbox.status.works() {
+        tracing::info!(
+            "the audit log is forwarded again; {} records wait",
+            outbox.written().saturating_sub(outbox.settled())
+        );
+    }
+}
+
+/// How long to wait after so many failures: twice as long each time, and a part of
+/// that at random, so that many servers do not come back at the same moment.
+fn backoff(attempt: u32) -> Duration {
+    let longest = RETRY
+        .start
+        .saturating_mul(1 << attempt.min(16))
+        .min(RETRY.end);
+    let random = getrandom::u32().unwrap_or(u32::MAX);
+    longest.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
+}
+
+/// Lets all other threads go first.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    {
+        // On Linux, a thread has a priority of its own. Without it, it works as well.
+        let thread = rustix::thread::gettid();
+        let _ = rustix::process::setpriority_process(Some(thread), 10);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_grows_to_a_limit() {
+        for attempt in 0..100 {
+            let longest = (100 << attempt.min(20)).min(5000);
+            let pause = backoff(attempt).as_millis();
+            assert!(
+                (longest / 2..=longest).contains(&pause),
+                "{attempt}: {pause}"
+            );
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Removing records from a file that nobody writes.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use super::{Cut, PruneError, tombstone};
+use crate::key::{SigningKey, sync_folder_of};
+
+/// Takes the lock that all writers of this file take.
+pub(super) fn lock(path: &Path) -> Result<File, PruneError> {
+    let fail = |source| PruneError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let mut options = OpenOptions::new();
+    let file = options.read(true).append(true).open(path).map_err(fail)?;
+    file.try_lock().map_err(|error| match error {
+        TryLockError::Error(source) => fail(source),
+        TryLockError::WouldBlock => PruneError::InUse {
+            path: path.to_owned(),
+        },
+    })?;
+    Ok(file)
+}
+
+/// Puts a file without the records of `cut` in the place of `old`, which is the
+/// file at `path`. A crash leaves one or the other.
+pub(super) fn remove(
+    path: &Path,
+    old: &File,
+    cut: &Cut,
+    key: &SigningKey,
+) -> Result<(), PruneError> {
+    rewrite(path, old, cut, &tombstone(cut, cut.last(), key)).map_err(|source| PruneError::Io {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn rewrite(path: &Path, mut old: &File, cut: &Cut, tombstone: &str) -> io::Result<()> {
+    let folder = path.parent().filter(|one| !one.as_os_str().is_empty());
+    let mut new = tempfile::Builder::new()
+        .prefix(".audit-prune-")
+        .tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    let metadata = old.metadata()?;
+    // Whoever prunes may be somebody else than whoever writes.
+    new.as_file().set_permissions(metadata.permissions())?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, fchown};
+
+        let now = new.as_file().metadata()?;
+        if (metadata.uid(), metadata.gid()) != (now.uid(), now.gid()) {
+            fchown(new.as_file(), Some(metadata.uid()), Some(metadata.gid()))?;
+        }
+    }
+    let mut output = BufWriter::with_capacity(256 * 1024, new.as_file_mut());
+    for line in cut.tombstones.iter().map(Vec::as_slice) {
+        output.write_all(line)?;
+        output.write_all(b"\n")?;
+    }
+    output.write_all(tombstone.as_bytes())?;
+    output.write_all(b"\n")?;
+    old.seek(SeekFrom::Start(cut.position))?;
+    io::copy(&mut old, &mut output)?;
+    output.flush()?;
+    drop(output);
+    new.as_file().sync_all()?;
+    new.persist(path)?;
+    sync_folder_of(path)
+}

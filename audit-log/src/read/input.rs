@@ -1,0 +1,95 @@
+//! Bytes that a log is read from: a file, or memory.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::path::Path;
+
+#[derive(Debug)]
+pub(super) enum Input {
+    File(File),
+    Memory(Cursor<Vec<u8>>),
+}
+
+impl Input {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        File::open(path).map(Self::File)
+    }
+
+    /// How much to read at once.
+    pub(super) fn buffer_bytes(&self) -> usize {
+        match self {
+            Self::File(_) => 256 * 1024,
+            Self::Memory(_) => 4 * 1024,
+        }
+    }
+
+    pub(super) fn is_regular(&self) -> io::Result<bool> {
+        Ok(match self {
+            Self::File(file) => file.metadata()?.is_file(),
+            Self::Memory(_) => true,
+        })
+    }
+
+    /// How many bytes there are now.
+    pub(super) fn size(&self) -> io::Result<u64> {
+        Ok(match self {
+            Self::File(file) => file.metadata()?.len(),
+            Self::Memory(bytes) => bytes.get_ref().len() as u64,
+        })
+    }
+
+    /// Whether somebody holds the lock that all writers of a log take.
+    pub(super) fn is_written(&self) -> io::Result<bool> {
+        let Self::File(file) = self else {
+            return Ok(false);
+        };
+        match file.try_lock_shared() {
+            Ok(()) => file.unlock().map(|()| false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Whether `path` is another file by now.
+    pub(super) fn is_replaced(&self, path: &Path) -> bool {
+        let Self::File(file) = self else {
+            return false;
+        };
+        is_other_file(file, path).unwrap_or(false)
+    }
+}
+
+/// Whether the file at `path` is another one than `file`.
+pub(crate) fn is_other_file(file: &File, path: &Path) -> io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+
+        let (open, named) = (file.metadata()?, std::fs::metadata(path)?);
+        Ok((open.dev(), open.ino()) != (named.dev(), named.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        // A file that is open cannot be replaced there.
+        let _ = (file, path);
+        Ok(false)
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Memory(bytes) => bytes.read(buffer),
+        }
+    }
+}
+
+impl Seek for Input {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::File(file) => file.seek(position),
+            Self::Memory(bytes) => bytes.seek(position),
+        }
+    }
+}

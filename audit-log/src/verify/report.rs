@@ -1,0 +1,193 @@
+//! What there is to say of a log.
+
+use std::fmt;
+
+use super::Finding;
+use super::outside::Summary;
+use crate::checkpoint::{Checkpoint, Tombstone};
+use crate::key::PublicKey;
+use crate::store::Head;
+
+/// What is known of a log after it was read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// What is wrong with it; nothing if it is as it was written.
+    pub findings: Vec<Finding>,
+    /// Its name.
+    pub node: Option<String>,
+    /// How many records are good: all, or those before the first one that is wrong.
+    pub records: u64,
+    /// The last one of them.
+    pub head: Option<Head>,
+    /// How many of them are checkpoints.
+    pub checkpoints: u64,
+    /// The last record that a checkpoint in the log covers, and all before it.
+    pub covered: Option<u64>,
+    /// How many tombstones there are.
+    pub tombstones: u64,
+    /// The last one of them.
+    pub pruned: Option<Tombstone<'static>>,
+    /// Who signed checkpoints and tombstones.
+    pub keys: Vec<PublicKey>,
+    /// Whether these are keys that whoever verifies has asked for, and not only
+    /// those that the log names.
+    pub is_key_expected: bool,
+    pub(super) outside: Summary,
+}
+
+impl Report {
+    pub(super) fn new(is_key_expected: bool) -> Self {
+        Self {
+            findings: Vec::new(),
+            node: None,
+            records: 0,
+            head: None,
+            checkpoints: 0,
+            covered: None,
+            tombstones: 0,
+            pruned: None,
+            keys: Vec::new(),
+            is_key_expected,
+            outside: Summary::default(),
+        }
+    }
+
+    pub(super) fn add_record(&mut self, head: Head) {
+        self.records += 1;
+        self.head = Some(head);
+    }
+
+    pub(super) fn add_checkpoint(&mut self, checkpoint: &Checkpoint<'_>) {
+        self.checkpoints += 1;
+        self.covered = Some(checkpoint.sequence);
+        self.add_key(checkpoint.public_key);
+    }
+
+    pub(super) fn add_tombstone(&mut self, tombstone: Tombstone<'static>) {
+        self.node = Some(tombstone.node.as_ref().to_owned());
+        self.tombstones += 1;
+        self.add_key(tombstone.public_key);
+        self.pruned = Some(tombstone);
+    }
+
+    pub(super) fn add_key(&mut self, key: PublicKey) {
+        if self.keys.last() != Some(&key) && !self.keys.contains(&key) {
+            self.keys.push(key);
+        }
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// The last records, from the first to the last one, that no checkpoint covers.
+    ///
+    /// A checkpoint does not cover the record that it is in, so there is always one
+    /// at least; it counts only if others follow.
+    #[must_use]
+    pub fn uncovered(&self) -> Option<(u64, u64)> {
+        let last = self.head?.sequence;
+        let before = self.pruned.as_ref().map_or(0, |one| one.sequence);
+        match self.covered {
+            Some(covered) if last == covered + 1 => None,
+            covered => Some((covered.unwrap_or(before) + 1, last)),
+        }
+    }
+
+    fn write_keys(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whose = if self.is_key_expected {
+            ", which was expected"
+        } else {
+            ", as the log itself says; name the key that you expect with `--public-key`"
+        };
+        for key in &self.keys {
+            writeln!(f, "signed by the key {key}{whose}")?;
+        }
+        Ok(())
+    }
+
+    fn write_outside(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Summary {
+            fitting,
+            last,
+            pruned,
+        } = self.outside;
+        if fitting > 0 {
+            let checkpoints = count(fitting, "checkpoint");
+            writeln!(f, "{checkpoints} from outside fit, up to record {last}")?;
+        }
+        if pruned > 0 {
+            let checkpoints = count(pruned, "checkpoint");
+            writeln!(
+                f,
+                "{checkpoints} from outside could not be compared: the records were pruned"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// What a person wants to know, a line for each; at last whether all is good.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(node) = &self.node {
+            writeln!(f, "the log of the node `{}`", node.escape_debug())?;
+        }
+        if let Some(tombstone) = &self.pruned {
+            writeln!(
+                f,
+                "records 1 to {} were pruned, last at {}: {}",
+                tombstone.sequence,
+                tombstone.time.escape_debug(),
+                count(self.tombstones, "tombstone"),
+            )?;
+        }
+        if let Some(head) = self.head {
+            let first = head.sequence + 1 - self.records;
+            let checkpoints = count(self.checkpoints, "checkpoint");
+            let last = head.sequence;
+            writeln!(
+                f,
+                "records {first} to {last} are a chain, with {checkpoints}"
+            )?;
+        }
+        self.write_keys(f)?;
+        self.write_outside(f)?;
+        match self.uncovered() {
+            Some((first, last)) if first == last => {
+                writeln!(f, "record {last} is not covered by a checkpoint yet")?;
+            }
+            Some((first, last)) => writeln!(
+                f,
+                "records {first} to {last} are not covered by a checkpoint yet"
+            )?,
+            None => {}
+        }
+        for finding in &self.findings {
+            writeln!(f, "WRONG: {finding}")?;
+        }
+        if self.is_good() {
+            writeln!(f, "verified: {}", count(self.records, "record"))?;
+        }
+        Ok(())
+    }
+}
+
+fn count(number: u64, what: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{s}")
+}
+
+/// Each of `keys` once.
+pub(super) fn distinct(keys: impl Iterator<Item = PublicKey>) -> Vec<PublicKey> {
+    let mut distinct = Vec::new();
+    for key in keys {
+        if !distinct.contains(&key) {
+            distinct.push(key);
+        }
+    }
+    distinct
+}

@@ -1,0 +1,32 @@
+//! What the tombstones of a log say.
+
+use super::Finding;
+use crate::checkpoint::Tombstone;
+
+/// Checks that the tombstones in `lines` are signed by the keys that they name,
+/// and account for all records up to the last one of them.
+pub(crate) fn check(lines: &[Vec<u8>]) -> Result<Vec<Tombstone<'static>>, Finding> {
+    let mut tombstones: Vec<Tombstone<'_>> = Vec::new();
+    for line in lines {
+        let Some(tombstone) = Tombstone::from_line(line) else {
+            return Err(Finding::Container("a tombstone cannot be read".to_owned()));
+        };
+        let before = tombstones.last();
+        let removed_before = before.map_or(0, |before| before.sequence);
+        let sequence = tombstone.sequence;
+        let why = if !tombstone.is_signed() {
+            Some("its signature is wrong")
+        } else if before.is_some_and(|before| before.node != tombstone.node) {
+            Some("it belongs to the log of another node than the one before it")
+        } else if sequence.checked_sub(removed_before) != Some(tombstone.removed) {
+            Some("it does not follow the one before it")
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            return Err(Finding::Tombstone { sequence, why });
+        }
+        tombstones.push(tombstone.into_owned());
+    }
+    Ok(tombstones)
+}

@@ -1,0 +1,94 @@
+//! A nats-server, to which audit logs are forwarded.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::process::Process;
+use super::programs::{existing, peers, scratch};
+
+/// The version that is forwarded to.
+const NATS_VERSION: &str = "2.14.6";
+
+/// How long it may take until it listens.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A server that keeps its streams in memory that outlives it: the disk of another
+/// machine would be as little in the way as this.
+pub(crate) struct Nats {
+    program: PathBuf,
+    folder: PathBuf,
+    addr: SocketAddr,
+    process: Option<Process>,
+}
+
+impl Nats {
+    /// Starts a server with an empty store.
+    pub(crate) fn start() -> Result<Self> {
+        let program = peers()?.join(format!("nats-{NATS_VERSION}/bin/nats-server"));
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() {
+            memory.join(format!("component-runner-bench-{}", std::process::id()))
+        } else {
+            scratch().join("nats")
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
+        let mut nats = Self {
+            program: existing(program, "make nats")?,
+            folder,
+            addr: listener.local_addr()?,
+            process: None,
+        };
+        drop(listener);
+        nats.restart()?;
+        Ok(nats)
+    }
+
+    /// Where an audit log is forwarded to.
+    pub(crate) fn url(&self) -> String {
+        format!("nats://{}", self.addr)
+    }
+
+    /// Kills the server, if it runs, and starts it again at the same address.
+    pub(crate) fn restart(&mut self) -> Result<()> {
+        self.process = None;
+        fs::create_dir_all(&self.folder)?;
+        let config = self.folder.join("nats.conf");
+        let text = format!(
+            "listen: \"{}\"\njetstream {{ store_dir: \"{}\", sync_interval: always }}\n",
+            self.addr,
+            self.folder.display()
+        );
+        fs::write(&config, text)?;
+        let mut command = Command::new(&self.program);
+        command
+            .arg("--config")
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        self.process = Some(Process::spawn(&mut command)?);
+        let begin = Instant::now();
+        while TcpStream::connect(self.addr).is_err() {
+            ensure!(
+                begin.elapsed() < START_TIMEOUT,
+                "nats-server does not listen"
+            );
+            sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        self.process = None;
+        // What is left there is in the way of nobody.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}

@@ -1,0 +1,141 @@
+//! `component-runner serve`, from the flags to the last record of the audit log.
+
+use std::fs::{self, DirBuilder};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use audit_log::event::Event;
+use audit_log::forward::Forwarder;
+use audit_log::record::Subject;
+use audit_log::{AuditLog, Location, Settings};
+use host::cli::Serve;
+use host::guest::{App, Surroundings};
+use host::{ops, server};
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+use tokio::time::timeout;
+
+use crate::signals;
+
+/// Serves what the flags name, until a signal arrives.
+///
+/// # Errors
+///
+/// Fails if it cannot be served, or the audit log not be kept.
+pub(crate) fn serve(flags: &Serve) -> Result<()> {
+    let path = flags.component.display();
+    let bytes = fs::read(&flags.component).with_context(|| format!("cannot read `{path}`"))?;
+    let settings = flags.audit.settings()?;
+    // Requests run on threads of their own; this one only accepts.
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        signals::survive_file_size_limit().context("cannot wait for signals")?;
+        let listener = bind(flags.addr).await?;
+        let ops_listener = match flags.ops_addr {
+            Some(addr) => Some(bind(addr).await?),
+            None => None,
+        };
+        let log = open(&settings)?;
+        let forwarder = flags
+            .audit
+            .forward()?
+            .map(|target| Forwarder::start(&log, &settings.location, &target))
+            .transpose()?
+            .map(Arc::new);
+        let served = async {
+            let surroundings = Surroundings {
+                name: name(&flags.component),
+                environment: flags.environment.clone(),
+                audit: log.clone(),
+                quota: flags.audit.quota(),
+            };
+            let app = App::load(&bytes, surroundings)
+                .with_context(|| format!("cannot serve `{path}`"))?;
+            announce_component(&app).await?;
+            let shutdown = signals::shutdown().context("cannot wait for signals")?;
+            say(
+                &settings,
+                &format!("listening on http://{}", listener.local_addr()?),
+            );
+            if let Some(listener) = ops_listener {
+                let addr = listener.local_addr()?;
+                say(&settings, &format!("metrics at http://{addr}/metrics"));
+                tokio::spawn(ops::run(listener, log.clone(), forwarder.clone()));
+            }
+            server::run(listener, app, flags.settings(), shutdown).await?;
+            Ok(())
+        };
+        let result = served.await;
+        // The last thing that happens is that the log says so.
+        if timeout(flags.grace_period, log.close()).await.is_err() {
+            tracing::error!("the audit log did not take its last records in time");
+        }
+        if let Some(forwarder) = forwarder {
+            let left = forwarder.stop(flags.grace_period).await.lag;
+            if left > 0 {
+                tracing::warn!("{left} audit records will be forwarded after the next start");
+            }
+        }
+        result
+    })
+}
+
+async fn bind(addr: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(addr)
+        .await
+        .with_context(|| format!("cannot listen on `{addr}`"))
+}
+
+/// Opens the audit log. Only the default folder is made if it is not there: in
+/// what the operator names, there may be a mistake.
+fn open(settings: &Settings) -> Result<AuditLog> {
+    if settings.location == Location::None {
+        tracing::warn!("THERE IS NO AUDIT LOG: all entries are forgotten (--audit none)");
+    } else {
+        tracing::info!("the audit log is {}", settings.location);
+    }
+    if Location::default_place().is_ok_and(|place| place == settings.location)
+        && let Some(folder) = settings.location.path().and_then(Path::parent)
+    {
+        let what = || format!("cannot make the folder `{}`", folder.display());
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .with_context(what)?;
+    }
+    Ok(AuditLog::open(settings)?)
+}
+
+/// What a component is called: its file, without the folder and the extension.
+fn name(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or(path.as_os_str());
+    stem.to_string_lossy().into_owned()
+}
+
+async fn announce_component(app: &App) -> Result<()> {
+    let subject = Subject {
+        component: Some(app.component()),
+        request: None,
+    };
+    let event = Event::ComponentLoad { replaces: None };
+    app.audit()
+        .record(subject, &event)
+        .await
+        .context("the audit log took no record of the component")?;
+    Ok(())
+}
+
+/// Tells whoever started the server, unless standard output is for records alone.
+fn say(settings: &Settings, text: &str) {
+    // Serving does not depend on somebody who reads this.
+    let _ = if settings.location == Location::Stdout {
+        writeln!(io::stderr(), "{text}")
+    } else {
+        writeln!(io::stdout(), "{text}")
+    };
+}

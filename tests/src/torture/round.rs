@@ -45,7 +45,7 @@ impl Round {
     pub(super) fn any(number: u32, random: &mut Random) -> Self {
         let is_early = random.below(3) == 0;
         let milliseconds = match random.below(25) {
-            _ if is_early => 5 + random.below(145),
+            _ if is_early => 1 + random.below(40),
             0 => 2000 + random.below(1000),
             _ => 5 + random.below(295),
         };

@@ -4,15 +4,17 @@
 //! - `writer.rs`: the one thread that writes.
 //! - `resume.rs`: where an existing log ends, and whether it can go on.
 //! - `copies.rs`: copies of the checkpoints, somewhere else.
+//! - `settings.rs`, `status.rs`: what goes in, and what is seen from outside.
 
 mod copies;
 mod resume;
+mod settings;
+mod status;
 mod writer;
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::Duration;
@@ -24,6 +26,9 @@ use crate::event::Event;
 use crate::key::SigningKey;
 use crate::record::{Draft, Entry, Subject};
 use crate::store::OpenError;
+pub use settings::{Policy, Settings};
+pub use status::Metrics;
+use status::Status;
 use writer::Writer;
 
 /// How many entries may wait for the writer before `append` itself waits.
@@ -34,51 +39,6 @@ const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long `best-effort` waits for the log before it drops an entry.
 const BEST_EFFORT_WAIT: Duration = Duration::from_secs(1);
-
-/// How a log is kept.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Where.
-    pub location: Location,
-    /// What happens to entries that cannot be written.
-    pub policy: Policy,
-    /// The file of the key that signs checkpoints, made if it is not there. By
-    /// default it lies beside the log, and a log that is in no file has no
-    /// checkpoints.
-    pub key: Option<PathBuf>,
-    /// A folder to which every checkpoint is copied.
-    pub checkpoints: Option<PathBuf>,
-    /// The name of a new log: letters, digits, `-` and `_`. By default that of the
-    /// machine, and a random part.
-    pub node: Option<String>,
-    /// The version of the program, for the record of its start.
-    pub version: &'static str,
-}
-
-impl Settings {
-    /// A log at `location`, with defaults for all else.
-    #[must_use]
-    pub fn new(location: Location) -> Self {
-        Self {
-            location,
-            policy: Policy::default(),
-            key: None,
-            checkpoints: None,
-            node: None,
-            version: env!("CARGO_PKG_VERSION"),
-        }
-    }
-}
-
-/// What happens to entries that cannot be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Policy {
-    /// Whoever appends is told, and must not act.
-    #[default]
-    FailClosed,
-    /// They are dropped and counted, and whoever appends goes on.
-    BestEffort,
-}
 
 /// A handle on a log. Clones write to the same log, which ends with
 /// [`AuditLog::close`].
@@ -95,33 +55,6 @@ struct Shared {
     policy: Policy,
     status: Arc<Status>,
     written: watch::Receiver<u64>,
-}
-
-/// What is known of a log from outside.
-#[derive(Debug, Default)]
-struct Status {
-    appended: AtomicU64,
-    refused: AtomicU64,
-    dropped: AtomicU64,
-    failed: AtomicBool,
-    /// How often it could not be written.
-    failures: AtomicU64,
-}
-
-/// Numbers about a log, each since the start of the process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Metrics {
-    /// Records that are in the log.
-    pub appended: u64,
-    /// Records that were refused because the log could not be written.
-    pub refused: u64,
-    /// Records that were dropped under the policy `best-effort`.
-    pub dropped: u64,
-    /// Entries that wait to be written.
-    pub waiting: usize,
-    /// Whether the log could not be written when it was last tried.
-    pub is_failing: bool,
 }
 
 /// Something for the writer to do.
@@ -299,15 +232,10 @@ impl AuditLog {
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         let Shared { queue, status, .. } = &*self.0;
-        Metrics {
-            appended: status.appended.load(Ordering::Relaxed),
-            refused: status.refused.load(Ordering::Relaxed),
-            dropped: status.dropped.load(Ordering::Relaxed),
-            waiting: queue
-                .as_ref()
-                .map_or(0, |queue| queue.max_capacity() - queue.capacity()),
-            is_failing: status.failed.load(Ordering::Relaxed),
-        }
+        let waiting = queue
+            .as_ref()
+            .map_or(0, |queue| queue.max_capacity() - queue.capacity());
+        status.metrics(waiting)
     }
 }
 

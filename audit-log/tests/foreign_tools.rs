@@ -30,18 +30,49 @@ fn shell(needs: &[&str], script: &str, folder: &Path) -> Option<String> {
     Some(text)
 }
 
-/// Says for each record whether it names the hash of the one before it.
-const CHAIN: &str = r#"
-previous=0000000000000000000000000000000000000000000000000000000000000000
-for sequence in $(sqlite3 audit.db 'SELECT sequence FROM records ORDER BY sequence'); do
-  sqlite3 audit.db "SELECT record FROM records WHERE sequence = $sequence" \
-    | tr -d '\n' > record
-  named=$(sqlite3 audit.db \
-    "SELECT record ->> '$.host.previous' FROM records WHERE sequence = $sequence")
-  if [ "$named" = "$previous" ]; then echo "$sequence good"; else echo "$sequence WRONG"; fi
-  previous=$(sha256sum record | cut -d ' ' -f 1)
-done
-"#;
+/// The commands in the document: the block of them that contains `word`.
+fn documented(word: &str) -> &'static str {
+    let document = include_str!("../../docs/audit-log.md");
+    let mut blocks = document
+        .split("```sh\n")
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once("```")?.0));
+    blocks.find(|block| block.contains(word)).expect("a block")
+}
+
+#[test]
+fn the_database_answers_the_queries_of_the_document() {
+    let folder = folder();
+    boot(&sqlite(&folder), 3);
+    let queries = documented("GROUP BY 1, 2");
+    if let Some(text) = shell(&["sqlite3"], queries, folder.path()) {
+        assert!(text.contains("act|success|2\nact|denied|1\n"), "{text}");
+        assert!(text.contains("|none\n"), "{text}");
+    }
+}
+
+#[test]
+fn a_database_that_was_made_smaller_is_still_a_log() {
+    let folder = folder();
+    let location = sqlite(&folder);
+    boot(&location, 3);
+    let audit = location.to_string();
+    command(&["prune", "--audit", &audit, "--before", "2999-01-01"]);
+    boot(&location, 3);
+    if shell(&["sqlite3"], "sqlite3 audit.db VACUUM", folder.path()).is_none() {
+        return;
+    }
+    let (text, good) = command(&["verify", "--audit", &audit]);
+    assert!(good, "{text}");
+    let text = shell(
+        &["sha256sum"],
+        documented("sha256sum record"),
+        folder.path(),
+    );
+    let text = text.expect("all programs");
+    assert_eq!(text.matches("good").count(), 7, "{text}");
+    assert!(!text.contains("WRONG"), "{text}");
+}
 
 #[test]
 fn the_chain_is_verified_with_sqlite3_and_sha256sum() {
@@ -49,28 +80,16 @@ fn the_chain_is_verified_with_sqlite3_and_sha256sum() {
     let location = sqlite(&folder);
     boot(&location, 3);
     let needs = ["sqlite3", "sha256sum"];
-    let Some(text) = shell(&needs, CHAIN, folder.path()) else {
+    let Some(text) = shell(&needs, documented("sha256sum record"), folder.path()) else {
         return;
     };
     assert_eq!(text, "1 good\n2 good\n3 good\n4 good\n5 good\n6 good\n");
     let change = "sqlite3 audit.db \"UPDATE records SET record = replace(record, \
                   '\\\"act\\\"', '\\\"axt\\\"') WHERE sequence = 3\"";
     shell(&needs, change, folder.path());
-    let text = shell(&needs, CHAIN, folder.path()).expect("it was there");
+    let text = shell(&needs, documented("sha256sum record"), folder.path()).expect("it was there");
     assert!(text.contains("3 good\n4 WRONG\n5 good"), "{text}");
 }
-
-/// Checks the signature of the last checkpoint.
-const SIGNATURE: &str = r#"
-field() {
-  sqlite3 audit.db "SELECT record ->> '$.checkpoint.$1' FROM records
-    WHERE record ->> '$.checkpoint' IS NOT NULL ORDER BY sequence DESC LIMIT 1"
-}
-printf 'audit checkpoint 1\nnode %s\nsequence %s\nhash %s\ntime %s\n' \
-  "$(field node)" "$(field sequence)" "$(field hash)" "$(field time)" > message
-field signature | xxd -r -p > signature
-openssl pkeyutl -verify -pubin -inkey audit.pem -rawin -in message -sigfile signature
-"#;
 
 #[test]
 fn a_checkpoint_is_verified_with_openssl() {
@@ -90,12 +109,13 @@ fn a_checkpoint_is_verified_with_openssl() {
     });
     let bytes: Vec<_> = bytes.collect();
     std::fs::write(folder.path().join("signature"), bytes).expect("a disk");
-    let script = SIGNATURE.replace("field signature | xxd -r -p > signature\n", "");
+    let documented = documented("pkeyutl");
+    let script = documented.replace("field signature | xxd -r -p > signature\n", "");
     let Some(text) = shell(&["sqlite3", "openssl"], &script, folder.path()) else {
         return;
     };
     assert_eq!(text, "Signature Verified Successfully\n");
-    if let Some(text) = shell(&["sqlite3", "openssl", "xxd"], SIGNATURE, folder.path()) {
+    if let Some(text) = shell(&["sqlite3", "openssl", "xxd"], documented, folder.path()) {
         assert_eq!(text, "Signature Verified Successfully\n");
     }
 }

@@ -17,7 +17,8 @@ pub(crate) const APPLICATION_ID: i32 = 0x6175_6469;
 pub(crate) const SCHEMA_VERSION: i32 = 1;
 
 /// All tables. What can be asked for beside a record is computed from the record:
-/// nothing is there twice, so nothing can disagree.
+/// nothing is there twice, so nothing can disagree. These columns are of the type ANY
+/// so that a check of the database does not compute them, which takes long.
 pub(crate) const SCHEMA: &str = include_str!("schema.sql");
 
 /// How long another program may hold the database, such as `audit prune`.

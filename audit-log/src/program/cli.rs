@@ -215,7 +215,7 @@ pub struct Prune {
     pub(super) before: Moment,
 
     #[command(flatten)]
-    pub(super) key: KeyFile,
+    pub(super) file: KeyFile,
 }
 
 /// The flags of `key`.
@@ -225,7 +225,7 @@ pub struct Key {
     pub(super) log: Log,
 
     #[command(flatten)]
-    pub(super) key: KeyFile,
+    pub(super) file: KeyFile,
 
     /// Print it as hexadecimal digits, as records name it
     #[arg(long)]

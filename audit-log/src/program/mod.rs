@@ -159,7 +159,7 @@ fn run_prune(flags: &Prune, output: &mut dyn Write) -> Result<bool> {
     let location = flags.log.location()?;
     // An error of the log says more than one of its key.
     Reader::open(&location, Start::First)?;
-    let key = SigningKey::open(&flags.key.path(&location)?)?;
+    let key = SigningKey::open(&flags.file.path(&location)?)?;
     let before: &Moment = &flags.before;
     let text = match prune(&location, before, &key)? {
         Some(Pruned { first, last }) => format!(
@@ -175,7 +175,7 @@ fn run_prune(flags: &Prune, output: &mut dyn Write) -> Result<bool> {
 
 fn run_key(flags: &Key, output: &mut dyn Write) -> Result<bool> {
     let location = flags.log.location()?;
-    let key = SigningKey::open(&flags.key.path(&location)?)?.public_key();
+    let key = SigningKey::open(&flags.file.path(&location)?)?.public_key();
     let text = if flags.hex {
         format!("{key}\n")
     } else {

@@ -1,0 +1,117 @@
+//! A log is verified without this program: with `sqlite3`, `sha256sum` and
+//! `openssl`, as `docs/audit-log.md` says. What is not installed is left out.
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+
+use support::{boot, command, folder, key, lines, record, sqlite};
+
+/// Runs a script of the shell, if all programs that it needs are there.
+fn shell(needs: &[&str], script: &str, folder: &Path) -> Option<String> {
+    for program in needs {
+        let found = Command::new("sh")
+            .args(["-c", &format!("command -v {program}")])
+            .output();
+        if !found.is_ok_and(|found| found.status.success()) {
+            println!("skipped: `{program}` is not installed");
+            return None;
+        }
+    }
+    let output = Command::new("sh")
+        .args(["-euc", script])
+        .current_dir(folder)
+        .output()
+        .expect("a shell");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{script}\n{text}{errors}");
+    Some(text)
+}
+
+/// Says for each record whether it names the hash of the one before it.
+const CHAIN: &str = r#"
+previous=0000000000000000000000000000000000000000000000000000000000000000
+for sequence in $(sqlite3 audit.db 'SELECT sequence FROM records ORDER BY sequence'); do
+  sqlite3 audit.db "SELECT record FROM records WHERE sequence = $sequence" \
+    | tr -d '\n' > record
+  named=$(sqlite3 audit.db \
+    "SELECT record ->> '$.host.previous' FROM records WHERE sequence = $sequence")
+  if [ "$named" = "$previous" ]; then echo "$sequence good"; else echo "$sequence WRONG"; fi
+  previous=$(sha256sum record | cut -d ' ' -f 1)
+done
+"#;
+
+#[test]
+fn the_chain_is_verified_with_sqlite3_and_sha256sum() {
+    let folder = folder();
+    let location = sqlite(&folder);
+    boot(&location, 3);
+    let needs = ["sqlite3", "sha256sum"];
+    let Some(text) = shell(&needs, CHAIN, folder.path()) else {
+        return;
+    };
+    assert_eq!(text, "1 good\n2 good\n3 good\n4 good\n5 good\n6 good\n");
+    let change = "sqlite3 audit.db \"UPDATE records SET record = replace(record, \
+                  '\\\"act\\\"', '\\\"axt\\\"') WHERE sequence = 3\"";
+    shell(&needs, change, folder.path());
+    let text = shell(&needs, CHAIN, folder.path()).expect("it was there");
+    assert!(text.contains("3 good\n4 WRONG\n5 good"), "{text}");
+}
+
+/// Checks the signature of the last checkpoint.
+const SIGNATURE: &str = r#"
+field() {
+  sqlite3 audit.db "SELECT record ->> '$.checkpoint.$1' FROM records
+    WHERE record ->> '$.checkpoint' IS NOT NULL ORDER BY sequence DESC LIMIT 1"
+}
+printf 'audit checkpoint 1\nnode %s\nsequence %s\nhash %s\ntime %s\n' \
+  "$(field node)" "$(field sequence)" "$(field hash)" "$(field time)" > message
+field signature | xxd -r -p > signature
+openssl pkeyutl -verify -pubin -inkey audit.pem -rawin -in message -sigfile signature
+"#;
+
+#[test]
+fn a_checkpoint_is_verified_with_openssl() {
+    let folder = folder();
+    let location = sqlite(&folder);
+    boot(&location, 3);
+    let (pem, _) = command(&["key", "--audit", &location.to_string()]);
+    std::fs::write(folder.path().join("audit.pem"), pem).expect("a disk");
+    // Not every machine has `xxd`.
+    let lines = lines(&location);
+    let checkpoint = record(lines.last().expect("a record")).checkpoint;
+    let signature = serde_json::to_value(checkpoint).expect("JSON");
+    let signature = signature["signature"].as_str().expect("text").to_owned();
+    let bytes = signature.as_bytes().chunks(2).map(|pair| {
+        let pair = str::from_utf8(pair).expect("text");
+        u8::from_str_radix(pair, 16).expect("digits")
+    });
+    let bytes: Vec<_> = bytes.collect();
+    std::fs::write(folder.path().join("signature"), bytes).expect("a disk");
+    let script = SIGNATURE.replace("field signature | xxd -r -p > signature\n", "");
+    let Some(text) = shell(&["sqlite3", "openssl"], &script, folder.path()) else {
+        return;
+    };
+    assert_eq!(text, "Signature Verified Successfully\n");
+    if let Some(text) = shell(&["sqlite3", "openssl", "xxd"], SIGNATURE, folder.path()) {
+        assert_eq!(text, "Signature Verified Successfully\n");
+    }
+}
+
+#[test]
+fn a_key_of_openssl_signs_a_log() {
+    let folder = folder();
+    let location = sqlite(&folder);
+    let make = "umask 077; openssl genpkey -algorithm ed25519 -out audit.db.key";
+    if shell(&["openssl"], make, folder.path()).is_none() {
+        return;
+    }
+    boot(&location, 1);
+    let public = "openssl pkey -in audit.db.key -pubout";
+    let public = shell(&["openssl"], public, folder.path()).expect("it was there");
+    assert_eq!(public, key(&location).public_key().to_pem());
+    let (text, good) = command(&["verify", "--audit", &location.to_string()]);
+    assert!(good, "{text}");
+}

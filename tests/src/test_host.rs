@@ -103,9 +103,14 @@ impl TestHost {
     /// Lets it write no more to any file, as if all disks were full, or lets it
     /// write again.
     pub fn allow_writes(&self, allowed: bool) {
+        self.limit_files((!allowed).then_some(0));
+    }
+
+    /// Lets none of its files become longer than this, or lets them grow again.
+    pub fn limit_files(&self, bytes: Option<u64>) {
         let process = Pid::from_raw(self.process_id().cast_signed());
         let limit = Rlimit {
-            current: (!allowed).then_some(0),
+            current: bytes,
             maximum: None,
         };
         prlimit(process, Resource::Fsize, limit).expect("its limits can be changed");

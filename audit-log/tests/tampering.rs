@@ -15,7 +15,7 @@ const MUTATIONS: usize = 100_000;
 const ROW_MUTATIONS: usize = 2_000;
 const FLIPPED_DATABASES: usize = 3_000;
 
-/// Numbers that look random, and are the same in every run (SplitMix64).
+/// Numbers that look random, and are the same in every run (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
@@ -174,7 +174,7 @@ const JSON_LINES_MUTATIONS: [Mutation; 14] = [
     }),
 ];
 
-#[derive(PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum Checkpoints {
     /// As they were.
     Left,

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use tempfile::TempDir;
 
@@ -102,11 +103,13 @@ impl TestHost {
 
     /// Lets it write no more to any file, as if all disks were full, or lets it
     /// write again.
+    #[cfg(target_os = "linux")]
     pub fn allow_writes(&self, allowed: bool) {
         self.limit_files((!allowed).then_some(0));
     }
 
     /// Lets none of its files become longer than this, or lets them grow again.
+    #[cfg(target_os = "linux")]
     pub fn limit_files(&self, bytes: Option<u64>) {
         let process = Pid::from_raw(self.process_id().cast_signed());
         let limit = Rlimit {

@@ -24,6 +24,9 @@ pub(crate) const SCHEMA: &str = include_str!("schema.sql");
 /// How long another program may hold the database, such as `audit prune`.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long it may do so while a log that failed is opened anew.
+const REOPEN_TIMEOUT: Duration = Duration::from_millis(250);
+
 /// How many pages of 4 KiB the write-ahead log has before they are moved to the
 /// database.
 const WAL_PAGES: i64 = 4096;
@@ -76,6 +79,8 @@ impl Sqlite {
             let path = path.to_owned();
             OpenError::NotALog { path, why }
         })?;
+        // What a crash has left. If somebody reads it at the moment, it can wait.
+        empty_write_ahead_log(&connection).map_err(sqlite_error)?;
         Ok(Self {
             path: path.to_owned(),
             connection: Some(connection),
@@ -128,14 +133,13 @@ impl Store for Sqlite {
     fn reopen(&mut self, head: Head) -> Result<(), StoreError> {
         self.connection = None;
         let connection = connect(&self.path)?;
+        connection.busy_timeout(REOPEN_TIMEOUT)?;
         let sequence = head.sequence.cast_signed();
         connection.execute("DELETE FROM records WHERE sequence > ?1", [sequence])?;
         // After a failed fsync the system may take pages for written that are not.
         // This writes them once more, into the database, and begins a new
         // write-ahead log.
-        let busy: bool =
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0))?;
-        if busy {
+        if !empty_write_ahead_log(&connection)? {
             let why = "another program reads the write-ahead log, which must be emptied";
             return Err(StoreError::Other(why.to_owned()));
         }
@@ -177,6 +181,16 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // `tidy` does it instead, when nobody waits for a receipt.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
+}
+
+/// Moves everything to the database, unless somebody reads at the moment. Whoever
+/// waits for a receipt waits for this, so it does not wait long.
+fn empty_write_ahead_log(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.busy_timeout(REOPEN_TIMEOUT)?;
+    let busy: bool =
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(!busy)
 }
 
 fn not_a_log(path: &Path, error: rusqlite::Error) -> OpenError {

@@ -207,6 +207,7 @@ fn fill(path: &Path) {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_file_that_may_not_grow_takes_nothing_and_keeps_no_half_of_a_record() {
     for kind in Kind::ALL {

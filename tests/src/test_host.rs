@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::DEADLINE;
 use crate::artifacts;
+use crate::audit::{self, Record};
 use crate::client::{Connection, Request, Response};
 use crate::output::Output;
 use crate::process::{Finished, Process, Signal};
@@ -31,7 +32,7 @@ pub struct TestHost {
     process: Process,
     address: SocketAddr,
     /// Where its audit log is, unless a flag says otherwise.
-    _data: TempDir,
+    data: TempDir,
 }
 
 /// The command line of a server that is still to be started.
@@ -90,6 +91,15 @@ impl TestHost {
         &self.process.stderr
     }
 
+    /// What its guests appended to the audit log, which is where it is by default.
+    #[must_use]
+    pub fn audit_entries(&self) -> Vec<Record> {
+        let folder = self.data.path().join("component-runner");
+        let mut records = audit::records(&audit::Kind::Sqlite.location(&folder));
+        records.retain(|record| record.json.get("guest").is_some());
+        records
+    }
+
     /// The number of its process.
     #[must_use]
     pub fn process_id(&self) -> u32 {
@@ -102,7 +112,8 @@ impl TestHost {
     }
 
     /// Lets it write no more to any file, as if all disks were full, or lets it
-    /// write again.
+    /// write again. It must have served a request before: the image of a memory is
+    /// a file as well.
     #[cfg(target_os = "linux")]
     pub fn allow_writes(&self, allowed: bool) {
         self.limit_files((!allowed).then_some(0));
@@ -207,7 +218,7 @@ impl Setup {
         TestHost {
             process,
             address: address.unwrap_or_else(|_| panic!("no address in `{line}`")),
-            _data: data,
+            data,
         }
     }
 

@@ -237,7 +237,7 @@ fn a_trap_leaves_a_record() {
     assert_eq!(record["event"]["type"], "guest-failure");
     assert_eq!(record["event"]["kind"], "trap");
     assert_eq!(record["host"]["request"]["path"], "/trap");
-    assert_eq!(record["host"]["component"]["name"], "forger");
+    assert_eq!(record["host"]["component"]["name"], "guest");
     // The name of its function says something else.
     check_sequences(&log);
 }

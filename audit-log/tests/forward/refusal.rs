@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::jetstream::stream::{Config, DiscardPolicy};
 use audit_log::forward::{ForwardError, Forwarder, Target};
 use audit_log::record::{Attribute, Entry, Outcome, Subject};
-use audit_log::{AuditLog, Location};
+use audit_log::{AuditLog, Location, Settings};
 
 use crate::support::log::sqlite;
 use crate::support::server::Server;
@@ -176,8 +176,9 @@ fn the_deadline_of_a_stop_holds_and_the_rest_goes_out_later() {
 #[test]
 fn a_log_that_is_in_no_file_is_not_forwarded() {
     let target: Target = "nats://127.0.0.1:1".parse().expect("a target");
+    let log = AuditLog::open(&Settings::new(Location::None)).expect("a log");
     for location in [Location::Stdout, Location::None] {
-        let error = Forwarder::start(&AuditLog::nowhere(), &location, &target);
+        let error = Forwarder::start(&log, &location, &target);
         let error = error.expect_err("it cannot be read");
         assert!(matches!(error, ForwardError::NotKept(_)), "{error}");
         assert!(error.to_string().contains("kept in a file"), "{error}");

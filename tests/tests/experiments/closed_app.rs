@@ -5,9 +5,6 @@ use end_to_end::cases::check_result;
 use end_to_end::client::encrypt;
 use end_to_end::{Peer, TestHost};
 
-/// The name of the audit log's entry in the line of the host, and in that of the
-/// component.
-const BY_HOST: &str = r#""guest":{"action":"encrypt""#;
 const BY_COMPONENT: &str = r#" stderr: {"sequence":1,"action":"encrypt""#;
 
 fn serve(step: &str) -> TestHost {
@@ -20,7 +17,7 @@ fn serve(step: &str) -> TestHost {
 fn open_it_takes_audit_log_and_environment_from_the_host() {
     let host = serve("1-open");
     check_result(&host.send(&encrypt("hello")), "mjqqt");
-    let _ = host.log().wait_for_entry(&[BY_HOST]);
+    assert_eq!(host.audit_entries().len(), 1);
 }
 
 #[test]

@@ -2,11 +2,13 @@
 //!
 //! - this file: [`AuditLog`], and how a log is opened.
 //! - `writer.rs`: the one thread that writes.
+//! - `receipt.rs`: how those who wait are woken.
 //! - `resume.rs`: where an existing log ends, and whether it can go on.
 //! - `copies.rs`: copies of the checkpoints, somewhere else.
 //! - `settings.rs`, `status.rs`: what goes in, and what is seen from outside.
 
 mod copies;
+mod receipt;
 mod resume;
 mod settings;
 mod status;
@@ -26,6 +28,7 @@ use crate::event::Event;
 use crate::key::SigningKey;
 use crate::record::{Draft, Entry, Subject};
 use crate::store::OpenError;
+use receipt::{Promised, promise};
 pub use settings::{Policy, Settings};
 pub use status::Metrics;
 use status::Status;
@@ -60,10 +63,7 @@ struct Shared {
 /// Something for the writer to do.
 enum Job {
     /// Write a record, and say when it is on the disk.
-    Append {
-        draft: Draft,
-        done: oneshot::Sender<Result<u64, AppendError>>,
-    },
+    Append { draft: Draft, receipt: Promised },
     /// A second is over.
     Tick,
     /// Write the last records, and end.
@@ -247,10 +247,10 @@ impl fmt::Debug for AuditLog {
 
 /// Sends a record to the writer, and waits for its receipt.
 async fn write(queue: &mpsc::Sender<Job>, draft: Draft) -> Result<u64, AppendError> {
-    let (done, written) = oneshot::channel();
-    let sent = queue.send(Job::Append { draft, done }).await;
+    let (receipt, written) = promise();
+    let sent = queue.send(Job::Append { draft, receipt }).await;
     sent.map_err(|_| AppendError::Closed)?;
-    written.await.map_err(|_| AppendError::Closed)?
+    written.await
 }
 
 /// Tells the writer when a second is over, for as long as there is one.

@@ -29,7 +29,7 @@ const REOPEN_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// How many pages of 4 KiB the write-ahead log has before they are moved to the
 /// database.
-const WAL_PAGES: i64 = 4096;
+const WAL_PAGES: i64 = 1024;
 
 pub(super) struct Sqlite {
     path: PathBuf,

@@ -79,8 +79,7 @@ impl Slot {
     }
 
     /// Ends the wait, and wakes those who depend on this one.
-    fn end(&self, state: MutexGuard<'_, State>) -> Option<Receipt> {
-        let mut state = state;
+    fn end(mut state: MutexGuard<'_, State>) -> Option<Receipt> {
         state.is_over = true;
         let receipt = state.receipt.take();
         let others = std::mem::take(&mut state.others);
@@ -96,7 +95,7 @@ impl Future for Awaited {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Receipt> {
         let mut state = self.0.lock();
         if state.receipt.is_some() {
-            let receipt = self.0.end(state);
+            let receipt = Slot::end(state);
             return Poll::Ready(receipt.unwrap_or(Err(AppendError::Closed)));
         }
         state.waiter = Some(Waiter {
@@ -110,8 +109,7 @@ impl Future for Awaited {
 impl Drop for Awaited {
     /// A request that is given up still wakes the others.
     fn drop(&mut self) {
-        let state = self.0.lock();
-        self.0.end(state);
+        Slot::end(self.0.lock());
     }
 }
 

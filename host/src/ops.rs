@@ -73,10 +73,10 @@ type Metric = (&'static str, &'static str, &'static str, u64);
 /// All numbers, in the text format of Prometheus.
 fn metrics(audit: &AuditLog, forwarder: Option<&Forwarder>) -> String {
     let mut text = String::new();
-    let forwarded = forwarder.map(forwarded);
+    let numbers = forwarder.map(forwarded);
     for (name, kind, help, value) in audited(audit)
         .into_iter()
-        .chain(forwarded.into_iter().flatten())
+        .chain(numbers.into_iter().flatten())
     {
         let name = format!("component_runner_{name}");
         // Writing into memory does not fail.

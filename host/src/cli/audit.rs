@@ -9,6 +9,10 @@ use clap::{Args, ValueEnum};
 use crate::audit::Quota;
 
 /// How the audit log is kept.
+#[expect(
+    clippy::doc_markdown,
+    reason = "the help shows these texts as they are"
+)]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Audit log")]
 pub struct AuditFlags {

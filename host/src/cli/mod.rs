@@ -198,7 +198,7 @@ mod tests {
             ["--audit", "audit.db"],
             ["--audit-policy", "open"],
             ["--audit-node", "a.b"],
-            ["--audit-max-entries", "-1"],
+            ["--audit-max-entries", "many"],
             ["--audit-forward", "http://"],
             ["--principal-header", "a b"],
         ] {

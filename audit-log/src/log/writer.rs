@@ -15,7 +15,7 @@ use super::{AppendError, Job, Status};
 use crate::Location;
 use crate::checkpoint::Checkpoint;
 use crate::event::Event;
-use crate::hash::{Hash, hex};
+use crate::hash::hex;
 use crate::key::SigningKey;
 use crate::record::{Draft, Position, Subject, VERSION};
 use crate::store::{Batch, Head, OpenError, Store, StoreError};
@@ -329,10 +329,11 @@ impl Writer {
             head = self.stamp.put(head, draft, &mut self.batch);
         }
         let is_unsigned = self.is_unsigned || self.batch.len() > 0;
-        let time = now();
+        let time;
         let checkpoint = match &self.key {
             Some(key) if sign == Sign::Yes && is_unsigned => {
-                let (sequence, hash): (u64, Hash) = (head.sequence, head.hash);
+                time = now();
+                let Head { sequence, hash } = head;
                 let checkpoint = Checkpoint::sign(key, &self.stamp.node, sequence, hash, &time);
                 let draft = Draft::checkpoint(&checkpoint);
                 head = self.stamp.put(head, &draft, &mut self.batch);

@@ -15,7 +15,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+
+use crate::server::{Listener, Socket};
 
 /// The media type of the text format of Prometheus.
 const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4");
@@ -26,12 +27,12 @@ const TEXT_FORMAT: HeaderValue = HeaderValue::from_static("text/plain; version=0
 ///
 /// Fails if no more connections can be accepted.
 pub async fn run(
-    listener: TcpListener,
+    listener: Listener,
     audit: AuditLog,
     forwarder: Option<Arc<Forwarder>>,
 ) -> io::Result<Infallible> {
     loop {
-        let (stream, _) = listener.accept().await?;
+        let (socket, _) = Socket::open(listener.accept().await?).await?;
         let (audit, forwarder) = (audit.clone(), forwarder.clone());
         let service = service_fn(move |request| {
             let response = answer(&request, || metrics(&audit, forwarder.as_deref()));
@@ -40,7 +41,7 @@ pub async fn run(
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .keep_alive(false)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(socket), service);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!("connection of an operator ended early: {error}");

@@ -2,7 +2,6 @@
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,8 +13,8 @@ use audit_log::record::Subject;
 use audit_log::{AuditLog, Location, Settings};
 use host::cli::Serve;
 use host::guest::{App, Surroundings};
-use host::{ops, server};
-use tokio::net::TcpListener;
+use host::server::{self, Address, Listener};
+use host::ops;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
@@ -34,9 +33,12 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         signals::survive_file_size_limit().context("cannot wait for signals")?;
-        let listener = bind(flags.addr).await?;
-        let ops_listener = match flags.ops_addr {
-            Some(addr) => Some(bind(addr).await?),
+        let mut listeners = Vec::new();
+        for address in flags.listen.addresses() {
+            listeners.push(bind(&address).await?);
+        }
+        let ops_listener = match &flags.listen.ops_addr {
+            Some(address) => Some(bind(address).await?),
             None => None,
         };
         let log = open(&settings)?;
@@ -49,7 +51,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
         let served = async {
             let surroundings = Surroundings {
                 name: name(&flags.component),
-                environment: flags.environment.clone(),
+                environment: flags.guest.environment.clone(),
                 audit: log.clone(),
                 quota: flags.audit.quota(),
             };
@@ -57,16 +59,15 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
                 .with_context(|| format!("cannot serve `{path}`"))?;
             announce_component(&app).await?;
             let shutdown = signals::shutdown().context("cannot wait for signals")?;
-            say(
-                &settings,
-                &format!("listening on http://{}", listener.local_addr()?),
-            );
+            for listener in &listeners {
+                say(&settings, &format!("listening on {}", listener.url()));
+            }
             if let Some(listener) = ops_listener {
-                let addr = listener.local_addr()?;
-                say(&settings, &format!("metrics at http://{addr}/metrics"));
+                let url = listener.url();
+                say(&settings, &format!("metrics at {url}/metrics"));
                 tokio::spawn(ops::run(listener, log.clone(), forwarder.clone()));
             }
-            server::run(listener, app, flags.settings(), shutdown).await?;
+            server::run(listeners, app, flags.settings(), shutdown).await?;
             Ok(())
         };
         let result = served.await;
@@ -84,10 +85,10 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
     })
 }
 
-async fn bind(addr: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(addr)
+async fn bind(address: &Address) -> Result<Listener> {
+    Listener::bind(address, None)
         .await
-        .with_context(|| format!("cannot listen on `{addr}`"))
+        .with_context(|| format!("cannot listen on `{address}`"))
 }
 
 /// Opens the audit log. Only the default folder is made if it is not there: in

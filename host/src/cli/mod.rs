@@ -1,11 +1,17 @@
 //! The command line of `component-runner`.
 //!
-//! - this file: the commands, and the flags of `serve`.
-//! - `audit.rs`: those of its flags that concern the audit log.
+//! - this file: the commands, and what `serve` is made of.
+//! - `listen.rs`, `clients.rs`, `guests.rs`, `logs.rs`, `audit.rs`: its flags, by what
+//!   they concern.
+//! - `values.rs`: what flags take.
 
 mod audit;
+mod clients;
+mod guests;
+mod listen;
+mod logs;
+mod values;
 
-use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::thread::available_parallelism;
@@ -18,6 +24,11 @@ use http::header::HeaderName;
 
 use crate::server::Settings;
 pub use audit::AuditFlags;
+pub use clients::ClientFlags;
+pub use guests::{GuestFlags, GuestLimitFlags};
+pub use listen::{ListenFlags, Switch};
+pub use logs::{LogFlags, LogFormat};
+use values::seconds;
 
 /// Serves WebAssembly components over HTTP.
 #[derive(Debug, Parser)]
@@ -55,13 +66,34 @@ pub struct Serve {
     #[arg(value_name = "APP.wasm")]
     pub component: PathBuf,
 
-    /// Where to listen; with port 0 the system chooses a free one
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:3000")]
-    pub addr: SocketAddr,
+    /// Read further flags from this file (TOML): the same names without the dashes, such
+    /// as request-timeout = 5; what is on the command line goes before
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 
-    /// Set an environment variable of the component; may be repeated
-    #[arg(long = "env", value_name = "KEY=VALUE", value_parser = variable)]
-    pub environment: Vec<(String, String)>,
+    /// Check the flags, the component and the audit log's place, and end
+    #[arg(long)]
+    pub check: bool,
+
+    /// Where the server listens.
+    #[command(flatten)]
+    pub listen: ListenFlags,
+
+    /// What a guest sees.
+    #[command(flatten)]
+    pub guest: GuestFlags,
+
+    /// What a client may do.
+    #[command(flatten)]
+    pub clients: ClientFlags,
+
+    /// What a guest may take.
+    #[command(flatten)]
+    pub limits: GuestLimitFlags,
+
+    /// What is logged.
+    #[command(flatten)]
+    pub logs: LogFlags,
 
     /// The flags of the audit log.
     #[command(flatten)]
@@ -72,16 +104,6 @@ pub struct Serve {
     /// clients send
     #[arg(long, value_name = "NAME")]
     pub principal_header: Option<HeaderName>,
-
-    /// Where to listen for those who operate the server: GET /metrics in the text
-    /// format of Prometheus [default: nowhere]
-    #[arg(long, value_name = "IP:PORT")]
-    pub ops_addr: Option<SocketAddr>,
-
-    /// How long the component may take to begin its response, in seconds;
-    /// beyond it the client gets 504
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
-    pub request_timeout: Duration,
 
     /// How long running requests may take to finish at shutdown, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
@@ -131,31 +153,16 @@ impl Serve {
                 .threads
                 .or_else(|| available_parallelism().ok())
                 .unwrap_or(NonZeroUsize::MIN),
-            request_timeout: self.request_timeout,
+            request_timeout: self.limits.request_timeout,
             grace_period: self.grace_period,
             requests_per_instance: self.reuse,
             principal_header: self.principal_header.clone(),
+            names_itself: self.listen.server_header == Switch::On,
+            connections: self.clients.connection(),
+            bodies: self.clients.bodies(),
+            admission: self.limits.admission(),
         }
     }
-}
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text
-        .split_once('=')
-        .ok_or("expected KEY=VALUE, found no `=`")?;
-    if key.is_empty() {
-        return Err("the name before `=` is empty".to_owned());
-    }
-    if text.contains('\0') {
-        return Err("a variable cannot contain a NUL character".to_owned());
-    }
-    Ok((key.to_owned(), value.to_owned()))
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let error = || "expected a number of seconds, such as 30 or 0.5".to_owned();
-    let seconds: f64 = text.parse().map_err(|_| error())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| error())
 }
 
 #[cfg(test)]
@@ -173,14 +180,15 @@ mod tests {
 
     #[test]
     fn the_default_address_is_on_loopback() {
-        assert_eq!(serve(&[]).unwrap().addr.to_string(), "127.0.0.1:3000");
+        let addresses = serve(&[]).unwrap().listen.addresses();
+        assert_eq!(addresses, ["127.0.0.1:3000".parse().unwrap()]);
     }
 
     #[test]
     fn the_value_of_a_variable_may_contain_an_equals_sign() {
         let serve = serve(&["--env", "A=b=c", "--env", "D="]).unwrap();
         let expected = [("A", "b=c"), ("D", "")].map(|(k, v)| (k.to_owned(), v.to_owned()));
-        assert_eq!(serve.environment, expected);
+        assert_eq!(serve.guest.environment, expected);
     }
 
     #[test]
@@ -222,11 +230,5 @@ mod tests {
     fn an_instance_serves_one_request_unless_told_otherwise() {
         let settings = serve(&[]).unwrap().settings();
         assert_eq!(settings.requests_per_instance, NonZeroU32::MIN);
-    }
-
-    #[test]
-    fn fractions_of_a_second_are_possible() {
-        let serve = serve(&["--grace-period", "0.5"]).unwrap();
-        assert_eq!(serve.grace_period, Duration::from_millis(500));
     }
 }

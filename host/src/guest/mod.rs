@@ -4,12 +4,14 @@
 //! - `imports.rs`: whether a component can run here at all.
 //! - `engine.rs`: how wasmtime is set up, and why.
 //! - `state.rs`: the data of one store, which is all that a guest gets.
+//! - `limits.rs`: what it may take.
 //! - `output.rs`: where its standard output and error go.
 //! - `reused_output.rs`: the same where an instance serves several requests.
 
 mod engine;
 mod error;
 mod imports;
+mod limits;
 mod output;
 mod reused_output;
 mod state;
@@ -26,6 +28,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::RequestInfo;
 use crate::audit::{self, AuditCtx, Quota};
 pub use error::LoadError;
+pub use limits::GuestLimits;
 pub use state::State;
 
 /// A component that is ready to serve.

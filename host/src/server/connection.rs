@@ -1,16 +1,16 @@
 //! HTTP/1.1 on one connection.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpStream;
+use hyper_util::server::graceful::Watcher;
 
-use super::request::{self, Ends};
+use super::listener::Accepted;
+use super::request;
+use super::socket::Socket;
 use super::turn::InTurn;
 use super::worker::Shared;
 
@@ -19,30 +19,21 @@ use super::worker::Shared;
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Serves one connection until either side ends it.
-pub(super) fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
-    shared: Rc<Shared>,
-    graceful: &GracefulShutdown,
-) -> impl Future<Output = ()> + use<> {
-    // Answers are written whole, so waiting for more to send only delays them.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, "cannot set TCP_NODELAY: {error}");
-    }
-    let ends = Ends {
-        local: stream.local_addr().ok(),
-        peer: Some(peer),
+pub(super) async fn serve(accepted: Accepted, shared: Rc<Shared>, graceful: Watcher) {
+    let (socket, ends) = match Socket::open(accepted).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            tracing::debug!("connection lost: {error}");
+            return;
+        }
     };
     let service = service_fn(move |request| request::handle(request, ends, shared.clone()));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ_TIMEOUT)
         .pipeline_flush(true)
-        .serve_connection(InTurn::new(TokioIo::new(stream)), service);
-    let connection = graceful.watch(connection);
-    async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%peer, "connection ended early: {error}");
-        }
+        .serve_connection(InTurn::new(TokioIo::new(socket)), service);
+    if let Err(error) = graceful.watch(connection).await {
+        tracing::debug!(peer = ?ends.peer, "connection ended early: {error}");
     }
 }

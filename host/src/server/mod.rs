@@ -1,57 +1,51 @@
 //! From the listener to the last byte of the response.
 //!
-//! - this file: [`run`], which accepts connections and hands each to a worker.
+//! - this file: [`run`], from the first connection to the last.
+//! - `accept.rs`: hands each connection to a worker.
+//! - `listener.rs`: where connections come from: TCP, TLS, or the file system.
 //! - `worker.rs`: a thread with its own runtime; a connection stays on it.
+//! - `socket.rs`: a connection, whatever it is made of.
 //! - `connection.rs`: HTTP/1.1 on one connection, with hyper.
 //! - `turn.rs`: why the answers of several connections leave together.
 //! - `request.rs`: one request, in its instance.
 //! - `failure.rs`: what happens when a guest fails.
 //! - `instances.rs`: the instances of one worker.
 //! - `body.rs`: the bodies that go in and out of the instance.
+//! - `settings.rs`: how all of this works, and its limits.
 //! - `problem.rs`: what the server answers where no guest does.
 //! - `ticker.rs`: the clock that makes long computations give way.
 
+mod accept;
 mod body;
 mod connection;
 mod failure;
 mod instances;
+mod listener;
 mod problem;
 mod request;
+mod settings;
+mod socket;
 mod ticker;
 mod turn;
 mod worker;
 
 use std::io;
-use std::num::{NonZeroU32, NonZeroUsize};
-use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::HeaderName;
-use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::LocalSet;
 
 use crate::guest::App;
+use accept::{Workers, accept};
+pub use listener::{Address, Listener};
+pub(crate) use socket::Socket;
+pub use settings::{Admission, BodyLimits, ConnectionLimits, Settings};
 use ticker::Ticker;
 use worker::Worker;
 
-/// How the server works, apart from what it serves.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// How many threads serve requests.
-    pub threads: NonZeroUsize,
-    /// How long a guest may take until the head of its response is there.
-    pub request_timeout: Duration,
-    /// How long running requests may take to finish after the shutdown began.
-    pub grace_period: Duration,
-    /// How many requests one instance serves, one after the other. Only with 1
-    /// are they isolated from each other.
-    pub requests_per_instance: NonZeroU32,
-    /// The header in which whoever stands in front of the server names the user
-    /// that it has authenticated.
-    pub principal_header: Option<HeaderName>,
-}
-
-/// Serves `app` on `listener` until `shutdown` resolves; then stops accepting,
+/// Serves `app` on `listeners` until `shutdown` resolves; then stops accepting,
 /// lets running requests finish within the grace period, and returns.
 ///
 /// It neither binds nor handles signals. It must be called within a tokio
@@ -61,7 +55,7 @@ pub struct Settings {
 ///
 /// Fails if the system gives no threads.
 pub async fn run(
-    listener: TcpListener,
+    listeners: Vec<Listener>,
     app: App,
     settings: Settings,
     shutdown: impl Future<Output = ()>,
@@ -71,29 +65,23 @@ pub async fn run(
     let workers = (0..settings.threads.get())
         .map(|index| Worker::start(index, app.clone(), settings.clone()))
         .collect::<io::Result<Vec<_>>>()?;
+    let workers = Workers::new(workers);
 
-    let mut shutdown = pin!(shutdown);
-    let mut next_worker = (0..workers.len()).cycle();
-    loop {
-        tokio::select! {
-            () = &mut shutdown => break,
-            accepted = listener.accept() => match accepted {
-                // Connections take turns, so every thread gets its share.
-                Ok((stream, peer)) => {
-                    let worker = next_worker.next().unwrap_or_default();
-                    workers[worker].serve(stream, peer);
-                }
-                Err(error) => pause_after(&error).await,
-            },
-        }
+    let (stop, stopping) = watch::channel(false);
+    let accepting = LocalSet::new();
+    for listener in listeners {
+        accepting.spawn_local(accept(listener, workers.clone(), stopping.clone()));
     }
-    drop(listener);
+    accepting.run_until(shutdown).await;
+    stop.send_replace(true);
+    accepting.await;
     tracing::info!("no new connections; waiting for running requests");
 
     // All are told to finish before the first is waited for. Each keeps to the
     // grace period by itself; the limit here is for one whose thread is stuck,
     // such as in writing to a standard error that nobody reads.
-    let finishing: Vec<_> = workers.into_iter().map(Worker::finish).collect();
+    let workers = Rc::into_inner(workers).expect("nobody accepts any more");
+    let finishing: Vec<_> = workers.all.into_iter().map(Worker::finish).collect();
     let all_finished = async {
         for finished in finishing {
             finished.await;
@@ -102,18 +90,4 @@ pub async fn run(
     let limit = settings.grace_period.saturating_add(Duration::from_secs(1));
     let _ = tokio::time::timeout(limit, all_finished).await;
     Ok(())
-}
-
-/// Waits after a failed `accept`. A connection that broke before it was accepted
-/// needs no pause, but where file descriptors have run out, the next attempt
-/// would fail at once, and again.
-async fn pause_after(error: &io::Error) {
-    let peer_left = matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
-    );
-    if !peer_left {
-        tracing::error!("cannot accept connections at the moment: {error}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }

@@ -21,6 +21,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use super::body::{RequestBody, ResponseBody};
 use super::failure::Failure;
 use super::instances::Instances;
+use super::socket::Ends;
 use super::worker::Shared;
 use crate::RequestInfo;
 
@@ -64,13 +65,6 @@ impl Running {
 
 /// What a guest hands over when it sets its response.
 type Head = Result<Response<HyperOutgoingBody>, ErrorCode>;
-
-/// The two ends of a connection, where they are known.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ends {
-    pub(super) local: Option<SocketAddr>,
-    pub(super) peer: Option<SocketAddr>,
-}
 
 /// Answers one request. Whatever happens, there is a response.
 pub(super) async fn handle(

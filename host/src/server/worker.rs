@@ -1,19 +1,18 @@
 //! A thread that serves the connections it is given.
 
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 use tokio::time::timeout;
 
 use super::instances::Instances;
+use super::listener::Accepted;
 use super::{Settings, connection};
 use crate::guest::App;
 
@@ -23,7 +22,7 @@ use crate::guest::App;
 /// nothing in a request crosses threads, so nothing is locked or woken across
 /// them.
 pub(super) struct Worker {
-    connections: mpsc::UnboundedSender<(std::net::TcpStream, SocketAddr)>,
+    connections: mpsc::UnboundedSender<Accepted>,
     finished: oneshot::Receiver<()>,
 }
 
@@ -62,14 +61,9 @@ impl Worker {
     }
 
     /// Gives a connection to this worker.
-    pub(super) fn serve(&self, stream: TcpStream, peer: SocketAddr) {
-        match stream.into_std() {
-            Ok(stream) => {
-                // Fails only if the worker has died, which closes the connection.
-                let _ = self.connections.send((stream, peer));
-            }
-            Err(error) => tracing::debug!(%peer, "connection lost: {error}"),
-        }
+    pub(super) fn serve(&self, accepted: Accepted) {
+        // Fails only if the worker has died, which closes the connection.
+        let _ = self.connections.send(accepted);
     }
 
     /// Takes no more connections, and resolves when those that are there have
@@ -85,21 +79,16 @@ impl Worker {
 
 /// Serves connections until no more can come, then lets them end.
 async fn work(
-    mut incoming: mpsc::UnboundedReceiver<(std::net::TcpStream, SocketAddr)>,
+    mut incoming: mpsc::UnboundedReceiver<Accepted>,
     shared: Rc<Shared>,
 ) {
     let tasks = LocalSet::new();
     let graceful = GracefulShutdown::new();
     tasks
         .run_until(async {
-            while let Some((stream, peer)) = incoming.recv().await {
-                match TcpStream::from_std(stream) {
-                    Ok(stream) => {
-                        let connection = connection::serve(stream, peer, shared.clone(), &graceful);
-                        tokio::task::spawn_local(connection);
-                    }
-                    Err(error) => tracing::debug!(%peer, "connection lost: {error}"),
-                }
+            while let Some(accepted) = incoming.recv().await {
+                let connection = connection::serve(accepted, shared.clone(), graceful.watcher());
+                tokio::task::spawn_local(connection);
             }
         })
         .await;

@@ -1,0 +1,132 @@
+//! The flags that say what a guest sees, and what it may take.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::values::{memory, seconds, variable};
+use crate::guest::GuestLimits;
+use crate::server::Admission;
+
+/// What a guest sees.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What a guest sees")]
+pub struct GuestFlags {
+    /// Set an environment variable of the component; may be repeated
+    #[arg(long = "env", value_name = "KEY=VALUE", value_parser = variable)]
+    pub environment: Vec<(String, String)>,
+
+    /// Set the environment variables that this file names, one KEY=VALUE a line; may be
+    /// repeated, and --env goes before
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+
+    /// Set an environment variable to the content of a file, without the line feed at
+    /// its end, so that a secret is on no command line; may be repeated
+    #[arg(long, value_name = "KEY=FILE", value_parser = variable)]
+    pub env_secret: Vec<(String, String)>,
+
+    /// Set a variable of wasi:config; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = variable)]
+    pub config_var: Vec<(String, String)>,
+
+    /// Let the component send requests to this origin, such as
+    /// https://api.example:443; may be repeated [default: to nobody]
+    #[arg(long, value_name = "ORIGIN")]
+    pub allow_outbound: Vec<String>,
+
+    /// How long such a request may take until the head of its response is there, in
+    /// seconds
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub outbound_timeout: Duration,
+
+    /// How many such requests one request may have at once
+    #[arg(long, value_name = "NUMBER", default_value = "8")]
+    pub max_outbound: NonZeroU32,
+}
+
+/// What a guest may take.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits on guests")]
+pub struct GuestLimitFlags {
+    /// How long a guest may work on a request, from its first byte to the last one of the
+    /// response, in seconds; beyond it the client gets 504
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub request_timeout: Duration,
+
+    /// How long a guest may compute for a request, in seconds of a processor; beyond it
+    /// the client gets 504
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub cpu_timeout: Duration,
+
+    /// How large the memories of an instance may become together, in bytes; what would
+    /// be more is refused to the guest
+    #[arg(long, value_name = "BYTES", default_value = "256MiB", value_parser = memory)]
+    pub max_memory: usize,
+
+    /// How many elements the tables of an instance may have together
+    #[arg(long, value_name = "NUMBER", default_value = "100000")]
+    pub max_table_elements: usize,
+
+    /// How many bytes a guest may hand to the host in one call
+    #[arg(long, value_name = "BYTES", default_value = "16MiB", value_parser = memory)]
+    pub max_hostcall_memory: usize,
+
+    /// How many handles on resources a guest may have
+    #[arg(long, value_name = "NUMBER", default_value = "10000")]
+    pub max_handles: usize,
+
+    /// How large one set of header fields of a guest may be, in bytes of memory
+    #[arg(long, value_name = "BYTES", default_value = "128KiB", value_parser = memory)]
+    pub max_field_size: usize,
+
+    /// How many bytes a guest may print for a request; the rest is left out
+    #[arg(long, value_name = "BYTES", default_value = "64KiB", value_parser = memory)]
+    pub max_output: usize,
+
+    /// How many requests may have an instance at once
+    #[arg(long, value_name = "NUMBER", default_value = "1000")]
+    pub max_concurrency: NonZeroU32,
+
+    /// How many more may wait for one; beyond it 503
+    #[arg(long, value_name = "NUMBER", default_value = "1000")]
+    pub max_queue: u32,
+
+    /// How long a request may wait for an instance, in seconds; beyond it 503
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub queue_timeout: Duration,
+
+    /// How much memory this process may have before it refuses requests with 503, in
+    /// bytes [default: four fifths of what the system or its control group has]
+    #[arg(long, value_name = "BYTES", value_parser = memory)]
+    pub max_total_memory: Option<usize>,
+}
+
+impl GuestLimitFlags {
+    /// What one instance may take.
+    #[must_use]
+    pub fn guest(&self) -> GuestLimits {
+        GuestLimits {
+            memory_bytes: self.max_memory,
+            table_elements: self.max_table_elements,
+            hostcall_bytes: self.max_hostcall_memory,
+            handles: self.max_handles,
+            field_bytes: self.max_field_size,
+            output_bytes: self.max_output,
+            cpu_time: self.cpu_timeout,
+            instances: self.max_concurrency,
+        }
+    }
+
+    /// Who gets an instance, and who waits.
+    #[must_use]
+    pub fn admission(&self) -> Admission {
+        Admission {
+            max_queued: self.max_queue,
+            queue_timeout: self.queue_timeout,
+            max_total_bytes: self.max_total_memory,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The flags that say where the server listens.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::server::Address;
+
+/// Where the server listens, and what it says there.
+#[derive(Debug, Args)]
+pub struct ListenFlags {
+    /// Where to listen: IP:PORT, where port 0 lets the system choose a free one, or
+    /// unix:PATH; may be repeated [default: 127.0.0.1:3000]
+    #[arg(long, value_name = "ADDRESS")]
+    pub addr: Vec<Address>,
+
+    /// Speak TLS on all of IP:PORT, with the certificates in this file (PEM, that of the
+    /// server first)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The private key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Whether responses name the server
+    #[arg(long, value_name = "ON|OFF", default_value = "on")]
+    pub server_header: Switch,
+
+    /// Where to listen for those who operate the server: GET /livez, /readyz and
+    /// /metrics (Prometheus); IP:PORT or unix:PATH [default: nowhere]
+    #[arg(long, value_name = "ADDRESS")]
+    pub ops_addr: Option<Address>,
+}
+
+impl ListenFlags {
+    /// The addresses, which are at least one.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<Address> {
+        if self.addr.is_empty() {
+            return vec![Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 3000)))];
+        }
+        self.addr.clone()
+    }
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// It is so
+    On,
+    /// It is not so
+    Off,
+}

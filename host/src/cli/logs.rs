@@ -1,0 +1,31 @@
+//! The flags that say what the server tells about itself.
+
+use clap::{Args, ValueEnum};
+
+/// What is logged, and how.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Logs and traces")]
+pub struct LogFlags {
+    /// How the log on standard error looks
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub log_format: LogFormat,
+
+    /// Write a line for each request to this file, or - for standard output, in the
+    /// combined format of web servers [default: nowhere]
+    #[arg(long, value_name = "FILE")]
+    pub access_log: Option<String>,
+
+    /// Send a span for each request to this receiver of OpenTelemetry traces
+    /// (otlp://HOST:PORT, protobuf over HTTP) [default: to nobody]
+    #[arg(long, value_name = "URL")]
+    pub otlp: Option<String>,
+}
+
+/// How a log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people
+    Human,
+    /// A JSON object a line
+    Json,
+}

@@ -1,0 +1,142 @@
+//! Where connections come from.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use tokio::net::{TcpListener, UnixListener};
+use tokio_rustls::TlsAcceptor;
+
+/// Where to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// An address of TCP.
+    Tcp(SocketAddr),
+    /// A socket in the file system.
+    Unix(PathBuf),
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("unix:") {
+            Some("") => Err("the path after `unix:` is empty".to_owned()),
+            Some(path) => Ok(Self::Unix(path.into())),
+            None => text.parse().map(Self::Tcp).map_err(|_| {
+                "expected IP:PORT, such as 127.0.0.1:8080 or [::1]:8080, or unix:PATH".to_owned()
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(addr) => addr.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// A socket that waits for connections.
+pub struct Listener {
+    pub(super) socket: ListeningSocket,
+    address: Address,
+}
+
+pub(super) enum ListeningSocket {
+    Tcp(TcpListener, Option<TlsAcceptor>),
+    Unix(UnixListener),
+}
+
+/// A connection that is not yet on the thread that serves it.
+pub(crate) enum Accepted {
+    Tcp(std::net::TcpStream, SocketAddr, Option<TlsAcceptor>),
+    Unix(UnixStream),
+}
+
+impl Listener {
+    /// Listens at `address`, and speaks TLS there if it is one of TCP and `tls` is given.
+    ///
+    /// A socket in the file system that nobody listens on any more is replaced.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the address is in use, or not one of this machine.
+    pub async fn bind(address: &Address, tls: Option<TlsAcceptor>) -> io::Result<Self> {
+        let (socket, address) = match address {
+            Address::Tcp(addr) => {
+                let listener = TcpListener::bind(addr).await?;
+                let address = Address::Tcp(listener.local_addr()?);
+                (ListeningSocket::Tcp(listener, tls), address)
+            }
+            Address::Unix(path) => {
+                remove_stale(path)?;
+                let listener = UnixListener::bind(path)?;
+                (ListeningSocket::Unix(listener), address.clone())
+            }
+        };
+        Ok(Self { socket, address })
+    }
+
+    /// A listener on a socket of TCP that is bound already.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the socket has no address.
+    pub fn tcp(listener: TcpListener, tls: Option<TlsAcceptor>) -> io::Result<Self> {
+        let address = Address::Tcp(listener.local_addr()?);
+        Ok(Self {
+            socket: ListeningSocket::Tcp(listener, tls),
+            address,
+        })
+    }
+
+    /// The URL of this listener, with the port that the system has chosen.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match (&self.socket, &self.address) {
+            (ListeningSocket::Tcp(_, Some(_)), address) => format!("https://{address}"),
+            (ListeningSocket::Tcp(_, None), address) => format!("http://{address}"),
+            (ListeningSocket::Unix(_), address) => address.to_string(),
+        }
+    }
+
+    /// Waits for a connection.
+    pub(crate) async fn accept(&self) -> io::Result<Accepted> {
+        match &self.socket {
+            ListeningSocket::Tcp(listener, tls) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok(Accepted::Tcp(stream.into_std()?, peer, tls.clone()))
+            }
+            ListeningSocket::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok(Accepted::Unix(stream.into_std()?))
+            }
+        }
+    }
+}
+
+impl Drop for Listener {
+    /// Nobody should find a socket on which nobody listens.
+    fn drop(&mut self) {
+        if let Address::Unix(path) = &self.address {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Removes the socket of a server that has ended without doing so itself.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
+    if is_socket && UnixStream::connect(path).is_err() {
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! How the server works, apart from what it serves.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+use http::header::HeaderName;
+
+/// How the server works, apart from what it serves.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How many threads serve requests.
+    pub threads: NonZeroUsize,
+    /// How long a guest may work on a request, to the last byte of its response.
+    pub request_timeout: Duration,
+    /// How long running requests may take to finish after the shutdown began.
+    pub grace_period: Duration,
+    /// How many requests one instance serves, one after the other. Only with 1
+    /// are they isolated from each other.
+    pub requests_per_instance: NonZeroU32,
+    /// The header in which whoever stands in front of the server names the user
+    /// that it has authenticated.
+    pub principal_header: Option<HeaderName>,
+    /// Whether responses name the server.
+    pub names_itself: bool,
+    /// What a connection may do.
+    pub connections: ConnectionLimits,
+    /// What bodies may be like.
+    pub bodies: BodyLimits,
+    /// Who gets an instance, and who waits.
+    pub admission: Admission,
+}
+
+/// What a connection may do.
+#[derive(Debug, Clone)]
+pub struct ConnectionLimits {
+    /// How many there may be. None: as many as there can be.
+    pub max_connections: Option<NonZeroUsize>,
+    /// How long the head of a request, or a handshake of TLS, may take.
+    pub header_read_timeout: Duration,
+    /// How long it may wait for a request.
+    pub idle_timeout: Duration,
+    /// How long its client may take nothing of a response.
+    pub write_timeout: Duration,
+    /// How many requests it may send.
+    pub max_requests: NonZeroU32,
+    /// How long the target of a request may be.
+    pub max_target_bytes: usize,
+    /// How large the head of a request may be.
+    pub max_header_bytes: usize,
+    /// How many fields it may have.
+    pub max_headers: NonZeroUsize,
+    /// How many streams of HTTP/2 there may be at once.
+    pub http2_max_streams: NonZeroU32,
+    /// How much may be sent ahead on one of them.
+    pub http2_stream_window_bytes: u32,
+    /// How much may be sent ahead on all of them.
+    pub http2_connection_window_bytes: u32,
+}
+
+/// What bodies may be like.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyLimits {
+    /// How large that of a request may be.
+    pub max_request_bytes: u64,
+    /// How large that of a response may be.
+    pub max_response_bytes: u64,
+    /// How fast a client must send one.
+    pub min_bytes_per_second: u64,
+    /// How much of a body is kept where one side is slower than the other.
+    pub buffered_bytes: usize,
+}
+
+/// Who gets an instance, and who waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Admission {
+    /// How many requests may wait.
+    pub max_queued: u32,
+    /// How long each may.
+    pub queue_timeout: Duration,
+    /// With how much memory the process refuses requests. None: four fifths of what
+    /// there is.
+    pub max_total_bytes: Option<usize>,
+}

@@ -1,0 +1,126 @@
+//! A connection, whatever it is made of.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::server::TlsStream;
+
+use super::listener::Accepted;
+
+/// The bytes of one connection, as HTTP sees them.
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+    Unix(UnixStream),
+}
+
+/// The two ends of a connection, where they have an address.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    pub(super) local: Option<SocketAddr>,
+    pub(super) peer: Option<SocketAddr>,
+    /// Whether what is between them is encrypted.
+    pub(super) is_tls: bool,
+}
+
+/// The protocol that both ends of a TLS connection have agreed on (ALPN) for HTTP/2.
+pub(super) const H2: &[u8] = b"h2";
+
+impl Socket {
+    /// Takes a connection to the thread that serves it, and does the handshake of TLS
+    /// if there has to be one.
+    pub(crate) async fn open(accepted: Accepted) -> io::Result<(Self, Ends)> {
+        match accepted {
+            Accepted::Tcp(stream, peer, tls) => {
+                let stream = TcpStream::from_std(stream)?;
+                // Answers are written whole, so waiting for more to send only delays them.
+                stream.set_nodelay(true)?;
+                let ends = Ends {
+                    local: stream.local_addr().ok(),
+                    peer: Some(peer),
+                    is_tls: tls.is_some(),
+                };
+                let socket = match tls {
+                    Some(tls) => Self::Tls(Box::new(tls.accept(stream).await?)),
+                    None => Self::Tcp(stream),
+                };
+                Ok((socket, ends))
+            }
+            Accepted::Unix(stream) => {
+                let ends = Ends {
+                    local: None,
+                    peer: None,
+                    is_tls: false,
+                };
+                Ok((Self::Unix(UnixStream::from_std(stream)?), ends))
+            }
+        }
+    }
+
+    /// Whether both ends have agreed to speak HTTP/2.
+    pub(super) fn has_agreed_on_http2(&self) -> bool {
+        match self {
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(H2),
+            Self::Tcp(_) | Self::Unix(_) => false,
+        }
+    }
+}
+
+/// Calls a method of whatever the socket is.
+macro_rules! delegate {
+    ($self:ident . $method:ident ( $($argument:expr),* )) => {
+        match $self.get_mut() {
+            Socket::Tcp(stream) => Pin::new(stream).$method($($argument),*),
+            Socket::Tls(stream) => Pin::new(&mut **stream).$method($($argument),*),
+            Socket::Unix(stream) => Pin::new(stream).$method($($argument),*),
+        }
+    };
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        delegate!(self.poll_read(cx, buffer))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        delegate!(self.poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        delegate!(self.poll_write_vectored(cx, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+            Self::Unix(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self.poll_shutdown(cx))
+    }
+}

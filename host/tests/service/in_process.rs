@@ -1,5 +1,6 @@
 //! The server, with one worker, on a thread of this process.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -12,7 +13,7 @@ use clap::Parser;
 use host::audit::Quota;
 use host::cli::{Cli, Command, Serve};
 use host::guest::{App, Surroundings};
-use host::server;
+use host::server::{self, Listener};
 use nix::unistd;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
@@ -29,16 +30,8 @@ pub(crate) struct InProcess {
 impl InProcess {
     /// Serves the component at this path.
     pub(crate) fn serve(component: &Path) -> Self {
-        let cli = Cli::try_parse_from([
-            "component-runner".as_ref(),
-            "serve".as_ref(),
-            component.as_os_str(),
-            "--threads=1".as_ref(),
-            format!("--env={}={}", VARIABLE.0, VARIABLE.1).as_ref(),
-        ]);
-        let Command::Serve(flags) = cli.expect("these are its flags").command else {
-            panic!("this is `serve`");
-        };
+        let variable = format!("--env={}={}", VARIABLE.0, VARIABLE.1);
+        let flags = flags(component, &["--threads=1", &variable]);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let addr = listener.local_addr().expect("it is bound");
         let (stop, stopped) = oneshot::channel();
@@ -69,6 +62,7 @@ impl InProcess {
                 entries: u32::MAX,
                 bytes: u64::MAX,
             },
+            limits: flags(Path::new("app.wasm"), &[]).limits.guest(),
         };
         App::load(bytes, surroundings).expect("it can be served")
     }
@@ -82,18 +76,29 @@ impl Drop for InProcess {
     }
 }
 
+/// The flags of a server of `component`.
+fn flags(component: &Path, flags: &[&str]) -> Box<Serve> {
+    let words = ["component-runner".as_ref(), "serve".as_ref(), component.as_os_str()];
+    let flags = flags.iter().map(OsStr::new);
+    let cli = Cli::try_parse_from(words.into_iter().chain(flags));
+    match cli.expect("these are its flags").command {
+        Command::Serve(flags) => flags,
+        Command::Audit(_) => panic!("this is `serve`"),
+    }
+}
+
 /// What `main.rs` does, with a listener that is there already.
 fn serve(listener: TcpListener, flags: &Serve, stopped: oneshot::Receiver<()>) {
-    let app = InProcess::load(&flags.component, flags.environment.clone());
+    let app = InProcess::load(&flags.component, flags.guest.environment.clone());
     let runtime = Builder::new_current_thread().enable_all().build();
     let served = runtime.expect("a runtime").block_on(async {
         listener.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let listener = Listener::tcp(tokio::net::TcpListener::from_std(listener)?, None)?;
         let shutdown = async {
             // An error means that nobody waits for the server any more.
             let _ = stopped.await;
         };
-        server::run(listener, app, flags.settings(), shutdown).await
+        server::run(vec![listener], app, flags.settings(), shutdown).await
     });
     served.expect("it serves");
 }

@@ -14,6 +14,8 @@ pub(crate) struct Framing {
     phase: Phase,
     /// How many heads have passed.
     pub(crate) heads: u64,
+    /// Whether an empty line before the next one was left out.
+    has_skipped: bool,
 }
 
 #[derive(Debug)]
@@ -50,6 +52,7 @@ impl Framing {
             limits,
             phase: Phase::Head,
             heads: 0,
+            has_skipped: false,
         }
     }
 
@@ -119,11 +122,14 @@ impl Framing {
     fn advance_head(&mut self, bytes: &mut [u8]) -> Result<Progress, Refusal> {
         // One empty line before a request is left out (RFC 9112, section 2.2).
         match bytes {
-            [b'\r'] => return Ok(Progress::Incomplete),
-            [b'\r', b'\n', b'\r', ..] => {
+            [b'\r', ..] if self.has_skipped => {
                 return Err(Refusal::Malformed("there are empty lines before the request"));
             }
-            [b'\r', b'\n', ..] => return Ok(Progress::Skipped(2)),
+            [b'\r'] => return Ok(Progress::Incomplete),
+            [b'\r', b'\n', ..] => {
+                self.has_skipped = true;
+                return Ok(Progress::Skipped(2));
+            }
             _ => {}
         }
         let Some(end) = self.end_of_head(bytes)? else {
@@ -134,6 +140,7 @@ impl Framing {
             bytes[at] = b'1';
         }
         self.heads += 1;
+        self.has_skipped = false;
         self.phase = match head.framing {
             BodyFraming::Length(0) => Phase::Head,
             BodyFraming::Length(length) => Phase::Body(length),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{Request, Response};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::p2::body::{HostFutureTrailers, HostIncomingBody, HostOutgoingBody};
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 use wasmtime_wasi_http::{
@@ -25,6 +26,7 @@ pub struct State {
     /// Shared with the outputs of an instance that serves several requests.
     current: Option<CurrentRequest>,
     environment: Arc<[(String, String)]>,
+    config: Arc<WasiConfigVariables>,
     audit: AuditCtx,
     http: WasiHttpCtx,
     outbound: DenyOutbound,
@@ -37,6 +39,7 @@ impl State {
     pub(super) fn new(
         request_id: RequestId,
         environment: Arc<[(String, String)]>,
+        config: Arc<WasiConfigVariables>,
         audit: AuditCtx,
         is_reused: bool,
     ) -> Self {
@@ -44,6 +47,7 @@ impl State {
             request_id,
             current: is_reused.then(|| CurrentRequest::new(request_id)),
             environment,
+            config,
             audit,
             http: WasiHttpCtx::new(),
             outbound: DenyOutbound,
@@ -62,6 +66,11 @@ impl State {
         if let Some(current) = &self.current {
             current.set(request_id);
         }
+    }
+
+    /// What the guest finds in `wasi:config`.
+    pub(super) fn config(&self) -> &WasiConfigVariables {
+        &self.config
     }
 
     /// Whether the guest has handles on its request or its response.

@@ -40,8 +40,8 @@ use tokio::task::LocalSet;
 use crate::guest::App;
 use accept::{Workers, accept};
 pub use listener::{Address, Listener};
-pub(crate) use socket::Socket;
 pub use settings::{Admission, BodyLimits, ConnectionLimits, Settings};
+pub(crate) use socket::Socket;
 use ticker::Ticker;
 use worker::Worker;
 

@@ -78,10 +78,7 @@ impl Worker {
 }
 
 /// Serves connections until no more can come, then lets them end.
-async fn work(
-    mut incoming: mpsc::UnboundedReceiver<Accepted>,
-    shared: Rc<Shared>,
-) {
+async fn work(mut incoming: mpsc::UnboundedReceiver<Accepted>, shared: Rc<Shared>) {
     let tasks = LocalSet::new();
     let graceful = GracefulShutdown::new();
     tasks

@@ -20,7 +20,9 @@ pub(crate) fn check(flags: &Serve) -> Result<()> {
     let path = flags.component.display();
     let inputs = Inputs::read(flags)?;
     AuditLog::check(&inputs.audit, folder(&inputs.audit.location))?;
-    let component = App::check(&inputs.bytes).with_context(|| format!("cannot serve `{path}`"))?;
+    let limits = flags.limits.guest();
+    let component =
+        App::check(&inputs.bytes, &limits).with_context(|| format!("cannot serve `{path}`"))?;
     let is_tls = inputs.tls.is_some();
     let addresses = flags.listen.addresses();
     let addresses: Vec<_> = addresses

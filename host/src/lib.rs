@@ -25,6 +25,7 @@ pub mod ops;
 pub mod server;
 pub mod tls;
 
+mod meter;
 mod request_id;
 mod request_info;
 

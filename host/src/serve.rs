@@ -61,6 +61,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
                 config: flags.guest.config(),
                 audit: log.clone(),
                 quota: flags.audit.quota(),
+                limits: flags.limits.guest(),
             };
             let app = App::load(&bytes, surroundings)
                 .with_context(|| format!("cannot serve `{path}`"))?;

@@ -31,7 +31,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::RequestInfo;
 use crate::audit::{self, AuditCtx, Quota};
 pub use error::{LoadError, MissingImport};
-pub use limits::GuestLimits;
+pub use limits::{GuestLimits, OutOfCpuTime};
 pub use state::State;
 pub use variable::Variable;
 
@@ -43,6 +43,7 @@ pub struct App {
     config: Arc<WasiConfigVariables>,
     audit: AuditLog,
     quota: Quota,
+    limits: GuestLimits,
     max_instances: u32,
 }
 
@@ -59,6 +60,8 @@ pub struct Surroundings {
     pub audit: AuditLog,
     /// How much each of its requests may append there.
     pub quota: Quota,
+    /// What each of its instances may take.
+    pub limits: GuestLimits,
 }
 
 impl App {
@@ -76,12 +79,13 @@ impl App {
         // The pool has to be laid out before the component is compiled for it,
         // so a first engine tells what the component needs. The second one finds
         // the compiled code in the cache.
+        let limits = surroundings.limits;
         let mut config = engine::config(bytes.len());
         engine::keep_code(&mut config);
-        let needs = compile(&config, bytes)?;
-        let max_instances = engine::max_instances(&needs);
+        let needs = compile(&config, bytes, &limits)?;
+        let max_instances = engine::max_instances(&needs, &limits);
 
-        let engine = engine::for_serving(&config, &needs, max_instances);
+        let engine = engine::for_serving(&config, &needs, &limits, max_instances);
         let engine = engine.map_err(LoadError::Engine)?;
         let component = Component::from_binary(&engine, bytes).map_err(LoadError::Invalid)?;
         let pre = self::linker(&engine)
@@ -100,6 +104,7 @@ impl App {
             config: Arc::new(pairs(surroundings.config).collect()),
             audit: surroundings.audit,
             quota: surroundings.quota,
+            limits,
             max_instances,
         })
     }
@@ -110,9 +115,9 @@ impl App {
     /// # Errors
     ///
     /// Fails like [`App::load`].
-    pub fn check(bytes: &[u8]) -> Result<String, LoadError> {
+    pub fn check(bytes: &[u8], limits: &GuestLimits) -> Result<String, LoadError> {
         let config = engine::config(bytes.len());
-        compile(&config, bytes)?;
+        compile(&config, bytes, limits)?;
         Ok(digest(bytes))
     }
 
@@ -126,6 +131,11 @@ impl App {
     #[must_use]
     pub fn audit(&self) -> &AuditLog {
         &self.audit
+    }
+
+    /// What each of its instances may take.
+    pub(crate) fn limits(&self) -> &GuestLimits {
+        &self.limits
     }
 
     /// How many instances may live at the same time.
@@ -151,16 +161,21 @@ impl App {
     /// request alone, such as a benchmark, starts here.
     #[must_use]
     pub fn store(&self, request: Arc<RequestInfo>, is_reused: bool) -> Store<State> {
-        let request_id = request.id();
-        let audit = self.audit_ctx(request);
+        let audit = self.audit_ctx(request.clone());
         let (environment, config) = (self.environment.clone(), self.config.clone());
-        let state = State::new(request_id, environment, config, audit, is_reused);
+        let state = State::new(request, environment, config, audit, self.limits, is_reused);
         let mut store = Store::new(self.pre.engine(), state);
+        store.limiter(|state| state.limiter());
+        store.set_hostcall_fuel(self.limits.hostcall_bytes);
+        store.set_max_component_handles(self.limits.handles);
         // At each tick of the epoch the guest gives way and then goes on. tokio's
         // own `yield_now` lets the runtime look for new input in between; a guest
         // that only woke itself up would get many turns before that.
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|_| {
+        store.epoch_deadline_callback(|store| {
+            if store.data().is_out_of_cpu_time() {
+                return Err(OutOfCpuTime.into());
+            }
             let others = Box::pin(tokio::task::yield_now());
             Ok(UpdateDeadline::YieldCustom(1, others))
         });
@@ -169,9 +184,8 @@ impl App {
 
     /// Prepares a store in which a request has ended for the next one.
     pub(crate) fn reuse(&self, store: &mut Store<State>, request: Arc<RequestInfo>) {
-        let request_id = request.id();
-        let audit = self.audit_ctx(request);
-        store.data_mut().begin_request(request_id, audit);
+        let audit = self.audit_ctx(request.clone());
+        store.data_mut().begin_request(request, audit);
         store.set_epoch_deadline(1);
     }
 
@@ -186,15 +200,40 @@ impl App {
 }
 
 /// Checks and compiles the component in `bytes`. Returns what an instance of it needs.
-fn compile(config: &Config, bytes: &[u8]) -> Result<ResourcesRequired, LoadError> {
+fn compile(
+    config: &Config,
+    bytes: &[u8],
+    limits: &GuestLimits,
+) -> Result<ResourcesRequired, LoadError> {
     error::check_kind(bytes)?;
     let engine = engine::for_compiling(config).map_err(LoadError::Engine)?;
     let component = Component::from_binary(&engine, bytes).map_err(LoadError::Invalid)?;
     let linker = linker(&engine).map_err(LoadError::Engine)?;
     imports::check(&component, &linker)?;
-    component
+    let needs = component
         .resources_required()
-        .ok_or(LoadError::ImportsModule)
+        .ok_or(LoadError::ImportsModule)?;
+    check_size(&needs, limits)?;
+    Ok(needs)
+}
+
+/// Checks that one instance is within what it may take before it does anything.
+fn check_size(needs: &ResourcesRequired, limits: &GuestLimits) -> Result<(), LoadError> {
+    let memory = engine::initial_memory_bytes(needs);
+    if memory > limits.memory_bytes as u64 {
+        return Err(LoadError::TooMuchMemory {
+            needs: memory,
+            limit: limits.memory_bytes,
+        });
+    }
+    let elements = needs.max_initial_table_size.unwrap_or(0);
+    if elements > limits.table_elements as u64 {
+        return Err(LoadError::TooManyElements {
+            needs: elements,
+            limit: limits.table_elements,
+        });
+    }
+    Ok(())
 }
 
 /// Everything that guests of this server can import.

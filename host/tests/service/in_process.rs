@@ -28,16 +28,7 @@ pub(crate) struct InProcess {
 impl InProcess {
     /// Serves the component at this path.
     pub(crate) fn serve(component: &Path) -> Self {
-        let cli = Cli::read([
-            "component-runner".into(),
-            "serve".into(),
-            component.as_os_str().to_owned(),
-            "--threads=1".into(),
-            format!("--env={}={}", VARIABLE.0, VARIABLE.1).into(),
-        ]);
-        let Command::Serve(flags) = cli.expect("these are its flags").command else {
-            panic!("this is `serve`");
-        };
+        let flags = flags(component);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let addr = listener.local_addr().expect("it is bound");
         let (stop, stopped) = oneshot::channel();
@@ -69,8 +60,24 @@ impl InProcess {
                 entries: u32::MAX,
                 bytes: u64::MAX,
             },
+            limits: flags("app.wasm".as_ref()).limits.guest(),
         };
         App::load(bytes, surroundings).expect("it can be served")
+    }
+}
+
+/// The flags of a server of the component at this path.
+fn flags(component: &Path) -> Box<Serve> {
+    let cli = Cli::read([
+        "component-runner".into(),
+        "serve".into(),
+        component.as_os_str().to_owned(),
+        "--threads=1".into(),
+        format!("--env={}={}", VARIABLE.0, VARIABLE.1).into(),
+    ]);
+    match cli.expect("these are its flags").command {
+        Command::Serve(flags) => flags,
+        Command::Audit(_) => panic!("this is `serve`"),
     }
 }
 

@@ -46,6 +46,6 @@ pub use chain::{Chain, Defect};
 pub use hash::{Hash, NotHex};
 pub use key::{KeyError, PublicKey, SigningKey};
 pub use location::{Location, NoDataFolder};
-pub use log::{AppendError, AuditLog, Metrics, Policy, Settings};
+pub use log::{AppendError, AuditLog, Folder, Metrics, Policy, Settings};
 pub use moment::Moment;
 pub use store::{Head, OpenError};

@@ -9,6 +9,7 @@
 //!   one instance of it may see.
 //! - [`audit`]: the capability `runner:audit/audit-log`, on top of the crate
 //!   [`audit_log`].
+//! - [`tls`]: the certificate and the key, from their files.
 //! - [`ops`]: numbers for those who operate the server.
 //!
 //! The program beside this library is [`cli`] and `main.rs`: it parses, binds,
@@ -22,6 +23,7 @@ pub mod cli;
 pub mod guest;
 pub mod ops;
 pub mod server;
+pub mod tls;
 
 mod meter;
 mod request_id;

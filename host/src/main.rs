@@ -5,9 +5,10 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use audit_log::program;
-use clap::Parser;
 use host::cli::{Cli, Command};
 
+mod check;
+mod inputs;
 mod serve;
 mod signals;
 
@@ -20,7 +21,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
-    let command = match Cli::try_parse().and_then(Cli::checked) {
+    let command = match Cli::read(env::args_os()) {
         Ok(cli) => cli.command,
         Err(error) => {
             // The terminal is gone if this fails, and there is nobody to tell.
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     };
     init_logging();
     let done = match command {
+        Command::Serve(flags) if flags.check => check::check(&flags).map(|()| true),
         Command::Serve(flags) => serve::serve(&flags).map(|()| true),
         Command::Audit(command) => program::run(&command),
     };

@@ -76,7 +76,6 @@ impl RequestInfo {
         &self.id
     }
 
-
     /// How long its guest has computed.
     pub(crate) fn meter(&self) -> &Meter {
         &self.meter

@@ -1,6 +1,6 @@
 //! `component-runner serve`, from the flags to the last record of the audit log.
 
-use std::fs::{self, DirBuilder};
+use std::fs::DirBuilder;
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -10,14 +10,17 @@ use anyhow::{Context, Result};
 use audit_log::event::Event;
 use audit_log::forward::Forwarder;
 use audit_log::record::Subject;
-use audit_log::{AuditLog, Location, Settings};
+use audit_log::{AuditLog, Folder, Location, Settings};
 use host::cli::Serve;
 use host::guest::{App, Surroundings};
-use host::server::{self, Address, Listener};
 use host::ops;
+use host::server::{self, Address, Listener};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
+use crate::check::folder;
+use crate::inputs::Inputs;
 use crate::signals;
 
 /// Serves what the flags name, until a signal arrives.
@@ -27,31 +30,35 @@ use crate::signals;
 /// Fails if it cannot be served, or the audit log not be kept.
 pub(crate) fn serve(flags: &Serve) -> Result<()> {
     let path = flags.component.display();
-    let bytes = fs::read(&flags.component).with_context(|| format!("cannot read `{path}`"))?;
-    let settings = flags.audit.settings()?;
+    let Inputs {
+        bytes,
+        environment,
+        tls,
+        audit: settings,
+    } = Inputs::read(flags)?;
     // Requests run on threads of their own; this one only accepts.
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         signals::survive_file_size_limit().context("cannot wait for signals")?;
         let mut listeners = Vec::new();
         for address in flags.listen.addresses() {
-            listeners.push(bind(&address).await?);
+            listeners.push(bind(&address, tls.clone()).await?);
         }
         let ops_listener = match &flags.listen.ops_addr {
-            Some(address) => Some(bind(address).await?),
+            Some(address) => Some(bind(address, None).await?),
             None => None,
         };
         let log = open(&settings)?;
-        let forwarder = flags
-            .audit
-            .forward()?
-            .map(|target| Forwarder::start(&log, &settings.location, &target))
+        let target = flags.audit.audit_forward.as_ref();
+        let forwarder = target
+            .map(|target| Forwarder::start(&log, &settings.location, target))
             .transpose()?
             .map(Arc::new);
         let served = async {
             let surroundings = Surroundings {
                 name: name(&flags.component),
-                environment: flags.guest.environment.clone(),
+                environment,
+                config: flags.guest.config(),
                 audit: log.clone(),
                 quota: flags.audit.quota(),
                 limits: flags.limits.guest(),
@@ -60,6 +67,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
                 .with_context(|| format!("cannot serve `{path}`"))?;
             announce_component(&app).await?;
             let shutdown = signals::shutdown().context("cannot wait for signals")?;
+            announce_start(&listeners, &app, &flags.limits_in_words);
             for listener in &listeners {
                 say(&settings, &format!("listening on {}", listener.url()));
             }
@@ -86,8 +94,8 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
     })
 }
 
-async fn bind(address: &Address) -> Result<Listener> {
-    Listener::bind(address, None)
+async fn bind(address: &Address, tls: Option<TlsAcceptor>) -> Result<Listener> {
+    Listener::bind(address, tls)
         .await
         .with_context(|| format!("cannot listen on `{address}`"))
 }
@@ -100,7 +108,7 @@ fn open(settings: &Settings) -> Result<AuditLog> {
     } else {
         tracing::info!("the audit log is {}", settings.location);
     }
-    if Location::default_place().is_ok_and(|place| place == settings.location)
+    if folder(&settings.location) == Folder::IsMade
         && let Some(folder) = settings.location.path().and_then(Path::parent)
     {
         let what = || format!("cannot make the folder `{}`", folder.display());
@@ -130,6 +138,19 @@ async fn announce_component(app: &App) -> Result<()> {
         .await
         .context("the audit log took no record of the component")?;
     Ok(())
+}
+
+/// Says in one line of the log what is served, where, and within which limits.
+fn announce_start(listeners: &[Listener], app: &App, limits: &str) {
+    let urls: Vec<_> = listeners.iter().map(Listener::url).collect();
+    let component = app.component();
+    tracing::info!(
+        component = %component.name,
+        sha256 = %component.sha256,
+        addresses = urls.join(","),
+        limits,
+        "serving"
+    );
 }
 
 /// Tells whoever started the server, unless standard output is for records alone.

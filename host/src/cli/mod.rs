@@ -4,13 +4,18 @@
 //! - `listen.rs`, `clients.rs`, `guests.rs`, `logs.rs`, `audit.rs`: its flags, by what
 //!   they concern.
 //! - `values.rs`: what flags take.
+//! - `variables.rs`: the variables of a guest, and `files.rs`, from which some come.
+//! - `config/`: the same flags in a file.
 
 mod audit;
 mod clients;
+mod config;
+mod files;
 mod guests;
 mod listen;
 mod logs;
 mod values;
+mod variables;
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -18,8 +23,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use audit_log::program::AuditCommand;
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use http::header::HeaderName;
 
 use crate::server::Settings;
@@ -28,7 +32,8 @@ pub use clients::ClientFlags;
 pub use guests::{GuestFlags, GuestLimitFlags};
 pub use listen::{ListenFlags, Switch};
 pub use logs::{LogFlags, LogFormat};
-use values::seconds;
+use values::{number, seconds};
+pub use variables::VariableError;
 
 /// Serves WebAssembly components over HTTP.
 #[derive(Debug, Parser)]
@@ -63,17 +68,27 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Serve {
     /// The component; it must export wasi:http/incoming-handler
-    #[arg(value_name = "APP.wasm")]
+    #[arg(
+        value_name = "APP.wasm",
+        required = false,
+        required_unless_present = "config"
+    )]
     pub component: PathBuf,
 
     /// Read further flags from this file (TOML): the same names without the dashes, such
-    /// as request-timeout = 5; what is on the command line goes before
+    /// as request-timeout = 5, and component for APP.wasm; what is on the command line
+    /// goes before
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Check the flags, the component and the audit log's place, and end
+    /// Check the flags, the files that they name, the component and the place of the audit
+    /// log, and end; nothing is written, and nobody is listened to
     #[arg(long)]
     pub check: bool,
+
+    /// The limits that are in force, for the log.
+    #[arg(skip)]
+    pub limits_in_words: String,
 
     /// Where the server listens.
     #[command(flatten)]
@@ -110,7 +125,7 @@ pub struct Serve {
     pub grace_period: Duration,
 
     /// How many threads serve requests [default: one for each processor]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = number::<NonZeroUsize>)]
     pub threads: Option<NonZeroUsize>,
 
     /// How many requests one instance serves, one after the other; beyond 1
@@ -123,25 +138,8 @@ pub struct Serve {
     /// for a new instance. It is for components that are known to keep nothing.
     /// Two requests at once never share an instance, and one that failed is not
     /// used again.
-    #[arg(long, value_name = "NUMBER", default_value = "1")]
+    #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = number::<NonZeroU32>)]
     pub reuse: NonZeroU32,
-}
-
-impl Cli {
-    /// Checks what the parser does not.
-    ///
-    /// # Errors
-    ///
-    /// Names the flag, but not its value, which may have a password in it.
-    pub fn checked(self) -> Result<Self, clap::Error> {
-        if let Command::Serve(flags) = &self.command {
-            flags.audit.forward().map_err(|error| {
-                let text = format!("invalid value for --audit-forward: {error}\n");
-                Self::command().error(ErrorKind::ValueValidation, text)
-            })?;
-        }
-        Ok(self)
-    }
 }
 
 impl Serve {
@@ -165,18 +163,20 @@ impl Serve {
     }
 }
 
+/// What `serve app.wasm` and these flags mean.
+#[cfg(test)]
+fn serve(flags: &[&str]) -> Result<Serve, clap::Error> {
+    let words = ["component-runner", "serve", "app.wasm"];
+    match Cli::read(words.iter().chain(flags))?.command {
+        Command::Serve(serve) => Ok(*serve),
+        Command::Audit(_) => panic!("this is `serve`"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn serve(flags: &[&str]) -> Result<Serve, clap::Error> {
-        let words = ["component-runner", "serve", "app.wasm"];
-        let Cli { command } = Cli::try_parse_from(words.iter().chain(flags))?.checked()?;
-        match command {
-            Command::Serve(serve) => Ok(*serve),
-            Command::Audit(_) => panic!("this is `serve`"),
-        }
-    }
+    use crate::guest::Variable;
 
     #[test]
     fn the_default_address_is_on_loopback() {
@@ -187,8 +187,11 @@ mod tests {
     #[test]
     fn the_value_of_a_variable_may_contain_an_equals_sign() {
         let serve = serve(&["--env", "A=b=c", "--env", "D="]).unwrap();
-        let expected = [("A", "b=c"), ("D", "")].map(|(k, v)| (k.to_owned(), v.to_owned()));
-        assert_eq!(serve.guest.environment, expected);
+        let expected = [("A", "b=c"), ("D", "")].map(|(key, value)| Variable {
+            key: key.to_owned(),
+            value: value.to_owned(),
+        });
+        assert_eq!(serve.guest.env, expected);
     }
 
     #[test]

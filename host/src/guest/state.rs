@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{Request, Response};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::p2::body::{HostFutureTrailers, HostIncomingBody, HostOutgoingBody};
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 use wasmtime_wasi_http::{
@@ -28,6 +29,7 @@ pub struct State {
     /// Shared with the outputs of an instance that serves several requests.
     current: Option<CurrentRequest>,
     environment: Arc<[(String, String)]>,
+    config: Arc<WasiConfigVariables>,
     audit: AuditCtx,
     http: WasiHttpCtx,
     outbound: DenyOutbound,
@@ -40,6 +42,7 @@ impl State {
     pub(super) fn new(
         request: Arc<RequestInfo>,
         environment: Arc<[(String, String)]>,
+        config: Arc<WasiConfigVariables>,
         audit: AuditCtx,
         limits: GuestLimits,
         is_reused: bool,
@@ -54,6 +57,7 @@ impl State {
             limits,
             limiter: Limiter::new(&limits),
             environment,
+            config,
             audit,
             http,
             outbound: DenyOutbound,
@@ -82,6 +86,11 @@ impl State {
     /// Whether the guest has computed for longer than it may.
     pub(super) fn is_out_of_cpu_time(&self) -> bool {
         self.request.meter().used() > self.limits.cpu_time
+    }
+
+    /// What the guest finds in `wasi:config`.
+    pub(super) fn config(&self) -> &WasiConfigVariables {
+        &self.config
     }
 
     /// Whether the guest has handles on its request or its response.

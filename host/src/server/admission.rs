@@ -212,7 +212,10 @@ mod tests {
         run(async {
             let admission = Admission::new(1, 1, LATER);
             let _first = admission.admit().await.unwrap();
-            let second = { let admission = admission.clone(); spawn_local(async move { admission.admit().await.map(drop) }) };
+            let second = {
+                let admission = admission.clone();
+                spawn_local(async move { admission.admit().await.map(drop) })
+            };
             yield_now().await;
             assert_eq!(admission.admit().await.err(), Some(Refusal::QueueFull));
             second.abort();
@@ -254,7 +257,10 @@ mod tests {
         run(async {
             let admission = Admission::new(500, 500, LATER);
             let tasks: Vec<_> = (0..500)
-                .map(|_| { let admission = admission.clone(); spawn_local(async move { admission.admit().await.unwrap() }) })
+                .map(|_| {
+                    let admission = admission.clone();
+                    spawn_local(async move { admission.admit().await.unwrap() })
+                })
                 .collect();
             let mut admitted = Vec::new();
             for task in tasks {

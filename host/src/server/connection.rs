@@ -43,7 +43,9 @@ pub(super) async fn serve(accepted: Accepted, shared: Rc<Shared>, ending: Ending
         // Its client has sent nothing yet.
         _ = ending_first.wait_for(|is_ending| *is_ending) => None,
     };
-    let Some((protocol, begun)) = begun else { return };
+    let Some((protocol, begun)) = begun else {
+        return;
+    };
     let conversation = Conversation::new(ends);
     match protocol {
         Protocol::Http1 => Box::pin(http1(socket, begun, conversation, shared, ending)).await,

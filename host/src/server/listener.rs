@@ -21,6 +21,18 @@ pub enum Address {
     Unix(PathBuf),
 }
 
+impl Address {
+    /// What is served at this address, as a URL where there is one.
+    #[must_use]
+    pub fn url(&self, is_tls: bool) -> String {
+        match self {
+            Self::Tcp(addr) if is_tls => format!("https://{addr}"),
+            Self::Tcp(addr) => format!("http://{addr}"),
+            Self::Unix(_) => self.to_string(),
+        }
+    }
+}
+
 impl FromStr for Address {
     type Err = String;
 
@@ -123,11 +135,8 @@ impl Listener {
     /// The URL of this listener, with the port that the system has chosen.
     #[must_use]
     pub fn url(&self) -> String {
-        match (&self.socket, &self.address) {
-            (ListeningSocket::Tcp(_, Some(_)), address) => format!("https://{address}"),
-            (ListeningSocket::Tcp(_, None), address) => format!("http://{address}"),
-            (ListeningSocket::Unix(_), address) => address.to_string(),
-        }
+        self.address
+            .url(matches!(self.socket, ListeningSocket::Tcp(_, Some(_))))
     }
 
     /// Waits for a connection.

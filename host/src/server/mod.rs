@@ -57,8 +57,8 @@ use background::Background;
 use connections::Connections;
 pub use listener::{Address, Listener};
 pub use refusal::Refusal;
-pub(crate) use socket::Socket;
 pub use settings::{AdmissionLimits, BodyLimits, ConnectionLimits, Settings};
+pub(crate) use socket::Socket;
 use ticker::Ticker;
 use worker::Worker;
 

@@ -60,11 +60,19 @@ pub(super) async fn take(
     }
     let (head, body) = head.map_err(Failure::ErrorResponse)?.into_parts();
     // Nobody gets this body, so nobody waits for it.
-    if is_head || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+    if is_head
+        || matches!(
+            head.status,
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        )
+    {
         if !is_done {
             finish(running, deadline, context.clone());
         }
-        return Ok(Response::from_parts(head, ResponseBody::whole(Bytes::new(), None)));
+        return Ok(Response::from_parts(
+            head,
+            ResponseBody::whole(Bytes::new(), None),
+        ));
     }
     let mut taking = Taking {
         running: (!is_done).then_some(running),
@@ -78,7 +86,13 @@ pub(super) async fn take(
     if context.request.is_unaudited() {
         return Err(Failure::Unaudited);
     }
-    let Taking { running, body, first, more, trailers } = taking;
+    let Taking {
+        running,
+        body,
+        first,
+        more,
+        trailers,
+    } = taking;
     let begun = join(first, more);
     if begun.len() as u64 > limits.max_response_bytes {
         return Err(Failure::TooLarge);
@@ -87,7 +101,10 @@ pub(super) async fn take(
         if let Some(running) = running {
             finish(running, deadline, context.clone());
         }
-        return Ok(Response::from_parts(head, ResponseBody::whole(begun, trailers)));
+        return Ok(Response::from_parts(
+            head,
+            ResponseBody::whole(begun, trailers),
+        ));
     }
     let stream = Stream {
         context: context.clone(),
@@ -97,7 +114,10 @@ pub(super) async fn take(
         body,
         guest: follow(running, deadline, context.clone()),
     };
-    Ok(Response::from_parts(head, ResponseBody::of(Content::Stream(Box::new(stream)))))
+    Ok(Response::from_parts(
+        head,
+        ResponseBody::of(Content::Stream(Box::new(stream))),
+    ))
 }
 
 /// Runs `guest` until it has set its response. Returns that, and whether the guest is
@@ -228,7 +248,9 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let frame = match &mut self.content {
             Content::Whole(bytes, trailers) => Poll::Ready(if bytes.is_empty() {
-                trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
+                trailers
+                    .take()
+                    .map(|trailers| Ok(Frame::trailers(trailers)))
             } else {
                 Some(Ok(Frame::data(std::mem::take(bytes))))
             }),

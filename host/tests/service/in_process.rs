@@ -1,6 +1,5 @@
 //! The server, with one worker, on a thread of this process.
 
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -9,10 +8,9 @@ use std::path::Path;
 use std::thread::{self, JoinHandle};
 
 use audit_log::{AuditLog, Location, Settings};
-use clap::Parser;
 use host::audit::Quota;
 use host::cli::{Cli, Command, Serve};
-use host::guest::{App, Surroundings};
+use host::guest::{App, Surroundings, Variable};
 use host::server::{self, Listener};
 use nix::unistd;
 use tokio::runtime::Builder;
@@ -30,8 +28,7 @@ pub(crate) struct InProcess {
 impl InProcess {
     /// Serves the component at this path.
     pub(crate) fn serve(component: &Path) -> Self {
-        let variable = format!("--env={}={}", VARIABLE.0, VARIABLE.1);
-        let flags = flags(component, &["--threads=1", &variable]);
+        let flags = flags(component);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let addr = listener.local_addr().expect("it is bound");
         let (stop, stopped) = oneshot::channel();
@@ -43,28 +40,44 @@ impl InProcess {
     }
 
     /// The component at this path, as it is served.
-    pub(crate) fn load(component: &Path, environment: Vec<(String, String)>) -> App {
+    pub(crate) fn load(component: &Path, environment: Vec<Variable>) -> App {
         let bytes = fs::read(component).expect("a file");
         Self::load_bytes(&bytes, environment)
     }
 
     /// The component in `bytes`, as it is served. Its audit log is a file without a
     /// name, which is gone when this process is.
-    pub(crate) fn load_bytes(bytes: &[u8], environment: Vec<(String, String)>) -> App {
+    pub(crate) fn load_bytes(bytes: &[u8], environment: Vec<Variable>) -> App {
         let folder = tempfile::tempdir().expect("a folder");
         let location = Location::JsonLines(folder.path().join("audit.jsonl"));
         let audit = AuditLog::open(&Settings::new(location)).expect("a log");
         let surroundings = Surroundings {
             name: "app".to_owned(),
             environment,
+            config: Vec::new(),
             audit,
             quota: Quota {
                 entries: u32::MAX,
                 bytes: u64::MAX,
             },
-            limits: flags(Path::new("app.wasm"), &[]).limits.guest(),
+            limits: flags("app.wasm".as_ref()).limits.guest(),
         };
         App::load(bytes, surroundings).expect("it can be served")
+    }
+}
+
+/// The flags of a server of the component at this path.
+fn flags(component: &Path) -> Box<Serve> {
+    let cli = Cli::read([
+        "component-runner".into(),
+        "serve".into(),
+        component.as_os_str().to_owned(),
+        "--threads=1".into(),
+        format!("--env={}={}", VARIABLE.0, VARIABLE.1).into(),
+    ]);
+    match cli.expect("these are its flags").command {
+        Command::Serve(flags) => flags,
+        Command::Audit(_) => panic!("this is `serve`"),
     }
 }
 
@@ -76,20 +89,9 @@ impl Drop for InProcess {
     }
 }
 
-/// The flags of a server of `component`.
-fn flags(component: &Path, flags: &[&str]) -> Box<Serve> {
-    let words = ["component-runner".as_ref(), "serve".as_ref(), component.as_os_str()];
-    let flags = flags.iter().map(OsStr::new);
-    let cli = Cli::try_parse_from(words.into_iter().chain(flags));
-    match cli.expect("these are its flags").command {
-        Command::Serve(flags) => flags,
-        Command::Audit(_) => panic!("this is `serve`"),
-    }
-}
-
 /// What `main.rs` does, with a listener that is there already.
 fn serve(listener: TcpListener, flags: &Serve, stopped: oneshot::Receiver<()>) {
-    let app = InProcess::load(&flags.component, flags.guest.environment.clone());
+    let app = InProcess::load(&flags.component, flags.guest.env.clone());
     let runtime = Builder::new_current_thread().enable_all().build();
     let served = runtime.expect("a runtime").block_on(async {
         listener.set_nonblocking(true)?;

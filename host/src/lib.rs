@@ -9,6 +9,7 @@
 //!   one instance of it may see.
 //! - [`audit`]: the capability `runner:audit/audit-log`, on top of the crate
 //!   [`audit_log`].
+//! - [`outbound`]: the requests that guests send, and to whom they may.
 //! - [`ops`]: numbers for those who operate the server.
 //!
 //! The program beside this library is [`cli`] and `main.rs`: it parses, binds,
@@ -21,6 +22,7 @@ pub mod audit;
 pub mod cli;
 pub mod guest;
 pub mod ops;
+pub mod outbound;
 pub mod server;
 
 mod meter;

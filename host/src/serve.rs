@@ -15,6 +15,7 @@ use host::cli::Serve;
 use host::guest::{App, Surroundings};
 use host::server::{self, Address, Listener};
 use host::ops;
+use host::outbound::Outbound;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
@@ -55,6 +56,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
                 audit: log.clone(),
                 quota: flags.audit.quota(),
                 limits: flags.limits.guest(),
+                outbound: Outbound::new(flags.guest.outbound())?.into(),
             };
             let app = App::load(&bytes, surroundings)
                 .with_context(|| format!("cannot serve `{path}`"))?;

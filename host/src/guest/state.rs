@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
-use http::{Request, Response};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::body::{HostFutureTrailers, HostIncomingBody, HostOutgoingBody};
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
-use wasmtime_wasi_http::{
-    Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
-};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::limits::{GuestLimits, Limiter};
 use super::output::Output;
 use super::reused_output::{CurrentRequest, ReusedOutput};
 use crate::RequestInfo;
 use crate::audit::{AuditCtx, AuditCtxView, AuditView};
+use crate::outbound::OutboundCtx;
 
 /// The most random bytes that a guest gets in one call.
 const MAX_RANDOM_BYTES: u64 = 1 << 20;
@@ -30,7 +28,8 @@ pub struct State {
     environment: Arc<[(String, String)]>,
     audit: AuditCtx,
     http: WasiHttpCtx,
-    outbound: DenyOutbound,
+    /// Before the table: it has to be dropped first.
+    outbound: OutboundCtx,
     table: ResourceTable,
     /// Made when the guest first asks for something of it: many never do.
     wasi: Option<Box<WasiCtx>>,
@@ -41,6 +40,7 @@ impl State {
         request: Arc<RequestInfo>,
         environment: Arc<[(String, String)]>,
         audit: AuditCtx,
+        outbound: OutboundCtx,
         limits: GuestLimits,
         is_reused: bool,
     ) -> Self {
@@ -56,7 +56,7 @@ impl State {
             environment,
             audit,
             http,
-            outbound: DenyOutbound,
+            outbound,
             table,
             wasi: None,
         }
@@ -70,6 +70,7 @@ impl State {
         if let Some(current) = &self.current {
             current.set(request.clone());
         }
+        self.outbound.begin_request(request.id().clone());
         self.request = request;
         self.audit = audit;
     }
@@ -149,27 +150,5 @@ impl AuditView for State {
         AuditCtxView {
             ctx: &mut self.audit,
         }
-    }
-}
-
-/// Requests that a guest wants to send are refused.
-struct DenyOutbound;
-
-type Sent = Result<
-    (
-        Response<WasiBody>,
-        Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ),
-    Error,
->;
-
-impl WasiHttpHooks for DenyOutbound {
-    fn send_request(
-        &mut self,
-        _request: Request<WasiBody>,
-        _options: Option<RequestOptions>,
-        _done: Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ) -> Box<dyn Future<Output = Sent> + Send> {
-        Box::new(std::future::ready(Err(Error::HttpRequestDenied)))
     }
 }

@@ -210,7 +210,7 @@ impl WasiHttpHooks for OutboundCtx {
             .get_or_insert_with(|| Arc::new(Account::new(max_at_once)))
             .clone();
         let mut report = Report {
-            request_id: self.request_id,
+            request_id: self.request_id.clone(),
             account: account.clone(),
             method: request.method().clone(),
             origin: None,

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use audit_log::{AuditLog, Location, Settings};
@@ -69,6 +70,7 @@ impl InProcess {
                 entries: u32::MAX,
                 bytes: u64::MAX,
             },
+            outbound: Arc::default(),
         };
         App::load(bytes, surroundings).expect("it can be served")
     }

@@ -32,6 +32,7 @@ pub mod telemetry;
 pub mod traces;
 
 mod mailbox;
+mod meter;
 mod request_id;
 mod request_info;
 mod trace_parent;

@@ -2,14 +2,17 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use audit_log::record;
 use http::header::HeaderName;
 use http::{Method, Request, Uri};
 
 use crate::RequestId;
+use crate::meter::Meter;
 use crate::metrics::FailureKind;
+use crate::server::Refusal;
 use crate::trace_parent::TraceParent;
 
 /// The longest path that is kept whole, in bytes.
@@ -34,6 +37,11 @@ pub struct RequestInfo {
     is_unaudited: AtomicBool,
     /// 0, or 1 and the number of a [`FailureKind`].
     failure: AtomicU8,
+    /// Why its body was not read to the end.
+    body_refusal: OnceLock<Refusal>,
+    meter: Meter,
+    /// How many bytes its guest has printed.
+    printed_bytes: AtomicUsize,
 }
 
 impl RequestInfo {
@@ -52,7 +60,7 @@ impl RequestInfo {
             .filter(|name| !name.is_empty())
             .map(|name| cut(name, MAX_PRINCIPAL_BYTES).into());
         Self {
-            id: RequestId::next(),
+            id: RequestId::of(headers),
             method: request.method().clone(),
             uri: request.uri().clone(),
             peer,
@@ -60,13 +68,38 @@ impl RequestInfo {
             principal,
             is_unaudited: AtomicBool::new(false),
             failure: AtomicU8::new(0),
+            body_refusal: OnceLock::new(),
+            meter: Meter::default(),
+            printed_bytes: AtomicUsize::new(0),
         }
     }
 
     /// The id of the request.
     #[must_use]
-    pub fn id(&self) -> RequestId {
-        self.id
+    pub fn id(&self) -> &RequestId {
+        &self.id
+    }
+
+    /// How long its guest has computed.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Notes that its guest prints so many bytes, and returns how many it has printed
+    /// before.
+    pub(crate) fn print(&self, bytes: usize) -> usize {
+        self.printed_bytes.fetch_add(bytes, Ordering::Relaxed)
+    }
+
+    /// Notes why its body is not read to the end.
+    pub(crate) fn refuse_body(&self, refusal: Refusal) {
+        // The first reason is the one.
+        let _ = self.body_refusal.set(refusal);
+    }
+
+    /// Why its body was not read to the end, if it was not.
+    pub(crate) fn body_refusal(&self) -> Option<Refusal> {
+        self.body_refusal.get().copied()
     }
 
     /// The method.

@@ -16,7 +16,9 @@ use http::{HeaderMap, Request, StatusCode, Version};
 
 use crate::RequestInfo;
 use crate::access_log::{AccessLog, Line, RequestLine};
-use crate::metrics::{CLIENT_GONE, FailureKind, Function, FunctionMetrics, Metrics, Present, Refusal};
+use crate::metrics::{
+    CLIENT_GONE, FailureKind, Function, FunctionMetrics, Metrics, Present, Reason,
+};
 use crate::traces::{Served, Span, Trace, Tracer};
 
 /// How much of a path, or of a header, a span has, in bytes.
@@ -76,42 +78,36 @@ impl Telemetry {
 
     /// Begins to tell about one more component.
     #[must_use]
-    pub fn of(
-        &self,
-        component: Arc<Component<'static>>,
-        function: Function,
-    ) -> Arc<FunctionTelemetry> {
+    pub fn of(&self, function: Function) -> Arc<FunctionTelemetry> {
         Arc::new(FunctionTelemetry {
+            component: function.component.clone(),
             metrics: self.metrics.add(function),
             telemetry: self.clone(),
-            component,
         })
     }
 
-    /// Tells that a connection was turned away, or something on it that cannot be read as
-    /// a request. Of other refusals, the numbers are enough.
-    pub fn turned_away(
-        &self,
-        reason: Refusal,
-        status: StatusCode,
-        peer: Option<SocketAddr>,
-        request_id: &str,
-    ) {
+    /// Counts a request, or a connection, that was turned away. If it can be read as a
+    /// request, that is over as any other when its [`Exchange`] is dropped.
+    pub fn refused(&self, reason: Reason) {
         self.metrics.refused(reason);
-        if let Some(log) = &self.access_log {
-            log.log(&Line {
-                peer: peer.map(|peer| peer.ip()),
-                user: None,
-                time: SystemTime::now(),
-                request: None,
-                status: status.as_u16(),
-                bytes: 0,
-                referer: None,
-                user_agent: None,
-                request_id,
-                duration: Duration::ZERO,
-            });
-        }
+    }
+
+    /// Writes the line of something that cannot be read as a request, or of a connection
+    /// that was turned away: a log without them would not show who tries what.
+    pub fn log_unreadable(&self, status: StatusCode, peer: Option<SocketAddr>, request_id: &str) {
+        let Some(log) = &self.access_log else { return };
+        log.log(&Line {
+            peer: peer.map(|peer| peer.ip()),
+            user: None,
+            time: SystemTime::now(),
+            request: None,
+            status: status.as_u16(),
+            bytes: 0,
+            referer: None,
+            user_agent: None,
+            request_id,
+            duration: Duration::ZERO,
+        });
     }
 }
 
@@ -122,10 +118,10 @@ impl FunctionTelemetry {
         &self.metrics
     }
 
-    /// Counts a request that was turned away. It is over as any other when its
-    /// [`Exchange`] is dropped.
-    pub fn refused(&self, reason: Refusal) {
-        self.telemetry.metrics.refused(reason);
+    /// What is told of the server as a whole.
+    #[must_use]
+    pub fn server(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     /// Counts a failure of the guest, in a request that may be over.
@@ -274,12 +270,11 @@ mod tests {
             sha256: "00ff".into(),
         };
         let function = Function {
-            name: "app".to_owned(),
-            sha256: "00ff".to_owned(),
+            component: component.into(),
             max_instances: 1,
             pool: None,
         };
-        telemetry.of(component.into(), function)
+        telemetry.of(function)
     }
 
     fn begin(function: &Arc<FunctionTelemetry>) -> Exchange {
@@ -309,7 +304,7 @@ mod tests {
         drop(answered);
         drop(begin(&function));
         let peer = Some(([192, 0, 2, 7], 1234).into());
-        telemetry.turned_away(Refusal::Malformed, StatusCode::BAD_REQUEST, peer, "id");
+        telemetry.log_unreadable(StatusCode::BAD_REQUEST, peer, "id");
 
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let log = telemetry.access_log.as_ref().unwrap();

@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 use super::process::Process;
 use super::records::Records;
 use super::series::{Labels, Value, Writer};
-use super::{ConnectionError, FailureKind, FunctionMetrics, Metrics, Refusal};
+use super::{ConnectionError, FailureKind, FunctionMetrics, Metrics, Reason};
 use crate::access_log::AccessLog;
 use crate::traces::Tracer;
 
@@ -108,7 +108,7 @@ fn connections(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {
     writer.counters(
         "refusals",
         "Requests that got no guest, and connections that were turned away.",
-        Refusal::ALL.map(|reason| {
+        Reason::ALL.map(|reason| {
             let labels = vec![("reason", Value(reason.label()))];
             (labels, metrics.refusals(reason))
         }),
@@ -154,8 +154,8 @@ fn requests(functions: &[Arc<FunctionMetrics>], writer: &mut Writer<'_>) -> fmt:
 fn instances(functions: &[Arc<FunctionMetrics>], writer: &mut Writer<'_>) -> fmt::Result {
     let infos = functions.iter().map(|function| {
         let mut labels = name(function);
-        labels.push(("name", Value(&function.function.name)));
-        labels.push(("sha256", Value(&function.function.sha256)));
+        labels.push(("name", Value(&function.function.component.name)));
+        labels.push(("sha256", Value(&function.function.component.sha256)));
         labels
     });
     writer.infos("component", "The component that is served.", infos)?;
@@ -208,13 +208,14 @@ fn per_function<'f>(
 
 /// The label that all numbers about a component have.
 fn name(function: &FunctionMetrics) -> Labels<'_> {
-    vec![("function", Value(&function.function.name))]
+    vec![("function", Value(&function.function.component.name))]
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use audit_log::record::Component;
     use audit_log::{Location, Settings};
     use http::Method;
 
@@ -233,8 +234,11 @@ mod tests {
 
     fn function(name: &str) -> Function {
         Function {
-            name: name.to_owned(),
-            sha256: "00ff".to_owned(),
+            component: Component {
+                name: name.to_owned().into(),
+                sha256: "00ff".into(),
+            }
+            .into(),
             max_instances: 10,
             pool: None,
         }
@@ -251,7 +255,7 @@ mod tests {
         let exporter = exporter(&metrics);
         let function = metrics.add(function("app"));
         let _open = metrics.connection();
-        metrics.refused(Refusal::QueueFull);
+        metrics.refused(Reason::QueueFull);
         metrics.connection_failed(ConnectionError::Tls);
         function.failed(FailureKind::Cpu);
         let _present = function.in_flight();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use audit_log::record::Component;
 use http::Method;
 use wasmtime::PoolingAllocatorMetrics;
 
@@ -15,10 +16,8 @@ use super::sharded::Sharded;
 
 /// A component that is served, for those who want to know which numbers are its own.
 pub struct Function {
-    /// What the operator calls it.
-    pub name: String,
-    /// The SHA-256 of its bytes, in hexadecimal digits.
-    pub sha256: String,
+    /// Its name and the SHA-256 of its bytes.
+    pub component: Arc<Component<'static>>,
     /// How many instances it may have at once.
     pub max_instances: u32,
     /// The pool that its instances are made in.
@@ -151,7 +150,7 @@ impl Drop for Present {
 impl fmt::Debug for FunctionMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FunctionMetrics")
-            .field("name", &self.function.name)
+            .field("name", &self.function.component.name)
             .field("in_flight", &self.in_flight_now())
             .finish_non_exhaustive()
     }
@@ -171,8 +170,11 @@ mod tests {
 
     fn metrics() -> Arc<FunctionMetrics> {
         Arc::new(FunctionMetrics::new(Function {
-            name: "app".to_owned(),
-            sha256: String::new(),
+            component: Component {
+                name: "app".into(),
+                sha256: "00ff".into(),
+            }
+            .into(),
             max_instances: 1,
             pool: None,
         }))

@@ -33,7 +33,7 @@ macro_rules! label {
 
 label! {
     /// Why a request got no guest, or a connection no request.
-    Refusal {
+    Reason {
         /// There are as many connections as there may be (503).
         Connections = "connections",
         /// As many requests wait for an instance as may (503).
@@ -42,12 +42,12 @@ label! {
         QueueTimeout = "queue_timeout",
         /// The process has as much memory as it may (503).
         Memory = "memory",
-        /// The server is about to end (503).
-        Draining = "draining",
         /// The head of the request did not come in time (408).
         HeaderTimeout = "header_timeout",
         /// The body came too slowly (408).
         BodyTimeout = "body_timeout",
+        /// The body ended early, or is not framed as it should be (400).
+        BodyBroken = "body_broken",
         /// The body is larger than it may be (413).
         BodyTooLarge = "body_too_large",
         /// The target is longer than it may be (414).
@@ -58,6 +58,8 @@ label! {
         Malformed = "malformed",
         /// It is of a form, or a version of HTTP, that this server does not know (501, 505).
         Unsupported = "unsupported",
+        /// It expects what this server cannot do (417).
+        Expectation = "expectation",
     }
 }
 
@@ -194,7 +196,7 @@ mod tests {
 
     #[test]
     fn values_are_at_their_numbers() {
-        for (number, reason) in Refusal::ALL.into_iter().enumerate() {
+        for (number, reason) in Reason::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, number);
         }
         for (number, kind) in FailureKind::ALL.into_iter().enumerate() {

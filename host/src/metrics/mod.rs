@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use exporter::{Exporter, Sources};
 pub use function::{Function, FunctionMetrics, Present};
 pub(crate) use labels::CLIENT_GONE;
-pub use labels::{ConnectionError, FailureKind, Refusal};
+pub use labels::{ConnectionError, FailureKind, Reason};
 use sharded::Sharded;
 
 /// Numbers about the server as a whole, since its start.
@@ -41,7 +41,7 @@ struct Shard {
     opened: AtomicU64,
     closed: AtomicU64,
     errors: [AtomicU64; ConnectionError::ALL.len()],
-    refusals: [AtomicU64; Refusal::ALL.len()],
+    refusals: [AtomicU64; Reason::ALL.len()],
 }
 
 /// A connection, which is counted as open until this is dropped.
@@ -71,7 +71,7 @@ impl Metrics {
     }
 
     /// Counts a request, or a connection, that was turned away.
-    pub fn refused(&self, reason: Refusal) {
+    pub fn refused(&self, reason: Reason) {
         self.shards.mine().refusals[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
@@ -106,7 +106,7 @@ impl Metrics {
         self.shards.sum(|shard| &shard.errors[error as usize])
     }
 
-    fn refusals(&self, reason: Refusal) -> u64 {
+    fn refusals(&self, reason: Reason) -> u64 {
         self.shards.sum(|shard| &shard.refusals[reason as usize])
     }
 }
@@ -149,11 +149,11 @@ mod tests {
     #[test]
     fn each_reason_is_counted_apart() {
         let metrics = Metrics::new();
-        metrics.refused(Refusal::QueueFull);
-        metrics.refused(Refusal::QueueFull);
-        metrics.refused(Refusal::Malformed);
-        assert_eq!(metrics.refusals(Refusal::QueueFull), 2);
-        assert_eq!(metrics.refusals(Refusal::Malformed), 1);
-        assert_eq!(metrics.refusals(Refusal::Memory), 0);
+        metrics.refused(Reason::QueueFull);
+        metrics.refused(Reason::QueueFull);
+        metrics.refused(Reason::Malformed);
+        assert_eq!(metrics.refusals(Reason::QueueFull), 2);
+        assert_eq!(metrics.refusals(Reason::Malformed), 1);
+        assert_eq!(metrics.refusals(Reason::Memory), 0);
     }
 }

@@ -51,9 +51,9 @@ impl<T> Sharded<T> {
 
     /// What one number is in all shards together; none is less than 0.
     pub(super) fn sum<N: Number>(&self, number: impl Fn(&T) -> &N) -> u64 {
-        let sum = self.iter().map(|shard| number(shard).load()).sum();
+        let sum: i64 = self.iter().map(|shard| number(shard).load()).sum();
         // A thread may take away what another one has added, before it is seen.
-        u64::try_from::<i64>(sum).unwrap_or(0)
+        u64::try_from(sum).unwrap_or(0)
     }
 }
 

@@ -52,9 +52,11 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 
 use crate::guest::App;
+use crate::telemetry::Telemetry;
 use accept::{Workers, accept};
 use background::Background;
 use connections::Connections;
+pub(crate) use listener::Accepted;
 pub use listener::{Address, Listener};
 pub use refusal::Refusal;
 pub use settings::{AdmissionLimits, BodyLimits, ConnectionLimits, Settings};
@@ -63,7 +65,8 @@ use ticker::Ticker;
 use worker::Worker;
 
 /// Serves `app` on `listeners` until `shutdown` resolves; then stops accepting,
-/// lets running requests finish within the grace period, and returns.
+/// lets running requests finish within the grace period, and returns. What happens
+/// meanwhile goes to `telemetry`.
 ///
 /// It neither binds nor handles signals. It must be called within a tokio
 /// runtime, on which it only accepts: requests run on threads of its own.
@@ -75,19 +78,21 @@ pub async fn run(
     listeners: Vec<Listener>,
     app: App,
     settings: Settings,
+    telemetry: &Telemetry,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let app = Arc::new(app);
     let _ticker = Ticker::start(app.engine())?;
+    let function = telemetry.of(app.function());
     let background = Background::start(settings.threads)?;
     let workers = (0..settings.threads.get())
         .map(|index| {
             let (app, settings) = (app.clone(), settings.clone());
-            Worker::start(index, app, settings, background.handle())
+            Worker::start(index, app, settings, function.clone(), background.handle())
         })
         .collect::<io::Result<Vec<_>>>()?;
     let connections = Connections::new(settings.connections.max_connections);
-    let workers = Workers::new(workers, connections);
+    let workers = Workers::new(workers, connections, telemetry.metrics.clone());
 
     let (stop, stopping) = watch::channel(false);
     let accepting = LocalSet::new();

@@ -18,6 +18,7 @@ use super::instances::Instances;
 use super::listener::Accepted;
 use super::{Settings, connection};
 use crate::guest::App;
+use crate::telemetry::FunctionTelemetry;
 
 /// How much is read from a connection at once.
 const SCRATCH_BYTES: usize = 64 << 10;
@@ -42,10 +43,16 @@ pub(super) struct Shared {
     /// Where guests go that compute for long.
     pub(super) background: Handle,
     pub(super) scratch: Scratch,
+    pub(super) telemetry: Arc<FunctionTelemetry>,
 }
 
 impl Shared {
-    fn new(app: Arc<App>, settings: Settings, background: Handle) -> Rc<Self> {
+    fn new(
+        app: Arc<App>,
+        settings: Settings,
+        telemetry: Arc<FunctionTelemetry>,
+        background: Handle,
+    ) -> Rc<Self> {
         let threads = settings.threads.get();
         let places = (app.max_instances() as usize / threads).max(1);
         let max_queued = (settings.admission.max_queued as usize).div_ceil(threads);
@@ -56,6 +63,7 @@ impl Shared {
             background,
             scratch: Rc::new(RefCell::new(vec![0; SCRATCH_BYTES].into())),
             settings,
+            telemetry,
         })
     }
 }
@@ -66,6 +74,7 @@ impl Worker {
         index: usize,
         app: Arc<App>,
         settings: Settings,
+        telemetry: Arc<FunctionTelemetry>,
         background: Handle,
     ) -> io::Result<Self> {
         let (connections, incoming) = mpsc::unbounded_channel();
@@ -74,7 +83,8 @@ impl Worker {
         thread::Builder::new()
             .name(format!("worker-{index}"))
             .spawn(move || {
-                runtime.block_on(work(incoming, Shared::new(app, settings, background)));
+                let shared = Shared::new(app, settings, telemetry, background);
+                runtime.block_on(work(incoming, shared));
                 drop(runtime);
                 // Nobody waits for this any more if the server was dropped.
                 let _ = finish.send(());

@@ -63,7 +63,7 @@ impl Cli {
         {
             serve.limits_in_words = limits(&definition, matches);
         }
-        Ok(cli)
+        cli.checked()
     }
 }
 

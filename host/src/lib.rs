@@ -10,6 +10,7 @@
 //! - [`audit`]: the capability `runner:audit/audit-log`, on top of the crate
 //!   [`audit_log`].
 //! - [`tls`]: the certificate and the key, from their files.
+//! - [`outbound`]: the requests that guests send, and to whom they may.
 //! - [`ops`]: numbers for those who operate the server.
 //!
 //! The program beside this library is [`cli`] and `main.rs`: it parses, binds,
@@ -22,6 +23,7 @@ pub mod audit;
 pub mod cli;
 pub mod guest;
 pub mod ops;
+pub mod outbound;
 pub mod server;
 pub mod tls;
 

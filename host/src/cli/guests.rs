@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::values::{memory, number, seconds, variable, variable_in_file};
 use crate::guest::{GuestLimits, Variable};
+use crate::outbound::{AllowedOrigin, OutboundSettings};
 use crate::server::AdmissionLimits;
 
 /// What a guest sees.
@@ -35,7 +36,7 @@ pub struct GuestFlags {
     /// Let the component send requests to this origin, such as
     /// https://api.example:443; may be repeated [default: to nobody]
     #[arg(long, value_name = "ORIGIN")]
-    pub allow_outbound: Vec<String>,
+    pub allow_outbound: Vec<AllowedOrigin>,
 
     /// How long such a request may take until the head of its response is there, in
     /// seconds
@@ -45,6 +46,18 @@ pub struct GuestFlags {
     /// How many such requests one request may have at once
     #[arg(long, value_name = "NUMBER", default_value = "8", value_parser = number::<NonZeroU32>)]
     pub max_outbound: NonZeroU32,
+}
+
+impl GuestFlags {
+    /// The requests that guests may send.
+    #[must_use]
+    pub fn outbound(&self) -> OutboundSettings {
+        OutboundSettings {
+            allowed: self.allow_outbound.clone(),
+            timeout: self.outbound_timeout,
+            max_at_once: self.max_outbound,
+        }
+    }
 }
 
 /// What a guest may take.

@@ -30,6 +30,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::RequestInfo;
 use crate::audit::{self, AuditCtx, Quota};
+use crate::outbound::Outbound;
 pub use error::{LoadError, MissingImport};
 pub use limits::{GuestLimits, OutOfCpuTime};
 pub use state::State;
@@ -44,6 +45,7 @@ pub struct App {
     audit: AuditLog,
     quota: Quota,
     limits: GuestLimits,
+    outbound: Arc<Outbound>,
     max_instances: u32,
 }
 
@@ -62,6 +64,8 @@ pub struct Surroundings {
     pub quota: Quota,
     /// What each of its instances may take.
     pub limits: GuestLimits,
+    /// The requests that it may send.
+    pub outbound: Arc<Outbound>,
 }
 
 impl App {
@@ -105,6 +109,7 @@ impl App {
             audit: surroundings.audit,
             quota: surroundings.quota,
             limits,
+            outbound: surroundings.outbound,
             max_instances,
         })
     }
@@ -162,8 +167,17 @@ impl App {
     #[must_use]
     pub fn store(&self, request: Arc<RequestInfo>, is_reused: bool) -> Store<State> {
         let audit = self.audit_ctx(request.clone());
+        let outbound = self.outbound.ctx(request.id().clone());
         let (environment, config) = (self.environment.clone(), self.config.clone());
-        let state = State::new(request, environment, config, audit, self.limits, is_reused);
+        let state = State::new(
+            request,
+            environment,
+            config,
+            audit,
+            outbound,
+            self.limits,
+            is_reused,
+        );
         let mut store = Store::new(self.pre.engine(), state);
         store.limiter(|state| state.limiter());
         store.set_hostcall_fuel(self.limits.hostcall_bytes);

@@ -2,21 +2,19 @@
 
 use std::sync::Arc;
 
-use http::{Request, Response};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::p2::body::{HostFutureTrailers, HostIncomingBody, HostOutgoingBody};
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
-use wasmtime_wasi_http::{
-    Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
-};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::limits::{GuestLimits, Limiter};
 use super::output::Output;
 use super::reused_output::{CurrentRequest, ReusedOutput};
 use crate::RequestInfo;
 use crate::audit::{AuditCtx, AuditCtxView, AuditView};
+use crate::outbound::OutboundCtx;
 
 /// The most random bytes that a guest gets in one call.
 const MAX_RANDOM_BYTES: u64 = 1 << 20;
@@ -32,7 +30,8 @@ pub struct State {
     config: Arc<WasiConfigVariables>,
     audit: AuditCtx,
     http: WasiHttpCtx,
-    outbound: DenyOutbound,
+    /// Before the table: it has to be dropped first.
+    outbound: OutboundCtx,
     table: ResourceTable,
     /// Made when the guest first asks for something of it: many never do.
     wasi: Option<Box<WasiCtx>>,
@@ -44,6 +43,7 @@ impl State {
         environment: Arc<[(String, String)]>,
         config: Arc<WasiConfigVariables>,
         audit: AuditCtx,
+        outbound: OutboundCtx,
         limits: GuestLimits,
         is_reused: bool,
     ) -> Self {
@@ -60,7 +60,7 @@ impl State {
             config,
             audit,
             http,
-            outbound: DenyOutbound,
+            outbound,
             table,
             wasi: None,
         }
@@ -74,6 +74,7 @@ impl State {
         if let Some(current) = &self.current {
             current.set(request.clone());
         }
+        self.outbound.begin_request(request.id().clone());
         self.request = request;
         self.audit = audit;
     }
@@ -158,27 +159,5 @@ impl AuditView for State {
         AuditCtxView {
             ctx: &mut self.audit,
         }
-    }
-}
-
-/// Requests that a guest wants to send are refused.
-struct DenyOutbound;
-
-type Sent = Result<
-    (
-        Response<WasiBody>,
-        Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ),
-    Error,
->;
-
-impl WasiHttpHooks for DenyOutbound {
-    fn send_request(
-        &mut self,
-        _request: Request<WasiBody>,
-        _options: Option<RequestOptions>,
-        _done: Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ) -> Box<dyn Future<Output = Sent> + Send> {
-        Box::new(std::future::ready(Err(Error::HttpRequestDenied)))
     }
 }

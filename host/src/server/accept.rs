@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::connections::Connections;
 use super::listener::{Accepted, Listener};
 use super::worker::Worker;
 
@@ -20,23 +21,29 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Workers {
     pub(super) all: Vec<Worker>,
     next: Cell<usize>,
+    connections: Connections,
     /// A file descriptor that is given up when there are no others.
     spare: Cell<Option<File>>,
 }
 
 impl Workers {
-    pub(super) fn new(all: Vec<Worker>) -> Rc<Self> {
+    pub(super) fn new(all: Vec<Worker>, connections: Connections) -> Rc<Self> {
         Rc::new(Self {
             all,
+            connections,
             next: Cell::new(0),
             spare: Cell::new(spare()),
         })
     }
 
     fn serve(&self, accepted: Accepted) {
+        let Some(slot) = self.connections.open() else {
+            accepted.refuse();
+            return;
+        };
         let next = self.next.get();
         self.next.set((next + 1) % self.all.len());
-        self.all[next].serve(accepted);
+        self.all[next].serve(accepted, slot);
     }
 
     /// Accepts the connection that waits first, and closes it: without a free file

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
@@ -71,6 +71,28 @@ pub(super) enum ListeningSocket {
 pub(crate) enum Accepted {
     Tcp(std::net::TcpStream, SocketAddr, Option<TlsAcceptor>),
     Unix(UnixStream),
+}
+
+impl Accepted {
+    /// Answers that there are too many connections, whatever the request will be. Nobody
+    /// waits for the client to take it.
+    pub(super) fn refuse(self) {
+        const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+            content-type: application/problem+json\r\n\
+            retry-after: 1\r\n\
+            connection: close\r\n\
+            content-length: 106\r\n\r\n\
+            {\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\
+            \"detail\":\"too many connections are open\"}";
+
+        let mut stream: Box<dyn Write> = match self {
+            Self::Tcp(stream, _, None) => Box::new(stream),
+            Self::Unix(stream) => Box::new(stream),
+            // Without a handshake there is nobody to talk to.
+            Self::Tcp(_, _, Some(_)) => return,
+        };
+        let _ = stream.write(TOO_MANY);
+    }
 }
 
 impl Listener {

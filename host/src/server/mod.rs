@@ -1,7 +1,8 @@
 //! From the listener to the last byte of the response.
 //!
 //! - this file: [`run`], from the first connection to the last.
-//! - `listener.rs`, `accept.rs`: where connections come from, and who gets them.
+//! - `listener.rs`, `accept.rs`, `connections.rs`: where connections come from, who gets
+//!   them, and how many there may be.
 //! - `worker.rs`: a thread with its own runtime; a connection stays on it.
 //! - `socket.rs`, `connection.rs`: one connection, of HTTP/1.1 or HTTP/2, with hyper.
 //! - `http1/`: what has to be right before hyper sees it.
@@ -22,6 +23,7 @@ mod accept;
 mod admission;
 mod background;
 mod connection;
+mod connections;
 mod conversation;
 mod failure;
 mod follow;
@@ -52,6 +54,7 @@ use tokio::task::LocalSet;
 use crate::guest::App;
 use accept::{Workers, accept};
 use background::Background;
+use connections::Connections;
 pub use listener::{Address, Listener};
 pub use refusal::Refusal;
 pub use settings::{AdmissionLimits, BodyLimits, ConnectionLimits, Settings};
@@ -83,7 +86,8 @@ pub async fn run(
             Worker::start(index, app, settings, background.handle())
         })
         .collect::<io::Result<Vec<_>>>()?;
-    let workers = Workers::new(workers);
+    let connections = Connections::new(settings.connections.max_connections);
+    let workers = Workers::new(workers, connections);
 
     let (stop, stopping) = watch::channel(false);
     let accepting = LocalSet::new();

@@ -12,6 +12,7 @@ use tokio::task::LocalSet;
 use tokio::time::timeout;
 
 use super::admission::Admission;
+use super::connections::Slot;
 use super::http1::Scratch;
 use super::instances::Instances;
 use super::listener::Accepted;
@@ -27,7 +28,7 @@ const SCRATCH_BYTES: usize = 64 << 10;
 /// nothing in a request crosses threads, so nothing is locked or woken across
 /// them.
 pub(super) struct Worker {
-    connections: mpsc::UnboundedSender<Accepted>,
+    connections: mpsc::UnboundedSender<(Accepted, Slot)>,
     finished: oneshot::Receiver<()>,
 }
 
@@ -85,9 +86,9 @@ impl Worker {
     }
 
     /// Gives a connection to this worker.
-    pub(super) fn serve(&self, accepted: Accepted) {
+    pub(super) fn serve(&self, accepted: Accepted, slot: Slot) {
         // Fails only if the worker has died, which closes the connection.
-        let _ = self.connections.send(accepted);
+        let _ = self.connections.send((accepted, slot));
     }
 
     /// Takes no more connections, and resolves when those that are there have
@@ -102,14 +103,17 @@ impl Worker {
 }
 
 /// Serves connections until no more can come, then lets them end.
-async fn work(mut incoming: mpsc::UnboundedReceiver<Accepted>, shared: Rc<Shared>) {
+async fn work(mut incoming: mpsc::UnboundedReceiver<(Accepted, Slot)>, shared: Rc<Shared>) {
     let tasks = LocalSet::new();
     let (end, ending) = watch::channel(false);
     tasks
         .run_until(async {
-            while let Some(accepted) = incoming.recv().await {
+            while let Some((accepted, slot)) = incoming.recv().await {
                 let connection = connection::serve(accepted, shared.clone(), ending.clone());
-                tokio::task::spawn_local(connection);
+                tokio::task::spawn_local(async move {
+                    connection.await;
+                    drop(slot);
+                });
             }
         })
         .await;

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use audit_log::{AuditLog, Location, Settings};
@@ -61,6 +62,7 @@ impl InProcess {
                 bytes: u64::MAX,
             },
             limits: flags("app.wasm".as_ref()).limits.guest(),
+            outbound: Arc::default(),
         };
         App::load(bytes, surroundings).expect("it can be served")
     }

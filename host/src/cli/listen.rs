@@ -9,6 +9,7 @@ use crate::server::Address;
 
 /// Where the server listens, and what it says there.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Listeners")]
 pub struct ListenFlags {
     /// Where to listen: IP:PORT, where port 0 lets the system choose a free one, or
     /// unix:PATH; may be repeated [default: 127.0.0.1:3000]

@@ -10,6 +10,8 @@
 mod audit;
 mod clients;
 mod config;
+#[cfg(test)]
+mod documented;
 mod files;
 mod guests;
 mod listen;
@@ -67,6 +69,9 @@ pub enum Command {
     Audit(AuditCommand),
 }
 
+/// The heading of flags that concern the server as a whole.
+const SERVER: &str = "Server";
+
 /// The flags of `serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
@@ -120,15 +125,15 @@ pub struct Serve {
     /// The request header in which an authenticating proxy in front of the server
     /// names the user, for the audit log; the proxy must remove it from what
     /// clients send
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = SERVER)]
     pub principal_header: Option<HeaderName>,
 
     /// How long running requests may take to finish at shutdown, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", help_heading = SERVER, default_value = "10", value_parser = seconds)]
     pub grace_period: Duration,
 
     /// How many threads serve requests [default: one for each processor]
-    #[arg(long, value_name = "NUMBER", value_parser = number::<NonZeroUsize>)]
+    #[arg(long, value_name = "NUMBER", help_heading = SERVER, value_parser = number::<NonZeroUsize>)]
     pub threads: Option<NonZeroUsize>,
 
     /// How many requests one instance serves, one after the other; beyond 1
@@ -141,7 +146,7 @@ pub struct Serve {
     /// for a new instance. It is for components that are known to keep nothing.
     /// Two requests at once never share an instance, and one that failed is not
     /// used again.
-    #[arg(long, value_name = "NUMBER", default_value = "1", value_parser = number::<NonZeroU32>)]
+    #[arg(long, value_name = "NUMBER", help_heading = SERVER, default_value = "1", value_parser = number::<NonZeroU32>)]
     pub reuse: NonZeroU32,
 }
 

@@ -71,22 +71,23 @@ impl File<'_> {
     fn no_toml(&self, error: &toml::de::Error) -> Error {
         let start = error.span().unwrap_or_default().start;
         let place = self.place(&(start..start));
-        let line = self
-            .text
-            .get(..start)
-            .unwrap_or_default()
-            .rsplit('\n')
-            .next();
-        let line_start = start - line.unwrap_or_default().len();
+        let before = self.text.get(..start).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |feed| feed + 1);
         let line = self.text[line_start..].lines().next().unwrap_or_default();
-        // What stands behind the key may be a secret.
-        let key = line.split('=').next().unwrap_or_default().trim();
-        let is_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if !key.is_empty() && key.chars().all(is_key) {
-            refused(&place, key, error.message())
-        } else {
-            failure(&format!("{place}: this is no TOML: {}", error.message()))
+        // Not what stands behind the key, which may be a secret.
+        let (key, value) = line.split_once('=').unwrap_or_default();
+        let (key, value) = (key.trim(), value.trim());
+        let mut why = error.message();
+        for noise in [", expected nothing", ", expected literal string"] {
+            why = why.strip_suffix(noise).unwrap_or(why);
         }
+        let is_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if key.is_empty() || !key.chars().all(is_key) {
+            return failure(&format!("{place}: this is no TOML: {why}"));
+        }
+        let is_bare = value.starts_with(char::is_alphanumeric) && why.starts_with("invalid");
+        let hint = if is_bare { "; a text needs quotes" } else { "" };
+        refused(&place, key, &format!("{why}{hint}"))
     }
 
     /// Finds the flag that a key names.

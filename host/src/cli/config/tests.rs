@@ -223,8 +223,15 @@ fn an_unknown_key_hears_which_one_may_be_meant() {
 #[test]
 fn what_is_no_toml_is_named_with_its_line() {
     for (text, expected) in [
-        ("\naddr = 127.0.0.1:0", "2: `addr`: "),
-        ("threads = 1\nthreads = 2", "2: `threads`: duplicate key"),
+        (
+            "\naddr = 127.0.0.1:0",
+            "2: `addr`: invalid float; a text needs quotes",
+        ),
+        (
+            "request-timeout = 5s",
+            "1: `request-timeout`: string values must be quoted",
+        ),
+        ("threads = 1\nthreads = 2", "2: `threads`: duplicate key\n"),
         ("[env\nA = 1", "1: this is no TOML: unclosed table"),
         ("= 5", "1: this is no TOML: "),
     ] {

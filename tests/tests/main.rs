@@ -1,6 +1,7 @@
 //! All tests, one module for each theme. They are one program, because linking
 //! ten of them would take longer than running them.
 
+mod access_log;
 mod audit;
 mod audit_faults;
 mod audit_hostile;
@@ -14,6 +15,8 @@ mod guest_failures;
 mod http;
 mod isolation;
 mod limits;
+mod logs;
+mod ops;
 mod outputs;
 mod peers;
 mod reuse;

@@ -32,8 +32,8 @@ pub mod metrics;
 pub mod ops;
 pub mod outbound;
 pub mod server;
-pub mod tls;
 pub mod telemetry;
+pub mod tls;
 pub mod traces;
 
 mod mailbox;

@@ -199,10 +199,7 @@ mod tests {
                 "proc/self/cgroup",
                 "5:cpu,cpuacct:/docker/1234\n4:memory:/docker/1234\n",
             ),
-            (
-                "sys/fs/cgroup/memory/memory.limit_in_bytes",
-                "3000000\n",
-            ),
+            ("sys/fs/cgroup/memory/memory.limit_in_bytes", "3000000\n"),
             ("sys/fs/cgroup/memory.max", "1\n"),
         ];
         assert_eq!(available(root(&files).path()), Some(3_000_000));

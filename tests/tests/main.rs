@@ -1,6 +1,7 @@
 //! All tests, one module for each theme. They are one program, because linking
 //! ten of them would take longer than running them.
 
+mod access_log;
 mod audit;
 mod audit_faults;
 mod audit_hostile;
@@ -18,6 +19,8 @@ mod http;
 mod isolation;
 mod limits;
 mod listeners;
+mod logs;
+mod ops;
 mod outputs;
 mod peers;
 mod reuse;

@@ -148,7 +148,10 @@ fn time(line: &mut Vec<u8>, time: SystemTime) {
         /// The last second that was asked for, and what it looks like.
         static LAST: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
     }
-    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let seconds = time
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
     LAST.with_borrow_mut(|(last, text)| {
         if *last != seconds {
             let time = Timestamp::from_second(seconds.cast_signed()).unwrap_or(Timestamp::MAX);

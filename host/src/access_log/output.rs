@@ -93,7 +93,9 @@ impl Output {
                 tracing::info!("the access log was opened anew");
             }
             Err(error) => {
-                tracing::error!("the access log cannot be opened anew, the old file goes on: {error}");
+                tracing::error!(
+                    "the access log cannot be opened anew, the old file goes on: {error}"
+                );
             }
         }
     }

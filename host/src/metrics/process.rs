@@ -59,11 +59,7 @@ impl Collector for Process {
             writer.gauge("process_open_fds", "Open file descriptors.", open)?;
         }
         if let Some(max) = getrlimit(Resource::Nofile).current {
-            writer.gauge(
-                "process_max_fds",
-                "File descriptors that may be open.",
-                max,
-            )?;
+            writer.gauge("process_max_fds", "File descriptors that may be open.", max)?;
         }
         Ok(())
     }

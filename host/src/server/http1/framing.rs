@@ -123,7 +123,9 @@ impl Framing {
         // One empty line before a request is left out (RFC 9112, section 2.2).
         match bytes {
             [b'\r', ..] if self.has_skipped => {
-                return Err(Refusal::Malformed("there are empty lines before the request"));
+                return Err(Refusal::Malformed(
+                    "there are empty lines before the request",
+                ));
             }
             [b'\r'] => return Ok(Progress::Incomplete),
             [b'\r', b'\n', ..] => {
@@ -190,11 +192,7 @@ fn take(left: &mut u64, bytes: &[u8]) -> usize {
 
 /// Adds to `line` what belongs to it. Returns how many bytes that are, and whether the
 /// line is complete; then it is without its CRLF.
-fn take_line(
-    line: &mut Vec<u8>,
-    bytes: &[u8],
-    max_bytes: usize,
-) -> Result<(usize, bool), Refusal> {
+fn take_line(line: &mut Vec<u8>, bytes: &[u8], max_bytes: usize) -> Result<(usize, bool), Refusal> {
     let end = memchr::memchr(b'\n', bytes);
     let taken = end.map_or(bytes.len(), |end| end + 1);
     if line.len() + taken > max_bytes {
@@ -208,7 +206,11 @@ fn take_line(
             return Err(BARE);
         }
     }
-    let inner = if is_whole { &line[..] } else { line.strip_suffix(b"\r").unwrap_or(line) };
+    let inner = if is_whole {
+        &line[..]
+    } else {
+        line.strip_suffix(b"\r").unwrap_or(line)
+    };
     if memchr::memchr(b'\r', inner).is_some() {
         return Err(BARE);
     }
@@ -220,7 +222,10 @@ fn chunk_size(line: &[u8]) -> Result<u64, Refusal> {
     const INVALID: Refusal = Refusal::Malformed("the size of a chunk is invalid");
     const MAX_DIGITS: usize = 16;
 
-    let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let digits = line
+        .iter()
+        .take_while(|byte| byte.is_ascii_hexdigit())
+        .count();
     let (size, extensions) = line.split_at(digits);
     let is_visible = |&byte: &u8| matches!(byte, b'\t' | b' '..=b'~' | 0x80..);
     let is_extension = extensions.is_empty()
@@ -295,7 +300,11 @@ mod tests {
         );
         for at_once in 1..text.len() {
             let (passed, result, framing) = passes(&text, at_once);
-            assert_eq!((passed.as_str(), result), (text.as_str(), Ok(())), "{at_once}");
+            assert_eq!(
+                (passed.as_str(), result),
+                (text.as_str(), Ok(())),
+                "{at_once}"
+            );
             assert!(framing.is_between_messages());
             assert_eq!(framing.heads, 3);
         }
@@ -336,10 +345,21 @@ mod tests {
     #[test]
     fn chunks_are_what_they_say() {
         for bad in [
-            "x\r\n", "\r\n", "-1\r\na\r\n", "0x1\r\na\r\n", "1 \r\na\r\n", "1\na\r\n",
-            "1\r\nab\r\n", "1\r\na\n", "1;\x01\r\na\r\n", "1;\rb\r\na\r\n",
-            "11112222333344445\r\n", "0\r\ncontent-length: 1\r\n\r\n", "0\r\n x: y\r\n\r\n",
-            "0\r\nx\r\n\r\n", "0\r\n\n",
+            "x\r\n",
+            "\r\n",
+            "-1\r\na\r\n",
+            "0x1\r\na\r\n",
+            "1 \r\na\r\n",
+            "1\na\r\n",
+            "1\r\nab\r\n",
+            "1\r\na\n",
+            "1;\x01\r\na\r\n",
+            "1;\rb\r\na\r\n",
+            "11112222333344445\r\n",
+            "0\r\ncontent-length: 1\r\n\r\n",
+            "0\r\n x: y\r\n\r\n",
+            "0\r\nx\r\n\r\n",
+            "0\r\n\n",
         ] {
             for at_once in [1, 4, 100] {
                 let text = format!("{HEAD}transfer-encoding: chunked\r\n\r\n{bad}");

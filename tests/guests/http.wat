@@ -82,10 +82,19 @@
       (case "internal-error" (option string))))
     (export "error-code" (type $error-code (eq $error-code')))
 
+    (type $method' (variant
+      (case "get") (case "head") (case "post") (case "put") (case "delete") (case "connect")
+      (case "options") (case "trace") (case "patch") (case "other" string)))
+    (export "method" (type $method (eq $method')))
+
     (export "[constructor]fields" (func (result (own $fields))))
     (export "[method]fields.append" (func
       (param "self" (borrow $fields)) (param "name" string) (param "value" (list u8))
       (result (result (error $header-error)))))
+    (export "[method]incoming-request.method" (func
+      (param "self" (borrow $incoming-request)) (result $method)))
+    (export "[method]incoming-request.authority" (func
+      (param "self" (borrow $incoming-request)) (result (option string))))
     (export "[method]incoming-request.path-with-query" (func
       (param "self" (borrow $incoming-request)) (result (option string))))
     (export "[method]incoming-request.consume" (func

@@ -5,6 +5,7 @@
 //! - [`TestHost`]: `component-runner serve` on a free port, stopped when dropped.
 //! - [`Peer`]: another host, `wasmtime serve`, in the same clothes.
 //! - [`client`]: HTTP/1.1 by hand, so that a test can send half a request.
+//! - [`corpus`]: requests that are malformed, ambiguous or smuggle another.
 //! - [`cases`]: the table of requests and what has to come back.
 //! - [`guests`]: components that misbehave, assembled from `guests/*.wat`.
 //! - [`audit`]: what is in an audit log, once the server has written it.
@@ -25,6 +26,7 @@ pub mod artifacts;
 pub mod audit;
 pub mod cases;
 pub mod client;
+pub mod corpus;
 pub mod guests;
 pub mod output;
 pub mod process;

@@ -8,6 +8,7 @@ mod audit_torture;
 mod bodies;
 mod configuration;
 mod contracts;
+mod corpus;
 mod experiments;
 mod fused;
 mod guest_failures;

@@ -6,6 +6,7 @@
 //! - [`Peer`]: another host, `wasmtime serve`, in the same clothes.
 //! - [`client`]: HTTP/1.1 by hand, so that a test can send half a request.
 //! - [`corpus`]: requests that are malformed, ambiguous or smuggle another.
+//! - [`http2`]: HTTP/2 by hand, frame by frame.
 //! - [`cases`]: the table of requests and what has to come back.
 //! - [`guests`]: components that misbehave, assembled from `guests/*.wat`.
 //! - [`audit`]: what is in an audit log, once the server has written it.
@@ -28,6 +29,7 @@ pub mod cases;
 pub mod client;
 pub mod corpus;
 pub mod guests;
+pub mod http2;
 pub mod output;
 pub mod process;
 pub mod random;

@@ -4,10 +4,12 @@
 //! - this file: files, and the cases in them.
 //! - `escape.rs`: bytes as text.
 //! - [`http1`]: cases of bytes.
-//! - [`http2`]: cases of frames.
+//! - [`http2`]: cases of frames, which `frames.rs` reads.
 
 mod escape;
+mod frames;
 pub mod http1;
+pub mod http2;
 
 use std::fs;
 use std::path::{Path, PathBuf};

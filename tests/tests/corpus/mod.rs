@@ -5,6 +5,7 @@
 //! taken for another one is noticed.
 
 mod http1;
+mod http2;
 
 use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe};

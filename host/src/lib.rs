@@ -23,6 +23,7 @@ pub mod guest;
 pub mod ops;
 pub mod server;
 
+mod meter;
 mod request_id;
 mod request_info;
 

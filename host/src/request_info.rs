@@ -3,13 +3,16 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::str;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use audit_log::record;
 use http::header::HeaderName;
 use http::{HeaderMap, Method, Request, Uri};
 
 use crate::RequestId;
+use crate::meter::Meter;
+use crate::server::Refusal;
 
 /// The longest path that is kept whole, in bytes.
 const MAX_PATH_BYTES: usize = 1024;
@@ -31,6 +34,11 @@ pub struct RequestInfo {
     principal: Option<Box<str>>,
     /// Set when the audit log took no record of something that happened.
     is_unaudited: AtomicBool,
+    /// Why its body was not read to the end.
+    body_refusal: OnceLock<Refusal>,
+    meter: Meter,
+    /// How many bytes its guest has printed.
+    printed_bytes: AtomicUsize,
 }
 
 impl RequestInfo {
@@ -49,20 +57,46 @@ impl RequestInfo {
             .filter(|name| !name.is_empty())
             .map(|name| cut(name, MAX_PRINCIPAL_BYTES).into());
         Self {
-            id: RequestId::next(),
+            id: RequestId::of(headers),
             method: request.method().clone(),
             uri: request.uri().clone(),
             peer,
             trace_id: trace_id(headers),
             principal,
             is_unaudited: AtomicBool::new(false),
+            body_refusal: OnceLock::new(),
+            meter: Meter::default(),
+            printed_bytes: AtomicUsize::new(0),
         }
     }
 
     /// The id of the request.
     #[must_use]
-    pub fn id(&self) -> RequestId {
-        self.id
+    pub fn id(&self) -> &RequestId {
+        &self.id
+    }
+
+
+    /// How long its guest has computed.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Notes that its guest prints so many bytes, and returns how many it has printed
+    /// before.
+    pub(crate) fn print(&self, bytes: usize) -> usize {
+        self.printed_bytes.fetch_add(bytes, Ordering::Relaxed)
+    }
+
+    /// Notes why its body is not read to the end.
+    pub(crate) fn refuse_body(&self, refusal: Refusal) {
+        // The first reason is the one.
+        let _ = self.body_refusal.set(refusal);
+    }
+
+    /// Why its body was not read to the end, if it was not.
+    pub(crate) fn body_refusal(&self) -> Option<Refusal> {
+        self.body_refusal.get().copied()
     }
 
     /// The facts as a record of the audit log has them.

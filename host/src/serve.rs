@@ -54,6 +54,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
                 environment: flags.guest.environment.clone(),
                 audit: log.clone(),
                 quota: flags.audit.quota(),
+                limits: flags.limits.guest(),
             };
             let app = App::load(&bytes, surroundings)
                 .with_context(|| format!("cannot serve `{path}`"))?;

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::values::{memory, seconds, variable};
 use crate::guest::GuestLimits;
-use crate::server::Admission;
+use crate::server::AdmissionLimits;
 
 /// What a guest sees.
 #[derive(Debug, Args)]
@@ -122,8 +122,8 @@ impl GuestLimitFlags {
 
     /// Who gets an instance, and who waits.
     #[must_use]
-    pub fn admission(&self) -> Admission {
-        Admission {
+    pub fn admission(&self) -> AdmissionLimits {
+        AdmissionLimits {
             max_queued: self.max_queue,
             queue_timeout: self.queue_timeout,
             max_total_bytes: self.max_total_memory,

@@ -42,6 +42,28 @@ pub enum LoadError {
     /// An import has the right name and the wrong type.
     #[error("the component does not fit this server: {0:#}")]
     Link(wasmtime::Error),
+    /// Its memories begin with more than they may become.
+    #[error(
+        "the component begins with a memory of {needs} bytes, and all memories of an instance \
+         may have {limit} together; allow more with `--max-memory`"
+    )]
+    TooMuchMemory {
+        /// Bytes of the largest one.
+        needs: u64,
+        /// Bytes that are allowed.
+        limit: usize,
+    },
+    /// Its tables begin with more than they may become.
+    #[error(
+        "the component begins with a table of {needs} elements, and all tables of an instance \
+         may have {limit} together; allow more with `--max-table-elements`"
+    )]
+    TooManyElements {
+        /// Elements of the largest one.
+        needs: u64,
+        /// Elements that are allowed.
+        limit: usize,
+    },
     /// The engine cannot be set up on this machine.
     #[error("wasmtime cannot be set up: {0:#}")]
     Engine(wasmtime::Error),

@@ -28,7 +28,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::RequestInfo;
 use crate::audit::{self, AuditCtx, Quota};
 pub use error::LoadError;
-pub use limits::GuestLimits;
+pub use limits::{GuestLimits, OutOfCpuTime};
 pub use state::State;
 
 /// A component that is ready to serve.
@@ -38,6 +38,7 @@ pub struct App {
     environment: Arc<[(String, String)]>,
     audit: AuditLog,
     quota: Quota,
+    limits: GuestLimits,
     max_instances: u32,
 }
 
@@ -52,6 +53,8 @@ pub struct Surroundings {
     pub audit: AuditLog,
     /// How much each of its requests may append there.
     pub quota: Quota,
+    /// What each of its instances may take.
+    pub limits: GuestLimits,
 }
 
 impl App {
@@ -79,9 +82,11 @@ impl App {
         let needs = component
             .resources_required()
             .ok_or(LoadError::ImportsModule)?;
-        let max_instances = engine::max_instances(&needs);
+        let limits = surroundings.limits;
+        check_size(&needs, &limits)?;
+        let max_instances = engine::max_instances(&needs, &limits);
 
-        let engine = engine::for_serving(&config, &needs, max_instances);
+        let engine = engine::for_serving(&config, &needs, &limits, max_instances);
         let engine = engine.map_err(LoadError::Engine)?;
         let component = Component::from_binary(&engine, bytes).map_err(LoadError::Invalid)?;
         let pre = self::linker(&engine)
@@ -99,6 +104,7 @@ impl App {
             environment: surroundings.environment.into(),
             audit: surroundings.audit,
             quota: surroundings.quota,
+            limits,
             max_instances,
         })
     }
@@ -113,6 +119,11 @@ impl App {
     #[must_use]
     pub fn audit(&self) -> &AuditLog {
         &self.audit
+    }
+
+    /// What each of its instances may take.
+    pub(crate) fn limits(&self) -> &GuestLimits {
+        &self.limits
     }
 
     /// How many instances may live at the same time.
@@ -138,15 +149,21 @@ impl App {
     /// request alone, such as a benchmark, starts here.
     #[must_use]
     pub fn store(&self, request: Arc<RequestInfo>, is_reused: bool) -> Store<State> {
-        let request_id = request.id();
-        let audit = self.audit_ctx(request);
-        let state = State::new(request_id, self.environment.clone(), audit, is_reused);
+        let audit = self.audit_ctx(request.clone());
+        let environment = self.environment.clone();
+        let state = State::new(request, environment, audit, self.limits, is_reused);
         let mut store = Store::new(self.pre.engine(), state);
+        store.limiter(|state| state.limiter());
+        store.set_hostcall_fuel(self.limits.hostcall_bytes);
+        store.set_max_component_handles(self.limits.handles);
         // At each tick of the epoch the guest gives way and then goes on. tokio's
         // own `yield_now` lets the runtime look for new input in between; a guest
         // that only woke itself up would get many turns before that.
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|_| {
+        store.epoch_deadline_callback(|store| {
+            if store.data().is_out_of_cpu_time() {
+                return Err(OutOfCpuTime.into());
+            }
             let others = Box::pin(tokio::task::yield_now());
             Ok(UpdateDeadline::YieldCustom(1, others))
         });
@@ -155,9 +172,8 @@ impl App {
 
     /// Prepares a store in which a request has ended for the next one.
     pub(crate) fn reuse(&self, store: &mut Store<State>, request: Arc<RequestInfo>) {
-        let request_id = request.id();
-        let audit = self.audit_ctx(request);
-        store.data_mut().begin_request(request_id, audit);
+        let audit = self.audit_ctx(request.clone());
+        store.data_mut().begin_request(request, audit);
         store.set_epoch_deadline(1);
     }
 
@@ -169,6 +185,25 @@ impl App {
             request,
         )
     }
+}
+
+/// Checks that one instance is within what it may take before it does anything.
+fn check_size(needs: &ResourcesRequired, limits: &GuestLimits) -> Result<(), LoadError> {
+    let memory = engine::initial_memory_bytes(needs);
+    if memory > limits.memory_bytes as u64 {
+        return Err(LoadError::TooMuchMemory {
+            needs: memory,
+            limit: limits.memory_bytes,
+        });
+    }
+    let elements = needs.max_initial_table_size.unwrap_or(0);
+    if elements > limits.table_elements as u64 {
+        return Err(LoadError::TooManyElements {
+            needs: elements,
+            limit: limits.table_elements,
+        });
+    }
+    Ok(())
 }
 
 /// Everything that guests of this server can import.

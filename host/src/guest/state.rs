@@ -11,9 +11,10 @@ use wasmtime_wasi_http::{
     Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
+use super::limits::{GuestLimits, Limiter};
 use super::output::Output;
 use super::reused_output::{CurrentRequest, ReusedOutput};
-use crate::RequestId;
+use crate::RequestInfo;
 use crate::audit::{AuditCtx, AuditCtxView, AuditView};
 
 /// The most random bytes that a guest gets in one call.
@@ -21,7 +22,9 @@ const MAX_RANDOM_BYTES: u64 = 1 << 20;
 
 /// The data of a store, in which one request runs at a time.
 pub struct State {
-    request_id: RequestId,
+    request: Arc<RequestInfo>,
+    limits: GuestLimits,
+    limiter: Limiter,
     /// Shared with the outputs of an instance that serves several requests.
     current: Option<CurrentRequest>,
     environment: Arc<[(String, String)]>,
@@ -35,19 +38,26 @@ pub struct State {
 
 impl State {
     pub(super) fn new(
-        request_id: RequestId,
+        request: Arc<RequestInfo>,
         environment: Arc<[(String, String)]>,
         audit: AuditCtx,
+        limits: GuestLimits,
         is_reused: bool,
     ) -> Self {
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(limits.field_bytes);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
         Self {
-            request_id,
-            current: is_reused.then(|| CurrentRequest::new(request_id)),
+            current: is_reused.then(|| CurrentRequest::new(request.clone())),
+            request,
+            limits,
+            limiter: Limiter::new(&limits),
             environment,
             audit,
-            http: WasiHttpCtx::new(),
+            http,
             outbound: DenyOutbound,
-            table: ResourceTable::new(),
+            table,
             wasi: None,
         }
     }
@@ -56,12 +66,22 @@ impl State {
     /// next one. The rest belongs to the instance: its handles, and with them the
     /// WASI context, whose clock must not begin anew under a guest that has seen
     /// it.
-    pub(super) fn begin_request(&mut self, request_id: RequestId, audit: AuditCtx) {
-        self.request_id = request_id;
-        self.audit = audit;
+    pub(super) fn begin_request(&mut self, request: Arc<RequestInfo>, audit: AuditCtx) {
         if let Some(current) = &self.current {
-            current.set(request_id);
+            current.set(request.clone());
         }
+        self.request = request;
+        self.audit = audit;
+    }
+
+    /// What decides how far memories and tables may grow.
+    pub(super) fn limiter(&mut self) -> &mut Limiter {
+        &mut self.limiter
+    }
+
+    /// Whether the guest has computed for longer than it may.
+    pub(super) fn is_out_of_cpu_time(&self) -> bool {
+        self.request.meter().used() > self.limits.cpu_time
     }
 
     /// Whether the guest has handles on its request or its response.
@@ -89,15 +109,20 @@ impl WasiView for State {
                 .max_random_size(MAX_RANDOM_BYTES)
                 .allow_tcp(false)
                 .allow_udp(false);
+            let max_bytes = self.limits.output_bytes;
             if let Some(current) = &self.current {
                 let output = |name| ReusedOutput {
                     current: current.clone(),
                     name,
+                    max_bytes,
                 };
                 builder.stdout(output("stdout")).stderr(output("stderr"));
             } else {
-                let request_id = self.request_id;
-                let output = |name| Output { request_id, name };
+                let output = |name| Output {
+                    request: self.request.clone(),
+                    name,
+                    max_bytes,
+                };
                 builder.stdout(output("stdout")).stderr(output("stderr"));
             }
             Box::new(builder.build())

@@ -1,30 +1,42 @@
 //! From the listener to the last byte of the response.
 //!
 //! - this file: [`run`], from the first connection to the last.
-//! - `accept.rs`: hands each connection to a worker.
-//! - `listener.rs`: where connections come from: TCP, TLS, or the file system.
+//! - `listener.rs`, `accept.rs`: where connections come from, and who gets them.
 //! - `worker.rs`: a thread with its own runtime; a connection stays on it.
-//! - `socket.rs`: a connection, whatever it is made of.
-//! - `connection.rs`: HTTP/1.1 on one connection, with hyper.
+//! - `socket.rs`, `connection.rs`: one connection, of HTTP/1.1 or HTTP/2, with hyper.
+//! - `http1/`: what has to be right before hyper sees it.
+//! - `conversation.rs`: what the parts of a connection tell each other.
 //! - `turn.rs`: why the answers of several connections leave together.
-//! - `request.rs`: one request, in its instance.
-//! - `failure.rs`: what happens when a guest fails.
+//! - `request.rs`, `request_body.rs`: one request, and what is refused of it
+//!   (`refusal.rs`).
+//! - `admission.rs`: who begins, who waits, and who is turned away.
 //! - `instances.rs`: the instances of one worker.
-//! - `body.rs`: the bodies that go in and out of the instance.
-//! - `settings.rs`: how all of this works, and its limits.
+//! - `running.rs`, `background.rs`: a guest at work, and where it goes if that is long.
+//! - `response.rs`, `follow.rs`: what it answers, and what it does after that.
+//! - `failure.rs`: what happens when a guest fails.
 //! - `problem.rs`: what the server answers where no guest does.
 //! - `ticker.rs`: the clock that makes long computations give way.
+//! - `settings.rs`: how all of this works, and its limits.
 
 mod accept;
-mod body;
+mod admission;
+mod background;
 mod connection;
+mod conversation;
 mod failure;
+mod follow;
+mod http1;
 mod instances;
 mod listener;
 mod problem;
+mod refusal;
 mod request;
+mod request_body;
+mod response;
+mod running;
 mod settings;
 mod socket;
+mod spawn;
 mod ticker;
 mod turn;
 mod worker;
@@ -39,9 +51,11 @@ use tokio::task::LocalSet;
 
 use crate::guest::App;
 use accept::{Workers, accept};
+use background::Background;
 pub use listener::{Address, Listener};
+pub use refusal::Refusal;
 pub(crate) use socket::Socket;
-pub use settings::{Admission, BodyLimits, ConnectionLimits, Settings};
+pub use settings::{AdmissionLimits, BodyLimits, ConnectionLimits, Settings};
 use ticker::Ticker;
 use worker::Worker;
 
@@ -62,8 +76,12 @@ pub async fn run(
 ) -> io::Result<()> {
     let app = Arc::new(app);
     let _ticker = Ticker::start(app.engine())?;
+    let background = Background::start(settings.threads)?;
     let workers = (0..settings.threads.get())
-        .map(|index| Worker::start(index, app.clone(), settings.clone()))
+        .map(|index| {
+            let (app, settings) = (app.clone(), settings.clone());
+            Worker::start(index, app, settings, background.handle())
+        })
         .collect::<io::Result<Vec<_>>>()?;
     let workers = Workers::new(workers);
 

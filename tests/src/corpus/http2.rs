@@ -82,11 +82,13 @@ fn expected(text: &str) -> Result<Vec<Expected>, String> {
         let stream = |text: &str| text.parse::<u32>().map_err(|_| error());
         let words: Vec<_> = choice.splitn(3, ' ').collect();
         match words[..] {
-            // What is malformed may be answered before it is reset (RFC 9113, 8.1.1).
+            // What is malformed may be answered before it is reset (RFC 9113, section
+            // 8.1.1), and may end the whole connection (section 5.4.1).
             ["malformed", on] => {
                 let on = stream(on)?;
                 choices.push(Expected::Response(on, 400, None));
                 choices.push(Expected::Reset(on, code("PROTOCOL_ERROR")?));
+                choices.push(Expected::GoAway(code("PROTOCOL_ERROR")?));
             }
             ["RST_STREAM", on, name] => choices.push(Expected::Reset(stream(on)?, code(name)?)),
             ["GOAWAY", name] => choices.push(Expected::GoAway(code(name)?)),

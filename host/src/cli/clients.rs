@@ -32,7 +32,7 @@ pub struct ClientFlags {
     pub write_timeout: Duration,
 
     /// How many requests one connection may send; after them it is closed
-    #[arg(long, value_name = "NUMBER", default_value = "10000")]
+    #[arg(long, value_name = "NUMBER", default_value = "100000")]
     pub max_requests_per_connection: NonZeroU32,
 
     /// How long the target of a request may be, in bytes; beyond it 414

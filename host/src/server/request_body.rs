@@ -10,6 +10,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep, timeout};
 use wasmtime_wasi_http::Error;
 
@@ -21,6 +22,10 @@ use crate::RequestInfo;
 /// How long a client may send nothing before its rate counts.
 const HEAD_START: Duration = Duration::from_secs(5);
 
+/// How much of a body is read that the guest did not want, and how long that may take.
+const MAX_DRAINED_BYTES: usize = 4 << 20;
+const MAX_DRAIN_TIME: Duration = Duration::from_secs(5);
+
 /// The body of a request: what has been read of it, and then the rest.
 #[derive(Default)]
 pub(super) struct RequestBody {
@@ -31,7 +36,8 @@ pub(super) struct RequestBody {
 
 /// What is still on its way.
 struct Rest {
-    body: Incoming,
+    /// None when the rest of it is drained.
+    body: Option<Incoming>,
     limits: BodyLimits,
     meter: Meter,
     request: Arc<RequestInfo>,
@@ -110,13 +116,17 @@ impl RequestBody {
         }
         read.append(more);
         read.rest = Some(Box::new(Rest {
-            body,
+            body: Some(body),
             limits,
             meter,
             request: context.request.clone(),
             waiting: None,
         }));
         Ok(read)
+    }
+
+    fn rest(&self) -> Option<&Incoming> {
+        self.rest.as_ref()?.body.as_ref()
     }
 
     /// Adds `more` to what has been read.
@@ -152,7 +162,10 @@ async fn next(
 impl Rest {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         loop {
-            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+            let Some(body) = &mut self.body else {
+                return Poll::Ready(None);
+            };
+            let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else {
                 ready!(self.poll_patience(cx));
                 return Poll::Ready(Some(Err(self.refuse(Refusal::BodyTimeout))));
             };
@@ -200,6 +213,27 @@ impl Rest {
     }
 }
 
+impl Drop for Rest {
+    /// Reads on where the guest stopped, so that the next request of the connection can
+    /// be read. What is wrong with the body is no matter any more.
+    fn drop(&mut self) {
+        let Some(mut body) = self.body.take().filter(|body| !body.is_end_stream()) else {
+            return;
+        };
+        // Without a runtime the process ends, and with it the connection.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(timeout(MAX_DRAIN_TIME, async move {
+                let mut drained = 0;
+                while drained < MAX_DRAINED_BYTES
+                    && let Some(Ok(frame)) = body.frame().await
+                {
+                    drained += frame.data_ref().map_or(0, Bytes::len);
+                }
+            }));
+        }
+    }
+}
+
 impl Body for RequestBody {
     type Data = Bytes;
     type Error = Error;
@@ -222,12 +256,12 @@ impl Body for RequestBody {
         let has_begun = self.begun.as_ref().is_some_and(|begun| !begun.is_empty());
         !has_begun
             && self.trailers.is_none()
-            && self.rest.as_ref().is_none_or(|rest| rest.body.is_end_stream())
+            && self.rest().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
         let begun = self.begun.as_ref().map_or(0, Bytes::len) as u64;
-        let rest = self.rest.as_ref().map(|rest| rest.body.size_hint());
+        let rest = self.rest().map(Body::size_hint);
         let rest = rest.unwrap_or_else(|| SizeHint::with_exact(0));
         let mut hint = SizeHint::new();
         hint.set_lower(begun + rest.lower());

@@ -195,8 +195,9 @@ impl Read for Gate {
             }
             let scratch = gate.scratch.clone();
             let mut scratch = scratch.borrow_mut();
-            let room = cursor.remaining().min(scratch.len());
-            let mut buffer = ReadBuf::new(&mut scratch[..room]);
+            let room = cursor.remaining();
+            let at_once = room.min(scratch.len());
+            let mut buffer = ReadBuf::new(&mut scratch[..at_once]);
             let read = Pin::new(&mut gate.socket).poll_read(cx, &mut buffer);
             if read.is_pending() && gate.is_idle_for_long {
                 gate.end = Some(End::Closed);

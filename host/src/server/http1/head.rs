@@ -1,5 +1,7 @@
 //! Whether the head of a request is what it should be.
 
+use http::Uri;
+
 use super::field::{Field, is_token};
 use crate::server::Refusal;
 
@@ -110,12 +112,13 @@ fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
     let has_form = match target {
         [b'/', ..] => true,
         b"*" => method == b"OPTIONS",
-        _ => is_absolute(b"http://") || is_absolute(b"https://"),
+        _ => {
+            (is_absolute(b"http://") || is_absolute(b"https://")) && Uri::try_from(target).is_ok()
+        }
     };
-    // A fragment is never sent, and so are these, which are not allowed in a URI.
-    let is_allowed = |&byte: &u8| {
-        matches!(byte, b'!'..=b'~') && !matches!(byte, b'"' | b'#' | b'<' | b'>' | b'\\')
-    };
+    // Some of what a URI may not have is often sent all the same. A fragment is not.
+    let is_allowed =
+        |&byte: &u8| matches!(byte, b'!'..=b'~') && !matches!(byte, b'#' | b'<' | b'>' | b'`');
     if has_form && target.iter().all(is_allowed) {
         Ok(())
     } else {

@@ -5,6 +5,8 @@
 //! - [`TestHost`]: `component-runner serve` on a free port, stopped when dropped.
 //! - [`Peer`]: another host, `wasmtime serve`, in the same clothes.
 //! - [`client`]: HTTP/1.1 by hand, so that a test can send half a request.
+//! - [`corpus`]: requests that are malformed, ambiguous or smuggle another.
+//! - [`http2`]: HTTP/2 by hand, frame by frame.
 //! - [`cases`]: the table of requests and what has to come back.
 //! - [`guests`]: components that misbehave, assembled from `guests/*.wat`.
 //! - [`audit`]: what is in an audit log, once the server has written it.
@@ -28,7 +30,9 @@ pub mod audit;
 pub mod cases;
 pub mod client;
 pub mod collector;
+pub mod corpus;
 pub mod guests;
+pub mod http2;
 pub mod operators;
 pub mod output;
 pub mod process;

@@ -11,6 +11,7 @@ mod check;
 mod configuration;
 mod configuration_file;
 mod contracts;
+mod corpus;
 mod documented;
 mod experiments;
 mod fused;

@@ -9,6 +9,7 @@
 //! - [`http2`]: HTTP/2 by hand, frame by frame.
 //! - [`cases`]: the table of requests and what has to come back.
 //! - [`guests`]: components that misbehave, assembled from `guests/*.wat`.
+//! - [`hostile`]: guests that harm whoever runs them, and what must come of it.
 //! - [`audit`]: what is in an audit log, once the server has written it.
 //! - [`torture`]: kills the server again and again, and reads the log after each.
 //! - [`strace`]: system calls that fail for a while.
@@ -29,6 +30,7 @@ pub mod cases;
 pub mod client;
 pub mod corpus;
 pub mod guests;
+pub mod hostile;
 pub mod http2;
 pub mod output;
 pub mod process;

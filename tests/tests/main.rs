@@ -12,6 +12,7 @@ mod corpus;
 mod experiments;
 mod fused;
 mod guest_failures;
+mod hostile;
 mod http;
 mod isolation;
 mod limits;

@@ -19,7 +19,8 @@ pub(crate) struct Meter {
 impl Meter {
     /// The guest gets its turn, on a thread that is its own or not.
     pub(crate) fn begin_turn(&self, is_in_background: bool) {
-        self.is_in_background.store(is_in_background, Ordering::Relaxed);
+        self.is_in_background
+            .store(is_in_background, Ordering::Relaxed);
         self.turn_ns.store(self.now(), Ordering::Relaxed);
     }
 

@@ -11,6 +11,8 @@
 //! - [`guests`]: components that misbehave, assembled from `guests/*.wat`.
 //! - [`hostile`]: guests that harm whoever runs them, and what must come of it.
 //! - [`audit`]: what is in an audit log, once the server has written it.
+//! - [`operators`]: what those see who operate a server.
+//! - [`collector`]: a receiver of traces.
 //! - [`torture`]: kills the server again and again, and reads the log after each.
 //! - [`strace`]: system calls that fail for a while.
 //! - [`random`]: numbers that look random and come again with the same seed.
@@ -28,10 +30,12 @@ pub mod artifacts;
 pub mod audit;
 pub mod cases;
 pub mod client;
+pub mod collector;
 pub mod corpus;
 pub mod guests;
 pub mod hostile;
 pub mod http2;
+pub mod operators;
 pub mod output;
 pub mod process;
 pub mod random;

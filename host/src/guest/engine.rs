@@ -101,6 +101,11 @@ pub(super) fn config(component_bytes: usize) -> Config {
     config.compiler_inlining(inlining(component_bytes));
     // No guest of this server needs these, and each is code that can be wrong.
     config.wasm_gc(false).wasm_threads(false);
+    config
+}
+
+/// Keeps compiled code for the next start, in a folder of the user.
+pub(super) fn keep_code(config: &mut Config) {
     match Cache::new(CacheConfig::new()) {
         Ok(cache) => {
             config.cache(Some(cache));
@@ -109,7 +114,6 @@ pub(super) fn config(component_bytes: usize) -> Config {
             tracing::warn!("compiled code is not kept for the next start: {error:#}");
         }
     }
-    config
 }
 
 /// Calls between the parts of a composition go through small adapters, which are

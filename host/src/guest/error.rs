@@ -1,5 +1,7 @@
 //! Why a component cannot be served, in words that say what to do about it.
 
+use std::fmt;
+
 /// Why a component cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -29,13 +31,13 @@ pub enum LoadError {
          an `incoming-request` and a `response-outparam` of `wasi:http/types`, and return nothing"
     )]
     OtherHandler,
-    /// The component needs what this server does not have. Holds the names.
+    /// The component needs what this server does not have.
     #[error(
         "the component imports what this server does not provide: {}; link it to components \
          that export these: `component-compose link THIS.wasm --with PART.wasm -o APP.wasm`",
-        list(.0)
+        joined(.0)
     )]
-    MissingImports(Vec<String>),
+    MissingImports(Vec<MissingImport>),
     /// The component wants to be given code, not only functions.
     #[error("the component imports a core module, which no server of WASI provides")]
     ImportsModule,
@@ -69,12 +71,36 @@ pub enum LoadError {
     Engine(wasmtime::Error),
 }
 
+/// What a component imports and nobody provides.
+#[derive(Debug)]
+pub struct MissingImport {
+    /// Its name, with the version.
+    pub name: String,
+    /// The version of its package that this server provides, if it has any.
+    pub provided: Option<&'static str>,
+}
+
+impl fmt::Display for MissingImport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.name)?;
+        if let Some(version) = self.provided {
+            write!(f, " (this server has the version {version})")?;
+        }
+        Ok(())
+    }
+}
+
 fn list(names: &[String]) -> String {
     if names.is_empty() {
         return "nothing".to_owned();
     }
     let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
+}
+
+fn joined(imports: &[MissingImport]) -> String {
+    let shown: Vec<_> = imports.iter().map(ToString::to_string).collect();
+    shown.join(", ")
 }
 
 /// Tells a component from what is taken for one most often.

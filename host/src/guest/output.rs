@@ -90,7 +90,10 @@ impl Lines {
             } = &self.output;
             let id = request.id();
             // Writing into memory does not fail.
-            let _ = writeln!(lines, "{id} {name}: (all beyond {max_bytes} bytes is left out)");
+            let _ = writeln!(
+                lines,
+                "{id} {name}: (all beyond {max_bytes} bytes is left out)"
+            );
         }
         write_to_stderr(&lines)
     }

@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
-use http::{Request, Response};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::p2::body::{HostFutureTrailers, HostIncomingBody, HostOutgoingBody};
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
-use wasmtime_wasi_http::{
-    Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
-};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::limits::{GuestLimits, Limiter};
 use super::output::Output;
 use super::reused_output::{CurrentRequest, ReusedOutput};
 use crate::RequestInfo;
 use crate::audit::{AuditCtx, AuditCtxView, AuditView};
+use crate::outbound::OutboundCtx;
 
 /// The most random bytes that a guest gets in one call.
 const MAX_RANDOM_BYTES: u64 = 1 << 20;
@@ -28,9 +27,11 @@ pub struct State {
     /// Shared with the outputs of an instance that serves several requests.
     current: Option<CurrentRequest>,
     environment: Arc<[(String, String)]>,
+    config: Arc<WasiConfigVariables>,
     audit: AuditCtx,
     http: WasiHttpCtx,
-    outbound: DenyOutbound,
+    /// Before the table: it has to be dropped first.
+    outbound: OutboundCtx,
     table: ResourceTable,
     /// Made when the guest first asks for something of it: many never do.
     wasi: Option<Box<WasiCtx>>,
@@ -40,7 +41,9 @@ impl State {
     pub(super) fn new(
         request: Arc<RequestInfo>,
         environment: Arc<[(String, String)]>,
+        config: Arc<WasiConfigVariables>,
         audit: AuditCtx,
+        outbound: OutboundCtx,
         limits: GuestLimits,
         is_reused: bool,
     ) -> Self {
@@ -54,9 +57,10 @@ impl State {
             limits,
             limiter: Limiter::new(&limits),
             environment,
+            config,
             audit,
             http,
-            outbound: DenyOutbound,
+            outbound,
             table,
             wasi: None,
         }
@@ -70,6 +74,7 @@ impl State {
         if let Some(current) = &self.current {
             current.set(request.clone());
         }
+        self.outbound.begin_request(request.id().clone());
         self.request = request;
         self.audit = audit;
     }
@@ -82,6 +87,11 @@ impl State {
     /// Whether the guest has computed for longer than it may.
     pub(super) fn is_out_of_cpu_time(&self) -> bool {
         self.request.meter().used() > self.limits.cpu_time
+    }
+
+    /// What the guest finds in `wasi:config`.
+    pub(super) fn config(&self) -> &WasiConfigVariables {
+        &self.config
     }
 
     /// Whether the guest has handles on its request or its response.
@@ -149,27 +159,5 @@ impl AuditView for State {
         AuditCtxView {
             ctx: &mut self.audit,
         }
-    }
-}
-
-/// Requests that a guest wants to send are refused.
-struct DenyOutbound;
-
-type Sent = Result<
-    (
-        Response<WasiBody>,
-        Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ),
-    Error,
->;
-
-impl WasiHttpHooks for DenyOutbound {
-    fn send_request(
-        &mut self,
-        _request: Request<WasiBody>,
-        _options: Option<RequestOptions>,
-        _done: Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ) -> Box<dyn Future<Output = Sent> + Send> {
-        Box::new(std::future::ready(Err(Error::HttpRequestDenied)))
     }
 }

@@ -59,17 +59,22 @@ impl Admission {
         })
     }
 
+    /// Lets a request begin that need not wait.
+    pub(super) fn admit_at_once(self: &Rc<Self>) -> Option<(Turn, Place)> {
+        let is_free = self.queued.get() == 0 && self.running.get() < self.max_running.get();
+        let place = self.places.clone();
+        let place = is_free.then(|| place.try_acquire_owned().ok())??;
+        Some((self.run(), place))
+    }
+
     /// Waits until a request may begin.
     ///
     /// # Errors
     ///
     /// Fails if too many wait already, or nothing became free in time.
     pub(super) async fn admit(self: &Rc<Self>) -> Result<(Turn, Place), Refusal> {
-        if self.queued.get() == 0
-            && self.running.get() < self.max_running.get()
-            && let Ok(place) = self.places.clone().try_acquire_owned()
-        {
-            return Ok((self.run(), place));
+        if let Some(admitted) = self.admit_at_once() {
+            return Ok(admitted);
         }
         if self.queued.get() >= self.max_queued {
             return Err(Refusal::QueueFull);
@@ -212,7 +217,10 @@ mod tests {
         run(async {
             let admission = Admission::new(1, 1, LATER);
             let _first = admission.admit().await.unwrap();
-            let second = { let admission = admission.clone(); spawn_local(async move { admission.admit().await.map(drop) }) };
+            let second = {
+                let admission = admission.clone();
+                spawn_local(async move { admission.admit().await.map(drop) })
+            };
             yield_now().await;
             assert_eq!(admission.admit().await.err(), Some(Refusal::QueueFull));
             second.abort();
@@ -254,7 +262,10 @@ mod tests {
         run(async {
             let admission = Admission::new(500, 500, LATER);
             let tasks: Vec<_> = (0..500)
-                .map(|_| { let admission = admission.clone(); spawn_local(async move { admission.admit().await.unwrap() }) })
+                .map(|_| {
+                    let admission = admission.clone();
+                    spawn_local(async move { admission.admit().await.unwrap() })
+                })
                 .collect();
             let mut admitted = Vec::new();
             for task in tasks {

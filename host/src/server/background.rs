@@ -30,7 +30,10 @@ impl Background {
 
     pub(super) fn handle(&self) -> Handle {
         let runtime = self.runtime.as_ref();
-        runtime.expect("it is there until this is dropped").handle().clone()
+        runtime
+            .expect("it is there until this is dropped")
+            .handle()
+            .clone()
     }
 }
 

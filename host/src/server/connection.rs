@@ -21,6 +21,7 @@ use super::socket::{Begun, Socket};
 use super::spawn::OnThisThread;
 use super::turn::InTurn;
 use super::worker::Shared;
+use crate::metrics::ConnectionError;
 
 /// What a connection of HTTP/2 begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -30,12 +31,20 @@ pub(super) type Ending = watch::Receiver<bool>;
 
 /// Serves one connection until either side ends it.
 pub(super) async fn serve(accepted: Accepted, shared: Rc<Shared>, ending: Ending) {
+    let metrics = &shared.telemetry.server().metrics;
+    let _open = metrics.connection();
     let limits = &shared.settings.connections;
     let opened = timeout(limits.header_read_timeout, Socket::open(accepted)).await;
     let (mut socket, ends) = match opened {
         Ok(Ok(opened)) => opened,
-        Ok(Err(error)) => return tracing::debug!("connection not opened: {error}"),
-        Err(_) => return tracing::debug!("connection not opened in time"),
+        Ok(Err(error)) => {
+            metrics.connection_failed(ConnectionError::Tls);
+            return tracing::debug!("connection not opened: {error}");
+        }
+        Err(_) => {
+            metrics.connection_failed(ConnectionError::Tls);
+            return tracing::debug!("connection not opened in time");
+        }
     };
     let mut ending_first = ending.clone();
     let begun = tokio::select! {
@@ -43,7 +52,9 @@ pub(super) async fn serve(accepted: Accepted, shared: Rc<Shared>, ending: Ending
         // Its client has sent nothing yet.
         _ = ending_first.wait_for(|is_ending| *is_ending) => None,
     };
-    let Some((protocol, begun)) = begun else { return };
+    let Some((protocol, begun)) = begun else {
+        return;
+    };
     let conversation = Conversation::new(ends);
     match protocol {
         Protocol::Http1 => Box::pin(http1(socket, begun, conversation, shared, ending)).await,
@@ -104,7 +115,7 @@ async fn http1(
         .max_buf_size(limits.max_header_bytes.max(MIN_BUFFER_BYTES) + MIN_BUFFER_BYTES)
         .pipeline_flush(true)
         .serve_connection(InTurn::new(gate), service);
-    run(connection, &conversation, limits, ending, Protocol::Http1).await;
+    run(connection, &conversation, &shared, ending, Protocol::Http1).await;
 }
 
 /// The least that hyper reads and writes at once.
@@ -131,17 +142,19 @@ async fn http2(
         .max_header_list_size(header_bytes)
         .max_send_buf_size(shared.settings.bodies.buffered_bytes)
         .serve_connection(TokioIo::new(Begun::new(socket, begun)), service);
-    run(connection, &conversation, limits, ending, Protocol::Http2).await;
+    run(connection, &conversation, &shared, ending, Protocol::Http2).await;
 }
 
 /// Lets a connection work until it ends, its client is late, or the server ends.
 async fn run<C: GracefulConnection<Error = hyper::Error>>(
     connection: C,
     conversation: &Conversation,
-    limits: &ConnectionLimits,
+    shared: &Shared,
     mut ending: Ending,
     protocol: Protocol,
 ) {
+    let limits = &shared.settings.connections;
+    let metrics = &shared.telemetry.server().metrics;
     let peer = conversation.ends.peer;
     let mut connection = pin!(connection);
     let mut server_ends = pin!(ending.wait_for(|is_ending| *is_ending));
@@ -152,6 +165,9 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
             biased;
             result = connection.as_mut() => {
                 if let Err(error) = result {
+                    if let Some(kind) = kind(&error) {
+                        metrics.connection_failed(kind);
+                    }
                     tracing::debug!(?peer, "connection ended early: {error}");
                 }
                 return;
@@ -164,6 +180,7 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
             () = &mut look => {
                 match conversation.look(limits) {
                     Some(Expired::Write) => {
+                        metrics.connection_failed(ConnectionError::WriteTimeout);
                         return tracing::debug!(?peer, "client took nothing of its response");
                     }
                     Some(Expired::Idle) if protocol == Protocol::Http2 => {
@@ -179,6 +196,23 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
         if conversation.is_ending() && !conversation.is_idle() {
             is_graceful = end(connection.as_mut(), is_graceful);
         }
+    }
+}
+
+/// As what the early end of a connection is counted. None if it was not the client who
+/// ended it.
+fn kind(error: &hyper::Error) -> Option<ConnectionError> {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    let source = source.map(std::io::Error::kind);
+    if error.is_user() {
+        return None;
+    }
+    // This is what the gate says of a body that breaks the rules.
+    let is_lost = source.is_some_and(|kind| kind != std::io::ErrorKind::InvalidData);
+    if is_lost || error.is_incomplete_message() || error.is_canceled() {
+        Some(ConnectionError::Lost)
+    } else {
+        Some(ConnectionError::Protocol)
     }
 }
 

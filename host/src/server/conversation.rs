@@ -169,7 +169,11 @@ impl Conversation {
         if self.is_ending() && self.in_flight.get() == 0 {
             return ENDING;
         }
-        let limits = [limits.header_read_timeout, limits.idle_timeout, limits.write_timeout];
+        let limits = [
+            limits.header_read_timeout,
+            limits.idle_timeout,
+            limits.write_timeout,
+        ];
         // Often enough that nothing is much too late.
         let shortest = limits.into_iter().min().unwrap_or_default();
         (shortest / 2).max(Duration::from_millis(10))

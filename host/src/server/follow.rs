@@ -27,7 +27,9 @@ pub(super) fn follow(running: Option<Running>, deadline: Instant, context: Conte
         let (has_failed, context) = (has_failed.clone(), context.clone());
         let task = async move {
             if let Err(failure) = work(running, deadline, &has_failed).await {
-                failure.note(&context, "guest failed while responding").await;
+                failure
+                    .note(&context, "guest failed while responding")
+                    .await;
             }
         };
         tokio::task::spawn_local(task).abort_handle()
@@ -44,7 +46,9 @@ pub(super) fn follow(running: Option<Running>, deadline: Instant, context: Conte
 pub(super) fn finish(running: Running, deadline: Instant, context: Context) {
     tokio::task::spawn_local(async move {
         if let Err(failure) = work(running, deadline, &Cell::default()).await {
-            failure.note(&context, "guest failed after responding").await;
+            failure
+                .note(&context, "guest failed after responding")
+                .await;
         }
     });
 }
@@ -79,7 +83,9 @@ impl Followed {
         self.has_failed.set(true);
         let context = self.context.clone();
         tokio::task::spawn_local(async move {
-            failure.note(&context, "guest failed while responding").await;
+            failure
+                .note(&context, "guest failed while responding")
+                .await;
         });
     }
 }

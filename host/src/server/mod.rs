@@ -1,7 +1,8 @@
 //! From the listener to the last byte of the response.
 //!
 //! - this file: [`run`], from the first connection to the last.
-//! - `listener.rs`, `accept.rs`: where connections come from, and who gets them.
+//! - `listener.rs`, `accept.rs`, `connections.rs`: where connections come from, who gets
+//!   them, and how many there may be.
 //! - `worker.rs`: a thread with its own runtime; a connection stays on it.
 //! - `socket.rs`, `connection.rs`: one connection, of HTTP/1.1 or HTTP/2, with hyper.
 //! - `http1/`: what has to be right before hyper sees it.
@@ -22,6 +23,7 @@ mod accept;
 mod admission;
 mod background;
 mod connection;
+mod connections;
 mod conversation;
 mod failure;
 mod follow;
@@ -50,17 +52,21 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 
 use crate::guest::App;
+use crate::telemetry::Telemetry;
 use accept::{Workers, accept};
 use background::Background;
+use connections::Connections;
+pub(crate) use listener::Accepted;
 pub use listener::{Address, Listener};
 pub use refusal::Refusal;
-pub(crate) use socket::Socket;
 pub use settings::{AdmissionLimits, BodyLimits, ConnectionLimits, Settings};
+pub(crate) use socket::Socket;
 use ticker::Ticker;
 use worker::Worker;
 
 /// Serves `app` on `listeners` until `shutdown` resolves; then stops accepting,
-/// lets running requests finish within the grace period, and returns.
+/// lets running requests finish within the grace period, and returns. What happens
+/// meanwhile goes to `telemetry`.
 ///
 /// It neither binds nor handles signals. It must be called within a tokio
 /// runtime, on which it only accepts: requests run on threads of its own.
@@ -72,18 +78,21 @@ pub async fn run(
     listeners: Vec<Listener>,
     app: App,
     settings: Settings,
+    telemetry: &Telemetry,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let app = Arc::new(app);
     let _ticker = Ticker::start(app.engine())?;
+    let function = telemetry.of(app.function());
     let background = Background::start(settings.threads)?;
     let workers = (0..settings.threads.get())
         .map(|index| {
             let (app, settings) = (app.clone(), settings.clone());
-            Worker::start(index, app, settings, background.handle())
+            Worker::start(index, app, settings, function.clone(), background.handle())
         })
         .collect::<io::Result<Vec<_>>>()?;
-    let workers = Workers::new(workers);
+    let connections = Connections::new(settings.connections.max_connections);
+    let workers = Workers::new(workers, connections, telemetry.metrics.clone());
 
     let (stop, stopping) = watch::channel(false);
     let accepting = LocalSet::new();

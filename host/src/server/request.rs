@@ -24,6 +24,7 @@ use super::running::Running;
 use super::settings::{ConnectionLimits, Settings};
 use super::worker::Shared;
 use crate::RequestInfo;
+use crate::telemetry::Exchange;
 
 /// Carries the request id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -57,13 +58,31 @@ pub(super) async fn handle(
         shared,
         conversation,
     };
+    let exchange = begin_exchange(&request, &context);
     let mut response = match answer(request, &context).await {
         Ok(response) => response,
         Err(failure) => failure.report(&context).await,
     };
     finish_head(&mut response, &context, version);
-    response.body_mut().begin(in_flight);
+    let status = response.status();
+    response.body_mut().begin(in_flight, status, exchange);
     Ok(response)
+}
+
+/// Begins to tell what becomes of a request. Where the gate has put one in the place of
+/// something else, there is only that to tell.
+fn begin_exchange(request: &Request<Incoming>, context: &Context) -> Option<Exchange> {
+    let telemetry = &context.shared.telemetry;
+    let ends = &context.conversation.ends;
+    match context.conversation.refusal() {
+        Some(refusal) => {
+            let (status, _) = refusal.response();
+            let id = context.request.id().to_string();
+            telemetry.server().log_unreadable(status, ends.peer, &id);
+            None
+        }
+        None => Some(telemetry.begin(request, &context.request, ends.is_tls)),
+    }
 }
 
 /// Lets a request of HTTP/1.0, which need not say which host it is for, say that
@@ -119,7 +138,14 @@ async fn answer(
     let is_head = request.method() == Method::HEAD;
     let (parts, body) = request.into_parts();
     let body = RequestBody::read_ahead(body, settings.bodies, context).await?;
-    let (turn, place) = admission.admit().await?;
+    let admitted = match admission.admit_at_once() {
+        Some(admitted) => admitted,
+        None => {
+            let _queued = context.shared.telemetry.metrics().queued();
+            admission.admit().await?
+        }
+    };
+    let (turn, place) = admitted;
 
     let deadline = Instant::now() + settings.request_timeout;
     let request = Request::from_parts(parts, body);

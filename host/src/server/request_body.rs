@@ -254,9 +254,7 @@ impl Body for RequestBody {
 
     fn is_end_stream(&self) -> bool {
         let has_begun = self.begun.as_ref().is_some_and(|begun| !begun.is_empty());
-        !has_begun
-            && self.trailers.is_none()
-            && self.rest().is_none_or(Body::is_end_stream)
+        !has_begun && self.trailers.is_none() && self.rest().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {

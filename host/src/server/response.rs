@@ -18,11 +18,13 @@ use super::failure::Failure;
 use super::follow::{Followed, finish, follow};
 use super::request::{Context as RequestContext, Head};
 use super::running::Running;
+use crate::telemetry::Exchange;
 
 /// The body of a response, on its way to the client.
 pub(super) struct ResponseBody {
     content: Content,
     in_flight: Option<InFlight>,
+    exchange: Option<Exchange>,
 }
 
 enum Content {
@@ -60,11 +62,19 @@ pub(super) async fn take(
     }
     let (head, body) = head.map_err(Failure::ErrorResponse)?.into_parts();
     // Nobody gets this body, so nobody waits for it.
-    if is_head || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+    if is_head
+        || matches!(
+            head.status,
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        )
+    {
         if !is_done {
             finish(running, deadline, context.clone());
         }
-        return Ok(Response::from_parts(head, ResponseBody::whole(Bytes::new(), None)));
+        return Ok(Response::from_parts(
+            head,
+            ResponseBody::whole(Bytes::new(), None),
+        ));
     }
     let mut taking = Taking {
         running: (!is_done).then_some(running),
@@ -78,7 +88,13 @@ pub(super) async fn take(
     if context.request.is_unaudited() {
         return Err(Failure::Unaudited);
     }
-    let Taking { running, body, first, more, trailers } = taking;
+    let Taking {
+        running,
+        body,
+        first,
+        more,
+        trailers,
+    } = taking;
     let begun = join(first, more);
     if begun.len() as u64 > limits.max_response_bytes {
         return Err(Failure::TooLarge);
@@ -87,7 +103,10 @@ pub(super) async fn take(
         if let Some(running) = running {
             finish(running, deadline, context.clone());
         }
-        return Ok(Response::from_parts(head, ResponseBody::whole(begun, trailers)));
+        return Ok(Response::from_parts(
+            head,
+            ResponseBody::whole(begun, trailers),
+        ));
     }
     let stream = Stream {
         context: context.clone(),
@@ -97,7 +116,10 @@ pub(super) async fn take(
         body,
         guest: follow(running, deadline, context.clone()),
     };
-    Ok(Response::from_parts(head, ResponseBody::of(Content::Stream(Box::new(stream)))))
+    Ok(Response::from_parts(
+        head,
+        ResponseBody::of(Content::Stream(Box::new(stream))),
+    ))
 }
 
 /// Runs `guest` until it has set its response. Returns that, and whether the guest is
@@ -189,6 +211,7 @@ impl ResponseBody {
         Self {
             content,
             in_flight: None,
+            exchange: None,
         }
     }
 
@@ -199,9 +222,18 @@ impl ResponseBody {
 
     /// From now on the client is waited for. The request is over when the body is
     /// dropped.
-    pub(super) fn begin(&mut self, mut in_flight: InFlight) {
+    pub(super) fn begin(
+        &mut self,
+        mut in_flight: InFlight,
+        status: StatusCode,
+        mut exchange: Option<Exchange>,
+    ) {
         in_flight.set_handed_out(true);
         self.in_flight = Some(in_flight);
+        if let Some(exchange) = &mut exchange {
+            exchange.responds(status);
+        }
+        self.exchange = exchange;
     }
 }
 
@@ -228,7 +260,9 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let frame = match &mut self.content {
             Content::Whole(bytes, trailers) => Poll::Ready(if bytes.is_empty() {
-                trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
+                trailers
+                    .take()
+                    .map(|trailers| Ok(Frame::trailers(trailers)))
             } else {
                 Some(Ok(Frame::data(std::mem::take(bytes))))
             }),
@@ -236,6 +270,9 @@ impl Body for ResponseBody {
         };
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.set_handed_out(frame.is_ready());
+        }
+        if let (Some(exchange), Poll::Ready(Some(Ok(frame)))) = (&mut self.exchange, &frame) {
+            exchange.sends(frame.data_ref().map_or(0, Bytes::len));
         }
         frame
     }

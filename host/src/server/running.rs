@@ -58,12 +58,10 @@ impl Running {
                 }
                 ready!(done)
             }
-            Work::Away(away) => {
-                match ready!(Pin::new(away).poll(cx)) {
-                    Some(done) => done,
-                    None => return Poll::Ready(Err(wasmtime::Error::msg("the guest was lost"))),
-                }
-            }
+            Work::Away(away) => match ready!(Pin::new(away).poll(cx)) {
+                Some(done) => done,
+                None => return Poll::Ready(Err(wasmtime::Error::msg("the guest was lost"))),
+            },
             Work::Done => return Poll::Ready(Ok(())),
         };
         self.work = Work::Done;

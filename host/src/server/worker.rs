@@ -12,11 +12,13 @@ use tokio::task::LocalSet;
 use tokio::time::timeout;
 
 use super::admission::Admission;
+use super::connections::Slot;
 use super::http1::Scratch;
 use super::instances::Instances;
 use super::listener::Accepted;
 use super::{Settings, connection};
 use crate::guest::App;
+use crate::telemetry::FunctionTelemetry;
 
 /// How much is read from a connection at once.
 const SCRATCH_BYTES: usize = 64 << 10;
@@ -27,7 +29,7 @@ const SCRATCH_BYTES: usize = 64 << 10;
 /// nothing in a request crosses threads, so nothing is locked or woken across
 /// them.
 pub(super) struct Worker {
-    connections: mpsc::UnboundedSender<Accepted>,
+    connections: mpsc::UnboundedSender<(Accepted, Slot)>,
     finished: oneshot::Receiver<()>,
 }
 
@@ -41,10 +43,16 @@ pub(super) struct Shared {
     /// Where guests go that compute for long.
     pub(super) background: Handle,
     pub(super) scratch: Scratch,
+    pub(super) telemetry: Arc<FunctionTelemetry>,
 }
 
 impl Shared {
-    fn new(app: Arc<App>, settings: Settings, background: Handle) -> Rc<Self> {
+    fn new(
+        app: Arc<App>,
+        settings: Settings,
+        telemetry: Arc<FunctionTelemetry>,
+        background: Handle,
+    ) -> Rc<Self> {
         let threads = settings.threads.get();
         let places = (app.max_instances() as usize / threads).max(1);
         let max_queued = (settings.admission.max_queued as usize).div_ceil(threads);
@@ -55,6 +63,7 @@ impl Shared {
             background,
             scratch: Rc::new(RefCell::new(vec![0; SCRATCH_BYTES].into())),
             settings,
+            telemetry,
         })
     }
 }
@@ -65,6 +74,7 @@ impl Worker {
         index: usize,
         app: Arc<App>,
         settings: Settings,
+        telemetry: Arc<FunctionTelemetry>,
         background: Handle,
     ) -> io::Result<Self> {
         let (connections, incoming) = mpsc::unbounded_channel();
@@ -73,7 +83,8 @@ impl Worker {
         thread::Builder::new()
             .name(format!("worker-{index}"))
             .spawn(move || {
-                runtime.block_on(work(incoming, Shared::new(app, settings, background)));
+                let shared = Shared::new(app, settings, telemetry, background);
+                runtime.block_on(work(incoming, shared));
                 drop(runtime);
                 // Nobody waits for this any more if the server was dropped.
                 let _ = finish.send(());
@@ -85,9 +96,9 @@ impl Worker {
     }
 
     /// Gives a connection to this worker.
-    pub(super) fn serve(&self, accepted: Accepted) {
+    pub(super) fn serve(&self, accepted: Accepted, slot: Slot) {
         // Fails only if the worker has died, which closes the connection.
-        let _ = self.connections.send(accepted);
+        let _ = self.connections.send((accepted, slot));
     }
 
     /// Takes no more connections, and resolves when those that are there have
@@ -102,14 +113,17 @@ impl Worker {
 }
 
 /// Serves connections until no more can come, then lets them end.
-async fn work(mut incoming: mpsc::UnboundedReceiver<Accepted>, shared: Rc<Shared>) {
+async fn work(mut incoming: mpsc::UnboundedReceiver<(Accepted, Slot)>, shared: Rc<Shared>) {
     let tasks = LocalSet::new();
     let (end, ending) = watch::channel(false);
     tasks
         .run_until(async {
-            while let Some(accepted) = incoming.recv().await {
+            while let Some((accepted, slot)) = incoming.recv().await {
                 let connection = connection::serve(accepted, shared.clone(), ending.clone());
-                tokio::task::spawn_local(connection);
+                tokio::task::spawn_local(async move {
+                    connection.await;
+                    drop(slot);
+                });
             }
         })
         .await;

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use super::{Request, Response};
@@ -10,8 +12,8 @@ use crate::DEADLINE;
 
 /// A connection to a server. Every wait on it has a deadline.
 #[derive(Debug)]
-pub struct Connection {
-    stream: BufReader<TcpStream>,
+pub struct Connection<S = TcpStream> {
+    stream: BufReader<S>,
 }
 
 impl Connection {
@@ -33,23 +35,7 @@ impl Connection {
         stream.set_write_timeout(Some(DEADLINE))?;
         // Each write is a packet, so that tests decide what comes together.
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream: BufReader::new(stream),
-        })
-    }
-
-    /// Sends bytes as they are.
-    pub fn write(&mut self, bytes: &[u8]) {
-        self.try_write(bytes).expect("the server takes the bytes");
-    }
-
-    /// Sends bytes that the server may not take any more.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the server has closed the connection.
-    pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.get_mut().write_all(bytes)
+        Ok(Self::over(stream))
     }
 
     /// Says that nothing more will be sent.
@@ -68,6 +54,43 @@ impl Connection {
             .set_read_timeout(Some(deadline))
             .and_then(|()| stream.set_write_timeout(Some(deadline)))
             .expect("a time that is not 0");
+    }
+}
+
+impl Connection<UnixStream> {
+    /// Connects to a socket in the file system.
+    #[must_use]
+    pub fn open_unix(path: &Path) -> Self {
+        let open = || {
+            let stream = UnixStream::connect(path)?;
+            stream.set_read_timeout(Some(DEADLINE))?;
+            stream.set_write_timeout(Some(DEADLINE))?;
+            Ok::<_, io::Error>(Self::over(stream))
+        };
+        open().unwrap_or_else(|error| panic!("cannot connect to `{}`: {error}", path.display()))
+    }
+}
+
+impl<S: Read + Write> Connection<S> {
+    /// A connection over whatever carries bytes.
+    pub fn over(stream: S) -> Self {
+        Self {
+            stream: BufReader::new(stream),
+        }
+    }
+
+    /// Sends bytes as they are.
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.try_write(bytes).expect("the server takes the bytes");
+    }
+
+    /// Sends bytes that the server may not take any more.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server has closed the connection.
+    pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
     }
 
     /// Sends a request and receives the whole response.

@@ -5,8 +5,8 @@ use std::fs;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::client::{Connection, Request};
 use crate::guests::Guest;
+use crate::operators::Operators;
 use crate::{DEADLINE, TestHost};
 
 /// Small limits, so that guests meet them soon.
@@ -41,7 +41,7 @@ const GAUGES: [&str; 7] = [
 #[derive(Debug)]
 pub struct Server {
     host: TestHost,
-    operations: SocketAddr,
+    operators: Operators,
     _guest: Guest,
 }
 
@@ -55,9 +55,8 @@ impl Server {
             setup = setup.flag(name, value);
         }
         let host = setup.start();
-        let line = host.output().wait_for_entry(&["/metrics"]);
         Self {
-            operations: address_in(&line),
+            operators: Operators::of(&host),
             host,
             _guest: guest,
         }
@@ -89,31 +88,16 @@ impl Server {
 
     /// The numbers that should be 0 and are not.
     fn gauges(&self) -> BTreeMap<&'static str, f64> {
-        let metrics = self.metrics();
+        let metrics = self.operators.metrics();
         let value = |name| {
-            let value = metrics.get(&format!("component_runner_{name}"));
-            let value = value.unwrap_or_else(|| panic!("no `{name}` in {metrics:?}"));
-            (name, *value)
+            let value = metrics.get(&format!("{name}{{function=\"guest\"}}"));
+            (
+                name,
+                value.unwrap_or_else(|| panic!("no `{name}` in {metrics:?}")),
+            )
         };
         let all = GAUGES.into_iter().map(value);
         all.filter(|(_, value)| *value != 0.0).collect()
-    }
-
-    /// The sum of all series of each metric.
-    fn metrics(&self) -> BTreeMap<String, f64> {
-        let mut connection = Connection::open(self.operations);
-        let response = connection.exchange(&Request::new("GET", "/metrics"));
-        let mut metrics = BTreeMap::new();
-        for line in String::from_utf8_lossy(&response.body).lines() {
-            let Some((series, value)) = line.rsplit_once(' ').filter(|_| !line.starts_with('#'))
-            else {
-                continue;
-            };
-            let name = series.split('{').next().unwrap_or_default();
-            let value: f64 = value.parse().unwrap_or_default();
-            *metrics.entry(name.to_owned()).or_default() += value;
-        }
-        metrics
     }
 
     /// How much memory it has at the moment, in KiB, where the system tells.
@@ -126,14 +110,4 @@ impl Server {
             .find_map(|line| line.strip_prefix("VmRSS:"))?;
         resident.trim().strip_suffix(" kB")?.parse().ok()
     }
-}
-
-/// The address in a line such as `metrics at http://127.0.0.1:9000/metrics`.
-fn address_in(line: &str) -> SocketAddr {
-    let line = line.lines().find(|line| line.contains("/metrics"));
-    let address = line.and_then(|line| {
-        let (_, rest) = line.split_once("http://")?;
-        rest.split('/').next()?.parse().ok()
-    });
-    address.unwrap_or_else(|| panic!("no address in {line:?}"))
 }

@@ -14,6 +14,8 @@ pub(crate) struct Framing {
     phase: Phase,
     /// How many heads have passed.
     pub(crate) heads: u64,
+    /// Whether an empty line before the next one was left out.
+    has_skipped: bool,
 }
 
 #[derive(Debug)]
@@ -50,6 +52,7 @@ impl Framing {
             limits,
             phase: Phase::Head,
             heads: 0,
+            has_skipped: false,
         }
     }
 
@@ -119,11 +122,16 @@ impl Framing {
     fn advance_head(&mut self, bytes: &mut [u8]) -> Result<Progress, Refusal> {
         // One empty line before a request is left out (RFC 9112, section 2.2).
         match bytes {
-            [b'\r'] => return Ok(Progress::Incomplete),
-            [b'\r', b'\n', b'\r', ..] => {
-                return Err(Refusal::Malformed("there are empty lines before the request"));
+            [b'\r', ..] if self.has_skipped => {
+                return Err(Refusal::Malformed(
+                    "there are empty lines before the request",
+                ));
             }
-            [b'\r', b'\n', ..] => return Ok(Progress::Skipped(2)),
+            [b'\r'] => return Ok(Progress::Incomplete),
+            [b'\r', b'\n', ..] => {
+                self.has_skipped = true;
+                return Ok(Progress::Skipped(2));
+            }
             _ => {}
         }
         let Some(end) = self.end_of_head(bytes)? else {
@@ -134,6 +142,7 @@ impl Framing {
             bytes[at] = b'1';
         }
         self.heads += 1;
+        self.has_skipped = false;
         self.phase = match head.framing {
             BodyFraming::Length(0) => Phase::Head,
             BodyFraming::Length(length) => Phase::Body(length),
@@ -183,11 +192,7 @@ fn take(left: &mut u64, bytes: &[u8]) -> usize {
 
 /// Adds to `line` what belongs to it. Returns how many bytes that are, and whether the
 /// line is complete; then it is without its CRLF.
-fn take_line(
-    line: &mut Vec<u8>,
-    bytes: &[u8],
-    max_bytes: usize,
-) -> Result<(usize, bool), Refusal> {
+fn take_line(line: &mut Vec<u8>, bytes: &[u8], max_bytes: usize) -> Result<(usize, bool), Refusal> {
     let end = memchr::memchr(b'\n', bytes);
     let taken = end.map_or(bytes.len(), |end| end + 1);
     if line.len() + taken > max_bytes {
@@ -201,7 +206,11 @@ fn take_line(
             return Err(BARE);
         }
     }
-    let inner = if is_whole { &line[..] } else { line.strip_suffix(b"\r").unwrap_or(line) };
+    let inner = if is_whole {
+        &line[..]
+    } else {
+        line.strip_suffix(b"\r").unwrap_or(line)
+    };
     if memchr::memchr(b'\r', inner).is_some() {
         return Err(BARE);
     }
@@ -213,7 +222,10 @@ fn chunk_size(line: &[u8]) -> Result<u64, Refusal> {
     const INVALID: Refusal = Refusal::Malformed("the size of a chunk is invalid");
     const MAX_DIGITS: usize = 16;
 
-    let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let digits = line
+        .iter()
+        .take_while(|byte| byte.is_ascii_hexdigit())
+        .count();
     let (size, extensions) = line.split_at(digits);
     let is_visible = |&byte: &u8| matches!(byte, b'\t' | b' '..=b'~' | 0x80..);
     let is_extension = extensions.is_empty()
@@ -288,7 +300,11 @@ mod tests {
         );
         for at_once in 1..text.len() {
             let (passed, result, framing) = passes(&text, at_once);
-            assert_eq!((passed.as_str(), result), (text.as_str(), Ok(())), "{at_once}");
+            assert_eq!(
+                (passed.as_str(), result),
+                (text.as_str(), Ok(())),
+                "{at_once}"
+            );
             assert!(framing.is_between_messages());
             assert_eq!(framing.heads, 3);
         }
@@ -329,10 +345,21 @@ mod tests {
     #[test]
     fn chunks_are_what_they_say() {
         for bad in [
-            "x\r\n", "\r\n", "-1\r\na\r\n", "0x1\r\na\r\n", "1 \r\na\r\n", "1\na\r\n",
-            "1\r\nab\r\n", "1\r\na\n", "1;\x01\r\na\r\n", "1;\rb\r\na\r\n",
-            "11112222333344445\r\n", "0\r\ncontent-length: 1\r\n\r\n", "0\r\n x: y\r\n\r\n",
-            "0\r\nx\r\n\r\n", "0\r\n\n",
+            "x\r\n",
+            "\r\n",
+            "-1\r\na\r\n",
+            "0x1\r\na\r\n",
+            "1 \r\na\r\n",
+            "1\na\r\n",
+            "1\r\nab\r\n",
+            "1\r\na\n",
+            "1;\x01\r\na\r\n",
+            "1;\rb\r\na\r\n",
+            "11112222333344445\r\n",
+            "0\r\ncontent-length: 1\r\n\r\n",
+            "0\r\n x: y\r\n\r\n",
+            "0\r\nx\r\n\r\n",
+            "0\r\n\n",
         ] {
             for at_once in [1, 4, 100] {
                 let text = format!("{HEAD}transfer-encoding: chunked\r\n\r\n{bad}");

@@ -97,8 +97,7 @@ impl Gate {
 
     fn refuse(&mut self, refusal: Refusal) {
         /// Any request will do: nobody looks at it.
-        const IN_ITS_PLACE: &[u8] =
-            b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
+        const IN_ITS_PLACE: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
 
         let is_head = self.held[self.passable..].starts_with(b"HEAD ");
         self.held.truncate(self.passable);

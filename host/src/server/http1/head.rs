@@ -87,7 +87,16 @@ fn check_request_line(line: &[u8], max_target_bytes: usize) -> Result<u8, Refusa
         return Err(MALFORMED);
     }
     let version = match version {
-        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ b'0'..=b'9'] => *minor,
+        [
+            b'H',
+            b'T',
+            b'T',
+            b'P',
+            b'/',
+            b'1',
+            b'.',
+            minor @ b'0'..=b'9',
+        ] => *minor,
         [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
             return Err(Refusal::Version);
         }
@@ -112,9 +121,7 @@ fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
     let has_form = match target {
         [b'/', ..] => true,
         b"*" => method == b"OPTIONS",
-        _ => {
-            (is_absolute(b"http://") || is_absolute(b"https://")) && Uri::try_from(target).is_ok()
-        }
+        _ => (is_absolute(b"http://") || is_absolute(b"https://")) && Uri::try_from(target).is_ok(),
     };
     // Some of what a URI may not have is often sent all the same. A fragment is not.
     let is_allowed =
@@ -181,9 +188,9 @@ impl<'a> Known<'a> {
             (Some(_), Some(_)) => Err(Refusal::Malformed(
                 "there are both `content-length` and `transfer-encoding`",
             )),
-            (Some(_), None) if version == b'0' => Err(Refusal::Malformed(
-                "HTTP/1.0 knows no `transfer-encoding`",
-            )),
+            (Some(_), None) if version == b'0' => {
+                Err(Refusal::Malformed("HTTP/1.0 knows no `transfer-encoding`"))
+            }
             (Some(codings), None) => check_codings(codings).map(|()| BodyFraming::Chunked),
         }
     }
@@ -207,9 +214,13 @@ fn check_codings(codings: &[u8]) -> Result<(), Refusal> {
         && others.peek().is_some()
         && others.all(|name| is_token(name) && !name.eq_ignore_ascii_case(b"chunked"));
     if is_clear || is_token(codings) {
-        Err(Refusal::NotImplemented("the only coding of a body that is known is chunked"))
+        Err(Refusal::NotImplemented(
+            "the only coding of a body that is known is chunked",
+        ))
     } else {
-        Err(Refusal::Malformed("the field `transfer-encoding` is invalid"))
+        Err(Refusal::Malformed(
+            "the field `transfer-encoding` is invalid",
+        ))
     }
 }
 
@@ -223,9 +234,8 @@ fn decimal(digits: &[u8]) -> Option<u64> {
 
 /// Whether this names a host, and perhaps a port (RFC 9110, section 7.2).
 fn is_host(value: &[u8]) -> bool {
-    let is_allowed = |&byte: &u8| {
-        byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte)
-    };
+    let is_allowed =
+        |&byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte);
     !value.is_empty() && value.iter().all(is_allowed)
 }
 
@@ -255,7 +265,10 @@ mod tests {
     #[test]
     fn a_body_is_framed_in_one_way() {
         assert_eq!(framing(""), Ok(BodyFraming::Length(0)));
-        assert_eq!(framing("content-length: 007\r\n"), Ok(BodyFraming::Length(7)));
+        assert_eq!(
+            framing("content-length: 007\r\n"),
+            Ok(BodyFraming::Length(7))
+        );
         let chunked = framing("Transfer-Encoding: Chunked\r\n");
         assert_eq!(chunked, Ok(BodyFraming::Chunked));
         for (fields, expected) in [
@@ -273,7 +286,10 @@ mod tests {
             ("transfer-encoding: chunked, chunked\r\n", 400),
             ("transfer-encoding: \"chunked\"\r\n", 400),
             ("transfer-encoding:\r\n", 400),
-            ("transfer-encoding: chunked\r\ntransfer-encoding: a\r\n", 400),
+            (
+                "transfer-encoding: chunked\r\ntransfer-encoding: a\r\n",
+                400,
+            ),
         ] {
             let found = framing(fields).map_err(status);
             assert_eq!(found, Err(expected), "{fields}");
@@ -282,7 +298,12 @@ mod tests {
 
     #[test]
     fn there_is_one_form_of_a_request_line() {
-        for good in ["GET / HTTP/1.1", "get /a?b HTTP/1.0", "OPTIONS * HTTP/1.1", "G http://a/ HTTP/1.1"] {
+        for good in [
+            "GET / HTTP/1.1",
+            "get /a?b HTTP/1.0",
+            "OPTIONS * HTTP/1.1",
+            "G http://a/ HTTP/1.1",
+        ] {
             assert!(line(good).is_ok(), "{good}");
         }
         assert_eq!(line("GET / HTTP/1.3").unwrap().later_version_at, Some(13));
@@ -311,7 +332,13 @@ mod tests {
         let check = |head: &str| check(head.as_bytes(), LIMITS).map_err(status);
         assert!(check("GET / HTTP/1.0\r\n\r\n").is_ok());
         assert_eq!(check("GET / HTTP/1.1\r\n\r\n").unwrap_err(), 400);
-        for hosts in ["host: a\r\nHost: a", "host:", "host: a b", "host: a/b", "host: a@b"] {
+        for hosts in [
+            "host: a\r\nHost: a",
+            "host:",
+            "host: a b",
+            "host: a/b",
+            "host: a@b",
+        ] {
             let head = format!("GET / HTTP/1.1\r\n{hosts}\r\n\r\n");
             assert_eq!(check(&head).unwrap_err(), 400, "{hosts}");
         }

@@ -9,6 +9,7 @@
 //! - [`http2`]: HTTP/2 by hand, frame by frame.
 //! - [`cases`]: the table of requests and what has to come back.
 //! - [`guests`]: components that misbehave, assembled from `guests/*.wat`.
+//! - [`hostile`]: guests that harm whoever runs them, and what must come of it.
 //! - [`audit`]: what is in an audit log, once the server has written it.
 //! - [`operators`]: what those see who operate a server.
 //! - [`collector`]: a receiver of traces.
@@ -32,6 +33,7 @@ pub mod client;
 pub mod collector;
 pub mod corpus;
 pub mod guests;
+pub mod hostile;
 pub mod http2;
 pub mod operators;
 pub mod output;

@@ -16,6 +16,7 @@ mod documented;
 mod experiments;
 mod fused;
 mod guest_failures;
+mod hostile;
 mod http;
 mod isolation;
 mod limits;

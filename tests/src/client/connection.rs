@@ -37,6 +37,24 @@ impl Connection {
         stream.set_nodelay(true)?;
         Ok(Self::over(stream))
     }
+
+    /// Says that nothing more will be sent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server has closed the connection.
+    pub fn end(&mut self) -> io::Result<()> {
+        self.stream.get_mut().shutdown(Shutdown::Write)
+    }
+
+    /// Changes how long a wait for the server may take.
+    pub fn set_deadline(&mut self, deadline: Duration) {
+        let stream = self.stream.get_mut();
+        stream
+            .set_read_timeout(Some(deadline))
+            .and_then(|()| stream.set_write_timeout(Some(deadline)))
+            .expect("a time that is not 0");
+    }
 }
 
 impl Connection<UnixStream> {
@@ -73,24 +91,6 @@ impl<S: Read + Write> Connection<S> {
     /// Fails if the server has closed the connection.
     pub fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.get_mut().write_all(bytes)
-    }
-
-    /// Says that nothing more will be sent.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the server has closed the connection.
-    pub fn end(&mut self) -> io::Result<()> {
-        self.stream.get_mut().shutdown(Shutdown::Write)
-    }
-
-    /// Changes how long a wait for the server may take.
-    pub fn set_deadline(&mut self, deadline: Duration) {
-        let stream = self.stream.get_mut();
-        stream
-            .set_read_timeout(Some(deadline))
-            .and_then(|()| stream.set_write_timeout(Some(deadline)))
-            .expect("a time that is not 0");
     }
 
     /// Sends a request and receives the whole response.

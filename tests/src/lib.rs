@@ -9,6 +9,8 @@
 //! - [`guests`]: components that misbehave, assembled from `guests/*.wat`.
 //! - [`audit`]: what is in an audit log, once the server has written it.
 //! - [`torture`]: kills the server again and again, and reads the log after each.
+//! - [`drain`]: ends the server again and again while clients send.
+//! - [`soak`]: keeps the server busy for minutes, and looks whether it stays as it is.
 //! - [`strace`]: system calls that fail for a while.
 //! - [`random`]: numbers that look random and come again with the same seed.
 //! - [`artifacts`]: where the programs and the components are.
@@ -25,10 +27,12 @@ pub mod artifacts;
 pub mod audit;
 pub mod cases;
 pub mod client;
+pub mod drain;
 pub mod guests;
 pub mod output;
 pub mod process;
 pub mod random;
+pub mod soak;
 pub mod strace;
 pub mod torture;
 

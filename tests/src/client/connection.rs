@@ -92,6 +92,19 @@ impl Connection {
         }
     }
 
+    /// Whether the server has ended the connection by now, without waiting.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let stream = self.stream.get_ref();
+        stream.set_nonblocking(true).expect("a socket");
+        let found = stream.peek(&mut [0]);
+        stream.set_nonblocking(false).expect("a socket");
+        match found {
+            Ok(count) => count == 0,
+            Err(error) => is_end(&error),
+        }
+    }
+
     fn read_response(&mut self, method: &str) -> io::Result<Response> {
         let line = self.read_line()?;
         let status = line.split(' ').nth(1).and_then(|code| code.parse().ok());

@@ -27,7 +27,13 @@ impl Kept {
         }
     }
 
-    /// Makes more connections until there are `count` of them.
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Makes more connections until there are `count` of them, or the server answers
+    /// nothing on a new one.
     pub(crate) fn grow_to(&mut self, count: usize) -> Result<()> {
         while self.connections.len() < count {
             let number = self.connections.len() + 1;

@@ -2,7 +2,7 @@
 //! brought servers down.
 
 use std::fmt;
-use std::io::Read;
+use std::fs;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::servers::process::Process;
+use crate::servers::programs::scratch;
 
 /// How many connections it holds, and how many it makes a second.
 const CONNECTIONS: &str = "1000";
@@ -37,13 +38,12 @@ impl Mode {
     }
 }
 
-/// What it said at the end.
+/// What it counted.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Slowhttptest {
     runs: u32,
     most_connected: u32,
     closed: u32,
-    errors: u32,
 }
 
 impl fmt::Display for Slowhttptest {
@@ -52,11 +52,10 @@ impl fmt::Display for Slowhttptest {
             runs,
             most_connected,
             closed,
-            errors,
         } = self;
         write!(
             f,
-            "{most_connected} connections at once, {closed} closed by the server, {errors} errors"
+            "{most_connected} connections at once, {closed} closed by the server"
         )?;
         if *runs > 1 {
             write!(f, " ({runs} runs: all were closed before the end)")?;
@@ -82,6 +81,7 @@ pub(crate) fn run(
     duration: Duration,
 ) -> Result<Slowhttptest> {
     let end = Instant::now() + duration;
+    let report = scratch().join("slowhttptest");
     let mut seen = Slowhttptest::default();
     loop {
         // It counts in whole seconds, and looks only once in each.
@@ -96,77 +96,70 @@ pub(crate) fn run(
             .arg(seconds.to_string())
             .arg("-u")
             .arg(format!("http://{addr}{path}"))
+            .arg("-g")
+            .arg("-o")
+            .arg(&report)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let mut process = Process::spawn(&mut command)?;
-        let mut output = String::new();
-        if let Some(stdout) = &mut process.child().stdout {
-            stdout.read_to_string(&mut output)?;
-        }
-        let status = process.wait()?;
+        let status = Process::spawn(&mut command)?.wait()?;
         ensure!(status.success(), "`slowhttptest` ended with {status}");
-        seen.add(&output);
+        let counted = fs::read_to_string(report.with_extension("csv"))
+            .context("`slowhttptest` left no figures")?;
+        seen.add(&counted)?;
     }
 }
 
 impl Slowhttptest {
-    /// Adds what one run printed: a status every few seconds, of which the last
-    /// counts but for the connections.
-    fn add(&mut self, output: &str) {
-        let figures = |name: &str| -> Vec<u32> {
-            let values = output.lines().filter_map(|line| {
-                let (found, value) = line.split_once(':')?;
-                (found.trim_end() == name).then(|| number(value))
-            });
-            values.flatten().collect()
+    /// Adds what one run counted, second by second (CSV).
+    fn add(&mut self, counted: &str) -> Result<()> {
+        let mut lines = counted.lines();
+        let headings: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
+        let column = |name: &str| {
+            let place = headings.iter().position(|heading| *heading == name);
+            place.with_context(|| format!("expected figures of `slowhttptest`, found `{counted}`"))
         };
-        let last = |name| figures(name).last().copied().unwrap_or_default();
-        let connected = figures("connected").into_iter().max().unwrap_or_default();
+        let (connected, closed) = (column("Connected")?, column("Closed")?);
+        let mut closed_until_now = 0;
+        for line in lines {
+            let figure = |column| line.split(',').nth(column)?.trim().parse::<u32>().ok();
+            self.most_connected = self
+                .most_connected
+                .max(figure(connected).unwrap_or_default());
+            closed_until_now = figure(closed).unwrap_or(closed_until_now);
+        }
         self.runs += 1;
-        self.most_connected = self.most_connected.max(connected);
-        self.closed += last("closed");
-        self.errors += last("error");
+        self.closed += closed_until_now;
+        Ok(())
     }
-}
-
-/// The number in a text that may be coloured.
-fn number(text: &str) -> Option<u32> {
-    let mut plain = String::new();
-    let mut parts = text.split('\x1b');
-    plain.extend(parts.next());
-    for part in parts {
-        let end = part.find(|c: char| c.is_ascii_alphabetic());
-        plain.extend(end.map(|end| &part[end + 1..]));
-    }
-    plain.trim().parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const OUTPUT: &str = "\tslowhttptest version 1.8.2\n\
-        connections per seconds:  \x1b[0;33m250\x1b[0m\n\
-        slow HTTP test status on \x1b[0;32m5\x1b[0mth second:\n\n\
-        initializing:        \x1b[0;32m0\x1b[0m\n\
-        connected:           \x1b[0;32m1000\x1b[0m\nerror:  0\nclosed:   0\n\
-        connected:           \x1b[0;32m20\x1b[0m\nerror:  3\nclosed:   977\n";
+    const COUNTED: &str = "Seconds,Closed,Pending,Connected,Service Available\n\
+        0,0,1,0,300\n1,0,1,250,300\n2,120,1,130,300\n3,250,0,0,300\n";
 
     #[test]
-    fn the_last_status_counts_but_for_the_connections() {
+    fn the_most_connections_and_the_last_count_of_the_closed_are_kept() {
         let mut seen = Slowhttptest::default();
-        seen.add(OUTPUT);
-        let expected = "1000 connections at once, 977 closed by the server, 3 errors";
+        seen.add(COUNTED).unwrap();
+        let expected = "250 connections at once, 250 closed by the server";
         assert_eq!(seen.to_string(), expected);
     }
 
     #[test]
     fn several_runs_are_said_to_be_several() {
         let mut seen = Slowhttptest::default();
-        seen.add(OUTPUT);
-        seen.add(OUTPUT);
-        assert!(seen.to_string().contains("1954 closed"), "{seen}");
+        seen.add(COUNTED).unwrap();
+        seen.add(COUNTED).unwrap();
+        assert!(seen.to_string().contains("500 closed"), "{seen}");
         assert!(seen.to_string().contains("2 runs"), "{seen}");
+    }
+
+    #[test]
+    fn figures_in_another_form_are_an_error() {
+        assert!(Slowhttptest::default().add("Seconds,Open\n").is_err());
     }
 }

@@ -37,12 +37,16 @@ struct Subject {
 #[derive(Debug, Serialize)]
 struct Turn {
     before: Taken,
-    kept: Taken,
+    /// None if the server does not keep as many.
+    kept: Option<Taken>,
+    /// How many it kept.
+    count: usize,
     after: Taken,
 }
 
 impl Turn {
-    fn take(bench: &Bench, server: &Server) -> Result<Self> {
+    fn take(bench: &Bench, subject: &Subject) -> Result<Self> {
+        let Subject { kind, server, .. } = subject;
         let running = Running::start(server)?;
         let job = Job::Encrypt(MESSAGE.to_owned());
         job.check(running.addr)?;
@@ -51,21 +55,31 @@ impl Turn {
         bench.wrk.run(addr, job.path(), &body, CONNECTIONS, 1)?;
         let before = Taken::at_rest(&running)?;
         let mut connections = Kept::new(addr, &job);
-        connections.grow_to(KEPT.into())?;
-        let kept = Taken::at_rest(&running)?;
-        connections.ask_all()?;
+        let kept = match connections.grow_to(KEPT.into()) {
+            Ok(()) => {
+                let kept = Taken::at_rest(&running)?;
+                connections.ask_all()?;
+                Some(kept)
+            }
+            // That it keeps fewer is what there is to say about it.
+            Err(_) if *kind == Kind::Peer => None,
+            Err(error) => return Err(error),
+        };
+        let count = connections.count();
         drop(connections);
         let after = Taken::at_rest(&running)?;
         Ok(Self {
             before,
             kept,
+            count,
             after,
         })
     }
 
     /// What each connection adds, in KiB.
-    fn kib_for_each(&self, figure: fn(&Taken) -> f64) -> f64 {
-        (figure(&self.kept) - figure(&self.before)) * 1024.0 / f64::from(KEPT)
+    fn kib_for_each(&self, figure: fn(&Taken) -> f64) -> Option<f64> {
+        let growth_mib = figure(self.kept.as_ref()?) - figure(&self.before);
+        Some(growth_mib * 1024.0 / f64::from(KEPT))
     }
 }
 
@@ -86,10 +100,12 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     let rounds = bench.turns.rounds;
     for round in 1..=rounds {
         for subject in subjects.iter_mut().filter(|one| one.failure.is_none()) {
-            match Turn::take(bench, &subject.server) {
+            match Turn::take(bench, subject) {
                 Ok(turn) => {
                     let kib = turn.kib_for_each(|taken| taken.resident_mib);
-                    eprintln!("{round}/{rounds} {}: {kib:.2} KiB for each", subject.name);
+                    let (name, kept) = (subject.name, turn.count);
+                    let kib = kib.unwrap_or_default();
+                    eprintln!("{round}/{rounds} {name}: {kept} kept, {kib:.2} KiB for each");
                     subject.turns.push(turn);
                 }
                 Err(error) => {
@@ -117,14 +133,14 @@ fn report(subjects: &[Subject], rounds: u32) -> Result<Report> {
     for subject in subjects {
         table.row([
             subject.name.to_owned(),
-            median(subject.summary(|turn| turn.before.resident_mib)),
-            median(subject.summary(|turn| turn.kept.resident_mib)),
-            range(subject.summary(|turn| turn.kib_for_each(|taken| taken.resident_mib))),
-            median(subject.summary(|turn| turn.kib_for_each(|taken| taken.private_mib))),
-            subject.descriptors(|turn| turn.before),
+            median(subject.summary(|turn| Some(turn.before.resident_mib))),
+            subject.kept(),
+            subject.cell(range, |turn| turn.kib_for_each(|taken| taken.resident_mib)),
+            subject.cell(median, |turn| turn.kib_for_each(|taken| taken.private_mib)),
+            subject.descriptors(|turn| Some(turn.before)),
             subject.descriptors(|turn| turn.kept),
-            subject.descriptors(|turn| turn.after),
-            median(subject.summary(|turn| turn.after.resident_mib)),
+            subject.descriptors(|turn| Some(turn.after)),
+            median(subject.summary(|turn| Some(turn.after.resident_mib))),
         ]);
     }
     let each =
@@ -145,7 +161,8 @@ fn report(subjects: &[Subject], rounds: u32) -> Result<Report> {
              nothing; all of them are answered once more at the end. Memory is what is resident: \
              before, after the load of the main series for a second; with all of them, when the \
              server has come to rest; and after all have gone. What the kernel keeps for a \
-             connection is not in it."
+             connection is not in it. Where a server answered nothing on a further connection, the \
+             table says how many it kept."
         ),
         turns: format!("{rounds} starts"),
         table,
@@ -173,17 +190,39 @@ fn report(subjects: &[Subject], rounds: u32) -> Result<Report> {
 }
 
 impl Subject {
-    fn summary(&self, figure: impl Fn(&Turn) -> f64) -> Option<Summary> {
-        match self.failure {
-            Some(_) => None,
-            None => Summary::of(self.turns.iter().map(figure)),
+    /// A figure over all turns; none if one of them does not have it.
+    fn summary(&self, figure: impl Fn(&Turn) -> Option<f64>) -> Option<Summary> {
+        let figures: Option<Vec<f64>> = self.turns.iter().map(figure).collect();
+        Summary::of(figures.filter(|_| self.failure.is_none())?)
+    }
+
+    /// A figure that there is only where all connections were kept.
+    fn cell(
+        &self,
+        show: fn(Option<Summary>) -> String,
+        figure: impl Fn(&Turn) -> Option<f64>,
+    ) -> String {
+        let summary = self.summary(figure);
+        if summary.is_none() && self.failure.is_none() {
+            return "-".to_owned();
+        }
+        show(summary)
+    }
+
+    /// The memory with all connections, or how many were kept where not all were.
+    fn kept(&self) -> String {
+        let fewest = self.turns.iter().map(|turn| turn.count).min();
+        match fewest {
+            Some(fewest) if fewest < KEPT.into() => format!("kept only {fewest}"),
+            _ => median(self.summary(|turn| Some(turn.kept.as_ref()?.resident_mib))),
         }
     }
 
     /// How many descriptors there were at most.
-    fn descriptors(&self, at: fn(&Turn) -> Taken) -> String {
-        let most = self.turns.iter().map(|turn| at(turn).descriptors).max();
-        most.map_or_else(String::new, |most| most.to_string())
+    fn descriptors(&self, at: fn(&Turn) -> Option<Taken>) -> String {
+        let all = self.turns.iter().filter_map(at);
+        let most = all.map(|taken| taken.descriptors).max();
+        most.map_or_else(|| "-".to_owned(), |most| most.to_string())
     }
 }
 
@@ -201,10 +240,11 @@ mod tests {
         };
         let turn = Turn {
             before: taken(20.0),
-            kept: taken(120.0),
+            kept: Some(taken(120.0)),
+            count: KEPT.into(),
             after: taken(30.0),
         };
-        let each = turn.kib_for_each(|taken| taken.resident_mib);
+        let each = turn.kib_for_each(|taken| taken.resident_mib).unwrap();
         assert!((each - 10.24).abs() < 1e-9, "{each}");
     }
 }

@@ -1,6 +1,6 @@
 //! `component-runner serve`, from the flags to the last record of the audit log.
 
-use std::fs::{self, DirBuilder};
+use std::fs::DirBuilder;
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -10,14 +10,20 @@ use anyhow::{Context, Result};
 use audit_log::event::Event;
 use audit_log::forward::Forwarder;
 use audit_log::record::Subject;
-use audit_log::{AuditLog, Location, Settings};
+use audit_log::{AuditLog, Folder, Location, Settings};
+use host::access_log::Destination;
 use host::cli::Serve;
 use host::guest::{App, Surroundings};
+use host::outbound::Outbound;
 use host::server::{self, Address, Listener};
-use host::ops;
 use tokio::runtime::Builder;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
+use crate::check::folder;
+use crate::inputs::Inputs;
+use crate::operators::Operators;
 use crate::signals;
 
 /// Serves what the flags name, until a signal arrives.
@@ -27,50 +33,64 @@ use crate::signals;
 /// Fails if it cannot be served, or the audit log not be kept.
 pub(crate) fn serve(flags: &Serve) -> Result<()> {
     let path = flags.component.display();
-    let bytes = fs::read(&flags.component).with_context(|| format!("cannot read `{path}`"))?;
-    let settings = flags.audit.settings()?;
+    let Inputs {
+        bytes,
+        environment,
+        tls,
+        audit: settings,
+    } = Inputs::read(flags)?;
     // Requests run on threads of their own; this one only accepts.
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         signals::survive_file_size_limit().context("cannot wait for signals")?;
         let mut listeners = Vec::new();
         for address in flags.listen.addresses() {
-            listeners.push(bind(&address).await?);
+            listeners.push(bind(&address, tls.clone()).await?);
         }
         let ops_listener = match &flags.listen.ops_addr {
-            Some(address) => Some(bind(address).await?),
+            Some(address) => Some(bind(address, None).await?),
             None => None,
         };
         let log = open(&settings)?;
-        let forwarder = flags
-            .audit
-            .forward()?
-            .map(|target| Forwarder::start(&log, &settings.location, &target))
+        let target = flags.audit.audit_forward.as_ref();
+        let forwarder = target
+            .map(|target| Forwarder::start(&log, &settings.location, target))
             .transpose()?
             .map(Arc::new);
+        let operators = Operators::start(flags, &log, &settings)?;
+        if let Some(listener) = ops_listener {
+            let url = listener.url();
+            say(flags, &format!("metrics at {url}/metrics"));
+            operators.listen(listener, &log, forwarder.clone());
+        }
         let served = async {
             let surroundings = Surroundings {
                 name: name(&flags.component),
-                environment: flags.guest.environment.clone(),
+                environment,
+                config: flags.guest.config(),
                 audit: log.clone(),
                 quota: flags.audit.quota(),
+                limits: flags.limits.guest(),
+                outbound: Outbound::new(flags.guest.outbound())?.into(),
             };
-            let app = App::load(&bytes, surroundings)
+            // Elsewhere, because operators are answered meanwhile.
+            let app = spawn_blocking(move || App::load(&bytes, surroundings))
+                .await?
                 .with_context(|| format!("cannot serve `{path}`"))?;
             announce_component(&app).await?;
             let shutdown = signals::shutdown().context("cannot wait for signals")?;
+            announce_start(&listeners, &app, &flags.limits_in_words);
             for listener in &listeners {
-                say(&settings, &format!("listening on {}", listener.url()));
+                say(flags, &format!("listening on {}", listener.url()));
             }
-            if let Some(listener) = ops_listener {
-                let url = listener.url();
-                say(&settings, &format!("metrics at {url}/metrics"));
-                tokio::spawn(ops::run(listener, log.clone(), forwarder.clone()));
-            }
-            server::run(listeners, app, flags.settings(), shutdown).await?;
+            operators.readiness.serves();
+            let shutdown = operators.until(shutdown);
+            let telemetry = &operators.telemetry;
+            server::run(listeners, app, flags.settings(), telemetry, shutdown).await?;
             Ok(())
         };
         let result = served.await;
+        operators.close(flags.grace_period).await;
         // The last thing that happens is that the log says so.
         if timeout(flags.grace_period, log.close()).await.is_err() {
             tracing::error!("the audit log did not take its last records in time");
@@ -85,8 +105,8 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
     })
 }
 
-async fn bind(address: &Address) -> Result<Listener> {
-    Listener::bind(address, None)
+async fn bind(address: &Address, tls: Option<TlsAcceptor>) -> Result<Listener> {
+    Listener::bind(address, tls)
         .await
         .with_context(|| format!("cannot listen on `{address}`"))
 }
@@ -99,7 +119,7 @@ fn open(settings: &Settings) -> Result<AuditLog> {
     } else {
         tracing::info!("the audit log is {}", settings.location);
     }
-    if Location::default_place().is_ok_and(|place| place == settings.location)
+    if folder(&settings.location) == Folder::IsMade
         && let Some(folder) = settings.location.path().and_then(Path::parent)
     {
         let what = || format!("cannot make the folder `{}`", folder.display());
@@ -131,10 +151,26 @@ async fn announce_component(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// Tells whoever started the server, unless standard output is for records alone.
-fn say(settings: &Settings, text: &str) {
+/// Says in one line of the log what is served, where, and within which limits.
+fn announce_start(listeners: &[Listener], app: &App, limits: &str) {
+    let urls: Vec<_> = listeners.iter().map(Listener::url).collect();
+    let component = app.component();
+    tracing::info!(
+        component = %component.name,
+        sha256 = %component.sha256,
+        addresses = urls.join(","),
+        limits,
+        "serving"
+    );
+}
+
+/// Tells whoever started the server, unless standard output is for records, or for lines
+/// about requests, alone.
+fn say(flags: &Serve, text: &str) {
+    let is_taken = flags.audit.audit == Some(Location::Stdout)
+        || flags.logs.access_log == Some(Destination::Stdout);
     // Serving does not depend on somebody who reads this.
-    let _ = if settings.location == Location::Stdout {
+    let _ = if is_taken {
         writeln!(io::stderr(), "{text}")
     } else {
         writeln!(io::stdout(), "{text}")

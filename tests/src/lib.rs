@@ -8,6 +8,8 @@
 //! - [`cases`]: the table of requests and what has to come back.
 //! - [`guests`]: components that misbehave, assembled from `guests/*.wat`.
 //! - [`audit`]: what is in an audit log, once the server has written it.
+//! - [`operators`]: what those see who operate a server.
+//! - [`collector`]: a receiver of traces.
 //! - [`torture`]: kills the server again and again, and reads the log after each.
 //! - [`drain`]: ends the server again and again while clients send.
 //! - [`soak`]: keeps the server busy for minutes, and looks whether it stays as it is.
@@ -27,8 +29,10 @@ pub mod artifacts;
 pub mod audit;
 pub mod cases;
 pub mod client;
+pub mod collector;
 pub mod drain;
 pub mod guests;
+pub mod operators;
 pub mod output;
 pub mod process;
 pub mod random;

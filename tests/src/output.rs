@@ -74,6 +74,23 @@ impl Output {
         })
     }
 
+    /// Waits for so many lines with `part`, and returns them, or for the end of the
+    /// program. It may take as long as `limit`.
+    #[must_use]
+    pub fn wait_for_lines_or_end(
+        &self,
+        part: &str,
+        count: usize,
+        limit: Duration,
+    ) -> Option<Vec<String>> {
+        self.wait_within(limit, &format!("{count} lines with `{part}`"), |state| {
+            let lines = state.text.lines().filter(|line| line.contains(part));
+            let lines: Vec<_> = lines.map(ToOwned::to_owned).collect();
+            let found = (lines.len() >= count).then_some(lines);
+            (found.is_some() || state.has_ended).then_some(found)
+        })
+    }
+
     /// Waits until the program has closed this output, which it does when it
     /// ends. Returns everything.
     #[must_use]

@@ -30,7 +30,8 @@ use crate::process::{Finished, Process, Signal};
 #[derive(Debug)]
 pub struct TestHost {
     process: Process,
-    address: SocketAddr,
+    /// Where it listens, as it says.
+    urls: Vec<String>,
     /// Where its audit log is, unless a flag says otherwise.
     data: TempDir,
 }
@@ -39,24 +40,34 @@ pub struct TestHost {
 #[derive(Debug)]
 pub struct Setup {
     command: Command,
-    address: String,
+    addresses: Vec<String>,
+    /// How many addresses are named elsewhere.
+    other_addresses: usize,
     data: TempDir,
 }
 
 impl TestHost {
     /// Begins the command line that serves `component`.
     pub fn serve(component: impl AsRef<Path>) -> Setup {
+        let mut setup = Self::serve_with_file();
+        setup.command.arg(component.as_ref());
+        setup
+    }
+
+    /// The same, where a file of --config names the component.
+    #[must_use]
+    pub fn serve_with_file() -> Setup {
         let data = tempfile::tempdir().expect("a folder");
         let mut command = Command::new(artifacts::program("component-runner"));
         command
             .arg("serve")
-            .arg(component.as_ref())
             .env("XDG_DATA_HOME", data.path())
             .env_remove("RUST_LOG")
             .env_remove("RUST_BACKTRACE");
         Setup {
             command,
-            address: "127.0.0.1:0".to_owned(),
+            addresses: vec!["127.0.0.1:0".to_owned()],
+            other_addresses: 0,
             data,
         }
     }
@@ -70,13 +81,23 @@ impl TestHost {
     /// Opens a connection.
     #[must_use]
     pub fn connect(&self) -> Connection {
-        Connection::open(self.address)
+        Connection::open(self.address())
     }
 
-    /// Where it listens.
+    /// The first address at which it listens, which has to be one of TCP.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        let url = &self.urls[0];
+        let address = url
+            .split_once("://")
+            .and_then(|(_, rest)| rest.parse().ok());
+        address.unwrap_or_else(|| panic!("no address in `{url}`"))
+    }
+
+    /// Everywhere it listens: `http://…`, `https://…` or `unix:…`.
+    #[must_use]
+    pub fn urls(&self) -> &[String] {
+        &self.urls
     }
 
     /// What it wrote to its standard output.
@@ -146,7 +167,36 @@ impl Setup {
     /// Sets where it listens, instead of at a free port.
     #[must_use]
     pub fn address(mut self, address: impl Into<String>) -> Self {
-        self.address = address.into();
+        self.addresses = vec![address.into()];
+        self
+    }
+
+    /// Adds another address.
+    #[must_use]
+    pub fn and_address(mut self, address: impl Into<String>) -> Self {
+        self.addresses.push(address.into());
+        self
+    }
+
+    /// Lets a file name so many addresses, and the command line none.
+    #[must_use]
+    pub fn addresses_in_file(mut self, count: usize) -> Self {
+        self.addresses.clear();
+        self.other_addresses = count;
+        self
+    }
+
+    /// Lets the server run in this folder.
+    #[must_use]
+    pub fn in_folder(mut self, folder: impl AsRef<Path>) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// Adds a flag without a value.
+    #[must_use]
+    pub fn switch(mut self, name: &str) -> Self {
+        self.command.arg(name);
         self
     }
 
@@ -184,6 +234,9 @@ impl Setup {
                 None => command.env_remove(name),
             };
         }
+        if let Some(folder) = self.command.get_current_dir() {
+            command.current_dir(folder);
+        }
         Self { command, ..self }
     }
 
@@ -206,23 +259,24 @@ impl Setup {
     }
 
     fn start_announced_on(self, limit: Duration, output: fn(&Process) -> &Output) -> TestHost {
-        const START: &str = "listening on http://";
+        const START: &str = "listening on ";
 
+        let listeners = self.addresses.len() + self.other_addresses;
         let (process, data) = self.spawn();
-        let Some(line) = output(&process).wait_for_entry_or_end(&[START], limit) else {
+        let lines = output(&process).wait_for_lines_or_end(START, listeners, limit);
+        let Some(lines) = lines else {
             let log = process.stderr.wait_for_end();
             panic!("the server does not start:\n{log}");
         };
-        let start = line.find(START).expect("it was found") + START.len();
-        let address = line[start..].lines().next().unwrap_or_default().parse();
+        let url = |line: &String| line.trim_start_matches(START).to_owned();
         TestHost {
             process,
-            address: address.unwrap_or_else(|_| panic!("no address in `{line}`")),
+            urls: lines.iter().map(url).collect(),
             data,
         }
     }
 
-    /// Starts the server where it cannot start, and waits until it ends.
+    /// Starts the server where it cannot start, or ends by itself, and waits until it does.
     #[must_use]
     pub fn fail(self) -> Finished {
         let (process, _data) = self.spawn();
@@ -230,7 +284,10 @@ impl Setup {
     }
 
     fn spawn(mut self) -> (Process, TempDir) {
-        let process = Process::start(self.command.arg("--addr").arg(self.address));
+        for address in self.addresses {
+            self.command.arg("--addr").arg(address);
+        }
+        let process = Process::start(&mut self.command);
         (process, self.data)
     }
 }

@@ -78,7 +78,7 @@ fn sequence(entry: &Value) -> u64 {
     entry["host"]["sequence"].as_u64().expect("a number")
 }
 
-fn sha256(path: &Path) -> String {
+pub(crate) fn sha256(path: &Path) -> String {
     let bytes = fs::read(path).expect("a file");
     hex(&Sha256::digest(bytes))
 }

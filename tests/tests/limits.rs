@@ -50,7 +50,10 @@ fn a_message_that_json_doubles_may_be_half_as_long() {
 
 #[test]
 fn a_gibibyte_that_is_only_announced_is_refused_before_it_is_sent() {
-    let host = app();
+    let host = TestHost::serve(artifacts::component("app"))
+        .flag("--max-request-body", "2GiB")
+        .flag("--body-buffer", "0")
+        .start();
     let mut connection = host.connect();
     let announced = post("/encrypt", "").header("content-length", "1073741824");
     connection.write(&announced.head());

@@ -1,13 +1,17 @@
 //! All tests, one module for each theme. They are one program, because linking
 //! ten of them would take longer than running them.
 
+mod access_log;
 mod audit;
 mod audit_faults;
 mod audit_hostile;
 mod audit_torture;
 mod bodies;
+mod check;
 mod configuration;
+mod configuration_file;
 mod contracts;
+mod documented;
 mod drain;
 mod experiments;
 mod fused;
@@ -15,6 +19,9 @@ mod guest_failures;
 mod http;
 mod isolation;
 mod limits;
+mod listeners;
+mod logs;
+mod ops;
 mod outputs;
 mod peers;
 mod reuse;
@@ -22,3 +29,4 @@ mod shutdown;
 mod soak;
 mod start_up_errors;
 mod transcripts;
+mod variables;

@@ -21,7 +21,9 @@ fn counter(reuse: &str) -> TestHost {
 }
 
 fn setup(guest: &Guest, reuse: &str) -> Setup {
+    // Guests begin before their bodies are there.
     TestHost::serve(guest.path())
+        .flag("--body-buffer", "0")
         .flag("--threads", "1")
         .flag("--reuse", reuse)
 }

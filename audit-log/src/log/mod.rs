@@ -3,10 +3,12 @@
 //! - this file: [`AuditLog`], and how a log is opened.
 //! - `writer.rs`: the one thread that writes.
 //! - `receipt.rs`: how those who wait are woken.
+//! - `check.rs`: whether a log could be opened, without opening it.
 //! - `resume.rs`: where an existing log ends, and whether it can go on.
 //! - `copies.rs`: copies of the checkpoints, somewhere else.
 //! - `settings.rs`, `status.rs`: what goes in, and what is seen from outside.
 
+mod check;
 mod copies;
 mod receipt;
 mod resume;
@@ -28,6 +30,7 @@ use crate::event::Event;
 use crate::key::SigningKey;
 use crate::record::{Draft, Entry, Subject};
 use crate::store::OpenError;
+pub use check::Folder;
 use receipt::{Promised, promise};
 pub use settings::{Policy, Settings};
 pub use status::Metrics;

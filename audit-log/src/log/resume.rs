@@ -31,18 +31,10 @@ pub(super) fn resume(
     if torn_bytes > 0 {
         tracing::warn!("took {torn_bytes} bytes of an unfinished record off the audit log");
     }
-    let end = end(location)?;
-    let node = match (end.node, node) {
-        (Some(found), Some(wanted)) if found != wanted => {
-            return Err(OpenError::OtherNode {
-                location: location.clone(),
-                found,
-                wanted: wanted.to_owned(),
-            });
-        }
-        (Some(found), _) => found,
-        (None, Some(wanted)) => wanted.to_owned(),
-        (None, None) => new_node().map_err(OpenError::Start)?,
+    let end = end(location, Reader::open)?;
+    let node = match check_node(location, end.node, node)? {
+        Some(node) => node,
+        None => new_node().map_err(OpenError::Start)?,
     };
     let resumed = Resumed {
         location: location.clone(),
@@ -54,10 +46,34 @@ pub(super) fn resume(
     Ok((store, resumed))
 }
 
+/// Finds what would keep the log at `location` from going on, without changing anything.
+pub(super) fn check(location: &Location, node: Option<&str>) -> Result<(), OpenError> {
+    // Below, what is no log is one without an end.
+    Reader::open_untouched(location, Start::First)?;
+    let end = end(location, Reader::open_untouched)?;
+    check_node(location, end.node, node).map(drop)
+}
+
+/// The name that a log has, or else the one that it should have.
+fn check_node(
+    location: &Location,
+    found: Option<String>,
+    wanted: Option<&str>,
+) -> Result<Option<String>, OpenError> {
+    match (found, wanted) {
+        (Some(found), Some(wanted)) if found != wanted => Err(OpenError::OtherNode {
+            location: location.clone(),
+            found,
+            wanted: wanted.to_owned(),
+        }),
+        (found, wanted) => Ok(found.or_else(|| wanted.map(ToOwned::to_owned))),
+    }
+}
+
 /// Checks that the log at `location` ends with `head`, and that its last records
 /// are a chain.
 pub(super) fn check_end(location: &Location, head: Head) -> Result<(), OpenError> {
-    let found = end(location)?.head;
+    let found = end(location, Reader::open)?.head;
     if found == head {
         return Ok(());
     }
@@ -76,8 +92,11 @@ struct End {
     previous_stop: PreviousStop,
 }
 
-/// Reads the end of a log.
-fn end(location: &Location) -> Result<End, OpenError> {
+/// Reads the end of a log, with a reader that `open` opens.
+fn end(
+    location: &Location,
+    open: fn(&Location, Start) -> Result<Reader, ReadError>,
+) -> Result<End, OpenError> {
     let damaged = |why| OpenError::Damaged {
         location: location.clone(),
         why,
@@ -87,7 +106,7 @@ fn end(location: &Location) -> Result<End, OpenError> {
         node: None,
         previous_stop: PreviousStop::None,
     };
-    let mut reader = match Reader::open(location, Start::Last(CHECKED_RECORDS)) {
+    let mut reader = match open(location, Start::Last(CHECKED_RECORDS)) {
         Ok(reader) => reader,
         // What cannot be read has no end.
         Err(ReadError::NotKept(_) | ReadError::NotALog { .. }) => return Ok(end),

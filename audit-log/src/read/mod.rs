@@ -9,9 +9,9 @@ mod json_lines;
 mod sqlite;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use rusqlite::ErrorCode;
+use rusqlite::{Connection, ErrorCode};
 
 use crate::Location;
 pub(crate) use input::is_other_file;
@@ -118,8 +118,22 @@ impl Reader {
     ///
     /// Fails if it is not there, cannot be read, or is something else.
     pub fn open(location: &Location, start: Start) -> Result<Self, ReadError> {
+        Self::open_with(location, start, sqlite::connect)
+    }
+
+    /// The same, but SQLite makes no files for readers beside the log. It is for a moment:
+    /// a writer that starts meanwhile is not noticed.
+    pub(crate) fn open_untouched(location: &Location, start: Start) -> Result<Self, ReadError> {
+        Self::open_with(location, start, sqlite::connect_untouched)
+    }
+
+    fn open_with(
+        location: &Location,
+        start: Start,
+        connect: fn(&Path) -> rusqlite::Result<Connection>,
+    ) -> Result<Self, ReadError> {
         let source = match location {
-            Location::Sqlite(path) => Source::Sqlite(Sqlite::open(path, start)?),
+            Location::Sqlite(path) => Source::Sqlite(Sqlite::open(path, start, connect)?),
             Location::JsonLines(path) => Source::JsonLines(JsonLines::open(path, start)?),
             Location::Stdout | Location::None => {
                 return Err(ReadError::NotKept(location.clone()));

@@ -31,17 +31,14 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
-    pub(super) fn open(path: &Path, start: Start) -> Result<Self, ReadError> {
+    /// Opens the database at `path`, with a connection that `connect` makes.
+    pub(super) fn open(
+        path: &Path,
+        start: Start,
+        connect: fn(&Path) -> rusqlite::Result<Connection>,
+    ) -> Result<Self, ReadError> {
         let fail = |source: rusqlite::Error| error(path, source);
-        // Not without the right to write: then SQLite could not read a log whose
-        // writer has crashed. It is not used for anything else.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)
-            .or_else(|_| {
-                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                Connection::open_with_flags(path, flags)
-            })
-            .map_err(fail)?;
+        let connection = connect(path).map_err(fail)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(fail)?;
         connection
             .pragma_update(None, "query_only", true)
@@ -225,6 +222,44 @@ impl Sqlite {
         }
         Ok(None)
     }
+}
+
+/// Not without the right to write: then SQLite could not read a log whose writer has
+/// crashed. It is not used for anything else.
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).or_else(|_| {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(path, flags)
+    })
+}
+
+/// Lets SQLite believe that nobody can change the database, unless the files are there
+/// already that it makes for those who read one that is written.
+pub(super) fn connect_untouched(path: &Path) -> rusqlite::Result<Connection> {
+    use std::fmt::Write;
+
+    let beside = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        Path::new(&name).exists()
+    };
+    if beside("-wal") && beside("-shm") {
+        return connect(path);
+    }
+    let mut uri = "file:".to_owned();
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => uri.push(byte.into()),
+            _ if byte.is_ascii_alphanumeric() => uri.push(byte.into()),
+            // Writing into memory does not fail.
+            _ => drop(write!(uri, "%{byte:02x}")),
+        }
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(uri + "?immutable=1", flags)
 }
 
 fn error(path: &Path, source: rusqlite::Error) -> ReadError {

@@ -104,7 +104,7 @@ impl Store for JsonLines {
 
 /// Finds the end of the last line that is complete, in a file of `size` bytes.
 /// Returns None if this does not look like a log.
-fn complete_length(file: &mut File, size: u64) -> io::Result<Option<u64>> {
+pub(crate) fn complete_length(file: &mut File, size: u64) -> io::Result<Option<u64>> {
     const CHUNK_BYTES: u64 = 64 * 1024;
 
     let mut start = vec![

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use crate::hash::Hash;
 use crate::read::ReadError;
 use crate::{Location, hash};
-pub(crate) use json_lines::{RECORD_START, TOMBSTONE_START};
+pub(crate) use json_lines::{RECORD_START, TOMBSTONE_START, complete_length};
 pub(crate) use sqlite::{APPLICATION_ID, SCHEMA, SCHEMA_VERSION};
 
 /// Takes records from the one thread that writes them.

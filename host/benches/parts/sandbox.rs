@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use host::RequestInfo;
-use host::guest::{App, State};
+use host::guest::{App, State, Variable};
 use http::Request;
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
@@ -40,7 +40,10 @@ pub(crate) struct Ready {
 impl Sandbox {
     /// A component that `make build` composed.
     pub(crate) fn of_component(name: &str) -> Self {
-        let variable = (VARIABLE.0.to_owned(), VARIABLE.1.to_owned());
+        let variable = Variable {
+            key: VARIABLE.0.to_owned(),
+            value: VARIABLE.1.to_owned(),
+        };
         Self::of(InProcess::load(&service::component(name), vec![variable]))
     }
 

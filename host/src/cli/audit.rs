@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use audit_log::forward::{Target, TargetError};
+use audit_log::forward::Target;
 use audit_log::{Location, Policy, Settings};
 use clap::{Args, ValueEnum};
 
+use super::values::{bytes, number};
 use crate::audit::Quota;
 
 /// How the audit log is kept.
@@ -36,7 +37,7 @@ pub struct AuditFlags {
     /// are collected: nats://[USER:PASSWORD@]HOST:PORT[/STREAM] (JetStream), tls:// for
     /// the same over TLS, or otlp://HOST:PORT (OpenTelemetry logs over HTTP)
     #[arg(long, value_name = "URL")]
-    pub audit_forward: Option<String>,
+    pub audit_forward: Option<Target>,
 
     /// The key that signs checkpoints (Ed25519, PEM), made if it is not there
     /// [default: the path of the log and .key]
@@ -49,11 +50,11 @@ pub struct AuditFlags {
     pub audit_node: Option<String>,
 
     /// How many entries one request may append
-    #[arg(long, value_name = "NUMBER", default_value_t = Quota::default().entries)]
+    #[arg(long, value_name = "NUMBER", default_value_t = Quota::default().entries, value_parser = number::<u32>)]
     pub audit_max_entries: u32,
 
     /// How many bytes the entries of one request may have together
-    #[arg(long, value_name = "BYTES", default_value_t = Quota::default().bytes)]
+    #[arg(long, value_name = "BYTES", default_value_t = Quota::default().bytes, value_parser = bytes)]
     pub audit_max_bytes: u64,
 }
 
@@ -88,16 +89,6 @@ impl AuditFlags {
             version: env!("CARGO_PKG_VERSION"),
             ..Settings::new(location)
         })
-    }
-
-    /// Where the records go on to. This is no matter of the parser, which would show
-    /// the password where it shows what is wrong.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the URL names nothing that records can be sent to.
-    pub fn forward(&self) -> Result<Option<Target>, TargetError> {
-        self.audit_forward.as_deref().map(str::parse).transpose()
     }
 
     /// How much one request may append.

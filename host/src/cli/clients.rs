@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{bytes, memory, seconds};
+use super::values::{bytes, memory, number, seconds};
 use crate::server::{BodyLimits, ConnectionLimits};
 
 /// What a client may send, and how long it may take.
@@ -14,7 +14,7 @@ use crate::server::{BodyLimits, ConnectionLimits};
 pub struct ClientFlags {
     /// How many connections may be open; beyond it a new one gets 503 and is closed
     /// [default: as many as the system lets this process have, at most 20000]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = number::<NonZeroUsize>)]
     pub max_connections: Option<NonZeroUsize>,
 
     /// How long a client may take to send the head of a request, or for the handshake
@@ -32,7 +32,7 @@ pub struct ClientFlags {
     pub write_timeout: Duration,
 
     /// How many requests one connection may send; after them it is closed
-    #[arg(long, value_name = "NUMBER", default_value = "10000")]
+    #[arg(long, value_name = "NUMBER", default_value = "100000", value_parser = number::<NonZeroU32>)]
     pub max_requests_per_connection: NonZeroU32,
 
     /// How long the target of a request may be, in bytes; beyond it 414
@@ -44,7 +44,7 @@ pub struct ClientFlags {
     pub max_header_size: usize,
 
     /// How many header fields a request may have; beyond it 431
-    #[arg(long, value_name = "NUMBER", default_value = "100")]
+    #[arg(long, value_name = "NUMBER", default_value = "100", value_parser = number::<NonZeroUsize>)]
     pub max_headers: NonZeroUsize,
 
     /// How large the body of a request may be, in bytes; beyond it 413
@@ -68,7 +68,7 @@ pub struct ClientFlags {
     pub body_buffer: usize,
 
     /// How many streams one connection of HTTP/2 may have at once
-    #[arg(long, value_name = "NUMBER", default_value = "100")]
+    #[arg(long, value_name = "NUMBER", default_value = "100", value_parser = number::<NonZeroU32>)]
     pub http2_max_streams: NonZeroU32,
 
     /// How many bytes a client of HTTP/2 may send ahead on one stream

@@ -6,36 +6,37 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{memory, seconds, variable};
-use crate::guest::GuestLimits;
-use crate::server::Admission;
+use super::values::{memory, number, seconds, variable, variable_in_file};
+use crate::guest::{GuestLimits, Variable};
+use crate::outbound::{AllowedOrigin, OutboundSettings};
+use crate::server::AdmissionLimits;
 
 /// What a guest sees.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What a guest sees")]
 pub struct GuestFlags {
     /// Set an environment variable of the component; may be repeated
-    #[arg(long = "env", value_name = "KEY=VALUE", value_parser = variable)]
-    pub environment: Vec<(String, String)>,
+    #[arg(long, value_name = "KEY=VALUE", value_parser = variable)]
+    pub env: Vec<Variable>,
 
     /// Set the environment variables that this file names, one KEY=VALUE a line; may be
-    /// repeated, and --env goes before
+    /// repeated; --env and --env-secret go before
     #[arg(long, value_name = "FILE")]
     pub env_file: Vec<PathBuf>,
 
     /// Set an environment variable to the content of a file, without the line feed at
-    /// its end, so that a secret is on no command line; may be repeated
-    #[arg(long, value_name = "KEY=FILE", value_parser = variable)]
-    pub env_secret: Vec<(String, String)>,
+    /// its end, so that a secret is on no command line; may be repeated; --env goes before
+    #[arg(long, value_name = "KEY=FILE", value_parser = variable_in_file)]
+    pub env_secret: Vec<(String, PathBuf)>,
 
     /// Set a variable of wasi:config; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = variable)]
-    pub config_var: Vec<(String, String)>,
+    pub config_var: Vec<Variable>,
 
     /// Let the component send requests to this origin, such as
     /// https://api.example:443; may be repeated [default: to nobody]
     #[arg(long, value_name = "ORIGIN")]
-    pub allow_outbound: Vec<String>,
+    pub allow_outbound: Vec<AllowedOrigin>,
 
     /// How long such a request may take until the head of its response is there, in
     /// seconds
@@ -43,8 +44,20 @@ pub struct GuestFlags {
     pub outbound_timeout: Duration,
 
     /// How many such requests one request may have at once
-    #[arg(long, value_name = "NUMBER", default_value = "8")]
+    #[arg(long, value_name = "NUMBER", default_value = "8", value_parser = number::<NonZeroU32>)]
     pub max_outbound: NonZeroU32,
+}
+
+impl GuestFlags {
+    /// The requests that guests may send.
+    #[must_use]
+    pub fn outbound(&self) -> OutboundSettings {
+        OutboundSettings {
+            allowed: self.allow_outbound.clone(),
+            timeout: self.outbound_timeout,
+            max_at_once: self.max_outbound,
+        }
+    }
 }
 
 /// What a guest may take.
@@ -67,7 +80,7 @@ pub struct GuestLimitFlags {
     pub max_memory: usize,
 
     /// How many elements the tables of an instance may have together
-    #[arg(long, value_name = "NUMBER", default_value = "100000")]
+    #[arg(long, value_name = "NUMBER", default_value = "100000", value_parser = number::<usize>)]
     pub max_table_elements: usize,
 
     /// How many bytes a guest may hand to the host in one call
@@ -75,7 +88,7 @@ pub struct GuestLimitFlags {
     pub max_hostcall_memory: usize,
 
     /// How many handles on resources a guest may have
-    #[arg(long, value_name = "NUMBER", default_value = "10000")]
+    #[arg(long, value_name = "NUMBER", default_value = "10000", value_parser = number::<usize>)]
     pub max_handles: usize,
 
     /// How large one set of header fields of a guest may be, in bytes of memory
@@ -87,11 +100,11 @@ pub struct GuestLimitFlags {
     pub max_output: usize,
 
     /// How many requests may have an instance at once
-    #[arg(long, value_name = "NUMBER", default_value = "1000")]
+    #[arg(long, value_name = "NUMBER", default_value = "1000", value_parser = number::<NonZeroU32>)]
     pub max_concurrency: NonZeroU32,
 
     /// How many more may wait for one; beyond it 503
-    #[arg(long, value_name = "NUMBER", default_value = "1000")]
+    #[arg(long, value_name = "NUMBER", default_value = "1000", value_parser = number::<u32>)]
     pub max_queue: u32,
 
     /// How long a request may wait for an instance, in seconds; beyond it 503
@@ -122,8 +135,8 @@ impl GuestLimitFlags {
 
     /// Who gets an instance, and who waits.
     #[must_use]
-    pub fn admission(&self) -> Admission {
-        Admission {
+    pub fn admission(&self) -> AdmissionLimits {
+        AdmissionLimits {
             max_queued: self.max_queue,
             queue_timeout: self.queue_timeout,
             max_total_bytes: self.max_total_memory,

@@ -4,31 +4,41 @@
 //! - `listen.rs`, `clients.rs`, `guests.rs`, `logs.rs`, `audit.rs`: its flags, by what
 //!   they concern.
 //! - `values.rs`: what flags take.
+//! - `variables.rs`: the variables of a guest, and `files.rs`, from which some come.
+//! - `config/`: the same flags in a file.
 
 mod audit;
 mod clients;
+mod config;
+#[cfg(test)]
+mod documented;
+mod files;
 mod guests;
 mod listen;
 mod logs;
 mod values;
+mod variables;
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use audit_log::Location;
 use audit_log::program::AuditCommand;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use http::header::HeaderName;
 
+use crate::access_log::Destination;
 use crate::server::Settings;
 pub use audit::AuditFlags;
 pub use clients::ClientFlags;
 pub use guests::{GuestFlags, GuestLimitFlags};
 pub use listen::{ListenFlags, Switch};
 pub use logs::{LogFlags, LogFormat};
-use values::seconds;
+use values::{number, seconds};
+pub use variables::VariableError;
 
 /// Serves WebAssembly components over HTTP.
 #[derive(Debug, Parser)]
@@ -59,21 +69,34 @@ pub enum Command {
     Audit(AuditCommand),
 }
 
+/// The heading of flags that concern the server as a whole.
+const SERVER: &str = "Server";
+
 /// The flags of `serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
     /// The component; it must export wasi:http/incoming-handler
-    #[arg(value_name = "APP.wasm")]
+    #[arg(
+        value_name = "APP.wasm",
+        required = false,
+        required_unless_present = "config"
+    )]
     pub component: PathBuf,
 
     /// Read further flags from this file (TOML): the same names without the dashes, such
-    /// as request-timeout = 5; what is on the command line goes before
+    /// as request-timeout = 5, and component for APP.wasm; what is on the command line
+    /// goes before
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Check the flags, the component and the audit log's place, and end
+    /// Check the flags, the files that they name, the component and the place of the audit
+    /// log, and end; nothing is written, and nobody is listened to
     #[arg(long)]
     pub check: bool,
+
+    /// The limits that are in force, for the log.
+    #[arg(skip)]
+    pub limits_in_words: String,
 
     /// Where the server listens.
     #[command(flatten)]
@@ -102,15 +125,15 @@ pub struct Serve {
     /// The request header in which an authenticating proxy in front of the server
     /// names the user, for the audit log; the proxy must remove it from what
     /// clients send
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = SERVER)]
     pub principal_header: Option<HeaderName>,
 
     /// How long running requests may take to finish at shutdown, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", help_heading = SERVER, default_value = "10", value_parser = seconds)]
     pub grace_period: Duration,
 
     /// How many threads serve requests [default: one for each processor]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", help_heading = SERVER, value_parser = number::<NonZeroUsize>)]
     pub threads: Option<NonZeroUsize>,
 
     /// How many requests one instance serves, one after the other; beyond 1
@@ -123,22 +146,20 @@ pub struct Serve {
     /// for a new instance. It is for components that are known to keep nothing.
     /// Two requests at once never share an instance, and one that failed is not
     /// used again.
-    #[arg(long, value_name = "NUMBER", default_value = "1")]
+    #[arg(long, value_name = "NUMBER", help_heading = SERVER, default_value = "1", value_parser = number::<NonZeroU32>)]
     pub reuse: NonZeroU32,
 }
 
 impl Cli {
-    /// Checks what the parser does not.
-    ///
-    /// # Errors
-    ///
-    /// Names the flag, but not its value, which may have a password in it.
-    pub fn checked(self) -> Result<Self, clap::Error> {
-        if let Command::Serve(flags) = &self.command {
-            flags.audit.forward().map_err(|error| {
-                let text = format!("invalid value for --audit-forward: {error}\n");
-                Self::command().error(ErrorKind::ValueValidation, text)
-            })?;
+    /// Checks what no parser of a single flag does.
+    fn checked(self) -> Result<Self, clap::Error> {
+        if let Command::Serve(flags) = &self.command
+            && flags.audit.audit == Some(Location::Stdout)
+            && flags.logs.access_log == Some(Destination::Stdout)
+        {
+            let text = "--access-log - and --audit jsonl:- would both write to standard output; \
+                        name a file for one of them\n";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, text));
         }
         Ok(self)
     }
@@ -165,18 +186,20 @@ impl Serve {
     }
 }
 
+/// What `serve app.wasm` and these flags mean.
+#[cfg(test)]
+fn serve(flags: &[&str]) -> Result<Serve, clap::Error> {
+    let words = ["component-runner", "serve", "app.wasm"];
+    match Cli::read(words.iter().chain(flags))?.command {
+        Command::Serve(serve) => Ok(*serve),
+        Command::Audit(_) => panic!("this is `serve`"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn serve(flags: &[&str]) -> Result<Serve, clap::Error> {
-        let words = ["component-runner", "serve", "app.wasm"];
-        let Cli { command } = Cli::try_parse_from(words.iter().chain(flags))?.checked()?;
-        match command {
-            Command::Serve(serve) => Ok(*serve),
-            Command::Audit(_) => panic!("this is `serve`"),
-        }
-    }
+    use crate::guest::Variable;
 
     #[test]
     fn the_default_address_is_on_loopback() {
@@ -187,8 +210,11 @@ mod tests {
     #[test]
     fn the_value_of_a_variable_may_contain_an_equals_sign() {
         let serve = serve(&["--env", "A=b=c", "--env", "D="]).unwrap();
-        let expected = [("A", "b=c"), ("D", "")].map(|(k, v)| (k.to_owned(), v.to_owned()));
-        assert_eq!(serve.guest.environment, expected);
+        let expected = [("A", "b=c"), ("D", "")].map(|(key, value)| Variable {
+            key: key.to_owned(),
+            value: value.to_owned(),
+        });
+        assert_eq!(serve.guest.env, expected);
     }
 
     #[test]
@@ -208,6 +234,9 @@ mod tests {
             ["--audit-node", "a.b"],
             ["--audit-max-entries", "many"],
             ["--audit-forward", "http://"],
+            ["--ops-addr", "0.0.0.0:9000"],
+            ["--ops-addr", "[::]:9000"],
+            ["--otlp", "http://localhost:4318"],
             ["--principal-header", "a b"],
         ] {
             let error = serve(&flags).unwrap_err().to_string();
@@ -220,10 +249,28 @@ mod tests {
 
     #[test]
     fn a_password_is_not_shown() {
-        let error = serve(&["--audit-forward", "nats://me:secret@"]).unwrap_err();
-        let error = error.to_string();
-        assert!(error.contains("--audit-forward"), "{error}");
-        assert!(!error.contains("secret"), "{error}");
+        for flags in [
+            ["--audit-forward", "nats://me:secret@"],
+            ["--otlp", "otlp://me:secret@h:1"],
+        ] {
+            let error = serve(&flags).unwrap_err().to_string();
+            assert!(error.contains(flags[0]), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn two_logs_do_not_share_standard_output() {
+        let error = serve(&["--access-log", "-", "--audit", "jsonl:-"]).unwrap_err();
+        assert!(error.to_string().contains("--access-log"), "{error}");
+        assert!(serve(&["--access-log", "-"]).is_ok());
+    }
+
+    #[test]
+    fn operators_listen_where_no_other_machine_can_ask() {
+        for address in ["127.0.0.1:0", "[::1]:9000", "unix:/run/ops.sock"] {
+            assert!(serve(&["--ops-addr", address]).is_ok(), "{address}");
+        }
     }
 
     #[test]

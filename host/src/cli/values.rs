@@ -1,6 +1,11 @@
-//! What flags take: sizes, times and variables.
+//! What flags take: sizes, times, numbers and variables.
 
+use std::num::{IntErrorKind, ParseIntError};
+use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
+
+use crate::guest::Variable;
 
 /// The units of a size, and how many bytes each has.
 const UNITS: [(&str, u64); 3] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
@@ -29,11 +34,36 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|_| error())
 }
 
+/// Parses a whole number of a type that says how small and how large it may be.
+pub(super) fn number<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: ParseIntError| {
+        let expected = match error.kind() {
+            IntErrorKind::PosOverflow => "expected a smaller number",
+            _ if "0".parse::<T>().is_err() => "expected a whole number, 1 or more",
+            _ => "expected a whole number, 0 or more",
+        };
+        expected.to_owned()
+    })
+}
+
 /// Parses `KEY=VALUE`.
-pub(super) fn variable(text: &str) -> Result<(String, String), String> {
+pub(super) fn variable(text: &str) -> Result<Variable, String> {
+    let (key, value) = pair(text, "KEY=VALUE")?;
+    Ok(Variable { key, value })
+}
+
+/// Parses `KEY=FILE`.
+pub(super) fn variable_in_file(text: &str) -> Result<(String, PathBuf), String> {
+    match pair(text, "KEY=FILE")? {
+        (_, path) if path.is_empty() => Err("the path after `=` is empty".to_owned()),
+        (key, path) => Ok((key, path.into())),
+    }
+}
+
+fn pair(text: &str, expected: &str) -> Result<(String, String), String> {
     let (key, value) = text
         .split_once('=')
-        .ok_or("expected KEY=VALUE, found no `=`")?;
+        .ok_or_else(|| format!("expected {expected}, found no `=`"))?;
     if key.is_empty() {
         return Err("the name before `=` is empty".to_owned());
     }
@@ -45,6 +75,8 @@ pub(super) fn variable(text: &str) -> Result<(String, String), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
 
     #[test]
@@ -64,5 +96,20 @@ mod tests {
         for bad in ["soon", "-1", "1e999"] {
             assert!(seconds(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_number_that_does_not_fit_hears_what_would() {
+        assert_eq!(number("7"), Ok(7_u32));
+        for (text, expected) in [
+            ("0", "1 or more"),
+            ("1.5", "1 or more"),
+            ("", "1 or more"),
+            ("4294967296", "smaller"),
+        ] {
+            let error = number::<NonZeroU32>(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+        assert!(number::<u32>("-1").unwrap_err().contains("0 or more"));
     }
 }

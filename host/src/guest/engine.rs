@@ -5,6 +5,8 @@ use wasmtime::{
     PoolingAllocationConfig, ResourcesRequired, Result,
 };
 
+use super::limits::GuestLimits;
+
 /// How much address space the memories of all instances may reserve together:
 /// half of what a process has on the usual 64-bit machine.
 const MAX_RESERVED_BYTES: u64 = 64 << 40;
@@ -17,15 +19,12 @@ const MEMORY_SLOT_BYTES: u64 = (4 << 30) + (64 << 20);
 /// pool rounds it up.
 const UNLIMITED_BYTES: usize = 1 << 40;
 
-/// How many instances of a component may live at the same time.
-///
-/// It is a fixed number unless the memories of so many instances would not fit
-/// into the address space.
-pub(super) fn max_instances(needs: &ResourcesRequired) -> u32 {
-    const MAX_INSTANCES: u32 = 1000;
-
+/// How many instances of a component may live at the same time: as many as they should,
+/// unless their memories would not fit into the address space.
+pub(super) fn max_instances(needs: &ResourcesRequired, limits: &GuestLimits) -> u32 {
+    let wanted = limits.instances.get();
     let fitting = MAX_RESERVED_BYTES / MEMORY_SLOT_BYTES / u64::from(needs.num_memories.max(1));
-    u32::try_from(fitting).map_or(MAX_INSTANCES, |fitting| fitting.min(MAX_INSTANCES))
+    u32::try_from(fitting).map_or(wanted, |fitting| fitting.min(wanted))
 }
 
 /// An engine to compile with and to ask a component what it needs.
@@ -38,6 +37,7 @@ pub(super) fn for_compiling(config: &Config) -> Result<Engine> {
 pub(super) fn for_serving(
     config: &Config,
     needs: &ResourcesRequired,
+    limits: &GuestLimits,
     instances: u32,
 ) -> Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
@@ -52,13 +52,13 @@ pub(super) fn for_serving(
         .total_core_instances(u32::MAX)
         // Growing beyond this fails in the guest, as it would where a machine has
         // no more memory, so that one request cannot take it all.
-        .max_memory_size(memory_bytes(needs))
+        .max_memory_size(limits.memory_bytes)
         // One component is all there is, so it may have what it asks for.
         .max_component_instance_size(UNLIMITED_BYTES)
         .max_core_instance_size(UNLIMITED_BYTES)
         .max_memories_per_module(needs.num_memories)
         .max_tables_per_module(needs.num_tables)
-        .table_elements(table_elements(needs));
+        .table_elements(limits.table_elements);
     // A slot keeps its pages for the next instance and is cleared in place:
     // giving pages back and faulting them in again is what costs most in a
     // short request. These are the sizes up to which a slot keeps pages.
@@ -80,23 +80,12 @@ pub(super) fn for_serving(
     Engine::new(&config)
 }
 
-/// How far a memory may grow, in bytes: 256 MiB, or what a component begins with
-/// if that is more.
-fn memory_bytes(needs: &ResourcesRequired) -> usize {
-    const MAX_MEMORY_BYTES: u64 = 256 << 20;
+/// With how many bytes the largest memory begins.
+pub(super) fn initial_memory_bytes(needs: &ResourcesRequired) -> u64 {
     const PAGE_BYTES: u64 = 64 << 10;
 
-    let initial_pages = needs.max_initial_memory_size.unwrap_or(0);
-    let initial = initial_pages.saturating_mul(PAGE_BYTES);
-    usize::try_from(initial.max(MAX_MEMORY_BYTES)).unwrap_or(usize::MAX)
-}
-
-/// Room for the largest table at the start, and to grow as far as the default
-/// of the pool allows.
-fn table_elements(needs: &ResourcesRequired) -> usize {
-    let default = PoolingAllocationConfig::new().get_table_elements();
-    let initial = needs.max_initial_table_size.unwrap_or(0);
-    usize::try_from(initial).map_or(usize::MAX, |initial| initial.max(default))
+    let pages = needs.max_initial_memory_size.unwrap_or(0);
+    pages.saturating_mul(PAGE_BYTES)
 }
 
 /// What both engines have in common. It decides what the compiled code looks
@@ -112,6 +101,11 @@ pub(super) fn config(component_bytes: usize) -> Config {
     config.compiler_inlining(inlining(component_bytes));
     // No guest of this server needs these, and each is code that can be wrong.
     config.wasm_gc(false).wasm_threads(false);
+    config
+}
+
+/// Keeps compiled code for the next start, in a folder of the user.
+pub(super) fn keep_code(config: &mut Config) {
     match Cache::new(CacheConfig::new()) {
         Ok(cache) => {
             config.cache(Some(cache));
@@ -120,7 +114,6 @@ pub(super) fn config(component_bytes: usize) -> Config {
             tracing::warn!("compiled code is not kept for the next start: {error:#}");
         }
     }
-    config
 }
 
 /// Calls between the parts of a composition go through small adapters, which are

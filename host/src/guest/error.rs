@@ -1,5 +1,7 @@
 //! Why a component cannot be served, in words that say what to do about it.
 
+use std::fmt;
+
 /// Why a component cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -29,22 +31,63 @@ pub enum LoadError {
          an `incoming-request` and a `response-outparam` of `wasi:http/types`, and return nothing"
     )]
     OtherHandler,
-    /// The component needs what this server does not have. Holds the names.
+    /// The component needs what this server does not have.
     #[error(
         "the component imports what this server does not provide: {}; link it to components \
          that export these: `component-compose link THIS.wasm --with PART.wasm -o APP.wasm`",
-        list(.0)
+        joined(.0)
     )]
-    MissingImports(Vec<String>),
+    MissingImports(Vec<MissingImport>),
     /// The component wants to be given code, not only functions.
     #[error("the component imports a core module, which no server of WASI provides")]
     ImportsModule,
     /// An import has the right name and the wrong type.
     #[error("the component does not fit this server: {0:#}")]
     Link(wasmtime::Error),
+    /// Its memories begin with more than they may become.
+    #[error(
+        "the component begins with a memory of {needs} bytes, and all memories of an instance \
+         may have {limit} together; allow more with `--max-memory`"
+    )]
+    TooMuchMemory {
+        /// Bytes of the largest one.
+        needs: u64,
+        /// Bytes that are allowed.
+        limit: usize,
+    },
+    /// Its tables begin with more than they may become.
+    #[error(
+        "the component begins with a table of {needs} elements, and all tables of an instance \
+         may have {limit} together; allow more with `--max-table-elements`"
+    )]
+    TooManyElements {
+        /// Elements of the largest one.
+        needs: u64,
+        /// Elements that are allowed.
+        limit: usize,
+    },
     /// The engine cannot be set up on this machine.
     #[error("wasmtime cannot be set up: {0:#}")]
     Engine(wasmtime::Error),
+}
+
+/// What a component imports and nobody provides.
+#[derive(Debug)]
+pub struct MissingImport {
+    /// Its name, with the version.
+    pub name: String,
+    /// The version of its package that this server provides, if it has any.
+    pub provided: Option<&'static str>,
+}
+
+impl fmt::Display for MissingImport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.name)?;
+        if let Some(version) = self.provided {
+            write!(f, " (this server has the version {version})")?;
+        }
+        Ok(())
+    }
 }
 
 fn list(names: &[String]) -> String {
@@ -53,6 +96,11 @@ fn list(names: &[String]) -> String {
     }
     let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
+}
+
+fn joined(imports: &[MissingImport]) -> String {
+    let shown: Vec<_> = imports.iter().map(ToString::to_string).collect();
+    shown.join(", ")
 }
 
 /// Tells a component from what is taken for one most often.

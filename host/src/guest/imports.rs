@@ -4,17 +4,19 @@ use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, Linker, ResourceType, Type, types};
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 
-use super::error::LoadError;
+use super::error::{LoadError, MissingImport};
 
 /// The interface that makes a component a server of HTTP, and its function.
 const HANDLER: (&str, &str) = ("wasi:http/incoming-handler", "handle");
 
-/// The packages of which this server provides interfaces, each with the versions
-/// that are compatible with what it provides.
-const PROVIDED: [(&str, &str); 8] = [
+/// The packages of which this server provides interfaces, each with the version that it
+/// has or, where that ends with a dot, those that are compatible with it. Nothing is
+/// compatible with a version before a release.
+const PROVIDED: [(&str, &str); 9] = [
     ("runner:audit", "0.1."),
     ("wasi:cli", "0.2."),
     ("wasi:clocks", "0.2."),
+    ("wasi:config", "0.2.0-rc.1"),
     ("wasi:filesystem", "0.2."),
     ("wasi:http", "0.2."),
     ("wasi:io", "0.2."),
@@ -45,7 +47,10 @@ pub(super) fn check<T: 'static>(
     let missing: Vec<_> = component_type
         .imports(engine)
         .filter(|(name, _)| !is_provided(name))
-        .map(|(name, _)| name.to_owned())
+        .map(|(name, _)| MissingImport {
+            name: name.to_owned(),
+            provided: provided_version(name),
+        })
         .collect();
     if !missing.is_empty() {
         return Err(LoadError::MissingImports(missing));
@@ -70,11 +75,21 @@ fn is_handler(export: &str) -> bool {
 
 /// Whether this is an interface of a package that this server provides.
 fn is_provided(import: &str) -> bool {
-    let (interface, version) = import.split_once('@').unwrap_or((import, ""));
-    let package = interface.split('/').next().unwrap_or_default();
-    PROVIDED
-        .iter()
-        .any(|&(name, track)| name == package && version.starts_with(track))
+    let (_, version) = import.split_once('@').unwrap_or((import, ""));
+    track(import).is_some_and(|track| {
+        version == track || (track.ends_with('.') && version.starts_with(track))
+    })
+}
+
+/// The version of the package of this interface that this server provides.
+fn provided_version(import: &str) -> Option<&'static str> {
+    track(import).map(|track| track.trim_end_matches('.'))
+}
+
+fn track(import: &str) -> Option<&'static str> {
+    let package = import.split(['/', '@']).next().unwrap_or_default();
+    let provided = PROVIDED.iter().find(|&&(name, _)| name == package);
+    provided.map(|&(_, track)| track)
 }
 
 /// The function that handles requests.
@@ -109,6 +124,7 @@ mod tests {
         for import in [
             "wasi:cli/environment@0.2.0",
             "wasi:http/types@0.2.12",
+            "wasi:config/store@0.2.0-rc.1",
             "runner:audit/audit-log@0.1.0",
         ] {
             assert!(is_provided(import), "{import}");
@@ -122,6 +138,8 @@ mod tests {
             "wasi:cli/environment@0.20.0",
             "wasi:cli/environment",
             "wasi:clip/environment@0.2.0",
+            "wasi:config/store@0.2.0",
+            "wasi:config/store@0.2.0-rc.10",
             "runner:audit/audit-log@0.2.0",
             "read",
         ] {

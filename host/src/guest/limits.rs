@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use wasmtime::{ResourceLimiter, Result};
+
 /// What one instance may take.
 #[derive(Debug, Clone, Copy)]
 pub struct GuestLimits {
@@ -22,4 +24,85 @@ pub struct GuestLimits {
     pub cpu_time: Duration,
     /// How many instances there may be at once.
     pub instances: NonZeroU32,
+}
+
+/// A guest computed for longer than it may.
+#[derive(Debug, thiserror::Error)]
+#[error("the guest computed for longer than it may")]
+pub struct OutOfCpuTime;
+
+/// Decides how far the memories and tables of one instance may grow.
+pub(super) struct Limiter {
+    memory_bytes: usize,
+    table_elements: usize,
+}
+
+impl Limiter {
+    pub(super) fn new(limits: &GuestLimits) -> Self {
+        Self {
+            memory_bytes: limits.memory_bytes,
+            table_elements: limits.table_elements,
+        }
+    }
+}
+
+/// Takes the growth from `current` to `desired` off what is `left`, if there is so much.
+fn take(left: &mut usize, current: usize, desired: usize) -> bool {
+    match left.checked_sub(desired.saturating_sub(current)) {
+        Some(rest) => {
+            *left = rest;
+            true
+        }
+        None => false,
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool> {
+        // What the memory itself does not allow is not taken off: nothing grows.
+        let fits = maximum.is_none_or(|maximum| desired <= maximum);
+        Ok(fits && take(&mut self.memory_bytes, current, desired))
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool> {
+        let fits = maximum.is_none_or(|maximum| desired <= maximum);
+        Ok(fits && take(&mut self.table_elements, current, desired))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_memories_together_are_limited() {
+        let mut limiter = Limiter {
+            memory_bytes: 100,
+            table_elements: 0,
+        };
+        assert!(limiter.memory_growing(0, 60, None).unwrap());
+        assert!(!limiter.memory_growing(0, 50, None).unwrap());
+        assert!(limiter.memory_growing(60, 100, None).unwrap());
+        assert!(!limiter.memory_growing(100, 101, None).unwrap());
+    }
+
+    #[test]
+    fn what_a_memory_does_not_allow_counts_for_nothing() {
+        let mut limiter = Limiter {
+            memory_bytes: 100,
+            table_elements: 0,
+        };
+        assert!(!limiter.memory_growing(0, 60, Some(50)).unwrap());
+        assert!(limiter.memory_growing(0, 100, None).unwrap());
+    }
 }

@@ -4,6 +4,7 @@
 //! - `imports.rs`: whether a component can run here at all.
 //! - `engine.rs`: how wasmtime is set up, and why.
 //! - `state.rs`: the data of one store, which is all that a guest gets.
+//! - `variable.rs`: what it is told by name.
 //! - `limits.rs`: what it may take.
 //! - `output.rs`: where its standard output and error go.
 //! - `reused_output.rs`: the same where an instance serves several requests.
@@ -15,6 +16,7 @@ mod limits;
 mod output;
 mod reused_output;
 mod state;
+mod variable;
 
 use std::sync::Arc;
 
@@ -22,22 +24,29 @@ use audit_log::AuditLog;
 use audit_log::record::Component as Named;
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, EngineWeak, ResourcesRequired, Store, UpdateDeadline};
+use wasmtime::{Config, Engine, EngineWeak, ResourcesRequired, Store, UpdateDeadline};
+use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::RequestInfo;
 use crate::audit::{self, AuditCtx, Quota};
-pub use error::LoadError;
-pub use limits::GuestLimits;
+use crate::metrics::Function;
+use crate::outbound::Outbound;
+pub use error::{LoadError, MissingImport};
+pub use limits::{GuestLimits, OutOfCpuTime};
 pub use state::State;
+pub use variable::Variable;
 
 /// A component that is ready to serve.
 pub struct App {
     pre: ProxyPre<State>,
     component: Arc<Named<'static>>,
     environment: Arc<[(String, String)]>,
+    config: Arc<WasiConfigVariables>,
     audit: AuditLog,
     quota: Quota,
+    limits: GuestLimits,
+    outbound: Arc<Outbound>,
     max_instances: u32,
 }
 
@@ -46,12 +55,18 @@ pub struct App {
 pub struct Surroundings {
     /// What the operator calls it.
     pub name: String,
-    /// The variables that it sees.
-    pub environment: Vec<(String, String)>,
+    /// The variables of its environment.
+    pub environment: Vec<Variable>,
+    /// Those of `wasi:config`.
+    pub config: Vec<Variable>,
     /// Where its entries go, and what else there is to say about it.
     pub audit: AuditLog,
     /// How much each of its requests may append there.
     pub quota: Quota,
+    /// What each of its instances may take.
+    pub limits: GuestLimits,
+    /// The requests that it may send.
+    pub outbound: Arc<Outbound>,
 }
 
 impl App {
@@ -66,22 +81,16 @@ impl App {
     /// Fails if this is not a component, does not export a handler of HTTP
     /// requests, or imports what this server does not provide.
     pub fn load(bytes: &[u8], surroundings: Surroundings) -> Result<Self, LoadError> {
-        error::check_kind(bytes)?;
-
         // The pool has to be laid out before the component is compiled for it,
         // so a first engine tells what the component needs. The second one finds
         // the compiled code in the cache.
-        let config = engine::config(bytes.len());
-        let probe = engine::for_compiling(&config).map_err(LoadError::Engine)?;
-        let component = Component::from_binary(&probe, bytes).map_err(LoadError::Invalid)?;
-        let linker = linker(&probe).map_err(LoadError::Engine)?;
-        imports::check(&component, &linker)?;
-        let needs = component
-            .resources_required()
-            .ok_or(LoadError::ImportsModule)?;
-        let max_instances = engine::max_instances(&needs);
+        let limits = surroundings.limits;
+        let mut config = engine::config(bytes.len());
+        engine::keep_code(&mut config);
+        let needs = compile(&config, bytes, &limits)?;
+        let max_instances = engine::max_instances(&needs, &limits);
 
-        let engine = engine::for_serving(&config, &needs, max_instances);
+        let engine = engine::for_serving(&config, &needs, &limits, max_instances);
         let engine = engine.map_err(LoadError::Engine)?;
         let component = Component::from_binary(&engine, bytes).map_err(LoadError::Invalid)?;
         let pre = self::linker(&engine)
@@ -96,11 +105,26 @@ impl App {
         Ok(Self {
             pre,
             component: component.into(),
-            environment: surroundings.environment.into(),
+            environment: pairs(surroundings.environment).collect(),
+            config: Arc::new(pairs(surroundings.config).collect()),
             audit: surroundings.audit,
             quota: surroundings.quota,
+            limits,
+            outbound: surroundings.outbound,
             max_instances,
         })
+    }
+
+    /// Checks that [`App::load`] would load the component in `bytes`, without setting up
+    /// anything and without keeping compiled code. Returns its SHA-256.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`App::load`].
+    pub fn check(bytes: &[u8], limits: &GuestLimits) -> Result<String, LoadError> {
+        let config = engine::config(bytes.len());
+        compile(&config, bytes, limits)?;
+        Ok(digest(bytes))
     }
 
     /// The name and the SHA-256 of the component.
@@ -109,10 +133,24 @@ impl App {
         &self.component
     }
 
+    /// What numbers about the component are told with.
+    pub(crate) fn function(&self) -> Function {
+        Function {
+            component: self.component.clone(),
+            max_instances: self.max_instances,
+            pool: self.pre.engine().pooling_allocator_metrics(),
+        }
+    }
+
     /// The log to which its entries go.
     #[must_use]
     pub fn audit(&self) -> &AuditLog {
         &self.audit
+    }
+
+    /// What each of its instances may take.
+    pub(crate) fn limits(&self) -> &GuestLimits {
+        &self.limits
     }
 
     /// How many instances may live at the same time.
@@ -138,15 +176,30 @@ impl App {
     /// request alone, such as a benchmark, starts here.
     #[must_use]
     pub fn store(&self, request: Arc<RequestInfo>, is_reused: bool) -> Store<State> {
-        let request_id = request.id();
-        let audit = self.audit_ctx(request);
-        let state = State::new(request_id, self.environment.clone(), audit, is_reused);
+        let audit = self.audit_ctx(request.clone());
+        let outbound = self.outbound.ctx(request.id().clone());
+        let (environment, config) = (self.environment.clone(), self.config.clone());
+        let state = State::new(
+            request,
+            environment,
+            config,
+            audit,
+            outbound,
+            self.limits,
+            is_reused,
+        );
         let mut store = Store::new(self.pre.engine(), state);
+        store.limiter(|state| state.limiter());
+        store.set_hostcall_fuel(self.limits.hostcall_bytes);
+        store.set_max_component_handles(self.limits.handles);
         // At each tick of the epoch the guest gives way and then goes on. tokio's
         // own `yield_now` lets the runtime look for new input in between; a guest
         // that only woke itself up would get many turns before that.
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|_| {
+        store.epoch_deadline_callback(|store| {
+            if store.data().is_out_of_cpu_time() {
+                return Err(OutOfCpuTime.into());
+            }
             let others = Box::pin(tokio::task::yield_now());
             Ok(UpdateDeadline::YieldCustom(1, others))
         });
@@ -155,9 +208,8 @@ impl App {
 
     /// Prepares a store in which a request has ended for the next one.
     pub(crate) fn reuse(&self, store: &mut Store<State>, request: Arc<RequestInfo>) {
-        let request_id = request.id();
-        let audit = self.audit_ctx(request);
-        store.data_mut().begin_request(request_id, audit);
+        let audit = self.audit_ctx(request.clone());
+        store.data_mut().begin_request(request, audit);
         store.set_epoch_deadline(1);
     }
 
@@ -171,13 +223,57 @@ impl App {
     }
 }
 
+/// Checks and compiles the component in `bytes`. Returns what an instance of it needs.
+fn compile(
+    config: &Config,
+    bytes: &[u8],
+    limits: &GuestLimits,
+) -> Result<ResourcesRequired, LoadError> {
+    error::check_kind(bytes)?;
+    let engine = engine::for_compiling(config).map_err(LoadError::Engine)?;
+    let component = Component::from_binary(&engine, bytes).map_err(LoadError::Invalid)?;
+    let linker = linker(&engine).map_err(LoadError::Engine)?;
+    imports::check(&component, &linker)?;
+    let needs = component
+        .resources_required()
+        .ok_or(LoadError::ImportsModule)?;
+    check_size(&needs, limits)?;
+    Ok(needs)
+}
+
+/// Checks that one instance is within what it may take before it does anything.
+fn check_size(needs: &ResourcesRequired, limits: &GuestLimits) -> Result<(), LoadError> {
+    let memory = engine::initial_memory_bytes(needs);
+    if memory > limits.memory_bytes as u64 {
+        return Err(LoadError::TooMuchMemory {
+            needs: memory,
+            limit: limits.memory_bytes,
+        });
+    }
+    let elements = needs.max_initial_table_size.unwrap_or(0);
+    if elements > limits.table_elements as u64 {
+        return Err(LoadError::TooManyElements {
+            needs: elements,
+            limit: limits.table_elements,
+        });
+    }
+    Ok(())
+}
+
 /// Everything that guests of this server can import.
 fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    wasmtime_wasi_config::add_to_linker(&mut linker, |state: &mut State| {
+        WasiConfig::from(state.config())
+    })?;
     audit::add_to_linker(&mut linker)?;
     Ok(linker)
+}
+
+fn pairs(variables: Vec<Variable>) -> impl Iterator<Item = (String, String)> {
+    variables.into_iter().map(Into::into)
 }
 
 fn digest(bytes: &[u8]) -> String {

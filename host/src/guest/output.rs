@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError};
 
-use crate::RequestId;
+use crate::RequestInfo;
 
 /// The longest line in bytes; a longer one is broken here.
 const MAX_LINE_BYTES: usize = 8 * 1024;
@@ -19,10 +20,12 @@ const MAX_LINE_BYTES: usize = 8 * 1024;
 const MAX_WRITE_BYTES: usize = 64 * 1024;
 
 /// The standard output or standard error of one request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Output {
-    pub(super) request_id: RequestId,
+    pub(super) request: Arc<RequestInfo>,
     pub(super) name: &'static str,
+    /// How many bytes the request may print on both.
+    pub(super) max_bytes: usize,
 }
 
 impl IsTerminal for Output {
@@ -33,11 +36,11 @@ impl IsTerminal for Output {
 
 impl StdoutStream for Output {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(Lines::new(*self))
+        Box::new(Lines::new(self.clone()))
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(Lines::new(*self))
+        Box::new(Lines::new(self.clone()))
     }
 }
 
@@ -55,8 +58,16 @@ impl Lines {
         }
     }
 
+    /// Prints what the request may still print. The guest does not hear of what is left
+    /// out: it is none of its business how much of its output is kept.
     fn print(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         let mut lines = Vec::new();
+        let Output {
+            request, max_bytes, ..
+        } = &self.output;
+        let room = max_bytes.saturating_sub(request.print(bytes.len()));
+        let is_last = room > 0 && room < bytes.len();
+        bytes = &bytes[..bytes.len().min(room)];
         while !bytes.is_empty() {
             let room = MAX_LINE_BYTES - self.unfinished.len();
             let window = &bytes[..bytes.len().min(room)];
@@ -70,20 +81,34 @@ impl Lines {
                 self.finish_line(&mut lines);
             }
         }
+        if is_last {
+            self.finish_line(&mut lines);
+            let Output {
+                request,
+                name,
+                max_bytes,
+            } = &self.output;
+            let id = request.id();
+            // Writing into memory does not fail.
+            let _ = writeln!(
+                lines,
+                "{id} {name}: (all beyond {max_bytes} bytes is left out)"
+            );
+        }
         write_to_stderr(&lines)
     }
 
     /// Moves the unfinished line to `lines`, with its prefix. Control characters
     /// are taken out, so that no guest can steer the operator's terminal.
     fn finish_line(&mut self, lines: &mut Vec<u8>) {
-        let Output { request_id, name } = self.output;
+        let Output { request, name, .. } = &self.output;
         let steers = |c: char| c.is_control() && c != '\t';
         let mut text = String::from_utf8_lossy(&self.unfinished);
         if text.contains(steers) {
             text = text.replace(steers, "\u{fffd}").into();
         }
         // Writing into memory does not fail.
-        let _ = writeln!(lines, "{request_id} {name}: {text}");
+        let _ = writeln!(lines, "{} {name}: {text}", request.id());
         self.unfinished.clear();
     }
 }

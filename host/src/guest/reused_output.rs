@@ -12,23 +12,26 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError};
 
 use super::output::Output;
-use crate::RequestId;
+use crate::RequestInfo;
 
-/// The id of the request that an instance serves at the moment.
+/// The request that an instance serves at the moment.
 #[derive(Clone)]
-pub(super) struct CurrentRequest(Arc<Mutex<RequestId>>);
+pub(super) struct CurrentRequest(Arc<Mutex<Arc<RequestInfo>>>);
 
 impl CurrentRequest {
-    pub(super) fn new(request_id: RequestId) -> Self {
-        Self(Arc::new(Mutex::new(request_id)))
+    pub(super) fn new(request: Arc<RequestInfo>) -> Self {
+        Self(Arc::new(Mutex::new(request)))
     }
 
-    pub(super) fn set(&self, request_id: RequestId) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = request_id;
+    pub(super) fn set(&self, request: Arc<RequestInfo>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = request;
     }
 
-    fn get(&self) -> RequestId {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn get(&self) -> Arc<RequestInfo> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -36,13 +39,16 @@ impl CurrentRequest {
 pub(super) struct ReusedOutput {
     pub(super) current: CurrentRequest,
     pub(super) name: &'static str,
+    /// How many bytes each request may print.
+    pub(super) max_bytes: usize,
 }
 
 impl ReusedOutput {
     fn now(&self) -> Output {
         Output {
-            request_id: self.current.get(),
+            request: self.current.get(),
             name: self.name,
+            max_bytes: self.max_bytes,
         }
     }
 }
@@ -79,9 +85,9 @@ struct Following {
 
 impl Following {
     fn stream(&mut self) -> &mut dyn OutputStream {
-        let request_id = self.current.get();
-        if request_id != self.output.request_id {
-            self.output.request_id = request_id;
+        let request = self.current.get();
+        if !Arc::ptr_eq(&request, &self.output.request) {
+            self.output.request = request;
             // The one before prints its unfinished line as it goes.
             self.stream = self.output.p2_stream();
         }

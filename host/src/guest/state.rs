@@ -2,32 +2,36 @@
 
 use std::sync::Arc;
 
-use http::{Request, Response};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::p2::body::{HostFutureTrailers, HostIncomingBody, HostOutgoingBody};
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
-use wasmtime_wasi_http::{
-    Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
-};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::limits::{GuestLimits, Limiter};
 use super::output::Output;
 use super::reused_output::{CurrentRequest, ReusedOutput};
-use crate::RequestId;
+use crate::RequestInfo;
 use crate::audit::{AuditCtx, AuditCtxView, AuditView};
+use crate::outbound::OutboundCtx;
 
 /// The most random bytes that a guest gets in one call.
 const MAX_RANDOM_BYTES: u64 = 1 << 20;
 
 /// The data of a store, in which one request runs at a time.
 pub struct State {
-    request_id: RequestId,
+    request: Arc<RequestInfo>,
+    limits: GuestLimits,
+    limiter: Limiter,
     /// Shared with the outputs of an instance that serves several requests.
     current: Option<CurrentRequest>,
     environment: Arc<[(String, String)]>,
+    config: Arc<WasiConfigVariables>,
     audit: AuditCtx,
     http: WasiHttpCtx,
-    outbound: DenyOutbound,
+    /// Before the table: it has to be dropped first.
+    outbound: OutboundCtx,
     table: ResourceTable,
     /// Made when the guest first asks for something of it: many never do.
     wasi: Option<Box<WasiCtx>>,
@@ -35,19 +39,29 @@ pub struct State {
 
 impl State {
     pub(super) fn new(
-        request_id: RequestId,
+        request: Arc<RequestInfo>,
         environment: Arc<[(String, String)]>,
+        config: Arc<WasiConfigVariables>,
         audit: AuditCtx,
+        outbound: OutboundCtx,
+        limits: GuestLimits,
         is_reused: bool,
     ) -> Self {
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(limits.field_bytes);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
         Self {
-            request_id,
-            current: is_reused.then(|| CurrentRequest::new(request_id)),
+            current: is_reused.then(|| CurrentRequest::new(request.clone())),
+            request,
+            limits,
+            limiter: Limiter::new(&limits),
             environment,
+            config,
             audit,
-            http: WasiHttpCtx::new(),
-            outbound: DenyOutbound,
-            table: ResourceTable::new(),
+            http,
+            outbound,
+            table,
             wasi: None,
         }
     }
@@ -56,12 +70,28 @@ impl State {
     /// next one. The rest belongs to the instance: its handles, and with them the
     /// WASI context, whose clock must not begin anew under a guest that has seen
     /// it.
-    pub(super) fn begin_request(&mut self, request_id: RequestId, audit: AuditCtx) {
-        self.request_id = request_id;
-        self.audit = audit;
+    pub(super) fn begin_request(&mut self, request: Arc<RequestInfo>, audit: AuditCtx) {
         if let Some(current) = &self.current {
-            current.set(request_id);
+            current.set(request.clone());
         }
+        self.outbound.begin_request(request.id().clone());
+        self.request = request;
+        self.audit = audit;
+    }
+
+    /// What decides how far memories and tables may grow.
+    pub(super) fn limiter(&mut self) -> &mut Limiter {
+        &mut self.limiter
+    }
+
+    /// Whether the guest has computed for longer than it may.
+    pub(super) fn is_out_of_cpu_time(&self) -> bool {
+        self.request.meter().used() > self.limits.cpu_time
+    }
+
+    /// What the guest finds in `wasi:config`.
+    pub(super) fn config(&self) -> &WasiConfigVariables {
+        &self.config
     }
 
     /// Whether the guest has handles on its request or its response.
@@ -89,15 +119,20 @@ impl WasiView for State {
                 .max_random_size(MAX_RANDOM_BYTES)
                 .allow_tcp(false)
                 .allow_udp(false);
+            let max_bytes = self.limits.output_bytes;
             if let Some(current) = &self.current {
                 let output = |name| ReusedOutput {
                     current: current.clone(),
                     name,
+                    max_bytes,
                 };
                 builder.stdout(output("stdout")).stderr(output("stderr"));
             } else {
-                let request_id = self.request_id;
-                let output = |name| Output { request_id, name };
+                let output = |name| Output {
+                    request: self.request.clone(),
+                    name,
+                    max_bytes,
+                };
                 builder.stdout(output("stdout")).stderr(output("stderr"));
             }
             Box::new(builder.build())
@@ -124,27 +159,5 @@ impl AuditView for State {
         AuditCtxView {
             ctx: &mut self.audit,
         }
-    }
-}
-
-/// Requests that a guest wants to send are refused.
-struct DenyOutbound;
-
-type Sent = Result<
-    (
-        Response<WasiBody>,
-        Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ),
-    Error,
->;
-
-impl WasiHttpHooks for DenyOutbound {
-    fn send_request(
-        &mut self,
-        _request: Request<WasiBody>,
-        _options: Option<RequestOptions>,
-        _done: Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ) -> Box<dyn Future<Output = Sent> + Send> {
-        Box::new(std::future::ready(Err(Error::HttpRequestDenied)))
     }
 }

@@ -5,13 +5,17 @@ use std::fs::File;
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::connections::Connections;
 use super::listener::{Accepted, Listener};
+use super::refusal::Refusal;
 use super::worker::Worker;
+use crate::metrics::{ConnectionError, Metrics};
 
 /// How long to wait after an error that the next attempt would meet again.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -20,23 +24,36 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Workers {
     pub(super) all: Vec<Worker>,
     next: Cell<usize>,
+    connections: Connections,
+    metrics: Arc<Metrics>,
     /// A file descriptor that is given up when there are no others.
     spare: Cell<Option<File>>,
 }
 
 impl Workers {
-    pub(super) fn new(all: Vec<Worker>) -> Rc<Self> {
+    pub(super) fn new(
+        all: Vec<Worker>,
+        connections: Connections,
+        metrics: Arc<Metrics>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             all,
+            connections,
             next: Cell::new(0),
+            metrics,
             spare: Cell::new(spare()),
         })
     }
 
     fn serve(&self, accepted: Accepted) {
+        let Some(slot) = self.connections.open() else {
+            self.metrics.refused(Refusal::TooManyConnections.reason());
+            accepted.refuse();
+            return;
+        };
         let next = self.next.get();
         self.next.set((next + 1) % self.all.len());
-        self.all[next].serve(accepted);
+        self.all[next].serve(accepted, slot);
     }
 
     /// Accepts the connection that waits first, and closes it: without a free file
@@ -95,6 +112,7 @@ async fn recover(error: &io::Error, listener: &Listener, workers: &Workers) {
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset => {}
         _ => {
             tracing::error!("cannot accept connections at the moment: {error}");
+            workers.metrics.connection_failed(ConnectionError::Accept);
             workers.turn_away(listener).await;
         }
     }

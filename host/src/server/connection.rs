@@ -1,39 +1,225 @@
-//! HTTP/1.1 on one connection.
+//! One connection, from the first byte to the last.
 
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::time::Duration;
 
-use hyper::server::conn::http1;
+use bytes::BytesMut;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::Watcher;
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::AsyncReadExt;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
 
+use super::conversation::{Conversation, Expired};
+use super::http1::Gate;
 use super::listener::Accepted;
 use super::request;
-use super::socket::Socket;
+use super::settings::ConnectionLimits;
+use super::socket::{Begun, Socket};
+use super::spawn::OnThisThread;
 use super::turn::InTurn;
 use super::worker::Shared;
+use crate::metrics::ConnectionError;
 
-/// How long a client may take to send the head of a request, also the first one
-/// and those after a pause.
-const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a connection of HTTP/2 begins with (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Says when the server ends.
+pub(super) type Ending = watch::Receiver<bool>;
 
 /// Serves one connection until either side ends it.
-pub(super) async fn serve(accepted: Accepted, shared: Rc<Shared>, graceful: Watcher) {
-    let (socket, ends) = match Socket::open(accepted).await {
-        Ok(opened) => opened,
-        Err(error) => {
-            tracing::debug!("connection lost: {error}");
-            return;
+pub(super) async fn serve(accepted: Accepted, shared: Rc<Shared>, ending: Ending) {
+    let metrics = &shared.telemetry.server().metrics;
+    let _open = metrics.connection();
+    let limits = &shared.settings.connections;
+    let opened = timeout(limits.header_read_timeout, Socket::open(accepted)).await;
+    let (mut socket, ends) = match opened {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(error)) => {
+            metrics.connection_failed(ConnectionError::Tls);
+            return tracing::debug!("connection not opened: {error}");
+        }
+        Err(_) => {
+            metrics.connection_failed(ConnectionError::Tls);
+            return tracing::debug!("connection not opened in time");
         }
     };
-    let service = service_fn(move |request| request::handle(request, ends, shared.clone()));
+    let mut ending_first = ending.clone();
+    let begun = tokio::select! {
+        begun = begin(&mut socket, limits) => begun,
+        // Its client has sent nothing yet.
+        _ = ending_first.wait_for(|is_ending| *is_ending) => None,
+    };
+    let Some((protocol, begun)) = begun else {
+        return;
+    };
+    let conversation = Conversation::new(ends);
+    match protocol {
+        Protocol::Http1 => Box::pin(http1(socket, begun, conversation, shared, ending)).await,
+        Protocol::Http2 => Box::pin(http2(socket, begun, conversation, shared, ending)).await,
+    }
+}
+
+/// What is spoken on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    /// HTTP/1.1, or 1.0.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
+/// Reads as much as it takes to know the protocol. Returns None if nothing comes.
+async fn begin(socket: &mut Socket, limits: &ConnectionLimits) -> Option<(Protocol, BytesMut)> {
+    let mut begun = BytesMut::new();
+    if socket.has_agreed_on_http2() {
+        return Some((Protocol::Http2, begun));
+    }
+    let mut patience = limits.idle_timeout;
+    while begun.len() < PREFACE.len() && PREFACE.starts_with(&begun) {
+        let read = timeout(patience, socket.read_buf(&mut begun)).await;
+        if !read.is_ok_and(|read| read.is_ok_and(|count| count > 0)) {
+            return None;
+        }
+        patience = limits.header_read_timeout;
+    }
+    let protocol = if begun.starts_with(PREFACE) {
+        Protocol::Http2
+    } else {
+        Protocol::Http1
+    };
+    Some((protocol, begun))
+}
+
+async fn http1(
+    socket: Socket,
+    begun: BytesMut,
+    conversation: Rc<Conversation>,
+    shared: Rc<Shared>,
+    ending: Ending,
+) {
+    let limits = &shared.settings.connections;
+    let scratch = shared.scratch.clone();
+    let gate = Gate::new(socket, begun, conversation.clone(), scratch, limits.head());
+    let service = {
+        let (conversation, shared) = (conversation.clone(), shared.clone());
+        service_fn(move |request| request::handle(request, conversation.clone(), shared.clone()))
+    };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ_TIMEOUT)
+        // Heads are looked at, and waited for, by the gate.
+        .header_read_timeout(None)
+        .max_headers(limits.max_headers.get() + 1)
+        .max_buf_size(limits.max_header_bytes.max(MIN_BUFFER_BYTES) + MIN_BUFFER_BYTES)
         .pipeline_flush(true)
-        .serve_connection(InTurn::new(TokioIo::new(socket)), service);
-    if let Err(error) = graceful.watch(connection).await {
-        tracing::debug!(peer = ?ends.peer, "connection ended early: {error}");
+        .serve_connection(InTurn::new(gate), service);
+    run(connection, &conversation, &shared, ending, Protocol::Http1).await;
+}
+
+/// The least that hyper reads and writes at once.
+const MIN_BUFFER_BYTES: usize = 64 << 10;
+
+async fn http2(
+    socket: Socket,
+    begun: BytesMut,
+    conversation: Rc<Conversation>,
+    shared: Rc<Shared>,
+    ending: Ending,
+) {
+    let limits = &shared.settings.connections;
+    let service = {
+        let (conversation, shared) = (conversation.clone(), shared.clone());
+        service_fn(move |request| request::handle(request, conversation.clone(), shared.clone()))
+    };
+    let header_bytes = u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX);
+    let connection = http2::Builder::new(OnThisThread)
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.http2_max_streams.get())
+        .initial_stream_window_size(limits.http2_stream_window_bytes)
+        .initial_connection_window_size(limits.http2_connection_window_bytes)
+        .max_header_list_size(header_bytes)
+        .max_send_buf_size(shared.settings.bodies.buffered_bytes)
+        .serve_connection(TokioIo::new(Begun::new(socket, begun)), service);
+    run(connection, &conversation, &shared, ending, Protocol::Http2).await;
+}
+
+/// Lets a connection work until it ends, its client is late, or the server ends.
+async fn run<C: GracefulConnection<Error = hyper::Error>>(
+    connection: C,
+    conversation: &Conversation,
+    shared: &Shared,
+    mut ending: Ending,
+    protocol: Protocol,
+) {
+    let limits = &shared.settings.connections;
+    let metrics = &shared.telemetry.server().metrics;
+    let peer = conversation.ends.peer;
+    let mut connection = pin!(connection);
+    let mut server_ends = pin!(ending.wait_for(|is_ending| *is_ending));
+    let mut look = pin!(sleep(conversation.next_look(limits)));
+    let (mut is_told, mut is_graceful) = (false, false);
+    loop {
+        tokio::select! {
+            biased;
+            result = connection.as_mut() => {
+                if let Err(error) = result {
+                    if let Some(kind) = kind(&error) {
+                        metrics.connection_failed(kind);
+                    }
+                    tracing::debug!(?peer, "connection ended early: {error}");
+                }
+                return;
+            }
+            _ = &mut server_ends, if !is_told => {
+                is_told = true;
+                conversation.end();
+                look.as_mut().reset(Instant::now() + conversation.next_look(limits));
+            }
+            () = &mut look => {
+                match conversation.look(limits) {
+                    Some(Expired::Write) => {
+                        metrics.connection_failed(ConnectionError::WriteTimeout);
+                        return tracing::debug!(?peer, "client took nothing of its response");
+                    }
+                    Some(Expired::Idle) if protocol == Protocol::Http2 => {
+                        is_graceful = end(connection.as_mut(), is_graceful);
+                    }
+                    // The gate knows what to do.
+                    Some(Expired::Idle | Expired::Head) | None => {}
+                }
+                look.as_mut().reset(Instant::now() + conversation.next_look(limits));
+            }
+        }
+        // Requests that are on their way are answered first.
+        if conversation.is_ending() && !conversation.is_idle() {
+            is_graceful = end(connection.as_mut(), is_graceful);
+        }
     }
+}
+
+/// As what the early end of a connection is counted. None if it was not the client who
+/// ended it.
+fn kind(error: &hyper::Error) -> Option<ConnectionError> {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    let source = source.map(std::io::Error::kind);
+    if error.is_user() {
+        return None;
+    }
+    // This is what the gate says of a body that breaks the rules.
+    let is_lost = source.is_some_and(|kind| kind != std::io::ErrorKind::InvalidData);
+    if is_lost || error.is_incomplete_message() || error.is_canceled() {
+        Some(ConnectionError::Lost)
+    } else {
+        Some(ConnectionError::Protocol)
+    }
+}
+
+/// Lets a connection end after what it has begun.
+fn end<C: GracefulConnection>(connection: Pin<&mut C>, is_graceful: bool) -> bool {
+    if !is_graceful {
+        connection.graceful_shutdown();
+    }
+    true
 }

@@ -1,21 +1,28 @@
 //! What happens when a guest fails: the log has the cause, the audit log a record,
 //! and the client a response that does not tell it.
 
+use std::time::Duration;
+
 use audit_log::event::{Event, GuestFailure};
 use audit_log::record::Subject;
 use http::{Response, StatusCode};
 use tokio::time::timeout;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
-use super::body::ResponseBody;
 use super::problem;
+use super::refusal::Refusal;
 use super::request::Context;
+use super::response::ResponseBody;
+use crate::guest::OutOfCpuTime;
+use crate::metrics::FailureKind;
 
 /// The longest cause that a record has, in bytes.
 const MAX_CAUSE_BYTES: usize = 4096;
 
 /// Why a request gets no response from a guest, or not all of it.
 pub(super) enum Failure {
+    /// The server answers it, and no guest sees it.
+    Refused(Refusal),
     /// The request cannot be given to a guest, because it names no host.
     Unusable(wasmtime::Error),
     /// The guest could not be started, or trapped.
@@ -23,30 +30,52 @@ pub(super) enum Failure {
     /// The guest returned without having set a response.
     Silent,
     /// The guest set an error instead of a response.
-    Refused(ErrorCode),
+    ErrorResponse(ErrorCode),
     /// The guest ended its response before it was whole.
     BrokenOff(String),
+    /// The response is larger than it may be.
+    TooLarge,
     /// The guest took longer than it may.
     TimedOut,
+    /// The guest computed longer than it may.
+    OutOfCpuTime,
     /// The audit log took no record of what happened.
     Unaudited,
 }
 
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 impl Failure {
+    /// That of a guest which ended with `error`.
+    pub(super) fn of_guest(error: wasmtime::Error) -> Self {
+        if error.is::<OutOfCpuTime>() {
+            Self::OutOfCpuTime
+        } else {
+            Self::Trapped(error)
+        }
+    }
+
     /// Writes the cause into both logs, and makes a response.
     pub(super) async fn report(self, context: &Context) -> Response<ResponseBody> {
+        const FAILED: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+
+        let id = context.request.id();
         let (status, detail) = match &self {
+            Self::Refused(refusal) => {
+                tracing::debug!(request = %id, "refused: {}", refusal.response().1);
+                context.shared.telemetry.server().refused(refusal.reason());
+                return problem::refusal(*refusal, id);
+            }
             Self::Unusable(_) => (StatusCode::BAD_REQUEST, "the request names no valid host"),
-            Self::Trapped(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the guest failed"),
-            Self::Silent => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the guest did not answer",
-            ),
-            Self::Refused(_) | Self::BrokenOff(_) => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the guest reported an error",
-            ),
-            Self::TimedOut => (
+            Self::Trapped(_) => (FAILED, "the guest failed"),
+            Self::Silent => (FAILED, "the guest did not answer"),
+            Self::ErrorResponse(_) | Self::BrokenOff(_) => (FAILED, "the guest reported an error"),
+            Self::TooLarge => (FAILED, "the response is too large"),
+            Self::TimedOut | Self::OutOfCpuTime => (
                 StatusCode::GATEWAY_TIMEOUT,
                 "the guest did not answer in time",
             ),
@@ -58,41 +87,69 @@ impl Failure {
         } else {
             (status, detail)
         };
-        problem::response(status, detail, context.request.id())
+        problem::response(status, detail, id)
     }
 
-    /// Writes the cause into both logs; `what` says in which situation.
+    /// As what it is counted, if it is the guest's.
+    fn kind(&self) -> Option<FailureKind> {
+        match self {
+            Self::Refused(_) | Self::Unusable(_) => None,
+            Self::Trapped(_) => Some(FailureKind::Trap),
+            Self::Silent => Some(FailureKind::NoResponse),
+            Self::ErrorResponse(_) => Some(FailureKind::ErrorResponse),
+            Self::BrokenOff(_) | Self::TooLarge => Some(FailureKind::BrokenResponse),
+            Self::TimedOut => Some(FailureKind::Timeout),
+            Self::OutOfCpuTime => Some(FailureKind::Cpu),
+            Self::Unaudited => Some(FailureKind::Unaudited),
+        }
+    }
+
+    /// Writes the cause into both logs, and counts it; `what` says in which situation.
     pub(super) async fn note(self, context: &Context, what: &str) {
+        if let Some(kind) = self.kind() {
+            context.shared.telemetry.failed(&context.request, kind);
+        }
         let request = context.request.id();
+        let limit = context.shared.settings.request_timeout;
+        let cpu_limit = context.shared.instances.app().limits().cpu_time;
         let cause = match &self {
             Self::Unusable(error) => {
                 tracing::debug!(%request, "unusable request: {error:#}");
                 return;
             }
             // Why the audit log took nothing was said when it did not.
-            Self::Unaudited => return,
+            Self::Unaudited | Self::Refused(_) => return,
             Self::Trapped(error) => cause(error),
             Self::Silent => "guest returned without setting a response".to_owned(),
-            Self::Refused(error) => format!("guest set an error as its response: {error}"),
+            Self::ErrorResponse(error) => format!("guest set an error as its response: {error}"),
             Self::BrokenOff(error) => format!("guest broke its response off: {error}"),
-            Self::TimedOut => {
-                let seconds = context.limit.as_secs_f64();
-                format!("guest did not finish within {seconds} s")
+            Self::TooLarge => {
+                let bytes = context.shared.settings.bodies.max_response_bytes;
+                format!("response has more than {bytes} bytes")
+            }
+            Self::TimedOut => format!("guest did not finish within {} s", limit.as_secs_f64()),
+            Self::OutOfCpuTime => {
+                format!("guest computed for more than {} s", cpu_limit.as_secs_f64())
             }
         };
         tracing::error!(%request, %cause, "{what}");
 
         let cause = cause[..cause.floor_char_boundary(MAX_CAUSE_BYTES)].into();
-        let limit_ms = u64::try_from(context.limit.as_millis()).unwrap_or(u64::MAX);
         let kind = match self {
-            Self::TimedOut => return record(context, &Event::GuestTimeout { limit_ms }).await,
+            Self::TimedOut => return record(context, &timeout_of(limit)).await,
+            Self::OutOfCpuTime => return record(context, &timeout_of(cpu_limit)).await,
             Self::Silent => GuestFailure::NoResponse,
-            Self::Refused(_) => GuestFailure::ErrorResponse,
-            Self::BrokenOff(_) => GuestFailure::BrokenResponse,
+            Self::ErrorResponse(_) => GuestFailure::ErrorResponse,
+            Self::BrokenOff(_) | Self::TooLarge => GuestFailure::BrokenResponse,
             _ => GuestFailure::Trap,
         };
         record(context, &Event::GuestFailure { kind, cause }).await;
     }
+}
+
+fn timeout_of(limit: Duration) -> Event<'static> {
+    let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+    Event::GuestTimeout { limit_ms }
 }
 
 const UNAUDITED: (StatusCode, &str) = (
@@ -102,14 +159,15 @@ const UNAUDITED: (StatusCode, &str) = (
 
 /// Leaves a record in the audit log, which may take as long as a guest may.
 async fn record(context: &Context, event: &Event<'_>) {
-    let app = context.instances.app();
+    let app = context.shared.instances.app();
     let request = context.request.for_audit();
     let subject = Subject {
         component: Some(app.component()),
         request: Some(&request),
     };
     let id = context.request.id();
-    let cause = match timeout(context.limit, app.audit().record(subject, event)).await {
+    let limit = context.shared.settings.request_timeout;
+    let cause = match timeout(limit, app.audit().record(subject, event)).await {
         Ok(Ok(_)) => return,
         Ok(Err(error)) => error.to_string(),
         Err(_) => "it took too long".to_owned(),

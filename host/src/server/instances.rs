@@ -3,15 +3,14 @@
 
 use std::cell::RefCell;
 use std::num::NonZeroU32;
-use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Store;
 use wasmtime::component::Resource;
 use wasmtime_wasi_http::p2::bindings::Proxy;
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 
+use super::admission::Place;
 use crate::RequestInfo;
 use crate::guest::{App, State};
 
@@ -19,11 +18,6 @@ use crate::guest::{App, State};
 /// the same time, and usually none used before.
 pub(super) struct Instances {
     app: Arc<App>,
-    /// One permit for each request that may have an instance, and as many as
-    /// the pool has room for. An idle instance needs none: there is a new one
-    /// only when none is idle, so all of them together are never more than the
-    /// permits that were out at one time.
-    places: Arc<Semaphore>,
     requests_per_instance: NonZeroU32,
     idle: RefCell<Vec<Instance>>,
 }
@@ -31,41 +25,42 @@ pub(super) struct Instances {
 /// An instance, or the store in which there will be one.
 pub(super) struct Instance {
     pub(super) store: Store<State>,
+    app: Arc<App>,
     /// None until the guest begins its first request.
     proxy: Option<Proxy>,
     /// How many requests may follow the one that it serves.
     remaining: u32,
+    /// Its place in the pool. An idle instance needs none: there is a new one only when
+    /// none is idle, so all of them together are never more than the places that were
+    /// taken at one time.
+    place: Option<Place>,
 }
 
 impl Instances {
-    pub(super) fn new(app: Arc<App>, places: usize, requests_per_instance: NonZeroU32) -> Self {
+    pub(super) fn new(app: Arc<App>, requests_per_instance: NonZeroU32) -> Self {
         Self {
             app,
-            places: Arc::new(Semaphore::new(places)),
             requests_per_instance,
             idle: RefCell::default(),
         }
     }
 
-    /// Waits until a request may have an instance.
-    pub(super) async fn place(&self) -> OwnedSemaphorePermit {
-        let place = self.places.clone().acquire_owned().await;
-        place.expect("the semaphore is never closed")
-    }
-
-    /// An instance for `request`, which has its place. Nothing of
+    /// An instance for `request`, which has its `place`. Nothing of
     /// the guest runs yet.
-    pub(super) fn take(&self, request: Arc<RequestInfo>) -> Instance {
+    pub(super) fn take(&self, request: Arc<RequestInfo>, place: Place) -> Instance {
         // The last one first: most of its memory is still in the caches.
         if let Some(mut instance) = self.idle.borrow_mut().pop() {
             self.app.reuse(&mut instance.store, request);
+            instance.place = Some(place);
             return instance;
         }
         let remaining = self.requests_per_instance.get() - 1;
         Instance {
             store: self.app.store(request, remaining > 0),
+            app: self.app.clone(),
             proxy: None,
             remaining,
+            place: Some(place),
         }
     }
 
@@ -74,34 +69,45 @@ impl Instances {
         &self.app
     }
 
-    fn put_back(&self, mut instance: Instance) {
+    /// Keeps an instance that has served its request to the end for another one, if it
+    /// may have one.
+    pub(super) fn put_back(&self, mut instance: Instance) {
         // One that still holds a body would keep its client waiting for the end.
         if instance.remaining > 0 && !instance.store.data_mut().holds_on_to_its_request() {
             instance.remaining -= 1;
+            let place = instance.place.take();
             self.idle.borrow_mut().push(instance);
+            // Only now may another request come for it.
+            drop(place);
         }
     }
 }
 
 impl Instance {
-    /// Lets the guest serve a request. Only an instance that did so to the end is
-    /// used again: one that trapped, took too long or lost its client is dropped
-    /// together with this future.
+    /// Lets the guest serve a request, and returns how that ended together with the
+    /// instance: whoever has to break a response must know of it before the body ends,
+    /// as it does when the store is dropped.
     pub(super) async fn handle(
         mut self,
-        _place: OwnedSemaphorePermit,
-        owner: Rc<Instances>,
+        request: Resource<HostIncomingRequest>,
+        out: Resource<HostResponseOutparam>,
+    ) -> (Self, wasmtime::Result<()>) {
+        let result = self.call(request, out).await;
+        (self, result)
+    }
+
+    async fn call(
+        &mut self,
         request: Resource<HostIncomingRequest>,
         out: Resource<HostResponseOutparam>,
     ) -> wasmtime::Result<()> {
         let proxy = match self.proxy.take() {
             Some(proxy) => proxy,
-            None => owner.app.pre().instantiate_async(&mut self.store).await?,
+            None => self.app.pre().instantiate_async(&mut self.store).await?,
         };
         let handler = proxy.wasi_http_incoming_handler();
         handler.call_handle(&mut self.store, request, out).await?;
         self.proxy = Some(proxy);
-        owner.put_back(self);
         Ok(())
     }
 }

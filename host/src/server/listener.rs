@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
@@ -19,6 +19,18 @@ pub enum Address {
     Tcp(SocketAddr),
     /// A socket in the file system.
     Unix(PathBuf),
+}
+
+impl Address {
+    /// What is served at this address, as a URL where there is one.
+    #[must_use]
+    pub fn url(&self, is_tls: bool) -> String {
+        match self {
+            Self::Tcp(addr) if is_tls => format!("https://{addr}"),
+            Self::Tcp(addr) => format!("http://{addr}"),
+            Self::Unix(_) => self.to_string(),
+        }
+    }
 }
 
 impl FromStr for Address {
@@ -61,6 +73,28 @@ pub(crate) enum Accepted {
     Unix(UnixStream),
 }
 
+impl Accepted {
+    /// Answers that there are too many connections, whatever the request will be. Nobody
+    /// waits for the client to take it.
+    pub(super) fn refuse(self) {
+        const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+            content-type: application/problem+json\r\n\
+            retry-after: 1\r\n\
+            connection: close\r\n\
+            content-length: 106\r\n\r\n\
+            {\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\
+            \"detail\":\"too many connections are open\"}";
+
+        let mut stream: Box<dyn Write> = match self {
+            Self::Tcp(stream, _, None) => Box::new(stream),
+            Self::Unix(stream) => Box::new(stream),
+            // Without a handshake there is nobody to talk to.
+            Self::Tcp(_, _, Some(_)) => return,
+        };
+        let _ = stream.write(TOO_MANY);
+    }
+}
+
 impl Listener {
     /// Listens at `address`, and speaks TLS there if it is one of TCP and `tls` is given.
     ///
@@ -101,11 +135,8 @@ impl Listener {
     /// The URL of this listener, with the port that the system has chosen.
     #[must_use]
     pub fn url(&self) -> String {
-        match (&self.socket, &self.address) {
-            (ListeningSocket::Tcp(_, Some(_)), address) => format!("https://{address}"),
-            (ListeningSocket::Tcp(_, None), address) => format!("http://{address}"),
-            (ListeningSocket::Unix(_), address) => address.to_string(),
-        }
+        self.address
+            .url(matches!(self.socket, ListeningSocket::Tcp(_, Some(_))))
     }
 
     /// Waits for a connection.

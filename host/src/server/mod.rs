@@ -1,30 +1,44 @@
 //! From the listener to the last byte of the response.
 //!
 //! - this file: [`run`], from the first connection to the last.
-//! - `accept.rs`: hands each connection to a worker.
-//! - `listener.rs`: where connections come from: TCP, TLS, or the file system.
+//! - `listener.rs`, `accept.rs`, `connections.rs`: where connections come from, who gets
+//!   them, and how many there may be.
 //! - `worker.rs`: a thread with its own runtime; a connection stays on it.
-//! - `socket.rs`: a connection, whatever it is made of.
-//! - `connection.rs`: HTTP/1.1 on one connection, with hyper.
+//! - `socket.rs`, `connection.rs`: one connection, of HTTP/1.1 or HTTP/2, with hyper.
+//! - `http1/`: what has to be right before hyper sees it.
+//! - `conversation.rs`: what the parts of a connection tell each other.
 //! - `turn.rs`: why the answers of several connections leave together.
-//! - `request.rs`: one request, in its instance.
-//! - `failure.rs`: what happens when a guest fails.
+//! - `request.rs`, `request_body.rs`: one request, and what is refused of it
+//!   (`refusal.rs`).
+//! - `admission.rs`: who begins, who waits, and who is turned away.
 //! - `instances.rs`: the instances of one worker.
-//! - `body.rs`: the bodies that go in and out of the instance.
-//! - `settings.rs`: how all of this works, and its limits.
+//! - `running.rs`, `background.rs`: a guest at work, and where it goes if that is long.
+//! - `response.rs`, `follow.rs`: what it answers, and what it does after that.
+//! - `failure.rs`: what happens when a guest fails.
 //! - `problem.rs`: what the server answers where no guest does.
 //! - `ticker.rs`: the clock that makes long computations give way.
+//! - `settings.rs`: how all of this works, and its limits.
 
 mod accept;
-mod body;
+mod admission;
+mod background;
 mod connection;
+mod connections;
+mod conversation;
 mod failure;
+mod follow;
+mod http1;
 mod instances;
 mod listener;
 mod problem;
+mod refusal;
 mod request;
+mod request_body;
+mod response;
+mod running;
 mod settings;
 mod socket;
+mod spawn;
 mod ticker;
 mod turn;
 mod worker;
@@ -38,15 +52,21 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 
 use crate::guest::App;
+use crate::telemetry::Telemetry;
 use accept::{Workers, accept};
+use background::Background;
+use connections::Connections;
+pub(crate) use listener::Accepted;
 pub use listener::{Address, Listener};
+pub use refusal::Refusal;
+pub use settings::{AdmissionLimits, BodyLimits, ConnectionLimits, Settings};
 pub(crate) use socket::Socket;
-pub use settings::{Admission, BodyLimits, ConnectionLimits, Settings};
 use ticker::Ticker;
 use worker::Worker;
 
 /// Serves `app` on `listeners` until `shutdown` resolves; then stops accepting,
-/// lets running requests finish within the grace period, and returns.
+/// lets running requests finish within the grace period, and returns. What happens
+/// meanwhile goes to `telemetry`.
 ///
 /// It neither binds nor handles signals. It must be called within a tokio
 /// runtime, on which it only accepts: requests run on threads of its own.
@@ -58,14 +78,21 @@ pub async fn run(
     listeners: Vec<Listener>,
     app: App,
     settings: Settings,
+    telemetry: &Telemetry,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let app = Arc::new(app);
     let _ticker = Ticker::start(app.engine())?;
+    let function = telemetry.of(app.function());
+    let background = Background::start(settings.threads)?;
     let workers = (0..settings.threads.get())
-        .map(|index| Worker::start(index, app.clone(), settings.clone()))
+        .map(|index| {
+            let (app, settings) = (app.clone(), settings.clone());
+            Worker::start(index, app, settings, function.clone(), background.handle())
+        })
         .collect::<io::Result<Vec<_>>>()?;
-    let workers = Workers::new(workers);
+    let connections = Connections::new(settings.connections.max_connections);
+    let workers = Workers::new(workers, connections, telemetry.metrics.clone());
 
     let (stop, stopping) = watch::channel(false);
     let accepting = LocalSet::new();

@@ -1,36 +1,45 @@
 //! What the server answers where no guest does: problem documents (RFC 9457).
 
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
-use super::body::ResponseBody;
+use super::refusal::Refusal;
+use super::response::ResponseBody;
 use crate::RequestId;
-
-/// Carries the request id.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A response of the server itself. It says what the client may know, and the
 /// request id under which the log has the cause.
 pub(super) fn response(
     status: StatusCode,
     detail: &str,
-    request_id: RequestId,
+    request_id: &RequestId,
 ) -> Response<ResponseBody> {
-    let request_id = request_id.to_string();
     let document = serde_json::json!({
         "type": "about:blank",
         "title": status.canonical_reason(),
         "status": status.as_u16(),
         "detail": detail,
-        "request_id": request_id,
+        "request_id": request_id.to_string(),
     });
-    let mut response = Response::new(ResponseBody::full(document.to_string()));
+    let body = Bytes::from(document.to_string());
+    let mut response = Response::new(ResponseBody::whole(body, None));
     *response.status_mut() = status;
-    let headers = response.headers_mut();
     let problem = HeaderValue::from_static("application/problem+json");
-    headers.insert(CONTENT_TYPE, problem);
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
-        headers.insert(REQUEST_ID, value);
+    response.headers_mut().insert(CONTENT_TYPE, problem);
+    response
+}
+
+/// The response to a request that no guest sees.
+pub(super) fn refusal(refusal: Refusal, request_id: &RequestId) -> Response<ResponseBody> {
+    let (status, detail) = refusal.response();
+    let mut response = response(status, detail, request_id);
+    let headers = response.headers_mut();
+    if refusal.is_passing() {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    if refusal.ends_connection() {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }

@@ -1,93 +1,88 @@
-//! One request, in its instance.
+//! One request, from its head to the head of its response.
 
 use std::convert::Infallible;
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::Duration;
 
-use http::header::HOST;
+use http::header::{CONNECTION, HOST, HeaderName, HeaderValue, SERVER};
 use http::{Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use super::body::{RequestBody, ResponseBody};
+use super::admission::{Place, Turn};
+use super::conversation::Conversation;
 use super::failure::Failure;
-use super::instances::Instances;
-use super::socket::Ends;
+use super::refusal::Refusal;
+use super::request_body::RequestBody;
+use super::response::{self, ResponseBody};
+use super::running::Running;
+use super::settings::{ConnectionLimits, Settings};
 use super::worker::Shared;
 use crate::RequestInfo;
+use crate::telemetry::Exchange;
 
-/// A guest at work. It holds its instance and its place among them, and gives
-/// both back when it is done or dropped.
-pub(super) type Guest = Pin<Box<dyn Future<Output = wasmtime::Result<()>>>>;
+/// Carries the request id.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A guest that has set its response and goes on.
-pub(super) struct Running {
-    pub(super) work: Guest,
-    pub(super) context: Context,
-}
-
-/// What is known where a guest is at work.
+/// What is known where a request is answered.
 #[derive(Clone)]
 pub(super) struct Context {
     pub(super) request: Arc<RequestInfo>,
-    pub(super) instances: Rc<Instances>,
-    /// How long the guest may take until the head of its response is there, and
-    /// how long it may go on when nobody waits for it any more.
-    pub(super) limit: Duration,
-}
-
-impl Running {
-    /// Lets the guest finish what it does after its response, such as leaving a
-    /// record.
-    pub(super) fn finish(self) {
-        let Self { work, context } = self;
-        tokio::task::spawn_local(async move {
-            let failure = match timeout(context.limit, work).await {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => Failure::Trapped(error),
-                Err(_) => Failure::TimedOut,
-            };
-            failure
-                .note(&context, "guest failed after responding")
-                .await;
-        });
-    }
+    pub(super) shared: Rc<Shared>,
+    pub(super) conversation: Rc<Conversation>,
 }
 
 /// What a guest hands over when it sets its response.
-type Head = Result<Response<HyperOutgoingBody>, ErrorCode>;
+pub(super) type Head = Result<Response<HyperOutgoingBody>, ErrorCode>;
 
 /// Answers one request. Whatever happens, there is a response.
 pub(super) async fn handle(
     mut request: Request<Incoming>,
-    ends: Ends,
+    conversation: Rc<Conversation>,
     shared: Rc<Shared>,
 ) -> Result<Response<ResponseBody>, Infallible> {
-    if request.version() == Version::HTTP_10 {
-        name_host(&mut request, ends.local);
+    let in_flight = conversation.begin();
+    let version = request.version();
+    if version == Version::HTTP_10 {
+        name_host(&mut request, conversation.ends.local);
     }
-    let settings = &shared.settings;
-    let info = RequestInfo::new(&request, ends.peer, settings.principal_header.as_ref());
+    let principal = shared.settings.principal_header.as_ref();
+    let info = RequestInfo::new(&request, conversation.ends.peer, principal);
     let context = Context {
         request: Arc::new(info),
-        instances: shared.instances.clone(),
-        limit: settings.request_timeout,
+        shared,
+        conversation,
     };
-    let response = match timeout(context.limit, respond(request, &context)).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(failure)) => failure.report(&context).await,
-        Err(_) => Failure::TimedOut.report(&context).await,
+    let exchange = begin_exchange(&request, &context);
+    let mut response = match answer(request, &context).await {
+        Ok(response) => response,
+        Err(failure) => failure.report(&context).await,
     };
+    finish_head(&mut response, &context, version);
+    let status = response.status();
+    response.body_mut().begin(in_flight, status, exchange);
     Ok(response)
+}
+
+/// Begins to tell what becomes of a request. Where the gate has put one in the place of
+/// something else, there is only that to tell.
+fn begin_exchange(request: &Request<Incoming>, context: &Context) -> Option<Exchange> {
+    let telemetry = &context.shared.telemetry;
+    let ends = &context.conversation.ends;
+    match context.conversation.refusal() {
+        Some(refusal) => {
+            let (status, _) = refusal.response();
+            let id = context.request.id().to_string();
+            telemetry.server().log_unreadable(status, ends.peer, &id);
+            None
+        }
+        None => Some(telemetry.begin(request, &context.request, ends.is_tls)),
+    }
 }
 
 /// Lets a request of HTTP/1.0, which need not say which host it is for, say that
@@ -105,73 +100,107 @@ fn name_host(request: &mut Request<Incoming>, local: Option<SocketAddr>) {
     }
 }
 
-/// Runs a guest until the head of its response is there.
-async fn respond(
+/// Adds what the server itself has to say to the head of every response.
+fn finish_head(response: &mut Response<ResponseBody>, context: &Context, version: Version) {
+    let Settings {
+        names_itself,
+        connections,
+        ..
+    } = &context.shared.settings;
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&context.request.id().to_string()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if *names_itself && !headers.contains_key(SERVER) {
+        headers.insert(SERVER, HeaderValue::from_static("component-runner"));
+    }
+    let is_last = context.conversation.is_ending()
+        || context.conversation.begun() >= u64::from(connections.max_requests.get());
+    if is_last && version < Version::HTTP_2 {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+/// Lets a guest answer.
+async fn answer(
     request: Request<Incoming>,
     context: &Context,
 ) -> Result<Response<ResponseBody>, Failure> {
-    let is_head = request.method() == Method::HEAD;
-    let (guest, head) = start(request, context).await?;
-    let (head, guest) = run_until_head(guest, head).await?;
-    // Whatever the guest made of it, its client must not take this for done.
-    if context.request.is_unaudited() {
-        return Err(Failure::Unaudited);
+    let Shared {
+        settings,
+        admission,
+        ..
+    } = &*context.shared;
+    if let Some(refusal) = context.conversation.refusal() {
+        return Err(Failure::Refused(refusal));
     }
-    let guest = guest.map(|work| Running {
-        work,
-        context: context.clone(),
-    });
-    let response = head.map_err(Failure::Refused)?;
-    Ok(ResponseBody::from_guest(response, guest, is_head, context))
+    check_head(&request, &settings.connections)?;
+    let is_head = request.method() == Method::HEAD;
+    let (parts, body) = request.into_parts();
+    let body = RequestBody::read_ahead(body, settings.bodies, context).await?;
+    let admitted = match admission.admit_at_once() {
+        Some(admitted) => admitted,
+        None => {
+            let _queued = context.shared.telemetry.metrics().queued();
+            admission.admit().await?
+        }
+    };
+    let (turn, place) = admitted;
+
+    let deadline = Instant::now() + settings.request_timeout;
+    let request = Request::from_parts(parts, body);
+    let (running, head) = start(request, turn, place, context)?;
+    let responding = response::take(running, head, is_head, deadline, context);
+    let response = timeout_at(deadline, responding).await;
+    // What was wrong with the body is the reason for whatever the guest made of it.
+    if let Some(refusal) = context.request.body_refusal() {
+        return Err(Failure::Refused(refusal));
+    }
+    response.unwrap_or(Err(Failure::TimedOut))
 }
 
-/// Waits for an instance for the request, and prepares the guest's work as a
-/// future. Nothing of the guest runs before that is polled.
-async fn start(
-    request: Request<Incoming>,
+/// Checks what the gate has not: it sees HTTP/1.1 only.
+fn check_head(request: &Request<Incoming>, limits: &ConnectionLimits) -> Result<(), Refusal> {
+    if request.version() < Version::HTTP_2 {
+        return Ok(());
+    }
+    if request.method() == Method::CONNECT {
+        return Err(Refusal::NotImplemented("this server is no tunnel"));
+    }
+    let target = request.uri().path_and_query();
+    if target.is_some_and(|target| target.as_str().len() > limits.max_target_bytes) {
+        return Err(Refusal::TargetTooLong);
+    }
+    if request.headers().len() > limits.max_headers.get() {
+        return Err(Refusal::HeadTooLarge);
+    }
+    Ok(())
+}
+
+/// Prepares the guest's work as a future. Nothing of the guest runs before that is
+/// polled.
+fn start(
+    request: Request<RequestBody>,
+    turn: Turn,
+    place: Place,
     context: &Context,
-) -> Result<(Guest, oneshot::Receiver<Head>), Failure> {
-    let instances = &context.instances;
-    let place = instances.place().await;
-    let mut instance = instances.take(context.request.clone());
+) -> Result<(Running, oneshot::Receiver<Head>), Failure> {
+    let instances = &context.shared.instances;
+    let mut instance = instances.take(context.request.clone(), place);
     let (sender, head) = oneshot::channel();
+    let scheme = if context.conversation.ends.is_tls {
+        Scheme::Https
+    } else {
+        Scheme::Http
+    };
     let mut http = instance.store.data_mut().http();
     let request = http
-        .new_incoming_request(Scheme::Http, request.map(RequestBody::new))
+        .new_incoming_request(scheme, request)
         .map_err(Failure::Unusable)?;
     let out = http
         .new_response_outparam(sender)
         .map_err(Failure::Trapped)?;
 
-    let guest = instance.handle(place, instances.clone(), request, out);
-    Ok((Box::pin(guest), head))
-}
-
-/// Runs `guest` until it has set its response. Returns that, and the guest if it
-/// has more to do.
-async fn run_until_head(
-    mut guest: Guest,
-    mut head: oneshot::Receiver<Head>,
-) -> Result<(Head, Option<Guest>), Failure> {
-    let mut result = None;
-    poll_fn(|cx| {
-        if let Poll::Ready(done) = guest.as_mut().poll(cx) {
-            result = Some(done);
-        }
-        let has_head = !head.is_empty();
-        if result.is_some() || has_head {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    })
-    .await;
-
-    match (result, head.try_recv()) {
-        // Nothing has been sent yet, so the client can still be told.
-        (Some(Err(error)), _) => Err(Failure::Trapped(error)),
-        (Some(Ok(())), Ok(head)) => Ok((head, None)),
-        (None, Ok(head)) => Ok((head, Some(guest))),
-        (_, Err(_)) => Err(Failure::Silent),
-    }
+    let guest = Box::pin(instance.handle(request, out));
+    Ok((Running::new(guest, turn, context.clone()), head))
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use http::header::HeaderName;
 
+use super::http1::HeadLimits;
+
 /// How the server works, apart from what it serves.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -27,7 +29,7 @@ pub struct Settings {
     /// What bodies may be like.
     pub bodies: BodyLimits,
     /// Who gets an instance, and who waits.
-    pub admission: Admission,
+    pub admission: AdmissionLimits,
 }
 
 /// What a connection may do.
@@ -57,6 +59,16 @@ pub struct ConnectionLimits {
     pub http2_connection_window_bytes: u32,
 }
 
+impl ConnectionLimits {
+    pub(super) fn head(&self) -> HeadLimits {
+        HeadLimits {
+            bytes: self.max_header_bytes,
+            target_bytes: self.max_target_bytes,
+            fields: self.max_headers.get(),
+        }
+    }
+}
+
 /// What bodies may be like.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyLimits {
@@ -72,7 +84,7 @@ pub struct BodyLimits {
 
 /// Who gets an instance, and who waits.
 #[derive(Debug, Clone, Copy)]
-pub struct Admission {
+pub struct AdmissionLimits {
     /// How many requests may wait.
     pub max_queued: u32,
     /// How long each may.

@@ -1,20 +1,27 @@
 //! A thread that serves the connections it is given.
 
+use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::runtime::Builder;
-use tokio::sync::{mpsc, oneshot};
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 use tokio::time::timeout;
 
+use super::admission::Admission;
+use super::connections::Slot;
+use super::http1::Scratch;
 use super::instances::Instances;
 use super::listener::Accepted;
 use super::{Settings, connection};
 use crate::guest::App;
+use crate::telemetry::FunctionTelemetry;
+
+/// How much is read from a connection at once.
+const SCRATCH_BYTES: usize = 64 << 10;
 
 /// A handle on one worker thread.
 ///
@@ -22,33 +29,61 @@ use crate::guest::App;
 /// nothing in a request crosses threads, so nothing is locked or woken across
 /// them.
 pub(super) struct Worker {
-    connections: mpsc::UnboundedSender<Accepted>,
+    connections: mpsc::UnboundedSender<(Accepted, Slot)>,
     finished: oneshot::Receiver<()>,
 }
 
 /// What the requests of one worker share.
 pub(super) struct Shared {
     pub(super) settings: Settings,
-    /// As many as may live on this worker. The pool has room for all of them, so
-    /// it never runs out: requests wait instead.
-    pub(super) instances: Rc<Instances>,
+    pub(super) instances: Instances,
+    /// As many may have an instance as the pool has room for, so it never runs out:
+    /// requests wait instead.
+    pub(super) admission: Rc<Admission>,
+    /// Where guests go that compute for long.
+    pub(super) background: Handle,
+    pub(super) scratch: Scratch,
+    pub(super) telemetry: Arc<FunctionTelemetry>,
+}
+
+impl Shared {
+    fn new(
+        app: Arc<App>,
+        settings: Settings,
+        telemetry: Arc<FunctionTelemetry>,
+        background: Handle,
+    ) -> Rc<Self> {
+        let threads = settings.threads.get();
+        let places = (app.max_instances() as usize / threads).max(1);
+        let max_queued = (settings.admission.max_queued as usize).div_ceil(threads);
+        let queue_timeout = settings.admission.queue_timeout;
+        Rc::new(Self {
+            instances: Instances::new(app, settings.requests_per_instance),
+            admission: Admission::new(places, max_queued, queue_timeout),
+            background,
+            scratch: Rc::new(RefCell::new(vec![0; SCRATCH_BYTES].into())),
+            settings,
+            telemetry,
+        })
+    }
 }
 
 impl Worker {
     /// Starts a worker.
-    pub(super) fn start(index: usize, app: Arc<App>, settings: Settings) -> io::Result<Self> {
+    pub(super) fn start(
+        index: usize,
+        app: Arc<App>,
+        settings: Settings,
+        telemetry: Arc<FunctionTelemetry>,
+        background: Handle,
+    ) -> io::Result<Self> {
         let (connections, incoming) = mpsc::unbounded_channel();
         let (finish, finished) = oneshot::channel();
         let runtime = Builder::new_current_thread().enable_all().build()?;
         thread::Builder::new()
             .name(format!("worker-{index}"))
             .spawn(move || {
-                let places = app.max_instances() as usize / settings.threads;
-                let instances = Instances::new(app, places.max(1), settings.requests_per_instance);
-                let shared = Rc::new(Shared {
-                    settings,
-                    instances: Rc::new(instances),
-                });
+                let shared = Shared::new(app, settings, telemetry, background);
                 runtime.block_on(work(incoming, shared));
                 drop(runtime);
                 // Nobody waits for this any more if the server was dropped.
@@ -61,9 +96,9 @@ impl Worker {
     }
 
     /// Gives a connection to this worker.
-    pub(super) fn serve(&self, accepted: Accepted) {
+    pub(super) fn serve(&self, accepted: Accepted, slot: Slot) {
         // Fails only if the worker has died, which closes the connection.
-        let _ = self.connections.send(accepted);
+        let _ = self.connections.send((accepted, slot));
     }
 
     /// Takes no more connections, and resolves when those that are there have
@@ -78,25 +113,25 @@ impl Worker {
 }
 
 /// Serves connections until no more can come, then lets them end.
-async fn work(
-    mut incoming: mpsc::UnboundedReceiver<Accepted>,
-    shared: Rc<Shared>,
-) {
+async fn work(mut incoming: mpsc::UnboundedReceiver<(Accepted, Slot)>, shared: Rc<Shared>) {
     let tasks = LocalSet::new();
-    let graceful = GracefulShutdown::new();
+    let (end, ending) = watch::channel(false);
     tasks
         .run_until(async {
-            while let Some(accepted) = incoming.recv().await {
-                let connection = connection::serve(accepted, shared.clone(), graceful.watcher());
-                tokio::task::spawn_local(connection);
+            while let Some((accepted, slot)) = incoming.recv().await {
+                let connection = connection::serve(accepted, shared.clone(), ending.clone());
+                tokio::task::spawn_local(async move {
+                    connection.await;
+                    drop(slot);
+                });
             }
         })
         .await;
 
     // The connections, and guests that still work after their response.
+    end.send_replace(true);
     let grace_period = shared.settings.grace_period;
-    let ended = async { tokio::join!(graceful.shutdown(), tasks) };
-    if timeout(grace_period, ended).await.is_err() {
+    if timeout(grace_period, tasks).await.is_err() {
         let seconds = grace_period.as_secs_f64();
         tracing::warn!("requests were cut off that had not finished after {seconds} s");
     }

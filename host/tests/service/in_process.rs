@@ -5,14 +5,14 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use audit_log::{AuditLog, Location, Settings};
-use clap::Parser;
 use host::audit::Quota;
 use host::cli::{Cli, Command, Serve};
-use host::guest::{App, Surroundings};
-use host::server;
+use host::guest::{App, Surroundings, Variable};
+use host::server::{self, Listener};
 use nix::unistd;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
@@ -29,16 +29,7 @@ pub(crate) struct InProcess {
 impl InProcess {
     /// Serves the component at this path.
     pub(crate) fn serve(component: &Path) -> Self {
-        let cli = Cli::try_parse_from([
-            "component-runner".as_ref(),
-            "serve".as_ref(),
-            component.as_os_str(),
-            "--threads=1".as_ref(),
-            format!("--env={}={}", VARIABLE.0, VARIABLE.1).as_ref(),
-        ]);
-        let Command::Serve(flags) = cli.expect("these are its flags").command else {
-            panic!("this is `serve`");
-        };
+        let flags = flags(component);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let addr = listener.local_addr().expect("it is bound");
         let (stop, stopped) = oneshot::channel();
@@ -50,27 +41,45 @@ impl InProcess {
     }
 
     /// The component at this path, as it is served.
-    pub(crate) fn load(component: &Path, environment: Vec<(String, String)>) -> App {
+    pub(crate) fn load(component: &Path, environment: Vec<Variable>) -> App {
         let bytes = fs::read(component).expect("a file");
         Self::load_bytes(&bytes, environment)
     }
 
     /// The component in `bytes`, as it is served. Its audit log is a file without a
     /// name, which is gone when this process is.
-    pub(crate) fn load_bytes(bytes: &[u8], environment: Vec<(String, String)>) -> App {
+    pub(crate) fn load_bytes(bytes: &[u8], environment: Vec<Variable>) -> App {
         let folder = tempfile::tempdir().expect("a folder");
         let location = Location::JsonLines(folder.path().join("audit.jsonl"));
         let audit = AuditLog::open(&Settings::new(location)).expect("a log");
         let surroundings = Surroundings {
             name: "app".to_owned(),
             environment,
+            config: Vec::new(),
             audit,
             quota: Quota {
                 entries: u32::MAX,
                 bytes: u64::MAX,
             },
+            limits: flags("app.wasm".as_ref()).limits.guest(),
+            outbound: Arc::default(),
         };
         App::load(bytes, surroundings).expect("it can be served")
+    }
+}
+
+/// The flags of a server of the component at this path.
+fn flags(component: &Path) -> Box<Serve> {
+    let cli = Cli::read([
+        "component-runner".into(),
+        "serve".into(),
+        component.as_os_str().to_owned(),
+        "--threads=1".into(),
+        format!("--env={}={}", VARIABLE.0, VARIABLE.1).into(),
+    ]);
+    match cli.expect("these are its flags").command {
+        Command::Serve(flags) => flags,
+        Command::Audit(_) => panic!("this is `serve`"),
     }
 }
 
@@ -84,16 +93,16 @@ impl Drop for InProcess {
 
 /// What `main.rs` does, with a listener that is there already.
 fn serve(listener: TcpListener, flags: &Serve, stopped: oneshot::Receiver<()>) {
-    let app = InProcess::load(&flags.component, flags.environment.clone());
+    let app = InProcess::load(&flags.component, flags.guest.env.clone());
     let runtime = Builder::new_current_thread().enable_all().build();
     let served = runtime.expect("a runtime").block_on(async {
         listener.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let listener = Listener::tcp(tokio::net::TcpListener::from_std(listener)?, None)?;
         let shutdown = async {
             // An error means that nobody waits for the server any more.
             let _ = stopped.await;
         };
-        server::run(listener, app, flags.settings(), shutdown).await
+        server::run(vec![listener], app, flags.settings(), shutdown).await
     });
     served.expect("it serves");
 }

@@ -2,14 +2,16 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use super::{Request, Response};
 use crate::DEADLINE;
 
 /// A connection to a server. Every wait on it has a deadline.
 #[derive(Debug)]
-pub struct Connection {
-    stream: BufReader<TcpStream>,
+pub struct Connection<S = TcpStream> {
+    stream: BufReader<S>,
 }
 
 impl Connection {
@@ -31,9 +33,30 @@ impl Connection {
         stream.set_write_timeout(Some(DEADLINE))?;
         // Each write is a packet, so that tests decide what comes together.
         stream.set_nodelay(true)?;
-        Ok(Self {
+        Ok(Self::over(stream))
+    }
+}
+
+impl Connection<UnixStream> {
+    /// Connects to a socket in the file system.
+    #[must_use]
+    pub fn open_unix(path: &Path) -> Self {
+        let open = || {
+            let stream = UnixStream::connect(path)?;
+            stream.set_read_timeout(Some(DEADLINE))?;
+            stream.set_write_timeout(Some(DEADLINE))?;
+            Ok::<_, io::Error>(Self::over(stream))
+        };
+        open().unwrap_or_else(|error| panic!("cannot connect to `{}`: {error}", path.display()))
+    }
+}
+
+impl<S: Read + Write> Connection<S> {
+    /// A connection over whatever carries bytes.
+    pub fn over(stream: S) -> Self {
+        Self {
             stream: BufReader::new(stream),
-        })
+        }
     }
 
     /// Sends bytes as they are.

@@ -27,6 +27,7 @@ fn requests_that_wait_for_a_place_get_the_instances_that_become_idle() {
     let host = TestHost::serve(guest.path())
         .flag("--threads", THREADS.to_string())
         .flag("--reuse", "2")
+        .flag("--body-buffer", "0")
         .start();
     // Connections are dealt to the threads in turn; these are all on one.
     let connect = |_| {

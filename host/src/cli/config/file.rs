@@ -1,0 +1,318 @@
+//! From the text of a file to the values that it gives to flags.
+
+use std::ops::Range;
+use std::path::Path;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, ArgAction, Command as Definition, Error};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::entry::{Entry, refused, without_login};
+use super::{SERVE, failure};
+use crate::cli::files;
+
+/// More than this of a value helps nobody.
+const MAX_SHOWN_CHARS: usize = 80;
+
+/// Reads the file at `path`, of which each key has to be a flag of `definition`. The
+/// entries are in the order of the file. What the values are is not looked at.
+///
+/// # Errors
+///
+/// Fails if it cannot be read, is no TOML, or has a key or a kind of value that no flag
+/// takes. Says which line that is.
+pub(super) fn read(path: &Path, definition: &Definition) -> Result<Vec<Entry>, Error> {
+    let name = path.display().to_string();
+    let text = files::read(path).map_err(|error| {
+        failure(&format!(
+            "cannot read `{name}`, which --config names: {error}"
+        ))
+    })?;
+    let file = File {
+        name: &name,
+        text: &text,
+    };
+    let document = DeTable::parse(&text).map_err(|error| file.no_toml(&error))?;
+    let mut pairs: Vec<_> = document.get_ref().iter().collect();
+    pairs.sort_by_key(|(key, _)| key.span().start);
+    let mut entries = Vec::new();
+    for (key, value) in pairs {
+        let flag = file.flag(key, value, definition)?;
+        file.add(&flag, value, definition, &mut entries)?;
+    }
+    Ok(entries)
+}
+
+struct File<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+/// A flag, and what a file may give to it.
+struct Flag<'a> {
+    key: &'a str,
+    arg: &'a Arg,
+    /// Whether it can be given more than once.
+    is_list: bool,
+    /// Whether it takes KEY=VALUE or the like.
+    is_table: bool,
+    /// Whether its values may be secrets.
+    is_secret: bool,
+    is_switch: bool,
+}
+
+impl File<'_> {
+    fn place(&self, span: &Range<usize>) -> String {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        format!("{}:{}", self.name, before.matches('\n').count() + 1)
+    }
+
+    fn no_toml(&self, error: &toml::de::Error) -> Error {
+        let start = error.span().unwrap_or_default().start;
+        let place = self.place(&(start..start));
+        let before = self.text.get(..start).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |feed| feed + 1);
+        let line = self.text[line_start..].lines().next().unwrap_or_default();
+        // Not what stands behind the key, which may be a secret.
+        let (key, value) = line.split_once('=').unwrap_or_default();
+        let (key, value) = (key.trim(), value.trim());
+        let mut why = error.message();
+        for noise in [", expected nothing", ", expected literal string"] {
+            why = why.strip_suffix(noise).unwrap_or(why);
+        }
+        let is_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if key.is_empty() || !key.chars().all(is_key) {
+            return failure(&format!("{place}: this is no TOML: {why}"));
+        }
+        let is_bare = value.starts_with(char::is_alphanumeric) && why.starts_with("invalid");
+        let hint = if is_bare { "; a text needs quotes" } else { "" };
+        refused(&place, key, &format!("{why}{hint}"))
+    }
+
+    /// Finds the flag that a key names.
+    fn flag<'a>(
+        &self,
+        key: &'a Spanned<DeString<'_>>,
+        value: &Spanned<DeValue<'_>>,
+        definition: &'a Definition,
+    ) -> Result<Flag<'a>, Error> {
+        let place = self.place(&key.span());
+        let key = key.get_ref().as_ref();
+        let Some(arg) = arg(definition, key) else {
+            let shown = shown_unknown(key, value.get_ref());
+            return Err(refused(
+                &place,
+                &shown,
+                &unknown(key, value.get_ref(), definition),
+            ));
+        };
+        if !arg.get_action().takes_values() {
+            let why = format!("this is for the command line alone, as `--{key}`");
+            return Err(refused(&place, key, &why));
+        }
+        if key == "config" {
+            return Err(refused(
+                &place,
+                key,
+                "a file cannot name another file of flags",
+            ));
+        }
+        let takes = arg.get_value_names().and_then(<[_]>::first);
+        let takes = takes.map_or("", |name| name.as_str());
+        Ok(Flag {
+            key,
+            arg,
+            is_list: matches!(arg.get_action(), ArgAction::Append),
+            is_table: takes.starts_with("KEY="),
+            is_secret: takes == "KEY=VALUE",
+            is_switch: arg
+                .get_possible_values()
+                .iter()
+                .any(|value| value.matches("on", false)),
+        })
+    }
+
+    fn add(
+        &self,
+        flag: &Flag<'_>,
+        value: &Spanned<DeValue<'_>>,
+        definition: &Definition,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), Error> {
+        match value.get_ref() {
+            DeValue::Array(items) if flag.is_list => {
+                for item in items {
+                    entries.push(self.entry(flag, item, "a text")?);
+                }
+            }
+            DeValue::Table(pairs) if flag.is_table => {
+                let mut pairs: Vec<_> = pairs.iter().collect();
+                pairs.sort_by_key(|(key, _)| key.span().start);
+                for (key, value) in pairs {
+                    entries.push(self.variable(flag, key, value, definition)?);
+                }
+            }
+            _ => entries.push(self.entry(flag, value, flag.expected())?),
+        }
+        Ok(())
+    }
+
+    fn entry(
+        &self,
+        flag: &Flag<'_>,
+        value: &Spanned<DeValue<'_>>,
+        expected: &str,
+    ) -> Result<Entry, Error> {
+        let place = self.place(&value.span());
+        let Some(text) = scalar(value.get_ref(), flag.is_switch) else {
+            let found = kind(value.get_ref());
+            let why = format!("expected {expected}, found {found}");
+            return Err(refused(&place, flag.key, &why));
+        };
+        let shown = if flag.is_secret {
+            flag.key.to_owned()
+        } else {
+            shown(flag.key, value.get_ref(), &text)
+        };
+        Ok(Entry {
+            id: flag.arg.get_id().clone(),
+            key: flag.key.to_owned(),
+            value: text,
+            place,
+            shown,
+        })
+    }
+
+    /// One line of a table of variables.
+    fn variable(
+        &self,
+        flag: &Flag<'_>,
+        key: &Spanned<DeString<'_>>,
+        value: &Spanned<DeValue<'_>>,
+        definition: &Definition,
+    ) -> Result<Entry, Error> {
+        let place = self.place(&key.span());
+        let name = key.get_ref().as_ref();
+        let shown = format!("{}.{name}", flag.key);
+        if name.contains('=') {
+            return Err(refused(&place, &shown, "a name cannot contain `=`"));
+        }
+        if arg(definition, name).is_some() {
+            let why = format!(
+                "this is a key of its own, but stands in the table `{0}`: put it above all \
+                 tables, or write `{0} = [\"{name}=…\"]` if there should be a variable of this name",
+                flag.key
+            );
+            return Err(refused(&place, &shown, &why));
+        }
+        let Some(text) = scalar(value.get_ref(), false) else {
+            let found = kind(value.get_ref());
+            return Err(refused(
+                &place,
+                &shown,
+                &format!("expected a text, found {found}"),
+            ));
+        };
+        Ok(Entry {
+            id: flag.arg.get_id().clone(),
+            key: flag.key.to_owned(),
+            value: format!("{name}={text}"),
+            place,
+            shown,
+        })
+    }
+}
+
+impl Flag<'_> {
+    fn expected(&self) -> &'static str {
+        match (self.is_table, self.is_list) {
+            (true, _) => "a table, or an array of texts",
+            (false, true) => "a value, or an array of values",
+            (false, false) => "one value",
+        }
+    }
+}
+
+fn arg<'a>(definition: &'a Definition, key: &str) -> Option<&'a Arg> {
+    let serve = definition.find_subcommand(SERVE)?;
+    serve
+        .get_arguments()
+        .find(|arg| arg.get_long() == Some(key))
+}
+
+/// Says that there is no such key, and which one may be meant.
+fn unknown(key: &str, value: &DeValue<'_>, definition: &Definition) -> String {
+    let words = ["component-runner", SERVE, &format!("--{key}")];
+    let error = definition.clone().try_get_matches_from(words).err();
+    let suggested = error
+        .as_ref()
+        .and_then(|error| error.get(ContextKind::SuggestedArg));
+    match (suggested, value) {
+        (Some(ContextValue::String(flag)), _) => {
+            format!(
+                "there is no such key; did you mean `{}`?",
+                flag.trim_start_matches('-')
+            )
+        }
+        (_, DeValue::Table(_)) => {
+            "there is no such table, only `env`, `env-secret` and `config-var`".to_owned()
+        }
+        _ => {
+            "there is no such key; the keys are the flags of `serve` without the dashes".to_owned()
+        }
+    }
+}
+
+/// A value as a word of the command line.
+fn scalar(value: &DeValue<'_>, is_switch: bool) -> Option<String> {
+    let text = match value {
+        DeValue::String(text) => text.as_ref(),
+        DeValue::Float(number) => number.as_str(),
+        DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
+        DeValue::Integer(number) => {
+            let number = u64::from_str_radix(number.as_str(), number.radix()).ok()?;
+            return Some(number.to_string());
+        }
+        DeValue::Boolean(true) if is_switch => "on",
+        DeValue::Boolean(false) if is_switch => "off",
+        DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+            return None;
+        }
+    };
+    Some(text.to_owned())
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) => "a number that is too large",
+        DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "an array",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// A key and its value, as they are in the file, but for a password and what is too long.
+fn shown(key: &str, value: &DeValue<'_>, text: &str) -> String {
+    let mut text = without_login(text);
+    if let Some((end, _)) = text.char_indices().nth(MAX_SHOWN_CHARS) {
+        text.truncate(end);
+        text.push('…');
+    }
+    match value {
+        DeValue::String(_) => format!("{key} = {text:?}"),
+        DeValue::Boolean(is) => format!("{key} = {is}"),
+        _ => format!("{key} = {text}"),
+    }
+}
+
+/// The same of a key that nobody knows. Whether its value is a secret is not known either.
+fn shown_unknown(key: &str, value: &DeValue<'_>) -> String {
+    match scalar(value, true) {
+        Some(text) if !text.contains(['=', '@']) => shown(key, value, &text),
+        _ => key.to_owned(),
+    }
+}

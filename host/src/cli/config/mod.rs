@@ -1,0 +1,187 @@
+//! `--config`: flags in a file of TOML.
+//!
+//! There is one definition of all flags, that of the command line. What the file says
+//! becomes words of a command line, so that defaults, parsers and what flags need of each
+//! other are the same in both.
+//!
+//! - this file: [`Cli::read`], from the words of a command line to the flags.
+//! - `file.rs`: from the text of a file to the values that it gives to flags.
+//! - `entry.rs`: one such value, and how an error about it reads.
+
+mod entry;
+mod file;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::builder::Resettable;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command as Definition, CommandFactory, Error, FromArgMatches};
+
+use super::{Cli, Command};
+use entry::Entry;
+
+/// The command that has a file.
+const SERVE: &str = "serve";
+
+/// The name of the program and of [`SERVE`], before the flags.
+const WORDS_BEFORE_FLAGS: usize = 2;
+
+/// The only thing in a file that is no flag on the command line.
+const COMPONENT: &str = "component";
+
+impl Cli {
+    /// Reads a command line, of which the first word is the name of the program, and
+    /// the file that it names with --config. What is on the command line goes before
+    /// what is in the file.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the command line or the file is wrong, or asks for help. No error shows
+    /// a password.
+    pub fn read(words: impl IntoIterator<Item: Into<OsString>>) -> Result<Self, Error> {
+        let mut words: Vec<_> = words.into_iter().map(Into::into).collect();
+        let mut entries = Vec::new();
+        if let Some((path, given)) = config(&words) {
+            entries = file::read(&path, &single_flags())?;
+            check(&entries)?;
+            entries.retain(|entry| !is_given(&given, entry.id.as_str()));
+            add(&mut words, &entries);
+            if !is_given(&given, COMPONENT) && entries.iter().all(|entry| entry.id != COMPONENT) {
+                return Err(no_component(&path));
+            }
+        }
+        let mut definition = Self::command();
+        let matches = definition.try_get_matches_from_mut(words);
+        let matches = matches.map_err(|error| explained(without_login(error), &entries))?;
+        let mut cli = Self::from_arg_matches(&matches).map_err(|e| e.format(&mut definition))?;
+        if let (Command::Serve(serve), Some((_, matches))) =
+            (&mut cli.command, matches.subcommand())
+        {
+            serve.limits_in_words = limits(&definition, matches);
+        }
+        cli.checked()
+    }
+}
+
+/// The file that a command line names, and what else is given there. None as well where the
+/// command line is wrong: then there is something to say before any file is read.
+fn config(words: &[OsString]) -> Option<(PathBuf, ArgMatches)> {
+    let definition = Cli::command().mut_subcommand(SERVE, independent);
+    let mut matches = definition.try_get_matches_from(words).ok()?;
+    let (_, serve) = matches
+        .remove_subcommand()
+        .filter(|(name, _)| name == SERVE)?;
+    let path = serve.get_one::<PathBuf>("config")?.clone();
+    Some((path, serve))
+}
+
+/// Lets each flag be given without others: the rest may be in the file.
+fn independent(serve: Definition) -> Definition {
+    serve.mut_args(|arg| {
+        let arg = arg.required(false).requires(Resettable::Reset);
+        arg.required_unless_present(Resettable::Reset)
+    })
+}
+
+/// The command line of a single flag, as a file may give it.
+fn single_flags() -> Definition {
+    Cli::command().mut_subcommand(SERVE, |serve| {
+        independent(serve).mut_arg(COMPONENT, |component| component.long(COMPONENT))
+    })
+}
+
+fn is_given(given: &ArgMatches, id: &str) -> bool {
+    given.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+/// Lets the parsers of the command line look at the values in a file.
+fn check(entries: &[Entry]) -> Result<(), Error> {
+    let parse = |entries: &[Entry]| {
+        let words = ["component-runner".into(), SERVE.into()].into_iter();
+        let words = words.chain(entries.iter().map(Entry::word));
+        single_flags().try_get_matches_from(words).map(drop)
+    };
+    if parse(entries).is_ok() {
+        return Ok(());
+    }
+    for entry in entries {
+        let alone = std::slice::from_ref(entry);
+        parse(alone).map_err(|error| entry.refused_by(&without_login(error)))?;
+    }
+    // What is wrong with all of them together is found with the command line.
+    Ok(())
+}
+
+/// Puts what a file says into a command line that does not say the same.
+fn add(words: &mut Vec<OsString>, entries: &[Entry]) {
+    let is_flag = |entry: &&Entry| entry.id != COMPONENT;
+    let flags: Vec<_> = entries.iter().filter(is_flag).map(Entry::word).collect();
+    words.splice(WORDS_BEFORE_FLAGS..WORDS_BEFORE_FLAGS, flags);
+    if let Some(component) = entries.iter().find(|entry| entry.id == COMPONENT) {
+        words.extend(["--".into(), component.value.clone().into()]);
+    }
+}
+
+fn no_component(path: &Path) -> Error {
+    let path = path.display();
+    failure(&format!(
+        "neither the command line nor `{path}` names a component: give APP.wasm, or write \
+         `component = \"APP.wasm\"`"
+    ))
+}
+
+/// Names the line of a file that needs another flag.
+fn explained(error: Error, entries: &[Entry]) -> Error {
+    let missing = |error: &Error| match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::Strings(missing)) => missing.clone(),
+        _ => Vec::new(),
+    };
+    if error.kind() != ErrorKind::MissingRequiredArgument {
+        return error;
+    }
+    let all_missing = missing(&error);
+    for entry in entries {
+        let mut words = vec!["component-runner".into(), SERVE.into(), "APP.wasm".into()];
+        words.push(entry.word());
+        if let Err(error) = Cli::command().try_get_matches_from(words)
+            && let Some(flag) = missing(&error)
+                .iter()
+                .find(|flag| all_missing.contains(flag))
+        {
+            return entry.refused(&format!("this needs `{flag}` as well"));
+        }
+    }
+    error
+}
+
+/// Takes what may be a password from the value that an error shows.
+fn without_login(mut error: Error) -> Error {
+    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
+        let shown = entry::without_login(value);
+        error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
+    }
+    error
+}
+
+/// All limits, as they are in force: `request-timeout=30 cpu-timeout=10`. Those that the
+/// system decides are left out.
+fn limits(definition: &Definition, matches: &ArgMatches) -> String {
+    let serve = definition.find_subcommand(SERVE);
+    let flags = serve.into_iter().flat_map(Definition::get_arguments);
+    let is_limit = |heading: &str| heading.starts_with("Limits");
+    let limits = flags.filter(|flag| flag.get_help_heading().is_some_and(is_limit));
+    let shown = limits.filter_map(|flag| {
+        let value = matches.get_raw(flag.get_id().as_str())?.next()?;
+        Some(format!("{}={}", flag.get_long()?, value.display()))
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+/// An error that is no more than a text.
+fn failure(text: &str) -> Error {
+    Error::raw(ErrorKind::ValueValidation, format!("{text}\n"))
+}

@@ -1,0 +1,167 @@
+//! The documents say of every flag what is true of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, CommandFactory};
+
+use super::Cli;
+
+/// Flags that take a number which limits nothing.
+const NO_LIMITS: [&str; 2] = ["reuse", "threads"];
+
+fn flags() -> Vec<Arg> {
+    let definition = Cli::command();
+    let serve = definition.find_subcommand("serve").unwrap();
+    serve.get_arguments().cloned().collect()
+}
+
+/// How a file calls it.
+fn key(flag: &Arg) -> &str {
+    flag.get_long().unwrap_or(flag.get_id().as_str())
+}
+
+/// What a flag takes, in lower case.
+fn takes(flag: &Arg) -> String {
+    let name = flag.get_value_names().and_then(<[_]>::first);
+    match name.map(|name| name.to_lowercase().replace('|', " or ")) {
+        _ if !flag.get_action().takes_values() => "nothing".to_owned(),
+        Some(name) if name == "app.wasm" => "file".to_owned(),
+        name => name.unwrap(),
+    }
+}
+
+/// Its default: that which the parser knows, or else what its help says.
+fn default(flag: &Arg) -> String {
+    if let [value] = flag.get_default_values()
+        && flag.get_action().takes_values()
+    {
+        return value.to_str().unwrap().to_owned();
+    }
+    let help = flag.get_help().unwrap().to_string();
+    match help.split_once("[default: ") {
+        Some((_, default)) => {
+            let default = default.trim_end().strip_suffix(']').unwrap();
+            default.split_whitespace().collect::<Vec<_>>().join(" ")
+        }
+        None => "none".to_owned(),
+    }
+}
+
+fn workspace() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap().to_owned()
+}
+
+/// The rows of all tables of a document whose first cell is in backticks: that cell, the
+/// others, and the heading above.
+fn rows(document: &str) -> BTreeMap<String, (String, Vec<String>)> {
+    let text = fs::read_to_string(workspace().join("docs").join(document)).unwrap();
+    let mut heading = "";
+    let mut rows = BTreeMap::new();
+    for line in text.lines() {
+        heading = line.strip_prefix("### ").unwrap_or(heading);
+        let Some(cells) = line.strip_prefix("| `") else {
+            continue;
+        };
+        let mut cells = cells.trim_end_matches('|').split(" | ").map(str::trim);
+        let name = cells.next().unwrap().trim_end_matches('`').to_owned();
+        let cells = cells.map(ToOwned::to_owned).collect();
+        let row = (heading.to_owned(), cells);
+        assert!(
+            rows.insert(name.clone(), row).is_none(),
+            "`{name}` is there twice"
+        );
+    }
+    rows
+}
+
+#[test]
+fn every_flag_is_documented_with_its_group_and_its_default() {
+    let mut rows = rows("configuration.md");
+    for flag in flags() {
+        let key = key(&flag);
+        let (heading, cells) = rows
+            .remove(key)
+            .unwrap_or_else(|| panic!("no row for `{key}`"));
+        let [takes, default, text] = &cells[..] else {
+            panic!("the row of `{key}` has other columns: {cells:?}");
+        };
+        assert_eq!(
+            heading,
+            flag.get_help_heading().unwrap_or("Options"),
+            "{key}"
+        );
+        assert_eq!(takes.to_lowercase(), self::takes(&flag), "{key}");
+        assert_eq!(*default, self::default(&flag), "{key}");
+        assert!(!text.is_empty(), "{key}");
+    }
+    assert!(
+        rows.is_empty(),
+        "there are no such flags: {:?}",
+        rows.keys()
+    );
+}
+
+#[test]
+fn every_limit_is_documented_with_its_default_and_its_unit() {
+    let mut rows = rows("limits.md");
+    for flag in flags() {
+        let key = key(&flag);
+        let unit = takes(&flag);
+        let is_number = matches!(&*unit, "number" | "bytes" | "seconds");
+        if !is_number || NO_LIMITS.contains(&key) {
+            continue;
+        }
+        let row = rows.remove(&format!("--{key}"));
+        let (_, cells) = row.unwrap_or_else(|| panic!("no row for `--{key}`"));
+        let [default, documented, beyond, _] = &cells[..] else {
+            panic!("the row of `--{key}` has other columns: {cells:?}");
+        };
+        assert_eq!(*default, self::default(&flag), "{key}");
+        assert_eq!(*documented, unit, "{key}");
+        assert!(!beyond.is_empty(), "{key}");
+    }
+    assert!(
+        rows.is_empty(),
+        "there are no such limits: {:?}",
+        rows.keys()
+    );
+}
+
+#[test]
+fn every_test_that_proves_a_limit_exists() {
+    let mut sources = String::new();
+    for folder in [
+        "tests/tests",
+        "tests/src",
+        "host/src",
+        "host/tests",
+        "audit-log",
+    ] {
+        read_all(&workspace().join(folder), &mut sources);
+    }
+    for (flag, (_, cells)) in rows("limits.md") {
+        let tests = cells.last().unwrap().split('`').skip(1).step_by(2);
+        for test in tests {
+            let definition = format!("fn {test}(");
+            assert!(
+                sources.contains(&definition),
+                "{flag}: there is no test `{test}`"
+            );
+        }
+    }
+}
+
+/// Appends all sources below a folder.
+fn read_all(folder: &Path, sources: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_all(&path, sources);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The variables of a guest, from flags and from the files that flags name.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::files;
+use super::guests::GuestFlags;
+use super::values;
+use crate::guest::Variable;
+
+/// Why the variables of a guest cannot be had. It says nothing of their values.
+#[derive(Debug, thiserror::Error)]
+pub enum VariableError {
+    /// A file cannot be read.
+    #[error("cannot read `{}`, which {flag} names", path.display())]
+    Unreadable {
+        /// The flag.
+        flag: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// A line is no variable.
+    #[error("{}:{line}: {why}", path.display())]
+    Line {
+        /// The file of --env-file.
+        path: PathBuf,
+        /// The number of the line, from 1 on.
+        line: usize,
+        /// What it should be.
+        why: String,
+    },
+    /// A secret cannot be the value of a variable.
+    #[error("`{}`, which is to be the value of `{key}`, contains a NUL character", path.display())]
+    Secret {
+        /// The variable.
+        key: String,
+        /// The file of --env-secret.
+        path: PathBuf,
+    },
+}
+
+impl GuestFlags {
+    /// The variables of the environment, each once, sorted by name: the last one that
+    /// --env gives, else --env-secret, else --env-file.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file cannot be read, or does not hold what it should.
+    pub fn environment(&self) -> Result<Vec<Variable>, VariableError> {
+        let mut variables = BTreeMap::new();
+        for path in &self.env_file {
+            let text = read("--env-file", path)?;
+            let text = text.trim_start_matches('\u{feff}');
+            for (index, line) in text.lines().enumerate() {
+                let variable = parse(line).map_err(|why| VariableError::Line {
+                    path: path.clone(),
+                    line: index + 1,
+                    why,
+                })?;
+                variables.extend(variable.map(<(String, String)>::from));
+            }
+        }
+        for (key, path) in &self.env_secret {
+            variables.insert(key.clone(), secret(key, path)?);
+        }
+        variables.extend(self.env.iter().cloned().map(<(String, String)>::from));
+        Ok(sorted(variables))
+    }
+
+    /// The variables of `wasi:config`, each once, sorted by name: the last one counts.
+    #[must_use]
+    pub fn config(&self) -> Vec<Variable> {
+        let variables = self.config_var.iter().cloned();
+        sorted(variables.map(Into::into).collect())
+    }
+}
+
+/// Parses one line of an --env-file, which may hold no variable.
+fn parse(line: &str) -> Result<Option<Variable>, String> {
+    let line = line.trim_start();
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let variable = values::variable(line)?;
+    if variable.key.contains(char::is_whitespace) {
+        // Such as `export A=b`, or `A = b`.
+        return Err("the name before `=` contains a space".to_owned());
+    }
+    Ok(Some(variable))
+}
+
+/// The secret in a file, without the line feed that editors put at the end.
+fn secret(key: &str, path: &Path) -> Result<String, VariableError> {
+    let mut text = read("--env-secret", path)?;
+    if text.contains('\0') {
+        return Err(VariableError::Secret {
+            key: key.to_owned(),
+            path: path.to_owned(),
+        });
+    }
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    Ok(text)
+}
+
+fn read(flag: &'static str, path: &Path) -> Result<String, VariableError> {
+    files::read(path).map_err(|source| VariableError::Unreadable {
+        flag,
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn sorted(variables: BTreeMap<String, String>) -> Vec<Variable> {
+    let variable = |(key, value)| Variable { key, value };
+    variables.into_iter().map(variable).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::super::serve;
+    use super::*;
+
+    fn environment(folder: &TempDir, flags: &[&str]) -> Result<Vec<String>, VariableError> {
+        let folder = folder.path().to_str().unwrap();
+        let flags: Vec<_> = flags
+            .iter()
+            .map(|flag| flag.replace("DIR", folder))
+            .collect();
+        let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+        let environment = serve(&flags).unwrap().guest.environment()?;
+        let shown = |Variable { key, value }| format!("{key}={value}");
+        Ok(environment.into_iter().map(shown).collect())
+    }
+
+    fn folder(files: &[(&str, &str)]) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn what_is_said_more_directly_goes_before() {
+        let folder = folder(&[
+            ("1", "A=file\nB=file\nC=file\nD=file\n"),
+            ("2", "D=later file\n"),
+            ("secret", "secret\n"),
+        ]);
+        let flags = [
+            "--env=A=flag",
+            "--env=A=later flag",
+            "--env-secret=A=DIR/secret",
+            "--env-secret=B=DIR/secret",
+            "--env-file=DIR/1",
+            "--env-file=DIR/2",
+        ];
+        assert_eq!(
+            environment(&folder, &flags).unwrap(),
+            ["A=later flag", "B=secret", "C=file", "D=later file"]
+        );
+    }
+
+    #[test]
+    fn a_file_of_variables_has_comments_and_takes_values_as_they_are() {
+        let text = "# comment\n\n  \n  # another\nA= b=\"c\" # d \r\nB=\n";
+        let folder = folder(&[("env", text)]);
+        let variables = environment(&folder, &["--env-file=DIR/env"]).unwrap();
+        assert_eq!(variables, ["A= b=\"c\" # d ", "B="]);
+    }
+
+    #[test]
+    fn a_line_that_is_no_variable_is_named_but_not_shown() {
+        for line in ["hunter2", "=hunter2", "export A=hunter2", "A=hunter2\0"] {
+            let folder = folder(&[("env", &format!("A=b\n\n{line}\n"))]);
+            let error = environment(&folder, &["--env-file=DIR/env"]).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains("env:3: "), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_secret_loses_one_line_feed() {
+        for (text, value) in [
+            ("a\n", "A=a"),
+            ("a\r\n", "A=a"),
+            ("a\n\n", "A=a\n"),
+            ("", "A="),
+        ] {
+            let folder = folder(&[("secret", text)]);
+            let variables = environment(&folder, &["--env-secret=A=DIR/secret"]).unwrap();
+            assert_eq!(variables, [value]);
+        }
+    }
+
+    #[test]
+    fn a_secret_that_cannot_be_read_is_named() {
+        let folder = folder(&[("nul", "a\0b")]);
+        for (flag, part) in [("A=DIR/missing", "DIR/missing"), ("A=DIR/nul", "`A`")] {
+            let error = environment(&folder, &[&format!("--env-secret={flag}")]).unwrap_err();
+            let part = part.replace("DIR", folder.path().to_str().unwrap());
+            assert!(error.to_string().contains(&part), "{error}");
+        }
+    }
+
+    #[test]
+    fn flags_are_shown_without_the_values_of_variables() {
+        let flags = serve(&["--env=A=hunter2", "--config-var=B=hunter2"]).unwrap();
+        let shown = format!("{flags:?}");
+        assert!(
+            shown.contains("A=…") && !shown.contains("hunter2"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,94 @@
+//! How long a guest has computed for a request.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Counts the time in which a guest runs, and not that in which it waits.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    /// Of the turns that are over.
+    used_ns: AtomicU64,
+    /// When the present turn began, or 0.
+    turn_ns: AtomicU64,
+    /// Whether it runs on a thread that others may keep waiting.
+    is_in_background: AtomicBool,
+}
+
+impl Meter {
+    /// The guest gets its turn, on a thread that is its own or not.
+    pub(crate) fn begin_turn(&self, is_in_background: bool) {
+        self.is_in_background
+            .store(is_in_background, Ordering::Relaxed);
+        self.turn_ns.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// The guest waits, or gives way.
+    pub(crate) fn end_turn(&self) {
+        let used = self.used();
+        self.turn_ns.store(0, Ordering::Relaxed);
+        let nanos = u64::try_from(used.as_nanos()).unwrap_or(u64::MAX);
+        self.used_ns.store(nanos, Ordering::Relaxed);
+    }
+
+    /// How long it has computed, on the thread that it runs on.
+    pub(crate) fn used(&self) -> Duration {
+        let turn = match self.turn_ns.load(Ordering::Relaxed) {
+            0 => 0,
+            began => self.now().saturating_sub(began),
+        };
+        Duration::from_nanos(self.used_ns.load(Ordering::Relaxed) + turn)
+    }
+
+    /// A thread that serves is seldom interrupted, and the time of day costs no system
+    /// call. One in the background is often: there, only its own time counts.
+    fn now(&self) -> u64 {
+        let clock = if self.is_in_background.load(Ordering::Relaxed) {
+            ClockId::ThreadCPUTime
+        } else {
+            ClockId::Monotonic
+        };
+        let now = clock_gettime(clock);
+        let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+        let nanos = u64::try_from(now.tv_nsec).unwrap_or_default();
+        // Never 0, which says that there is no turn.
+        (seconds * 1_000_000_000 + nanos).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    fn compute(time: Duration) {
+        let begin = Instant::now();
+        while begin.elapsed() < time {
+            std::hint::spin_loop();
+        }
+    }
+
+    #[test]
+    fn turns_add_up_and_waiting_does_not_count() {
+        let meter = Meter::default();
+        for is_in_background in [false, true] {
+            meter.begin_turn(is_in_background);
+            compute(Duration::from_millis(5));
+            meter.end_turn();
+            let before = meter.used();
+            compute(Duration::from_millis(5));
+            assert_eq!(meter.used(), before);
+        }
+        assert!(meter.used() >= Duration::from_millis(6), "{meter:?}");
+    }
+
+    #[test]
+    fn a_turn_that_is_not_over_counts() {
+        let meter = Meter::default();
+        meter.begin_turn(false);
+        compute(Duration::from_millis(2));
+        assert!(meter.used() >= Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,149 @@
+//! The bodies of a request on its way out, and of its response on its way in.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use super::account::{Account, Slot};
+use super::errors::from_hyper;
+
+/// The body that a guest writes.
+pub(super) struct RequestBody {
+    body: WasiBody,
+    account: Arc<Account>,
+}
+
+impl RequestBody {
+    pub(super) fn new(body: WasiBody, account: Arc<Account>) -> Self {
+        Self { body, account }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        // A guest that is gone seems to have finished what it wrote. The server must not
+        // take half a body for the whole.
+        if frame.is_none() && self.account.is_closed() {
+            return Poll::Ready(Some(Err(Error::ConnectionTerminated)));
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The body that a guest reads.
+pub(super) struct ResponseBody {
+    body: Incoming,
+    pause: Option<Pause>,
+    /// None as soon as the response has ended.
+    slot: Option<Arc<Slot>>,
+}
+
+/// How long the server may send nothing while the guest waits.
+struct Pause {
+    limit: Duration,
+    /// Runs if `is_running`. It is made once, because only a thread of the runtime can
+    /// make one, and guests can be on others.
+    end: Pin<Box<Sleep>>,
+    is_running: bool,
+}
+
+impl ResponseBody {
+    /// Must be called within a runtime that has timers.
+    pub(super) fn new(body: Incoming, slot: Arc<Slot>, max_pause: Option<Duration>) -> Self {
+        let pause = max_pause.map(|limit| Pause {
+            limit,
+            end: Box::pin(sleep(limit)),
+            is_running: false,
+        });
+        let mut body = Self {
+            body,
+            pause,
+            slot: Some(slot),
+        };
+        body.close_if(body.body.is_end_stream());
+        body
+    }
+
+    fn close_if(&mut self, has_ended: bool) {
+        if has_ended && let Some(slot) = self.slot.take() {
+            slot.close();
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+            let Some(pause) = &mut self.pause else {
+                return Poll::Pending;
+            };
+            ready!(pause.poll(cx));
+            self.close_if(true);
+            return Poll::Ready(Some(Err(Error::ConnectionReadTimeout)));
+        };
+        if let Some(pause) = &mut self.pause {
+            pause.is_running = false;
+        }
+        let has_ended = !matches!(frame, Some(Ok(_))) || self.body.is_end_stream();
+        self.close_if(has_ended);
+        Poll::Ready(frame.map(|frame| frame.map_err(|error| from_hyper(&error))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Pause {
+    /// Resolves when it has lasted too long.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_running {
+            // A limit of centuries is none.
+            let end = Instant::now().checked_add(self.limit);
+            let Some(end) = end else {
+                return Poll::Pending;
+            };
+            self.end.as_mut().reset(end);
+            self.is_running = true;
+        }
+        self.end.as_mut().poll(cx)
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        self.close_if(true);
+    }
+}

@@ -1,0 +1,160 @@
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use http_body_util::{BodyExt, Empty};
+use lookup::Resolve;
+
+use super::*;
+
+/// A server on this machine that nobody has connected to yet.
+struct Server(TcpListener);
+
+impl Server {
+    fn start() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").expect("a free port"))
+    }
+
+    fn port(&self) -> u16 {
+        self.0.local_addr().expect("an address").port()
+    }
+
+    /// Answers one request.
+    fn answer(self) -> thread::JoinHandle<()> {
+        thread::spawn(move || {
+            let (mut connection, _) = self.0.accept().expect("a connection");
+            let _ = connection.read(&mut [0; 1024]).expect("a request");
+            let response = b"HTTP/1.1 204 No Content\r\n\r\n";
+            connection.write_all(response).expect("somebody who reads");
+        })
+    }
+
+    fn has_been_left_alone(&self) -> bool {
+        self.0.set_nonblocking(true).expect("a socket");
+        let error = self.0.accept().expect_err("nobody connects");
+        error.kind() == io::ErrorKind::WouldBlock
+    }
+}
+
+fn outbound(allowed: &str, resolve: Resolve, timeout: Duration) -> OutboundCtx {
+    let outbound = Outbound {
+        policy: Policy::new(vec![allowed.parse().expect(allowed)]),
+        lookups: Lookups::new(resolve),
+        timeout,
+        ..Outbound::default()
+    };
+    Arc::new(outbound).ctx(RequestId::next())
+}
+
+async fn send(ctx: &mut OutboundCtx, method: Method, url: &str) -> Result<u16, Error> {
+    let body = Empty::new().map_err(|never| match never {});
+    let request = Request::builder().method(method).uri(url);
+    let request = request.body(body.boxed_unsync()).expect("a request");
+    let done = Box::new(std::future::ready(Ok(())));
+    let (response, _rest) = Box::into_pin(ctx.send_request(request, None, done)).await?;
+    Ok(response.status().as_u16())
+}
+
+/// Sends a request to this origin, which is allowed, and returns why that fails.
+async fn failure(url: &str, resolve: Resolve) -> Error {
+    let mut ctx = outbound(url, resolve, Duration::from_secs(60));
+    let sent = send(&mut ctx, Method::GET, url).await;
+    sent.expect_err("it fails")
+}
+
+#[tokio::test]
+async fn a_name_with_the_address_of_this_machine_is_refused_before_anybody_connects() {
+    let server = Server::start();
+    let url = format!("http://api.example:{}", server.port());
+    let error = failure(&url, |_, port| Ok(vec![([127, 0, 0, 1], port).into()])).await;
+    assert!(matches!(error, Error::DestinationIpProhibited), "{error}");
+    assert!(server.has_been_left_alone());
+}
+
+#[tokio::test]
+async fn a_name_is_looked_up_once_and_the_address_that_was_checked_is_used() {
+    static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
+
+    let server = Server::start();
+    let url = format!("http://localhost:{}", server.port());
+    let resolve: Resolve = |name, port| {
+        LOOK_UPS.fetch_add(1, Ordering::SeqCst);
+        assert_eq!(name, "localhost");
+        let private = SocketAddr::from(([10, 0, 0, 1], port));
+        Ok(vec![private, ([127, 0, 0, 1], port).into()])
+    };
+    let mut ctx = outbound(&url, resolve, Duration::from_secs(60));
+    let answered = server.answer();
+    let sent = send(&mut ctx, Method::GET, &url).await;
+    assert_eq!(sent.expect("an answer"), 204);
+    assert_eq!(LOOK_UPS.load(Ordering::SeqCst), 1);
+    answered.join().expect("no panic");
+}
+
+#[tokio::test]
+async fn the_next_address_is_tried_if_nobody_is_at_the_first() {
+    let server = Server::start();
+    let url = format!("http://localhost:{}", server.port());
+    let resolve: Resolve = |_, port| {
+        let other = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port));
+        Ok(vec![other, ([127, 0, 0, 1], port).into()])
+    };
+    let mut ctx = outbound(&url, resolve, Duration::from_secs(60));
+    let answered = server.answer();
+    let sent = send(&mut ctx, Method::GET, &url).await;
+    assert_eq!(sent.expect("an answer"), 204);
+    answered.join().expect("no panic");
+}
+
+#[tokio::test]
+async fn a_name_without_an_address_is_an_error_of_dns() {
+    let url = "http://api.example";
+    let error = failure(url, |_, _| Ok(vec![])).await;
+    assert!(matches!(error, Error::DnsError { .. }), "{error}");
+    let error = failure(url, |_, _| Err(io::Error::other("no such host"))).await;
+    assert!(matches!(error, Error::DnsError { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_look_up_that_takes_too_long_is_not_waited_for() {
+    let url = "http://api.example";
+    let never: Resolve = |_, _| loop {
+        thread::park();
+    };
+    let mut ctx = outbound(url, never, Duration::from_millis(1));
+    let error = send(&mut ctx, Method::GET, url).await.expect_err("a limit");
+    assert!(matches!(error, Error::DnsTimeout), "{error}");
+}
+
+#[tokio::test]
+async fn an_origin_that_is_not_allowed_is_not_even_looked_up() {
+    let resolve: Resolve = |_, _| panic!("nobody needs this");
+    let mut ctx = outbound("http://api.example", resolve, Duration::from_secs(60));
+    let sent = send(&mut ctx, Method::GET, "http://other.example").await;
+    let error = sent.expect_err("a refusal");
+    assert!(matches!(error, Error::HttpRequestDenied), "{error}");
+    let sent = send(&mut ctx, Method::GET, "http://me@api.example").await;
+    let error = sent.expect_err("a refusal");
+    assert!(matches!(error, Error::HttpRequestUriInvalid), "{error}");
+}
+
+#[tokio::test]
+async fn no_guest_gets_a_tunnel() {
+    let resolve: Resolve = |_, _| panic!("nobody needs this");
+    let mut ctx = outbound("http://api.example", resolve, Duration::from_secs(60));
+    let sent = send(&mut ctx, Method::CONNECT, "http://api.example").await;
+    let error = sent.expect_err("a refusal");
+    assert!(matches!(error, Error::HttpRequestMethodInvalid), "{error}");
+}
+
+#[tokio::test]
+async fn a_body_whose_guest_is_gone_is_not_whole() {
+    let account = Arc::new(Account::new(NonZeroU32::MIN));
+    let body = || Empty::new().map_err(|never| match never {}).boxed_unsync();
+    let mut whole = body::RequestBody::new(body(), account.clone());
+    assert!(whole.frame().await.is_none());
+    account.close();
+    let mut half = body::RequestBody::new(body(), account);
+    assert!(half.frame().await.is_some_and(|frame| frame.is_err()));
+}

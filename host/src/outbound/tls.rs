@@ -1,0 +1,32 @@
+//! Which certificates are trusted: those that the system trusts.
+
+use std::sync::Arc;
+
+use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore};
+
+use super::OutboundError;
+
+/// Reads the roots of the system, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+///
+/// # Errors
+///
+/// Fails if there are none.
+pub(super) fn config() -> Result<Arc<ClientConfig>, OutboundError> {
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!("not all certificates of the system can be read: {error}");
+    }
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(found.certs);
+    if added == 0 {
+        return Err(OutboundError::NoRoots);
+    }
+    let mut config = ClientConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .map_err(OutboundError::Tls)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}

@@ -1,0 +1,277 @@
+//! Who may begin, who waits, and who is turned away.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::yield_now;
+use tokio::time::timeout;
+
+use super::refusal::Refusal;
+
+/// Lets the requests of one thread begin.
+///
+/// Two things are limited. There are so many *places* in the pool of instances, and
+/// whoever has none waits. And so many requests may *run*: where guests compute, a
+/// thread that works on all of them at once gets to none of them, nor to those who have
+/// to be told that the server is busy. That limit follows from how long a turn of the
+/// thread takes: it grows while turns are short, which they are where guests wait, and
+/// shrinks where they are long.
+pub(super) struct Admission {
+    places: Arc<Semaphore>,
+    running: Cell<usize>,
+    max_running: Cell<usize>,
+    waiting: RefCell<VecDeque<oneshot::Sender<Turn>>>,
+    queued: Cell<usize>,
+    max_queued: usize,
+    queue_timeout: Duration,
+    /// Whether somebody measures the turns of this thread.
+    is_measured: Cell<bool>,
+}
+
+/// How many requests of one thread may run before anything is known of them.
+const FIRST_RUNNING: usize = 32;
+
+/// Turns that are longer make the limit smaller, and shorter ones larger.
+const LONG_TURN: Duration = Duration::from_millis(15);
+const SHORT_TURN: Duration = Duration::from_millis(5);
+
+/// Room for one instance in the pool.
+pub(super) type Place = OwnedSemaphorePermit;
+
+/// The right to run on this thread.
+pub(super) struct Turn(Rc<Admission>);
+
+impl Admission {
+    pub(super) fn new(places: usize, max_queued: usize, queue_timeout: Duration) -> Rc<Self> {
+        Rc::new(Self {
+            places: Arc::new(Semaphore::new(places)),
+            running: Cell::new(0),
+            max_running: Cell::new(FIRST_RUNNING.min(places)),
+            waiting: RefCell::default(),
+            queued: Cell::new(0),
+            max_queued,
+            queue_timeout,
+            is_measured: Cell::new(false),
+        })
+    }
+
+    /// Lets a request begin that need not wait.
+    pub(super) fn admit_at_once(self: &Rc<Self>) -> Option<(Turn, Place)> {
+        let is_free = self.queued.get() == 0 && self.running.get() < self.max_running.get();
+        let place = self.places.clone();
+        let place = is_free.then(|| place.try_acquire_owned().ok())??;
+        Some((self.run(), place))
+    }
+
+    /// Waits until a request may begin.
+    ///
+    /// # Errors
+    ///
+    /// Fails if too many wait already, or nothing became free in time.
+    pub(super) async fn admit(self: &Rc<Self>) -> Result<(Turn, Place), Refusal> {
+        if let Some(admitted) = self.admit_at_once() {
+            return Ok(admitted);
+        }
+        if self.queued.get() >= self.max_queued {
+            return Err(Refusal::QueueFull);
+        }
+        let queued = Queued::new(self);
+        let admitted = async {
+            let turn = self.turn().await;
+            let place = self.places.clone().acquire_owned().await;
+            (turn, place.expect("the semaphore is never closed"))
+        };
+        let admitted = timeout(self.queue_timeout, admitted).await;
+        drop(queued);
+        admitted.map_err(|_| Refusal::QueueTimeout)
+    }
+
+    fn run(self: &Rc<Self>) -> Turn {
+        self.running.set(self.running.get() + 1);
+        Turn(self.clone())
+    }
+
+    async fn turn(self: &Rc<Self>) -> Turn {
+        if self.waiting.borrow().is_empty() && self.running.get() < self.max_running.get() {
+            return self.run();
+        }
+        let (sender, turn) = oneshot::channel();
+        self.waiting.borrow_mut().push_back(sender);
+        self.measure();
+        turn.await.expect("whoever waits is called in the end")
+    }
+
+    /// Calls those who may run now.
+    fn call(self: &Rc<Self>) {
+        while self.running.get() < self.max_running.get() {
+            let Some(next) = self.waiting.borrow_mut().pop_front() else {
+                break;
+            };
+            // One that waits no more gives its turn back by dropping it.
+            if !next.is_closed() {
+                drop(next.send(self.run()));
+            }
+        }
+    }
+
+    /// Measures the turns of this thread while somebody waits, and sets the limit.
+    fn measure(self: &Rc<Self>) {
+        if self.is_measured.replace(true) {
+            return;
+        }
+        let admission = self.clone();
+        tokio::task::spawn_local(async move {
+            while !admission.waiting.borrow().is_empty() {
+                let begin = Instant::now();
+                yield_now().await;
+                admission.adjust(begin.elapsed());
+                admission.call();
+            }
+            admission.is_measured.set(false);
+        });
+    }
+
+    fn adjust(&self, turn: Duration) {
+        let limit = self.max_running.get();
+        let adjusted = if turn > LONG_TURN {
+            (limit.min(self.running.get()) * 3 / 4).max(1)
+        } else if turn < SHORT_TURN {
+            // Never so many that the limit means nothing any more.
+            (limit + 1 + limit / 8).min(self.running.get() + FIRST_RUNNING)
+        } else {
+            limit
+        };
+        self.max_running.set(adjusted);
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.running.set(self.0.running.get() - 1);
+        self.0.call();
+    }
+}
+
+/// Counts somebody who waits.
+struct Queued<'a>(&'a Admission);
+
+impl<'a> Queued<'a> {
+    fn new(admission: &'a Admission) -> Self {
+        admission.queued.set(admission.queued.get() + 1);
+        Self(admission)
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.queued.set(self.0.queued.get() - 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+    use tokio::task::{LocalSet, spawn_local};
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(1);
+    const LATER: Duration = Duration::from_secs(600);
+
+    fn run(test: impl Future<Output = ()>) {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        LocalSet::new().block_on(&runtime, test);
+    }
+
+    #[test]
+    fn who_comes_first_begins_first() {
+        run(async {
+            let admission = Admission::new(1, 10, LATER);
+            let first = admission.admit().await.unwrap();
+            let order = Rc::new(RefCell::new(Vec::new()));
+            let tasks: Vec<_> = (0..3)
+                .map(|number| {
+                    let (admission, order) = (admission.clone(), order.clone());
+                    spawn_local(async move {
+                        let _admitted = admission.admit().await.unwrap();
+                        order.borrow_mut().push(number);
+                    })
+                })
+                .collect();
+            yield_now().await;
+            assert!(order.borrow().is_empty());
+            drop(first);
+            for task in tasks {
+                task.await.unwrap();
+            }
+            assert_eq!(*order.borrow(), [0, 1, 2]);
+        });
+    }
+
+    #[test]
+    fn who_finds_a_full_queue_is_turned_away_at_once() {
+        run(async {
+            let admission = Admission::new(1, 1, LATER);
+            let _first = admission.admit().await.unwrap();
+            let second = {
+                let admission = admission.clone();
+                spawn_local(async move { admission.admit().await.map(drop) })
+            };
+            yield_now().await;
+            assert_eq!(admission.admit().await.err(), Some(Refusal::QueueFull));
+            second.abort();
+            let _ = second.await;
+            assert_eq!(admission.queued.get(), 0);
+        });
+    }
+
+    #[test]
+    fn who_waits_too_long_is_turned_away() {
+        run(async {
+            let admission = Admission::new(1, 1, SOON);
+            let first = admission.admit().await.unwrap();
+            assert_eq!(admission.admit().await.err(), Some(Refusal::QueueTimeout));
+            drop(first);
+            assert!(admission.admit().await.is_ok());
+        });
+    }
+
+    #[test]
+    fn the_limit_follows_the_length_of_a_turn() {
+        let admission = Admission::new(1000, 1000, LATER);
+        admission.running.set(32);
+        admission.adjust(Duration::from_millis(100));
+        assert_eq!(admission.max_running.get(), 24);
+        admission.adjust(Duration::from_millis(10));
+        assert_eq!(admission.max_running.get(), 24);
+        admission.adjust(SOON);
+        assert_eq!(admission.max_running.get(), 28);
+        for _ in 0..100 {
+            admission.adjust(Duration::from_secs(1));
+            admission.running.set(admission.max_running.get());
+        }
+        assert_eq!(admission.max_running.get(), 1);
+    }
+
+    #[test]
+    fn many_may_run_where_nobody_computes() {
+        run(async {
+            let admission = Admission::new(500, 500, LATER);
+            let tasks: Vec<_> = (0..500)
+                .map(|_| {
+                    let admission = admission.clone();
+                    spawn_local(async move { admission.admit().await.unwrap() })
+                })
+                .collect();
+            let mut admitted = Vec::new();
+            for task in tasks {
+                admitted.push(task.await.unwrap());
+            }
+            assert_eq!(admission.running.get(), 500);
+        });
+    }
+}

@@ -1,0 +1,379 @@
+//! Where one message ends and the next one begins.
+
+use super::field::Field;
+use super::head::{self, BodyFraming, HeadLimits};
+use crate::server::Refusal;
+
+/// How long the line with the size of a chunk may be, with its extensions.
+const MAX_CHUNK_LINE_BYTES: usize = 4096;
+
+/// Follows the bytes of a connection from message to message.
+#[derive(Debug)]
+pub(crate) struct Framing {
+    limits: HeadLimits,
+    phase: Phase,
+    /// How many heads have passed.
+    pub(crate) heads: u64,
+    /// Whether an empty line before the next one was left out.
+    has_skipped: bool,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Between two messages, or in a head that has not come as a whole.
+    Head,
+    /// In a body, so many bytes before its end.
+    Body(u64),
+    /// In the line with the size of a chunk. Holds the line so far.
+    ChunkLine(Vec<u8>),
+    /// In the data of a chunk, so many bytes before their end.
+    ChunkData(u64),
+    /// In the CRLF after them: how many of the two have come.
+    ChunkEnd(usize),
+    /// In the lines after the last chunk. Holds the line so far, and how many bytes all
+    /// of them have.
+    Trailers(Vec<u8>, usize),
+}
+
+/// How far the bytes that have come may pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// So many may.
+    Passes(usize),
+    /// None may before there are more.
+    Incomplete,
+    /// So many belong to nothing, and are left out.
+    Skipped(usize),
+}
+
+impl Framing {
+    pub(crate) fn new(limits: HeadLimits) -> Self {
+        Self {
+            limits,
+            phase: Phase::Head,
+            heads: 0,
+            has_skipped: false,
+        }
+    }
+
+    /// Whether no message is on its way.
+    pub(crate) fn is_between_messages(&self) -> bool {
+        matches!(self.phase, Phase::Head)
+    }
+
+    /// Looks at `bytes`, which are not empty, up to the end of what they begin with: a
+    /// head, or a part of a body. A head of a later version is changed to one that says
+    /// 1.1, which it has to be read as (RFC 9110, section 2.5).
+    ///
+    /// # Errors
+    ///
+    /// Returns how the request has to be answered. After that nothing may pass.
+    pub(crate) fn advance(&mut self, bytes: &mut [u8]) -> Result<Progress, Refusal> {
+        match &mut self.phase {
+            Phase::Head => self.advance_head(bytes),
+            Phase::Body(left) => {
+                let passing = take(left, bytes);
+                if *left == 0 {
+                    self.phase = Phase::Head;
+                }
+                Ok(Progress::Passes(passing))
+            }
+            Phase::ChunkData(left) => {
+                let passing = take(left, bytes);
+                if *left == 0 {
+                    self.phase = Phase::ChunkEnd(0);
+                }
+                Ok(Progress::Passes(passing))
+            }
+            Phase::ChunkEnd(found) => {
+                if bytes[0] != b"\r\n"[*found] {
+                    return Err(Refusal::Malformed("a chunk is not as long as it says"));
+                }
+                *found += 1;
+                if *found == 2 {
+                    self.phase = Phase::ChunkLine(Vec::new());
+                }
+                Ok(Progress::Passes(1))
+            }
+            Phase::ChunkLine(line) => {
+                let (passing, is_whole) = take_line(line, bytes, MAX_CHUNK_LINE_BYTES)?;
+                if is_whole {
+                    self.phase = match chunk_size(line)? {
+                        0 => Phase::Trailers(Vec::new(), 0),
+                        size => Phase::ChunkData(size),
+                    };
+                }
+                Ok(Progress::Passes(passing))
+            }
+            Phase::Trailers(line, total) => {
+                let (passing, is_whole) = take_line(line, bytes, self.limits.bytes - *total)?;
+                *total += passing;
+                if is_whole && line.is_empty() {
+                    self.phase = Phase::Head;
+                } else if is_whole {
+                    check_trailer(Field::parse(line)?)?;
+                    line.clear();
+                }
+                Ok(Progress::Passes(passing))
+            }
+        }
+    }
+
+    fn advance_head(&mut self, bytes: &mut [u8]) -> Result<Progress, Refusal> {
+        // One empty line before a request is left out (RFC 9112, section 2.2).
+        match bytes {
+            [b'\r', ..] if self.has_skipped => {
+                return Err(Refusal::Malformed(
+                    "there are empty lines before the request",
+                ));
+            }
+            [b'\r'] => return Ok(Progress::Incomplete),
+            [b'\r', b'\n', ..] => {
+                self.has_skipped = true;
+                return Ok(Progress::Skipped(2));
+            }
+            _ => {}
+        }
+        let Some(end) = self.end_of_head(bytes)? else {
+            return Ok(Progress::Incomplete);
+        };
+        let head = head::check(&bytes[..end], self.limits)?;
+        if let Some(at) = head.later_version_at {
+            bytes[at] = b'1';
+        }
+        self.heads += 1;
+        self.has_skipped = false;
+        self.phase = match head.framing {
+            BodyFraming::Length(0) => Phase::Head,
+            BodyFraming::Length(length) => Phase::Body(length),
+            BodyFraming::Chunked => Phase::ChunkLine(Vec::new()),
+        };
+        Ok(Progress::Passes(end))
+    }
+
+    /// Where the head ends, if all of it has come.
+    fn end_of_head(&self, bytes: &[u8]) -> Result<Option<usize>, Refusal> {
+        /// What a request line has beside its target, generously.
+        const REST_OF_LINE: usize = 64;
+
+        let seen = &bytes[..bytes.len().min(self.limits.bytes)];
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', seen) {
+            match &seen[start..end] {
+                b"\r" => return Ok(Some(end + 1)),
+                [line @ .., b'\r'] if memchr::memchr(b'\r', line).is_none() => start = end + 1,
+                _ => return Err(BARE),
+            }
+        }
+        let unfinished = &seen[start..];
+        if let Some(at) = memchr::memchr(b'\r', unfinished)
+            && at + 1 < unfinished.len()
+        {
+            return Err(BARE);
+        }
+        if start == 0 && unfinished.len() > self.limits.target_bytes + REST_OF_LINE {
+            return Err(Refusal::TargetTooLong);
+        }
+        if bytes.len() >= self.limits.bytes {
+            return Err(Refusal::HeadTooLarge);
+        }
+        Ok(None)
+    }
+}
+
+const BARE: Refusal = Refusal::Malformed("a line does not end with CRLF, or has one of both in it");
+
+/// How many of `bytes` belong to what is `left`, which they are taken off.
+fn take(left: &mut u64, bytes: &[u8]) -> usize {
+    let taken = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
+    *left -= taken as u64;
+    taken
+}
+
+/// Adds to `line` what belongs to it. Returns how many bytes that are, and whether the
+/// line is complete; then it is without its CRLF.
+fn take_line(line: &mut Vec<u8>, bytes: &[u8], max_bytes: usize) -> Result<(usize, bool), Refusal> {
+    let end = memchr::memchr(b'\n', bytes);
+    let taken = end.map_or(bytes.len(), |end| end + 1);
+    if line.len() + taken > max_bytes {
+        return Err(Refusal::HeadTooLarge);
+    }
+    line.extend_from_slice(&bytes[..taken]);
+    let is_whole = end.is_some();
+    if is_whole {
+        line.pop();
+        if line.pop() != Some(b'\r') {
+            return Err(BARE);
+        }
+    }
+    let inner = if is_whole {
+        &line[..]
+    } else {
+        line.strip_suffix(b"\r").unwrap_or(line)
+    };
+    if memchr::memchr(b'\r', inner).is_some() {
+        return Err(BARE);
+    }
+    Ok((taken, is_whole))
+}
+
+/// The size of a chunk (RFC 9112, section 7.1).
+fn chunk_size(line: &[u8]) -> Result<u64, Refusal> {
+    const INVALID: Refusal = Refusal::Malformed("the size of a chunk is invalid");
+    const MAX_DIGITS: usize = 16;
+
+    let digits = line
+        .iter()
+        .take_while(|byte| byte.is_ascii_hexdigit())
+        .count();
+    let (size, extensions) = line.split_at(digits);
+    let is_visible = |&byte: &u8| matches!(byte, b'\t' | b' '..=b'~' | 0x80..);
+    let is_extension = extensions.is_empty()
+        || (extensions.trim_ascii_start().first() == Some(&b';')
+            && extensions.iter().all(is_visible));
+    if !(1..=MAX_DIGITS).contains(&digits) || !is_extension {
+        return Err(INVALID);
+    }
+    let size = str::from_utf8(size).map_err(|_| INVALID)?;
+    u64::from_str_radix(size, 16).map_err(|_| INVALID)
+}
+
+/// Fields that would change how a message is read cannot come after it (RFC 9110,
+/// section 6.5.1).
+fn check_trailer(field: Field<'_>) -> Result<(), Refusal> {
+    const FORBIDDEN: [&str; 9] = [
+        "authorization",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "te",
+        "transfer-encoding",
+    ];
+    if FORBIDDEN.iter().any(|name| field.is(name)) {
+        return Err(Refusal::Malformed("a field is not allowed after the body"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: HeadLimits = HeadLimits {
+        bytes: 200,
+        target_bytes: 50,
+        fields: 10,
+    };
+    const HEAD: &str = "POST / HTTP/1.1\r\nhost: a\r\n";
+
+    /// What passes of `text`, of which so many bytes come at once, and how it ends.
+    fn passes(text: &str, at_once: usize) -> (String, Result<(), Refusal>, Framing) {
+        let mut framing = Framing::new(LIMITS);
+        let mut passed = Vec::new();
+        let mut waiting = Vec::new();
+        for piece in text.as_bytes().chunks(at_once) {
+            waiting.extend_from_slice(piece);
+            while !waiting.is_empty() {
+                match framing.advance(&mut waiting) {
+                    Ok(Progress::Passes(count)) => passed.extend(waiting.drain(..count)),
+                    Ok(Progress::Skipped(count)) => drop(waiting.drain(..count)),
+                    Ok(Progress::Incomplete) => break,
+                    Err(refusal) => return (text_of(passed), Err(refusal), framing),
+                }
+            }
+        }
+        (text_of(passed), Ok(()), framing)
+    }
+
+    fn text_of(bytes: Vec<u8>) -> String {
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn good_messages_pass_in_pieces_of_any_size() {
+        let text = format!(
+            "{HEAD}content-length: 3\r\n\r\nabc{HEAD}transfer-encoding: chunked\r\n\r\n\
+             3;a=\"b\"\r\nabc\r\n0\r\nx: y\r\n\r\n{HEAD}\r\n"
+        );
+        for at_once in 1..text.len() {
+            let (passed, result, framing) = passes(&text, at_once);
+            assert_eq!(
+                (passed.as_str(), result),
+                (text.as_str(), Ok(())),
+                "{at_once}"
+            );
+            assert!(framing.is_between_messages());
+            assert_eq!(framing.heads, 3);
+        }
+    }
+
+    #[test]
+    fn nothing_passes_of_a_head_that_is_refused() {
+        for (bad, status) in [
+            ("GET / HTTP/1.1\nhost: a\n\n", 400),
+            ("GET / HTTP/1.1\r\nhost: a\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nhost: a\rb\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\r\nhost: a\r\n\r\n", 400),
+            ("\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n", 400),
+            ("\nGET / HTTP/1.1\r\nhost: a\r\n\r\n", 400),
+        ] {
+            for at_once in [1, 2, 3, 7, 100] {
+                let (passed, result, _) = passes(&format!("{HEAD}\r\n{bad}"), at_once);
+                assert_eq!(passed, format!("{HEAD}\r\n"), "{bad}");
+                assert_eq!(result.unwrap_err().response().0, status, "{bad}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_head_is_not_waited_for_beyond_its_limits() {
+        let long_target = format!("GET /{}", "a".repeat(150));
+        assert_eq!(passes(&long_target, 9).1, Err(Refusal::TargetTooLong));
+        let long_field = format!("{HEAD}a: {}", "a".repeat(200));
+        assert_eq!(passes(&long_field, 9).1, Err(Refusal::HeadTooLarge));
+    }
+
+    #[test]
+    fn one_empty_line_before_a_request_is_left_out() {
+        let (passed, result, _) = passes(&format!("\r\n{HEAD}\r\n"), 1);
+        assert_eq!((passed, result), (format!("{HEAD}\r\n"), Ok(())));
+    }
+
+    #[test]
+    fn chunks_are_what_they_say() {
+        for bad in [
+            "x\r\n",
+            "\r\n",
+            "-1\r\na\r\n",
+            "0x1\r\na\r\n",
+            "1 \r\na\r\n",
+            "1\na\r\n",
+            "1\r\nab\r\n",
+            "1\r\na\n",
+            "1;\x01\r\na\r\n",
+            "1;\rb\r\na\r\n",
+            "11112222333344445\r\n",
+            "0\r\ncontent-length: 1\r\n\r\n",
+            "0\r\n x: y\r\n\r\n",
+            "0\r\nx\r\n\r\n",
+            "0\r\n\n",
+        ] {
+            for at_once in [1, 4, 100] {
+                let text = format!("{HEAD}transfer-encoding: chunked\r\n\r\n{bad}");
+                assert!(passes(&text, at_once).1.is_err(), "{bad:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn lines_in_a_body_have_limits_too() {
+        let chunked = format!("{HEAD}transfer-encoding: chunked\r\n\r\n");
+        let extension = format!("{chunked}1;{}", "a".repeat(MAX_CHUNK_LINE_BYTES));
+        assert!(passes(&extension, 99).1.is_err());
+        let trailers = format!("{chunked}0\r\n{}", "a: b\r\n".repeat(40));
+        assert_eq!(passes(&trailers, 99).1, Err(Refusal::HeadTooLarge));
+    }
+}

@@ -1,0 +1,107 @@
+//! Why the server answers a request itself, before there is a guest.
+
+use http::StatusCode;
+
+use crate::metrics::Reason;
+
+/// Why the server answers a request itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The request breaks a rule of HTTP. Holds which one.
+    Malformed(&'static str),
+    /// A method or a coding that nobody here knows. Holds which.
+    NotImplemented(&'static str),
+    /// A version of HTTP other than 1.0, 1.1 and 2.
+    Version,
+    /// `expect` asks for something else than `100-continue`.
+    Expectation,
+    /// The target is longer than it may be.
+    TargetTooLong,
+    /// The head is larger, or has more fields, than it may.
+    HeadTooLarge,
+    /// The body is larger than it may be.
+    BodyTooLarge,
+    /// The head did not come in time.
+    HeadTimeout,
+    /// The body comes too slowly.
+    BodyTimeout,
+    /// The body ended early, or came damaged.
+    BodyBroken,
+    /// As many requests wait as may.
+    QueueFull,
+    /// No instance became free in time.
+    QueueTimeout,
+    /// The process has as much memory as it may.
+    OutOfMemory,
+    /// As many connections are open as may be.
+    TooManyConnections,
+}
+
+impl Refusal {
+    /// The status of the response, and what its client is told.
+    pub(super) fn response(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Malformed(why) => (StatusCode::BAD_REQUEST, why),
+            Self::NotImplemented(what) => (StatusCode::NOT_IMPLEMENTED, what),
+            Self::Version => (
+                StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+                "this server speaks HTTP/1.0, HTTP/1.1 and HTTP/2",
+            ),
+            Self::Expectation => (
+                StatusCode::EXPECTATION_FAILED,
+                "the only expectation that can be met is 100-continue",
+            ),
+            Self::TargetTooLong => (StatusCode::URI_TOO_LONG, "the target is too long"),
+            Self::HeadTooLarge => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "the head is too large, or has too many fields",
+            ),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
+            Self::HeadTimeout => (
+                StatusCode::REQUEST_TIMEOUT,
+                "the head of the request did not come in time",
+            ),
+            Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "the body comes too slowly"),
+            Self::BodyBroken => (
+                StatusCode::BAD_REQUEST,
+                "the body ended early, or is not framed as it should be",
+            ),
+            Self::QueueFull | Self::QueueTimeout | Self::OutOfMemory | Self::TooManyConnections => {
+                (StatusCode::SERVICE_UNAVAILABLE, "the server is overloaded")
+            }
+        }
+    }
+
+    /// As what it is counted.
+    pub(super) fn reason(self) -> Reason {
+        match self {
+            Self::Malformed(_) => Reason::Malformed,
+            Self::NotImplemented(_) | Self::Version => Reason::Unsupported,
+            Self::Expectation => Reason::Expectation,
+            Self::TargetTooLong => Reason::TargetTooLong,
+            Self::HeadTooLarge => Reason::HeaderTooLarge,
+            Self::BodyTooLarge => Reason::BodyTooLarge,
+            Self::HeadTimeout => Reason::HeaderTimeout,
+            Self::BodyTimeout => Reason::BodyTimeout,
+            Self::BodyBroken => Reason::BodyBroken,
+            Self::QueueFull => Reason::QueueFull,
+            Self::QueueTimeout => Reason::QueueTimeout,
+            Self::OutOfMemory => Reason::Memory,
+            Self::TooManyConnections => Reason::Connections,
+        }
+    }
+
+    /// Whether the same request may work a little later.
+    pub(super) fn is_passing(self) -> bool {
+        matches!(
+            self,
+            Self::QueueFull | Self::QueueTimeout | Self::OutOfMemory | Self::TooManyConnections
+        )
+    }
+
+    /// Whether nothing that follows on the same connection of HTTP/1.1 can be trusted
+    /// to be what its sender means.
+    pub(super) fn ends_connection(self) -> bool {
+        !self.is_passing() && self != Self::Expectation
+    }
+}

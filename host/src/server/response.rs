@@ -1,0 +1,343 @@
+//! A response, from the guest to the client.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+
+use super::conversation::InFlight;
+use super::failure::Failure;
+use super::follow::{Followed, finish, follow};
+use super::request::{Context as RequestContext, Head};
+use super::running::Running;
+use crate::telemetry::Exchange;
+
+/// The body of a response, on its way to the client.
+pub(super) struct ResponseBody {
+    content: Content,
+    in_flight: Option<InFlight>,
+    exchange: Option<Exchange>,
+}
+
+enum Content {
+    /// All of it is there, and no instance any more.
+    Whole(Bytes, Option<HeaderMap>),
+    /// A guest still works on it.
+    Stream(Box<Stream>),
+}
+
+struct Stream {
+    context: RequestContext,
+    /// What has come of it already.
+    begun: Bytes,
+    body: HyperOutgoingBody,
+    guest: Followed,
+    sent: u64,
+    /// How long it says that it is.
+    length: Option<u64>,
+}
+
+/// Runs a guest until its response is whole, or larger than what is kept, or until the
+/// guest waits for something. Only in the last two cases it still has its instance when
+/// the client gets the head.
+pub(super) async fn take(
+    mut running: Running,
+    head: oneshot::Receiver<Head>,
+    is_head: bool,
+    deadline: Instant,
+    context: &RequestContext,
+) -> Result<Response<ResponseBody>, Failure> {
+    let (head, is_done) = run_until_head(&mut running, head).await?;
+    // Whatever the guest made of it, its client must not take this for done.
+    if context.request.is_unaudited() {
+        return Err(Failure::Unaudited);
+    }
+    let (head, body) = head.map_err(Failure::ErrorResponse)?.into_parts();
+    // Nobody gets this body, so nobody waits for it.
+    if is_head
+        || matches!(
+            head.status,
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        )
+    {
+        if !is_done {
+            finish(running, deadline, context.clone());
+        }
+        return Ok(Response::from_parts(
+            head,
+            ResponseBody::whole(Bytes::new(), None),
+        ));
+    }
+    let mut taking = Taking {
+        running: (!is_done).then_some(running),
+        body,
+        first: Bytes::new(),
+        more: BytesMut::new(),
+        trailers: None,
+    };
+    let limits = context.shared.settings.bodies;
+    let is_whole = poll_fn(|cx| taking.poll(cx, limits.buffered_bytes)).await?;
+    if context.request.is_unaudited() {
+        return Err(Failure::Unaudited);
+    }
+    let Taking {
+        running,
+        body,
+        first,
+        more,
+        trailers,
+    } = taking;
+    let begun = join(first, more);
+    if begun.len() as u64 > limits.max_response_bytes {
+        return Err(Failure::TooLarge);
+    }
+    if is_whole {
+        if let Some(running) = running {
+            finish(running, deadline, context.clone());
+        }
+        return Ok(Response::from_parts(
+            head,
+            ResponseBody::whole(begun, trailers),
+        ));
+    }
+    let stream = Stream {
+        context: context.clone(),
+        length: content_length(&head.headers),
+        sent: begun.len() as u64,
+        begun,
+        body,
+        guest: follow(running, deadline, context.clone()),
+    };
+    Ok(Response::from_parts(
+        head,
+        ResponseBody::of(Content::Stream(Box::new(stream))),
+    ))
+}
+
+/// Runs `guest` until it has set its response. Returns that, and whether the guest is
+/// done.
+async fn run_until_head(
+    guest: &mut Running,
+    mut head: oneshot::Receiver<Head>,
+) -> Result<(Head, bool), Failure> {
+    let (result, head) = poll_fn(|cx| {
+        let result = match Pin::new(&mut *guest).poll(cx) {
+            Poll::Ready(result) => Some(result),
+            Poll::Pending => None,
+        };
+        match Pin::new(&mut head).poll(cx) {
+            Poll::Ready(head) => Poll::Ready((result, head.ok())),
+            Poll::Pending if result.is_some() => Poll::Ready((result, None)),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await;
+    match (result, head) {
+        // Nothing has been sent yet, so the client can still be told.
+        (Some(Err(error)), _) => Err(Failure::of_guest(error)),
+        (result, Some(head)) => Ok((head, result.is_some())),
+        (_, None) => Err(Failure::Silent),
+    }
+}
+
+/// A body that is taken from its guest.
+struct Taking {
+    running: Option<Running>,
+    body: HyperOutgoingBody,
+    first: Bytes,
+    more: BytesMut,
+    trailers: Option<HeaderMap>,
+}
+
+impl Taking {
+    /// Takes what there is. Says whether that is all.
+    fn poll(&mut self, cx: &mut Context<'_>, max_bytes: usize) -> Poll<Result<bool, Failure>> {
+        while self.first.len() + self.more.len() <= max_bytes {
+            if let Some(running) = &mut self.running
+                && let Poll::Ready(result) = Pin::new(running).poll(cx)
+            {
+                self.running = None;
+                if let Err(error) = result {
+                    return Poll::Ready(Err(Failure::of_guest(error)));
+                }
+            }
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => self.add(frame),
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Err(Failure::BrokenOff(error.to_string())));
+                }
+                Poll::Ready(None) => return Poll::Ready(Ok(true)),
+                // The guest waits, and the client should not have to.
+                Poll::Pending => break,
+            }
+        }
+        Poll::Ready(Ok(false))
+    }
+
+    fn add(&mut self, frame: Frame<Bytes>) {
+        match frame.into_data() {
+            Ok(data) if self.first.is_empty() => self.first = data,
+            Ok(data) => self.more.extend_from_slice(&data),
+            Err(frame) => self.trailers = frame.into_trailers().ok(),
+        }
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Both in one piece. Most bodies are in one already.
+fn join(first: Bytes, more: BytesMut) -> Bytes {
+    if more.is_empty() {
+        return first;
+    }
+    let mut whole = BytesMut::with_capacity(first.len() + more.len());
+    whole.extend_from_slice(&first);
+    whole.extend_from_slice(&more);
+    whole.freeze()
+}
+
+impl ResponseBody {
+    fn of(content: Content) -> Self {
+        Self {
+            content,
+            in_flight: None,
+            exchange: None,
+        }
+    }
+
+    /// A body that is there as a whole.
+    pub(super) fn whole(bytes: Bytes, trailers: Option<HeaderMap>) -> Self {
+        Self::of(Content::Whole(bytes, trailers))
+    }
+
+    /// From now on the client is waited for. The request is over when the body is
+    /// dropped.
+    pub(super) fn begin(
+        &mut self,
+        mut in_flight: InFlight,
+        status: StatusCode,
+        mut exchange: Option<Exchange>,
+    ) {
+        in_flight.set_handed_out(true);
+        self.in_flight = Some(in_flight);
+        if let Some(exchange) = &mut exchange {
+            exchange.responds(status);
+        }
+        self.exchange = exchange;
+    }
+}
+
+/// The guest failed after the head of its response was on its way, so that only
+/// breaking the connection tells the client.
+#[derive(Debug)]
+pub(super) struct Broken;
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the guest failed in the middle of its response")
+    }
+}
+
+impl std::error::Error for Broken {}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let frame = match &mut self.content {
+            Content::Whole(bytes, trailers) => Poll::Ready(if bytes.is_empty() {
+                trailers
+                    .take()
+                    .map(|trailers| Ok(Frame::trailers(trailers)))
+            } else {
+                Some(Ok(Frame::data(std::mem::take(bytes))))
+            }),
+            Content::Stream(stream) => stream.poll_frame(cx),
+        };
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.set_handed_out(frame.is_ready());
+        }
+        if let (Some(exchange), Poll::Ready(Some(Ok(frame)))) = (&mut self.exchange, &frame) {
+            exchange.sends(frame.data_ref().map_or(0, Bytes::len));
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.content {
+            Content::Whole(bytes, trailers) => bytes.is_empty() && trailers.is_none(),
+            Content::Stream(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Whole(bytes, None) => SizeHint::with_exact(bytes.len() as u64),
+            // With a length there would be no place for trailers.
+            Content::Whole(..) => SizeHint::default(),
+            Content::Stream(stream) => stream.size_hint(),
+        }
+    }
+}
+
+impl Stream {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        // The client has the head already, so this is all there is to tell it.
+        if self.guest.has_failed() || self.context.request.is_unaudited() {
+            return Poll::Ready(Some(Err(Broken)));
+        }
+        if !self.begun.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.begun)))));
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        // It ends, too, when its guest fails.
+        if self.guest.has_failed() {
+            return Poll::Ready(Some(Err(Broken)));
+        }
+        let failure = match frame {
+            None => {
+                self.guest.set_complete();
+                return Poll::Ready(None);
+            }
+            Some(Ok(frame)) => {
+                self.sent += frame.data_ref().map_or(0, Bytes::len) as u64;
+                // Nobody asks for more than the length says.
+                if frame.is_trailers() || self.length.is_some_and(|length| self.sent >= length) {
+                    self.guest.set_complete();
+                }
+                if self.sent <= self.context.shared.settings.bodies.max_response_bytes {
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+                Failure::TooLarge
+            }
+            Some(Err(error)) => Failure::BrokenOff(error.to_string()),
+        };
+        self.guest.fail(failure);
+        Poll::Ready(Some(Err(Broken)))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = SizeHint::new();
+        let begun = self.begun.len() as u64;
+        let rest = self.body.size_hint();
+        hint.set_lower(begun + rest.lower());
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(begun + upper);
+        }
+        hint
+    }
+}

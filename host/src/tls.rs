@@ -1,0 +1,192 @@
+//! From the files of a certificate and its key to what a listener needs for TLS.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::ring;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{Error, ServerConfig};
+use tokio_rustls::TlsAcceptor;
+
+/// What the server offers in the handshake (ALPN), what it likes best first.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// Why no TLS can be spoken with these files.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// A file is cut short, or was changed by something that did not know it.
+    #[error("`{}` is damaged: {why}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// There is no certificate where one should be.
+    #[error(
+        "there is no certificate in `{}`; expected PEM with `-----BEGIN CERTIFICATE-----`",
+        .0.display()
+    )]
+    NoCertificate(PathBuf),
+    /// There is no key where one should be.
+    #[error(
+        "there is no private key in `{}`; expected PEM with `-----BEGIN PRIVATE KEY-----`, \
+         and without a password",
+        .0.display()
+    )]
+    NoKey(PathBuf),
+    /// The certificate is no certificate of a server.
+    #[error("the certificate in `{}` cannot be used", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: Error,
+    },
+    /// The key is of no kind that is known.
+    #[error("the private key in `{}` cannot be used", path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: Error,
+    },
+    /// The key is that of another certificate.
+    #[error(
+        "the private key in `{}` does not fit the first certificate in `{}`, which must be that \
+         of the server",
+        key.display(),
+        certificate.display()
+    )]
+    OtherKey {
+        /// The file of the key.
+        key: PathBuf,
+        /// The file of the certificate.
+        certificate: PathBuf,
+    },
+}
+
+/// Speaks TLS 1.2 and 1.3 as the server of the first certificate in the file
+/// `certificate`, whose private key is in the file `key` (both PEM). The other
+/// certificates in the file are sent along.
+///
+/// # Errors
+///
+/// Says which file is wrong, and what is wrong with it.
+pub fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
+    let chain = certificates(certificate)?;
+    let secret = private_key(key)?;
+    let provider = Arc::new(ring::default_provider());
+    let unusable = |source| TlsError::Key {
+        path: key.to_owned(),
+        source,
+    };
+    // Only to tell this error from those of the certificate.
+    provider
+        .key_provider
+        .load_private_key(secret.clone_key())
+        .map_err(unusable)?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(unusable)?
+        .with_no_client_auth()
+        .with_single_cert(chain, secret)
+        .map_err(|source| match source {
+            Error::InconsistentKeys(_) => TlsError::OtherKey {
+                key: key.to_owned(),
+                certificate: certificate.to_owned(),
+            },
+            source => TlsError::Certificate {
+                path: certificate.to_owned(),
+                source,
+            },
+        })?;
+    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = read(path)?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let found = found.map_err(|error| damaged(path, &error))?;
+    if found.is_empty() {
+        return Err(TlsError::NoCertificate(path.to_owned()));
+    }
+    Ok(found)
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|error| match error {
+        pem::Error::NoItemsFound => TlsError::NoKey(path.to_owned()),
+        error => damaged(path, &error),
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    fs::read(path).map_err(|source| TlsError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The error itself shows parts of the file, as numbers.
+fn damaged(path: &Path, error: &pem::Error) -> TlsError {
+    TlsError::Damaged {
+        path: path.to_owned(),
+        why: match error {
+            pem::Error::MissingSectionEnd { .. } => "a section of it does not end",
+            pem::Error::Base64Decode(_) => "a section of it is not Base64",
+            _ => "it is no PEM",
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----";
+
+    #[test]
+    fn each_wrong_file_is_named_with_what_is_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cert.pem");
+        let shown = path.display();
+        let not_there = acceptor(&path, &path).err().unwrap();
+        assert_eq!(not_there.to_string(), format!("cannot read `{shown}`"));
+        for (text, expected) in [
+            (
+                String::new(),
+                format!("there is no certificate in `{shown}`"),
+            ),
+            (
+                format!("{BEGIN}\nAAAA"),
+                format!("`{shown}` is damaged: a section of it does not end"),
+            ),
+            (
+                format!("{BEGIN}\n*\n{END}\n"),
+                format!("`{shown}` is damaged: a section of it is not Base64"),
+            ),
+            (
+                format!("{BEGIN}\nAAAA\n{END}\n"),
+                format!("there is no private key in `{shown}`"),
+            ),
+        ] {
+            fs::write(&path, &text).unwrap();
+            let error = acceptor(&path, &path).err().unwrap().to_string();
+            assert!(error.starts_with(&expected), "{text}: {error}");
+        }
+    }
+}

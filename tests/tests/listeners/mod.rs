@@ -1,0 +1,109 @@
+//! Where a server listens: IPv4, IPv6, sockets in the file system, with TLS and without.
+
+mod tls;
+
+use std::fs;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+use end_to_end::cases::check_result;
+use end_to_end::client::{Connection, encrypt};
+use end_to_end::{Setup, TestHost, artifacts};
+
+use crate::audit::sha256;
+
+fn app() -> Setup {
+    TestHost::serve(artifacts::component("app"))
+}
+
+/// Checks that the service answers on `connection`, and again.
+fn check_service<S: std::io::Read + std::io::Write>(mut connection: Connection<S>) {
+    for _ in 0..2 {
+        check_result(&connection.exchange(&encrypt("hello")), "khoor");
+    }
+}
+
+fn open_unix(url: &str) -> Connection<std::os::unix::net::UnixStream> {
+    let path = url
+        .strip_prefix("unix:")
+        .expect("a socket in the file system");
+    Connection::open_unix(Path::new(path))
+}
+
+#[test]
+fn ipv6_is_spoken() {
+    let host = app().address("[::1]:0").start();
+    assert!(host.urls()[0].starts_with("http://[::1]:"), "{host:?}");
+    check_service(host.connect());
+}
+
+#[test]
+fn a_socket_in_the_file_system_is_served_and_gone_afterwards() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("socket");
+    let mut host = app().address(format!("unix:{}", path.display())).start();
+    check_service(open_unix(&host.urls()[0]));
+    host.terminate();
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_socket_that_a_crash_has_left_is_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("socket");
+    drop(UnixListener::bind(&path).expect("a socket"));
+    let host = app().address(format!("unix:{}", path.display())).start();
+    check_service(open_unix(&host.urls()[0]));
+}
+
+#[test]
+fn a_file_that_is_no_socket_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("file");
+    fs::write(&path, "dear diary").expect("a file");
+    let address = format!("unix:{}", path.display());
+    let finished = app().address(&*address).fail();
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    assert!(finished.stderr.contains(&address), "{}", finished.stderr);
+    assert_eq!(fs::read_to_string(&path).expect("a file"), "dear diary");
+}
+
+#[test]
+fn several_addresses_are_served_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("socket");
+    let host = app()
+        .and_address("[::1]:0")
+        .and_address("127.0.0.1:0")
+        .and_address(format!("unix:{}", path.display()))
+        .start();
+    let (unix, tcp) = host.urls().split_last().expect("four of them");
+    assert_eq!(tcp.len(), 3);
+    for url in tcp {
+        let address = url.strip_prefix("http://").expect("a URL").parse();
+        check_service(Connection::open(address.expect("an address")));
+    }
+    check_service(open_unix(unix));
+}
+
+#[test]
+fn one_line_of_the_log_tells_addresses_component_and_limits() {
+    let component = artifacts::component("app");
+    let host = app()
+        .and_address("[::1]:0")
+        .flag("--request-timeout", "7")
+        .start();
+    let digest = sha256(&component);
+    let entry = host.log().wait_for_entry(&["serving", &digest]);
+    for url in host.urls() {
+        assert!(entry.contains(url), "{entry}");
+    }
+    for limit in [
+        "request-timeout=7",
+        "max-concurrency=1000",
+        "max-header-size=32KiB",
+    ] {
+        assert!(entry.contains(limit), "{entry}");
+    }
+    assert_eq!(entry.lines().count(), 1, "{entry}");
+}

@@ -1,0 +1,186 @@
+//! TLS, as a client of its own sees it.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use end_to_end::client::Connection;
+use end_to_end::{DEADLINE, Setup, TestHost};
+use rcgen::{CertificateParams, Issuer, KeyPair};
+use rustls::pki_types::ServerName;
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, StreamOwned,
+    SupportedProtocolVersion,
+};
+use tempfile::TempDir;
+
+use super::{app, check_service, open_unix};
+
+/// The name of the server.
+const NAME: &str = "server.example";
+
+/// An authority, and the certificate that it has made for the server.
+struct Identity {
+    folder: TempDir,
+    roots: RootCertStore,
+}
+
+impl Identity {
+    fn new() -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(vec![]).expect("no names");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let authority = params.self_signed(&key).expect("a certificate");
+        let issuer = Issuer::new(params, key);
+
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec![NAME.to_owned()]).expect("a name");
+        let certificate = params.signed_by(&key, &issuer).expect("a certificate");
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let chain = certificate.pem() + &authority.pem();
+        fs::write(folder.path().join("cert.pem"), chain).expect("a file");
+        fs::write(folder.path().join("key.pem"), key.serialize_pem()).expect("a file");
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.der().clone()).expect("a certificate");
+        Self { folder, roots }
+    }
+
+    fn certificate(&self) -> PathBuf {
+        self.folder.path().join("cert.pem")
+    }
+
+    fn key(&self) -> PathBuf {
+        self.folder.path().join("key.pem")
+    }
+
+    /// Lets the server use it.
+    fn given_to(&self, setup: Setup) -> Setup {
+        setup
+            .flag("--tls-cert", self.certificate())
+            .flag("--tls-key", self.key())
+    }
+
+    fn connect(
+        &self,
+        host: &TestHost,
+        version: &'static SupportedProtocolVersion,
+    ) -> Connection<StreamOwned<ClientConnection, TcpStream>> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .expect("a version")
+            .with_root_certificates(self.roots.clone())
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let name = ServerName::try_from(NAME).expect("a name");
+        let mut client = ClientConnection::new(config.into(), name).expect("a client");
+        let mut stream = connect(host);
+        client.complete_io(&mut stream).expect("a handshake");
+        assert_eq!(client.alpn_protocol(), Some(&b"http/1.1"[..]));
+        Connection::over(StreamOwned::new(client, stream))
+    }
+}
+
+fn connect(host: &TestHost) -> TcpStream {
+    let stream = TcpStream::connect(host.address()).expect("a server");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a time");
+    stream.set_write_timeout(Some(DEADLINE)).expect("a time");
+    stream
+}
+
+#[test]
+fn http_1_1_is_spoken_over_tls_1_2_and_1_3() {
+    let identity = Identity::new();
+    let host = identity.given_to(app()).start();
+    assert!(host.urls()[0].starts_with("https://127.0.0.1:"), "{host:?}");
+    for (version, negotiated) in [
+        (&TLS12, ProtocolVersion::TLSv1_2),
+        (&TLS13, ProtocolVersion::TLSv1_3),
+    ] {
+        assert_eq!(version.version, negotiated);
+        check_service(identity.connect(&host, version));
+    }
+}
+
+#[test]
+fn a_socket_in_the_file_system_speaks_no_tls() {
+    let identity = Identity::new();
+    let path = identity.folder.path().join("socket");
+    let unix = format!("unix:{}", path.display());
+    let host = identity.given_to(app()).and_address(unix).start();
+    check_service(identity.connect(&host, &TLS13));
+    check_service(open_unix(&host.urls()[1]));
+}
+
+#[test]
+fn who_speaks_no_tls_hears_no_http() {
+    let identity = Identity::new();
+    let host = identity.given_to(app()).start();
+    let mut stream = connect(&host);
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: test\r\n\r\n")
+        .expect("the server takes it");
+    let mut answer = Vec::new();
+    match stream.read_to_end(&mut answer) {
+        Ok(_) => {}
+        Err(error) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset),
+    }
+    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+    check_service(identity.connect(&host, &TLS13));
+}
+
+#[test]
+fn each_file_that_does_not_fit_is_named() {
+    let identity = Identity::new();
+    let other = Identity::new();
+    let empty = identity.folder.path().join("empty.pem");
+    fs::write(&empty, "").expect("a file");
+    let (certificate, key) = (identity.certificate(), identity.key());
+    let missing = Path::new("no/such/file.pem");
+    for (certificate, key, parts) in [
+        (
+            missing,
+            &*key,
+            ["cannot read `no/such/file.pem`", "No such file"],
+        ),
+        (
+            &*certificate,
+            missing,
+            ["cannot read `no/such/file.pem`", "No such file"],
+        ),
+        (&empty, &key, ["no certificate in", "empty.pem`"]),
+        (&certificate, &empty, ["no private key in", "empty.pem`"]),
+        (&key, &key, ["no certificate in", "key.pem`"]),
+        (
+            &certificate,
+            &certificate,
+            ["no private key in", "cert.pem`"],
+        ),
+        (&certificate, &other.key(), ["does not fit", "cert.pem`"]),
+    ] {
+        let finished = app()
+            .flag("--tls-cert", certificate)
+            .flag("--tls-key", key)
+            .fail();
+        assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+        for part in parts {
+            assert!(
+                finished.stderr.contains(part),
+                "{part}: {}",
+                finished.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn a_certificate_needs_its_key() {
+    let identity = Identity::new();
+    let finished = app().flag("--tls-cert", identity.certificate()).fail();
+    assert_eq!(finished.code, Some(64), "{}", finished.stderr);
+    assert!(finished.stderr.contains("--tls-key"), "{}", finished.stderr);
+}

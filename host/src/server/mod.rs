@@ -92,7 +92,7 @@ pub async fn run(
         })
         .collect::<io::Result<Vec<_>>>()?;
     let connections = Connections::new(settings.connections.max_connections);
-    let workers = Workers::new(workers, connections, telemetry.metrics.clone());
+    let workers = Workers::new(workers, connections, telemetry.clone());
 
     let (stop, stopping) = watch::channel(false);
     let accepting = LocalSet::new();

@@ -95,7 +95,7 @@ pub async fn run(
         .map(|index| Worker::start(index, common.clone()))
         .collect::<io::Result<Vec<_>>>()?;
     let connections = Connections::new(settings.connections.max_connections);
-    let workers = Workers::new(workers, connections, telemetry.metrics.clone());
+    let workers = Workers::new(workers, connections, telemetry.clone());
 
     let (stop, stopping) = watch::channel(false);
     let accepting = LocalSet::new();

@@ -124,7 +124,7 @@ fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
     let has_form = match target {
         [b'/', ..] => true,
         b"*" => method == b"OPTIONS",
-        _ => (is_absolute(b"http://") || is_absolute(b"https://")) && Uri::try_from(target).is_ok(),
+        _ => (is_absolute(b"http://") || is_absolute(b"https://")) && names_host(target),
     };
     // Some of what a URI may not have is often sent all the same. A fragment is not.
     let is_allowed =

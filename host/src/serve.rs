@@ -14,7 +14,6 @@ use audit_log::{AuditLog, Folder, Location, Settings};
 use host::cli::Serve;
 use host::guest::{App, Surroundings};
 use host::ops;
-use host::outbound::Outbound;
 use host::server::{self, Address, Listener};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
@@ -34,6 +33,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
     let Inputs {
         bytes,
         environment,
+        outbound,
         tls,
         audit: settings,
     } = Inputs::read(flags)?;
@@ -63,7 +63,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
                 audit: log.clone(),
                 quota: flags.audit.quota(),
                 limits: flags.limits.guest(),
-                outbound: Outbound::new(flags.guest.outbound())?.into(),
+                outbound: outbound.into(),
             };
             let app = App::load(&bytes, surroundings)
                 .with_context(|| format!("cannot serve `{path}`"))?;

@@ -8,12 +8,10 @@ use clap::{Arg, ArgAction, Command as Definition, Error};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::entry::{Entry, refused, without_login};
+use super::entry::{Entry, refused};
+use super::value::{kind, scalar, shown, shown_unknown};
 use super::{SERVE, failure};
 use crate::cli::files;
-
-/// More than this of a value helps nobody.
-const MAX_SHOWN_CHARS: usize = 80;
 
 /// Reads the file at `path`, of which each key has to be a flag of `definition`. The
 /// entries are in the order of the file. What the values are is not looked at.
@@ -261,58 +259,5 @@ fn unknown(key: &str, value: &DeValue<'_>, definition: &Definition) -> String {
         _ => {
             "there is no such key; the keys are the flags of `serve` without the dashes".to_owned()
         }
-    }
-}
-
-/// A value as a word of the command line.
-fn scalar(value: &DeValue<'_>, is_switch: bool) -> Option<String> {
-    let text = match value {
-        DeValue::String(text) => text.as_ref(),
-        DeValue::Float(number) => number.as_str(),
-        DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
-        DeValue::Integer(number) => {
-            let number = u64::from_str_radix(number.as_str(), number.radix()).ok()?;
-            return Some(number.to_string());
-        }
-        DeValue::Boolean(true) if is_switch => "on",
-        DeValue::Boolean(false) if is_switch => "off",
-        DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
-            return None;
-        }
-    };
-    Some(text.to_owned())
-}
-
-fn kind(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(_) => "a number that is too large",
-        DeValue::Float(_) => "a number",
-        DeValue::Boolean(_) => "a boolean",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "an array",
-        DeValue::Table(_) => "a table",
-    }
-}
-
-/// A key and its value, as they are in the file, but for a password and what is too long.
-fn shown(key: &str, value: &DeValue<'_>, text: &str) -> String {
-    let mut text = without_login(text);
-    if let Some((end, _)) = text.char_indices().nth(MAX_SHOWN_CHARS) {
-        text.truncate(end);
-        text.push('…');
-    }
-    match value {
-        DeValue::String(_) => format!("{key} = {text:?}"),
-        DeValue::Boolean(is) => format!("{key} = {is}"),
-        _ => format!("{key} = {text}"),
-    }
-}
-
-/// The same of a key that nobody knows. Whether its value is a secret is not known either.
-fn shown_unknown(key: &str, value: &DeValue<'_>) -> String {
-    match scalar(value, true) {
-        Some(text) if !text.contains(['=', '@']) => shown(key, value, &text),
-        _ => key.to_owned(),
     }
 }

@@ -47,17 +47,11 @@ struct File<'a> {
     text: &'a str,
 }
 
-/// A flag, and what a file may give to it.
+/// A flag, and what it takes, as its help says.
 struct Flag<'a> {
     key: &'a str,
     arg: &'a Arg,
-    /// Whether it can be given more than once.
-    is_list: bool,
-    /// Whether it takes KEY=VALUE or the like.
-    is_table: bool,
-    /// Whether its values may be secrets.
-    is_secret: bool,
-    is_switch: bool,
+    takes: &'a str,
 }
 
 impl File<'_> {
@@ -118,17 +112,7 @@ impl File<'_> {
         }
         let takes = arg.get_value_names().and_then(<[_]>::first);
         let takes = takes.map_or("", |name| name.as_str());
-        Ok(Flag {
-            key,
-            arg,
-            is_list: matches!(arg.get_action(), ArgAction::Append),
-            is_table: takes.starts_with("KEY="),
-            is_secret: takes == "KEY=VALUE",
-            is_switch: arg
-                .get_possible_values()
-                .iter()
-                .any(|value| value.matches("on", false)),
-        })
+        Ok(Flag { key, arg, takes })
     }
 
     fn add(
@@ -139,12 +123,12 @@ impl File<'_> {
         entries: &mut Vec<Entry>,
     ) -> Result<(), Error> {
         match value.get_ref() {
-            DeValue::Array(items) if flag.is_list => {
+            DeValue::Array(items) if flag.is_list() => {
                 for item in items {
                     entries.push(self.entry(flag, item, "a text")?);
                 }
             }
-            DeValue::Table(pairs) if flag.is_table => {
+            DeValue::Table(pairs) if flag.is_table() => {
                 let mut pairs: Vec<_> = pairs.iter().collect();
                 pairs.sort_by_key(|(key, _)| key.span().start);
                 for (key, value) in pairs {
@@ -163,12 +147,12 @@ impl File<'_> {
         expected: &str,
     ) -> Result<Entry, Error> {
         let place = self.place(&value.span());
-        let Some(text) = scalar(value.get_ref(), flag.is_switch) else {
+        let Some(text) = scalar(value.get_ref(), flag.is_switch()) else {
             let found = kind(value.get_ref());
             let why = format!("expected {expected}, found {found}");
             return Err(refused(&place, flag.key, &why));
         };
-        let shown = if flag.is_secret {
+        let shown = if flag.is_secret() {
             flag.key.to_owned()
         } else {
             shown(flag.key, value.get_ref(), &text)
@@ -223,8 +207,28 @@ impl File<'_> {
 }
 
 impl Flag<'_> {
+    /// Whether it can be given more than once.
+    fn is_list(&self) -> bool {
+        matches!(self.arg.get_action(), ArgAction::Append)
+    }
+
+    /// Whether it gives something a name.
+    fn is_table(&self) -> bool {
+        self.takes.starts_with("KEY=")
+    }
+
+    /// Whether its values may be secrets.
+    fn is_secret(&self) -> bool {
+        self.takes == "KEY=VALUE"
+    }
+
+    fn is_switch(&self) -> bool {
+        let values = self.arg.get_possible_values();
+        values.iter().any(|value| value.matches("on", false))
+    }
+
     fn expected(&self) -> &'static str {
-        match (self.is_table, self.is_list) {
+        match (self.is_table(), self.is_list()) {
             (true, _) => "a table, or an array of texts",
             (false, true) => "a value, or an array of values",
             (false, false) => "one value",

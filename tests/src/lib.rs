@@ -14,6 +14,8 @@
 //! - [`operators`]: what those see who operate a server.
 //! - [`collector`]: a receiver of traces.
 //! - [`torture`]: kills the server again and again, and reads the log after each.
+//! - [`drain`]: ends the server again and again while clients send.
+//! - [`soak`]: keeps the server busy for minutes, and looks whether it stays as it is.
 //! - [`strace`]: system calls that fail for a while.
 //! - [`random`]: numbers that look random and come again with the same seed.
 //! - [`artifacts`]: where the programs and the components are.
@@ -32,6 +34,7 @@ pub mod cases;
 pub mod client;
 pub mod collector;
 pub mod corpus;
+pub mod drain;
 pub mod guests;
 pub mod hostile;
 pub mod http2;
@@ -39,6 +42,7 @@ pub mod operators;
 pub mod output;
 pub mod process;
 pub mod random;
+pub mod soak;
 pub mod strace;
 pub mod torture;
 

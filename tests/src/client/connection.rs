@@ -24,6 +24,19 @@ impl Connection {
             .unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"))
     }
 
+    /// Whether the server has ended the connection by now, without waiting.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let stream = self.stream.get_ref();
+        stream.set_nonblocking(true).expect("a socket");
+        let found = stream.peek(&mut [0]);
+        stream.set_nonblocking(false).expect("a socket");
+        match found {
+            Ok(count) => count == 0,
+            Err(error) => is_end(&error),
+        }
+    }
+
     /// Connects, where that may fail.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod bodies;
 mod check;
 mod configuration;
 mod configuration_file;
+mod configuration_fuzz;
 mod contracts;
 mod corpus;
 mod documented;

@@ -67,8 +67,8 @@ impl Campaign {
         let Behaviour { name, client, .. } = behaviour;
         match seen {
             Ok((answer, open)) if behaviour.answers.contains(&answer) => outcome.open.extend(open),
-            Ok((answer, _)) => outcome.surprise(name, format!("{client:?}: {answer:?}")),
-            Err(error) => outcome.surprise(name, format!("{client:?}: {error}")),
+            Ok((answer, _)) => outcome.surprise(name, &format!("{client:?}: {answer:?}")),
+            Err(error) => outcome.surprise(name, &format!("{client:?}: {error}")),
         }
     }
 
@@ -92,7 +92,7 @@ impl Campaign {
 }
 
 impl Outcome {
-    fn surprise(&mut self, name: &str, seen: String) {
+    fn surprise(&mut self, name: &str, seen: &str) {
         self.surprises.push(format!("/{name}: {seen}"));
     }
 }

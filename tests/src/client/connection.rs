@@ -35,6 +35,19 @@ impl Connection {
         stream.set_nodelay(true)?;
         Ok(Self::over(stream))
     }
+
+    /// Whether the server has ended the connection by now, without waiting.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let stream = self.stream.get_ref();
+        stream.set_nonblocking(true).expect("a socket");
+        let found = stream.peek(&mut [0]);
+        stream.set_nonblocking(false).expect("a socket");
+        match found {
+            Ok(count) => count == 0,
+            Err(error) => is_end(&error),
+        }
+    }
 }
 
 impl Connection<UnixStream> {
@@ -111,19 +124,6 @@ impl<S: Read + Write> Connection<S> {
     pub fn is_closed_by_server(&mut self) -> bool {
         match self.stream.read(&mut [0]) {
             Ok(read) => read == 0,
-            Err(error) => is_end(&error),
-        }
-    }
-
-    /// Whether the server has ended the connection by now, without waiting.
-    #[must_use]
-    pub fn has_ended(&self) -> bool {
-        let stream = self.stream.get_ref();
-        stream.set_nonblocking(true).expect("a socket");
-        let found = stream.peek(&mut [0]);
-        stream.set_nonblocking(false).expect("a socket");
-        match found {
-            Ok(count) => count == 0,
             Err(error) => is_end(&error),
         }
     }

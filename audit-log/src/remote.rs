@@ -129,7 +129,7 @@ mod tests {
             why: String::new(),
             wish: Some(Duration::from_secs(seconds)),
         };
-        assert_eq!(failure(60).pause(0), Duration::from_secs(60));
+        assert_eq!(failure(60).pause(0), Duration::from_mins(1));
         assert_eq!(failure(86_400).pause(0), MAX_WISH);
         assert!(failure(0).pause(0) > Duration::ZERO);
     }

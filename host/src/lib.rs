@@ -11,7 +11,6 @@
 //!   [`audit_log`].
 //! - [`tls`]: the certificate and the key, from their files.
 //! - [`outbound`]: the requests that guests send, and to whom they may.
-//! - [`ops`]: numbers for those who operate the server.
 //! - [`telemetry`]: what is told of each request: [`metrics`], a line of the
 //!   [`access_log`], and a span of its [trace](traces).
 //! - [`ops`]: all of that, and whether the server works, for those who operate it.

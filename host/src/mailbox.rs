@@ -200,7 +200,7 @@ mod tests {
 
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(3600);
+    const LONG: Duration = Duration::from_hours(1);
 
     fn capacity(items: usize, bytes: usize) -> Capacity {
         Capacity {
@@ -228,7 +228,8 @@ mod tests {
             mailbox.send(number, 1);
         }
         assert!(close(&mailbox));
-        assert_eq!(arrived.recv().unwrap(), Vec::from_iter(0..40));
+        let expected: Vec<_> = (0..40).collect();
+        assert_eq!(arrived.recv().unwrap(), expected);
         assert_eq!(mailbox.dropped(), 0);
     }
 

@@ -4,12 +4,12 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::param::page_size;
 
-/// How old the answer of [`TotalMemory::is_over`] may be.
-const MAX_AGE: Duration = Duration::from_millis(50);
+/// How old the answer of [`TotalMemory::is_over`] may be, in milliseconds.
+const MAX_AGE_MILLIS: u64 = 50;
 
 /// The limit on the memory of this process. Whoever is about to begin something that
 /// takes memory asks whether it is over.
@@ -63,7 +63,7 @@ impl TotalMemory {
         if now < expires {
             return self.is_over.load(Ordering::Relaxed);
         }
-        let next = now.saturating_add(MAX_AGE.as_millis() as u64);
+        let next = now.saturating_add(MAX_AGE_MILLIS);
         let claimed =
             self.expires
                 .compare_exchange(expires, next, Ordering::Relaxed, Ordering::Relaxed);

@@ -16,6 +16,7 @@ use host::cli::Serve;
 use host::guest::{App, Surroundings};
 use host::outbound::Outbound;
 use host::server::{self, Address, Listener};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Builder;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -43,6 +44,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         signals::survive_file_size_limit().context("cannot wait for signals")?;
+        raise_file_limit();
         let mut listeners = Vec::new();
         for address in flags.listen.addresses() {
             listeners.push(bind(&address, tls.clone()).await?);
@@ -103,6 +105,20 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
         }
         result
     })
+}
+
+/// Lets this process open as many files as the system allows it to ask for: each
+/// connection is one.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // The server goes by whatever the limit is.
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!("cannot raise the limit on open files: {error}");
+    }
 }
 
 async fn bind(address: &Address, tls: Option<TlsAcceptor>) -> Result<Listener> {

@@ -188,15 +188,30 @@ fn metrics_say_what_runs() {
 
 #[test]
 fn a_client_that_goes_is_counted_as_gone() {
+    let (host, operators) = with_operators(unruly());
+    let mut connection = host.connect();
+    connection.write(&Request::new("GET", "/loop").bytes());
+    operators.wait_for(&[("requests_in_flight{function=\"guest\"}", 1.0)]);
+    drop(connection);
+    operators.wait_for(&[
+        ("requests_in_flight{function=\"guest\"}", 0.0),
+        (
+            "requests_total{function=\"guest\",method=\"GET\",code=\"499\"}",
+            1.0,
+        ),
+    ]);
+}
+
+#[test]
+fn a_body_that_breaks_off_is_counted_as_broken() {
     let (host, operators) = with_operators(app());
     let mut connection = host.connect();
     begin(&mut connection);
-    operators.wait_for(&[("requests_in_flight{function=\"app\"}", 1.0)]);
     drop(connection);
     operators.wait_for(&[
-        ("requests_in_flight{function=\"app\"}", 0.0),
+        ("refusals_total{reason=\"body_broken\"}", 1.0),
         (
-            "requests_total{function=\"app\",method=\"POST\",code=\"499\"}",
+            "requests_total{function=\"app\",method=\"POST\",code=\"400\"}",
             1.0,
         ),
     ]);

@@ -1,4 +1,4 @@
-//! All numbers as text, in the format of OpenMetrics.
+//! All numbers as text, in the format of `OpenMetrics`.
 
 use std::fmt;
 use std::sync::Arc;

@@ -52,6 +52,7 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 
 use crate::guest::App;
+use crate::memory::TotalMemory;
 use crate::telemetry::Telemetry;
 use accept::{Workers, accept};
 use background::Background;
@@ -62,7 +63,7 @@ pub use refusal::Refusal;
 pub use settings::{AdmissionLimits, BodyLimits, ConnectionLimits, Settings};
 pub(crate) use socket::Socket;
 use ticker::Ticker;
-use worker::Worker;
+use worker::{Common, Worker};
 
 /// Serves `app` on `listeners` until `shutdown` resolves; then stops accepting,
 /// lets running requests finish within the grace period, and returns. What happens
@@ -81,18 +82,20 @@ pub async fn run(
     telemetry: &Telemetry,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let app = Arc::new(app);
     let _ticker = Ticker::start(app.engine())?;
-    let function = telemetry.of(app.function());
     let background = Background::start(settings.threads)?;
+    let common = Common {
+        telemetry: telemetry.of(app.function()),
+        app: Arc::new(app),
+        settings: settings.clone(),
+        background: background.handle(),
+        memory: Arc::new(TotalMemory::new(settings.admission.max_total_bytes)),
+    };
     let workers = (0..settings.threads.get())
-        .map(|index| {
-            let (app, settings) = (app.clone(), settings.clone());
-            Worker::start(index, app, settings, function.clone(), background.handle())
-        })
+        .map(|index| Worker::start(index, common.clone()))
         .collect::<io::Result<Vec<_>>>()?;
     let connections = Connections::new(settings.connections.max_connections);
-    let workers = Workers::new(workers, connections, telemetry.metrics.clone());
+    let workers = Workers::new(workers, connections, telemetry.clone());
 
     let (stop, stopping) = watch::channel(false);
     let accepting = LocalSet::new();

@@ -118,6 +118,8 @@ fn finish_head(response: &mut Response<ResponseBody>, context: &Context, version
         || context.conversation.begun() >= u64::from(connections.max_requests.get());
     if is_last && version < Version::HTTP_2 {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    } else if is_last {
+        context.conversation.end();
     }
 }
 
@@ -135,6 +137,9 @@ async fn answer(
         return Err(Failure::Refused(refusal));
     }
     check_head(&request, &settings.connections)?;
+    if context.shared.memory.is_over() {
+        return Err(Failure::Refused(Refusal::OutOfMemory));
+    }
     let is_head = request.method() == Method::HEAD;
     let (parts, body) = request.into_parts();
     let body = RequestBody::read_ahead(body, settings.bodies, context).await?;

@@ -72,7 +72,7 @@ fn convert(span: &Span) -> proto::Span {
     let is_known = METHODS.contains(&method);
     let parent = span.trace.parent;
     proto::Span {
-        trace_id: span.trace.trace_id.to_vec(),
+        trace_id: span.trace.id.to_vec(),
         span_id: span.trace.span_id.to_vec(),
         parent_span_id: parent.map_or_else(Vec::new, |parent| parent.parent_id.to_vec()),
         flags: parent.map_or(1, |parent| u32::from(parent.flags) | PARENT_IS_REMOTE),
@@ -163,7 +163,7 @@ mod tests {
     fn span() -> Span {
         Span {
             trace: Trace {
-                trace_id: [1; 16],
+                id: [1; 16],
                 span_id: [2; 8],
                 parent: None,
             },

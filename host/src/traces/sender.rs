@@ -52,7 +52,7 @@ impl Sender {
             let count = spans.len() as u64;
             let body = self.converter.request(&spans);
             spans.clear();
-            match self.deliver(&runtime, &mut client, &inbox, body) {
+            match self.deliver(&runtime, &mut client, &inbox, &body) {
                 Some((rejected, why)) => self.take(count, rejected, &why),
                 None => inbox.drop_items(count),
             }
@@ -66,7 +66,7 @@ impl Sender {
         runtime: &Runtime,
         client: &mut Client,
         inbox: &Inbox<Span>,
-        body: Bytes,
+        body: &Bytes,
     ) -> Option<(u64, String)> {
         let mut attempts = 0;
         loop {

@@ -13,7 +13,7 @@ use crate::trace_parent::TraceParent;
 /// Where a span is among others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Trace {
-    pub(crate) trace_id: [u8; 16],
+    pub(crate) id: [u8; 16],
     pub(crate) span_id: [u8; 8],
     pub(crate) parent: Option<TraceParent>,
 }
@@ -58,7 +58,7 @@ impl Trace {
             id
         };
         Some(Self {
-            trace_id: parent.map_or_else(new, |parent| parent.trace_id),
+            id: parent.map_or_else(new, |parent| parent.trace_id),
             span_id: random(),
             parent,
         })
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn a_span_is_in_the_trace_of_its_sender() {
         let trace = Trace::within(Some(parent(1))).unwrap();
-        assert_eq!(trace.trace_id, [7; 16]);
+        assert_eq!(trace.id, [7; 16]);
         assert_eq!(trace.parent, Some(parent(1)));
         assert_ne!(trace.span_id, [8; 8]);
     }
@@ -165,7 +165,7 @@ mod tests {
             .into_iter()
             .flat_map(|thread| thread.join().unwrap())
             .collect();
-        let ids: HashSet<_> = traces.iter().map(|trace| trace.trace_id).collect();
+        let ids: HashSet<_> = traces.iter().map(|trace| trace.id).collect();
         let spans: HashSet<_> = traces.iter().map(|trace| trace.span_id).collect();
         assert_eq!((ids.len(), spans.len()), (4000, 4000));
     }

@@ -1,5 +1,5 @@
 ;; What guests use of wasi:http to send requests, beside http.wat, after which they
-;; include it; they need the type $pollable before. Handles pass between the two, as both
+;; bring it in; they need the type $pollable before. Handles pass between the two, as both
 ;; stand for the same interface: an import can only be named once, so this one is named
 ;; with another version.
   (alias export $types "outgoing-body" (type $outgoing-body))

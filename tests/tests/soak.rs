@@ -6,7 +6,7 @@ use end_to_end::soak::watch::{Sample, Watched, growth};
 
 /// One sample a second, with this much memory.
 fn watched(resident_mib: impl Fn(u32) -> f64) -> Watched {
-    let sample = |second| Sample {
+    let sample = |second: u32| Sample {
         since: Duration::from_secs(second.into()),
         resident_mib: resident_mib(second),
         descriptors: 20,

@@ -92,8 +92,12 @@ impl Campaign {
 }
 
 impl Outcome {
+    /// Notes what a client saw, once for each behaviour.
     fn surprise(&mut self, name: &str, seen: &str) {
-        self.surprises.push(format!("/{name}: {seen}"));
+        let place = format!("/{name}: ");
+        if self.surprises.iter().all(|known| !known.starts_with(&place)) {
+            self.surprises.push(place + seen);
+        }
     }
 }
 

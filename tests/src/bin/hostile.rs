@@ -96,7 +96,13 @@ fn run(plan: &Plan) -> Result<(), String> {
         let (outcome, good) =
             campaign(plan.runs).beside_good(1, || campaign(plan.runs).run(&[*behaviour]));
         let idle = server.wait_until_idle();
-        row(behaviour, start.elapsed(), &quiet, &good, server.resident_kib());
+        row(
+            behaviour,
+            start.elapsed(),
+            &quiet,
+            &good,
+            server.resident_kib(),
+        );
         failures.extend(outcome.surprises);
         failures.extend(losses(behaviour.name, &good));
         failures.extend(idle.err());

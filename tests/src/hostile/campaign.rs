@@ -95,7 +95,11 @@ impl Outcome {
     /// Notes what a client saw, once for each behaviour.
     fn surprise(&mut self, name: &str, seen: &str) {
         let place = format!("/{name}: ");
-        if self.surprises.iter().all(|known| !known.starts_with(&place)) {
+        if self
+            .surprises
+            .iter()
+            .all(|known| !known.starts_with(&place))
+        {
             self.surprises.push(place + seen);
         }
     }

@@ -8,6 +8,7 @@ mod audit_hostile;
 mod audit_torture;
 mod bodies;
 mod check;
+mod client_limits;
 mod configuration;
 mod configuration_file;
 mod configuration_fuzz;

@@ -5,7 +5,7 @@ AUDIT ?= sqlite:target/audit.db
 
 GUESTS := cipher http-adapter audit-stderr
 GUEST_PACKAGES := $(GUESTS:%=-p %-guest)
-BENCH_GUEST_PACKAGES := -p echo-guest -p relay-guest
+BENCH_GUEST_PACKAGES := -p echo-guest -p relay-guest -p toil-guest
 PARTS := target/components
 
 EXPERIMENTS := $(patsubst experiments/%/compose.toml,%,$(wildcard experiments/*/compose.toml))
@@ -32,7 +32,7 @@ unexport CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench microbench build experiments experiment lint setup programs guests \
-	bench-guests experiment-guests named peers nats wrk strace torture-audit clean
+	bench-guests experiment-guests named peers nats wrk slowhttptest strace torture-audit clean
 
 # Copies the guests named first, as cargo has built them, into the folder named
 # second, but not those that are there already.
@@ -58,7 +58,7 @@ test: build experiments peers nats strace ## Run all tests
 torture-audit: build ## Kill the server 500 times, and look whether the audit log has all it must; FLAGS="--rounds 50 --seed 1"
 	@cargo run --quiet -p end-to-end --bin audit-torture -- $(FLAGS)
 
-bench: build bench-guests peers nats wrk ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
+bench: build bench-guests peers nats wrk slowhttptest ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
 	@cargo build --release -p bench
 	@target/release/bench $(FLAGS)
 
@@ -161,6 +161,17 @@ wrk:
 		else \
 			echo "wrk, the load generator of the benchmark, is missing; install it with your"; \
 			echo "package manager, such as: sudo apt-get install wrk"; \
+			exit 1; \
+		fi; }
+
+slowhttptest:
+	@command -v slowhttptest >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "installing slowhttptest, the slow clients of the benchmark"; \
+			apt-get install -y slowhttptest || { apt-get update && apt-get install -y slowhttptest; }; \
+		else \
+			echo "slowhttptest, the slow clients of the benchmark, is missing; install it with your"; \
+			echo "package manager, such as: sudo apt-get install slowhttptest"; \
 			exit 1; \
 		fi; }
 

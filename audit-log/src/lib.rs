@@ -12,7 +12,8 @@
 //!   thread that writes.
 //! - `store`: where it writes to.
 //! - [`read`]: how records come back.
-//! - [`forward`]: how they go on to where many logs are collected.
+//! - [`forward`]: how they go on to where many logs are collected, and [`otlp`], one of
+//!   the ways there.
 //! - [`verify`]: whether they are what was written.
 //! - [`query`], [`tail`] and [`show`]: which records somebody wants to see, and how.
 //! - [`export`] and [`prune`]: how records leave the log.
@@ -24,6 +25,7 @@ pub mod checkpoint;
 pub mod event;
 pub mod export;
 pub mod forward;
+pub mod otlp;
 pub mod program;
 pub mod prune;
 pub mod query;
@@ -40,6 +42,7 @@ mod key;
 mod location;
 mod log;
 mod moment;
+mod remote;
 mod store;
 
 pub use chain::{Chain, Defect};

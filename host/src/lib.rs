@@ -11,7 +11,10 @@
 //!   [`audit_log`].
 //! - [`tls`]: the certificate and the key, from their files.
 //! - [`outbound`]: the requests that guests send, and to whom they may.
-//! - [`ops`]: numbers for those who operate the server.
+//! - [`telemetry`]: what is told of each request: [`metrics`], a line of the
+//!   [`access_log`], and a span of its [trace](traces).
+//! - [`ops`]: all of that, and whether the server works, for those who operate it.
+//! - [`memory`]: how much memory it may have.
 //!
 //! The program beside this library is [`cli`] and `main.rs`: it parses, binds,
 //! and calls [`server::run`].
@@ -19,17 +22,24 @@
 //! The library knows `wasi:http` and `runner:audit`. Whatever else a guest does
 //! is its own business.
 
+pub mod access_log;
 pub mod audit;
 pub mod cli;
 pub mod guest;
+pub mod memory;
+pub mod metrics;
 pub mod ops;
 pub mod outbound;
 pub mod server;
+pub mod telemetry;
 pub mod tls;
+pub mod traces;
 
+mod mailbox;
 mod meter;
 mod request_id;
 mod request_info;
+mod trace_parent;
 
 pub use request_id::RequestId;
 pub use request_info::RequestInfo;

@@ -1,14 +1,16 @@
 //! The program `component-runner`: parse, do what was asked for, exit code.
 
 use std::env;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use audit_log::program;
-use host::cli::{Cli, Command};
+use host::cli::{Cli, Command, LogFormat};
 
 mod check;
 mod inputs;
+mod logging;
+mod operators;
 mod serve;
 mod signals;
 
@@ -30,7 +32,11 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    init_logging();
+    let format = match &command {
+        Command::Serve(flags) => flags.logs.log_format,
+        Command::Audit(_) => LogFormat::Human,
+    };
+    logging::init(format);
     let done = match command {
         Command::Serve(flags) if flags.check => check::check(&flags).map(|()| true),
         Command::Serve(flags) => serve::serve(&flags).map(|()| true),
@@ -40,33 +46,14 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         // What was found was said where it was found.
         Ok(false) => ExitCode::FAILURE,
+        Err(error) if format == LogFormat::Json => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
         Err(error) => {
             // Whoever closed standard error does not want to read it.
             let _ = writeln!(io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }
-}
-
-/// Logs to standard error. `RUST_LOG` chooses what; by default it is everything
-/// from `info` on, without what a library says about each of its connections.
-fn init_logging() {
-    use tracing_subscriber::EnvFilter;
-    use tracing_subscriber::filter::LevelFilter;
-
-    let is_chosen = env::var_os("RUST_LOG").is_some_and(|chosen| !chosen.is_empty());
-    let filter = if is_chosen {
-        EnvFilter::builder()
-            .with_default_directive(LevelFilter::INFO.into())
-            .from_env_lossy()
-    } else {
-        EnvFilter::new("info,async_nats=warn")
-    };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        // What cannot be logged cannot be complained of in the log either.
-        .log_internal_errors(false)
-        .init();
 }

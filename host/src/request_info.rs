@@ -2,17 +2,18 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::str;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use audit_log::record;
 use http::header::HeaderName;
-use http::{HeaderMap, Method, Request, Uri};
+use http::{Method, Request, Uri};
 
 use crate::RequestId;
 use crate::meter::Meter;
+use crate::metrics::FailureKind;
 use crate::server::Refusal;
+use crate::trace_parent::TraceParent;
 
 /// The longest path that is kept whole, in bytes.
 const MAX_PATH_BYTES: usize = 1024;
@@ -30,10 +31,12 @@ pub struct RequestInfo {
     method: Method,
     uri: Uri,
     peer: Option<SocketAddr>,
-    trace_id: Option<[u8; 32]>,
+    trace_parent: Option<TraceParent>,
     principal: Option<Box<str>>,
     /// Set when the audit log took no record of something that happened.
     is_unaudited: AtomicBool,
+    /// 0, or 1 and the number of a [`FailureKind`].
+    failure: AtomicU8,
     /// Why its body was not read to the end.
     body_refusal: OnceLock<Refusal>,
     meter: Meter,
@@ -61,9 +64,10 @@ impl RequestInfo {
             method: request.method().clone(),
             uri: request.uri().clone(),
             peer,
-            trace_id: trace_id(headers),
+            trace_parent: TraceParent::of(headers),
             principal,
             is_unaudited: AtomicBool::new(false),
+            failure: AtomicU8::new(0),
             body_refusal: OnceLock::new(),
             meter: Meter::default(),
             printed_bytes: AtomicUsize::new(0),
@@ -98,6 +102,31 @@ impl RequestInfo {
         self.body_refusal.get().copied()
     }
 
+    /// The method.
+    pub(crate) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The target, without the query.
+    pub(crate) fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// The other end of the connection.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// Who was authenticated.
+    pub(crate) fn principal(&self) -> Option<&str> {
+        self.principal.as_deref()
+    }
+
+    /// What the sender says of its trace.
+    pub(crate) fn trace_parent(&self) -> Option<TraceParent> {
+        self.trace_parent
+    }
+
     /// The facts as a record of the audit log has them.
     #[must_use]
     pub fn for_audit(&self) -> record::Request<'_> {
@@ -106,10 +135,8 @@ impl RequestInfo {
         record::Request {
             id: self.id.to_string().into(),
             trace_id: self
-                .trace_id
-                .as_ref()
-                .and_then(|digits| str::from_utf8(digits).ok())
-                .map(Cow::Borrowed),
+                .trace_parent
+                .map(|parent| parent.trace_id_text().into()),
             peer: self.peer.map(|peer| peer.to_string().into()),
             method: cut(self.method.as_str(), MAX_METHOD_BYTES).into(),
             path: kept.into(),
@@ -127,43 +154,22 @@ impl RequestInfo {
     pub(crate) fn is_unaudited(&self) -> bool {
         self.is_unaudited.load(Ordering::Relaxed)
     }
+
+    /// Notes how the guest failed. The last failure counts.
+    pub(crate) fn set_failure(&self, kind: FailureKind) {
+        self.failure.store(kind as u8 + 1, Ordering::Relaxed);
+    }
+
+    /// How the guest failed, if it did.
+    pub(crate) fn failure(&self) -> Option<FailureKind> {
+        let number = usize::from(self.failure.load(Ordering::Relaxed));
+        FailureKind::ALL.get(number.checked_sub(1)?).copied()
+    }
 }
 
 /// As many bytes of `text` as fit, without a part of a character.
 fn cut(text: &str, max_bytes: usize) -> &str {
     &text[..text.floor_char_boundary(max_bytes)]
-}
-
-/// The `trace-id` of the header `traceparent`, if that is valid (W3C Trace Context,
-/// section 3.2).
-fn trace_id(headers: &HeaderMap) -> Option<[u8; 32]> {
-    let value = headers.get("traceparent")?.as_bytes();
-    let mut fields = value.split(|&byte| byte == b'-');
-    let (version, trace, parent, flags) = (
-        fields.next()?,
-        fields.next()?,
-        fields.next()?,
-        fields.next()?,
-    );
-    let is_hex = |field: &[u8], length| {
-        field.len() == length && field.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let is_zero = |field: &[u8]| field.iter().all(|&byte| byte == b'0');
-    // Later versions may have more fields; this one and the invalid one do not.
-    let is_valid = is_hex(version, 2)
-        && version != b"ff"
-        && (version != b"00" || fields.next().is_none())
-        && is_hex(trace, 32)
-        && !is_zero(trace)
-        && is_hex(parent, 16)
-        && !is_zero(parent)
-        && is_hex(flags, 2);
-    let is_alone = headers.get_all("traceparent").iter().count() == 1;
-    if is_valid && is_alone {
-        trace.try_into().ok()
-    } else {
-        None
-    }
 }
 
 #[cfg(test)]
@@ -180,33 +186,14 @@ mod tests {
         request
     }
 
-    fn trace(values: &[&str]) -> Option<String> {
-        let headers: Vec<_> = values.iter().map(|value| ("traceparent", *value)).collect();
-        let info = RequestInfo::new(&request("/", &headers), None, None);
-        info.for_audit().trace_id.map(Cow::into_owned)
-    }
-
     #[test]
-    fn a_trace_is_named_if_its_parent_is_valid() {
+    fn a_record_names_the_trace() {
         let id = "4bf92f3577b34da6a3ce929d0e0e4736";
-        let valid = format!("00-{id}-00f067aa0ba902b7-01");
-        assert_eq!(trace(&[&valid]).as_deref(), Some(id));
-        let later = format!("01-{id}-00f067aa0ba902b7-01-more");
-        assert_eq!(trace(&[&later]).as_deref(), Some(id));
-        for invalid in [
-            "",
-            "00",
-            &valid[1..],
-            &valid.to_uppercase(),
-            &format!("{valid}-more"),
-            &valid.replace("00-4", "ff-4"),
-            &valid.replace(id, &"0".repeat(32)),
-            &valid.replace("00f067aa0ba902b7", &"0".repeat(16)),
-            &valid.replace('4', "\t"),
-        ] {
-            assert_eq!(trace(&[invalid]), None, "{invalid}");
-        }
-        assert_eq!(trace(&[&valid, &valid]), None);
+        let parent = format!("00-{id}-00f067aa0ba902b7-00");
+        let info = RequestInfo::new(&request("/", &[("traceparent", &parent)]), None, None);
+        assert_eq!(info.for_audit().trace_id.as_deref(), Some(id));
+        let info = RequestInfo::new(&request("/", &[]), None, None);
+        assert_eq!(info.for_audit().trace_id, None);
     }
 
     #[test]

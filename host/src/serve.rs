@@ -11,16 +11,19 @@ use audit_log::event::Event;
 use audit_log::forward::Forwarder;
 use audit_log::record::Subject;
 use audit_log::{AuditLog, Folder, Location, Settings};
+use host::access_log::Destination;
 use host::cli::Serve;
 use host::guest::{App, Surroundings};
-use host::ops;
 use host::server::{self, Address, Listener};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Builder;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::check::folder;
 use crate::inputs::Inputs;
+use crate::operators::Operators;
 use crate::signals;
 
 /// Serves what the flags name, until a signal arrives.
@@ -41,6 +44,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         signals::survive_file_size_limit().context("cannot wait for signals")?;
+        raise_file_limit();
         let mut listeners = Vec::new();
         for address in flags.listen.addresses() {
             listeners.push(bind(&address, tls.clone()).await?);
@@ -55,6 +59,12 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             .map(|target| Forwarder::start(&log, &settings.location, target))
             .transpose()?
             .map(Arc::new);
+        let operators = Operators::start(flags, &log, &settings)?;
+        if let Some(listener) = ops_listener {
+            let url = listener.url();
+            say(flags, &format!("metrics at {url}/metrics"));
+            operators.listen(listener, &log, forwarder.clone());
+        }
         let served = async {
             let surroundings = Surroundings {
                 name: name(&flags.component),
@@ -65,23 +75,24 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
                 limits: flags.limits.guest(),
                 outbound: outbound.into(),
             };
-            let app = App::load(&bytes, surroundings)
+            // Elsewhere, because operators are answered meanwhile.
+            let app = spawn_blocking(move || App::load(&bytes, surroundings))
+                .await?
                 .with_context(|| format!("cannot serve `{path}`"))?;
             announce_component(&app).await?;
             let shutdown = signals::shutdown().context("cannot wait for signals")?;
             announce_start(&listeners, &app, &flags.limits_in_words);
             for listener in &listeners {
-                say(&settings, &format!("listening on {}", listener.url()));
+                say(flags, &format!("listening on {}", listener.url()));
             }
-            if let Some(listener) = ops_listener {
-                let url = listener.url();
-                say(&settings, &format!("metrics at {url}/metrics"));
-                tokio::spawn(ops::run(listener, log.clone(), forwarder.clone()));
-            }
-            server::run(listeners, app, flags.settings(), shutdown).await?;
+            operators.readiness.serves();
+            let shutdown = operators.until(shutdown);
+            let telemetry = &operators.telemetry;
+            server::run(listeners, app, flags.settings(), telemetry, shutdown).await?;
             Ok(())
         };
         let result = served.await;
+        operators.close(flags.grace_period).await;
         // The last thing that happens is that the log says so.
         if timeout(flags.grace_period, log.close()).await.is_err() {
             tracing::error!("the audit log did not take its last records in time");
@@ -94,6 +105,20 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
         }
         result
     })
+}
+
+/// Lets this process open as many files as the system allows it to ask for: each
+/// connection is one.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // The server goes by whatever the limit is.
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!("cannot raise the limit on open files: {error}");
+    }
 }
 
 async fn bind(address: &Address, tls: Option<TlsAcceptor>) -> Result<Listener> {
@@ -155,10 +180,13 @@ fn announce_start(listeners: &[Listener], app: &App, limits: &str) {
     );
 }
 
-/// Tells whoever started the server, unless standard output is for records alone.
-fn say(settings: &Settings, text: &str) {
+/// Tells whoever started the server, unless standard output is for records, or for lines
+/// about requests, alone.
+fn say(flags: &Serve, text: &str) {
+    let is_taken = flags.audit.audit == Some(Location::Stdout)
+        || flags.logs.access_log == Some(Destination::Stdout);
     // Serving does not depend on somebody who reads this.
-    let _ = if settings.location == Location::Stdout {
+    let _ = if is_taken {
         writeln!(io::stderr(), "{text}")
     } else {
         writeln!(io::stdout(), "{text}")

@@ -1,4 +1,4 @@
-//! When to shut down.
+//! Which signals arrive, and what they mean.
 
 use std::io;
 use std::process;
@@ -18,6 +18,15 @@ pub(crate) fn survive_file_size_limit() -> io::Result<()> {
 
 /// SIGXFSZ, which has this number on every system.
 const FILE_SIZE_LIMIT: i32 = 25;
+
+/// SIGHUP, which asks for logs to be opened anew. From now on it does not end the process.
+///
+/// # Errors
+///
+/// Fails if the signal cannot be caught.
+pub(crate) fn hangup() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
 
 /// Resolves when SIGINT or SIGTERM arrives. A second one ends the process at
 /// once, with the code that a shell gives to a process that died of a signal.

@@ -1,5 +1,5 @@
-;; What the guests use of wasi:http and wasi:io. It is no component by itself: they
-;; include it, in a component with the name $component.
+;; What the guests use of wasi:http and wasi:io/streams. It is no component by itself:
+;; they include it, in a component with the name $component.
   (import "wasi:io/error@0.2.12" (instance $io-error
     (export "error" (type (sub resource)))))
   (alias export $io-error "error" (type $error))
@@ -31,6 +31,10 @@
     (export "outgoing-response" (type $outgoing-response (sub resource)))
     (export "outgoing-body" (type $outgoing-body (sub resource)))
     (export "response-outparam" (type $response-outparam (sub resource)))
+    (export "outgoing-request" (type $outgoing-request (sub resource)))
+    (export "request-options" (type $request-options (sub resource)))
+    (export "incoming-response" (type $incoming-response (sub resource)))
+    (export "future-incoming-response" (type $future-incoming-response (sub resource)))
 
     (type $header-error' (variant (case "invalid-syntax") (case "forbidden") (case "immutable")))
     (export "header-error" (type $header-error (eq $header-error')))
@@ -82,10 +86,22 @@
       (case "internal-error" (option string))))
     (export "error-code" (type $error-code (eq $error-code')))
 
+    (type $method' (variant
+      (case "get") (case "head") (case "post") (case "put") (case "delete") (case "connect")
+      (case "options") (case "trace") (case "patch") (case "other" string)))
+    (export "method" (type $method (eq $method')))
+
+    (type $scheme' (variant (case "HTTP") (case "HTTPS") (case "other" string)))
+    (export "scheme" (type $scheme (eq $scheme')))
+
     (export "[constructor]fields" (func (result (own $fields))))
     (export "[method]fields.append" (func
       (param "self" (borrow $fields)) (param "name" string) (param "value" (list u8))
       (result (result (error $header-error)))))
+    (export "[method]incoming-request.method" (func
+      (param "self" (borrow $incoming-request)) (result $method)))
+    (export "[method]incoming-request.authority" (func
+      (param "self" (borrow $incoming-request)) (result (option string))))
     (export "[method]incoming-request.path-with-query" (func
       (param "self" (borrow $incoming-request)) (result (option string))))
     (export "[method]incoming-request.consume" (func
@@ -105,8 +121,25 @@
       (result (result (error $error-code)))))
     (export "[static]response-outparam.set" (func
       (param "param" (own $response-outparam))
-      (param "response" (result (own $outgoing-response) (error $error-code)))))))
+      (param "response" (result (own $outgoing-response) (error $error-code)))))
+    (export "[constructor]outgoing-request" (func
+      (param "headers" (own $fields)) (result (own $outgoing-request))))
+    (export "[method]outgoing-request.set-scheme" (func
+      (param "self" (borrow $outgoing-request)) (param "scheme" (option $scheme))
+      (result (result))))
+    (export "[method]outgoing-request.set-authority" (func
+      (param "self" (borrow $outgoing-request)) (param "authority" (option string))
+      (result (result))))
+    (export "[method]future-incoming-response.get" (func
+      (param "self" (borrow $future-incoming-response))
+      (result (option (result (result (own $incoming-response) (error $error-code)))))))))
   (alias export $types "fields" (type $fields))
   (alias export $types "incoming-request" (type $incoming-request))
   (alias export $types "incoming-body" (type $incoming-body))
   (alias export $types "response-outparam" (type $response-outparam))
+  (alias export $types "outgoing-request" (type $outgoing-request))
+  (alias export $types "request-options" (type $request-options))
+  (alias export $types "incoming-response" (type $incoming-response))
+  (alias export $types "future-incoming-response" (type $future-incoming-response))
+  (alias export $types "error-code" (type $error-code))
+  (alias export $types "outgoing-body" (type $outgoing-body))

@@ -42,7 +42,8 @@ pub fn wasmtime() -> PathBuf {
 }
 
 /// The target folder of the workspace, or the one that the environment names.
-fn target() -> PathBuf {
+#[must_use]
+pub fn target() -> PathBuf {
     match env::var_os("COMPONENT_RUNNER_TARGET") {
         Some(target) => PathBuf::from(target),
         None => workspace().join("target"),

@@ -13,24 +13,11 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Assembles `guests/NAME.wat`. The line `;; include FILE` in it stands for
-    /// what is in that file.
+    /// Assembles `guests/NAME.wat`. A line `;; include FILE` stands for what is in
+    /// `guests/FILE`, where there may be such lines, too.
     #[must_use]
     pub fn assemble(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests");
-        let read = |file: &Path| {
-            let source = fs::read_to_string(folder.join(file));
-            source.unwrap_or_else(|error| panic!("cannot read `{}`: {error}", file.display()))
-        };
-        let file = Path::new(name).with_extension("wat");
-        let mut source = String::new();
-        for line in read(&file).lines() {
-            let text = match line.trim().strip_prefix(";; include ") {
-                Some(included) => &read(Path::new(included)),
-                None => line,
-            };
-            writeln!(source, "{text}").expect("memory");
-        }
+        let source = source(&Path::new(name).with_extension("wat"));
         let bytes = wat::parse_str(source).unwrap_or_else(|error| panic!("{name}: {error}"));
         Self::of(&bytes)
     }
@@ -48,4 +35,21 @@ impl Guest {
     pub fn path(&self) -> PathBuf {
         self.folder.path().join("guest.wasm")
     }
+}
+
+/// The text of a file in `guests`, with those that it includes.
+fn source(file: &Path) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("guests")
+        .join(file);
+    let text = fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("cannot read `{}`: {error}", path.display()));
+    let mut source = String::new();
+    for line in text.lines() {
+        match line.trim().strip_prefix(";; include ") {
+            Some(included) => source.push_str(&self::source(Path::new(included))),
+            None => writeln!(source, "{line}").expect("memory"),
+        }
+    }
+    source
 }

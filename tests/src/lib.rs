@@ -5,10 +5,17 @@
 //! - [`TestHost`]: `component-runner serve` on a free port, stopped when dropped.
 //! - [`Peer`]: another host, `wasmtime serve`, in the same clothes.
 //! - [`client`]: HTTP/1.1 by hand, so that a test can send half a request.
+//! - [`corpus`]: requests that are malformed, ambiguous or smuggle another.
+//! - [`http2`]: HTTP/2 by hand, frame by frame.
 //! - [`cases`]: the table of requests and what has to come back.
 //! - [`guests`]: components that misbehave, assembled from `guests/*.wat`.
+//! - [`hostile`]: guests that harm whoever runs them, and what must come of it.
 //! - [`audit`]: what is in an audit log, once the server has written it.
+//! - [`operators`]: what those see who operate a server.
+//! - [`collector`]: a receiver of traces.
 //! - [`torture`]: kills the server again and again, and reads the log after each.
+//! - [`drain`]: ends the server again and again while clients send.
+//! - [`soak`]: keeps the server busy for minutes, and looks whether it stays as it is.
 //! - [`strace`]: system calls that fail for a while.
 //! - [`random`]: numbers that look random and come again with the same seed.
 //! - [`artifacts`]: where the programs and the components are.
@@ -25,10 +32,17 @@ pub mod artifacts;
 pub mod audit;
 pub mod cases;
 pub mod client;
+pub mod collector;
+pub mod corpus;
+pub mod drain;
 pub mod guests;
+pub mod hostile;
+pub mod http2;
+pub mod operators;
 pub mod output;
 pub mod process;
 pub mod random;
+pub mod soak;
 pub mod strace;
 pub mod torture;
 

@@ -66,6 +66,11 @@ impl Process {
         self.child.wait().expect("a child can be waited for")
     }
 
+    /// The same without a deadline, for what has to take long.
+    pub fn wait_however_long(&mut self) -> ExitStatus {
+        self.child.wait().expect("a child can be waited for")
+    }
+
     /// Waits until the program ends, and returns what it left.
     #[must_use]
     pub fn finish(mut self) -> Finished {

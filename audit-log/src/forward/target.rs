@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::otlp::Receiver;
+use crate::remote::Address;
+
 /// The stream of a target that names none.
 const DEFAULT_STREAM: &str = "AUDIT";
 
@@ -14,7 +17,7 @@ pub enum Target {
     /// connection must be encrypted.
     Nats(NatsTarget),
     /// A receiver of OpenTelemetry logs over HTTP: `otlp://HOST:PORT`.
-    Otlp(OtlpTarget),
+    Otlp(Receiver),
 }
 
 /// A stream of NATS `JetStream`.
@@ -24,20 +27,6 @@ pub struct NatsTarget {
     pub(super) is_tls: bool,
     pub(super) login: Option<Login>,
     pub(super) stream: String,
-}
-
-/// A receiver of OpenTelemetry logs.
-#[derive(Clone, PartialEq, Eq)]
-pub struct OtlpTarget {
-    pub(super) address: Address,
-}
-
-/// A host and a port.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Address {
-    /// An IPv6 address is in brackets.
-    pub(super) host: String,
-    pub(super) port: u16,
 }
 
 /// What a client of NATS shows.
@@ -95,45 +84,11 @@ fn parse(text: &str) -> Result<Target, &'static str> {
             is_tls: scheme == "tls",
             login: login.map(parse_login).transpose()?,
             stream: parse_stream(path.unwrap_or(DEFAULT_STREAM))?,
-            address: parse_address(address)?,
+            address: Address::parse(address)?,
         })),
-        "otlp" => match (login, path) {
-            (Some(_), _) => Err("otlp:// knows no password"),
-            (_, Some(path)) if !path.is_empty() => {
-                Err("the path of otlp:// is always /v1/logs; leave it out")
-            }
-            _ => Ok(Target::Otlp(OtlpTarget {
-                address: parse_address(address)?,
-            })),
-        },
-        "otlps" => Err(
-            "otlp over tls is not supported; send to a collector on this machine with \
-             otlp://HOST:PORT, which can send on with tls",
-        ),
+        "otlp" => Receiver::parse(rest).map(Target::Otlp),
+        "otlps" => Err(Receiver::NO_TLS),
         _ => Err(EXPECTED),
-    }
-}
-
-fn parse_address(text: &str) -> Result<Address, &'static str> {
-    const EXPECTED: &str = "expected HOST:PORT, such as localhost:4222 or [::1]:4222";
-
-    let (host, port) = text.rsplit_once(':').ok_or(EXPECTED)?;
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.strip_suffix(']').ok_or(EXPECTED)?,
-        None if host.contains(':') => return Err(EXPECTED),
-        None => host,
-    };
-    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '%');
-    if name.is_empty() || !name.chars().all(is_name) {
-        return Err(EXPECTED);
-    }
-    let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
-    match port.parse() {
-        Ok(port @ 1..) if is_number => Ok(Address {
-            host: host.to_owned(),
-            port,
-        }),
-        _ => Err("expected a port between 1 and 65535"),
     }
 }
 
@@ -194,12 +149,6 @@ fn without_login(text: &str) -> String {
     }
 }
 
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
-    }
-}
-
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -212,7 +161,7 @@ impl fmt::Display for Target {
                 let scheme = if *is_tls { "tls" } else { "nats" };
                 write!(f, "{scheme}://{address}/{stream}")
             }
-            Self::Otlp(OtlpTarget { address }) => write!(f, "otlp://{address}"),
+            Self::Otlp(receiver) => receiver.fmt(f),
         }
     }
 }

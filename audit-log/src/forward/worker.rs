@@ -10,12 +10,10 @@ use super::Target;
 use super::nats::Nats;
 use super::otlp::Otlp;
 use super::outbox::Outbox;
+use crate::remote::Failure;
 
-/// How long to wait after a first failure, and after many.
-const RETRY: std::ops::Range<Duration> = Duration::from_millis(100)..Duration::from_secs(5);
-
-/// The longest time to wait because the other side wants it.
-const MAX_WISH: Duration = Duration::from_mins(5);
+/// How long to wait where the system does not let it work.
+const PAUSE: Duration = Duration::from_secs(5);
 
 pub(super) struct Worker {
     outbox: Outbox,
@@ -38,42 +36,6 @@ impl Sink {
             Target::Otlp(target) => Self::Otlp(Otlp::new(target, node)),
         }
     }
-}
-
-/// Why a connection is of no use any more.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) why: String,
-    /// How long the other side wants to be left alone.
-    pub(super) wish: Option<Duration>,
-}
-
-impl Failure {
-    pub(super) fn new(why: impl Into<String>) -> Self {
-        let why = why.into();
-        Self { why, wish: None }
-    }
-}
-
-impl<E: std::error::Error> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::new(with_sources(&error))
-    }
-}
-
-/// An error and what it comes from.
-pub(super) fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let next = error.to_string();
-        // Some name their source themselves.
-        if !text.ends_with(&next) {
-            text = format!("{text}: {next}");
-        }
-        source = error.source();
-    }
-    text
 }
 
 /// Tells when to stop.
@@ -146,7 +108,7 @@ impl Worker {
                     failure.why
                 );
             }
-            pause = backoff(attempt).max(failure.wish.unwrap_or_default().min(MAX_WISH));
+            pause = failure.pause(attempt);
             attempt += 1;
         }
         self.outbox.save();
@@ -163,7 +125,7 @@ impl Worker {
             Ok(runtime) => runtime,
             Err(_) if self.stop.is_asked() => return Ok(()),
             Err(error) => {
-                std::thread::sleep(RETRY.end);
+                std::thread::sleep(PAUSE);
                 return Err(error.into());
             }
         };
@@ -197,17 +159,6 @@ pub(super) fn works(outbox: &Outbox) {
     }
 }
 
-/// How long to wait after so many failures: twice as long each time, and a part of
-/// that at random, so that many servers do not come back at the same moment.
-fn backoff(attempt: u32) -> Duration {
-    let longest = RETRY
-        .start
-        .saturating_mul(1 << attempt.min(16))
-        .min(RETRY.end);
-    let random = getrandom::u32().unwrap_or(u32::MAX);
-    longest.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
-}
-
 /// Lets all other threads go first.
 fn give_way() {
     #[cfg(target_os = "linux")]
@@ -215,22 +166,5 @@ fn give_way() {
         // On Linux, a thread has a priority of its own. Without it, it works as well.
         let thread = rustix::thread::gettid();
         let _ = rustix::process::setpriority_process(Some(thread), 10);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_pause_grows_to_a_limit() {
-        for attempt in 0..100 {
-            let longest = (100 << attempt.min(20)).min(5000);
-            let pause = backoff(attempt).as_millis();
-            assert!(
-                (longest / 2..=longest).contains(&pause),
-                "{attempt}: {pause}"
-            );
-        }
     }
 }

@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -15,9 +15,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// The lines of the head behind the first one.
+    head: String,
     pub(crate) body: Vec<u8>,
     /// Head and body as they were sent.
     pub(crate) size_bytes: usize,
+}
+
+impl Answer {
+    /// The value of a header, by its name in any case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut fields = self.head.lines().filter_map(|line| line.split_once(':'));
+        let (_, value) = fields.find(|(found, _)| found.eq_ignore_ascii_case(name))?;
+        Some(value.trim())
+    }
 }
 
 /// Sends JSON and waits for the whole answer.
@@ -36,6 +47,20 @@ pub(crate) fn post(addr: SocketAddr, path: &str, body: &[u8]) -> Result<Answer> 
         sent.join().expect("writing does not panic")?;
         answer
     })
+}
+
+/// Asks without a body, and waits for the answer until `end`. None if it does not
+/// come until then.
+pub(crate) fn post_until(addr: SocketAddr, path: &str, end: Instant) -> Result<Option<Answer>> {
+    let stream = connect(addr)?;
+    let left = end.saturating_duration_since(Instant::now());
+    // No time at all would be no limit.
+    stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+    (&stream).write_all(&request(addr, path, &[]))?;
+    match receive(&stream) {
+        Err(_) if Instant::now() >= end => Ok(None),
+        answer => answer.map(Some),
+    }
 }
 
 /// A connection on which nobody waits for ever.
@@ -72,13 +97,12 @@ pub(super) fn receive(mut stream: &TcpStream) -> Result<Answer> {
 }
 
 /// Takes an answer apart, or returns `None` while a part of it is missing.
-fn parse(received: &[u8]) -> Result<Option<Answer>> {
+pub(super) fn parse(received: &[u8]) -> Result<Option<Answer>> {
     let Some((head, rest)) = split(received, b"\r\n\r\n") else {
         return Ok(None);
     };
     let head = str::from_utf8(head).context("the head is not UTF-8")?;
-    let mut lines = head.split("\r\n");
-    let first = lines.next().unwrap_or_default();
+    let (first, head) = head.split_once("\r\n").unwrap_or((head, ""));
     let status = first
         .split(' ')
         .nth(1)
@@ -86,7 +110,7 @@ fn parse(received: &[u8]) -> Result<Option<Answer>> {
     let status = status.with_context(|| format!("expected a status, found `{first}`"))?;
 
     let (mut length, mut chunked) = (None, false);
-    for line in lines {
+    for line in head.split("\r\n") {
         let (name, value) = line.split_once(':').unwrap_or((line, ""));
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.trim().parse::<usize>().ok(),
@@ -102,6 +126,7 @@ fn parse(received: &[u8]) -> Result<Option<Answer>> {
     let head_bytes = received.len() - rest.len();
     Ok(body.map(|(body, taken)| Answer {
         status,
+        head: head.to_owned(),
         body,
         size_bytes: head_bytes + taken,
     }))
@@ -137,10 +162,19 @@ fn split<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::net::{Ipv4Addr, TcpListener};
-    use std::time::Instant;
+
+    /// An answer that says nothing but this.
+    pub(in crate::load) fn answer(status: u16, body: &[u8]) -> Answer {
+        Answer {
+            status,
+            head: String::new(),
+            body: body.to_owned(),
+            size_bytes: body.len(),
+        }
+    }
 
     const PLAIN: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
     const CHUNKED: &[u8] =
@@ -151,6 +185,7 @@ mod tests {
         let answer = parse(PLAIN).unwrap().unwrap();
         let expected = Answer {
             status: 200,
+            head: "Content-Length: 5".to_owned(),
             body: b"hello".to_vec(),
             size_bytes: PLAIN.len(),
         };
@@ -162,10 +197,18 @@ mod tests {
         let answer = parse(CHUNKED).unwrap().unwrap();
         let expected = Answer {
             status: 200,
+            head: "transfer-encoding: chunked".to_owned(),
             body: b"hello".to_vec(),
             size_bytes: CHUNKED.len(),
         };
         assert_eq!(answer, expected);
+    }
+
+    #[test]
+    fn a_header_is_found_whatever_the_case_of_its_name() {
+        let answer = parse(PLAIN).unwrap().unwrap();
+        assert_eq!(answer.header("content-length"), Some("5"));
+        assert_eq!(answer.header("retry-after"), None);
     }
 
     #[test]

@@ -14,13 +14,32 @@ pub(crate) enum Job {
     Encrypt(String),
     /// To send a body of so many bytes back.
     Echo(usize),
+    /// To do what the guest `toil` does at this path, and answer with this.
+    Toil { path: String, answer: String },
 }
 
 impl Job {
-    pub(crate) fn path(&self) -> &'static str {
+    /// To answer at once.
+    pub(crate) fn good() -> Self {
+        Self::Toil {
+            path: "/good".to_owned(),
+            answer: "good".to_owned(),
+        }
+    }
+
+    /// To compute so many steps.
+    pub(crate) fn compute(steps: u64) -> Self {
+        Self::Toil {
+            path: format!("/compute?{steps}"),
+            answer: computed(steps).to_string(),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &str {
         match self {
             Self::Encrypt(_) => "/encrypt",
             Self::Echo(_) => "/echo",
+            Self::Toil { path, .. } => path,
         }
     }
 
@@ -31,6 +50,7 @@ impl Job {
             // No power of two, so that a part that is missing, doubled or out of
             // order shows.
             Self::Echo(bytes) => (0..=250).cycle().take(*bytes).collect(),
+            Self::Toil { .. } => Vec::new(),
         }
     }
 
@@ -39,6 +59,7 @@ impl Job {
         match self {
             Self::Encrypt(message) => message.len(),
             Self::Echo(bytes) => *bytes,
+            Self::Toil { .. } => 0,
         }
     }
 
@@ -76,6 +97,13 @@ impl Job {
                 "expected the {bytes} bytes that were sent, the answer was {} others",
                 answer.body.len()
             ),
+            Self::Toil {
+                answer: expected, ..
+            } => ensure!(
+                answer.body == expected.as_bytes(),
+                "expected `{expected}`, the answer was `{}`",
+                short(&text)
+            ),
         }
         Ok(())
     }
@@ -96,6 +124,15 @@ fn encrypted(message: &str) -> String {
     message.chars().map(shift).collect()
 }
 
+/// The number at which the guest `toil` arrives after so many steps.
+fn computed(steps: u64) -> u64 {
+    (0..steps).fold(0x9e37_79b9_7f4a_7c15, |number: u64, _| {
+        let number = number ^ (number << 13);
+        let number = number ^ (number >> 7);
+        number ^ (number << 17)
+    })
+}
+
 fn short(text: &str) -> String {
     text.chars().take(200).collect()
 }
@@ -103,13 +140,12 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::http::tests::answer;
 
-    fn answer(status: u16, body: &[u8]) -> Answer {
-        Answer {
-            status,
-            body: body.to_owned(),
-            size_bytes: body.len(),
-        }
+    #[test]
+    fn what_toil_computes_is_known() {
+        // What the guest answered when it was written.
+        assert_eq!(computed(1_000_000), 4_500_339_045_783_072_515);
     }
 
     #[test]

@@ -1,29 +1,60 @@
 //! Requests at a fixed pace, so that a server has time to spare: what is measured
 //! then is how long one takes, not how many there can be.
 
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
-use super::http::{connect, receive, request};
+use super::http::{Answer, connect, receive, request};
 use super::job::Job;
 
 /// How often each connection sends a request.
 const INTERVAL: Duration = Duration::from_millis(10);
 
+/// How long after the end requests are still sent that were due before it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What clients saw that sent at a fixed pace.
+#[derive(Debug, Default)]
+pub(crate) struct Paced {
+    /// How long each good answer took, in microseconds, from when its request was
+    /// due: one that waits for the one before it waits as well.
+    pub(crate) times_us: Vec<f64>,
+    /// How often which other answer came, or none did.
+    pub(crate) failures: BTreeMap<String, u64>,
+}
+
+impl Paced {
+    fn fail(&mut self, how: &str, times: u64) {
+        if times > 0 {
+            *self.failures.entry(how.to_owned()).or_default() += times;
+        }
+    }
+}
+
 /// Sends requests on so many connections for a while. Returns how long each took,
-/// in microseconds, from when it was due: a request that waits for the one before
-/// it waits as well.
+/// in microseconds; all of them must be answered as they should.
 pub(crate) fn run(
     addr: SocketAddr,
     job: &Job,
     connections: u32,
     duration: Duration,
 ) -> Result<Vec<f64>> {
+    let Paced { times_us, failures } = watch(addr, job, connections, duration);
+    if !failures.is_empty() {
+        bail!("requests failed: {}", list(&failures));
+    }
+    Ok(times_us)
+}
+
+/// The same, where requests may fail. Whoever gets no good answer connects anew.
+pub(crate) fn watch(addr: SocketAddr, job: &Job, connections: u32, duration: Duration) -> Paced {
     let begin = Instant::now();
+    let mut all = Paced::default();
     thread::scope(|scope| {
         let senders: Vec<_> = (0..connections)
             .map(|index| {
@@ -32,28 +63,62 @@ pub(crate) fn run(
                 scope.spawn(move || send(addr, job, first, begin + duration))
             })
             .collect();
-        let mut all = Vec::new();
         for sender in senders {
-            all.extend(sender.join().expect("sending does not panic")?);
+            let one = sender.join().expect("sending does not panic");
+            all.times_us.extend(one.times_us);
+            for (how, times) in one.failures {
+                all.fail(&how, times);
+            }
         }
-        Ok(all)
-    })
+    });
+    all
+}
+
+/// Failures and how often each was, for people.
+pub(crate) fn list(failures: &BTreeMap<String, u64>) -> String {
+    let item = |(how, times): (&String, &u64)| format!("{times} × {how}");
+    let items: Vec<_> = failures.iter().map(item).collect();
+    items.join(", ")
 }
 
 /// Sends on one connection, the first at `first`, until `end`.
-fn send(addr: SocketAddr, job: &Job, first: Instant, end: Instant) -> Result<Vec<f64>> {
-    let stream = connect(addr)?;
+fn send(addr: SocketAddr, job: &Job, first: Instant, end: Instant) -> Paced {
     let request = request(addr, job.path(), &job.body());
-    let mut times = Vec::new();
+    let mut paced = Paced::default();
+    let mut connection = None;
     let mut due = first;
-    while due < end {
+    while due < end && Instant::now() < end + PATIENCE {
         sleep(due.saturating_duration_since(Instant::now()));
-        (&stream).write_all(&request)?;
-        job.judge(&receive(&stream)?)?;
-        times.push(due.elapsed().as_secs_f64() * 1e6);
+        match exchange(addr, &mut connection, &request) {
+            Ok(answer) if answer.status != 200 => paced.fail(&answer.status.to_string(), 1),
+            Ok(answer) if job.judge(&answer).is_err() => paced.fail("wrong answer", 1),
+            Ok(_) => paced.times_us.push(due.elapsed().as_secs_f64() * 1e6),
+            Err(_) => paced.fail("no answer", 1),
+        }
         due += INTERVAL;
     }
-    Ok(times)
+    let never_sent = end.saturating_duration_since(due).as_nanos() / INTERVAL.as_nanos();
+    paced.fail("never sent", u64::try_from(never_sent).unwrap_or(u64::MAX));
+    paced
+}
+
+/// Sends a request on the connection that is there, or on a new one, and keeps it
+/// for the next one if all went well.
+fn exchange(
+    addr: SocketAddr,
+    connection: &mut Option<TcpStream>,
+    request: &[u8],
+) -> Result<Answer> {
+    let stream = match connection.take() {
+        Some(stream) => stream,
+        None => connect(addr)?,
+    };
+    (&stream).write_all(request)?;
+    let answer = receive(&stream)?;
+    if answer.status == 200 && answer.header("connection") != Some("close") {
+        *connection = Some(stream);
+    }
+    Ok(answer)
 }
 
 /// The time that so many of a hundred requests do not exceed.
@@ -66,6 +131,7 @@ pub(crate) fn percentile(times: &mut [f64], percent: usize) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{Ipv4Addr, TcpListener};
 
     #[test]
     fn a_percentile_is_one_of_the_times() {
@@ -73,5 +139,28 @@ mod tests {
         assert_eq!(percentile(&mut times, 99), Some(198.0));
         assert_eq!(percentile(&mut times, 50), Some(100.0));
         assert_eq!(percentile(&mut [], 99), None);
+    }
+
+    #[test]
+    fn each_failure_is_counted_and_a_good_answer_still_counts() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let addr = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let answers: [&[u8]; 3] = [
+                b"HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n",
+                b"",
+                b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngood",
+            ];
+            // One connection after the other: only a good answer keeps one.
+            for answer in answers {
+                let (stream, _) = listener.accept().unwrap();
+                let mut read = [0; 1024];
+                let _ = std::io::Read::read(&mut &stream, &mut read).unwrap();
+                (&stream).write_all(answer).unwrap();
+            }
+        });
+        let paced = watch(addr, &Job::good(), 1, INTERVAL * 3);
+        assert_eq!(paced.times_us.len(), 1);
+        assert_eq!(list(&paced.failures), "1 × 500, 1 × no answer");
     }
 }

@@ -88,6 +88,22 @@ pub(crate) fn proportional_kib(pid: u32) -> Result<u64> {
     kib(&read(&path)?, "Pss:").with_context(|| format!("cannot make sense of `{path}`"))
 }
 
+/// The memory of a process now, in KiB, that it shares with no other.
+pub(crate) fn private_kib(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let text = read(&path)?;
+    let private = kib(&text, "Private_Clean:").zip(kib(&text, "Private_Dirty:"));
+    let (clean, dirty) = private.with_context(|| format!("cannot make sense of `{path}`"))?;
+    Ok(clean + dirty)
+}
+
+/// How many file descriptors a process has open.
+pub(crate) fn descriptors(pid: u32) -> Result<u32> {
+    let path = format!("/proc/{pid}/fd");
+    let entries = fs::read_dir(&path).with_context(|| format!("cannot read `{path}`"))?;
+    u32::try_from(entries.count()).context("more descriptors than there can be")
+}
+
 /// The time of the machine so far.
 pub(crate) fn machine_time() -> Result<MachineTime> {
     parse_machine(&read("/proc/stat")?, clock_ticks_per_second())
@@ -196,12 +212,22 @@ mod tests {
     }
 
     #[test]
+    fn a_descriptor_counts_while_it_is_open() {
+        let pid = std::process::id();
+        let files = [(); 50].map(|()| fs::File::open("/dev/null").unwrap());
+        // Other tests open and close some of their own meanwhile.
+        assert!(descriptors(pid).unwrap() >= 50);
+        drop(files);
+    }
+
+    #[test]
     fn the_accounting_of_this_very_process_is_readable() {
         let pid = std::process::id();
         processor_time(pid).unwrap();
         let memory = memory(pid).unwrap();
         assert!(memory.peak_kib >= memory.resident_kib && memory.resident_kib > 0);
         assert!(proportional_kib(pid).unwrap() > 0);
+        assert!(private_kib(pid).unwrap() > 0);
         assert!(machine_time().unwrap().busy > Duration::ZERO);
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! - this file: the names of machine, system and programs.
 //! - [`kernel`]: the kernel's accounting.
+//! - [`rest`]: what a server has when it does nothing.
 //! - [`noise`]: whether the machine was quiet enough.
 
 pub(crate) mod kernel;
 pub(crate) mod noise;
+pub(crate) mod rest;
 
 use std::fs;
 use std::path::Path;

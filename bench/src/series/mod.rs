@@ -11,15 +11,26 @@
 //! - [`start`]: from the start of the process to the first answer.
 //! - [`audit`]: with a durable audit log and without.
 //! - [`forward`]: while that log is forwarded.
+//! - [`slow`]: good clients beside slow ones.
+//! - [`spin`]: good clients beside guests that compute for ever.
+//! - [`overload`]: ten times as many requests as the server can answer.
+//! - [`idle`]: connections that are kept and say nothing.
+//!
+//! [`beside`] is what those have in common that are about good clients.
 
 mod audit;
+mod beside;
 mod bodies;
 mod connections;
 mod echo;
 mod forward;
+mod idle;
 mod main;
 mod memory;
+mod overload;
 mod parts;
+mod slow;
+mod spin;
 mod start;
 mod threads;
 
@@ -59,6 +70,10 @@ pub(crate) enum Series {
     Start,
     Audit,
     Forward,
+    Slow,
+    Spin,
+    Overload,
+    Idle,
 }
 
 impl Series {
@@ -75,6 +90,10 @@ impl Series {
             Self::Start => start::run(bench),
             Self::Audit => audit::run(bench),
             Self::Forward => forward::run(bench),
+            Self::Slow => slow::run(bench),
+            Self::Spin => spin::run(bench),
+            Self::Overload => overload::run(bench),
+            Self::Idle => idle::run(bench),
         }
     }
 }

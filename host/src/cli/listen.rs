@@ -30,8 +30,8 @@ pub struct ListenFlags {
     pub server_header: Switch,
 
     /// Where to listen for those who operate the server: GET /livez, /readyz and
-    /// /metrics (Prometheus); IP:PORT or unix:PATH [default: nowhere]
-    #[arg(long, value_name = "ADDRESS")]
+    /// /metrics (Prometheus); IP:PORT on loopback, or unix:PATH [default: nowhere]
+    #[arg(long, value_name = "ADDRESS", value_parser = loopback)]
     pub ops_addr: Option<Address>,
 }
 
@@ -43,6 +43,19 @@ impl ListenFlags {
             return vec![Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 3000)))];
         }
         self.addr.clone()
+    }
+}
+
+/// Parses an address that cannot be reached from another machine: whoever asks there
+/// shows nobody who they are.
+fn loopback(text: &str) -> Result<Address, String> {
+    match text.parse()? {
+        Address::Tcp(addr) if !addr.ip().is_loopback() => Err(
+            "everybody who can reach it may ask there; use an address of loopback, such as \
+             127.0.0.1:9000, or unix:PATH, and a proxy for other machines"
+                .to_owned(),
+        ),
+        address => Ok(address),
     }
 }
 

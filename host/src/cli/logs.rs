@@ -1,6 +1,11 @@
 //! The flags that say what the server tells about itself.
 
+use std::convert::Infallible;
+
+use audit_log::otlp::Receiver;
 use clap::{Args, ValueEnum};
+
+use crate::access_log::Destination;
 
 /// What is logged, and how.
 #[derive(Debug, Args)]
@@ -11,14 +16,14 @@ pub struct LogFlags {
     pub log_format: LogFormat,
 
     /// Write a line for each request to this file, or - for standard output, in the
-    /// combined format of web servers [default: nowhere]
-    #[arg(long, value_name = "FILE")]
-    pub access_log: Option<String>,
+    /// combined format of web servers; SIGHUP opens the file anew [default: nowhere]
+    #[arg(long, value_name = "FILE", value_parser = destination)]
+    pub access_log: Option<Destination>,
 
     /// Send a span for each request to this receiver of OpenTelemetry traces
     /// (otlp://HOST:PORT, protobuf over HTTP) [default: to nobody]
     #[arg(long, value_name = "URL")]
-    pub otlp: Option<String>,
+    pub otlp: Option<Receiver>,
 }
 
 /// How a log looks.
@@ -28,4 +33,9 @@ pub enum LogFormat {
     Human,
     /// A JSON object a line
     Json,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what clap expects of a parser")]
+fn destination(text: &str) -> Result<Destination, Infallible> {
+    Ok(Destination::of(text.as_ref()))
 }

@@ -24,10 +24,13 @@ use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use audit_log::Location;
 use audit_log::program::AuditCommand;
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use http::header::HeaderName;
 
+use crate::access_log::Destination;
 use crate::server::Settings;
 pub use audit::AuditFlags;
 pub use clients::ClientFlags;
@@ -147,6 +150,21 @@ pub struct Serve {
     pub reuse: NonZeroU32,
 }
 
+impl Cli {
+    /// Checks what no parser of a single flag does.
+    fn checked(self) -> Result<Self, clap::Error> {
+        if let Command::Serve(flags) = &self.command
+            && flags.audit.audit == Some(Location::Stdout)
+            && flags.logs.access_log == Some(Destination::Stdout)
+        {
+            let text = "--access-log - and --audit jsonl:- would both write to standard output; \
+                        name a file for one of them\n";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, text));
+        }
+        Ok(self)
+    }
+}
+
 impl Serve {
     /// The settings of the server that these flags name.
     #[must_use]
@@ -216,6 +234,9 @@ mod tests {
             ["--audit-node", "a.b"],
             ["--audit-max-entries", "many"],
             ["--audit-forward", "http://"],
+            ["--ops-addr", "0.0.0.0:9000"],
+            ["--ops-addr", "[::]:9000"],
+            ["--otlp", "http://localhost:4318"],
             ["--principal-header", "a b"],
         ] {
             let error = serve(&flags).unwrap_err().to_string();
@@ -228,10 +249,28 @@ mod tests {
 
     #[test]
     fn a_password_is_not_shown() {
-        let error = serve(&["--audit-forward", "nats://me:secret@"]).unwrap_err();
-        let error = error.to_string();
-        assert!(error.contains("--audit-forward"), "{error}");
-        assert!(!error.contains("secret"), "{error}");
+        for flags in [
+            ["--audit-forward", "nats://me:secret@"],
+            ["--otlp", "otlp://me:secret@h:1"],
+        ] {
+            let error = serve(&flags).unwrap_err().to_string();
+            assert!(error.contains(flags[0]), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn two_logs_do_not_share_standard_output() {
+        let error = serve(&["--access-log", "-", "--audit", "jsonl:-"]).unwrap_err();
+        assert!(error.to_string().contains("--access-log"), "{error}");
+        assert!(serve(&["--access-log", "-"]).is_ok());
+    }
+
+    #[test]
+    fn operators_listen_where_no_other_machine_can_ask() {
+        for address in ["127.0.0.1:0", "[::1]:9000", "unix:/run/ops.sock"] {
+            assert!(serve(&["--ops-addr", address]).is_ok(), "{address}");
+        }
     }
 
     #[test]

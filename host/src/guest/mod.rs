@@ -30,6 +30,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::RequestInfo;
 use crate::audit::{self, AuditCtx, Quota};
+use crate::metrics::Function;
 use crate::outbound::Outbound;
 pub use error::{LoadError, MissingImport};
 pub use limits::{GuestLimits, OutOfCpuTime};
@@ -130,6 +131,15 @@ impl App {
     #[must_use]
     pub fn component(&self) -> &Named<'static> {
         &self.component
+    }
+
+    /// What numbers about the component are told with.
+    pub(crate) fn function(&self) -> Function {
+        Function {
+            component: self.component.clone(),
+            max_instances: self.max_instances,
+            pool: self.pre.engine().pooling_allocator_metrics(),
+        }
     }
 
     /// The log to which its entries go.

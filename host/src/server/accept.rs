@@ -12,7 +12,10 @@ use tokio::sync::watch;
 
 use super::connections::Connections;
 use super::listener::{Accepted, Listener};
+use super::refusal::Refusal;
 use super::worker::Worker;
+use crate::metrics::ConnectionError;
+use crate::telemetry::Telemetry;
 
 /// How long to wait after an error that the next attempt would meet again.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -21,29 +24,43 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Workers {
     pub(super) all: Vec<Worker>,
     next: Cell<usize>,
+    telemetry: Telemetry,
     connections: Connections,
     /// A file descriptor that is given up when there are no others.
     spare: Cell<Option<File>>,
 }
 
 impl Workers {
-    pub(super) fn new(all: Vec<Worker>, connections: Connections) -> Rc<Self> {
+    pub(super) fn new(
+        all: Vec<Worker>,
+        connections: Connections,
+        telemetry: Telemetry,
+    ) -> Rc<Self> {
         Rc::new(Self {
             all,
             connections,
             next: Cell::new(0),
+            telemetry,
             spare: Cell::new(spare()),
         })
     }
 
     fn serve(&self, accepted: Accepted) {
         let Some(slot) = self.connections.open() else {
-            accepted.refuse();
+            self.refuse(accepted);
             return;
         };
         let next = self.next.get();
         self.next.set((next + 1) % self.all.len());
         self.all[next].serve(accepted, slot);
+    }
+
+    fn refuse(&self, accepted: Accepted) {
+        let refusal = Refusal::TooManyConnections;
+        self.telemetry.refused(refusal.reason());
+        let (status, _) = refusal.response();
+        self.telemetry.log_unreadable(status, accepted.peer(), "-");
+        accepted.refuse();
     }
 
     /// Accepts the connection that waits first, and closes it: without a free file
@@ -102,6 +119,8 @@ async fn recover(error: &io::Error, listener: &Listener, workers: &Workers) {
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset => {}
         _ => {
             tracing::error!("cannot accept connections at the moment: {error}");
+            let metrics = &workers.telemetry.metrics;
+            metrics.connection_failed(ConnectionError::Accept);
             workers.turn_away(listener).await;
         }
     }

@@ -59,17 +59,22 @@ impl Admission {
         })
     }
 
+    /// Lets a request begin that need not wait.
+    pub(super) fn admit_at_once(self: &Rc<Self>) -> Option<(Turn, Place)> {
+        let is_free = self.queued.get() == 0 && self.running.get() < self.max_running.get();
+        let place = self.places.clone();
+        let place = is_free.then(|| place.try_acquire_owned().ok())??;
+        Some((self.run(), place))
+    }
+
     /// Waits until a request may begin.
     ///
     /// # Errors
     ///
     /// Fails if too many wait already, or nothing became free in time.
     pub(super) async fn admit(self: &Rc<Self>) -> Result<(Turn, Place), Refusal> {
-        if self.queued.get() == 0
-            && self.running.get() < self.max_running.get()
-            && let Ok(place) = self.places.clone().try_acquire_owned()
-        {
-            return Ok((self.run(), place));
+        if let Some(admitted) = self.admit_at_once() {
+            return Ok(admitted);
         }
         if self.queued.get() >= self.max_queued {
             return Err(Refusal::QueueFull);

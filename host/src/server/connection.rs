@@ -12,8 +12,9 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::conversation::{Conversation, Expired};
+use super::conversation::{Conversation, Expired, LAST_CALL};
 use super::http1::Gate;
+use super::http2 as rules;
 use super::listener::Accepted;
 use super::request;
 use super::settings::ConnectionLimits;
@@ -21,35 +22,50 @@ use super::socket::{Begun, Socket};
 use super::spawn::OnThisThread;
 use super::turn::InTurn;
 use super::worker::Shared;
+use crate::metrics::ConnectionError;
 
 /// What a connection of HTTP/2 begins with (RFC 9113, section 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Says when the server ends.
 pub(super) type Ending = watch::Receiver<bool>;
 
 /// Serves one connection until either side ends it.
 pub(super) async fn serve(accepted: Accepted, shared: Rc<Shared>, ending: Ending) {
+    let metrics = &shared.telemetry.server().metrics;
+    let _open = metrics.connection();
     let limits = &shared.settings.connections;
     let opened = timeout(limits.header_read_timeout, Socket::open(accepted)).await;
     let (mut socket, ends) = match opened {
         Ok(Ok(opened)) => opened,
-        Ok(Err(error)) => return tracing::debug!("connection not opened: {error}"),
-        Err(_) => return tracing::debug!("connection not opened in time"),
+        Ok(Err(error)) => {
+            metrics.connection_failed(ConnectionError::Tls);
+            return tracing::debug!("connection not opened: {error}");
+        }
+        Err(_) => {
+            metrics.connection_failed(ConnectionError::Tls);
+            return tracing::debug!("connection not opened in time");
+        }
     };
-    let mut ending_first = ending.clone();
-    let begun = tokio::select! {
-        begun = begin(&mut socket, limits) => begun,
-        // Its client has sent nothing yet.
-        _ = ending_first.wait_for(|is_ending| *is_ending) => None,
+    let mut server_ends = ending.clone();
+    let begun = {
+        let mut begin = pin!(begin(&mut socket, limits));
+        tokio::select! {
+            biased;
+            begun = &mut begin => begun,
+            // Something may be on its way.
+            _ = server_ends.wait_for(|is_ending| *is_ending) => {
+                timeout(LAST_CALL, begin).await.ok().flatten()
+            }
+        }
     };
     let Some((protocol, begun)) = begun else {
         return;
     };
     let conversation = Conversation::new(ends);
     match protocol {
-        Protocol::Http1 => Box::pin(http1(socket, begun, conversation, shared, ending)).await,
-        Protocol::Http2 => Box::pin(http2(socket, begun, conversation, shared, ending)).await,
+        Protocol::Http1 => Box::pin(serve_http1(socket, begun, conversation, shared, ending)).await,
+        Protocol::Http2 => Box::pin(serve_http2(socket, begun, conversation, shared, ending)).await,
     }
 }
 
@@ -84,7 +100,7 @@ async fn begin(socket: &mut Socket, limits: &ConnectionLimits) -> Option<(Protoc
     Some((protocol, begun))
 }
 
-async fn http1(
+async fn serve_http1(
     socket: Socket,
     begun: BytesMut,
     conversation: Rc<Conversation>,
@@ -93,7 +109,13 @@ async fn http1(
 ) {
     let limits = &shared.settings.connections;
     let scratch = shared.scratch.clone();
-    let gate = Gate::new(socket, begun, conversation.clone(), scratch, limits.head());
+    let gate = Gate::new(
+        socket,
+        begun,
+        conversation.clone(),
+        scratch,
+        limits.message(&shared.settings.bodies),
+    );
     let service = {
         let (conversation, shared) = (conversation.clone(), shared.clone());
         service_fn(move |request| request::handle(request, conversation.clone(), shared.clone()))
@@ -104,27 +126,31 @@ async fn http1(
         .header_read_timeout(None)
         .max_headers(limits.max_headers.get() + 1)
         .max_buf_size(limits.max_header_bytes.max(MIN_BUFFER_BYTES) + MIN_BUFFER_BYTES)
-        .pipeline_flush(true)
         .serve_connection(InTurn::new(gate), service);
-    run(connection, &conversation, limits, ending, Protocol::Http1).await;
+    run(connection, &conversation, &shared, ending, Protocol::Http1).await;
 }
 
 /// The least that hyper reads and writes at once.
 const MIN_BUFFER_BYTES: usize = 64 << 10;
 
-async fn http2(
-    socket: Socket,
-    begun: BytesMut,
+async fn serve_http2(
+    mut socket: Socket,
+    mut begun: BytesMut,
     conversation: Rc<Conversation>,
     shared: Rc<Shared>,
     ending: Ending,
 ) {
     let limits = &shared.settings.connections;
+    if !rules::begins_well(&mut socket, &mut begun, limits).await {
+        return;
+    }
     let service = {
         let (conversation, shared) = (conversation.clone(), shared.clone());
         service_fn(move |request| request::handle(request, conversation.clone(), shared.clone()))
     };
-    let header_bytes = u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX);
+    // What is only a little too large is answered with a document that says so.
+    let header_bytes = limits.max_header_bytes.saturating_mul(2);
+    let header_bytes = u32::try_from(header_bytes).unwrap_or(u32::MAX);
     let connection = http2::Builder::new(OnThisThread)
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.http2_max_streams.get())
@@ -133,17 +159,19 @@ async fn http2(
         .max_header_list_size(header_bytes)
         .max_send_buf_size(shared.settings.bodies.buffered_bytes)
         .serve_connection(TokioIo::new(Begun::new(socket, begun)), service);
-    run(connection, &conversation, limits, ending, Protocol::Http2).await;
+    run(connection, &conversation, &shared, ending, Protocol::Http2).await;
 }
 
 /// Lets a connection work until it ends, its client is late, or the server ends.
 async fn run<C: GracefulConnection<Error = hyper::Error>>(
     connection: C,
     conversation: &Conversation,
-    limits: &ConnectionLimits,
+    shared: &Shared,
     mut ending: Ending,
     protocol: Protocol,
 ) {
+    let limits = &shared.settings.connections;
+    let metrics = &shared.telemetry.server().metrics;
     let peer = conversation.ends.peer;
     let mut connection = pin!(connection);
     let mut server_ends = pin!(ending.wait_for(|is_ending| *is_ending));
@@ -154,6 +182,9 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
             biased;
             result = connection.as_mut() => {
                 if let Err(error) = result {
+                    if let Some(kind) = kind(&error) {
+                        metrics.connection_failed(kind);
+                    }
                     tracing::debug!(?peer, "connection ended early: {error}");
                 }
                 return;
@@ -166,6 +197,7 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
             () = &mut look => {
                 match conversation.look(limits) {
                     Some(Expired::Write) => {
+                        metrics.connection_failed(ConnectionError::WriteTimeout);
                         return tracing::debug!(?peer, "client took nothing of its response");
                     }
                     Some(Expired::Idle) if protocol == Protocol::Http2 => {
@@ -181,6 +213,23 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
         if conversation.is_ending() && !conversation.is_idle() {
             is_graceful = end(connection.as_mut(), is_graceful);
         }
+    }
+}
+
+/// As what the early end of a connection is counted. None if it was not the client who
+/// ended it.
+fn kind(error: &hyper::Error) -> Option<ConnectionError> {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    let source = source.map(std::io::Error::kind);
+    if error.is_user() {
+        return None;
+    }
+    // This is what the gate says of a body that breaks the rules.
+    let is_lost = source.is_some_and(|kind| kind != std::io::ErrorKind::InvalidData);
+    if is_lost || error.is_incomplete_message() || error.is_canceled() {
+        Some(ConnectionError::Lost)
+    } else {
+        Some(ConnectionError::Protocol)
     }
 }
 

@@ -14,6 +14,7 @@ use super::refusal::Refusal;
 use super::request::Context;
 use super::response::ResponseBody;
 use crate::guest::OutOfCpuTime;
+use crate::metrics::FailureKind;
 
 /// The longest cause that a record has, in bytes.
 const MAX_CAUSE_BYTES: usize = 4096;
@@ -66,6 +67,7 @@ impl Failure {
         let (status, detail) = match &self {
             Self::Refused(refusal) => {
                 tracing::debug!(request = %id, "refused: {}", refusal.response().1);
+                context.shared.telemetry.server().refused(refusal.reason());
                 return problem::refusal(*refusal, id);
             }
             Self::Unusable(_) => (StatusCode::BAD_REQUEST, "the request names no valid host"),
@@ -88,8 +90,25 @@ impl Failure {
         problem::response(status, detail, id)
     }
 
-    /// Writes the cause into both logs; `what` says in which situation.
+    /// As what it is counted, if it is the guest's.
+    fn kind(&self) -> Option<FailureKind> {
+        match self {
+            Self::Refused(_) | Self::Unusable(_) => None,
+            Self::Trapped(_) => Some(FailureKind::Trap),
+            Self::Silent => Some(FailureKind::NoResponse),
+            Self::ErrorResponse(_) => Some(FailureKind::ErrorResponse),
+            Self::BrokenOff(_) | Self::TooLarge => Some(FailureKind::BrokenResponse),
+            Self::TimedOut => Some(FailureKind::Timeout),
+            Self::OutOfCpuTime => Some(FailureKind::Cpu),
+            Self::Unaudited => Some(FailureKind::Unaudited),
+        }
+    }
+
+    /// Writes the cause into both logs, and counts it; `what` says in which situation.
     pub(super) async fn note(self, context: &Context, what: &str) {
+        if let Some(kind) = self.kind() {
+            context.shared.telemetry.failed(&context.request, kind);
+        }
         let request = context.request.id();
         let limit = context.shared.settings.request_timeout;
         let cpu_limit = context.shared.instances.app().limits().cpu_time;

@@ -74,6 +74,14 @@ pub(crate) enum Accepted {
 }
 
 impl Accepted {
+    /// The address of the other end, if it has one.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(_, peer, _) => Some(*peer),
+            Self::Unix(_) => None,
+        }
+    }
+
     /// Answers that there are too many connections, whatever the request will be. Nobody
     /// waits for the client to take it.
     pub(super) fn refuse(self) {

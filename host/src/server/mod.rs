@@ -5,7 +5,7 @@
 //!   them, and how many there may be.
 //! - `worker.rs`: a thread with its own runtime; a connection stays on it.
 //! - `socket.rs`, `connection.rs`: one connection, of HTTP/1.1 or HTTP/2, with hyper.
-//! - `http1/`: what has to be right before hyper sees it.
+//! - `http1/`, `http2.rs`, `authority.rs`: what has to be right before anybody sees it.
 //! - `conversation.rs`: what the parts of a connection tell each other.
 //! - `turn.rs`: why the answers of several connections leave together.
 //! - `request.rs`, `request_body.rs`: one request, and what is refused of it
@@ -21,6 +21,7 @@
 
 mod accept;
 mod admission;
+mod authority;
 mod background;
 mod connection;
 mod connections;
@@ -28,6 +29,7 @@ mod conversation;
 mod failure;
 mod follow;
 mod http1;
+mod http2;
 mod instances;
 mod listener;
 mod problem;
@@ -52,18 +54,22 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 
 use crate::guest::App;
+use crate::memory::TotalMemory;
+use crate::telemetry::Telemetry;
 use accept::{Workers, accept};
 use background::Background;
 use connections::Connections;
+pub(crate) use listener::Accepted;
 pub use listener::{Address, Listener};
 pub use refusal::Refusal;
 pub use settings::{AdmissionLimits, BodyLimits, ConnectionLimits, Settings};
 pub(crate) use socket::Socket;
 use ticker::Ticker;
-use worker::Worker;
+use worker::{Common, Worker};
 
 /// Serves `app` on `listeners` until `shutdown` resolves; then stops accepting,
-/// lets running requests finish within the grace period, and returns.
+/// lets running requests finish within the grace period, and returns. What happens
+/// meanwhile goes to `telemetry`.
 ///
 /// It neither binds nor handles signals. It must be called within a tokio
 /// runtime, on which it only accepts: requests run on threads of its own.
@@ -75,19 +81,23 @@ pub async fn run(
     listeners: Vec<Listener>,
     app: App,
     settings: Settings,
+    telemetry: &Telemetry,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let app = Arc::new(app);
     let _ticker = Ticker::start(app.engine())?;
     let background = Background::start(settings.threads)?;
+    let common = Common {
+        telemetry: telemetry.of(app.function()),
+        app: Arc::new(app),
+        settings: settings.clone(),
+        background: background.handle(),
+        memory: Arc::new(TotalMemory::new(settings.admission.max_total_bytes)),
+    };
     let workers = (0..settings.threads.get())
-        .map(|index| {
-            let (app, settings) = (app.clone(), settings.clone());
-            Worker::start(index, app, settings, background.handle())
-        })
+        .map(|index| Worker::start(index, common.clone()))
         .collect::<io::Result<Vec<_>>>()?;
     let connections = Connections::new(settings.connections.max_connections);
-    let workers = Workers::new(workers, connections);
+    let workers = Workers::new(workers, connections, telemetry.clone());
 
     let (stop, stopping) = watch::channel(false);
     let accepting = LocalSet::new();

@@ -2,6 +2,8 @@
 
 use http::StatusCode;
 
+use crate::metrics::Reason;
+
 /// Why the server answers a request itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
@@ -67,6 +69,25 @@ impl Refusal {
             Self::QueueFull | Self::QueueTimeout | Self::OutOfMemory | Self::TooManyConnections => {
                 (StatusCode::SERVICE_UNAVAILABLE, "the server is overloaded")
             }
+        }
+    }
+
+    /// As what it is counted.
+    pub(super) fn reason(self) -> Reason {
+        match self {
+            Self::Malformed(_) => Reason::Malformed,
+            Self::NotImplemented(_) | Self::Version => Reason::Unsupported,
+            Self::Expectation => Reason::Expectation,
+            Self::TargetTooLong => Reason::TargetTooLong,
+            Self::HeadTooLarge => Reason::HeaderTooLarge,
+            Self::BodyTooLarge => Reason::BodyTooLarge,
+            Self::HeadTimeout => Reason::HeaderTimeout,
+            Self::BodyTimeout => Reason::BodyTimeout,
+            Self::BodyBroken => Reason::BodyBroken,
+            Self::QueueFull => Reason::QueueFull,
+            Self::QueueTimeout => Reason::QueueTimeout,
+            Self::OutOfMemory => Reason::Memory,
+            Self::TooManyConnections => Reason::Connections,
         }
     }
 

@@ -17,13 +17,15 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use super::admission::{Place, Turn};
 use super::conversation::Conversation;
 use super::failure::Failure;
+use super::http2;
 use super::refusal::Refusal;
 use super::request_body::RequestBody;
 use super::response::{self, ResponseBody};
 use super::running::Running;
-use super::settings::{ConnectionLimits, Settings};
+use super::settings::Settings;
 use super::worker::Shared;
 use crate::RequestInfo;
+use crate::telemetry::Exchange;
 
 /// Carries the request id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -57,13 +59,31 @@ pub(super) async fn handle(
         shared,
         conversation,
     };
+    let exchange = begin_exchange(&request, &context);
     let mut response = match answer(request, &context).await {
         Ok(response) => response,
         Err(failure) => failure.report(&context).await,
     };
     finish_head(&mut response, &context, version);
-    response.body_mut().begin(in_flight);
+    let status = response.status();
+    response.body_mut().begin(in_flight, status, exchange);
     Ok(response)
+}
+
+/// Begins to tell what becomes of a request. Where the gate has put one in the place of
+/// something else, there is only that to tell.
+fn begin_exchange(request: &Request<Incoming>, context: &Context) -> Option<Exchange> {
+    let telemetry = &context.shared.telemetry;
+    let ends = &context.conversation.ends;
+    match context.conversation.refusal() {
+        Some(refusal) => {
+            let (status, _) = refusal.response();
+            let id = context.request.id().to_string();
+            telemetry.server().log_unreadable(status, ends.peer, &id);
+            None
+        }
+        None => Some(telemetry.begin(request, &context.request, ends.is_tls)),
+    }
 }
 
 /// Lets a request of HTTP/1.0, which need not say which host it is for, say that
@@ -99,6 +119,8 @@ fn finish_head(response: &mut Response<ResponseBody>, context: &Context, version
         || context.conversation.begun() >= u64::from(connections.max_requests.get());
     if is_last && version < Version::HTTP_2 {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    } else if is_last {
+        context.conversation.end();
     }
 }
 
@@ -115,11 +137,24 @@ async fn answer(
     if let Some(refusal) = context.conversation.refusal() {
         return Err(Failure::Refused(refusal));
     }
-    check_head(&request, &settings.connections)?;
+    // The gate has looked at those of HTTP/1.1.
+    if request.version() == Version::HTTP_2 {
+        http2::check_head(&request, &settings.connections)?;
+    }
+    if context.shared.memory.is_over() {
+        return Err(Failure::Refused(Refusal::OutOfMemory));
+    }
     let is_head = request.method() == Method::HEAD;
     let (parts, body) = request.into_parts();
     let body = RequestBody::read_ahead(body, settings.bodies, context).await?;
-    let (turn, place) = admission.admit().await?;
+    let admitted = match admission.admit_at_once() {
+        Some(admitted) => admitted,
+        None => {
+            let _queued = context.shared.telemetry.metrics().queued();
+            admission.admit().await?
+        }
+    };
+    let (turn, place) = admitted;
 
     let deadline = Instant::now() + settings.request_timeout;
     let request = Request::from_parts(parts, body);
@@ -127,28 +162,11 @@ async fn answer(
     let responding = response::take(running, head, is_head, deadline, context);
     let response = timeout_at(deadline, responding).await;
     // What was wrong with the body is the reason for whatever the guest made of it.
-    if let Some(refusal) = context.request.body_refusal() {
+    let broken = context.conversation.broken_body();
+    if let Some(refusal) = context.request.body_refusal().or(broken) {
         return Err(Failure::Refused(refusal));
     }
     response.unwrap_or(Err(Failure::TimedOut))
-}
-
-/// Checks what the gate has not: it sees HTTP/1.1 only.
-fn check_head(request: &Request<Incoming>, limits: &ConnectionLimits) -> Result<(), Refusal> {
-    if request.version() < Version::HTTP_2 {
-        return Ok(());
-    }
-    if request.method() == Method::CONNECT {
-        return Err(Refusal::NotImplemented("this server is no tunnel"));
-    }
-    let target = request.uri().path_and_query();
-    if target.is_some_and(|target| target.as_str().len() > limits.max_target_bytes) {
-        return Err(Refusal::TargetTooLong);
-    }
-    if request.headers().len() > limits.max_headers.get() {
-        return Err(Refusal::HeadTooLarge);
-    }
-    Ok(())
 }
 
 /// Prepares the guest's work as a future. Nothing of the guest runs before that is

@@ -100,7 +100,10 @@ impl RequestBody {
                 read.append(more);
                 return Ok(read);
             };
-            let frame = frame.map_err(|_| context.conversation.broken_body())?;
+            let frame = frame.map_err(|_| {
+                let broken = context.conversation.broken_body();
+                broken.unwrap_or(Refusal::BodyBroken)
+            })?;
             match frame.into_data() {
                 Ok(data) if data.is_empty() => {}
                 Ok(data) => {
@@ -254,9 +257,7 @@ impl Body for RequestBody {
 
     fn is_end_stream(&self) -> bool {
         let has_begun = self.begun.as_ref().is_some_and(|begun| !begun.is_empty());
-        !has_begun
-            && self.trailers.is_none()
-            && self.rest().is_none_or(Body::is_end_stream)
+        !has_begun && self.trailers.is_none() && self.rest().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {

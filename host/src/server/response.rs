@@ -18,11 +18,13 @@ use super::failure::Failure;
 use super::follow::{Followed, finish, follow};
 use super::request::{Context as RequestContext, Head};
 use super::running::Running;
+use crate::telemetry::Exchange;
 
 /// The body of a response, on its way to the client.
 pub(super) struct ResponseBody {
     content: Content,
     in_flight: Option<InFlight>,
+    exchange: Option<Exchange>,
 }
 
 enum Content {
@@ -209,6 +211,7 @@ impl ResponseBody {
         Self {
             content,
             in_flight: None,
+            exchange: None,
         }
     }
 
@@ -219,9 +222,18 @@ impl ResponseBody {
 
     /// From now on the client is waited for. The request is over when the body is
     /// dropped.
-    pub(super) fn begin(&mut self, mut in_flight: InFlight) {
+    pub(super) fn begin(
+        &mut self,
+        mut in_flight: InFlight,
+        status: StatusCode,
+        mut exchange: Option<Exchange>,
+    ) {
         in_flight.set_handed_out(true);
         self.in_flight = Some(in_flight);
+        if let Some(exchange) = &mut exchange {
+            exchange.responds(status);
+        }
+        self.exchange = exchange;
     }
 }
 
@@ -258,6 +270,9 @@ impl Body for ResponseBody {
         };
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.set_handed_out(frame.is_ready());
+        }
+        if let (Some(exchange), Poll::Ready(Some(Ok(frame)))) = (&mut self.exchange, &frame) {
+            exchange.sends(frame.data_ref().map_or(0, Bytes::len));
         }
         frame
     }

@@ -18,6 +18,8 @@ use super::instances::Instances;
 use super::listener::Accepted;
 use super::{Settings, connection};
 use crate::guest::App;
+use crate::memory::TotalMemory;
+use crate::telemetry::FunctionTelemetry;
 
 /// How much is read from a connection at once.
 const SCRATCH_BYTES: usize = 64 << 10;
@@ -32,6 +34,17 @@ pub(super) struct Worker {
     finished: oneshot::Receiver<()>,
 }
 
+/// What all workers share.
+#[derive(Clone)]
+pub(super) struct Common {
+    pub(super) app: Arc<App>,
+    pub(super) settings: Settings,
+    pub(super) telemetry: Arc<FunctionTelemetry>,
+    /// Where guests go that compute for long.
+    pub(super) background: Handle,
+    pub(super) memory: Arc<TotalMemory>,
+}
+
 /// What the requests of one worker share.
 pub(super) struct Shared {
     pub(super) settings: Settings,
@@ -42,10 +55,19 @@ pub(super) struct Shared {
     /// Where guests go that compute for long.
     pub(super) background: Handle,
     pub(super) scratch: Scratch,
+    pub(super) telemetry: Arc<FunctionTelemetry>,
+    pub(super) memory: Arc<TotalMemory>,
 }
 
 impl Shared {
-    fn new(app: Arc<App>, settings: Settings, background: Handle) -> Rc<Self> {
+    fn new(common: Common) -> Rc<Self> {
+        let Common {
+            app,
+            settings,
+            telemetry,
+            background,
+            memory,
+        } = common;
         let threads = settings.threads.get();
         let places = (app.max_instances() as usize / threads).max(1);
         let max_queued = (settings.admission.max_queued as usize).div_ceil(threads);
@@ -56,25 +78,22 @@ impl Shared {
             background,
             scratch: Rc::new(RefCell::new(vec![0; SCRATCH_BYTES].into())),
             settings,
+            telemetry,
+            memory,
         })
     }
 }
 
 impl Worker {
     /// Starts a worker.
-    pub(super) fn start(
-        index: usize,
-        app: Arc<App>,
-        settings: Settings,
-        background: Handle,
-    ) -> io::Result<Self> {
+    pub(super) fn start(index: usize, common: Common) -> io::Result<Self> {
         let (connections, incoming) = mpsc::unbounded_channel();
         let (finish, finished) = oneshot::channel();
         let runtime = Builder::new_current_thread().enable_all().build()?;
         thread::Builder::new()
             .name(format!("worker-{index}"))
             .spawn(move || {
-                runtime.block_on(work(incoming, Shared::new(app, settings, background)));
+                runtime.block_on(work(incoming, Shared::new(common)));
                 drop(runtime);
                 // Nobody waits for this any more if the server was dropped.
                 let _ = finish.send(());

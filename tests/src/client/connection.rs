@@ -1,9 +1,11 @@
 //! One connection.
 
+use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use super::{Request, Response};
 use crate::DEADLINE;
@@ -22,6 +24,19 @@ impl Connection {
             .unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"))
     }
 
+    /// Whether the server has ended the connection by now, without waiting.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let stream = self.stream.get_ref();
+        stream.set_nonblocking(true).expect("a socket");
+        let found = stream.peek(&mut [0]);
+        stream.set_nonblocking(false).expect("a socket");
+        match found {
+            Ok(count) => count == 0,
+            Err(error) => is_end(&error),
+        }
+    }
+
     /// Connects, where that may fail.
     ///
     /// # Errors
@@ -34,6 +49,24 @@ impl Connection {
         // Each write is a packet, so that tests decide what comes together.
         stream.set_nodelay(true)?;
         Ok(Self::over(stream))
+    }
+
+    /// Says that nothing more will be sent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server has closed the connection.
+    pub fn end(&mut self) -> io::Result<()> {
+        self.stream.get_mut().shutdown(Shutdown::Write)
+    }
+
+    /// Changes how long a wait for the server may take.
+    pub fn set_deadline(&mut self, deadline: Duration) {
+        let stream = self.stream.get_mut();
+        stream
+            .set_read_timeout(Some(deadline))
+            .and_then(|()| stream.set_write_timeout(Some(deadline)))
+            .expect("a time that is not 0");
     }
 }
 
@@ -91,7 +124,7 @@ impl<S: Read + Write> Connection<S> {
     /// Receives the response to a request with this method.
     #[must_use]
     pub fn receive_for(&mut self, method: &str) -> Response {
-        self.read_response(method)
+        self.try_receive_for(method)
             .unwrap_or_else(|error| panic!("no response: {error}"))
     }
 
@@ -99,7 +132,7 @@ impl<S: Read + Write> Connection<S> {
     /// the connection before.
     #[must_use]
     pub fn receive_if_any(&mut self) -> Option<Response> {
-        match self.read_response("GET") {
+        match self.try_receive_for("GET") {
             Ok(response) => Some(response),
             Err(error) if is_end(&error) => None,
             Err(error) => panic!("neither a response nor the end: {error}"),
@@ -115,10 +148,31 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    fn read_response(&mut self, method: &str) -> io::Result<Response> {
+    /// What the server sends until it closes the connection.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it does not close it in time.
+    pub fn rest(&mut self) -> io::Result<Vec<u8>> {
+        let mut rest = Vec::new();
+        match self.stream.read_to_end(&mut rest) {
+            Ok(_) => Ok(rest),
+            Err(error) if is_end(&error) => Ok(rest),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Receives the response to a request with this method, whole or broken off, where
+    /// there may be none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server ends the connection before the end of the head, takes too
+    /// long, or sends no response.
+    pub fn try_receive_for(&mut self, method: &str) -> io::Result<Response> {
         let line = self.read_line()?;
         let status = line.split(' ').nth(1).and_then(|code| code.parse().ok());
-        let status = status.unwrap_or_else(|| panic!("no status in `{line}`"));
+        let status = status.ok_or_else(|| invalid(format!("no status in `{line}`")))?;
         let mut headers = Vec::new();
         loop {
             let line = self.read_line()?;
@@ -138,7 +192,7 @@ impl<S: Read + Write> Connection<S> {
             response.is_complete = match self.read_body(&mut response) {
                 Ok(()) => true,
                 Err(error) if is_end(&error) => false,
-                Err(error) => panic!("{error} in the body of {response:?}"),
+                Err(error) => return Err(error),
             };
         }
         Ok(response)
@@ -151,7 +205,7 @@ impl<S: Read + Write> Connection<S> {
         }
         match response.header("content-length") {
             Some(length) => {
-                let length = length.parse().expect("a length in bytes");
+                let length = length.parse().map_err(invalid)?;
                 self.read_exactly(length, &mut response.body)
             }
             None => self.stream.read_to_end(&mut response.body).map(drop),
@@ -161,7 +215,7 @@ impl<S: Read + Write> Connection<S> {
     fn read_chunks(&mut self, body: &mut Vec<u8>) -> io::Result<()> {
         loop {
             let line = self.read_line()?;
-            let size = usize::from_str_radix(&line, 16).expect("the size of a chunk");
+            let size = usize::from_str_radix(&line, 16).map_err(invalid)?;
             self.read_exactly(size, body)?;
             self.read_line()?;
             if size == 0 {
@@ -186,6 +240,11 @@ impl<S: Read + Write> Connection<S> {
             None => Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
+}
+
+/// What the server sent is not HTTP.
+fn invalid(why: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 /// Whether the server has ended the connection, rather than been silent for too

@@ -9,7 +9,7 @@ use async_nats::{ConnectOptions, Event, jetstream};
 use tokio::sync::watch;
 
 use super::super::target::{Login, NatsTarget};
-use super::super::worker::{Failure, with_sources};
+use crate::remote::{Failure, with_sources};
 
 /// How long the server may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -35,7 +35,8 @@ use async_nats::jetstream::{self, ErrorCode};
 
 use super::outbox::{Outbox, Waiting};
 use super::target::NatsTarget;
-use super::worker::{Failure, Stop, with_sources, works};
+use super::worker::{Stop, works};
+use crate::remote::{Failure, with_sources};
 use connect::Connection;
 use place::Place;
 

@@ -7,8 +7,8 @@ use async_nats::jetstream::stream::{
     LastRawMessageErrorKind, RawMessageErrorKind, RetentionPolicy, Stream,
 };
 
-use super::super::worker::Failure;
 use super::MAX_RECORDS;
+use crate::remote::Failure;
 
 /// Where to go on, as the stream tells.
 pub(super) enum Place {

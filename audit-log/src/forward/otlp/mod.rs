@@ -6,16 +6,13 @@
 //! good, as OTLP defines it, is counted and stays in the local log.
 //!
 //! - this file: batches, and what becomes of them.
-//! - `client.rs`: the connection.
 //! - `convert.rs`: what a record looks like there.
 
-mod client;
 mod convert;
 
 use super::outbox::{Outbox, Waiting};
-use super::target::OtlpTarget;
-use super::worker::{Failure, Stop, works};
-use client::{Answer, Client};
+use super::worker::{Stop, works};
+use crate::otlp::{Answer, Client, Failure, Kind, Receiver};
 use convert::Converter;
 
 /// The most records in a batch.
@@ -26,7 +23,7 @@ const MAX_BYTES: usize = 1 << 20;
 
 /// What is known of all connections.
 pub(super) struct Otlp {
-    target: OtlpTarget,
+    receiver: Receiver,
     converter: Converter,
     /// What was not taken yet.
     batch: Vec<Waiting>,
@@ -35,9 +32,9 @@ pub(super) struct Otlp {
 }
 
 impl Otlp {
-    pub(super) fn new(target: &OtlpTarget, node: String) -> Self {
+    pub(super) fn new(receiver: &Receiver, node: String) -> Self {
         Self {
-            target: target.clone(),
+            receiver: receiver.clone(),
             converter: Converter::new(node),
             batch: Vec::new(),
             is_refused: false,
@@ -50,7 +47,7 @@ impl Otlp {
         outbox: &mut Outbox,
         stop: &mut Stop,
     ) -> Result<(), Failure> {
-        let mut client = Client::new(&self.target);
+        let mut client = Client::new(&self.receiver, Kind::Logs);
         if self.batch.is_empty() {
             // Otherwise nobody would hear of a wrong address before the first record.
             client.connect().await?;
@@ -92,9 +89,9 @@ impl Otlp {
         };
         if rejected > 0 && !self.is_refused {
             tracing::error!(
-                "the audit log is refused by `otlp://{}`: {why}; {rejected} of {count} records \
+                "the audit log is refused by `{}`: {why}; {rejected} of {count} records \
                  were not taken, and stay in the local log",
-                self.target.address
+                self.receiver
             );
         } else if rejected == 0 && self.is_refused {
             tracing::info!("the audit log is taken again");

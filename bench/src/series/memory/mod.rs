@@ -12,12 +12,13 @@ use super::{MESSAGE, NATIVE, OURS, TUNED_PEER, median, range};
 use crate::figures::goals::{Limit, Verdict};
 use crate::figures::stats::Summary;
 use crate::load::job::Job;
+use crate::machine::rest::Taken;
 use crate::measure::Bench;
 use crate::plot::{Kind, Line, Panel, Plot};
 use crate::report::Report;
 use crate::report::table::Table;
 use crate::servers::{LARGE_POOL, Server, TUNED};
-use turn::{STEPS, Taken, Turn};
+use turn::{STEPS, Turn};
 
 /// How much memory ours may need at rest.
 const AT_REST_MIB: f64 = 30.0;
@@ -186,6 +187,8 @@ mod tests {
         Taken {
             resident_mib,
             proportional_mib: resident_mib,
+            private_mib: resident_mib,
+            descriptors: 20,
         }
     }
 

@@ -65,7 +65,7 @@ impl Cli {
         {
             serve.limits_in_words = limits(&definition, matches);
         }
-        Ok(cli)
+        cli.checked()
     }
 }
 

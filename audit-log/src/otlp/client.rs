@@ -16,8 +16,8 @@ use prost::Message;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::super::target::{Address, OtlpTarget};
-use super::super::worker::{Failure, with_sources};
+use super::Receiver;
+use crate::remote::{Address, Failure, with_sources};
 
 /// How long connecting, or an answer, may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,16 +28,34 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// The most characters of an answer that are shown.
 const MAX_SHOWN_CHARS: usize = 200;
 
-pub(super) struct Client {
+/// A connection to a receiver, made anew where it was lost. It must be used within a
+/// runtime of tokio.
+#[derive(Debug)]
+pub struct Client {
     address: Address,
+    path: &'static str,
     connection: Option<SendRequest<Full<Bytes>>>,
+}
+
+/// What is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Log records: messages `ExportLogsServiceRequest`.
+    Logs,
+    /// Traces: messages `ExportTraceServiceRequest`.
+    Traces,
 }
 
 /// What the receiver says of a batch.
 #[derive(Debug)]
-pub(super) enum Answer {
-    /// It has it, but for so many records.
-    Taken { rejected: u64, why: String },
+pub enum Answer {
+    /// It has it, but for so many of its items.
+    Taken {
+        /// How many.
+        rejected: u64,
+        /// Why these, if there are any.
+        why: String,
+    },
     /// It will never take it.
     Refused(String),
     /// It may take it later.
@@ -45,15 +63,25 @@ pub(super) enum Answer {
 }
 
 impl Client {
-    pub(super) fn new(target: &OtlpTarget) -> Self {
+    /// Sends to `receiver`, from its first use on.
+    #[must_use]
+    pub fn new(receiver: &Receiver, kind: Kind) -> Self {
         Self {
-            address: target.address.clone(),
+            address: receiver.address.clone(),
+            path: match kind {
+                Kind::Logs => "/v1/logs",
+                Kind::Traces => "/v1/traces",
+            },
             connection: None,
         }
     }
 
     /// Connects, if there is no connection.
-    pub(super) async fn connect(&mut self) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    ///
+    /// Fails if nobody answers there within 10 seconds.
+    pub async fn connect(&mut self) -> Result<(), Failure> {
         if let Some(connection) = &mut self.connection
             && connection.ready().await.is_ok()
         {
@@ -72,7 +100,12 @@ impl Client {
     }
 
     /// Sends a batch, and waits for what the receiver says.
-    pub(super) async fn post(&mut self, body: Bytes) -> Result<Answer, Failure> {
+    ///
+    /// # Errors
+    ///
+    /// Fails if the receiver cannot be reached, says nothing within 10 seconds, or is
+    /// something else. Then it may have the batch or not.
+    pub async fn post(&mut self, body: Bytes) -> Result<Answer, Failure> {
         let is_reused = self.connection.is_some();
         match self.try_post(body.clone()).await {
             // The receiver may close a connection when nothing was sent for a while.
@@ -88,7 +121,7 @@ impl Client {
         self.connect().await?;
         let lost = || Failure::new("the connection was lost");
         let connection = self.connection.as_mut().ok_or_else(lost)?;
-        let request = Request::post("/v1/logs")
+        let request = Request::post(self.path)
             .header(HOST, self.address.to_string())
             .header(CONTENT_TYPE, "application/x-protobuf")
             .header(USER_AGENT, "component-runner")
@@ -124,6 +157,7 @@ async fn read(response: Response<Incoming>) -> Result<Answer, Failure> {
         _ if status.is_success() => {
             // A body that is no answer refuses nothing.
             let body = body.map_err(|error| Failure::new(with_sources(error.as_ref())))?;
+            // That to traces has the same fields.
             let answer = ExportLogsServiceResponse::decode(body).unwrap_or_default();
             let partial = answer.partial_success.unwrap_or_default();
             Ok(Answer::Taken {

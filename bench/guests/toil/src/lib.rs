@@ -1,0 +1,120 @@
+//! An HTTP handler that takes as much time and space as the request says.
+//!
+//! - `/good` answers `good`.
+//! - `/compute?STEPS` takes so many steps and answers with the number it arrives at.
+//! - `/spin` computes for ever.
+//! - `/write?BYTES` answers with so many bytes, as fast as the client takes them.
+#![no_std]
+
+extern crate alloc;
+extern crate guest_rt as _;
+
+use alloc::string::{String, ToString};
+use core::hint::{black_box, spin_loop};
+
+use bindings::exports::wasi::http::incoming_handler::Guest;
+use bindings::wasi::http::types::{
+    Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
+};
+
+mod bindings {
+    #![allow(
+        missing_docs,
+        unsafe_code,
+        clippy::pedantic,
+        reason = "generated from `wit/`, where the documentation is"
+    )]
+    wit_bindgen::generate!({
+        path: "../../../wit",
+        inline: "
+            package bench:toil;
+
+            world toil {
+                import wasi:io/error@0.2.12;
+                import wasi:io/poll@0.2.12;
+                import wasi:io/streams@0.2.12;
+                import wasi:http/types@0.2.12;
+                export wasi:http/incoming-handler@0.2.12;
+            }
+        ",
+        generate_all,
+    });
+    use super::Component;
+    export!(Component with_types_in self);
+}
+
+/// How much the host takes in one call (`blocking-write-and-flush`).
+const MOST_AT_ONCE: usize = 4096;
+
+struct Component;
+
+impl Guest for Component {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        let target = request.path_with_query().unwrap_or_default();
+        let (path, number) = target.split_once('?').unwrap_or((&target, ""));
+        let number = number.parse().unwrap_or_default();
+        match path {
+            "/good" => answer(out, b"good"),
+            "/compute" => answer(out, compute(number).to_string().as_bytes()),
+            "/spin" => loop {
+                spin_loop();
+            },
+            "/write" => write(out, number),
+            _ => answer(out, String::from("not found").as_bytes()),
+        }
+    }
+}
+
+/// Takes so many steps, each of which has to wait for the one before it
+/// (xorshift, 64 bits).
+fn compute(steps: u64) -> u64 {
+    let mut number = 0x9e37_79b9_7f4a_7c15;
+    for _ in 0..steps {
+        number ^= number << 13;
+        number ^= number >> 7;
+        number ^= number << 17;
+        number = black_box(number);
+    }
+    number
+}
+
+/// Answers with a body that is short enough for one call.
+fn answer(out: ResponseOutparam, body: &[u8]) {
+    let response = response(body.len() as u64);
+    let outgoing = response.body().expect("the body is taken once");
+    ResponseOutparam::set(out, Ok(response));
+    let sink = outgoing.write().expect("the stream is taken once");
+    let written = sink.blocking_write_and_flush(body);
+    drop(sink);
+    if written.is_ok() {
+        let _ = OutgoingBody::finish(outgoing, None);
+    }
+}
+
+/// Answers with so many bytes.
+fn write(out: ResponseOutparam, bytes: u64) {
+    let response = response(bytes);
+    let outgoing = response.body().expect("the body is taken once");
+    ResponseOutparam::set(out, Ok(response));
+    let sink = outgoing.write().expect("the stream is taken once");
+    let piece = [b'.'; MOST_AT_ONCE];
+    let mut left = bytes;
+    while left > 0 {
+        let count = usize::try_from(left).map_or(MOST_AT_ONCE, |left| left.min(MOST_AT_ONCE));
+        // The client has gone, and needs no more.
+        if sink.blocking_write_and_flush(&piece[..count]).is_err() {
+            return;
+        }
+        left -= count as u64;
+    }
+    drop(sink);
+    let _ = OutgoingBody::finish(outgoing, None);
+}
+
+fn response(length: u64) -> OutgoingResponse {
+    let headers = Fields::new();
+    let name = "content-length".to_string();
+    let value = length.to_string().into_bytes();
+    headers.set(&name, &[value]).expect("a valid header");
+    OutgoingResponse::new(headers)
+}

@@ -1,0 +1,340 @@
+//! As many requests as somebody wants to send, whether the server keeps up or not.
+//!
+//! All of it runs on one thread, and needs 20 to 30 µs of it for a request.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio::task::LocalSet;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::http::{self, Answer};
+use super::job::Job;
+
+/// How often it is looked whether requests are due.
+const TICK: Duration = Duration::from_millis(1);
+
+/// How many connections there are at most. Requests that are due beyond that are
+/// not sent.
+const MOST_OPEN: usize = 8000;
+
+/// A request, and what became of it. Times are counted from the beginning.
+#[derive(Debug, Clone)]
+pub(crate) struct Fate {
+    /// When it was sent, or a connection for it began to be made.
+    pub(crate) begun: Duration,
+    pub(crate) ended: Duration,
+    /// How much later it was sent than it should have been.
+    pub(crate) late: Duration,
+    pub(crate) outcome: Outcome,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Good,
+    /// Refused for now, and whether the answer says when to come again.
+    Refused {
+        says_when: bool,
+    },
+    /// Anything else: another status, a wrong answer, a broken connection.
+    Failed(String),
+}
+
+/// What was sent in one phase.
+#[derive(Debug, Default)]
+pub(crate) struct Phase {
+    /// The requests that came to an end, in this order.
+    pub(crate) fates: Vec<Fate>,
+    /// Those that did not come to an end.
+    pub(crate) unanswered: usize,
+    /// Those that were due and not sent, because there were too many connections.
+    pub(crate) unsent: usize,
+    /// How many connections there were at once.
+    pub(crate) most_open: usize,
+}
+
+/// Sends requests on so many connections, on each the next after the answer.
+pub(crate) fn closed(
+    addr: SocketAddr,
+    job: &Job,
+    connections: usize,
+    duration: Duration,
+) -> Result<Phase> {
+    let crowd = Crowd::new(addr, job, Instant::now());
+    let tasks = LocalSet::new();
+    let end = crowd.begin + duration;
+    for _ in 0..connections {
+        tasks.spawn_local(crowd.clone().one_after_the_other(end));
+    }
+    runtime()?.block_on(tasks);
+    Ok(crowd.finish())
+}
+
+/// Sends `rate` requests a second for `duration`, whatever the server does. Then
+/// goes on like [`closed`], on so many new connections, for `then`, while those
+/// before still wait for their answers. Returns both phases.
+pub(crate) fn flood(
+    addr: SocketAddr,
+    job: &Job,
+    rate: f64,
+    duration: Duration,
+    connections: usize,
+    then: Duration,
+) -> Result<(Phase, Phase)> {
+    let begin = Instant::now();
+    let (flood, after) = (Crowd::new(addr, job, begin), Crowd::new(addr, job, begin));
+    let tasks = LocalSet::new();
+    let end = begin + duration + then;
+    let work = async {
+        flood.clone().send_at(rate, begin + duration).await;
+        let others: Vec<_> = (0..connections)
+            .map(|_| tokio::task::spawn_local(after.clone().one_after_the_other(end)))
+            .collect();
+        for other in others {
+            other.await.expect("sending does not panic");
+        }
+    };
+    runtime()?.block_on(tasks.run_until(work));
+    drop(tasks);
+    Ok((flood.finish(), after.finish()))
+}
+
+fn runtime() -> Result<Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?)
+}
+
+struct Crowd {
+    addr: SocketAddr,
+    job: Job,
+    request: Vec<u8>,
+    begin: Instant,
+    /// Connections that wait for a request.
+    idle: RefCell<Vec<TcpStream>>,
+    open: Cell<usize>,
+    sent: Cell<usize>,
+    phase: RefCell<Phase>,
+}
+
+impl Crowd {
+    fn new(addr: SocketAddr, job: &Job, begin: Instant) -> Rc<Self> {
+        Rc::new(Self {
+            addr,
+            job: job.clone(),
+            request: http::request(addr, job.path(), &job.body()),
+            begin,
+            idle: RefCell::default(),
+            open: Cell::new(0),
+            sent: Cell::new(0),
+            phase: RefCell::default(),
+        })
+    }
+
+    fn finish(&self) -> Phase {
+        let mut phase = self.phase.take();
+        phase.unanswered = self.sent.get() - phase.fates.len();
+        phase
+    }
+
+    async fn one_after_the_other(self: Rc<Self>, end: Instant) {
+        // A request that is under way at the end is not waited for.
+        let _ = timeout_at(end, async {
+            loop {
+                self.sent.set(self.sent.get() + 1);
+                self.send(Instant::now()).await;
+            }
+        })
+        .await;
+    }
+
+    async fn send_at(self: Rc<Self>, rate: f64, end: Instant) {
+        let begin = Instant::now();
+        let interval = Duration::from_secs_f64(1.0 / rate);
+        let mut due = begin;
+        while Instant::now() < end {
+            while due <= Instant::now() && due < end {
+                if self.open.get() - self.idle.borrow().len() < MOST_OPEN {
+                    self.sent.set(self.sent.get() + 1);
+                    let crowd = self.clone();
+                    tokio::task::spawn_local(async move { crowd.send(due).await });
+                } else {
+                    self.phase.borrow_mut().unsent += 1;
+                }
+                due += interval;
+            }
+            sleep(TICK).await;
+        }
+    }
+
+    async fn send(&self, due: Instant) {
+        let begun = Instant::now();
+        let outcome = match self.exchange().await {
+            Ok(answer) => self.judge(&answer),
+            Err(error) => Outcome::Failed(format!("{:?}", error.kind())),
+        };
+        self.phase.borrow_mut().fates.push(Fate {
+            begun: begun - self.begin,
+            ended: self.begin.elapsed(),
+            late: begun - due,
+            outcome,
+        });
+    }
+
+    fn judge(&self, answer: &Answer) -> Outcome {
+        match answer.status {
+            200 if self.job.judge(answer).is_ok() => Outcome::Good,
+            503 => Outcome::Refused {
+                says_when: answer.header("retry-after").is_some(),
+            },
+            status => Outcome::Failed(status.to_string()),
+        }
+    }
+
+    /// Sends a request on a connection that is there, or on a new one. Where the
+    /// server has closed one that waited, it is sent again, as all clients do.
+    async fn exchange(&self) -> io::Result<Answer> {
+        loop {
+            let waiting = self.idle.borrow_mut().pop();
+            let is_new = waiting.is_none();
+            let mut stream = match waiting {
+                Some(stream) => stream,
+                None => self.connect().await?,
+            };
+            let answer = match stream.write_all(&self.request).await {
+                Ok(()) => receive(&mut stream).await,
+                Err(error) => Err(error),
+            };
+            match answer {
+                Ok(Some(answer)) => {
+                    if answer.header("connection") == Some("close") {
+                        self.close(stream);
+                    } else {
+                        self.idle.borrow_mut().push(stream);
+                    }
+                    return Ok(answer);
+                }
+                Ok(None) if is_new => {
+                    self.close(stream);
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                Err(error) if is_new => {
+                    self.close(stream);
+                    return Err(error);
+                }
+                Ok(None) | Err(_) => self.close(stream),
+            }
+        }
+    }
+
+    async fn connect(&self) -> io::Result<TcpStream> {
+        self.open.set(self.open.get() + 1);
+        let most_open = self.open.get().max(self.phase.borrow().most_open);
+        self.phase.borrow_mut().most_open = most_open;
+        let stream = TcpStream::connect(self.addr).await;
+        let stream = stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream));
+        stream.inspect_err(|_| self.open.set(self.open.get() - 1))
+    }
+
+    fn close(&self, stream: TcpStream) {
+        drop(stream);
+        self.open.set(self.open.get() - 1);
+    }
+}
+
+/// Reads one answer, or nothing if the connection ends before it.
+async fn receive(stream: &mut TcpStream) -> io::Result<Option<Answer>> {
+    let mut received = Vec::with_capacity(1024);
+    loop {
+        let read = stream.read_buf(&mut received).await?;
+        if let Some(answer) = http::parse(&received).map_err(io::Error::other)? {
+            return Ok(Some(answer));
+        }
+        if read == 0 {
+            return if received.is_empty() {
+                Ok(None)
+            } else {
+                Err(io::ErrorKind::UnexpectedEof.into())
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::thread;
+
+    const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngood";
+    const REFUSAL: &[u8] =
+        b"HTTP/1.1 503 No\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+    /// A server that gives these answers, each on a connection of its own that it
+    /// closes after it.
+    fn serve(answers: Vec<&'static [u8]>) -> SocketAddr {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let addr = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for answer in answers {
+                let (stream, _) = listener.accept().unwrap();
+                let _ = (&stream).read(&mut [0; 1024]).unwrap();
+                (&stream).write_all(answer).unwrap();
+            }
+        });
+        addr
+    }
+
+    #[test]
+    fn a_waiting_connection_that_was_closed_is_not_a_failure() {
+        let addr = serve(vec![GOOD; 3]);
+        let crowd = Crowd::new(addr, &Job::good(), Instant::now());
+        runtime().unwrap().block_on(async {
+            for _ in 0..3 {
+                crowd.send(Instant::now()).await;
+            }
+        });
+        let phase = crowd.finish_all(3);
+        assert!(phase.iter().all(|outcome| *outcome == Outcome::Good));
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_a_failure() {
+        let addr = serve(vec![
+            REFUSAL,
+            b"HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n",
+            b"",
+        ]);
+        let crowd = Crowd::new(addr, &Job::good(), Instant::now());
+        runtime().unwrap().block_on(async {
+            for _ in 0..3 {
+                crowd.send(Instant::now()).await;
+                crowd.idle.borrow_mut().clear();
+            }
+        });
+        let expected = [
+            Outcome::Refused { says_when: true },
+            Outcome::Failed("500".to_owned()),
+            Outcome::Failed("UnexpectedEof".to_owned()),
+        ];
+        assert_eq!(crowd.finish_all(3), expected);
+    }
+
+    impl Crowd {
+        fn finish_all(&self, sent: usize) -> Vec<Outcome> {
+            self.sent.set(sent);
+            let phase = self.finish();
+            assert_eq!(phase.unanswered, 0);
+            phase.fates.into_iter().map(|fate| fate.outcome).collect()
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! All numbers as text, in the format of `OpenMetrics`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use audit_log::AuditLog;
+use audit_log::forward::Forwarder;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+
+use super::process::Process;
+use super::records::Records;
+use super::series::{Labels, Value, Writer};
+use super::{ConnectionError, FailureKind, FunctionMetrics, Metrics, Reason};
+use crate::access_log::AccessLog;
+use crate::traces::Tracer;
+
+/// What all names of the server's own metrics begin with.
+const PREFIX: &str = "component_runner";
+
+/// Where the numbers come from.
+#[derive(Debug)]
+pub struct Sources {
+    /// What the server counts.
+    pub metrics: Arc<Metrics>,
+    /// The audit log.
+    pub audit: AuditLog,
+    /// Who sends its records on.
+    pub forwarder: Option<Arc<Forwarder>>,
+    /// The log of requests.
+    pub access_log: Option<Arc<AccessLog>>,
+    /// Who sends the traces.
+    pub tracer: Option<Arc<Tracer>>,
+}
+
+/// Tells all numbers.
+#[derive(Debug)]
+pub struct Exporter {
+    registry: Registry,
+}
+
+impl Exporter {
+    /// The media type of [`Exporter::text`].
+    pub const MEDIA_TYPE: &'static str =
+        "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /// Tells what `sources` know whenever it is asked.
+    #[must_use]
+    pub fn new(sources: Sources) -> Self {
+        let mut registry = Registry::default();
+        // These have the names that all programs give them.
+        registry.register_collector(Box::new(Process::new()));
+        let own = registry.sub_registry_with_prefix(PREFIX);
+        own.register_collector(Box::new(Server(sources.metrics)));
+        own.register_collector(Box::new(Records {
+            audit: sources.audit,
+            forwarder: sources.forwarder,
+            access_log: sources.access_log,
+            tracer: sources.tracer,
+        }));
+        Self { registry }
+    }
+
+    /// All numbers.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing into memory does not fail, and no number is too large for the format.
+        if encode(&mut text, &self.registry).is_err() {
+            tracing::error!("some of the metrics could not be written");
+        }
+        text
+    }
+}
+
+/// What the server counts.
+#[derive(Debug)]
+struct Server(Arc<Metrics>);
+
+impl Collector for Server {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut writer = Writer { encoder };
+        let version = Value(env!("CARGO_PKG_VERSION"));
+        writer.infos("build", "The program.", [vec![("version", version)]])?;
+        connections(&self.0, &mut writer)?;
+        let functions = self.0.functions();
+        requests(&functions, &mut writer)?;
+        instances(&functions, &mut writer)
+    }
+}
+
+fn connections(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {
+    let connections = metrics.connections();
+    writer.gauge("connections_open", "Open connections.", connections.open)?;
+    writer.counter(
+        "connections",
+        "Connections that were accepted.",
+        connections.opened,
+    )?;
+    writer.counters(
+        "connection_errors",
+        "What broke a connection, or let there be none.",
+        ConnectionError::ALL
+            .map(|error| (vec![("kind", Value(error.label()))], metrics.errors(error))),
+    )?;
+    writer.counters(
+        "refusals",
+        "Requests that got no guest, and connections that were turned away.",
+        Reason::ALL.map(|reason| {
+            let labels = vec![("reason", Value(reason.label()))];
+            (labels, metrics.refusals(reason))
+        }),
+    )
+}
+
+fn requests(functions: &[Arc<FunctionMetrics>], writer: &mut Writer<'_>) -> fmt::Result {
+    writer.gauges(
+        "requests_in_flight",
+        "Requests that have begun and are not over.",
+        per_function(functions, FunctionMetrics::in_flight_now),
+    )?;
+    writer.gauges(
+        "requests_queued",
+        "Requests that wait for an instance.",
+        per_function(functions, FunctionMetrics::queued_now),
+    )?;
+    let answered: Vec<_> = functions.iter().map(|f| (f, f.answered())).collect();
+    let series = answered.iter().flat_map(|(function, answered)| {
+        answered.iter().map(|answered| {
+            let mut labels = name(function);
+            labels.push(("method", Value(answered.method)));
+            labels.push(("code", Value(&answered.code)));
+            (labels, answered.count)
+        })
+    });
+    writer.counters("requests", "Requests that are over.", series)?;
+    writer.histograms(
+        "request_duration",
+        "How long requests took, from the end of the head to the last byte of the response.",
+        functions.iter().map(|f| (name(f), f.durations())),
+    )?;
+    let failures = functions.iter().flat_map(|function| {
+        FailureKind::ALL.map(|kind| {
+            let mut labels = name(function);
+            labels.push(("kind", Value(kind.label())));
+            (labels, function.failures(kind))
+        })
+    });
+    writer.counters("guest_failures", "Failures of guests.", failures)
+}
+
+fn instances(functions: &[Arc<FunctionMetrics>], writer: &mut Writer<'_>) -> fmt::Result {
+    let infos = functions.iter().map(|function| {
+        let mut labels = name(function);
+        labels.push(("name", Value(&function.function.component.name)));
+        labels.push(("sha256", Value(&function.function.component.sha256)));
+        labels
+    });
+    writer.infos("component", "The component that is served.", infos)?;
+    writer.gauges(
+        "instances_max",
+        "Instances that there may be at once.",
+        per_function(functions, |f| u64::from(f.function.max_instances)),
+    )?;
+    let pools: Vec<_> = functions
+        .iter()
+        .filter_map(|function| Some((function, function.function.pool.as_ref()?)))
+        .collect();
+    let each = |number: fn(&wasmtime::PoolingAllocatorMetrics) -> u64| {
+        let series = pools.iter().map(move |(f, pool)| (name(f), number(pool)));
+        series.collect::<Vec<_>>()
+    };
+    writer.gauges(
+        "instances",
+        "Instances that are alive.",
+        each(wasmtime::PoolingAllocatorMetrics::component_instances),
+    )?;
+    writer.gauges(
+        "pool_core_instances",
+        "Instances of core modules that are alive.",
+        each(wasmtime::PoolingAllocatorMetrics::core_instances),
+    )?;
+    writer.gauges(
+        "pool_memories",
+        "Memories of the pool that are in use.",
+        each(|pool| pool.memories() as u64),
+    )?;
+    writer.gauges(
+        "pool_tables",
+        "Tables of the pool that are in use.",
+        each(|pool| pool.tables() as u64),
+    )?;
+    writer.gauges(
+        "pool_stacks",
+        "Stacks of the pool that are in use.",
+        each(|pool| pool.stacks() as u64),
+    )
+}
+
+fn per_function<'f>(
+    functions: &'f [Arc<FunctionMetrics>],
+    number: impl Fn(&FunctionMetrics) -> u64 + 'f,
+) -> impl Iterator<Item = (Labels<'f>, u64)> {
+    functions.iter().map(move |f| (name(f), number(f)))
+}
+
+/// The label that all numbers about a component have.
+fn name(function: &FunctionMetrics) -> Labels<'_> {
+    vec![("function", Value(&function.function.component.name))]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use audit_log::record::Component;
+    use audit_log::{Location, Settings};
+    use http::Method;
+
+    use super::super::Function;
+    use super::*;
+
+    fn exporter(metrics: &Arc<Metrics>) -> Exporter {
+        Exporter::new(Sources {
+            metrics: metrics.clone(),
+            audit: AuditLog::open(&Settings::new(Location::None)).unwrap(),
+            forwarder: None,
+            access_log: None,
+            tracer: None,
+        })
+    }
+
+    fn function(name: &str) -> Function {
+        Function {
+            component: Component {
+                name: name.to_owned().into(),
+                sha256: "00ff".into(),
+            }
+            .into(),
+            max_instances: 10,
+            pool: None,
+        }
+    }
+
+    #[track_caller]
+    fn assert_has(text: &str, line: &str) {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+
+    #[test]
+    fn what_was_counted_is_told() {
+        let metrics = Metrics::new();
+        let exporter = exporter(&metrics);
+        let function = metrics.add(function("app"));
+        let _open = metrics.connection();
+        metrics.refused(Reason::QueueFull);
+        metrics.connection_failed(ConnectionError::Tls);
+        function.failed(FailureKind::Cpu);
+        let _present = function.in_flight();
+        function.finished(&Method::GET, 200, Duration::from_millis(2));
+        let text = exporter.text();
+        for line in [
+            "component_runner_connections_open 1",
+            "component_runner_connections_total 1",
+            "component_runner_connection_errors_total{kind=\"tls\"} 1",
+            "component_runner_refusals_total{reason=\"queue_full\"} 1",
+            "component_runner_refusals_total{reason=\"memory\"} 0",
+            "component_runner_guest_failures_total{function=\"app\",kind=\"cpu\"} 1",
+            "component_runner_requests_in_flight{function=\"app\"} 1",
+            "component_runner_requests_queued{function=\"app\"} 0",
+            "component_runner_requests_total{function=\"app\",method=\"GET\",code=\"200\"} 1",
+            "component_runner_request_duration_seconds_sum{function=\"app\"} 0.002",
+            "component_runner_request_duration_seconds_count{function=\"app\"} 1",
+            "component_runner_request_duration_seconds_bucket{le=\"0.001\",function=\"app\"} 0",
+            "component_runner_request_duration_seconds_bucket{le=\"0.0025\",function=\"app\"} 1",
+            "component_runner_request_duration_seconds_bucket{le=\"+Inf\",function=\"app\"} 1",
+            "component_runner_instances_max{function=\"app\"} 10",
+            "component_runner_component_info{function=\"app\",name=\"app\",sha256=\"00ff\"} 1",
+            concat!(
+                "component_runner_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
+            "component_runner_audit_records_total 0",
+            "# TYPE component_runner_request_duration_seconds histogram",
+            "# EOF",
+        ] {
+            assert_has(&text, line);
+        }
+    }
+
+    #[test]
+    fn several_components_share_a_metric() {
+        let metrics = Metrics::new();
+        let exporter = exporter(&metrics);
+        let _first = metrics.add(function("first"));
+        let _second = metrics.add(function("second"));
+        let text = exporter.text();
+        let types = text.matches("# TYPE component_runner_requests_queued gauge");
+        assert_eq!(types.count(), 1);
+        assert_has(
+            &text,
+            "component_runner_requests_queued{function=\"first\"} 0",
+        );
+        assert_has(
+            &text,
+            "component_runner_requests_queued{function=\"second\"} 0",
+        );
+    }
+
+    #[test]
+    fn a_name_cannot_end_its_label() {
+        let metrics = Metrics::new();
+        let exporter = exporter(&metrics);
+        let _function = metrics.add(function("a\"b\\c\nd"));
+        assert_has(
+            &exporter.text(),
+            r#"component_runner_requests_queued{function="a\"b\\c\nd"} 0"#,
+        );
+    }
+}

@@ -1,0 +1,218 @@
+//! Numbers about one component.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use audit_log::record::Component;
+use http::Method;
+use wasmtime::PoolingAllocatorMetrics;
+
+use super::FailureKind;
+use super::histogram::{Durations, Histogram};
+use super::labels::{CODE_COUNT, METHOD_COUNT, code_index, code_label, method_index, method_label};
+use super::sharded::Sharded;
+
+/// A component that is served, for those who want to know which numbers are its own.
+pub struct Function {
+    /// Its name and the SHA-256 of its bytes.
+    pub component: Arc<Component<'static>>,
+    /// How many instances it may have at once.
+    pub max_instances: u32,
+    /// The pool that its instances are made in.
+    pub pool: Option<PoolingAllocatorMetrics>,
+}
+
+/// Numbers about one component, since the start of the server.
+pub struct FunctionMetrics {
+    pub(super) function: Function,
+    shards: Sharded<Shard>,
+}
+
+/// What one thread has counted.
+struct Shard {
+    in_flight: AtomicI64,
+    queued: AtomicI64,
+    durations: Durations,
+    failures: [AtomicU64; FailureKind::ALL.len()],
+    /// By the numbers of method and code.
+    requests: [[AtomicU64; CODE_COUNT]; METHOD_COUNT],
+}
+
+/// A request, which is counted as being somewhere until this is dropped.
+#[must_use]
+pub struct Present {
+    metrics: Arc<FunctionMetrics>,
+    place: fn(&Shard) -> &AtomicI64,
+}
+
+/// How many requests of one method had answers with one code.
+pub(super) struct Answered {
+    pub(super) method: &'static str,
+    pub(super) code: String,
+    pub(super) count: u64,
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        Self {
+            in_flight: AtomicI64::default(),
+            queued: AtomicI64::default(),
+            durations: Durations::default(),
+            failures: Default::default(),
+            requests: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::default())),
+        }
+    }
+}
+
+impl FunctionMetrics {
+    pub(super) fn new(function: Function) -> Self {
+        Self {
+            function,
+            shards: Sharded::new(),
+        }
+    }
+
+    /// Counts a request that has begun and is not over.
+    pub fn in_flight(self: &Arc<Self>) -> Present {
+        self.present(|shard| &shard.in_flight)
+    }
+
+    /// Counts a request that waits for an instance.
+    pub fn queued(self: &Arc<Self>) -> Present {
+        self.present(|shard| &shard.queued)
+    }
+
+    /// Counts a failure of the guest.
+    pub fn failed(&self, kind: FailureKind) {
+        self.shards.mine().failures[kind as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a request that is over: how it was answered, and how long that took from
+    /// the end of its head to the last byte of the response.
+    pub fn finished(&self, method: &Method, code: u16, duration: Duration) {
+        let shard = self.shards.mine();
+        let requests = &shard.requests[method_index(method)];
+        requests[code_index(code)].fetch_add(1, Ordering::Relaxed);
+        shard.durations.observe(duration);
+    }
+
+    fn present(self: &Arc<Self>, place: fn(&Shard) -> &AtomicI64) -> Present {
+        place(self.shards.mine()).fetch_add(1, Ordering::Relaxed);
+        Present {
+            metrics: self.clone(),
+            place,
+        }
+    }
+
+    pub(super) fn in_flight_now(&self) -> u64 {
+        self.shards.sum(|shard| &shard.in_flight)
+    }
+
+    pub(super) fn queued_now(&self) -> u64 {
+        self.shards.sum(|shard| &shard.queued)
+    }
+
+    pub(super) fn failures(&self, kind: FailureKind) -> u64 {
+        self.shards.sum(|shard| &shard.failures[kind as usize])
+    }
+
+    pub(super) fn durations(&self) -> Histogram {
+        Histogram::of(&self.shards, |shard| &shard.durations)
+    }
+
+    /// The requests that are over, but for what never happened.
+    pub(super) fn answered(&self) -> Vec<Answered> {
+        let mut all = Vec::new();
+        for method in 0..METHOD_COUNT {
+            for code in 0..CODE_COUNT {
+                let count = self.shards.sum(|shard| &shard.requests[method][code]);
+                if count > 0 {
+                    all.push(Answered {
+                        method: method_label(method),
+                        code: code_label(code),
+                        count,
+                    });
+                }
+            }
+        }
+        all
+    }
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        (self.place)(self.metrics.shards.mine()).fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for FunctionMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FunctionMetrics")
+            .field("name", &self.function.component.name)
+            .field("in_flight", &self.in_flight_now())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Present {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Present").field(&self.metrics).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    fn metrics() -> Arc<FunctionMetrics> {
+        Arc::new(FunctionMetrics::new(Function {
+            component: Component {
+                name: "app".into(),
+                sha256: "00ff".into(),
+            }
+            .into(),
+            max_instances: 1,
+            pool: None,
+        }))
+    }
+
+    #[test]
+    fn a_request_is_in_flight_until_it_is_dropped_wherever_that_is() {
+        let metrics = metrics();
+        let here = metrics.in_flight();
+        let there = metrics.in_flight();
+        let queued = metrics.queued();
+        assert_eq!((metrics.in_flight_now(), metrics.queued_now()), (2, 1));
+        thread::spawn(move || drop((there, queued))).join().unwrap();
+        assert_eq!((metrics.in_flight_now(), metrics.queued_now()), (1, 0));
+        drop(here);
+        assert_eq!(metrics.in_flight_now(), 0);
+    }
+
+    #[test]
+    fn answers_are_counted_by_method_and_code() {
+        let metrics = metrics();
+        for (method, code) in [
+            (Method::GET, 200),
+            (Method::GET, 200),
+            (Method::GET, 404),
+            (Method::POST, 200),
+        ] {
+            metrics.finished(&method, code, Duration::ZERO);
+        }
+        let answered = metrics.answered();
+        let answered: Vec<_> = answered
+            .iter()
+            .map(|answered| (answered.method, answered.code.as_str(), answered.count))
+            .collect();
+        assert_eq!(
+            answered,
+            [("GET", "200", 2), ("GET", "404", 1), ("POST", "200", 1)]
+        );
+        assert_eq!(metrics.durations().count, 4);
+    }
+}

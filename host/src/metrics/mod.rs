@@ -1,0 +1,159 @@
+//! What the server counts, and how it tells.
+//!
+//! - this file: [`Metrics`], about the server as a whole.
+//! - `function.rs`: [`FunctionMetrics`], about one component.
+//! - `labels.rs`: what is counted apart.
+//! - `sharded.rs`: counting on many threads; `histogram.rs`: durations.
+//! - `exporter.rs`: all of it as text; `series.rs`: one metric of it.
+//! - `process.rs`, `records.rs`: what others know, when it is asked for.
+//!
+//! Whoever serves requests only adds to numbers of its own thread: nothing is locked
+//! or shared on the way of a request.
+
+mod exporter;
+mod function;
+mod histogram;
+mod labels;
+mod process;
+mod records;
+mod series;
+mod sharded;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use exporter::{Exporter, Sources};
+pub use function::{Function, FunctionMetrics, Present};
+pub(crate) use labels::CLIENT_GONE;
+pub use labels::{ConnectionError, FailureKind, Reason};
+use sharded::Sharded;
+
+/// Numbers about the server as a whole, since its start.
+pub struct Metrics {
+    shards: Sharded<Shard>,
+    functions: Mutex<Vec<Arc<FunctionMetrics>>>,
+}
+
+/// What one thread has counted.
+#[derive(Default)]
+struct Shard {
+    opened: AtomicU64,
+    closed: AtomicU64,
+    errors: [AtomicU64; ConnectionError::ALL.len()],
+    refusals: [AtomicU64; Reason::ALL.len()],
+}
+
+/// A connection, which is counted as open until this is dropped.
+#[must_use]
+#[derive(Debug)]
+pub struct OpenConnection(Arc<Metrics>);
+
+impl Metrics {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            shards: Sharded::new(),
+            functions: Mutex::default(),
+        })
+    }
+
+    /// Counts a connection.
+    pub fn connection(self: &Arc<Self>) -> OpenConnection {
+        self.shards.mine().opened.fetch_add(1, Ordering::Relaxed);
+        OpenConnection(self.clone())
+    }
+
+    /// Counts something that broke a connection, or let there be none.
+    pub fn connection_failed(&self, error: ConnectionError) {
+        self.shards.mine().errors[error as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a request, or a connection, that was turned away.
+    pub fn refused(&self, reason: Reason) {
+        self.shards.mine().refusals[reason as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// From now on, what happens to this component is told as well.
+    pub fn add(&self, function: Function) -> Arc<FunctionMetrics> {
+        let metrics = Arc::new(FunctionMetrics::new(function));
+        let mut functions = self
+            .functions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        functions.push(metrics.clone());
+        metrics
+    }
+
+    /// The components.
+    fn functions(&self) -> Vec<Arc<FunctionMetrics>> {
+        let functions = self.functions.lock();
+        functions.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn connections(&self) -> Connections {
+        // What is closed first: what is closed meanwhile was opened before.
+        let closed = self.shards.sum(|shard| &shard.closed);
+        let opened = self.shards.sum(|shard| &shard.opened);
+        Connections {
+            opened,
+            open: opened.saturating_sub(closed),
+        }
+    }
+
+    fn errors(&self, error: ConnectionError) -> u64 {
+        self.shards.sum(|shard| &shard.errors[error as usize])
+    }
+
+    fn refusals(&self, reason: Reason) -> u64 {
+        self.shards.sum(|shard| &shard.refusals[reason as usize])
+    }
+}
+
+struct Connections {
+    opened: u64,
+    open: u64,
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.shards.mine().closed.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics")
+            .field("connections", &self.connections().open)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_that_ends_on_another_thread_is_not_open_any_more() {
+        let metrics = Metrics::new();
+        let first = metrics.connection();
+        let _second = metrics.connection();
+        thread::spawn(move || drop(first)).join().unwrap();
+        let Connections { opened, open } = metrics.connections();
+        assert_eq!((opened, open), (2, 1));
+    }
+
+    #[test]
+    fn each_reason_is_counted_apart() {
+        let metrics = Metrics::new();
+        metrics.refused(Reason::QueueFull);
+        metrics.refused(Reason::QueueFull);
+        metrics.refused(Reason::Malformed);
+        assert_eq!(metrics.refusals(Reason::QueueFull), 2);
+        assert_eq!(metrics.refusals(Reason::Malformed), 1);
+        assert_eq!(metrics.refusals(Reason::Memory), 0);
+    }
+}

@@ -1,0 +1,116 @@
+//! What `component-runner serve` tells those who operate it, from its start to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use audit_log::forward::Forwarder;
+use audit_log::{AuditLog, Policy, Settings};
+use host::access_log::{AccessLog, Destination};
+use host::cli::Serve;
+use host::metrics::{Exporter, Metrics, Sources};
+use host::ops::{self, Readiness};
+use host::server::Listener;
+use host::telemetry::Telemetry;
+use host::traces::Tracer;
+use tokio::signal::unix::Signal;
+use tokio::task::JoinHandle;
+
+use crate::signals;
+
+/// All that is told of the server and its requests.
+pub(crate) struct Operators {
+    pub(crate) telemetry: Telemetry,
+    pub(crate) readiness: Arc<Readiness>,
+    /// Opens the access log anew when a signal asks for it.
+    reopening: Option<JoinHandle<()>>,
+}
+
+impl Operators {
+    /// Begins to write and to send what the flags name.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the access log cannot be opened.
+    pub(crate) fn start(flags: &Serve, audit: &AuditLog, settings: &Settings) -> Result<Self> {
+        let mut telemetry = Telemetry::new(Metrics::new());
+        let mut reopening = None;
+        if let Some(destination) = &flags.logs.access_log {
+            let log = AccessLog::start(destination).with_context(|| match destination {
+                Destination::File(path) => {
+                    format!("cannot open the access log `{}`", path.display())
+                }
+                Destination::Stdout => "cannot start the access log".to_owned(),
+            })?;
+            let log = Arc::new(log);
+            if let Destination::File(_) = destination {
+                let hangup = signals::hangup().context("cannot wait for signals")?;
+                reopening = Some(tokio::spawn(reopen(log.clone(), hangup)));
+            }
+            telemetry.access_log = Some(log);
+        }
+        if let Some(receiver) = &flags.logs.otlp {
+            let tracer = Tracer::start(receiver).context("cannot start sending traces")?;
+            telemetry.tracer = Some(Arc::new(tracer));
+        }
+        let must_be_written = settings.policy == Policy::FailClosed;
+        Ok(Self {
+            telemetry,
+            readiness: Readiness::new(must_be_written.then(|| audit.clone())),
+            reopening,
+        })
+    }
+
+    /// Answers operators on `listener` from now on.
+    pub(crate) fn listen(
+        &self,
+        listener: Listener,
+        audit: &AuditLog,
+        forwarder: Option<Arc<Forwarder>>,
+    ) {
+        let exporter = Exporter::new(Sources {
+            metrics: self.telemetry.metrics.clone(),
+            audit: audit.clone(),
+            forwarder,
+            access_log: self.telemetry.access_log.clone(),
+            tracer: self.telemetry.tracer.clone(),
+        });
+        tokio::spawn(ops::run(listener, self.readiness.clone(), exporter));
+    }
+
+    /// Resolves when `shutdown` does, and says then that the server wants no more.
+    pub(crate) fn until<S: Future<Output = ()>>(
+        &self,
+        shutdown: S,
+    ) -> impl Future<Output = ()> + use<S> {
+        let readiness = self.readiness.clone();
+        async move {
+            shutdown.await;
+            readiness.drains();
+        }
+    }
+
+    /// Writes and sends what is left, for `deadline` at most.
+    pub(crate) async fn close(self, deadline: Duration) {
+        if let Some(reopening) = &self.reopening {
+            reopening.abort();
+        }
+        let access_log = async {
+            if let Some(log) = &self.telemetry.access_log {
+                log.close(deadline).await;
+            }
+        };
+        let traces = async {
+            if let Some(tracer) = &self.telemetry.tracer {
+                tracer.close(deadline).await;
+            }
+        };
+        tokio::join!(access_log, traces);
+    }
+}
+
+async fn reopen(log: Arc<AccessLog>, mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        log.reopen();
+    }
+}

@@ -1,0 +1,128 @@
+//! What operators are answered.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+
+use super::Readiness;
+use crate::metrics::Exporter;
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+const METRICS: HeaderValue = HeaderValue::from_static(Exporter::MEDIA_TYPE);
+
+/// The methods that all paths have.
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
+
+/// The answer to a request. Of one to HEAD, hyper leaves the body out.
+pub(super) fn to<B>(
+    request: &Request<B>,
+    readiness: &Readiness,
+    exporter: &Exporter,
+) -> Response<Full<Bytes>> {
+    let answer: fn(&Readiness, &Exporter) -> Response<Full<Bytes>> = match request.uri().path() {
+        "/livez" => |_, _| response(StatusCode::OK, TEXT, "alive\n"),
+        "/readyz" => |readiness, _| match readiness.obstacle() {
+            None => response(StatusCode::OK, TEXT, "ready\n"),
+            Some(why) => problem(StatusCode::SERVICE_UNAVAILABLE, why),
+        },
+        "/metrics" => |_, exporter| response(StatusCode::OK, METRICS, exporter.text()),
+        _ => {
+            let known = "there is /livez, /readyz and /metrics";
+            return problem(StatusCode::NOT_FOUND, known);
+        }
+    };
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "there is GET and HEAD");
+        response.headers_mut().insert(ALLOW, METHODS);
+        return response;
+    }
+    answer(readiness, exporter)
+}
+
+fn response(
+    status: StatusCode,
+    media_type: HeaderValue,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, media_type);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A problem document (RFC 9457).
+fn problem(status: StatusCode, detail: &str) -> Response<Full<Bytes>> {
+    let document = serde_json::json!({
+        "type": "about:blank",
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "detail": detail,
+    });
+    response(status, PROBLEM, document.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use audit_log::{AuditLog, Location, Settings};
+
+    use super::*;
+    use crate::metrics::{Metrics, Sources};
+
+    fn exporter() -> Exporter {
+        Exporter::new(Sources {
+            metrics: Metrics::new(),
+            audit: AuditLog::open(&Settings::new(Location::None)).unwrap(),
+            forwarder: None,
+            access_log: None,
+            tracer: None,
+        })
+    }
+
+    fn ask(method: Method, path: &str, readiness: &Readiness) -> Response<Full<Bytes>> {
+        let request = Request::builder().method(method).uri(path);
+        to(&request.body(()).unwrap(), readiness, &exporter())
+    }
+
+    #[test]
+    fn a_server_is_ready_from_its_start_to_its_shutdown() {
+        let readiness = Readiness::new(None);
+        let status = |readiness| ask(Method::GET, "/readyz", readiness).status();
+        assert_eq!(status(&readiness), StatusCode::SERVICE_UNAVAILABLE);
+        readiness.serves();
+        assert_eq!(status(&readiness), StatusCode::OK);
+        readiness.drains();
+        assert_eq!(status(&readiness), StatusCode::SERVICE_UNAVAILABLE);
+        let alive = ask(Method::GET, "/livez", &readiness);
+        assert_eq!(alive.status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn a_query_does_not_make_another_path() {
+        let readiness = Readiness::new(None);
+        let response = ask(Method::GET, "/livez?verbose", &readiness);
+        assert_eq!(response.status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn what_is_not_there_is_a_problem_document() {
+        let readiness = Readiness::new(None);
+        for (method, path, status) in [
+            (Method::GET, "/", StatusCode::NOT_FOUND),
+            (Method::POST, "/metrics", StatusCode::METHOD_NOT_ALLOWED),
+        ] {
+            let response = ask(method, path, &readiness);
+            assert_eq!(response.status(), status);
+            assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+        }
+    }
+
+    #[test]
+    fn metrics_have_the_media_type_of_their_format() {
+        let response = ask(Method::HEAD, "/metrics", &Readiness::new(None));
+        assert_eq!(response.headers()[CONTENT_TYPE], Exporter::MEDIA_TYPE);
+    }
+}

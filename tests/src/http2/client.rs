@@ -1,0 +1,185 @@
+//! One connection of HTTP/2.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use super::hpack::Decoder;
+use super::{ACK, END_STREAM, Frame, PADDED, code_name};
+use crate::client::Response;
+
+/// A client that sends what it is told, and answers only SETTINGS.
+#[derive(Debug)]
+pub struct Client {
+    stream: TcpStream,
+    decoder: Decoder,
+    /// What has come of each response that is not whole.
+    responses: BTreeMap<u32, Response>,
+}
+
+/// What a server did that matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// It sent a whole response on this stream.
+    Response(u32, Response),
+    /// It reset this stream, with the code of this name.
+    Reset(u32, String),
+    /// It said that it will end the connection, with the code of this name.
+    GoAway(String),
+    /// It answered a PING with this in it.
+    Pong(Vec<u8>),
+    /// It ended the connection.
+    Ended,
+}
+
+impl Client {
+    /// Connects, and waits for nothing longer than `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if nobody listens.
+    pub fn open(address: SocketAddr, deadline: Duration) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, deadline)?;
+        stream.set_read_timeout(Some(deadline))?;
+        stream.set_write_timeout(Some(deadline))?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            decoder: Decoder::default(),
+            responses: BTreeMap::new(),
+        })
+    }
+
+    /// Sends bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server has closed the connection, or takes too long.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    /// Says that nothing more will be sent.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server has closed the connection.
+    pub fn end(&mut self) -> io::Result<()> {
+        self.stream.shutdown(Shutdown::Write)
+    }
+
+    /// Waits for the next thing that the server does.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it takes too long, or sends what is not HTTP/2.
+    pub fn event(&mut self) -> io::Result<Event> {
+        loop {
+            let Some(frame) = self.frame()? else {
+                return Ok(Event::Ended);
+            };
+            if let Some(event) = self.take(&frame)? {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// The next frame, or none where the server ends the connection.
+    fn frame(&mut self) -> io::Result<Option<Frame>> {
+        let mut head = [0; 9];
+        if !self.read(&mut head)? {
+            return Ok(None);
+        }
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        if !self.read(&mut payload)? {
+            return Ok(None);
+        }
+        let [.., a, b, c, d] = head;
+        Ok(Some(Frame {
+            kind: head[3],
+            flags: head[4],
+            stream: u32::from_be_bytes([a, b, c, d]),
+            payload,
+            length: None,
+        }))
+    }
+
+    /// Fills `bytes`, unless the connection ends before.
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<bool> {
+        match self.stream.read_exact(bytes) {
+            Ok(()) => Ok(true),
+            Err(error) => match error.kind() {
+                io::ErrorKind::UnexpectedEof
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::BrokenPipe => Ok(false),
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn take(&mut self, frame: &Frame) -> io::Result<Option<Event>> {
+        let code = |at: usize| {
+            let code = frame
+                .payload
+                .get(at..at + 4)
+                .and_then(|code| code.try_into().ok());
+            code.map(u32::from_be_bytes)
+                .map(code_name)
+                .ok_or_else(invalid)
+        };
+        if frame.is("SETTINGS") && frame.flags & ACK == 0 {
+            // The server may have ended already.
+            let _ = self.send(&Frame::new("SETTINGS", ACK, 0, []).bytes());
+        } else if frame.is("PING") && frame.flags & ACK != 0 {
+            return Ok(Some(Event::Pong(frame.payload.clone())));
+        } else if frame.is("RST_STREAM") {
+            return Ok(Some(Event::Reset(frame.stream, code(0)?)));
+        } else if frame.is("GOAWAY") {
+            return Ok(Some(Event::GoAway(code(4)?)));
+        } else if frame.is("HEADERS") {
+            // No server of these tests sends more than fits in one frame.
+            self.take_headers(frame)?;
+        } else if frame.is("DATA") {
+            let response = self.responses.get_mut(&frame.stream).ok_or_else(invalid)?;
+            response.body.extend(&frame.payload);
+        }
+        let is_whole = (frame.is("HEADERS") || frame.is("DATA")) && frame.flags & END_STREAM != 0;
+        let whole = is_whole
+            .then(|| self.responses.remove(&frame.stream))
+            .flatten();
+        Ok(whole.map(|response| Event::Response(frame.stream, response)))
+    }
+
+    fn take_headers(&mut self, frame: &Frame) -> io::Result<()> {
+        if frame.flags & PADDED != 0 {
+            return Err(invalid());
+        }
+        let fields = self.decoder.decode(&frame.payload);
+        let fields = fields.map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let mut headers: Vec<_> = fields
+            .into_iter()
+            .map(|(name, value)| (text(name), text(value)))
+            .collect();
+        let status = headers.iter().position(|(name, _)| name == ":status");
+        // Fields without a status are trailers, which nobody here looks at.
+        if let Some(at) = status {
+            let status = headers.remove(at).1.parse().map_err(|_| invalid())?;
+            let response = Response {
+                status,
+                headers,
+                body: Vec::new(),
+                is_complete: true,
+            };
+            self.responses.insert(frame.stream, response);
+        }
+        Ok(())
+    }
+}
+
+/// What the server sent is not HTTP/2.
+fn invalid() -> io::Error {
+    io::ErrorKind::InvalidData.into()
+}

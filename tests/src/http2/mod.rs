@@ -1,0 +1,112 @@
+//! HTTP/2 by hand: frames as they are told, also those that no client would send.
+//!
+//! - this file: [`Frame`], and the names of types and codes.
+//! - [`Client`]: sends bytes, and says what came back.
+//! - [`hpack`]: header fields as bytes.
+
+mod client;
+pub mod hpack;
+mod huffman;
+
+pub use client::{Client, Event};
+
+/// What a client sends first (RFC 9113, section 3.4).
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// A flag of DATA and HEADERS: nothing follows on this stream.
+pub const END_STREAM: u8 = 0x1;
+/// A flag of SETTINGS and PING: this is an answer.
+pub const ACK: u8 = 0x1;
+/// A flag of HEADERS and CONTINUATION: the fields are whole.
+pub const END_HEADERS: u8 = 0x4;
+/// A flag of DATA and HEADERS: there is padding behind the payload.
+pub const PADDED: u8 = 0x8;
+/// A flag of HEADERS: a priority is before the fields.
+pub const PRIORITY: u8 = 0x20;
+
+/// The types of frames; the place of each is its number (RFC 9113, section 6).
+pub const TYPES: [&str; 10] = [
+    "DATA",
+    "HEADERS",
+    "PRIORITY",
+    "RST_STREAM",
+    "SETTINGS",
+    "PUSH_PROMISE",
+    "PING",
+    "GOAWAY",
+    "WINDOW_UPDATE",
+    "CONTINUATION",
+];
+
+/// The codes of errors; the place of each is its number (RFC 9113, section 7).
+pub const CODES: [&str; 14] = [
+    "NO_ERROR",
+    "PROTOCOL_ERROR",
+    "INTERNAL_ERROR",
+    "FLOW_CONTROL_ERROR",
+    "SETTINGS_TIMEOUT",
+    "STREAM_CLOSED",
+    "FRAME_SIZE_ERROR",
+    "REFUSED_STREAM",
+    "CANCEL",
+    "COMPRESSION_ERROR",
+    "CONNECT_ERROR",
+    "ENHANCE_YOUR_CALM",
+    "INADEQUATE_SECURITY",
+    "HTTP_1_1_REQUIRED",
+];
+
+/// One frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// The number of its type.
+    pub kind: u8,
+    /// Its flags.
+    pub flags: u8,
+    /// The stream that it belongs to, or 0.
+    pub stream: u32,
+    /// What is in it.
+    pub payload: Vec<u8>,
+    /// How long it says that it is, if that is a lie.
+    pub length: Option<u32>,
+}
+
+impl Frame {
+    /// A frame of the type with this name.
+    #[must_use]
+    pub fn new(kind: &str, flags: u8, stream: u32, payload: impl Into<Vec<u8>>) -> Self {
+        let number = TYPES.iter().position(|name| *name == kind);
+        Self {
+            kind: number
+                .and_then(|number| u8::try_from(number).ok())
+                .expect("the name of a type"),
+            flags,
+            stream,
+            payload: payload.into(),
+            length: None,
+        }
+    }
+
+    /// The frame on the wire.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        let real = u32::try_from(self.payload.len()).expect("a payload of a test");
+        let length = self.length.unwrap_or(real);
+        let mut bytes = length.to_be_bytes()[1..].to_vec();
+        bytes.extend([self.kind, self.flags]);
+        bytes.extend(self.stream.to_be_bytes());
+        bytes.extend(&self.payload);
+        bytes
+    }
+
+    fn is(&self, kind: &str) -> bool {
+        TYPES.get(usize::from(self.kind)) == Some(&kind)
+    }
+}
+
+/// The name of a code.
+#[must_use]
+pub fn code_name(code: u32) -> String {
+    let known = usize::try_from(code).ok().and_then(|code| CODES.get(code));
+    known.map_or_else(|| format!("code {code}"), |name| (*name).to_owned())
+}

@@ -1,0 +1,162 @@
+//! What those see who operate a server.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use crate::TestHost;
+use crate::client::{Connection, Request, Response};
+
+/// The listener for operators of a server that was started with
+/// `--ops-addr 127.0.0.1:0`.
+#[derive(Debug, Clone, Copy)]
+pub struct Operators {
+    address: SocketAddr,
+}
+
+/// What `/metrics` says, checked against the rules of the format (`OpenMetrics` 1.0).
+#[derive(Debug)]
+pub struct Metrics {
+    text: String,
+    /// Each series, as it is written, and its value.
+    series: BTreeMap<String, f64>,
+}
+
+impl Operators {
+    /// That of `host`.
+    #[must_use]
+    pub fn of(host: &TestHost) -> Self {
+        const START: &str = "metrics at http://";
+
+        let text = host.output().wait_for_entry(&[START]);
+        let line = text.lines().find_map(|line| line.strip_prefix(START));
+        let address = line.and_then(|line| line.strip_suffix("/metrics"));
+        let address = address.expect("an address").parse();
+        Self {
+            address: address.expect("an address"),
+        }
+    }
+
+    /// Sends a request on a connection of its own.
+    #[must_use]
+    pub fn send(&self, request: &Request) -> Response {
+        Connection::open(self.address).exchange(request)
+    }
+
+    /// Asks for a path.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Response {
+        self.send(&Request::new("GET", path))
+    }
+
+    /// All metrics.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let response = self.get("/metrics");
+        assert_eq!(response.status, 200, "{response:?}");
+        assert_eq!(
+            response.header("content-type"),
+            Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
+        );
+        let text = String::from_utf8(response.body).expect("text");
+        Metrics::parse(text).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// Waits until the server has these metrics.
+    pub fn wait_for(&self, series: &[(&str, f64)]) {
+        let start = std::time::Instant::now();
+        loop {
+            let metrics = self.metrics();
+            let found = |(name, value): &(&str, f64)| metrics.get(name) == Some(*value);
+            if series.iter().all(found) {
+                return;
+            }
+            assert!(
+                start.elapsed() < crate::DEADLINE,
+                "waited in vain for {series:?}:\n{}",
+                metrics.text
+            );
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Metrics {
+    /// The value of a series of the server's own, which is written as in
+    /// `requests_total{function="app",method="GET",code="200"}`.
+    #[must_use]
+    pub fn get(&self, series: &str) -> Option<f64> {
+        let name = format!("component_runner_{series}");
+        self.series.get(&name).copied()
+    }
+
+    /// The value of a series that all programs have, such as `process_open_fds`.
+    #[must_use]
+    pub fn get_common(&self, series: &str) -> Option<f64> {
+        self.series.get(series).copied()
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Reads the text: every metric is described before its series, each series is there
+    /// once and together with those of its metric, its name fits its type, and the end
+    /// is marked.
+    fn parse(text: String) -> Result<Self, String> {
+        let mut described = BTreeSet::new();
+        let mut metric = String::new();
+        let mut kind = String::new();
+        let mut series = BTreeMap::new();
+        let mut has_ended = false;
+        for line in text.lines() {
+            let fail = |why: &str| Err(format!("{why}: {line}\n{text}"));
+            if has_ended {
+                return fail("something is after the end");
+            }
+            let words: Vec<_> = line.splitn(4, ' ').collect();
+            match words[..] {
+                ["#", "EOF"] => has_ended = true,
+                ["#", "HELP", name, help] => {
+                    if !described.insert(name.to_owned()) {
+                        return fail("a metric is there twice");
+                    }
+                    if !help.ends_with('.') {
+                        return fail("this is no sentence");
+                    }
+                    name.clone_into(&mut metric);
+                    kind.clear();
+                }
+                ["#", "TYPE", name, found] if name == metric => found.clone_into(&mut kind),
+                ["#", "UNIT", name, unit] if name == metric && name.ends_with(unit) => {}
+                ["#", ..] => return fail("this describes another metric"),
+                _ => {
+                    let (name, value) = line.rsplit_once(' ').ok_or("no value")?;
+                    let value: f64 = value.parse().map_err(|_| format!("no number: {line}"))?;
+                    let base = name.split('{').next().unwrap_or_default();
+                    let suffix = base.strip_prefix(&metric);
+                    let fits = match kind.as_str() {
+                        "counter" => suffix == Some("_total"),
+                        "gauge" => suffix == Some(""),
+                        "info" => suffix == Some("_info"),
+                        "histogram" => {
+                            matches!(suffix, Some("_sum" | "_count" | "_bucket"))
+                        }
+                        _ => false,
+                    };
+                    if !fits {
+                        return fail("this does not belong to the metric before it");
+                    }
+                    if series.insert(name.to_owned(), value).is_some() {
+                        return fail("a series is there twice");
+                    }
+                }
+            }
+        }
+        if !has_ended || !text.ends_with("# EOF\n") {
+            return Err(format!("the end is missing:\n{text}"));
+        }
+        Ok(Self { text, series })
+    }
+}

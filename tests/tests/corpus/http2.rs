@@ -1,0 +1,158 @@
+//! The cases of HTTP/2, in the clear and with prior knowledge.
+
+use std::net::SocketAddr;
+
+use end_to_end::corpus::http2::{Expected, Step, load};
+use end_to_end::http2::{Client, END_HEADERS, END_STREAM, Event, Frame, hpack};
+
+use super::{PATIENCE, check_problem, themes};
+
+themes! {
+    "http2",
+    continuations
+    fields
+    floods
+    flow_control
+    frames
+    hpack
+    preface
+    pseudo_fields
+    settings
+    streams
+}
+
+/// The last stream that a client can open.
+const LAST_STREAM: u32 = (1 << 31) - 1;
+
+/// Plays one case on a connection of its own.
+fn play(address: SocketAddr, steps: &[Step]) -> Result<(), String> {
+    let client = Client::open(address, PATIENCE);
+    let mut exchange = Exchange {
+        client: client.map_err(|error| format!("cannot connect: {error}"))?,
+        ahead: Vec::new(),
+        is_ending: false,
+    };
+    for step in steps {
+        match step {
+            // A server may end the connection before; what it did counts.
+            Step::Send(bytes) => drop(exchange.client.send(bytes)),
+            Step::End => drop(exchange.client.end()),
+            Step::Expect(choices) => exchange.expect(choices)?,
+            Step::ForgetOthers => exchange.ahead.clear(),
+            Step::Closed => exchange.check_closed()?,
+            // Where the whole connection may end instead of a stream, this is its end.
+            Step::Open if exchange.is_ending => exchange.check_closed()?,
+            Step::Open => exchange.check_open()?,
+        }
+    }
+    Ok(())
+}
+
+struct Exchange {
+    client: Client,
+    /// What the server did that was not expected yet.
+    ahead: Vec<Event>,
+    /// Whether the server has said that it ends the connection.
+    is_ending: bool,
+}
+
+impl Exchange {
+    /// Waits until the server does one of these.
+    fn expect(&mut self, choices: &[Expected]) -> Result<(), String> {
+        let fits = |event: &Event| choices.iter().find(|choice| is(choice, event));
+        if let Some(at) = self.ahead.iter().position(|event| fits(event).is_some()) {
+            let event = self.ahead.remove(at);
+            return self.note(&event);
+        }
+        loop {
+            let event = self.client.event();
+            let event = event.map_err(|error| format!("expected {choices:?}, but {error}"))?;
+            if fits(&event).is_some() {
+                return self.note(&event);
+            }
+            let is_about_another = match &event {
+                Event::Ended => false,
+                Event::Pong(_) => continue,
+                Event::Reset(_, code) | Event::GoAway(code) if code == "NO_ERROR" => continue,
+                Event::GoAway(_) => false,
+                Event::Reset(stream, _) | Event::Response(stream, _) => {
+                    choices.iter().all(|choice| !is_about(choice, *stream))
+                }
+            };
+            if !is_about_another {
+                return Err(format!("expected {choices:?}, found {event:?}"));
+            }
+            self.ahead.push(event);
+        }
+    }
+
+    fn note(&mut self, event: &Event) -> Result<(), String> {
+        match event {
+            Event::GoAway(_) => self.is_ending = true,
+            Event::Response(_, response) if response.status >= 400 => check_problem(response)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn check_closed(&mut self) -> Result<(), String> {
+        loop {
+            let event = self.client.event();
+            let event = event.map_err(|error| format!("expected the end, but {error}"))?;
+            match event {
+                Event::Ended => break,
+                Event::Pong(_) => {}
+                Event::Reset(_, code) | Event::GoAway(code) if code == "NO_ERROR" => {}
+                event => self.ahead.push(event),
+            }
+        }
+        if self.ahead.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("expected the end, found {:?}", self.ahead))
+        }
+    }
+
+    /// Checks with another request that the connection is in step.
+    fn check_open(&mut self) -> Result<(), String> {
+        let mut fields = Vec::new();
+        for (name, value) in [
+            (":method", "GET"),
+            (":scheme", "http"),
+            (":path", "/next"),
+            (":authority", "test"),
+        ] {
+            fields.extend(hpack::literal(name.as_bytes(), value.as_bytes()));
+        }
+        let next = Frame::new("HEADERS", END_STREAM | END_HEADERS, LAST_STREAM, fields);
+        drop(self.client.send(&next.bytes()));
+        let body = Some(b"GET /next test".to_vec());
+        self.expect(&[Expected::Response(LAST_STREAM, 200, body)])
+            .map_err(|why| format!("in the request after it: {why}"))?;
+        if self.ahead.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("expected nothing more, found {:?}", self.ahead))
+        }
+    }
+}
+
+fn is(choice: &Expected, event: &Event) -> bool {
+    match (choice, event) {
+        (Expected::Response(on, status, body), Event::Response(stream, response)) => {
+            on == stream
+                && *status == response.status
+                && body.as_ref().is_none_or(|body| *body == response.body)
+        }
+        (Expected::Reset(on, code), Event::Reset(stream, found)) => on == stream && code == found,
+        (Expected::GoAway(code), Event::GoAway(found)) => code == found,
+        _ => false,
+    }
+}
+
+fn is_about(choice: &Expected, stream: u32) -> bool {
+    match choice {
+        Expected::Response(on, ..) | Expected::Reset(on, _) => *on == stream,
+        Expected::GoAway(_) => false,
+    }
+}

@@ -1,0 +1,46 @@
+//! Hostile guests: what their clients see, and that nobody else notices.
+
+use end_to_end::hostile::{Campaign, Server, table};
+
+/// How much more memory a server may have after it ran them, in KiB, beside a twentieth.
+const KEPT_KIB: u64 = 16 * 1024;
+
+#[test]
+fn there_are_more_than_30_hostile_guests() {
+    let names = table().iter().map(|behaviour| behaviour.name);
+    let names: std::collections::BTreeSet<_> = names.collect();
+    assert!(names.len() > 30, "{names:?}");
+}
+
+#[test]
+fn hostile_guests_cost_a_good_one_nothing_and_leave_nothing_behind() {
+    let server = Server::start();
+    let campaign = Campaign {
+        address: server.address(),
+        runs: 1,
+        at_once: 16,
+    };
+    // What a server takes once, it may keep.
+    let first = campaign.run(table());
+    server
+        .wait_until_idle()
+        .unwrap_or_else(|why| panic!("{why}"));
+    let before_kib = server.resident_kib();
+
+    let (second, good) = campaign.beside_good(2, || {
+        let runs = 3;
+        Campaign { runs, ..campaign }.run(table())
+    });
+    server
+        .wait_until_idle()
+        .unwrap_or_else(|why| panic!("{why}"));
+    let after_kib = server.resident_kib();
+
+    let surprises = [first.surprises, second.surprises].concat();
+    assert!(surprises.is_empty(), "{}", surprises.join("\n"));
+    assert!(good.losses.is_empty(), "{:?}", good.losses);
+    if let (Some(before), Some(after)) = (before_kib, after_kib) {
+        let most = before + before / 20 + KEPT_KIB;
+        assert!(after <= most, "{before} KiB before, {after} KiB after");
+    }
+}

@@ -1,0 +1,241 @@
+//! What operators are told: whether the server works, and in numbers.
+
+use std::thread;
+
+use end_to_end::client::{Connection, Request, encrypt, json};
+use end_to_end::guests::Guest;
+use end_to_end::operators::Operators;
+use end_to_end::process::Signal;
+use end_to_end::{Setup, TestHost, artifacts};
+
+fn with_operators(setup: Setup) -> (TestHost, Operators) {
+    let host = setup.flag("--ops-addr", "127.0.0.1:0").start();
+    let operators = Operators::of(&host);
+    (host, operators)
+}
+
+fn app() -> Setup {
+    TestHost::serve(artifacts::component("app"))
+}
+
+fn unruly() -> Setup {
+    let guest = Box::leak(Box::new(Guest::assemble("unruly")));
+    TestHost::serve(guest.path())
+}
+
+/// Sends a request but for its body, for which the guest waits then.
+fn begin(connection: &mut Connection) {
+    let request = encrypt("a").header("expect", "100-continue");
+    connection.write(&request.head());
+    assert_eq!(connection.receive().status, 100);
+}
+
+#[test]
+fn a_server_that_serves_is_alive_and_ready() {
+    let (_host, operators) = with_operators(app());
+    for (path, body) in [("/livez", "alive\n"), ("/readyz", "ready\n")] {
+        let response = operators.get(path);
+        assert_eq!(response.status, 200, "{response:?}");
+        assert_eq!(response.body, body.as_bytes());
+    }
+    let response = operators.send(&Request::new("HEAD", "/readyz"));
+    assert_eq!(response.status, 200, "{response:?}");
+}
+
+#[test]
+fn a_server_that_drains_is_alive_and_not_ready() {
+    let (mut host, operators) = with_operators(app().flag("--grace-period", "600"));
+    let mut connection = host.connect();
+    begin(&mut connection);
+    host.signal(Signal::TERM);
+    let _ = host.log().wait_for_entry(&["no new connections"]);
+    let response = operators.get("/readyz");
+    assert_eq!(response.status, 503, "{response:?}");
+    assert_eq!(response.json()["detail"], "the server is shutting down");
+    assert_eq!(operators.get("/livez").status, 200);
+    connection.write(json("a").as_bytes());
+    assert_eq!(connection.receive().status, 200);
+    assert_eq!(host.wait().code(), Some(0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_cannot_audit_is_not_ready_until_it_can_again() {
+    let (host, operators) = with_operators(app());
+    assert_eq!(host.send(&encrypt("a")).status, 200);
+    host.allow_writes(false);
+    assert_eq!(host.send(&encrypt("a")).status, 503);
+    let response = operators.get("/readyz");
+    assert_eq!(response.status, 503, "{response:?}");
+    let detail = "the audit log cannot be written";
+    assert_eq!(response.json()["detail"], detail);
+    operators.wait_for(&[(
+        "guest_failures_total{function=\"app\",kind=\"unaudited\"}",
+        1.0,
+    )]);
+    host.allow_writes(true);
+    operators.wait_for(&[("audit_failing", 0.0)]);
+    assert_eq!(operators.get("/readyz").status, 200);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_goes_on_without_records_stays_ready() {
+    let (host, operators) = with_operators(app().flag("--audit-policy", "best-effort"));
+    assert_eq!(host.send(&encrypt("a")).status, 200);
+    host.allow_writes(false);
+    assert_eq!(host.send(&encrypt("a")).status, 200);
+    operators.wait_for(&[("audit_failing", 1.0)]);
+    assert_eq!(operators.get("/readyz").status, 200);
+}
+
+#[test]
+fn operators_are_answered_while_every_worker_computes() {
+    let (host, operators) = with_operators(unruly().flag("--threads", "1"));
+    let mut connections: Vec<_> = (0..8).map(|_| host.connect()).collect();
+    for connection in &mut connections {
+        connection.write(&Request::new("GET", "/loop").bytes());
+    }
+    operators.wait_for(&[("requests_in_flight{function=\"guest\"}", 8.0)]);
+    assert_eq!(operators.get("/livez").status, 200);
+    drop(connections);
+    operators.wait_for(&[("requests_in_flight{function=\"guest\"}", 0.0)]);
+}
+
+#[test]
+fn what_operators_cannot_ask_for_is_a_problem_document() {
+    let (_host, operators) = with_operators(app());
+    for (method, path, status) in [("GET", "/", 404), ("POST", "/metrics", 405)] {
+        let response = operators.send(&Request::new(method, path));
+        assert_eq!(response.status, status, "{response:?}");
+        let media_type = response.header("content-type");
+        assert_eq!(media_type, Some("application/problem+json"));
+    }
+}
+
+#[test]
+fn operators_listen_on_this_machine_only() {
+    let finished = app().flag("--ops-addr", "0.0.0.0:0").fail();
+    assert_eq!(finished.code, Some(64));
+    assert!(finished.stderr.contains("loopback"), "{}", finished.stderr);
+}
+
+#[test]
+fn metrics_count_what_became_of_requests() {
+    let (host, operators) = with_operators(unruly());
+    for (path, status) in [("/good", 200), ("/good", 200), ("/trap", 500)] {
+        assert_eq!(host.send(&Request::new("GET", path)).status, status);
+    }
+    let mut connection = host.connect();
+    connection.write(b"GET / HTTP/1.1\r\nhost : x\r\n\r\n");
+    assert_eq!(connection.receive().status, 400);
+    drop(connection);
+    let name = "function=\"guest\"";
+    operators.wait_for(&[
+        (
+            &format!("requests_total{{{name},method=\"GET\",code=\"200\"}}"),
+            2.0,
+        ),
+        (
+            &format!("requests_total{{{name},method=\"GET\",code=\"500\"}}"),
+            1.0,
+        ),
+        (
+            &format!("guest_failures_total{{{name},kind=\"trap\"}}"),
+            1.0,
+        ),
+        ("refusals_total{reason=\"malformed\"}", 1.0),
+        ("connections_total", 4.0),
+        ("connections_open", 0.0),
+        (&format!("requests_in_flight{{{name}}}"), 0.0),
+        (&format!("requests_queued{{{name}}}"), 0.0),
+        (&format!("request_duration_seconds_count{{{name}}}"), 3.0),
+        (&format!("instances{{{name}}}"), 0.0),
+        (&format!("pool_core_instances{{{name}}}"), 0.0),
+        (&format!("pool_memories{{{name}}}"), 0.0),
+        (&format!("pool_tables{{{name}}}"), 0.0),
+        (&format!("pool_stacks{{{name}}}"), 0.0),
+    ]);
+    let metrics = operators.metrics();
+    let max = metrics.get(&format!("instances_max{{{name}}}"));
+    assert!(max.is_some_and(|max| max >= 1.0), "{}", metrics.text());
+}
+
+#[test]
+fn metrics_say_what_runs() {
+    let (host, operators) = with_operators(app());
+    let metrics = operators.metrics();
+    let text = metrics.text();
+    assert!(
+        text.contains("component_runner_component_info{function=\"app\",name=\"app\",sha256=\""),
+        "{text}"
+    );
+    assert!(
+        text.contains("component_runner_build_info{version=\""),
+        "{text}"
+    );
+    let start = metrics.get_common("process_start_time_seconds");
+    assert!(start.is_some_and(|start| start > 1.7e9), "{text}");
+    if cfg!(target_os = "linux") {
+        let memory = metrics.get_common("process_resident_memory_bytes");
+        assert!(memory.is_some_and(|bytes| bytes > 1e6), "{text}");
+        let open = metrics.get_common("process_open_fds");
+        let max = metrics.get_common("process_max_fds");
+        assert!(open > Some(3.0) && open < max, "{text}");
+    }
+    drop(host);
+}
+
+#[test]
+fn a_client_that_goes_is_counted_as_gone() {
+    let (host, operators) = with_operators(unruly());
+    let mut connection = host.connect();
+    connection.write(&Request::new("GET", "/loop").bytes());
+    operators.wait_for(&[("requests_in_flight{function=\"guest\"}", 1.0)]);
+    drop(connection);
+    operators.wait_for(&[
+        ("requests_in_flight{function=\"guest\"}", 0.0),
+        (
+            "requests_total{function=\"guest\",method=\"GET\",code=\"499\"}",
+            1.0,
+        ),
+    ]);
+}
+
+#[test]
+fn a_body_that_breaks_off_is_counted_as_broken() {
+    let (host, operators) = with_operators(app());
+    let mut connection = host.connect();
+    begin(&mut connection);
+    drop(connection);
+    operators.wait_for(&[
+        ("refusals_total{reason=\"body_broken\"}", 1.0),
+        (
+            "requests_total{function=\"app\",method=\"POST\",code=\"400\"}",
+            1.0,
+        ),
+    ]);
+}
+
+#[test]
+fn metrics_are_whole_while_many_requests_are_served() {
+    let (host, operators) = with_operators(app());
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut connection = host.connect();
+                for _ in 0..50 {
+                    assert_eq!(connection.exchange(&encrypt("a")).status, 200);
+                }
+            });
+        }
+        for _ in 0..20 {
+            // It is checked when it is read.
+            let _ = operators.metrics();
+        }
+    });
+    operators.wait_for(&[(
+        "requests_total{function=\"app\",method=\"POST\",code=\"200\"}",
+        200.0,
+    )]);
+}

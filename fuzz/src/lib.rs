@@ -14,6 +14,7 @@ pub mod gate;
 pub mod library;
 pub mod reader;
 
+mod metrics;
 mod server;
 
 /// A request, as somebody has read it.

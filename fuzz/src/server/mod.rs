@@ -2,7 +2,9 @@
 #![allow(
     dead_code,
     unreachable_pub,
-    reason = "the server uses what is not used here"
+    clippy::all,
+    clippy::pedantic,
+    reason = "the server uses what is not used here, and clippy looks at it in `host`"
 )]
 
 pub(crate) mod http1;

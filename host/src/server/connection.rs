@@ -125,12 +125,14 @@ async fn serve_http1(
         // Heads are looked at, and waited for, by the gate.
         .header_read_timeout(None)
         .max_headers(limits.max_headers.get() + 1)
-        .max_buf_size(limits.max_header_bytes.max(MIN_BUFFER_BYTES) + MIN_BUFFER_BYTES)
+        .max_header_size(limits.max_header_bytes + MIN_BUFFER_BYTES)
+        .max_buf_size(limits.max_header_bytes + MIN_BUFFER_BYTES)
         .serve_connection(InTurn::new(gate), service);
     run(connection, &conversation, &shared, ending, Protocol::Http1).await;
 }
 
-/// The least that hyper reads and writes at once.
+/// The least that hyper reads and writes at once, and how much more it takes than what the
+/// gate lets through.
 const MIN_BUFFER_BYTES: usize = 64 << 10;
 
 async fn serve_http2(

@@ -30,7 +30,8 @@ pub(super) fn check_head<B>(
     if !has_form || !target.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Refusal::Malformed("the target of the request is invalid"));
     }
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+    // Without an authority, hyper does not tell the scheme.
+    if uri.authority().is_some() && !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err(Refusal::Malformed("the scheme of the request is invalid"));
     }
     check_host(uri, headers)?;

@@ -79,7 +79,12 @@ fn run(plan: &Plan) -> Result<(), String> {
         at_once: plan.at_once,
     };
 
-    let warm_up = campaign(WARM_UP_RUNS.min(plan.runs)).run(&behaviours);
+    // Each alone, as later: what a server takes once for so many at a time, it may keep.
+    let mut failures = Vec::new();
+    for behaviour in &behaviours {
+        let runs = WARM_UP_RUNS.min(plan.runs);
+        failures.extend(campaign(runs).run(&[*behaviour]).surprises);
+    }
     server.wait_until_idle()?;
     let mut asked = 0;
     let quiet = GoodClient::ask_until(server.address(), || {
@@ -89,14 +94,19 @@ fn run(plan: &Plan) -> Result<(), String> {
     let before_kib = server.resident_kib();
     println!("quiet: p99 of a good client {:?}", quiet.p99());
 
-    let mut failures = warm_up.surprises;
     failures.extend(losses("the quiet server", &quiet));
     for behaviour in &behaviours {
         let start = Instant::now();
         let (outcome, good) =
             campaign(plan.runs).beside_good(1, || campaign(plan.runs).run(&[*behaviour]));
         let idle = server.wait_until_idle();
-        row(behaviour, start.elapsed(), &quiet, &good);
+        row(
+            behaviour,
+            start.elapsed(),
+            &quiet,
+            &good,
+            server.resident_kib(),
+        );
         failures.extend(outcome.surprises);
         failures.extend(losses(behaviour.name, &good));
         failures.extend(idle.err());
@@ -112,12 +122,19 @@ fn run(plan: &Plan) -> Result<(), String> {
         println!("no request was lost, and all pools are empty");
         Ok(())
     } else {
+        failures.sort();
         failures.dedup();
         Err(failures.join("\n"))
     }
 }
 
-fn row(behaviour: &Behaviour, took: Duration, quiet: &GoodClient, good: &GoodClient) {
+fn row(
+    behaviour: &Behaviour,
+    took: Duration,
+    quiet: &GoodClient,
+    good: &GoodClient,
+    resident_kib: Option<u64>,
+) {
     let Behaviour {
         name,
         client,
@@ -126,10 +143,12 @@ fn row(behaviour: &Behaviour, took: Duration, quiet: &GoodClient, good: &GoodCli
     } = behaviour;
     let ratio = good.p99().as_secs_f64() / quiet.p99().as_secs_f64();
     println!(
-        "{name:24} {client:10} {:6.1} s  {:7} good, p99 {:8.3} ms, {ratio:5.2} times  {limit}",
+        "{name:24} {client:10} {:6.1} s  {:7} good, p99 {:8.3} ms, {ratio:5.2} times, \
+         {:7} KiB  {limit}",
         took.as_secs_f64(),
         good.times.len(),
         good.p99().as_secs_f64() * 1e3,
+        resident_kib.unwrap_or_default(),
         client = format!("{client:?}"),
     );
 }

@@ -124,7 +124,7 @@ fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
     let has_form = match target {
         [b'/', ..] => true,
         b"*" => method == b"OPTIONS",
-        _ => (is_absolute(b"http://") || is_absolute(b"https://")) && Uri::try_from(target).is_ok(),
+        _ => (is_absolute(b"http://") || is_absolute(b"https://")) && names_host(target),
     };
     // Some of what a URI may not have is often sent all the same. A fragment is not.
     let is_allowed =
@@ -193,9 +193,12 @@ impl<'a> Known<'a> {
     fn framing(&self, version: u8) -> Result<BodyFraming, Refusal> {
         match (self.transfer_encoding, self.content_length) {
             (None, None) => Ok(BodyFraming::Length(0)),
-            (None, Some(length)) => decimal(length)
-                .map(BodyFraming::Length)
-                .ok_or(Refusal::Malformed("the field `content-length` is invalid")),
+            (None, Some(length)) => match decimal(length) {
+                // More than hyper can count.
+                Some(length) if length > i64::MAX as u64 => Err(Refusal::BodyTooLarge),
+                Some(length) => Ok(BodyFraming::Length(length)),
+                None => Err(Refusal::Malformed("the field `content-length` is invalid")),
+            },
             (Some(_), Some(_)) => Err(Refusal::Malformed(
                 "there are both `content-length` and `transfer-encoding`",
             )),

@@ -35,6 +35,7 @@ pub struct GuestFlags {
 
     /// Let the component send requests to this origin, such as
     /// https://api.example:443; may be repeated [default: to nobody]
+    #[expect(clippy::doc_markdown, reason = "the help has no links")]
     #[arg(long, value_name = "ORIGIN")]
     pub allow_outbound: Vec<AllowedOrigin>,
 

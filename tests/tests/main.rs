@@ -24,6 +24,7 @@ mod limits;
 mod listeners;
 mod logs;
 mod ops;
+mod outbound;
 mod outputs;
 mod peers;
 mod reuse;

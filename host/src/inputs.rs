@@ -7,6 +7,7 @@ use audit_log::Settings;
 use audit_log::forward::ForwardError;
 use host::cli::Serve;
 use host::guest::Variable;
+use host::outbound::Outbound;
 use host::tls;
 use tokio_rustls::TlsAcceptor;
 
@@ -18,6 +19,8 @@ pub(crate) struct Inputs {
     pub(crate) environment: Vec<Variable>,
     /// How TLS is spoken, if it is.
     pub(crate) tls: Option<TlsAcceptor>,
+    /// What sends the requests of guests, with the certificates that the system trusts.
+    pub(crate) outbound: Outbound,
     /// How the audit log is kept.
     pub(crate) audit: Settings,
 }
@@ -46,6 +49,7 @@ impl Inputs {
             tls: files
                 .map(|(cert, key)| tls::acceptor(cert, key))
                 .transpose()?,
+            outbound: Outbound::new(flags.guest.outbound())?,
             audit,
         })
     }

@@ -21,6 +21,8 @@ pub(crate) struct Inputs {
     pub(crate) outbound: Outbound,
     /// How TLS is spoken, if it is.
     pub(crate) tls: Option<TlsAcceptor>,
+    /// What sends the requests of guests, with the certificates that the system trusts.
+    pub(crate) outbound: Outbound,
     /// How the audit log is kept.
     pub(crate) audit: Settings,
 }
@@ -50,6 +52,7 @@ impl Inputs {
             tls: files
                 .map(|(cert, key)| tls::acceptor(cert, key))
                 .transpose()?,
+            outbound: Outbound::new(flags.guest.outbound())?,
             audit,
         })
     }

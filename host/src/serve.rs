@@ -38,6 +38,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
         environment,
         outbound,
         tls,
+        outbound,
         audit: settings,
     } = Inputs::read(flags)?;
     // Requests run on threads of their own; this one only accepts.

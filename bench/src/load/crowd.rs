@@ -21,6 +21,9 @@ use super::job::Job;
 /// How often it is looked whether requests are due.
 const TICK: Duration = Duration::from_millis(1);
 
+/// How long requests are waited for that are still under way at the end of all.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// How many connections there are at most. Requests that are due beyond that are
 /// not sent.
 const MOST_OPEN: usize = 8000;
@@ -101,6 +104,10 @@ pub(crate) fn flood(
         for other in others {
             other.await.expect("sending does not panic");
         }
+        let limit = Instant::now() + PATIENCE;
+        while flood.is_waiting() && Instant::now() < limit {
+            sleep(TICK).await;
+        }
     };
     runtime()?.block_on(tasks.run_until(work));
     drop(tasks);
@@ -137,6 +144,10 @@ impl Crowd {
             sent: Cell::new(0),
             phase: RefCell::default(),
         })
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.phase.borrow().fates.len() < self.sent.get()
     }
 
     fn finish(&self) -> Phase {

@@ -32,7 +32,7 @@ unexport CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench microbench build experiments experiment lint setup programs guests \
-	bench-guests experiment-guests named peers nats wrk slowhttptest strace torture-audit drain soak clean
+	bench-guests experiment-guests named peers nats wrk slowhttptest strace torture-audit hostile drain soak clean
 
 # Copies the guests named first, as cargo has built them, into the folder named
 # second, but not those that are there already.
@@ -57,6 +57,9 @@ test: build experiments peers nats strace ## Run all tests
 
 torture-audit: build ## Kill the server 500 times, and look whether the audit log has all it must; FLAGS="--rounds 50 --seed 1"
 	@cargo run --quiet -p end-to-end --bin audit-torture -- $(FLAGS)
+
+hostile: build ## Run every hostile guest 1000 times beside a good one; FLAGS="--runs 50 --only loop"
+	@cargo run --quiet -p end-to-end --bin hostile -- $(FLAGS)
 
 drain: build ## End the server 100 times while clients send, and look whether it answered what it accepted; FLAGS="--rounds 20 --seed 1"
 	@cargo run --quiet -p end-to-end --bin drain -- $(FLAGS)

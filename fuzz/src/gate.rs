@@ -55,7 +55,10 @@ pub fn pass(input: &[u8], at_once: usize) -> Passed {
             }
         }
         let limit = LIMITS.bytes.max(at_once);
-        assert!(held.len() <= limit, "the gate waits for more than a head may be");
+        assert!(
+            held.len() <= limit,
+            "the gate waits for more than a head may be"
+        );
     }
     Passed {
         bytes,

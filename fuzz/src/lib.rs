@@ -14,6 +14,7 @@ pub mod gate;
 pub mod library;
 pub mod reader;
 
+mod metrics;
 mod server;
 
 /// A request, as somebody has read it.
@@ -41,13 +42,25 @@ pub fn check(input: &[u8], at_once: usize) {
         "it depends on the size of packets whether this is refused: {whole:?} {pieces:?}"
     );
     if whole.status.is_none() {
-        assert_eq!(whole.bytes, pieces.bytes, "what passes depends on the size of packets");
+        assert_eq!(
+            whole.bytes, pieces.bytes,
+            "what passes depends on the size of packets"
+        );
     }
     let messages = reader::read(&whole.bytes).unwrap_or_else(|why| {
         let passed = whole.bytes.escape_ascii();
         panic!("the gate let something through that is not HTTP/1.1: {why}: {passed}")
     });
-    assert_eq!(messages.len() as u64, whole.heads, "the gate counts other heads");
+    assert_eq!(
+        messages.len() as u64,
+        whole.heads,
+        "the gate counts other heads"
+    );
     let found = library::read(&whole.bytes);
-    assert_eq!(found, messages, "hyper reads something else: {}", whole.bytes.escape_ascii());
+    assert_eq!(
+        found,
+        messages,
+        "hyper reads something else: {}",
+        whole.bytes.escape_ascii()
+    );
 }

@@ -59,7 +59,10 @@ fn request_line(line: &[u8]) -> Result<(String, String), String> {
 
 /// The path and the query of a target.
 fn path(target: &str) -> String {
-    let Some((_, rest)) = target.split_once("://").filter(|_| !target.starts_with('/')) else {
+    let Some((_, rest)) = target
+        .split_once("://")
+        .filter(|_| !target.starts_with('/'))
+    else {
         return target.to_owned();
     };
     match rest.find(['/', '?']) {
@@ -96,7 +99,11 @@ fn body<'a>(fields: &[&[u8]], bytes: &'a [u8]) -> Result<(Option<Vec<u8>>, &'a [
             }
         }
         ([], [coding]) if coding == b"chunked" => chunks(bytes),
-        _ => Err(format!("{} lengths and {} codings", lengths.len(), codings.len())),
+        _ => Err(format!(
+            "{} lengths and {} codings",
+            lengths.len(),
+            codings.len()
+        )),
     }
 }
 
@@ -109,7 +116,10 @@ fn chunks(mut bytes: &[u8]) -> Result<(Option<Vec<u8>>, &[u8]), String> {
         let Some((text, rest)) = line(bytes) else {
             return Ok(CUT);
         };
-        let digits = text.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+        let digits = text
+            .iter()
+            .take_while(|byte| byte.is_ascii_hexdigit())
+            .count();
         let size = str::from_utf8(&text[..digits]).unwrap_or_default();
         let size = usize::from_str_radix(size, 16).map_err(|_| format!("the size `{size}`"))?;
         bytes = rest;

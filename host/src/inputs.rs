@@ -7,6 +7,7 @@ use audit_log::Settings;
 use audit_log::forward::ForwardError;
 use host::cli::Serve;
 use host::guest::Variable;
+use host::outbound::Outbound;
 use host::tls;
 use tokio_rustls::TlsAcceptor;
 
@@ -16,6 +17,8 @@ pub(crate) struct Inputs {
     pub(crate) bytes: Vec<u8>,
     /// The variables of its environment.
     pub(crate) environment: Vec<Variable>,
+    /// The requests that it may send.
+    pub(crate) outbound: Outbound,
     /// How TLS is spoken, if it is.
     pub(crate) tls: Option<TlsAcceptor>,
     /// How the audit log is kept.
@@ -43,6 +46,7 @@ impl Inputs {
         Ok(Self {
             bytes,
             environment: flags.guest.environment()?,
+            outbound: Outbound::new(flags.guest.outbound())?,
             tls: files
                 .map(|(cert, key)| tls::acceptor(cert, key))
                 .transpose()?,

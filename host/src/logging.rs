@@ -4,6 +4,7 @@ use std::env;
 use std::io::{self, IsTerminal};
 
 use host::cli::LogFormat;
+use host::guest::print_as_json;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -25,11 +26,14 @@ pub(crate) fn init(format: LogFormat) {
         .log_internal_errors(false);
     match format {
         LogFormat::Human => builder.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => builder
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .init(),
+        LogFormat::Json => {
+            print_as_json();
+            builder
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false)
+                .init();
+        }
     }
 }

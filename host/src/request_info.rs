@@ -35,6 +35,8 @@ pub struct RequestInfo {
     principal: Option<Box<str>>,
     /// Set when the audit log took no record of something that happened.
     is_unaudited: AtomicBool,
+    /// Set when its guest failed that got less memory than it wanted.
+    has_wanted_too_much: AtomicBool,
     /// 0, or 1 and the number of a [`FailureKind`].
     failure: AtomicU8,
     /// Why its body was not read to the end.
@@ -67,6 +69,7 @@ impl RequestInfo {
             trace_parent: TraceParent::of(headers),
             principal,
             is_unaudited: AtomicBool::new(false),
+            has_wanted_too_much: AtomicBool::new(false),
             failure: AtomicU8::new(0),
             body_refusal: OnceLock::new(),
             meter: Meter::default(),
@@ -153,6 +156,16 @@ impl RequestInfo {
     /// Whether something happened in the request of which there is no record.
     pub(crate) fn is_unaudited(&self) -> bool {
         self.is_unaudited.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the guest failed, and got less memory than it wanted before.
+    pub(crate) fn set_wanted_too_much(&self) {
+        self.has_wanted_too_much.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the guest failed that got less memory than it wanted.
+    pub(crate) fn has_wanted_too_much(&self) -> bool {
+        self.has_wanted_too_much.load(Ordering::Relaxed)
     }
 
     /// Notes how the guest failed. The last failure counts.

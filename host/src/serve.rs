@@ -14,7 +14,6 @@ use audit_log::{AuditLog, Folder, Location, Settings};
 use host::access_log::Destination;
 use host::cli::Serve;
 use host::guest::{App, Surroundings};
-use host::outbound::Outbound;
 use host::server::{self, Address, Listener};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Builder;
@@ -37,6 +36,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
     let Inputs {
         bytes,
         environment,
+        outbound,
         tls,
         audit: settings,
     } = Inputs::read(flags)?;
@@ -73,7 +73,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
                 audit: log.clone(),
                 quota: flags.audit.quota(),
                 limits: flags.limits.guest(),
-                outbound: Outbound::new(flags.guest.outbound())?.into(),
+                outbound: outbound.into(),
             };
             // Elsewhere, because operators are answered meanwhile.
             let app = spawn_blocking(move || App::load(&bytes, surroundings))

@@ -161,6 +161,9 @@
       ;; /hungry: takes all the memory that it gets, then answers.
       (if (i32.eq (local.get $letter) (i32.const 0x68))
         (then (call $take-all-memory) (call $good (local.get $out)) (return)))
+      ;; /overfull: takes all the memory that it gets, then traps.
+      (if (i32.eq (local.get $letter) (i32.const 0x6f))
+        (then (call $take-all-memory) (unreachable)))
       ;; /trap and everything else: at once.
       (unreachable)))
 

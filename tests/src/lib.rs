@@ -7,6 +7,7 @@
 //! - [`client`]: HTTP/1.1 by hand, so that a test can send half a request.
 //! - [`corpus`]: requests that are malformed, ambiguous or smuggle another.
 //! - [`http2`]: HTTP/2 by hand, frame by frame.
+//! - [`upstream`]: the server that guests send requests to, played by the test.
 //! - [`cases`]: the table of requests and what has to come back.
 //! - [`guests`]: components that misbehave, assembled from `guests/*.wat`.
 //! - [`hostile`]: guests that harm whoever runs them, and what must come of it.
@@ -45,6 +46,7 @@ pub mod random;
 pub mod soak;
 pub mod strace;
 pub mod torture;
+pub mod upstream;
 
 mod peer;
 mod test_host;

@@ -3,11 +3,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use end_to_end::cases::check_problem;
 use end_to_end::client::{Request, Response};
 use end_to_end::guests::Guest;
-use end_to_end::{Setup, TestHost};
+use end_to_end::{DEADLINE, Setup, TestHost};
 
 fn unruly() -> TestHost {
     unruly_with(&[])
@@ -148,14 +149,24 @@ fn resident_kib(host: &TestHost) -> u64 {
     resident.expect("a size").parse().expect("a number")
 }
 
+/// Checks that the server gets down to this much memory. A guest may still be on its way
+/// out when its client has the answer.
+#[cfg(target_os = "linux")]
+fn check_gets_below(host: &TestHost, limit_kib: u64) {
+    let begin = Instant::now();
+    while resident_kib(host) >= limit_kib {
+        let resident_kib = resident_kib(host);
+        assert!(begin.elapsed() < DEADLINE, "{resident_kib} KiB");
+        check_good(&host.send(&get("/good")));
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_guest_that_takes_all_the_memory_it_gets_is_answered_and_gives_it_back() {
     let host = unruly();
     check_good(&host.send(&get("/hungry")));
-    check_good(&host.send(&get("/good")));
-    let resident_kib = resident_kib(&host);
-    assert!(resident_kib < 256 * 1024, "{resident_kib} KiB");
+    check_gets_below(&host, 256 * 1024);
 }
 
 #[cfg(target_os = "linux")]
@@ -182,8 +193,7 @@ fn guests_that_take_all_the_memory_they_get_harm_no_request_beside_them() {
         drop(neighbours);
     });
     // 4 GiB were taken and given back, but for the little that a slot keeps.
-    let kept_kib = resident_kib(&host).saturating_sub(before_kib);
-    assert!(kept_kib < 64 * 1024, "{kept_kib} KiB");
+    check_gets_below(&host, before_kib + 64 * 1024);
 }
 
 #[test]

@@ -38,6 +38,25 @@ fn as_json_each_entry_is_an_object_on_a_line() {
 }
 
 #[test]
+fn as_json_what_guests_print_is_an_object_too() {
+    let guest = Guest::assemble("counter");
+    let mut host = TestHost::serve(guest.path())
+        .flag("--log-format", "json")
+        .start();
+    let response = host.send(&Request::new("GET", "/print").header("x-request-id", "my-id"));
+    assert_eq!(response.status, 200);
+    host.terminate();
+    let text = host.log().wait_for_end();
+    let printed = text.lines().find(|line| line.contains("whole 1"));
+    let printed = printed.unwrap_or_else(|| panic!("{text}"));
+    let entry: Value = serde_json::from_str(printed).expect("an object");
+    assert_eq!(entry["message"], "whole 1");
+    assert_eq!(entry["request"], "my-id");
+    assert_eq!(entry["stream"], "stdout");
+    assert_eq!(entry["target"], "guest");
+}
+
+#[test]
 fn as_json_the_error_that_ends_the_server_is_an_object_too() {
     let finished = TestHost::serve("/missing.wasm")
         .flag("--log-format", "json")

@@ -162,6 +162,27 @@ fn metrics_count_what_became_of_requests() {
 }
 
 #[test]
+fn failures_are_counted_by_kind() {
+    let setup = unruly()
+        .flag("--request-timeout", "60")
+        .flag("--cpu-timeout", "2");
+    let (host, operators) = with_operators(setup);
+    for (path, status, kind) in [
+        ("/trap", 500, "trap"),
+        ("/recurse", 500, "trap"),
+        ("/overfull", 500, "memory"),
+        ("/silent", 500, "no_response"),
+        ("/loop", 504, "cpu"),
+    ] {
+        let count = format!("guest_failures_total{{function=\"guest\",kind=\"{kind}\"}}");
+        let before = operators.metrics().get(&count).expect("a count");
+        let response = host.send(&Request::new("GET", path));
+        assert_eq!(response.status, status, "{path}");
+        operators.wait_for(&[(&count, before + 1.0)]);
+    }
+}
+
+#[test]
 fn metrics_say_what_runs() {
     let (host, operators) = with_operators(app());
     let metrics = operators.metrics();

@@ -1,5 +1,11 @@
 //! The files of the gate, in modules with the names that they have in `host`.
-#![allow(dead_code, unreachable_pub, reason = "the server uses what is not used here")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic,
+    reason = "the server uses what is not used here, and clippy looks at it in `host`"
+)]
 
 pub(crate) mod http1;
 #[path = "../../../host/src/server/refusal.rs"]

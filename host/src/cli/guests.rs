@@ -12,6 +12,10 @@ use crate::outbound::{AllowedOrigin, OutboundSettings};
 use crate::server::AdmissionLimits;
 
 /// What a guest sees.
+#[expect(
+    clippy::doc_markdown,
+    reason = "the help shows these texts as they are"
+)]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What a guest sees")]
 pub struct GuestFlags {
@@ -35,6 +39,7 @@ pub struct GuestFlags {
 
     /// Let the component send requests to this origin, such as
     /// https://api.example:443; may be repeated [default: to nobody]
+    #[expect(clippy::doc_markdown, reason = "the help has no links")]
     #[arg(long, value_name = "ORIGIN")]
     pub allow_outbound: Vec<AllowedOrigin>,
 

@@ -56,7 +56,8 @@ pub enum Command {
     ///
     /// Every request runs in a new instance of the component (but see --reuse),
     /// which sees the variables given with --env and nothing else of this machine:
-    /// no files, no network, no arguments. It can append to the audit log through the
+    /// no files, no arguments, and no network but for requests to the origins that
+    /// --allow-outbound names. It can append to the audit log through the
     /// interface runner:audit/audit-log. What it appended is on the disk before it
     /// hears so.
     #[command(after_help = "Examples:\n  \

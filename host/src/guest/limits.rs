@@ -35,6 +35,8 @@ pub struct OutOfCpuTime;
 pub(super) struct Limiter {
     memory_bytes: usize,
     table_elements: usize,
+    /// Whether something did not grow that should have.
+    pub(super) has_refused: bool,
 }
 
 impl Limiter {
@@ -42,6 +44,7 @@ impl Limiter {
         Self {
             memory_bytes: limits.memory_bytes,
             table_elements: limits.table_elements,
+            has_refused: false,
         }
     }
 }
@@ -66,7 +69,9 @@ impl ResourceLimiter for Limiter {
     ) -> Result<bool> {
         // What the memory itself does not allow is not taken off: nothing grows.
         let fits = maximum.is_none_or(|maximum| desired <= maximum);
-        Ok(fits && take(&mut self.memory_bytes, current, desired))
+        let grows = fits && take(&mut self.memory_bytes, current, desired);
+        self.has_refused |= !grows;
+        Ok(grows)
     }
 
     fn table_growing(
@@ -76,7 +81,9 @@ impl ResourceLimiter for Limiter {
         maximum: Option<usize>,
     ) -> Result<bool> {
         let fits = maximum.is_none_or(|maximum| desired <= maximum);
-        Ok(fits && take(&mut self.table_elements, current, desired))
+        let grows = fits && take(&mut self.table_elements, current, desired);
+        self.has_refused |= !grows;
+        Ok(grows)
     }
 }
 
@@ -89,9 +96,12 @@ mod tests {
         let mut limiter = Limiter {
             memory_bytes: 100,
             table_elements: 0,
+            has_refused: false,
         };
         assert!(limiter.memory_growing(0, 60, None).unwrap());
+        assert!(!limiter.has_refused);
         assert!(!limiter.memory_growing(0, 50, None).unwrap());
+        assert!(limiter.has_refused);
         assert!(limiter.memory_growing(60, 100, None).unwrap());
         assert!(!limiter.memory_growing(100, 101, None).unwrap());
     }
@@ -101,6 +111,7 @@ mod tests {
         let mut limiter = Limiter {
             memory_bytes: 100,
             table_elements: 0,
+            has_refused: false,
         };
         assert!(!limiter.memory_growing(0, 60, Some(50)).unwrap());
         assert!(limiter.memory_growing(0, 100, None).unwrap());

@@ -34,6 +34,7 @@ use crate::metrics::Function;
 use crate::outbound::Outbound;
 pub use error::{LoadError, MissingImport};
 pub use limits::{GuestLimits, OutOfCpuTime};
+pub use output::print_as_json;
 pub use state::State;
 pub use variable::Variable;
 

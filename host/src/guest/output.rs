@@ -4,9 +4,11 @@
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError};
@@ -88,12 +90,8 @@ impl Lines {
                 name,
                 max_bytes,
             } = &self.output;
-            let id = request.id();
-            // Writing into memory does not fail.
-            let _ = writeln!(
-                lines,
-                "{id} {name}: (all beyond {max_bytes} bytes is left out)"
-            );
+            let text = format!("(all beyond {max_bytes} bytes is left out)");
+            write_line(&mut lines, request, name, &text);
         }
         write_to_stderr(&lines)
     }
@@ -107,8 +105,7 @@ impl Lines {
         if text.contains(steers) {
             text = text.replace(steers, "\u{fffd}").into();
         }
-        // Writing into memory does not fail.
-        let _ = writeln!(lines, "{} {name}: {text}", request.id());
+        write_line(lines, request, name, &text);
         self.unfinished.clear();
     }
 }
@@ -121,6 +118,33 @@ impl Drop for Lines {
             let _ = write_to_stderr(&lines);
         }
     }
+}
+
+/// Whether lines are objects of JSON, as those of the server's own log. There is one
+/// standard error for all guests.
+static IS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// Lets what guests print be objects of JSON from now on, because everything else on
+/// standard error is.
+pub fn print_as_json() {
+    IS_JSON.store(true, Ordering::Relaxed);
+}
+
+fn write_line(lines: &mut Vec<u8>, request: &RequestInfo, name: &str, text: &str) {
+    // Writing into memory does not fail.
+    let _ = if IS_JSON.load(Ordering::Relaxed) {
+        let entry = serde_json::json!({
+            "timestamp": format!("{:.6}", Timestamp::now()),
+            "level": "INFO",
+            "message": text,
+            "request": request.id().to_string(),
+            "stream": name,
+            "target": "guest",
+        });
+        writeln!(lines, "{entry}")
+    } else {
+        writeln!(lines, "{} {name}: {text}", request.id())
+    };
 }
 
 /// One write for all lines, so that lines of several threads do not mix.

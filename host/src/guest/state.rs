@@ -77,6 +77,7 @@ impl State {
         self.outbound.begin_request(request.id().clone());
         self.request = request;
         self.audit = audit;
+        self.limiter.has_refused = false;
     }
 
     /// What decides how far memories and tables may grow.
@@ -92,6 +93,11 @@ impl State {
     /// What the guest finds in `wasi:config`.
     pub(super) fn config(&self) -> &WasiConfigVariables {
         &self.config
+    }
+
+    /// Whether the guest has wanted more memory, or larger tables, than it may have.
+    pub(crate) fn has_wanted_too_much(&self) -> bool {
+        self.limiter.has_refused
     }
 
     /// Whether the guest has handles on its request or its response.

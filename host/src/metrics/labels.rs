@@ -72,7 +72,7 @@ label! {
         Timeout = "timeout",
         /// It computed longer than it may.
         Cpu = "cpu",
-        /// It wanted more memory, tables or handles than it may have, and did not cope.
+        /// It trapped after it had got less memory, or smaller tables, than it wanted.
         Memory = "memory",
         /// It returned without having set a response.
         NoResponse = "no_response",

@@ -28,22 +28,25 @@ fn is_public(address: IpAddr) -> bool {
 }
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
-    let is_special = match address.octets() {
-        // "This network", private, loopback.
-        [0 | 10 | 127, ..] => true,
-        // Between a provider and its customers (RFC 6598).
-        [100, second, ..] => (64..128).contains(&second),
-        // Link-local; also where clouds tell instances their secrets.
-        [169, 254, ..] => true,
-        [172, second, ..] => (16..32).contains(&second),
-        // Protocols, documentation, relays of 6to4, private.
-        [192, 0, 0 | 2, _] | [192, 88, 99, _] | [192, 168, ..] => true,
-        // Benchmarks, documentation.
-        [198, 18 | 19, ..] | [198, 51, 100, _] | [203, 0, 113, _] => true,
-        // Multicast, reserved, broadcast.
-        [first, ..] => first >= 224,
-    };
-    !is_special
+    !matches!(
+        address.octets(),
+        // "This network", private, loopback; multicast, reserved, broadcast.
+        [0 | 10 | 127 | 224..=255, ..]
+            // Between a provider and its customers (RFC 6598).
+            | [100, 64..128, ..]
+            // Link-local; also where clouds tell instances their secrets.
+            | [169, 254, ..]
+            // Private.
+            | [172, 16..32, ..]
+            | [192, 168, ..]
+            // Protocols, documentation, relays of 6to4.
+            | [192, 0, 0 | 2, _]
+            | [192, 88, 99, _]
+            // Benchmarks, documentation.
+            | [198, 18 | 19, ..]
+            | [198, 51, 100, _]
+            | [203, 0, 113, _]
+    )
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
@@ -53,10 +56,9 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
             let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
             is_public_v4(Ipv4Addr::new(a, b, c, d))
         }
-        // Protocols, among them Teredo, which carries IPv4 addresses.
-        [0x2001, 0..0x200, ..] => false,
-        // Documentation, 6to4, documentation.
-        [0x2001, 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..0x1000, ..] => false,
+        // Protocols, among them Teredo and 6to4, which carry IPv4 addresses, and
+        // documentation.
+        [0x2001, 0..0x200 | 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..0x1000, ..] => false,
         // All that is given to anybody. Outside of it are loopback, unspecified,
         // IPv4-compatible, local NAT64, unique-local, link-local and multicast.
         [first, ..] => first & 0xe000 == 0x2000,

@@ -1,6 +1,6 @@
 //! A connection to an origin: look up, check, connect, and agree on keys.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -62,14 +62,17 @@ async fn addresses(
         Host::Ip(address) => return Ok(vec![SocketAddr::new(*address, origin.port)]),
         Host::Name(name) => name,
     };
-    let mut addresses = lookups.addresses(name, origin.port).await?;
-    let first = addresses.first().map(SocketAddr::ip);
-    addresses.retain(|found| address::is_allowed(&origin.host, found.ip()));
-    if addresses.is_empty() {
-        report.refuse_address(first.unwrap_or(IpAddr::from([0; 4])));
-        return Err(Error::DestinationIpProhibited);
+    let found = lookups.addresses(name, origin.port).await?;
+    let (allowed, refused): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|found| address::is_allowed(&origin.host, found.ip()));
+    if !allowed.is_empty() {
+        return Ok(allowed);
     }
-    Ok(addresses)
+    if let Some(first) = refused.first() {
+        report.refuse_address(first.ip());
+    }
+    Err(Error::DestinationIpProhibited)
 }
 
 /// Tries one address after the other. Each may take its share of the time that is left.

@@ -55,7 +55,7 @@ const MAX_HEAD_BYTES: usize = 64 << 10;
 
 /// The longest time that a request may take. Clocks can be asked for the time in a year,
 /// but not for any.
-const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const MAX_TIMEOUT: Duration = Duration::from_hours(365 * 24);
 
 /// How many fields the head of a response may have.
 const MAX_FIELDS: usize = 100;

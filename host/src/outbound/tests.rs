@@ -58,7 +58,7 @@ async fn send(ctx: &mut OutboundCtx, method: Method, url: &str) -> Result<u16, E
 
 /// Sends a request to this origin, which is allowed, and returns why that fails.
 async fn failure(url: &str, resolve: Resolve) -> Error {
-    let mut ctx = outbound(url, resolve, Duration::from_secs(60));
+    let mut ctx = outbound(url, resolve, Duration::from_mins(1));
     let sent = send(&mut ctx, Method::GET, url).await;
     sent.expect_err("it fails")
 }
@@ -84,7 +84,7 @@ async fn a_name_is_looked_up_once_and_the_address_that_was_checked_is_used() {
         let private = SocketAddr::from(([10, 0, 0, 1], port));
         Ok(vec![private, ([127, 0, 0, 1], port).into()])
     };
-    let mut ctx = outbound(&url, resolve, Duration::from_secs(60));
+    let mut ctx = outbound(&url, resolve, Duration::from_mins(1));
     let answered = server.answer();
     let sent = send(&mut ctx, Method::GET, &url).await;
     assert_eq!(sent.expect("an answer"), 204);
@@ -100,7 +100,7 @@ async fn the_next_address_is_tried_if_nobody_is_at_the_first() {
         let other = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port));
         Ok(vec![other, ([127, 0, 0, 1], port).into()])
     };
-    let mut ctx = outbound(&url, resolve, Duration::from_secs(60));
+    let mut ctx = outbound(&url, resolve, Duration::from_mins(1));
     let answered = server.answer();
     let sent = send(&mut ctx, Method::GET, &url).await;
     assert_eq!(sent.expect("an answer"), 204);
@@ -130,7 +130,7 @@ async fn a_look_up_that_takes_too_long_is_not_waited_for() {
 #[tokio::test]
 async fn an_origin_that_is_not_allowed_is_not_even_looked_up() {
     let resolve: Resolve = |_, _| panic!("nobody needs this");
-    let mut ctx = outbound("http://api.example", resolve, Duration::from_secs(60));
+    let mut ctx = outbound("http://api.example", resolve, Duration::from_mins(1));
     let sent = send(&mut ctx, Method::GET, "http://other.example").await;
     let error = sent.expect_err("a refusal");
     assert!(matches!(error, Error::HttpRequestDenied), "{error}");
@@ -142,7 +142,7 @@ async fn an_origin_that_is_not_allowed_is_not_even_looked_up() {
 #[tokio::test]
 async fn no_guest_gets_a_tunnel() {
     let resolve: Resolve = |_, _| panic!("nobody needs this");
-    let mut ctx = outbound("http://api.example", resolve, Duration::from_secs(60));
+    let mut ctx = outbound("http://api.example", resolve, Duration::from_mins(1));
     let sent = send(&mut ctx, Method::CONNECT, "http://api.example").await;
     let error = sent.expect_err("a refusal");
     assert!(matches!(error, Error::HttpRequestMethodInvalid), "{error}");

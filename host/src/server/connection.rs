@@ -12,8 +12,9 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::conversation::{Conversation, Expired};
+use super::conversation::{Conversation, Expired, LAST_CALL};
 use super::http1::Gate;
+use super::http2 as rules;
 use super::listener::Accepted;
 use super::request;
 use super::settings::ConnectionLimits;
@@ -24,7 +25,7 @@ use super::worker::Shared;
 use crate::metrics::ConnectionError;
 
 /// What a connection of HTTP/2 begins with (RFC 9113, section 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Says when the server ends.
 pub(super) type Ending = watch::Receiver<bool>;
@@ -46,19 +47,25 @@ pub(super) async fn serve(accepted: Accepted, shared: Rc<Shared>, ending: Ending
             return tracing::debug!("connection not opened in time");
         }
     };
-    let mut ending_first = ending.clone();
-    let begun = tokio::select! {
-        begun = begin(&mut socket, limits) => begun,
-        // Its client has sent nothing yet.
-        _ = ending_first.wait_for(|is_ending| *is_ending) => None,
+    let mut server_ends = ending.clone();
+    let begun = {
+        let mut begin = pin!(begin(&mut socket, limits));
+        tokio::select! {
+            biased;
+            begun = &mut begin => begun,
+            // Something may be on its way.
+            _ = server_ends.wait_for(|is_ending| *is_ending) => {
+                timeout(LAST_CALL, begin).await.ok().flatten()
+            }
+        }
     };
     let Some((protocol, begun)) = begun else {
         return;
     };
     let conversation = Conversation::new(ends);
     match protocol {
-        Protocol::Http1 => Box::pin(http1(socket, begun, conversation, shared, ending)).await,
-        Protocol::Http2 => Box::pin(http2(socket, begun, conversation, shared, ending)).await,
+        Protocol::Http1 => Box::pin(serve_http1(socket, begun, conversation, shared, ending)).await,
+        Protocol::Http2 => Box::pin(serve_http2(socket, begun, conversation, shared, ending)).await,
     }
 }
 
@@ -93,7 +100,7 @@ async fn begin(socket: &mut Socket, limits: &ConnectionLimits) -> Option<(Protoc
     Some((protocol, begun))
 }
 
-async fn http1(
+async fn serve_http1(
     socket: Socket,
     begun: BytesMut,
     conversation: Rc<Conversation>,
@@ -102,7 +109,13 @@ async fn http1(
 ) {
     let limits = &shared.settings.connections;
     let scratch = shared.scratch.clone();
-    let gate = Gate::new(socket, begun, conversation.clone(), scratch, limits.head());
+    let gate = Gate::new(
+        socket,
+        begun,
+        conversation.clone(),
+        scratch,
+        limits.message(&shared.settings.bodies),
+    );
     let service = {
         let (conversation, shared) = (conversation.clone(), shared.clone());
         service_fn(move |request| request::handle(request, conversation.clone(), shared.clone()))
@@ -112,28 +125,34 @@ async fn http1(
         // Heads are looked at, and waited for, by the gate.
         .header_read_timeout(None)
         .max_headers(limits.max_headers.get() + 1)
-        .max_buf_size(limits.max_header_bytes.max(MIN_BUFFER_BYTES) + MIN_BUFFER_BYTES)
-        .pipeline_flush(true)
+        .max_header_size(limits.max_header_bytes + MIN_BUFFER_BYTES)
+        .max_buf_size(limits.max_header_bytes + MIN_BUFFER_BYTES)
         .serve_connection(InTurn::new(gate), service);
     run(connection, &conversation, &shared, ending, Protocol::Http1).await;
 }
 
-/// The least that hyper reads and writes at once.
+/// The least that hyper reads and writes at once, and how much more it takes than what the
+/// gate lets through.
 const MIN_BUFFER_BYTES: usize = 64 << 10;
 
-async fn http2(
-    socket: Socket,
-    begun: BytesMut,
+async fn serve_http2(
+    mut socket: Socket,
+    mut begun: BytesMut,
     conversation: Rc<Conversation>,
     shared: Rc<Shared>,
     ending: Ending,
 ) {
     let limits = &shared.settings.connections;
+    if !rules::begins_well(&mut socket, &mut begun, limits).await {
+        return;
+    }
     let service = {
         let (conversation, shared) = (conversation.clone(), shared.clone());
         service_fn(move |request| request::handle(request, conversation.clone(), shared.clone()))
     };
-    let header_bytes = u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX);
+    // What is only a little too large is answered with a document that says so.
+    let header_bytes = limits.max_header_bytes.saturating_mul(2);
+    let header_bytes = u32::try_from(header_bytes).unwrap_or(u32::MAX);
     let connection = http2::Builder::new(OnThisThread)
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.http2_max_streams.get())

@@ -8,6 +8,10 @@ use super::refusal::Refusal;
 use super::settings::ConnectionLimits;
 use super::socket::Ends;
 
+/// How long a connection may stay that waits for a request when the server ends: one may
+/// be on its way.
+pub(super) const LAST_CALL: Duration = Duration::from_millis(500);
+
 /// What is known of one connection. Everything on it runs in turn on one thread.
 pub(super) struct Conversation {
     pub(super) ends: Ends,
@@ -123,9 +127,9 @@ impl Conversation {
         self.broken_body.set(Some(refusal));
     }
 
-    /// Why a body could not be read.
-    pub(super) fn broken_body(&self) -> Refusal {
-        self.broken_body.get().unwrap_or(Refusal::BodyBroken)
+    /// Why the body that is coming is not read any further, if it is not.
+    pub(super) fn broken_body(&self) -> Option<Refusal> {
+        self.broken_body.get()
     }
 
     /// What has expired and was not looked at yet.
@@ -135,10 +139,6 @@ impl Conversation {
 
     /// Looks whether the client is late, and keeps it for whoever has to act.
     pub(super) fn look(&self, limits: &ConnectionLimits) -> Option<Expired> {
-        /// How long a connection may stay that waits for a request when the server ends:
-        /// one may be on its way.
-        const LAST_CALL: Duration = Duration::from_millis(500);
-
         let is_over = |since: Instant, limit: Duration| since.elapsed() >= limit;
         let idle_timeout = if self.is_ending() {
             limits.idle_timeout.min(LAST_CALL)

@@ -13,6 +13,7 @@ use super::problem;
 use super::refusal::Refusal;
 use super::request::Context;
 use super::response::ResponseBody;
+use crate::RequestInfo;
 use crate::guest::OutOfCpuTime;
 use crate::metrics::FailureKind;
 
@@ -91,9 +92,10 @@ impl Failure {
     }
 
     /// As what it is counted, if it is the guest's.
-    fn kind(&self) -> Option<FailureKind> {
+    fn kind(&self, request: &RequestInfo) -> Option<FailureKind> {
         match self {
             Self::Refused(_) | Self::Unusable(_) => None,
+            Self::Trapped(_) if request.has_wanted_too_much() => Some(FailureKind::Memory),
             Self::Trapped(_) => Some(FailureKind::Trap),
             Self::Silent => Some(FailureKind::NoResponse),
             Self::ErrorResponse(_) => Some(FailureKind::ErrorResponse),
@@ -106,7 +108,7 @@ impl Failure {
 
     /// Writes the cause into both logs, and counts it; `what` says in which situation.
     pub(super) async fn note(self, context: &Context, what: &str) {
-        if let Some(kind) = self.kind() {
+        if let Some(kind) = self.kind(&context.request) {
             context.shared.telemetry.failed(&context.request, kind);
         }
         let request = context.request.id();

@@ -5,7 +5,7 @@
 //!   them, and how many there may be.
 //! - `worker.rs`: a thread with its own runtime; a connection stays on it.
 //! - `socket.rs`, `connection.rs`: one connection, of HTTP/1.1 or HTTP/2, with hyper.
-//! - `http1/`: what has to be right before hyper sees it.
+//! - `http1/`, `http2.rs`, `authority.rs`: what has to be right before anybody sees it.
 //! - `conversation.rs`: what the parts of a connection tell each other.
 //! - `turn.rs`: why the answers of several connections leave together.
 //! - `request.rs`, `request_body.rs`: one request, and what is refused of it
@@ -21,6 +21,7 @@
 
 mod accept;
 mod admission;
+mod authority;
 mod background;
 mod connection;
 mod connections;
@@ -28,6 +29,7 @@ mod conversation;
 mod failure;
 mod follow;
 mod http1;
+mod http2;
 mod instances;
 mod listener;
 mod problem;

@@ -17,11 +17,12 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use super::admission::{Place, Turn};
 use super::conversation::Conversation;
 use super::failure::Failure;
+use super::http2;
 use super::refusal::Refusal;
 use super::request_body::RequestBody;
 use super::response::{self, ResponseBody};
 use super::running::Running;
-use super::settings::{ConnectionLimits, Settings};
+use super::settings::Settings;
 use super::worker::Shared;
 use crate::RequestInfo;
 use crate::telemetry::Exchange;
@@ -136,7 +137,10 @@ async fn answer(
     if let Some(refusal) = context.conversation.refusal() {
         return Err(Failure::Refused(refusal));
     }
-    check_head(&request, &settings.connections)?;
+    // The gate has looked at those of HTTP/1.1.
+    if request.version() == Version::HTTP_2 {
+        http2::check_head(&request, &settings.connections)?;
+    }
     if context.shared.memory.is_over() {
         return Err(Failure::Refused(Refusal::OutOfMemory));
     }
@@ -158,28 +162,11 @@ async fn answer(
     let responding = response::take(running, head, is_head, deadline, context);
     let response = timeout_at(deadline, responding).await;
     // What was wrong with the body is the reason for whatever the guest made of it.
-    if let Some(refusal) = context.request.body_refusal() {
+    let broken = context.conversation.broken_body();
+    if let Some(refusal) = context.request.body_refusal().or(broken) {
         return Err(Failure::Refused(refusal));
     }
     response.unwrap_or(Err(Failure::TimedOut))
-}
-
-/// Checks what the gate has not: it sees HTTP/1.1 only.
-fn check_head(request: &Request<Incoming>, limits: &ConnectionLimits) -> Result<(), Refusal> {
-    if request.version() < Version::HTTP_2 {
-        return Ok(());
-    }
-    if request.method() == Method::CONNECT {
-        return Err(Refusal::NotImplemented("this server is no tunnel"));
-    }
-    let target = request.uri().path_and_query();
-    if target.is_some_and(|target| target.as_str().len() > limits.max_target_bytes) {
-        return Err(Refusal::TargetTooLong);
-    }
-    if request.headers().len() > limits.max_headers.get() {
-        return Err(Refusal::HeadTooLarge);
-    }
-    Ok(())
 }
 
 /// Prepares the guest's work as a future. Nothing of the guest runs before that is

@@ -100,7 +100,10 @@ impl RequestBody {
                 read.append(more);
                 return Ok(read);
             };
-            let frame = frame.map_err(|_| context.conversation.broken_body())?;
+            let frame = frame.map_err(|_| {
+                let broken = context.conversation.broken_body();
+                broken.unwrap_or(Refusal::BodyBroken)
+            })?;
             match frame.into_data() {
                 Ok(data) if data.is_empty() => {}
                 Ok(data) => {

@@ -61,6 +61,10 @@ pub(super) async fn take(
         return Err(Failure::Unaudited);
     }
     let (head, body) = head.map_err(Failure::ErrorResponse)?.into_parts();
+    if head.status.is_informational() {
+        let why = format!("{} is no status of a response", head.status.as_u16());
+        return Err(Failure::BrokenOff(why));
+    }
     // Nobody gets this body, so nobody waits for it.
     if is_head
         || matches!(

@@ -69,6 +69,8 @@ impl Running {
         let (instance, result) = done;
         if result.is_ok() {
             self.context.shared.instances.put_back(instance);
+        } else if instance.store.data().has_wanted_too_much() {
+            self.context.request.set_wanted_too_much();
         }
         Poll::Ready(result)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::header::HeaderName;
 
-use super::http1::HeadLimits;
+use super::http1::MessageLimits;
 
 /// How the server works, apart from what it serves.
 #[derive(Debug, Clone)]
@@ -60,9 +60,11 @@ pub struct ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    pub(super) fn head(&self) -> HeadLimits {
-        HeadLimits {
-            bytes: self.max_header_bytes,
+    /// What a message of HTTP/1.1 may be like.
+    pub(super) fn message(&self, bodies: &BodyLimits) -> MessageLimits {
+        MessageLimits {
+            head_bytes: self.max_header_bytes,
+            body_bytes: bodies.max_request_bytes,
             target_bytes: self.max_target_bytes,
             fields: self.max_headers.get(),
         }

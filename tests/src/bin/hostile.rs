@@ -96,7 +96,13 @@ fn run(plan: &Plan) -> Result<(), String> {
         let (outcome, good) =
             campaign(plan.runs).beside_good(1, || campaign(plan.runs).run(&[*behaviour]));
         let idle = server.wait_until_idle();
-        row(behaviour, start.elapsed(), &quiet, &good);
+        row(
+            behaviour,
+            start.elapsed(),
+            &quiet,
+            &good,
+            server.resident_kib(),
+        );
         failures.extend(outcome.surprises);
         failures.extend(losses(behaviour.name, &good));
         failures.extend(idle.err());
@@ -117,7 +123,13 @@ fn run(plan: &Plan) -> Result<(), String> {
     }
 }
 
-fn row(behaviour: &Behaviour, took: Duration, quiet: &GoodClient, good: &GoodClient) {
+fn row(
+    behaviour: &Behaviour,
+    took: Duration,
+    quiet: &GoodClient,
+    good: &GoodClient,
+    resident_kib: Option<u64>,
+) {
     let Behaviour {
         name,
         client,
@@ -126,10 +138,12 @@ fn row(behaviour: &Behaviour, took: Duration, quiet: &GoodClient, good: &GoodCli
     } = behaviour;
     let ratio = good.p99().as_secs_f64() / quiet.p99().as_secs_f64();
     println!(
-        "{name:24} {client:10} {:6.1} s  {:7} good, p99 {:8.3} ms, {ratio:5.2} times  {limit}",
+        "{name:24} {client:10} {:6.1} s  {:7} good, p99 {:8.3} ms, {ratio:5.2} times, \
+         {:7} KiB  {limit}",
         took.as_secs_f64(),
         good.times.len(),
         good.p99().as_secs_f64() * 1e3,
+        resident_kib.unwrap_or_default(),
         client = format!("{client:?}"),
     );
 }

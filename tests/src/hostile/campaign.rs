@@ -67,8 +67,8 @@ impl Campaign {
         let Behaviour { name, client, .. } = behaviour;
         match seen {
             Ok((answer, open)) if behaviour.answers.contains(&answer) => outcome.open.extend(open),
-            Ok((answer, _)) => outcome.surprise(name, format!("{client:?}: {answer:?}")),
-            Err(error) => outcome.surprise(name, format!("{client:?}: {error}")),
+            Ok((answer, _)) => outcome.surprise(name, &format!("{client:?}: {answer:?}")),
+            Err(error) => outcome.surprise(name, &format!("{client:?}: {error}")),
         }
     }
 
@@ -92,8 +92,16 @@ impl Campaign {
 }
 
 impl Outcome {
-    fn surprise(&mut self, name: &str, seen: String) {
-        self.surprises.push(format!("/{name}: {seen}"));
+    /// Notes what a client saw, once for each behaviour.
+    fn surprise(&mut self, name: &str, seen: &str) {
+        let place = format!("/{name}: ");
+        if self
+            .surprises
+            .iter()
+            .all(|known| !known.starts_with(&place))
+        {
+            self.surprises.push(place + seen);
+        }
     }
 }
 

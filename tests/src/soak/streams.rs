@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use super::clients::Tally;
 use super::mix::Exchange;
 use crate::DEADLINE;
-use crate::http2::hpack::literal;
-use crate::http2::{Client, END_HEADERS, END_STREAM, Event, Frame, PREFACE};
+use crate::http2::{Client, Event, begin, post};
 use crate::random::Random;
 
 /// How many requests one connection sends, in groups of how many.
@@ -38,8 +37,7 @@ fn one_connection(
 ) -> Result<(), String> {
     let fail = |error: std::io::Error| error.to_string();
     let mut client = Client::open(address, DEADLINE).map_err(fail)?;
-    let settings = Frame::new("SETTINGS", 0, 0, []).bytes();
-    client.send(&[PREFACE, &settings].concat()).map_err(fail)?;
+    client.send(&begin()).map_err(fail)?;
     let mut sent = 0;
     while sent < REQUESTS && Instant::now() < end {
         let mut waiting = BTreeMap::new();
@@ -48,7 +46,9 @@ fn one_connection(
             let stream = 2 * sent + 1;
             sent += 1;
             let (body, exchange) = Exchange::short(random);
-            client.send(&frames(stream, &body)).map_err(fail)?;
+            client
+                .send(&post(stream, "/encrypt", &body))
+                .map_err(fail)?;
             waiting.insert(stream, exchange);
         }
         while !waiting.is_empty() {
@@ -65,20 +65,4 @@ fn one_connection(
         sleep(PAUSE);
     }
     Ok(())
-}
-
-/// A request with this body on this stream.
-fn frames(stream: u32, body: &str) -> Vec<u8> {
-    let fields: [(&str, &str); 6] = [
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":path", "/encrypt"),
-        (":authority", "test"),
-        ("content-type", "application/json"),
-        ("content-length", &body.len().to_string()),
-    ];
-    let fields = fields.map(|(name, value)| literal(name.as_bytes(), value.as_bytes()));
-    let headers = Frame::new("HEADERS", END_HEADERS, stream, fields.concat());
-    let data = Frame::new("DATA", END_STREAM, stream, body);
-    [headers.bytes(), data.bytes()].concat()
 }

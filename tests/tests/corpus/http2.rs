@@ -71,10 +71,9 @@ impl Exchange {
                 return self.note(&event);
             }
             let is_about_another = match &event {
-                Event::Ended => false,
                 Event::Pong(_) => continue,
                 Event::Reset(_, code) | Event::GoAway(code) if code == "NO_ERROR" => continue,
-                Event::GoAway(_) => false,
+                Event::GoAway(_) | Event::Ended => false,
                 Event::Reset(stream, _) | Event::Response(stream, _) => {
                     choices.iter().all(|choice| !is_about(choice, *stream))
                 }

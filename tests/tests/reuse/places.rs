@@ -28,6 +28,7 @@ fn requests_that_wait_for_a_place_get_the_instances_that_become_idle() {
         .flag("--threads", THREADS.to_string())
         .flag("--reuse", "2")
         .flag("--body-buffer", "0")
+        .flag("--min-body-rate", "0")
         .start();
     // Connections are dealt to the threads in turn; these are all on one.
     let connect = |_| {

@@ -8,12 +8,10 @@ use clap::{Arg, ArgAction, Command as Definition, Error};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::entry::{Entry, refused, without_login};
+use super::entry::{Entry, refused};
+use super::value::{kind, scalar, shown, shown_unknown};
 use super::{SERVE, failure};
 use crate::cli::files;
-
-/// More than this of a value helps nobody.
-const MAX_SHOWN_CHARS: usize = 80;
 
 /// Reads the file at `path`, of which each key has to be a flag of `definition`. The
 /// entries are in the order of the file. What the values are is not looked at.
@@ -49,17 +47,11 @@ struct File<'a> {
     text: &'a str,
 }
 
-/// A flag, and what a file may give to it.
+/// A flag, and what it takes, as its help says.
 struct Flag<'a> {
     key: &'a str,
     arg: &'a Arg,
-    /// Whether it can be given more than once.
-    is_list: bool,
-    /// Whether it takes KEY=VALUE or the like.
-    is_table: bool,
-    /// Whether its values may be secrets.
-    is_secret: bool,
-    is_switch: bool,
+    takes: &'a str,
 }
 
 impl File<'_> {
@@ -120,17 +112,7 @@ impl File<'_> {
         }
         let takes = arg.get_value_names().and_then(<[_]>::first);
         let takes = takes.map_or("", |name| name.as_str());
-        Ok(Flag {
-            key,
-            arg,
-            is_list: matches!(arg.get_action(), ArgAction::Append),
-            is_table: takes.starts_with("KEY="),
-            is_secret: takes == "KEY=VALUE",
-            is_switch: arg
-                .get_possible_values()
-                .iter()
-                .any(|value| value.matches("on", false)),
-        })
+        Ok(Flag { key, arg, takes })
     }
 
     fn add(
@@ -141,12 +123,12 @@ impl File<'_> {
         entries: &mut Vec<Entry>,
     ) -> Result<(), Error> {
         match value.get_ref() {
-            DeValue::Array(items) if flag.is_list => {
+            DeValue::Array(items) if flag.is_list() => {
                 for item in items {
                     entries.push(self.entry(flag, item, "a text")?);
                 }
             }
-            DeValue::Table(pairs) if flag.is_table => {
+            DeValue::Table(pairs) if flag.is_table() => {
                 let mut pairs: Vec<_> = pairs.iter().collect();
                 pairs.sort_by_key(|(key, _)| key.span().start);
                 for (key, value) in pairs {
@@ -165,12 +147,12 @@ impl File<'_> {
         expected: &str,
     ) -> Result<Entry, Error> {
         let place = self.place(&value.span());
-        let Some(text) = scalar(value.get_ref(), flag.is_switch) else {
+        let Some(text) = scalar(value.get_ref(), flag.is_switch()) else {
             let found = kind(value.get_ref());
             let why = format!("expected {expected}, found {found}");
             return Err(refused(&place, flag.key, &why));
         };
-        let shown = if flag.is_secret {
+        let shown = if flag.is_secret() {
             flag.key.to_owned()
         } else {
             shown(flag.key, value.get_ref(), &text)
@@ -225,8 +207,28 @@ impl File<'_> {
 }
 
 impl Flag<'_> {
+    /// Whether it can be given more than once.
+    fn is_list(&self) -> bool {
+        matches!(self.arg.get_action(), ArgAction::Append)
+    }
+
+    /// Whether it gives something a name.
+    fn is_table(&self) -> bool {
+        self.takes.starts_with("KEY=")
+    }
+
+    /// Whether its values may be secrets.
+    fn is_secret(&self) -> bool {
+        self.takes == "KEY=VALUE"
+    }
+
+    fn is_switch(&self) -> bool {
+        let values = self.arg.get_possible_values();
+        values.iter().any(|value| value.matches("on", false))
+    }
+
     fn expected(&self) -> &'static str {
-        match (self.is_table, self.is_list) {
+        match (self.is_table(), self.is_list()) {
             (true, _) => "a table, or an array of texts",
             (false, true) => "a value, or an array of values",
             (false, false) => "one value",
@@ -261,58 +263,5 @@ fn unknown(key: &str, value: &DeValue<'_>, definition: &Definition) -> String {
         _ => {
             "there is no such key; the keys are the flags of `serve` without the dashes".to_owned()
         }
-    }
-}
-
-/// A value as a word of the command line.
-fn scalar(value: &DeValue<'_>, is_switch: bool) -> Option<String> {
-    let text = match value {
-        DeValue::String(text) => text.as_ref(),
-        DeValue::Float(number) => number.as_str(),
-        DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
-        DeValue::Integer(number) => {
-            let number = u64::from_str_radix(number.as_str(), number.radix()).ok()?;
-            return Some(number.to_string());
-        }
-        DeValue::Boolean(true) if is_switch => "on",
-        DeValue::Boolean(false) if is_switch => "off",
-        DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
-            return None;
-        }
-    };
-    Some(text.to_owned())
-}
-
-fn kind(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(_) => "a number that is too large",
-        DeValue::Float(_) => "a number",
-        DeValue::Boolean(_) => "a boolean",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "an array",
-        DeValue::Table(_) => "a table",
-    }
-}
-
-/// A key and its value, as they are in the file, but for a password and what is too long.
-fn shown(key: &str, value: &DeValue<'_>, text: &str) -> String {
-    let mut text = without_login(text);
-    if let Some((end, _)) = text.char_indices().nth(MAX_SHOWN_CHARS) {
-        text.truncate(end);
-        text.push('…');
-    }
-    match value {
-        DeValue::String(_) => format!("{key} = {text:?}"),
-        DeValue::Boolean(is) => format!("{key} = {is}"),
-        _ => format!("{key} = {text}"),
-    }
-}
-
-/// The same of a key that nobody knows. Whether its value is a secret is not known either.
-fn shown_unknown(key: &str, value: &DeValue<'_>) -> String {
-    match scalar(value, true) {
-        Some(text) if !text.contains(['=', '@']) => shown(key, value, &text),
-        _ => key.to_owned(),
     }
 }

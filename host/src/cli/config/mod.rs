@@ -6,12 +6,14 @@
 //!
 //! - this file: [`Cli::read`], from the words of a command line to the flags.
 //! - `file.rs`: from the text of a file to the values that it gives to flags.
-//! - `entry.rs`: one such value, and how an error about it reads.
+//! - `value.rs`: a value of TOML, as a word and as an error shows it.
+//! - `entry.rs`: what a file gives to one flag, and how an error about it reads.
 
 mod entry;
 mod file;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

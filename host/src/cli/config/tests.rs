@@ -153,10 +153,6 @@ fn a_bad_value_is_named_with_its_line_and_what_was_expected() {
             "1: `threads`: expected one value, found a boolean",
         ),
         (
-            "threads = [1, 2]",
-            "1: `threads`: expected one value, found an array",
-        ),
-        (
             "audit = 1979-05-27",
             "1: `audit`: expected one value, found a date",
         ),

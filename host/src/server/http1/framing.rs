@@ -1,7 +1,7 @@
 //! Where one message ends and the next one begins.
 
 use super::field::Field;
-use super::head::{self, BodyFraming, HeadLimits};
+use super::head::{self, BodyFraming, MessageLimits};
 use crate::server::Refusal;
 
 /// How long the line with the size of a chunk may be, with its extensions.
@@ -10,10 +10,12 @@ const MAX_CHUNK_LINE_BYTES: usize = 4096;
 /// Follows the bytes of a connection from message to message.
 #[derive(Debug)]
 pub(crate) struct Framing {
-    limits: HeadLimits,
+    limits: MessageLimits,
     phase: Phase,
     /// How many heads have passed.
     pub(crate) heads: u64,
+    /// How many bytes the chunks of a body have together.
+    chunk_bytes: u64,
     /// Whether an empty line before the next one was left out.
     has_skipped: bool,
 }
@@ -30,9 +32,9 @@ enum Phase {
     ChunkData(u64),
     /// In the CRLF after them: how many of the two have come.
     ChunkEnd(usize),
-    /// In the lines after the last chunk. Holds the line so far, and how many bytes all
-    /// of them have.
-    Trailers(Vec<u8>, usize),
+    /// In the lines after the last chunk. Holds the line so far, how many bytes all of
+    /// them have, and how many there are.
+    Trailers(Vec<u8>, usize, usize),
 }
 
 /// How far the bytes that have come may pass.
@@ -47,11 +49,12 @@ pub(crate) enum Progress {
 }
 
 impl Framing {
-    pub(crate) fn new(limits: HeadLimits) -> Self {
+    pub(crate) fn new(limits: MessageLimits) -> Self {
         Self {
             limits,
             phase: Phase::Head,
             heads: 0,
+            chunk_bytes: 0,
             has_skipped: false,
         }
     }
@@ -98,21 +101,30 @@ impl Framing {
             Phase::ChunkLine(line) => {
                 let (passing, is_whole) = take_line(line, bytes, MAX_CHUNK_LINE_BYTES)?;
                 if is_whole {
-                    self.phase = match chunk_size(line)? {
-                        0 => Phase::Trailers(Vec::new(), 0),
+                    let size = chunk_size(line)?;
+                    self.chunk_bytes = self.chunk_bytes.saturating_add(size);
+                    if self.chunk_bytes > self.limits.body_bytes {
+                        return Err(Refusal::BodyTooLarge);
+                    }
+                    self.phase = match size {
+                        0 => Phase::Trailers(Vec::new(), 0, 0),
                         size => Phase::ChunkData(size),
                     };
                 }
                 Ok(Progress::Passes(passing))
             }
-            Phase::Trailers(line, total) => {
-                let (passing, is_whole) = take_line(line, bytes, self.limits.bytes - *total)?;
+            Phase::Trailers(line, total, count) => {
+                let (passing, is_whole) = take_line(line, bytes, self.limits.head_bytes - *total)?;
                 *total += passing;
                 if is_whole && line.is_empty() {
                     self.phase = Phase::Head;
                 } else if is_whole {
                     check_trailer(Field::parse(line)?)?;
                     line.clear();
+                    *count += 1;
+                    if *count > self.limits.fields {
+                        return Err(Refusal::HeadTooLarge);
+                    }
                 }
                 Ok(Progress::Passes(passing))
             }
@@ -146,7 +158,10 @@ impl Framing {
         self.phase = match head.framing {
             BodyFraming::Length(0) => Phase::Head,
             BodyFraming::Length(length) => Phase::Body(length),
-            BodyFraming::Chunked => Phase::ChunkLine(Vec::new()),
+            BodyFraming::Chunked => {
+                self.chunk_bytes = 0;
+                Phase::ChunkLine(Vec::new())
+            }
         };
         Ok(Progress::Passes(end))
     }
@@ -156,7 +171,7 @@ impl Framing {
         /// What a request line has beside its target, generously.
         const REST_OF_LINE: usize = 64;
 
-        let seen = &bytes[..bytes.len().min(self.limits.bytes)];
+        let seen = &bytes[..bytes.len().min(self.limits.head_bytes)];
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', seen) {
             match &seen[start..end] {
@@ -174,7 +189,7 @@ impl Framing {
         if start == 0 && unfinished.len() > self.limits.target_bytes + REST_OF_LINE {
             return Err(Refusal::TargetTooLong);
         }
-        if bytes.len() >= self.limits.bytes {
+        if bytes.len() >= self.limits.head_bytes {
             return Err(Refusal::HeadTooLarge);
         }
         Ok(None)
@@ -230,12 +245,28 @@ fn chunk_size(line: &[u8]) -> Result<u64, Refusal> {
     let is_visible = |&byte: &u8| matches!(byte, b'\t' | b' '..=b'~' | 0x80..);
     let is_extension = extensions.is_empty()
         || (extensions.trim_ascii_start().first() == Some(&b';')
-            && extensions.iter().all(is_visible));
+            && extensions.iter().all(is_visible)
+            && has_whole_quotes(extensions));
     if !(1..=MAX_DIGITS).contains(&digits) || !is_extension {
         return Err(INVALID);
     }
     let size = str::from_utf8(size).map_err(|_| INVALID)?;
     u64::from_str_radix(size, 16).map_err(|_| INVALID)
+}
+
+/// Whether each quoted text ends. One that goes on in the next line would make a chunk of
+/// something else.
+fn has_whole_quotes(extensions: &[u8]) -> bool {
+    let mut is_quoted = false;
+    let mut bytes = extensions.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => is_quoted = !is_quoted,
+            b'\\' if is_quoted => drop(bytes.next()),
+            _ => {}
+        }
+    }
+    !is_quoted
 }
 
 /// Fields that would change how a message is read cannot come after it (RFC 9110,
@@ -262,8 +293,9 @@ fn check_trailer(field: Field<'_>) -> Result<(), Refusal> {
 mod tests {
     use super::*;
 
-    const LIMITS: HeadLimits = HeadLimits {
-        bytes: 200,
+    const LIMITS: MessageLimits = MessageLimits {
+        head_bytes: 200,
+        body_bytes: 1000,
         target_bytes: 50,
         fields: 10,
     };
@@ -354,6 +386,8 @@ mod tests {
             "1\r\nab\r\n",
             "1\r\na\n",
             "1;\x01\r\na\r\n",
+            "1;a=\"\r\na\r\n",
+            "3E9\r\n",
             "1;\rb\r\na\r\n",
             "11112222333344445\r\n",
             "0\r\ncontent-length: 1\r\n\r\n",

@@ -11,7 +11,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::{Framing, Progress};
-use super::head::HeadLimits;
+use super::head::MessageLimits;
 use super::linger::Linger;
 use crate::server::Refusal;
 use crate::server::conversation::{Conversation, Expired};
@@ -59,7 +59,7 @@ impl Gate {
         begun: BytesMut,
         conversation: Rc<Conversation>,
         scratch: Scratch,
-        limits: HeadLimits,
+        limits: MessageLimits,
     ) -> Self {
         let mut gate = Self {
             socket,

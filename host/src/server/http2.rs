@@ -1,0 +1,113 @@
+//! What hyper lets through of HTTP/2 that must not get in.
+
+use bytes::BytesMut;
+use http::header::{CONTENT_LENGTH, EXPECT, HOST};
+use http::{HeaderMap, Method, Request, Uri};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use super::authority::is_host;
+use super::connection::PREFACE;
+use super::refusal::Refusal;
+use super::settings::ConnectionLimits;
+use super::socket::Socket;
+
+/// Checks the head of a request as the gate does it for HTTP/1.1 (RFC 9113, section 8).
+pub(super) fn check_head<B>(
+    request: &Request<B>,
+    limits: &ConnectionLimits,
+) -> Result<(), Refusal> {
+    let (uri, headers) = (request.uri(), request.headers());
+    if request.method() == Method::CONNECT {
+        return Err(Refusal::NotImplemented("this server is no tunnel"));
+    }
+    let target = uri.path_and_query().map_or("", |target| target.as_str());
+    if target.len() > limits.max_target_bytes {
+        return Err(Refusal::TargetTooLong);
+    }
+    let has_form =
+        target.starts_with('/') || (target == "*" && request.method() == Method::OPTIONS);
+    if !has_form || !target.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Refusal::Malformed("the target of the request is invalid"));
+    }
+    // Without an authority, hyper does not tell the scheme.
+    if uri.authority().is_some() && !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(Refusal::Malformed("the scheme of the request is invalid"));
+    }
+    check_host(uri, headers)?;
+    check_fields(headers, limits)
+}
+
+/// A request names its host once, or twice in the same way.
+fn check_host(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+    let authority = uri
+        .authority()
+        .map(|authority| authority.as_str().as_bytes());
+    let mut named = authority
+        .into_iter()
+        .chain(headers.get_all(HOST).iter().map(|host| host.as_bytes()));
+    let first = named
+        .next()
+        .ok_or(Refusal::Malformed("the request names no host"))?;
+    let is_same = |other: &[u8]| other.eq_ignore_ascii_case(first);
+    if is_host(first) && named.all(is_same) && headers.get_all(HOST).iter().count() < 2 {
+        Ok(())
+    } else {
+        Err(Refusal::Malformed("the host of the request is invalid"))
+    }
+}
+
+fn check_fields(headers: &HeaderMap, limits: &ConnectionLimits) -> Result<(), Refusal> {
+    let bytes: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if headers.len() > limits.max_headers.get() || bytes > limits.max_header_bytes {
+        return Err(Refusal::HeadTooLarge);
+    }
+    if headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
+        return Err(Refusal::Malformed("there are two `content-length`"));
+    }
+    let is_known = |value: &[u8]| value.eq_ignore_ascii_case(b"100-continue");
+    if headers
+        .get_all(EXPECT)
+        .iter()
+        .any(|value| !is_known(value.as_bytes()))
+    {
+        return Err(Refusal::Expectation);
+    }
+    let is_padded = |value: &[u8]| value.trim_ascii().len() < value.len();
+    if headers.values().any(|value| is_padded(value.as_bytes())) {
+        return Err(Refusal::Malformed("the value of a header field is invalid"));
+    }
+    Ok(())
+}
+
+/// Reads as much as it takes to know that the first frame is one of settings (RFC 9113,
+/// section 3.4), and says so to a client of which it is not.
+pub(super) async fn begins_well(
+    socket: &mut Socket,
+    begun: &mut BytesMut,
+    limits: &ConnectionLimits,
+) -> bool {
+    const FRAME_HEAD_BYTES: usize = 9;
+    const TYPE_AT: usize = PREFACE.len() + 3;
+    const SETTINGS: u8 = 4;
+    /// Empty settings, and that the connection ends because of an error of the protocol.
+    const GO_AWAY: &[u8] = b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x01";
+
+    let whole = PREFACE.len() + FRAME_HEAD_BYTES;
+    let read = timeout(limits.header_read_timeout, async {
+        while begun.len() < whole && socket.read_buf(begun).await.is_ok_and(|count| count > 0) {}
+    });
+    if read.await.is_err() || begun.len() < whole {
+        return false;
+    }
+    let is_good = begun.starts_with(PREFACE) && begun[TYPE_AT] == SETTINGS;
+    if !is_good {
+        // It has broken the protocol: whether it hears so is its business.
+        let _ = timeout(limits.write_timeout, socket.write_all(GO_AWAY)).await;
+        let _ = socket.shutdown().await;
+    }
+    is_good
+}

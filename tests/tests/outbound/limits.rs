@@ -1,0 +1,201 @@
+//! What a server can do to a guest that asks it, and a guest to the server that it asks.
+
+use end_to_end::client::Connection;
+use end_to_end::upstream::{Arrival, Upstream};
+use end_to_end::{Setup, TestHost};
+
+use super::{begin, error_code, origin, sender_to, with};
+
+/// A request at work, whose head has arrived at `upstream`.
+fn arrived(host: &TestHost, how: &str, upstream: &Upstream) -> (Connection, Arrival) {
+    let client = begin(host, how, &origin(upstream));
+    (client, upstream.receive())
+}
+
+fn short(setup: Setup) -> Setup {
+    setup.flag("--outbound-timeout", "1")
+}
+
+/// A server whose guests may send two requests at once.
+fn at_most_2(upstream: &Upstream) -> TestHost {
+    with(&[&origin(upstream)], |setup| {
+        setup.flag("--max-outbound", "2")
+    })
+}
+
+#[test]
+fn a_server_that_never_answers_is_not_waited_for() {
+    let upstream = Upstream::start();
+    let host = with(&[&origin(&upstream)], short);
+    let (mut client, mut arrival) = arrived(&host, "1", &upstream);
+    assert_eq!(error_code(&client.receive()), "HTTP-response-timeout");
+    assert_eq!(arrival.read_to_end(), b"");
+}
+
+#[test]
+fn a_guest_cannot_wait_longer_than_it_may() {
+    let upstream = Upstream::start();
+    let host = with(&[&origin(&upstream)], short);
+    let (mut client, _arrival) = arrived(&host, "1F", &upstream);
+    assert_eq!(error_code(&client.receive()), "HTTP-response-timeout");
+}
+
+#[test]
+fn a_guest_can_wait_for_less_long_than_it_may() {
+    let upstream = Upstream::start();
+    let host = sender_to(&upstream);
+    let (mut client, _arrival) = arrived(&host, "1f", &upstream);
+    assert_eq!(error_code(&client.receive()), "connection-read-timeout");
+}
+
+#[test]
+fn a_body_that_stops_coming_is_not_waited_for_if_the_guest_wants_so() {
+    let upstream = Upstream::start();
+    let host = sender_to(&upstream);
+    let (mut client, mut arrival) = arrived(&host, "1b", &upstream);
+    arrival.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello");
+    let response = client.receive();
+    assert_eq!(response.body, b"hello");
+    assert!(!response.is_complete, "{response:?}");
+    assert_eq!(arrival.read_to_end(), b"");
+}
+
+#[test]
+fn a_head_that_never_ends_is_cut_off() {
+    let upstream = Upstream::start();
+    let host = sender_to(&upstream);
+    let (mut client, mut arrival) = arrived(&host, "1", &upstream);
+    arrival.write("HTTP/1.1 200 OK\r\nx-filler: ");
+    let filler = vec![b'a'; 64 << 10];
+    let is_cut_off = (0..1024).any(|_| arrival.try_write(&filler).is_err());
+    assert!(is_cut_off, "the server does not take 64 MiB");
+    assert_eq!(
+        error_code(&client.receive()),
+        "HTTP-response-header-section-size"
+    );
+}
+
+#[test]
+fn a_head_with_too_many_fields_is_refused() {
+    let upstream = Upstream::start();
+    let host = sender_to(&upstream);
+    for (fields, is_refused) in [(99, false), (100, true)] {
+        let (mut client, mut arrival) = arrived(&host, "1", &upstream);
+        let fields = "a: b\r\n".repeat(fields);
+        arrival.write(format!("HTTP/1.1 204 No Content\r\nc: d\r\n{fields}\r\n"));
+        let response = client.receive();
+        if is_refused {
+            assert_eq!(error_code(&response), "HTTP-response-header-section-size");
+        } else {
+            assert_eq!(response.status, 204, "{response:?}");
+        }
+    }
+}
+
+#[test]
+fn a_server_that_breaks_the_rules_is_no_success() {
+    let upstream = Upstream::start();
+    let host = sender_to(&upstream);
+    for (answer, expected) in [
+        ("", "HTTP-response-incomplete"),
+        ("HTTP/1.1 200 OK\r\nx: ", "HTTP-response-incomplete"),
+        ("SSH-2.0-OpenSSH_9.9\r\n", "HTTP-protocol-error"),
+        (
+            "HTTP/1.1 200 OK\r\nbad name: x\r\n\r\n",
+            "HTTP-protocol-error",
+        ),
+        (
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n",
+            "HTTP-upgrade-failed",
+        ),
+    ] {
+        let (mut client, mut arrival) = arrived(&host, "1", &upstream);
+        arrival.write(answer);
+        drop(arrival);
+        assert_eq!(error_code(&client.receive()), expected, "{answer:?}");
+    }
+}
+
+#[test]
+fn a_body_that_breaks_off_does_not_look_whole() {
+    let upstream = Upstream::start();
+    let host = sender_to(&upstream);
+    for head in [
+        "content-length: 9\r\n\r\n",
+        "transfer-encoding: chunked\r\n\r\n5\r\n",
+    ] {
+        let (mut client, mut arrival) = arrived(&host, "1", &upstream);
+        arrival.write(format!("HTTP/1.1 200 OK\r\n{head}hello"));
+        drop(arrival);
+        assert!(!client.receive().is_complete, "{head}");
+    }
+}
+
+#[test]
+fn as_many_requests_as_a_guest_may_send_at_once_are_sent() {
+    let upstream = Upstream::start();
+    let host = at_most_2(&upstream);
+    let mut client = begin(&host, "2", &origin(&upstream));
+    let mut arrivals = [upstream.receive(), upstream.receive()];
+    for arrival in &mut arrivals {
+        arrival.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    }
+    assert_eq!(client.receive().status, 200);
+}
+
+#[test]
+fn one_request_more_than_a_guest_may_send_at_once_is_refused() {
+    let upstream = Upstream::start();
+    let host = at_most_2(&upstream);
+    let mut client = begin(&host, "3", &origin(&upstream));
+    assert_eq!(error_code(&client.receive()), "connection-limit-reached");
+}
+
+#[test]
+fn each_instance_may_have_as_many() {
+    let upstream = Upstream::start();
+    let host = at_most_2(&upstream);
+    let clients = [(); 3].map(|()| begin(&host, "2", &origin(&upstream)));
+    let mut arrivals = [(); 6].map(|()| upstream.receive());
+    for arrival in &mut arrivals {
+        arrival.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    }
+    for mut client in clients {
+        assert_eq!(client.receive().status, 200);
+    }
+}
+
+#[test]
+fn what_a_guest_has_sent_ends_when_its_client_goes_away() {
+    let upstream = Upstream::start();
+    let host = sender_to(&upstream);
+    let client = begin(&host, "2", &origin(&upstream));
+    let mut arrivals = [upstream.receive(), upstream.receive()];
+    drop(client);
+    for arrival in &mut arrivals {
+        assert_eq!(arrival.read_to_end(), b"");
+    }
+}
+
+#[test]
+fn a_response_that_is_coming_in_ends_when_the_client_goes_away() {
+    let upstream = Upstream::start();
+    let host = sender_to(&upstream);
+    let (client, mut arrival) = arrived(&host, "1", &upstream);
+    arrival.write("HTTP/1.1 200 OK\r\n\r\n");
+    drop(client);
+    let filler = vec![b'a'; 64 << 10];
+    let is_closed = (0..1024).any(|_| arrival.try_write(&filler).is_err());
+    assert!(is_closed, "nobody reads 64 MiB");
+}
+
+#[test]
+fn what_a_guest_has_not_finished_does_not_look_whole_when_it_fails() {
+    let upstream = Upstream::start();
+    let host = sender_to(&upstream);
+    let (mut client, mut arrival) = arrived(&host, "1p", &upstream);
+    arrival.read_until(b"4\r\npart\r\n");
+    arrival.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n");
+    assert_eq!(arrival.read_to_end(), b"");
+    assert_eq!(client.receive().status, 500);
+}

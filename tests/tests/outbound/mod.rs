@@ -1,0 +1,100 @@
+//! Requests that guests send. `guests/sender.wat` sends the request that its own path
+//! describes, and answers with what it gets for it.
+
+mod limits;
+mod policy;
+mod tls;
+
+use end_to_end::client::{Connection, Request, Response};
+use end_to_end::guests::Guest;
+use end_to_end::upstream::Upstream;
+use end_to_end::{Setup, TestHost};
+
+/// What the guest answers with instead of an error code is its number in this list.
+const ERROR_CODES: [&str; 39] = [
+    "DNS-timeout",
+    "DNS-error",
+    "destination-not-found",
+    "destination-unavailable",
+    "destination-IP-prohibited",
+    "destination-IP-unroutable",
+    "connection-refused",
+    "connection-terminated",
+    "connection-timeout",
+    "connection-read-timeout",
+    "connection-write-timeout",
+    "connection-limit-reached",
+    "TLS-protocol-error",
+    "TLS-certificate-error",
+    "TLS-alert-received",
+    "HTTP-request-denied",
+    "HTTP-request-length-required",
+    "HTTP-request-body-size",
+    "HTTP-request-method-invalid",
+    "HTTP-request-URI-invalid",
+    "HTTP-request-URI-too-long",
+    "HTTP-request-header-section-size",
+    "HTTP-request-header-size",
+    "HTTP-request-trailer-section-size",
+    "HTTP-request-trailer-size",
+    "HTTP-response-incomplete",
+    "HTTP-response-header-section-size",
+    "HTTP-response-header-size",
+    "HTTP-response-body-size",
+    "HTTP-response-trailer-section-size",
+    "HTTP-response-trailer-size",
+    "HTTP-response-transfer-coding",
+    "HTTP-response-content-coding",
+    "HTTP-response-timeout",
+    "HTTP-upgrade-failed",
+    "HTTP-protocol-error",
+    "loop-detected",
+    "configuration-error",
+    "internal-error",
+];
+
+/// A server whose guests may send requests to these origins.
+fn sender(allowed: &[&str]) -> TestHost {
+    with(allowed, |setup| setup)
+}
+
+fn with(allowed: &[&str], more: impl FnOnce(Setup) -> Setup) -> TestHost {
+    let guest = Guest::assemble("sender");
+    let setup = TestHost::serve(guest.path());
+    let allow = |setup: Setup, origin: &&str| setup.flag("--allow-outbound", origin);
+    more(allowed.iter().fold(setup, allow)).start()
+}
+
+/// A server whose guests may send requests to `upstream`, and nobody else.
+fn sender_to(upstream: &Upstream) -> TestHost {
+    sender(&[&origin(upstream)])
+}
+
+fn origin(upstream: &Upstream) -> String {
+    format!("http://{}", upstream.authority())
+}
+
+/// Tells a guest what to send. `how` is the number of requests, and perhaps an option.
+fn order(how: &str, url: &str) -> Request {
+    let path = url.replacen("://", "/", 1);
+    Request::new("GET", &format!("/{how}/{path}"))
+}
+
+/// Lets a guest send a request while the test goes on.
+fn begin(host: &TestHost, how: &str, url: &str) -> Connection {
+    let mut connection = host.connect();
+    connection.write(&order(how, url).bytes());
+    connection
+}
+
+/// The error code with which the guest answers.
+fn error_code(response: &Response) -> &'static str {
+    assert_eq!(response.status, 502, "{response:?}");
+    let number = str::from_utf8(&response.body).expect("digits");
+    ERROR_CODES[number.parse::<usize>().expect("a number")]
+}
+
+/// What a guest gets that sends a request to `url`.
+fn refusal(host: &TestHost, url: &str) -> &'static str {
+    error_code(&host.send(&order("1", url)))
+}

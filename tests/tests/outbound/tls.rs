@@ -1,0 +1,153 @@
+//! Requests over TLS: who has to prove what. The certificates are made here, and what the
+//! server trusts is in a file that takes the place of the system's.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::{fs, io};
+
+use end_to_end::guests::Guest;
+use end_to_end::upstream::Upstream;
+use end_to_end::{Setup, TestHost};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use tempfile::TempDir;
+
+use super::{begin, error_code, with};
+
+/// A server that has proof to be `name`.
+struct TlsUpstream {
+    upstream: Upstream,
+    config: Arc<ServerConfig>,
+    certificate: String,
+}
+
+impl TlsUpstream {
+    fn start(name: &str) -> Self {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed([name.to_owned()]).expect("a certificate");
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
+        let config = ServerConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .expect("a key that fits");
+        Self {
+            upstream: Upstream::start(),
+            config: Arc::new(config),
+            certificate: cert.pem(),
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("https://localhost:{}", self.upstream.port())
+    }
+
+    /// Answers one request, or fails where the guest's side does not trust it.
+    fn answer(self) -> JoinHandle<io::Result<()>> {
+        thread::spawn(move || {
+            let connection = ServerConnection::new(self.config).expect("TLS");
+            let mut stream = StreamOwned::new(connection, self.upstream.accept());
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte)?;
+                head.extend(byte);
+            }
+            assert_eq!(stream.conn.server_name(), Some("localhost"));
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello")?;
+            stream.flush()
+        })
+    }
+}
+
+/// Lets the server trust the certificates in `pem`, and no others.
+fn trust(setup: Setup, folder: &TempDir, pem: &str) -> Setup {
+    let file = folder.path().join("trusted.pem");
+    fs::write(&file, pem).expect("a file");
+    let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    setup
+        .process_env("SSL_CERT_FILE", &text(&file))
+        .process_env("SSL_CERT_DIR", &text(folder.path()))
+}
+
+#[test]
+fn a_server_that_is_trusted_is_asked_over_tls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let upstream = TlsUpstream::start("localhost");
+    let url = upstream.url();
+    let host = with(&[&url], |setup| {
+        trust(setup, &folder, &upstream.certificate)
+    });
+    let mut client = begin(&host, "1", &url);
+    let answered = upstream.answer();
+    let response = client.receive();
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_eq!(response.body, b"hello");
+    answered.join().expect("no panic").expect("no error");
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let upstream = TlsUpstream::start("localhost");
+    let other = TlsUpstream::start("localhost");
+    let url = upstream.url();
+    let host = with(&[&url], |setup| trust(setup, &folder, &other.certificate));
+    let mut client = begin(&host, "1", &url);
+    let answered = upstream.answer();
+    assert_eq!(error_code(&client.receive()), "TLS-certificate-error");
+    assert!(answered.join().expect("no panic").is_err());
+}
+
+#[test]
+fn a_certificate_of_another_host_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let upstream = TlsUpstream::start("api.example");
+    let url = upstream.url();
+    let host = with(&[&url], |setup| {
+        trust(setup, &folder, &upstream.certificate)
+    });
+    let mut client = begin(&host, "1", &url);
+    let answered = upstream.answer();
+    assert_eq!(error_code(&client.receive()), "TLS-certificate-error");
+    assert!(answered.join().expect("no panic").is_err());
+}
+
+#[test]
+fn a_server_that_does_not_speak_tls_is_an_error_of_tls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trusted = TlsUpstream::start("localhost").certificate;
+    let upstream = Upstream::start();
+    let url = format!("https://localhost:{}", upstream.port());
+    let host = with(&[&url], |setup| trust(setup, &folder, &trusted));
+    let mut client = begin(&host, "1", &url);
+    let mut stream = upstream.accept();
+    stream
+        .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        .expect("somebody reads this");
+    assert_eq!(error_code(&client.receive()), "TLS-protocol-error");
+}
+
+#[test]
+fn a_system_that_trusts_nobody_keeps_the_server_from_starting() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let guest = Guest::assemble("sender");
+    let setup = TestHost::serve(guest.path()).flag("--allow-outbound", "https://api.example");
+    let finished = trust(setup, &folder, "").fail();
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    for part in ["https origins", "ca-certificates", "SSL_CERT_FILE"] {
+        assert!(finished.stderr.contains(part), "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn without_https_nobody_has_to_be_trusted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = with(&["http://api.example"], |setup| trust(setup, &folder, ""));
+    assert!(host.output().text().contains("listening"));
+}

@@ -31,6 +31,7 @@ mod outputs;
 mod peers;
 mod reuse;
 mod shutdown;
+mod slow_readers;
 mod soak;
 mod start_up_errors;
 mod transcripts;

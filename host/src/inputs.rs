@@ -17,8 +17,6 @@ pub(crate) struct Inputs {
     pub(crate) bytes: Vec<u8>,
     /// The variables of its environment.
     pub(crate) environment: Vec<Variable>,
-    /// The requests that it may send.
-    pub(crate) outbound: Outbound,
     /// How TLS is spoken, if it is.
     pub(crate) tls: Option<TlsAcceptor>,
     /// What sends the requests of guests, with the certificates that the system trusts.
@@ -48,7 +46,6 @@ impl Inputs {
         Ok(Self {
             bytes,
             environment: flags.guest.environment()?,
-            outbound: Outbound::new(flags.guest.outbound())?,
             tls: files
                 .map(|(cert, key)| tls::acceptor(cert, key))
                 .transpose()?,

@@ -36,7 +36,6 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
     let Inputs {
         bytes,
         environment,
-        outbound,
         tls,
         outbound,
         audit: settings,

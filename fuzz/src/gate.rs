@@ -2,11 +2,12 @@
 
 use crate::server;
 use crate::server::http1::framing::{Framing, Progress};
-use crate::server::http1::head::HeadLimits;
+use crate::server::http1::head::MessageLimits;
 
 /// Limits that inputs of a few hundred bytes can meet.
-const LIMITS: HeadLimits = HeadLimits {
-    bytes: 2048,
+const LIMITS: MessageLimits = MessageLimits {
+    head_bytes: 2048,
+    body_bytes: u64::MAX,
     target_bytes: 256,
     fields: 16,
 };
@@ -54,7 +55,7 @@ pub fn pass(input: &[u8], at_once: usize) -> Passed {
                 }
             }
         }
-        let limit = LIMITS.bytes.max(at_once);
+        let limit = LIMITS.head_bytes.max(at_once);
         assert!(
             held.len() <= limit,
             "the gate waits for more than a head may be"

@@ -7,6 +7,8 @@
     reason = "the server uses what is not used here, and clippy looks at it in `host`"
 )]
 
+#[path = "../../../host/src/server/authority.rs"]
+mod authority;
 pub(crate) mod http1;
 #[path = "../../../host/src/server/refusal.rs"]
 mod refusal;

@@ -12,10 +12,6 @@ use crate::outbound::{AllowedOrigin, OutboundSettings};
 use crate::server::AdmissionLimits;
 
 /// What a guest sees.
-#[expect(
-    clippy::doc_markdown,
-    reason = "the help shows these texts as they are"
-)]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What a guest sees")]
 pub struct GuestFlags {

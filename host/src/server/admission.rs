@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     const SOON: Duration = Duration::from_millis(1);
-    const LATER: Duration = Duration::from_secs(600);
+    const LATER: Duration = Duration::from_mins(10);
 
     fn run(test: impl Future<Output = ()>) {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();

@@ -49,13 +49,13 @@ pub(super) async fn serve(accepted: Accepted, shared: Rc<Shared>, ending: Ending
     };
     let mut server_ends = ending.clone();
     let begun = {
-        let mut begin = pin!(begin(&mut socket, limits));
+        let mut first_bytes = pin!(begin(&mut socket, limits));
         tokio::select! {
             biased;
-            begun = &mut begin => begun,
+            begun = &mut first_bytes => begun,
             // Something may be on its way.
             _ = server_ends.wait_for(|is_ending| *is_ending) => {
-                timeout(LAST_CALL, begin).await.ok().flatten()
+                timeout(LAST_CALL, first_bytes).await.ok().flatten()
             }
         }
     };

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST};
-use http::{HeaderMap, Method, Request, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -45,7 +45,7 @@ fn check_host(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
         .map(|authority| authority.as_str().as_bytes());
     let mut named = authority
         .into_iter()
-        .chain(headers.get_all(HOST).iter().map(|host| host.as_bytes()));
+        .chain(headers.get_all(HOST).iter().map(HeaderValue::as_bytes));
     let first = named
         .next()
         .ok_or(Refusal::Malformed("the request names no host"))?;

@@ -77,6 +77,10 @@ use worker::{Common, Worker};
 /// # Errors
 ///
 /// Fails if the system gives no threads.
+///
+/// # Panics
+///
+/// Panics if the runtime is shut down while it accepts.
 pub async fn run(
     listeners: Vec<Listener>,
     app: App,

@@ -95,9 +95,9 @@ impl RequestBody {
         let mut meter = Meter::default();
         let mut read = Self::default();
         let mut more = BytesMut::new();
-        while (meter.bytes as usize) < limits.buffered_bytes {
+        while meter.bytes < limits.buffered_bytes as u64 {
             let Some(frame) = next(&mut body, &mut meter, &limits).await? else {
-                read.append(more);
+                read.append(&more);
                 return Ok(read);
             };
             let frame = frame.map_err(|_| {
@@ -117,7 +117,7 @@ impl RequestBody {
                 Err(frame) => read.trailers = frame.into_trailers().ok(),
             }
         }
-        read.append(more);
+        read.append(&more);
         read.rest = Some(Box::new(Rest {
             body: Some(body),
             limits,
@@ -133,14 +133,14 @@ impl RequestBody {
     }
 
     /// Adds `more` to what has been read.
-    fn append(&mut self, more: BytesMut) {
+    fn append(&mut self, more: &[u8]) {
         if more.is_empty() {
             return;
         }
         let begun = self.begun.take().unwrap_or_default();
         let mut whole = BytesMut::with_capacity(begun.len() + more.len());
         whole.extend_from_slice(&begun);
-        whole.extend_from_slice(&more);
+        whole.extend_from_slice(more);
         self.begun = Some(whole.freeze());
     }
 }

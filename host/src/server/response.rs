@@ -99,7 +99,7 @@ pub(super) async fn take(
         more,
         trailers,
     } = taking;
-    let begun = join(first, more);
+    let begun = join(first, &more);
     if begun.len() as u64 > limits.max_response_bytes {
         return Err(Failure::TooLarge);
     }
@@ -200,13 +200,13 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// Both in one piece. Most bodies are in one already.
-fn join(first: Bytes, more: BytesMut) -> Bytes {
+fn join(first: Bytes, more: &[u8]) -> Bytes {
     if more.is_empty() {
         return first;
     }
     let mut whole = BytesMut::with_capacity(first.len() + more.len());
     whole.extend_from_slice(&first);
-    whole.extend_from_slice(&more);
+    whole.extend_from_slice(more);
     whole.freeze()
 }
 

@@ -49,10 +49,10 @@ pub(super) fn is_token(text: &[u8]) -> bool {
     const TOKEN: [bool; 256] = {
         let mut table = [false; 256];
         let others = b"!#$%&'*+-.^_`|~";
-        let mut index = 0;
-        while index < 256 {
-            table[index] = (index as u8).is_ascii_alphanumeric();
-            index += 1;
+        let mut byte = u8::MIN;
+        while byte < u8::MAX {
+            table[byte as usize] = byte.is_ascii_alphanumeric();
+            byte += 1;
         }
         let mut index = 0;
         while index < others.len() {

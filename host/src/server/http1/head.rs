@@ -165,15 +165,15 @@ impl<'a> Known<'a> {
             6 if field.is("expect") && !field.value.eq_ignore_ascii_case(b"100-continue") => {
                 return Err(Refusal::Expectation);
             }
-            14 if field.is("content-length") => {
-                if self.content_length.replace(field.value).is_some() {
-                    return Err(Refusal::Malformed("there are two `content-length`"));
-                }
+            14 if field.is("content-length")
+                && self.content_length.replace(field.value).is_some() =>
+            {
+                return Err(Refusal::Malformed("there are two `content-length`"));
             }
-            17 if field.is("transfer-encoding") => {
-                if self.transfer_encoding.replace(field.value).is_some() {
-                    return Err(Refusal::Malformed("there are two `transfer-encoding`"));
-                }
+            17 if field.is("transfer-encoding")
+                && self.transfer_encoding.replace(field.value).is_some() =>
+            {
+                return Err(Refusal::Malformed("there are two `transfer-encoding`"));
             }
             _ => {}
         }

@@ -147,14 +147,12 @@ async fn answer(
     let is_head = request.method() == Method::HEAD;
     let (parts, body) = request.into_parts();
     let body = RequestBody::read_ahead(body, settings.bodies, context).await?;
-    let admitted = match admission.admit_at_once() {
-        Some(admitted) => admitted,
-        None => {
-            let _queued = context.shared.telemetry.metrics().queued();
-            admission.admit().await?
-        }
+    let (turn, place) = if let Some(admitted) = admission.admit_at_once() {
+        admitted
+    } else {
+        let _queued = context.shared.telemetry.metrics().queued();
+        admission.admit().await?
     };
-    let (turn, place) = admitted;
 
     let deadline = Instant::now() + settings.request_timeout;
     let request = Request::from_parts(parts, body);

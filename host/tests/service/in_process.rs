@@ -12,7 +12,9 @@ use audit_log::{AuditLog, Location, Settings};
 use host::audit::Quota;
 use host::cli::{Cli, Command, Serve};
 use host::guest::{App, Surroundings, Variable};
+use host::metrics::Metrics;
 use host::server::{self, Listener};
+use host::telemetry::Telemetry;
 use nix::unistd;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
@@ -102,7 +104,8 @@ fn serve(listener: TcpListener, flags: &Serve, stopped: oneshot::Receiver<()>) {
             // An error means that nobody waits for the server any more.
             let _ = stopped.await;
         };
-        server::run(vec![listener], app, flags.settings(), shutdown).await
+        let telemetry = Telemetry::new(Metrics::new());
+        server::run(vec![listener], app, flags.settings(), &telemetry, shutdown).await
     });
     served.expect("it serves");
 }

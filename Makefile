@@ -32,7 +32,7 @@ unexport CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench microbench build experiments experiment lint setup programs guests \
-	bench-guests experiment-guests named peers nats wrk slowhttptest strace torture-audit hostile clean
+	bench-guests experiment-guests named peers nats wrk slowhttptest strace torture-audit hostile drain soak clean
 
 # Copies the guests named first, as cargo has built them, into the folder named
 # second, but not those that are there already.
@@ -60,6 +60,13 @@ torture-audit: build ## Kill the server 500 times, and look whether the audit lo
 
 hostile: build ## Run every hostile guest 1000 times beside a good one; FLAGS="--runs 50 --only loop"
 	@cargo run --quiet -p end-to-end --bin hostile -- $(FLAGS)
+
+drain: build ## End the server 100 times while clients send, and look whether it answered what it accepted; FLAGS="--rounds 20 --seed 1"
+	@cargo run --quiet -p end-to-end --bin drain -- $(FLAGS)
+
+soak: build ## Keep the server at 80 % of what it can do for 8 minutes, and look whether it stays as it is; FLAGS="--minutes 1"
+	@cargo build --quiet --release -p end-to-end --bin soak
+	@target/release/soak $(FLAGS)
 
 bench: build bench-guests peers nats wrk slowhttptest ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
 	@cargo build --release -p bench

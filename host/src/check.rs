@@ -1,11 +1,15 @@
 //! `component-runner serve --check`.
 
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use audit_log::{AuditLog, Folder, Location};
+use host::access_log::Destination;
 use host::cli::Serve;
 use host::guest::App;
+use rustix::fs::{Access, access};
 
 use crate::inputs::Inputs;
 
@@ -20,6 +24,10 @@ pub(crate) fn check(flags: &Serve) -> Result<()> {
     let path = flags.component.display();
     let inputs = Inputs::read(flags)?;
     AuditLog::check(&inputs.audit, folder(&inputs.audit.location))?;
+    if let Some(Destination::File(path)) = &flags.logs.access_log {
+        let what = || format!("cannot open the access log `{}`", path.display());
+        check_file(path).with_context(what)?;
+    }
     let limits = flags.limits.guest();
     let component =
         App::check(&inputs.bytes, &limits).with_context(|| format!("cannot serve `{path}`"))?;
@@ -44,5 +52,24 @@ pub(crate) fn folder(location: &Location) -> Folder {
         Folder::IsMade
     } else {
         Folder::MustExist
+    }
+}
+
+/// Finds out whether something could be appended to a file, without making it.
+fn check_file(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() || metadata.is_dir() => {
+            OpenOptions::new().append(true).open(path).map(drop)
+        }
+        // A pipe or a device, which may not be opened for nothing.
+        Ok(_) => Ok(access(path, Access::WRITE_OK)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new("."));
+            Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
+        }
+        Err(error) => Err(error),
     }
 }

@@ -17,10 +17,10 @@ pub(crate) struct Inputs {
     pub(crate) bytes: Vec<u8>,
     /// The variables of its environment.
     pub(crate) environment: Vec<Variable>,
-    /// The requests that it may send.
-    pub(crate) outbound: Outbound,
     /// How TLS is spoken, if it is.
     pub(crate) tls: Option<TlsAcceptor>,
+    /// What sends the requests of guests, with the certificates that the system trusts.
+    pub(crate) outbound: Outbound,
     /// How the audit log is kept.
     pub(crate) audit: Settings,
 }
@@ -46,10 +46,10 @@ impl Inputs {
         Ok(Self {
             bytes,
             environment: flags.guest.environment()?,
-            outbound: Outbound::new(flags.guest.outbound())?,
             tls: files
                 .map(|(cert, key)| tls::acceptor(cert, key))
                 .transpose()?,
+            outbound: Outbound::new(flags.guest.outbound())?,
             audit,
         })
     }

@@ -9,7 +9,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Logs to standard error. `RUST_LOG` chooses what; by default it is everything
-/// from `info` on, without what a library says about each of its connections.
+/// from `info` on, without what libraries say about each connection of theirs and about
+/// each request of a guest: that would let guests fill the log.
 pub(crate) fn init(format: LogFormat) {
     let is_chosen = env::var_os("RUST_LOG").is_some_and(|chosen| !chosen.is_empty());
     let filter = if is_chosen {
@@ -17,7 +18,7 @@ pub(crate) fn init(format: LogFormat) {
             .with_default_directive(LevelFilter::INFO.into())
             .from_env_lossy()
     } else {
-        EnvFilter::new("info,async_nats=warn")
+        EnvFilter::new("info,async_nats=warn,wasmtime_wasi_http=error")
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -36,8 +36,8 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
     let Inputs {
         bytes,
         environment,
-        outbound,
         tls,
+        outbound,
         audit: settings,
     } = Inputs::read(flags)?;
     // Requests run on threads of their own; this one only accepts.

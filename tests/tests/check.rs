@@ -151,6 +151,22 @@ fn an_audit_log_that_cannot_be_kept_is_refused() {
 }
 
 #[test]
+fn an_access_log_that_cannot_be_written_is_refused() {
+    let folder = TempDir::new().expect("a folder");
+    for (path, why) in [
+        (folder.path().join("no/such"), "No such file"),
+        (folder.path().to_owned(), "directory"),
+    ] {
+        let setup = app().flag("--access-log", &path);
+        check_refused(setup, 1, &["access log", &path.display().to_string(), why]);
+    }
+    let path = folder.path().join("access");
+    let finished = app().flag("--access-log", &path).fail();
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    assert!(!path.exists());
+}
+
+#[test]
 fn files_that_flags_name_are_read() {
     let folder = TempDir::new().expect("a folder");
     let empty = folder.path().join("empty");

@@ -20,7 +20,7 @@ use crate::servers::running::Running;
 const KEPT: u16 = 10_000;
 
 /// How much memory ours may need for each, in KiB.
-const KIB_FOR_EACH: f64 = 16.0;
+const KIB_FOR_EACH: f64 = 24.0;
 
 #[derive(Serialize)]
 struct Subject {

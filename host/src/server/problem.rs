@@ -17,7 +17,7 @@ pub(super) fn response(
 ) -> Response<ResponseBody> {
     let document = serde_json::json!({
         "type": "about:blank",
-        "title": status.canonical_reason(),
+        "title": title(status),
         "status": status.as_u16(),
         "detail": detail,
         "request_id": request_id.to_string(),
@@ -28,6 +28,14 @@ pub(super) fn response(
     let problem = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(CONTENT_TYPE, problem);
     response
+}
+
+/// The phrase of RFC 9110 for a status, which the crate `http` has in older words for some.
+fn title(status: StatusCode) -> Option<&'static str> {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => Some("Content Too Large"),
+        _ => status.canonical_reason(),
+    }
 }
 
 /// The response to a request that no guest sees.

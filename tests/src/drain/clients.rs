@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::fate::{Outcome, Request};
 use crate::DEADLINE;
-use crate::client::{Connection, post};
+use crate::client::{Connection, Response, post};
+use crate::http2::{self, Client, Event, begin};
 use crate::random::Random;
 
 /// The signal, for those who wait for it.
@@ -191,6 +192,61 @@ fn exchange(
     (request, is_last)
 }
 
+/// Sends one request after the other on one connection of HTTP/2, until the server says
+/// that it will end it, or does.
+pub(super) fn keep_streams(address: SocketAddr, mut values: Values) -> Seen {
+    let mut seen = Seen::default();
+    let opened = Client::open(address, DEADLINE).and_then(|mut client| {
+        client.send(&begin())?;
+        Ok(client)
+    });
+    let Ok(mut client) = opened else {
+        seen.refused += 1;
+        return seen;
+    };
+    let connected = Instant::now();
+    // Those of a client are odd.
+    for stream in (1..).step_by(2) {
+        let value = values.next();
+        let sent = client.send(&http2::post(stream, "/value", &value));
+        let written = sent.ok().map(|()| Instant::now());
+        let (outcome, is_last) = stream_outcome(&mut client, stream);
+        seen.requests.push(Request {
+            value,
+            connected,
+            is_first: stream == 1,
+            begun: written,
+            written,
+            halved: false,
+            end_was_seen: false,
+            outcome,
+            ended: Instant::now(),
+        });
+        if is_last {
+            break;
+        }
+    }
+    seen
+}
+
+/// What comes back on a stream, and whether there can be no other after it.
+fn stream_outcome(client: &mut Client, stream: u32) -> (Outcome, bool) {
+    let mut is_last = false;
+    loop {
+        match client.event().expect("an answer, or the end") {
+            Event::Response(found, response) if found == stream => {
+                return (judge(&response), is_last);
+            }
+            Event::GoAway(_) => is_last = true,
+            Event::Pong(_) => {}
+            // It was not processed, and may be sent again (RFC 9113, section 8.7).
+            Event::Reset(_, code) if code == "REFUSED_STREAM" => return (Outcome::Nothing, true),
+            Event::Ended => return (Outcome::Nothing, true),
+            other => return (Outcome::Other(format!("{other:?}")), true),
+        }
+    }
+}
+
 /// What comes back, and whether it is the last on this connection.
 fn outcome(connection: &mut Connection) -> (Outcome, bool) {
     let Some(response) = connection.receive_if_any() else {
@@ -200,11 +256,15 @@ fn outcome(connection: &mut Connection) -> (Outcome, bool) {
         return (Outcome::Part, true);
     }
     let is_last = response.header("connection") == Some("close");
+    (judge(&response), is_last)
+}
+
+fn judge(response: &Response) -> Outcome {
     let digits = str::from_utf8(&response.body).ok();
     let sequence = digits.and_then(|digits| digits.parse().ok());
     match (response.status, sequence) {
-        (200, Some(sequence)) => (Outcome::Receipt(sequence), is_last),
-        (503, _) => (Outcome::Refused, is_last),
-        _ => (Outcome::Other(format!("{response:?}")), is_last),
+        (200, Some(sequence)) => Outcome::Receipt(sequence),
+        (503, _) => Outcome::Refused,
+        _ => Outcome::Other(format!("{response:?}")),
     }
 }

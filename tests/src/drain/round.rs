@@ -15,9 +15,11 @@ use crate::process::{Process, Signal};
 use crate::random::Random;
 use crate::{DEADLINE, artifacts};
 
-/// How many clients keep their connection, how many come anew each time, how many
-/// have sent half a request when the signal comes, and how many nothing yet.
+/// How many clients keep their connection, and how many one of HTTP/2; how many come
+/// anew each time; how many have sent half a request when the signal comes, and how many
+/// nothing yet.
 const KEEPING: usize = 12;
+const STREAMING: usize = 4;
 const COMING: usize = 6;
 const HALVING: usize = 4;
 const UNUSED: usize = 4;
@@ -123,6 +125,10 @@ fn send_and_end(
         for index in 0..KEEPING {
             let (values, random) = (values("keeping", index), Random::new(random.number()));
             all.push(scope.spawn(move || clients::keep(address, values, random)));
+        }
+        for index in 0..STREAMING {
+            let values = values("streaming", index);
+            all.push(scope.spawn(move || clients::keep_streams(address, values)));
         }
         for index in 0..COMING {
             let values = values("coming", index);

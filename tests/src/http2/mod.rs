@@ -110,3 +110,26 @@ pub fn code_name(code: u32) -> String {
     let known = usize::try_from(code).ok().and_then(|code| CODES.get(code));
     known.map_or_else(|| format!("code {code}"), |name| (*name).to_owned())
 }
+
+/// What a client sends before its first request.
+#[must_use]
+pub fn begin() -> Vec<u8> {
+    [PREFACE, &Frame::new("SETTINGS", 0, 0, []).bytes()].concat()
+}
+
+/// A POST of this body, as JSON, on this stream.
+#[must_use]
+pub fn post(stream: u32, path: &str, body: &str) -> Vec<u8> {
+    let fields: [(&str, &str); 6] = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", path),
+        (":authority", "test"),
+        ("content-type", "application/json"),
+        ("content-length", &body.len().to_string()),
+    ];
+    let fields = fields.map(|(name, value)| hpack::literal(name.as_bytes(), value.as_bytes()));
+    let headers = Frame::new("HEADERS", END_HEADERS, stream, fields.concat());
+    let data = Frame::new("DATA", END_STREAM, stream, body);
+    [headers.bytes(), data.bytes()].concat()
+}

@@ -90,7 +90,8 @@ impl Tally {
         f64::from(count) / duration.as_secs_f64()
     }
 
-    fn take(&mut self, exchange: &Exchange, outcome: Result<(), String>) {
+    /// Counts one request by its outcome.
+    pub(super) fn take(&mut self, exchange: &Exchange, outcome: Result<(), String>) {
         match outcome {
             Ok(()) => {
                 self.answered += 1;

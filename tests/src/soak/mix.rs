@@ -1,6 +1,6 @@
 //! The requests, and what has to come back.
 
-use crate::client::{Request, Response, decrypt, encrypt, post};
+use crate::client::{Request, Response, decrypt, encrypt, json, post};
 use crate::random::Random;
 
 /// A message that is long, in bytes.
@@ -37,6 +37,13 @@ impl Exchange {
             80..85 => Self::long(random),
             _ => Self::wrong(random),
         }
+    }
+
+    /// One that asks to encrypt a short message, and its body.
+    pub(super) fn short(random: &mut Random) -> (String, Self) {
+        let message = message(random, 64);
+        let exchange = Self::encrypt(&message);
+        (json(&message), exchange)
     }
 
     /// One with a long message.

@@ -4,6 +4,7 @@
 //! - this file: [`run`], from the start of the server to the check of its log.
 //! - `mix.rs`: the requests, and what has to come back.
 //! - `clients.rs`: the clients, each of which does one thing over and over.
+//! - `streams.rs`: those of them that speak HTTP/2.
 //! - `watch.rs`: the memory and the file descriptors of the server.
 //! - `report.rs`: what was seen, and what of it must not be.
 //!
@@ -12,6 +13,7 @@
 mod clients;
 mod mix;
 pub mod report;
+mod streams;
 pub mod watch;
 
 use std::net::SocketAddr;
@@ -45,8 +47,10 @@ pub struct Plan {
 /// How many clients send one request after the other on a connection of their own.
 const STEADY: u32 = 32;
 
-/// How many send or read slowly, and how many leave before they are answered.
+/// How many send and read slowly, how many speak HTTP/2, and how many leave before
+/// they are answered.
 const SLOW: u32 = 4;
+const HTTP2: u32 = 2;
 const LEAVING: u32 = 2;
 
 /// For how long it is measured what the server can do.
@@ -127,6 +131,10 @@ fn load(
         for _ in 0..SLOW {
             let random = Random::new(random.number());
             all.push(scope.spawn(move || clients::slow(address, end, random)));
+        }
+        for _ in 0..HTTP2 {
+            let random = Random::new(random.number());
+            all.push(scope.spawn(move || streams::several(address, end, random)));
         }
         for _ in 0..LEAVING {
             let random = Random::new(random.number());

@@ -157,6 +157,15 @@ fn the_log_has_one_refusal_for_each_request_with_its_id_and_the_flag() {
 }
 
 #[test]
+fn a_request_to_nobody_leaves_nothing_in_the_log() {
+    let mut host = sender(&[]);
+    assert_eq!(refusal(&host, "http:///path"), "HTTP-protocol-error");
+    host.terminate();
+    let log = host.log().text();
+    assert!(!log.contains("WARN"), "{log}");
+}
+
+#[test]
 fn the_log_has_every_request_at_debug_without_what_it_was_for() {
     let upstream = Upstream::start();
     let host = with(&[&origin(&upstream)], |setup| {

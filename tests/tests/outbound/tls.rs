@@ -137,11 +137,16 @@ fn a_server_that_does_not_speak_tls_is_an_error_of_tls() {
 fn a_system_that_trusts_nobody_keeps_the_server_from_starting() {
     let folder = tempfile::tempdir().expect("a folder");
     let guest = Guest::assemble("sender");
-    let setup = TestHost::serve(guest.path()).flag("--allow-outbound", "https://api.example");
-    let finished = trust(setup, &folder, "").fail();
-    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
-    for part in ["https origins", "ca-certificates", "SSL_CERT_FILE"] {
-        assert!(finished.stderr.contains(part), "{}", finished.stderr);
+    let allow = |setup: Setup| setup.flag("--allow-outbound", "https://api.example");
+    for setup in [
+        TestHost::serve(guest.path()),
+        TestHost::serve(guest.path()).switch("--check"),
+    ] {
+        let finished = trust(allow(setup), &folder, "").fail();
+        assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+        for part in ["https origins", "ca-certificates", "SSL_CERT_FILE"] {
+            assert!(finished.stderr.contains(part), "{}", finished.stderr);
+        }
     }
 }
 

@@ -150,7 +150,7 @@ impl Turn {
                 .iter()
                 .filter(|fate| fate.outcome == Outcome::Refused { says_when: false })
                 .count(),
-            failures: failures([&capacity, &flood, &after]),
+            failures: failures([&capacity, &flood, &after], recovered),
             unsent: flood.unsent,
             late_p99: percentile(&mut late_ms, 99).unwrap_or_default(),
             most_connections: flood.most_open,
@@ -195,7 +195,8 @@ fn waited<'a>(fates: impl Iterator<Item = &'a Fate>, percent: usize) -> Option<f
     percentile(&mut times, percent)
 }
 
-fn failures(phases: [&Phase; 3]) -> BTreeMap<String, u64> {
+/// Whatever is neither a good answer nor a refusal, and refusals from `recovered` on.
+fn failures(phases: [&Phase; 3], recovered: Duration) -> BTreeMap<String, u64> {
     let mut failures = BTreeMap::new();
     for phase in phases {
         for fate in &phase.fates {
@@ -206,10 +207,11 @@ fn failures(phases: [&Phase; 3]) -> BTreeMap<String, u64> {
     }
     // Those of the other phases were under way at an end that nobody announced.
     let [_, flood, after] = phases;
-    let refused = after.fates.iter().filter(|fate| is_refused(fate)).count();
+    let refusals = after.fates.iter().filter(|fate| is_refused(fate));
+    let refused = refusals.filter(|fate| fate.begun > recovered).count();
     for (how, count) in [
         ("no answer", flood.unanswered),
-        ("503 after the overload", refused),
+        ("503 long after the overload", refused),
     ] {
         if count > 0 {
             failures.insert(how.to_owned(), count as u64);
@@ -241,17 +243,18 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_no_failure_until_the_overload_is_over() {
+    fn a_refusal_is_no_failure_until_a_second_after_the_overload() {
         let refused = Outcome::Refused { says_when: true };
-        let phase = |outcome| Phase {
-            fates: vec![fate(0, 3, outcome)],
+        let phase = |begun, outcome| Phase {
+            fates: vec![fate(begun, begun + 3, outcome)],
             ..Phase::default()
         };
-        let (good, flood) = (phase(Outcome::Good), phase(refused.clone()));
-        assert!(failures([&good, &flood, &good]).is_empty());
-        let after = phase(refused);
-        let expected = BTreeMap::from([("503 after the overload".to_owned(), 1)]);
-        assert_eq!(failures([&good, &flood, &after]), expected);
+        let recovered = Duration::from_secs(2);
+        let (good, flood) = (phase(0, Outcome::Good), phase(1900, refused.clone()));
+        assert!(failures([&good, &flood, &flood], recovered).is_empty());
+        let after = phase(2100, refused);
+        let expected = BTreeMap::from([("503 long after the overload".to_owned(), 1)]);
+        assert_eq!(failures([&good, &flood, &after], recovered), expected);
     }
 
     #[test]
@@ -262,7 +265,7 @@ mod tests {
         };
         let none = Phase::default();
         let expected = BTreeMap::from([("no answer".to_owned(), 2)]);
-        assert_eq!(failures([&none, &flood, &none]), expected);
+        assert_eq!(failures([&none, &flood, &none], Duration::ZERO), expected);
     }
 
     #[test]

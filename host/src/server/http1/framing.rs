@@ -26,15 +26,15 @@ enum Phase {
     Head,
     /// In a body, so many bytes before its end.
     Body(u64),
-    /// In the line with the size of a chunk. Holds the line so far.
-    ChunkLine(Vec<u8>),
+    /// Before the line with the size of a chunk.
+    ChunkLine,
     /// In the data of a chunk, so many bytes before their end.
     ChunkData(u64),
     /// In the CRLF after them: how many of the two have come.
     ChunkEnd(usize),
-    /// In the lines after the last chunk. Holds the line so far, how many bytes all of
-    /// them have, and how many there are.
-    Trailers(Vec<u8>, usize, usize),
+    /// In the lines after the last chunk: how many bytes they have had, and how many there
+    /// were.
+    Trailers { bytes: usize, count: usize },
 }
 
 /// How far the bytes that have come may pass.
@@ -94,39 +94,44 @@ impl Framing {
                 }
                 *found += 1;
                 if *found == 2 {
-                    self.phase = Phase::ChunkLine(Vec::new());
+                    self.phase = Phase::ChunkLine;
                 }
                 Ok(Progress::Passes(1))
             }
-            Phase::ChunkLine(line) => {
-                let (passing, is_whole) = take_line(line, bytes, MAX_CHUNK_LINE_BYTES)?;
-                if is_whole {
-                    let size = chunk_size(line)?;
-                    self.chunk_bytes = self.chunk_bytes.saturating_add(size);
-                    if self.chunk_bytes > self.limits.body_bytes {
-                        return Err(Refusal::BodyTooLarge);
-                    }
-                    self.phase = match size {
-                        0 => Phase::Trailers(Vec::new(), 0, 0),
-                        size => Phase::ChunkData(size),
-                    };
+            Phase::ChunkLine => {
+                let Some(end) = end_of_line(bytes, MAX_CHUNK_LINE_BYTES)? else {
+                    return Ok(Progress::Incomplete);
+                };
+                let size = chunk_size(without_crlf(&bytes[..end]))?;
+                self.chunk_bytes = self.chunk_bytes.saturating_add(size);
+                if self.chunk_bytes > self.limits.body_bytes {
+                    return Err(Refusal::BodyTooLarge);
                 }
-                Ok(Progress::Passes(passing))
+                self.phase = match size {
+                    0 => Phase::Trailers { bytes: 0, count: 0 },
+                    size => Phase::ChunkData(size),
+                };
+                Ok(Progress::Passes(end))
             }
-            Phase::Trailers(line, total, count) => {
-                let (passing, is_whole) = take_line(line, bytes, self.limits.head_bytes - *total)?;
-                *total += passing;
-                if is_whole && line.is_empty() {
+            Phase::Trailers {
+                bytes: total,
+                count,
+            } => {
+                let Some(end) = end_of_line(bytes, self.limits.head_bytes - *total)? else {
+                    return Ok(Progress::Incomplete);
+                };
+                let line = without_crlf(&bytes[..end]);
+                if line.is_empty() {
                     self.phase = Phase::Head;
-                } else if is_whole {
-                    check_trailer(Field::parse(line)?)?;
-                    line.clear();
-                    *count += 1;
-                    if *count > self.limits.fields {
-                        return Err(Refusal::HeadTooLarge);
-                    }
+                    return Ok(Progress::Passes(end));
                 }
-                Ok(Progress::Passes(passing))
+                check_trailer(Field::parse(line)?)?;
+                *total += end;
+                *count += 1;
+                if *count > self.limits.fields {
+                    return Err(Refusal::HeadTooLarge);
+                }
+                Ok(Progress::Passes(end))
             }
         }
     }
@@ -160,7 +165,7 @@ impl Framing {
             BodyFraming::Length(length) => Phase::Body(length),
             BodyFraming::Chunked => {
                 self.chunk_bytes = 0;
-                Phase::ChunkLine(Vec::new())
+                Phase::ChunkLine
             }
         };
         Ok(Progress::Passes(end))
@@ -205,31 +210,24 @@ fn take(left: &mut u64, bytes: &[u8]) -> usize {
     taken
 }
 
-/// Adds to `line` what belongs to it. Returns how many bytes that are, and whether the
-/// line is complete; then it is without its CRLF.
-fn take_line(line: &mut Vec<u8>, bytes: &[u8], max_bytes: usize) -> Result<(usize, bool), Refusal> {
-    let end = memchr::memchr(b'\n', bytes);
-    let taken = end.map_or(bytes.len(), |end| end + 1);
-    if line.len() + taken > max_bytes {
+/// Where the line ends that `bytes` begin with, if all of it has come. Before that, nothing
+/// of it passes: whoever gets a part of a line may find a fault in it first.
+fn end_of_line(bytes: &[u8], max_bytes: usize) -> Result<Option<usize>, Refusal> {
+    let end = memchr::memchr(b'\n', bytes).map(|at| at + 1);
+    let line = &bytes[..end.unwrap_or(bytes.len())];
+    if line.len() > max_bytes {
         return Err(Refusal::HeadTooLarge);
     }
-    line.extend_from_slice(&bytes[..taken]);
-    let is_whole = end.is_some();
-    if is_whole {
-        line.pop();
-        if line.pop() != Some(b'\r') {
-            return Err(BARE);
-        }
-    }
-    let inner = if is_whole {
-        &line[..]
-    } else {
-        line.strip_suffix(b"\r").unwrap_or(line)
+    let is_good = match (memchr::memchr(b'\r', line), end) {
+        (Some(at), Some(end)) => at + 2 == end,
+        (Some(at), None) => at + 1 == line.len(),
+        (None, end) => end.is_none(),
     };
-    if memchr::memchr(b'\r', inner).is_some() {
-        return Err(BARE);
-    }
-    Ok((taken, is_whole))
+    if is_good { Ok(end) } else { Err(BARE) }
+}
+
+fn without_crlf(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r\n").unwrap_or(line)
 }
 
 /// The size of a chunk (RFC 9112, section 7.1).

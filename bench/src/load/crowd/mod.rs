@@ -1,25 +1,31 @@
 //! As many requests as somebody wants to send, whether the server keeps up or not.
 //!
+//! - this file: when requests are sent, and what became of them.
+//! - [`connections`]: on what they are sent.
+//!
 //! All of it runs on one thread, and needs 20 to 30 µs of it for a request.
 
+mod connections;
+
 use std::cell::{Cell, RefCell};
-use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Result;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::http::{self, Answer};
+use super::http::Answer;
 use super::job::Job;
+use connections::Connections;
 
 /// How often it is looked whether requests are due.
 const TICK: Duration = Duration::from_millis(1);
+
+/// How long requests are waited for that are still under way at the end of all.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How many connections there are at most. Requests that are due beyond that are
 /// not sent.
@@ -101,6 +107,10 @@ pub(crate) fn flood(
         for other in others {
             other.await.expect("sending does not panic");
         }
+        let limit = Instant::now() + PATIENCE;
+        while flood.is_waiting() && Instant::now() < limit {
+            sleep(TICK).await;
+        }
     };
     runtime()?.block_on(tasks.run_until(work));
     drop(tasks);
@@ -114,13 +124,9 @@ fn runtime() -> Result<Runtime> {
 }
 
 struct Crowd {
-    addr: SocketAddr,
     job: Job,
-    request: Vec<u8>,
     begin: Instant,
-    /// Connections that wait for a request.
-    idle: RefCell<Vec<TcpStream>>,
-    open: Cell<usize>,
+    connections: Connections,
     sent: Cell<usize>,
     phase: RefCell<Phase>,
 }
@@ -128,20 +134,22 @@ struct Crowd {
 impl Crowd {
     fn new(addr: SocketAddr, job: &Job, begin: Instant) -> Rc<Self> {
         Rc::new(Self {
-            addr,
             job: job.clone(),
-            request: http::request(addr, job.path(), &job.body()),
             begin,
-            idle: RefCell::default(),
-            open: Cell::new(0),
+            connections: Connections::new(addr, job),
             sent: Cell::new(0),
             phase: RefCell::default(),
         })
     }
 
+    fn is_waiting(&self) -> bool {
+        self.phase.borrow().fates.len() < self.sent.get()
+    }
+
     fn finish(&self) -> Phase {
         let mut phase = self.phase.take();
         phase.unanswered = self.sent.get() - phase.fates.len();
+        phase.most_open = self.connections.most_open();
         phase
     }
 
@@ -162,7 +170,7 @@ impl Crowd {
         let mut due = begin;
         while Instant::now() < end {
             while due <= Instant::now() && due < end {
-                if self.open.get() - self.idle.borrow().len() < MOST_OPEN {
+                if self.connections.busy() < MOST_OPEN {
                     self.sent.set(self.sent.get() + 1);
                     let crowd = self.clone();
                     tokio::task::spawn_local(async move { crowd.send(due).await });
@@ -177,7 +185,7 @@ impl Crowd {
 
     async fn send(&self, due: Instant) {
         let begun = Instant::now();
-        let outcome = match self.exchange().await {
+        let outcome = match self.connections.exchange().await {
             Ok(answer) => self.judge(&answer),
             Err(error) => Outcome::Failed(format!("{:?}", error.kind())),
         };
@@ -196,74 +204,6 @@ impl Crowd {
                 says_when: answer.header("retry-after").is_some(),
             },
             status => Outcome::Failed(status.to_string()),
-        }
-    }
-
-    /// Sends a request on a connection that is there, or on a new one. Where the
-    /// server has closed one that waited, it is sent again, as all clients do.
-    async fn exchange(&self) -> io::Result<Answer> {
-        loop {
-            let waiting = self.idle.borrow_mut().pop();
-            let is_new = waiting.is_none();
-            let mut stream = match waiting {
-                Some(stream) => stream,
-                None => self.connect().await?,
-            };
-            let answer = match stream.write_all(&self.request).await {
-                Ok(()) => receive(&mut stream).await,
-                Err(error) => Err(error),
-            };
-            match answer {
-                Ok(Some(answer)) => {
-                    if answer.header("connection") == Some("close") {
-                        self.close(stream);
-                    } else {
-                        self.idle.borrow_mut().push(stream);
-                    }
-                    return Ok(answer);
-                }
-                Ok(None) if is_new => {
-                    self.close(stream);
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
-                Err(error) if is_new => {
-                    self.close(stream);
-                    return Err(error);
-                }
-                Ok(None) | Err(_) => self.close(stream),
-            }
-        }
-    }
-
-    async fn connect(&self) -> io::Result<TcpStream> {
-        self.open.set(self.open.get() + 1);
-        let most_open = self.open.get().max(self.phase.borrow().most_open);
-        self.phase.borrow_mut().most_open = most_open;
-        let stream = TcpStream::connect(self.addr).await;
-        let stream = stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream));
-        stream.inspect_err(|_| self.open.set(self.open.get() - 1))
-    }
-
-    fn close(&self, stream: TcpStream) {
-        drop(stream);
-        self.open.set(self.open.get() - 1);
-    }
-}
-
-/// Reads one answer, or nothing if the connection ends before it.
-async fn receive(stream: &mut TcpStream) -> io::Result<Option<Answer>> {
-    let mut received = Vec::with_capacity(1024);
-    loop {
-        let read = stream.read_buf(&mut received).await?;
-        if let Some(answer) = http::parse(&received).map_err(io::Error::other)? {
-            return Ok(Some(answer));
-        }
-        if read == 0 {
-            return if received.is_empty() {
-                Ok(None)
-            } else {
-                Err(io::ErrorKind::UnexpectedEof.into())
-            };
         }
     }
 }
@@ -318,7 +258,7 @@ mod tests {
         runtime().unwrap().block_on(async {
             for _ in 0..3 {
                 crowd.send(Instant::now()).await;
-                crowd.idle.borrow_mut().clear();
+                crowd.connections.close_idle();
             }
         });
         let expected = [

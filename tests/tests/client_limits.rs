@@ -1,0 +1,208 @@
+//! What a client may do, and what becomes of one that does more, or takes longer.
+
+use end_to_end::cases::{check_problem, check_result};
+use end_to_end::client::{Connection, Request, chunk, encrypt, post};
+use end_to_end::guests::Guest;
+use end_to_end::operators::Operators;
+use end_to_end::{Setup, TestHost, artifacts};
+
+fn app() -> Setup {
+    TestHost::serve(artifacts::component("app"))
+}
+
+fn get(path: &str) -> Request {
+    Request::new("GET", path)
+}
+
+/// The head of a request whose body does not come.
+fn begin(connection: &mut Connection) {
+    connection.write(&encrypt("a").head());
+}
+
+#[test]
+fn a_head_that_does_not_end_is_answered_with_408() {
+    let host = app().flag("--header-read-timeout", "0.2").start();
+    let mut connection = host.connect();
+    connection.write(b"GET / HTTP/1.1\r\nhost: a\r\n");
+    check_problem(&connection.receive(), 408, &["the head"]);
+    assert!(connection.is_closed_by_server());
+}
+
+#[test]
+fn a_connection_that_sends_no_request_is_closed() {
+    let host = app().flag("--idle-timeout", "0.2").start();
+    let mut silent = host.connect();
+    assert_eq!(silent.receive_if_any(), None);
+    let mut idle = host.connect();
+    check_result(&idle.exchange(&encrypt("a")), "d");
+    assert_eq!(idle.receive_if_any(), None);
+}
+
+#[test]
+fn a_client_that_takes_nothing_of_its_response_loses_it() {
+    let guest = Guest::assemble("hostile");
+    let host = TestHost::serve(guest.path())
+        .flag("--write-timeout", "0.2")
+        .flag("--ops-addr", "127.0.0.1:0")
+        .start();
+    let mut connection = host.connect();
+    connection.write(&get("/write-for-ever").bytes());
+    let lost = r#"connection_errors_total{kind="write_timeout"}"#;
+    Operators::of(&host).wait_for(&[(lost, 1.0)]);
+}
+
+#[test]
+fn a_connection_ends_after_as_many_requests_as_it_may_send() {
+    let host = app().flag("--max-requests-per-connection", "2").start();
+    let mut connection = host.connect();
+    let first = connection.exchange(&encrypt("a"));
+    assert_eq!(first.header("connection"), None);
+    let second = connection.exchange(&encrypt("a"));
+    assert_eq!(second.header("connection"), Some("close"));
+    assert!(connection.is_closed_by_server());
+}
+
+#[test]
+fn a_connection_too_many_hears_so_and_disturbs_none_of_the_others() {
+    let host = app().flag("--max-connections", "2").start();
+    let mut open = [host.connect(), host.connect()];
+    for connection in &mut open {
+        check_result(&connection.exchange(&encrypt("a")), "d");
+    }
+    let response = host.connect().receive();
+    assert_eq!(response.status, 503);
+    assert_eq!(response.header("retry-after"), Some("1"));
+    for connection in &mut open {
+        check_result(&connection.exchange(&encrypt("a")), "d");
+    }
+}
+
+#[test]
+fn a_body_that_is_too_large_is_refused_when_it_is_announced_or_when_it_comes() {
+    let host = app().flag("--max-request-body", "10").start();
+    let mut connection = host.connect();
+    connection.write(&post("/encrypt", "x".repeat(11)).head());
+    check_problem(&connection.receive(), 413, &["too large"]);
+    let mut connection = host.connect();
+    connection.write(&post("/encrypt", "").chunked().head());
+    connection.write(&chunk(&[b'x'; 11]));
+    check_problem(&connection.receive(), 413, &["too large"]);
+}
+
+#[test]
+fn a_body_that_comes_too_slowly_is_answered_with_408() {
+    let host = app().start();
+    let mut connection = host.connect();
+    begin(&mut connection);
+    check_problem(&connection.receive(), 408, &["too slowly"]);
+}
+
+#[test]
+fn a_response_that_is_too_large_is_a_failure_of_its_guest() {
+    let host = app().flag("--max-response-body", "10").start();
+    check_problem(&host.send(&encrypt("a")), 500, &["too large"]);
+}
+
+#[test]
+fn clients_that_hold_their_bodies_back_hold_no_instance() {
+    let host = app()
+        .flag("--max-concurrency", "1")
+        .flag("--max-queue", "0")
+        .flag("--threads", "1")
+        .start();
+    let mut slow: Vec<_> = (0..100).map(|_| host.connect()).collect();
+    for connection in &mut slow {
+        begin(connection);
+        connection.write(b"{");
+    }
+    for _ in 0..10 {
+        check_result(&host.send(&encrypt("a")), "d");
+    }
+}
+
+#[test]
+fn a_client_that_does_not_read_its_response_holds_no_instance() {
+    let host = app()
+        .flag("--max-concurrency", "1")
+        .flag("--threads", "1")
+        .start();
+    let mut slow = host.connect();
+    // Of the response to each, nothing is read.
+    for _ in 0..100 {
+        slow.write(&encrypt(&"a".repeat(8 << 10)).bytes());
+    }
+    for _ in 0..10 {
+        check_result(&host.send(&encrypt("a")), "d");
+    }
+}
+
+#[test]
+fn a_request_that_finds_the_queue_full_is_told_to_come_back() {
+    let guest = Guest::assemble("unruly");
+    let host = TestHost::serve(guest.path())
+        .flag("--max-concurrency", "1")
+        .flag("--max-queue", "0")
+        .flag("--threads", "1")
+        .flag("--ops-addr", "127.0.0.1:0")
+        .start();
+    let mut busy = host.connect();
+    busy.write(&get("/loop").bytes());
+    let running = r#"requests_in_flight{function="guest"}"#;
+    Operators::of(&host).wait_for(&[(running, 1.0)]);
+    let response = host.send(&get("/good"));
+    check_problem(&response, 503, &["overloaded"]);
+    assert_eq!(response.header("retry-after"), Some("1"));
+}
+
+#[test]
+fn a_server_with_too_much_memory_refuses_requests() {
+    let host = app().flag("--max-total-memory", "1").start();
+    let response = host.send(&encrypt("a"));
+    check_problem(&response, 503, &["overloaded"]);
+    assert_eq!(response.header("retry-after"), Some("1"));
+}
+
+#[test]
+fn a_guest_that_computes_too_long_is_answered_for_with_504() {
+    let guest = Guest::assemble("unruly");
+    let host = TestHost::serve(guest.path())
+        .flag("--cpu-timeout", "0.1")
+        .flag("--request-timeout", "25")
+        .start();
+    check_problem(&host.send(&get("/loop")), 504, &["in time"]);
+    let _ = host.log().wait_for_entry(&["computed for more than 0.1 s"]);
+}
+
+#[test]
+fn what_a_guest_prints_beyond_its_limit_is_left_out() {
+    let host = TestHost::serve(artifacts::component("app-closed"))
+        .env("SHIFT_AMOUNT", "3")
+        .flag("--max-output", "10")
+        .start();
+    check_result(&host.send(&encrypt("a")), "d");
+    let _ = host
+        .log()
+        .wait_for_entry(&["all beyond 10 bytes is left out"]);
+}
+
+#[test]
+fn a_client_names_its_request_and_hears_the_name_again() {
+    let host = app().start();
+    let named = host.send(&encrypt("a").header("x-request-id", "mine-1"));
+    assert_eq!(named.header("x-request-id"), Some("mine-1"));
+    let entry = &host.audit_entries()[0];
+    assert_eq!(entry.json["host"]["request"]["id"], "mine-1");
+    let unnamed = host.send(&encrypt("a").header("x-request-id", "a b"));
+    assert_ne!(unnamed.header("x-request-id"), Some("a b"));
+}
+
+#[test]
+fn the_server_names_itself_unless_told_otherwise() {
+    let response = app().start().send(&encrypt("a"));
+    assert_eq!(response.header("server"), Some("component-runner"));
+    let response = app()
+        .flag("--server-header", "off")
+        .start()
+        .send(&encrypt("a"));
+    assert_eq!(response.header("server"), None);
+}

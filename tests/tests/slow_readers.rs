@@ -1,0 +1,33 @@
+//! Clients that do not read what they asked for.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+
+use end_to_end::TestHost;
+use end_to_end::client::Request;
+use end_to_end::guests::Guest;
+
+/// The most memory that the server had, in MiB.
+fn peak_mib(host: &TestHost) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", host.process_id()));
+    let status = status.expect("the server runs");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
+    kib.and_then(|kib| kib.parse::<u64>().ok())
+        .expect("a figure")
+        / 1024
+}
+
+#[test]
+fn a_response_that_nobody_reads_is_not_kept_in_memory() {
+    let guest = Guest::assemble("hostile");
+    let host = TestHost::serve(guest.path())
+        .flag("--request-timeout", "1")
+        .start();
+    let mut connection = host.connect();
+    connection.write(&Request::new("GET", "/write-for-ever").bytes());
+    let _ = host.log().wait_for_entry(&["did not finish within 1 s"]);
+    // Without backpressure, it would be some hundred MiB by now.
+    let peak = peak_mib(&host);
+    assert!(peak < 100, "{peak} MiB");
+}

@@ -1,5 +1,7 @@
 //! The log on standard error, and traces.
 
+use std::fmt::Write;
+
 use end_to_end::client::{Request, encrypt};
 use end_to_end::collector::Collector;
 use end_to_end::guests::Guest;
@@ -11,7 +13,11 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("memory");
+    }
+    text
 }
 
 #[test]

@@ -182,6 +182,20 @@ fn failures_are_counted_by_kind() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_has_too_much_memory_turns_requests_away_and_goes_on() {
+    let (host, operators) = with_operators(app().flag("--max-total-memory", "1MiB"));
+    let mut connection = host.connect();
+    for count in [1.0, 2.0] {
+        let response = connection.exchange(&encrypt("a"));
+        assert_eq!(response.status, 503, "{response:?}");
+        assert_eq!(response.header("retry-after"), Some("1"));
+        operators.wait_for(&[("refusals_total{reason=\"memory\"}", count)]);
+    }
+    assert_eq!(operators.get("/readyz").status, 200);
+}
+
 #[test]
 fn metrics_say_what_runs() {
     let (host, operators) = with_operators(app());

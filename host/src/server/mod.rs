@@ -9,7 +9,7 @@
 //! - `conversation.rs`: what the parts of a connection tell each other.
 //! - `turn.rs`: why the answers of several connections leave together.
 //! - `request.rs`, `request_body.rs`: one request, and what is refused of it
-//!   (`refusal.rs`).
+//!   (`refusal.rs`); `pieces.rs` is for bodies that have begun.
 //! - `admission.rs`: who begins, who waits, and who is turned away.
 //! - `instances.rs`: the instances of one worker.
 //! - `running.rs`, `background.rs`: a guest at work, and where it goes if that is long.
@@ -32,6 +32,7 @@ mod http1;
 mod http2;
 mod instances;
 mod listener;
+mod pieces;
 mod problem;
 mod refusal;
 mod request;

@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep, timeout};
 use wasmtime_wasi_http::Error;
 
+use super::pieces;
 use super::refusal::Refusal;
 use super::request::Context as RequestContext;
 use super::settings::BodyLimits;
@@ -134,14 +135,8 @@ impl RequestBody {
 
     /// Adds `more` to what has been read.
     fn append(&mut self, more: &[u8]) {
-        if more.is_empty() {
-            return;
-        }
-        let begun = self.begun.take().unwrap_or_default();
-        let mut whole = BytesMut::with_capacity(begun.len() + more.len());
-        whole.extend_from_slice(&begun);
-        whole.extend_from_slice(more);
-        self.begun = Some(whole.freeze());
+        let begun = self.begun.take();
+        self.begun = begun.map(|begun| pieces::join(begun, more));
     }
 }
 
@@ -261,14 +256,11 @@ impl Body for RequestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let begun = self.begun.as_ref().map_or(0, Bytes::len) as u64;
         let rest = self.rest().map(Body::size_hint);
         let rest = rest.unwrap_or_else(|| SizeHint::with_exact(0));
-        let mut hint = SizeHint::new();
-        hint.set_lower(begun + rest.lower());
-        if let Some(upper) = rest.upper() {
-            hint.set_upper(begun + upper);
+        match &self.begun {
+            Some(begun) => pieces::size(begun, &rest),
+            None => rest,
         }
-        hint
     }
 }

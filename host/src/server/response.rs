@@ -16,6 +16,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use super::conversation::InFlight;
 use super::failure::Failure;
 use super::follow::{Followed, finish, follow};
+use super::pieces;
 use super::request::{Context as RequestContext, Head};
 use super::running::Running;
 use crate::telemetry::Exchange;
@@ -99,7 +100,7 @@ pub(super) async fn take(
         more,
         trailers,
     } = taking;
-    let begun = join(first, &more);
+    let begun = pieces::join(first, &more);
     if begun.len() as u64 > limits.max_response_bytes {
         return Err(Failure::TooLarge);
     }
@@ -197,17 +198,6 @@ impl Taking {
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// Both in one piece. Most bodies are in one already.
-fn join(first: Bytes, more: &[u8]) -> Bytes {
-    if more.is_empty() {
-        return first;
-    }
-    let mut whole = BytesMut::with_capacity(first.len() + more.len());
-    whole.extend_from_slice(&first);
-    whole.extend_from_slice(more);
-    whole.freeze()
 }
 
 impl ResponseBody {
@@ -335,13 +325,6 @@ impl Stream {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let mut hint = SizeHint::new();
-        let begun = self.begun.len() as u64;
-        let rest = self.body.size_hint();
-        hint.set_lower(begun + rest.lower());
-        if let Some(upper) = rest.upper() {
-            hint.set_upper(begun + upper);
-        }
-        hint
+        pieces::size(&self.begun, &self.body.size_hint())
     }
 }

@@ -124,12 +124,32 @@
       (param "response" (result (own $outgoing-response) (error $error-code)))))
     (export "[constructor]outgoing-request" (func
       (param "headers" (own $fields)) (result (own $outgoing-request))))
+    (export "[method]outgoing-request.set-method" (func
+      (param "self" (borrow $outgoing-request)) (param "method" $method) (result (result))))
+    (export "[method]outgoing-request.set-path-with-query" (func
+      (param "self" (borrow $outgoing-request)) (param "path-with-query" (option string))
+      (result (result))))
     (export "[method]outgoing-request.set-scheme" (func
       (param "self" (borrow $outgoing-request)) (param "scheme" (option $scheme))
       (result (result))))
     (export "[method]outgoing-request.set-authority" (func
       (param "self" (borrow $outgoing-request)) (param "authority" (option string))
       (result (result))))
+    (export "[method]outgoing-request.body" (func
+      (param "self" (borrow $outgoing-request)) (result (result (own $outgoing-body)))))
+    (export "[constructor]request-options" (func (result (own $request-options))))
+    (export "[method]request-options.set-first-byte-timeout" (func
+      (param "self" (borrow $request-options)) (param "duration" (option u64))
+      (result (result))))
+    (export "[method]request-options.set-between-bytes-timeout" (func
+      (param "self" (borrow $request-options)) (param "duration" (option u64))
+      (result (result))))
+    (export "[method]incoming-response.status" (func
+      (param "self" (borrow $incoming-response)) (result u16)))
+    (export "[method]incoming-response.headers" (func
+      (param "self" (borrow $incoming-response)) (result (own $fields))))
+    (export "[method]incoming-response.consume" (func
+      (param "self" (borrow $incoming-response)) (result (result (own $incoming-body)))))
     (export "[method]future-incoming-response.get" (func
       (param "self" (borrow $future-incoming-response))
       (result (option (result (result (own $incoming-response) (error $error-code)))))))))

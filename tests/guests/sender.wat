@@ -6,7 +6,7 @@
 ;; status, fields and body. If that failed, it answers 502, and the body is the number of
 ;; the error code in two digits. The OPTION is one letter: f and F set the timeout for the
 ;; first byte to 50 ms and to an hour, b that between bytes to 50 ms; w posts the body
-;; `whole`, and p posts `part` of a body and traps.
+;; `whole`, and p posts `part` of a body and traps; n names no path.
 (component $component
   (import "wasi:io/poll@0.2.12" (instance $poll
     (export "pollable" (type $pollable (sub resource)))
@@ -14,7 +14,29 @@
   (alias export $poll "pollable" (type $pollable))
 
   ;; include http.wat
-  ;; include http-client.wat
+
+  ;; What concerns two interfaces is not in http.wat. An import can only be named once, so
+  ;; this one has the name of another version; it is the same interface.
+  (import "wasi:http/types@0.2.0" (instance $waiting
+    (alias outer $component $pollable (type $pollable'))
+    (export "pollable" (type $pollable (eq $pollable')))
+    (alias outer $component $future-incoming-response (type $future'))
+    (export "future-incoming-response" (type $future (eq $future')))
+    (export "[method]future-incoming-response.subscribe" (func
+      (param "self" (borrow $future)) (result (own $pollable))))))
+
+  (import "wasi:http/outgoing-handler@0.2.12" (instance $outgoing
+    (alias outer $component $outgoing-request (type $outgoing-request'))
+    (export "outgoing-request" (type $outgoing-request (eq $outgoing-request')))
+    (alias outer $component $request-options (type $request-options'))
+    (export "request-options" (type $request-options (eq $request-options')))
+    (alias outer $component $future-incoming-response (type $future'))
+    (export "future-incoming-response" (type $future (eq $future')))
+    (alias outer $component $error-code (type $error-code'))
+    (export "error-code" (type $error-code (eq $error-code')))
+    (export "handle" (func
+      (param "request" (own $outgoing-request)) (param "options" (option (own $request-options)))
+      (result (result (own $future) (error $error-code)))))))
 
   ;; The first page holds texts and results, the second what the host hands over: the
   ;; path first, and then one part of the body after the other.
@@ -34,34 +56,34 @@
   (core func $path (canon lower
     (func $types "[method]incoming-request.path-with-query") (memory $mem) (realloc $realloc)))
   (core func $fields.new (canon lower (func $types "[constructor]fields")))
-  (core func $request.new (canon lower (func $client "[constructor]outgoing-request")))
+  (core func $request.new (canon lower (func $types "[constructor]outgoing-request")))
   (core func $request.method (canon lower
-    (func $client "[method]outgoing-request.set-method") (memory $mem)))
+    (func $types "[method]outgoing-request.set-method") (memory $mem)))
   (core func $request.path (canon lower
-    (func $client "[method]outgoing-request.set-path-with-query") (memory $mem)))
+    (func $types "[method]outgoing-request.set-path-with-query") (memory $mem)))
   (core func $request.scheme (canon lower
-    (func $client "[method]outgoing-request.set-scheme") (memory $mem)))
+    (func $types "[method]outgoing-request.set-scheme") (memory $mem)))
   (core func $request.authority (canon lower
-    (func $client "[method]outgoing-request.set-authority") (memory $mem)))
+    (func $types "[method]outgoing-request.set-authority") (memory $mem)))
   (core func $request.body (canon lower
-    (func $client "[method]outgoing-request.body") (memory $mem)))
-  (core func $options.new (canon lower (func $client "[constructor]request-options")))
+    (func $types "[method]outgoing-request.body") (memory $mem)))
+  (core func $options.new (canon lower (func $types "[constructor]request-options")))
   (core func $options.first-byte (canon lower
-    (func $client "[method]request-options.set-first-byte-timeout")))
+    (func $types "[method]request-options.set-first-byte-timeout")))
   (core func $options.between-bytes (canon lower
-    (func $client "[method]request-options.set-between-bytes-timeout")))
+    (func $types "[method]request-options.set-between-bytes-timeout")))
   (core func $send (canon lower
-    (func $outgoing-handler "handle") (memory $mem) (realloc $realloc)))
+    (func $outgoing "handle") (memory $mem) (realloc $realloc)))
   (core func $future.subscribe (canon lower
-    (func $client "[method]future-incoming-response.subscribe")))
+    (func $waiting "[method]future-incoming-response.subscribe")))
   (core func $future.get (canon lower
-    (func $client "[method]future-incoming-response.get") (memory $mem) (realloc $realloc)))
+    (func $types "[method]future-incoming-response.get") (memory $mem) (realloc $realloc)))
   (core func $incoming.status (canon lower
-    (func $client "[method]incoming-response.status")))
+    (func $types "[method]incoming-response.status")))
   (core func $incoming.headers (canon lower
-    (func $client "[method]incoming-response.headers")))
+    (func $types "[method]incoming-response.headers")))
   (core func $incoming.consume (canon lower
-    (func $client "[method]incoming-response.consume") (memory $mem)))
+    (func $types "[method]incoming-response.consume") (memory $mem)))
   (core func $input (canon lower (func $types "[method]incoming-body.stream") (memory $mem)))
   (core func $read (canon lower
     (func $streams "[method]input-stream.blocking-read") (memory $mem) (realloc $realloc)))
@@ -185,8 +207,10 @@
         (global.get $scheme) (global.get $scheme-length)))
       (drop (call $request.authority (local.get $request) (i32.const 1)
         (global.get $authority) (global.get $authority-length)))
-      (drop (call $request.path (local.get $request) (i32.const 1)
-        (global.get $rest) (global.get $rest-length)))
+      ;; n
+      (if (i32.ne (global.get $option) (i32.const 0x6e))
+        (then (drop (call $request.path (local.get $request) (i32.const 1)
+          (global.get $rest) (global.get $rest-length)))))
 
       (local.set $has-options (i32.or
         (i32.eq (i32.or (global.get $option) (i32.const 0x20)) (i32.const 0x66))

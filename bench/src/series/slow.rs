@@ -19,8 +19,13 @@ const HELD: usize = 5000;
 /// to come, and a server to lose its patience.
 const LONGER: u32 = 6;
 
-/// Answers that are read slowly: one that a server can keep, and one that it can not.
-const READ: [(&str, &str); 2] = [("64 KiB", "/write?65536"), ("1 MiB", "/write?1048576")];
+/// Answers that are read slowly: one that a server can keep, one that the kernel can
+/// keep for it, and one that neither can, so that its guest has to wait.
+const READ: [(&str, &str); 3] = [
+    ("64 KiB", "/write?65536"),
+    ("1 MiB", "/write?1048576"),
+    ("8 MiB", "/write?8388608"),
+];
 
 /// Ours with a guest that writes as much as it is told.
 const OURS_TOIL: &str = "component-runner, toil";

@@ -52,7 +52,8 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     let held = with_slow_clients(&alone);
     let heads = with_test(&alone, "slowloris".to_owned(), "/encrypt", Mode::Head);
     let bodies = with_test(&alone, "slow bodies".to_owned(), "/encrypt", Mode::Body);
-    let mut scenes = vec![alone, held, heads, bodies];
+    let readers = with_test(&alone, "slow readers".to_owned(), "/encrypt", Mode::Read);
+    let mut scenes = vec![alone, held, heads, bodies, readers];
 
     let toil = programs.ours(&[]).serving(&guest("toil")?);
     let alone = Scene::alone(Kind::Ours, OURS_TOIL, toil, Job::good());
@@ -70,7 +71,8 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
          Beside them there are at first nobody, and then others, from the same machine, who \
          begin together with them: {HELD} clients that come within 5 s, send a head and one byte \
          of its body, wait, and come again when the server has ended that; and slowhttptest with \
-         1,000 connections in three modes. Times are those of good answers, from when the \
+         1,000 connections in three modes; beside `toil`, its readers ask for answers of which a \
+         server can keep the smallest, the kernel the next, and neither the largest. Times are those of good answers, from when the \
          request was due. Whoever holds connections needs some of the processors as well: \
          slowhttptest a fifth of one."
     );

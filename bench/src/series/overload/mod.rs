@@ -142,7 +142,7 @@ fn growth_mib(turn: &Turn) -> f64 {
 
 fn table(turns: &[Turn]) -> Table {
     type Figure = fn(&Turn) -> Option<f64>;
-    let rows: [(&str, Figure); 17] = [
+    let rows: [(&str, Figure); 18] = [
         ("capacity, good answers/s", |turn| {
             Some(turn.capacity_per_second)
         }),
@@ -156,6 +156,9 @@ fn table(turns: &[Turn]) -> Table {
         ("refused with 503: p50, ms", |turn| turn.refused_p50),
         ("p99, ms", |turn| turn.refused_p99),
         ("max, ms", |turn| turn.refused_max),
+        ("p99 from 1 s after the beginning on, ms", |turn| {
+            turn.refused_later_p99
+        }),
         ("sent too late by the load generator: p99, ms", |turn| {
             Some(turn.late_p99)
         }),

@@ -26,6 +26,9 @@ pub(super) const TIMES: f64 = 10.0;
 /// When after the end of the overload everything has to be as before.
 pub(super) const RECOVERY: Duration = Duration::from_secs(1);
 
+/// How long an overload begins: until then, its clients make their connections.
+const ONSET: Duration = Duration::from_secs(1);
+
 /// How much processor time a request needs.
 const COST: Duration = Duration::from_millis(2);
 
@@ -53,6 +56,8 @@ pub(super) struct Turn {
     pub(super) refused_p50: Option<f64>,
     pub(super) refused_p99: Option<f64>,
     pub(super) refused_max: Option<f64>,
+    /// Of those that were sent from [`ONSET`] on.
+    pub(super) refused_later_p99: Option<f64>,
     /// Refusals that do not say when to come again.
     pub(super) without_retry_after: usize,
     /// Anything but good answers and refusals, in all phases.
@@ -146,6 +151,10 @@ impl Turn {
             refused_p50: refused(50),
             refused_p99: refused(99),
             refused_max: refused(100),
+            refused_later_p99: waited(
+                refusals.iter().copied().filter(|fate| fate.begun > ONSET),
+                99,
+            ),
             without_retry_after: refusals
                 .iter()
                 .filter(|fate| fate.outcome == Outcome::Refused { says_when: false })

@@ -72,9 +72,9 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
          begin together with them: {HELD} clients that come within 5 s, send a head and one byte \
          of its body, wait, and come again when the server has ended that; and slowhttptest with \
          1,000 connections in three modes; beside `toil`, its readers ask for answers of which a \
-         server can keep the smallest, the kernel the next, and neither the largest. Times are those of good answers, from when the \
-         request was due. Whoever holds connections needs some of the processors as well: \
-         slowhttptest a fifth of one."
+         server can keep the smallest, the kernel the next, and neither the largest. Times are \
+         those of good answers, from when the request was due. Whoever holds connections needs \
+         some of the processors as well: slowhttptest a fifth of one."
     );
     beside::run(bench, "slow", about, &scenes, bench.turns.seconds * LONGER)
 }

@@ -12,6 +12,10 @@ use crate::client::{Connection, Response, post};
 use crate::http2::{self, Client, Event, begin};
 use crate::random::Random;
 
+/// The longest pause of a client, in microseconds. A server ends connections that wait
+/// before that, so that some of their clients send at the same moment.
+pub(super) const LONGEST_PAUSE_US: usize = 700_000;
+
 /// The signal, for those who wait for it.
 #[derive(Debug)]
 pub(super) struct Signalled {
@@ -89,10 +93,14 @@ pub(super) fn keep(address: SocketAddr, mut values: Values, mut random: Random) 
         if is_last {
             return seen;
         }
-        // So that the signal finds some that work, and some that wait.
-        if random.below(2) == 0 {
-            sleep(Duration::from_micros(random.below(5000) as u64));
-        }
+        // So that the signal finds some that work and some that wait, and the end of
+        // idle connections some that send.
+        let pause = match random.below(20) {
+            0..10 => 0,
+            10..19 => random.below(5000),
+            _ => random.below(LONGEST_PAUSE_US),
+        };
+        sleep(Duration::from_micros(pause as u64));
     }
 }
 

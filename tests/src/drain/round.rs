@@ -7,7 +7,7 @@ use std::process::Command;
 use std::thread::{self, ScopedJoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-use super::clients::{self, Signalled, Values};
+use super::clients::{self, LONGEST_PAUSE_US, Signalled, Values};
 use super::fate::{Outcome, Request};
 use crate::audit::{self, Kind, Record};
 use crate::guests::Guest;
@@ -141,7 +141,8 @@ fn send_and_end(
         }
         for index in 0..UNUSED {
             let values = values("unused", index);
-            let moment = Duration::from_micros(random.below(2000) as u64);
+            let within = *random.pick(&[2000, LONGEST_PAUSE_US]);
+            let moment = Duration::from_micros(random.below(within) as u64);
             all.push(scope.spawn(move || clients::wait_unused(address, values, signalled, moment)));
         }
         signalled.wait_for_clients();

@@ -5,13 +5,14 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use audit_log::program;
-use host::cli::{Cli, Command, LogFormat};
+use host::cli::{Cli, Command, FunctionsError, LogFormat};
 
 mod check;
 mod inputs;
 mod logging;
 mod operators;
 mod serve;
+mod served;
 mod signals;
 
 /// A request makes and drops many small things on one thread, which is what this
@@ -46,14 +47,19 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         // What was found was said where it was found.
         Ok(false) => ExitCode::FAILURE,
-        Err(error) if format == LogFormat::Json => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
-        }
         Err(error) => {
-            // Whoever closed standard error does not want to read it.
-            let _ = writeln!(io::stderr(), "error: {error:#}");
-            ExitCode::FAILURE
+            if format == LogFormat::Json {
+                tracing::error!("{error:#}");
+            } else {
+                // Whoever closed standard error does not want to read it.
+                let _ = writeln!(io::stderr(), "error: {error:#}");
+            }
+            let is_usage = error.is::<FunctionsError>();
+            if is_usage {
+                ExitCode::from(USAGE)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

@@ -66,6 +66,23 @@ pub enum LoadError {
         /// Elements that are allowed.
         limit: usize,
     },
+    /// One instance has more memories or tables than the pool that functions share has for
+    /// one.
+    #[error(
+        "one instance of the component has {memories} memories and {tables} tables, and the pool \
+         that functions share has {max_memories} memories and {max_tables} tables for each; allow \
+         more with `--max-memories` and `--max-tables`, or link fewer parts"
+    )]
+    TooManyParts {
+        /// The memories that it has.
+        memories: u32,
+        /// Its tables.
+        tables: u32,
+        /// The memories that there are for one instance.
+        max_memories: u32,
+        /// The tables.
+        max_tables: u32,
+    },
     /// The engine cannot be set up on this machine.
     #[error("wasmtime cannot be set up: {0:#}")]
     Engine(wasmtime::Error),

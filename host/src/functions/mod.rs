@@ -1,0 +1,38 @@
+//! Any number of functions in one server.
+//!
+//! - `route.rs`: which requests belong to which.
+//! - `table.rs`: [`Functions`], what is served at the moment; `serve APP.wasm` is the same
+//!   with one.
+//! - `declaration.rs`: [`Declaration`], what the operator wants to be served.
+//! - `read.rs`: from a file to bytes.
+//! - `adapter.rs`: how a component serves HTTP that exports something else.
+//! - `load.rs`: [`Loader`], from bytes to a [`Function`]; `warm.rs`: its first instance.
+//! - `deploy.rs`: [`Deployer`], from what is wanted to what is served; `stamp.rs`: whether a
+//!   file is to be read again.
+//! - `check.rs`: whether all that could be served, for `--check`.
+//!
+//! All functions share an engine and a pool: each instance reserves several GiB of address
+//! space, so there is not enough of it for a pool of each. What one function may have of
+//! the pool is limited where its requests are admitted.
+
+mod adapter;
+mod check;
+mod declaration;
+mod deploy;
+mod load;
+mod read;
+mod route;
+mod stamp;
+mod table;
+mod warm;
+
+pub use adapter::{AdaptError, AdapterError, Adapters, Misfit};
+pub use check::{Findings, check};
+pub use declaration::{Declaration, Declared, Settings, Wish, check_name};
+pub use deploy::{Deployer, Summary};
+pub use load::{FunctionError, Loader, RegisterError, Source, adapters, source};
+pub use read::ReadError;
+pub use route::Route;
+pub(crate) use route::without_prefix;
+pub(crate) use table::Engines;
+pub use table::{Conflict, Function, Functions, Table};

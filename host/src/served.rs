@@ -1,0 +1,111 @@
+//! What is served, from files to functions that are ready.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use audit_log::AuditLog;
+use audit_log::event::Event;
+use audit_log::record::Subject;
+use host::cli::Serve;
+use host::functions::{Declaration, Deployer, Functions, Loader, Summary};
+use host::guest::{App, SharedRuntime, Surroundings};
+use host::telemetry::Telemetry;
+use tokio::task::spawn_blocking;
+
+use crate::inputs::{One, Served};
+
+/// Loads what is to be served. A function that cannot be served is reported, and the others
+/// are served.
+///
+/// # Errors
+///
+/// Fails if nothing can be served, or the audit log takes no record of it.
+pub(crate) async fn load(
+    served: Served,
+    flags: &Serve,
+    log: &AuditLog,
+    telemetry: &Telemetry,
+) -> Result<Arc<Functions>> {
+    match served {
+        Served::One(one) => load_one(*one, flags, log, telemetry).await,
+        Served::Functions(declaration) => load_functions(&declaration, flags, log, telemetry).await,
+    }
+}
+
+async fn load_one(
+    one: One,
+    flags: &Serve,
+    log: &AuditLog,
+    telemetry: &Telemetry,
+) -> Result<Arc<Functions>> {
+    let One {
+        path,
+        bytes,
+        environment,
+        outbound,
+    } = one;
+    let surroundings = Surroundings {
+        name: name(&path),
+        environment,
+        config: flags.guest.config(),
+        audit: log.clone(),
+        quota: flags.audit.quota.quota(),
+        limits: flags.limits.guest(),
+        outbound: outbound.into(),
+    };
+    // Elsewhere, because operators are answered meanwhile.
+    let app = spawn_blocking(move || App::load(&bytes, surroundings))
+        .await?
+        .with_context(|| format!("cannot serve `{}`", path.display()))?;
+    let subject = Subject {
+        component: Some(app.component()),
+        request: None,
+    };
+    let event = Event::ComponentLoad { replaces: None };
+    log.record(subject, &event)
+        .await
+        .context("the audit log took no record of the component")?;
+    Ok(Functions::one(app, flags.serving(), telemetry).into())
+}
+
+async fn load_functions(
+    declaration: &Declaration,
+    flags: &Serve,
+    log: &AuditLog,
+    telemetry: &Telemetry,
+) -> Result<Arc<Functions>> {
+    let mut pool = flags.pool.pool(&flags.limits);
+    let settings = flags.settings();
+    // Each thread has a place, or none of its requests would ever begin.
+    let threads = u32::try_from(settings.threads.get()).unwrap_or(u32::MAX);
+    if let Ok(threads) = threads.try_into() {
+        pool.instances = pool.instances.max(threads);
+    }
+    let runtime = SharedRuntime::new(pool).context("cannot make the pool of instances")?;
+    let runtime = Arc::new(runtime);
+    telemetry.metrics.set_pool(runtime.metrics());
+    let functions = Arc::new(Functions::shared(runtime.clone()));
+    functions.start_clock().context("cannot start a thread")?;
+    let loader = Loader {
+        runtime,
+        audit: log.clone(),
+        telemetry: telemetry.clone(),
+        max_component_bytes: flags.pool.max_component_size,
+    };
+    let mut deployer = Deployer::new(functions.clone(), loader);
+    let Summary { served, refused } = deployer
+        .apply(declaration)
+        .await
+        .context("the audit log took no record of the functions")?;
+    if refused > 0 {
+        tracing::warn!("{served} functions are served, and {refused} cannot be; see above");
+    }
+    Ok(functions)
+}
+
+/// What a component is called: its file, without the folder and the extension.
+fn name(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or(path.as_os_str());
+    stem.to_string_lossy().into_owned()
+}

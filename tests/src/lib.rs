@@ -11,6 +11,7 @@
 //! - [`cases`]: the table of requests and what has to come back.
 //! - [`guests`]: components that misbehave, assembled from `guests/*.wat`.
 //! - [`hostile`]: guests that harm whoever runs them, and what must come of it.
+//! - [`functions`]: a folder of functions, for servers of many.
 //! - [`audit`]: what is in an audit log, once the server has written it.
 //! - [`operators`]: what those see who operate a server.
 //! - [`collector`]: a receiver of traces.
@@ -36,6 +37,7 @@ pub mod client;
 pub mod collector;
 pub mod corpus;
 pub mod drain;
+pub mod functions;
 pub mod guests;
 pub mod hostile;
 pub mod http2;

@@ -134,8 +134,8 @@ impl Failure {
                 format!("guest computed for more than {} s", cpu_limit.as_secs_f64())
             }
         };
-        let function = context.request.function().map(|function| &function.name);
-        tracing::error!(%request, %cause, function = function.map(AsRef::as_ref), "{what}");
+        let function = context.request.function().map(|function| &*function.name);
+        tracing::error!(%request, %cause, function, "{what}");
 
         let cause = cause[..cause.floor_char_boundary(MAX_CAUSE_BYTES)].into();
         let kind = match self {

@@ -37,6 +37,13 @@ pub enum Event<'a> {
     },
     /// A component is served no more.
     ComponentRemoved,
+    /// What the operator says about functions cannot be read. Everything goes on as it was.
+    FunctionsRefused {
+        /// The file.
+        file: Cow<'a, str>,
+        /// Why, for people; cut off after 4 KiB.
+        cause: Cow<'a, str>,
+    },
     /// A guest did not answer its request, or stopped in the middle.
     GuestFailure {
         /// What went wrong.

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use audit_log::program;
-use host::cli::{Cli, Command, FunctionsError, LogFormat};
+use host::cli::{Cli, Command, FunctionsError, Inlines, LogFormat};
+use host::guest;
 
 mod check;
 mod inputs;
@@ -23,6 +24,18 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The exit code for a wrong command line (`EX_USAGE` of `sysexits.h`).
 const USAGE: u8 = 64;
 
+/// Compiles the component on standard input. Its reader wants to know what is wrong with the
+/// component, and nothing else.
+fn compile(inlines: bool, memory_bytes: u64) -> ExitCode {
+    match guest::compile_component(inlines, memory_bytes) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "this is not a valid component: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let command = match Cli::read(env::args_os()) {
         Ok(cli) => cli.command,
@@ -35,13 +48,17 @@ fn main() -> ExitCode {
     };
     let format = match &command {
         Command::Serve(flags) => flags.logs.log_format,
-        Command::Audit(_) => LogFormat::Human,
+        Command::Audit(_) | Command::CompileComponent { .. } => LogFormat::Human,
     };
     logging::init(format);
     let done = match command {
         Command::Serve(flags) if flags.check => check::check(&flags).map(|()| true),
         Command::Serve(flags) => serve::serve(&flags).map(|()| true),
         Command::Audit(command) => program::run(&command),
+        Command::CompileComponent {
+            inlines,
+            memory_bytes,
+        } => return compile(inlines == Inlines::Yes, memory_bytes),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

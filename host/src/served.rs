@@ -1,6 +1,7 @@
 //! What is served, from files to functions that are ready.
 
-use std::path::Path;
+use std::env;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -9,7 +10,7 @@ use audit_log::event::Event;
 use audit_log::record::Subject;
 use host::cli::Serve;
 use host::functions::{Declaration, Deployer, Functions, Loader, Summary};
-use host::guest::{App, SharedRuntime, Surroundings};
+use host::guest::{App, Compiler, SharedRuntime, Surroundings};
 use host::telemetry::Telemetry;
 use tokio::task::spawn_blocking;
 
@@ -82,7 +83,14 @@ async fn load_functions(
     if let Ok(threads) = threads.try_into() {
         pool.instances = pool.instances.max(threads);
     }
-    let runtime = SharedRuntime::new(pool).context("cannot make the pool of instances")?;
+    let compiler = Compiler {
+        program: this_program()?,
+        time: flags.pool.compile_timeout,
+        memory_bytes: flags.pool.max_compile_memory,
+        folder: code_folder(),
+    };
+    let runtime = SharedRuntime::new(pool, compiler);
+    let runtime = runtime.context("cannot make the pool of instances")?;
     let runtime = Arc::new(runtime);
     telemetry.metrics.set_pool(runtime.metrics());
     let functions = Arc::new(Functions::shared(runtime.clone()));
@@ -102,6 +110,24 @@ async fn load_functions(
         tracing::warn!("{served} functions are served, and {refused} cannot be; see above");
     }
     Ok(functions)
+}
+
+/// The file of this program. On Linux it is found even if another one has taken its place,
+/// as it does when it is updated.
+fn this_program() -> Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if cfg!(target_os = "linux") && running.exists() {
+        return Ok(running.to_owned());
+    }
+    env::current_exe().context("cannot find this program, which compiles components")
+}
+
+/// Where compiled code is kept: in the folder of the user for what can be made anew.
+fn code_folder() -> Option<PathBuf> {
+    let given = |name: &str| env::var_os(name).filter(|path| !path.is_empty());
+    let cache = given("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(Path::new(&given("HOME")?).join(".cache")))?;
+    Some(cache.join("component-runner").join("code"))
 }
 
 /// What a component is called: its file, without the folder and the extension.

@@ -70,5 +70,7 @@ impl Folder {
 #[must_use]
 pub fn locator(version: &str) -> Vec<u8> {
     assert_eq!(version.len(), "VERSION".len(), "{version}");
-    assemble("locator", |source| source.replace("\"VERSION ", &format!("\"{version} ")))
+    assemble("locator", |source| {
+        source.replace("\"VERSION ", &format!("\"{version} "))
+    })
 }

@@ -4,13 +4,14 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
 
 use super::audit::QuotaFlags;
 use super::guests::{GuestFlags, GuestLimitFlags};
-use super::values::{bytes, memory, number};
+use super::values::{bytes, memory, number, seconds};
 use crate::functions::{Route, Settings, Wish, check_name};
 use crate::guest::PoolLimits;
 use crate::server::FunctionSettings;
@@ -163,6 +164,14 @@ pub struct PoolFlags {
     /// How large the file of a component may be, with --functions
     #[arg(long, value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
     pub max_component_size: u64,
+
+    /// How long it may take to compile a component, in seconds, with --functions
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub compile_timeout: Duration,
+
+    /// How much memory it may take to compile a component, in bytes, with --functions
+    #[arg(long, value_name = "BYTES", default_value = "4GiB", value_parser = bytes)]
+    pub max_compile_memory: u64,
 
     /// How much memory this process may have before it refuses requests with 503, in
     /// bytes [default: four fifths of what the system or its control group has]

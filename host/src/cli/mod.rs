@@ -29,10 +29,11 @@ use std::time::Duration;
 use audit_log::Location;
 use audit_log::program::AuditCommand;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use http::header::HeaderName;
 
 use crate::access_log::Destination;
+use crate::guest::COMPILE_COMMAND;
 use crate::server::{FunctionSettings, Settings};
 pub use audit::{AuditFlags, QuotaFlags};
 pub use clients::ClientFlags;
@@ -69,9 +70,27 @@ pub enum Command {
         component-runner serve app.wasm --audit sqlite:audit.db --audit-checkpoints /mnt/other")]
     Serve(Box<Serve>),
 
+    /// Compile the component on standard input: what `serve` starts for each component
+    #[command(name = COMPILE_COMMAND, hide = true)]
+    CompileComponent {
+        /// Whether functions are inlined
+        inlines: Inlines,
+        /// How much memory that may take, in bytes
+        memory_bytes: u64,
+    },
+
     /// Look at an audit log: show, check, copy and prune its records
     #[command(subcommand)]
     Audit(AuditCommand),
+}
+
+/// Whether functions are inlined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Inlines {
+    /// They are
+    Yes,
+    /// They are not
+    No,
 }
 
 /// The heading of flags that concern the server as a whole.
@@ -214,7 +233,7 @@ fn serve(flags: &[&str]) -> Result<Serve, clap::Error> {
     let words = ["component-runner", "serve", "app.wasm"];
     match Cli::read(words.iter().chain(flags))?.command {
         Command::Serve(serve) => Ok(*serve),
-        Command::Audit(_) => panic!("this is `serve`"),
+        _ => panic!("this is `serve`"),
     }
 }
 

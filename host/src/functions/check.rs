@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::adapter::Adapters;
+use super::cause::chain;
 use super::declaration::{Declaration, Declared};
-use super::deploy::chain;
 use super::load::{FunctionError, adapters, source};
 use super::table::Conflict;
 use crate::guest::{App, PoolLimits};

@@ -124,13 +124,6 @@ impl Declaration {
     }
 }
 
-impl Declared {
-    /// Whether all that is said beside the component is the same.
-    pub(super) fn has_settings_of(&self, other: &Self) -> bool {
-        self.route == other.route && self.wish == other.wish
-    }
-}
-
 /// Whether this is the file of a function, and not one that is still being written under
 /// a hidden name.
 fn is_function(path: &Path) -> bool {

@@ -62,14 +62,6 @@ pub struct Source {
     pub adapter: Option<String>,
 }
 
-/// The longest cause that a record has, in bytes.
-const MAX_CAUSE_BYTES: usize = 4096;
-
-/// As much of a cause as a record has.
-pub(super) fn cut(cause: &str) -> &str {
-    &cause[..cause.floor_char_boundary(MAX_CAUSE_BYTES)]
-}
-
 /// Makes functions out of files.
 pub struct Loader {
     /// The pool that they share.
@@ -146,7 +138,6 @@ impl Loader {
         let metrics = &self.telemetry.metrics;
         let metrics = metrics.prepare(app.component(), app.max_instances());
         let telemetry = self.telemetry.of(app.component().clone(), metrics);
-        let route = declared.route.clone();
-        Ok(Function::new(app, route, serving, telemetry))
+        Ok(Function::new(app, declared, serving, telemetry))
     }
 }

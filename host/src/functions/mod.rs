@@ -7,15 +7,17 @@
 //! - `read.rs`: from a file to bytes.
 //! - `adapter.rs`: how a component serves HTTP that exports something else.
 //! - `load.rs`: [`Loader`], from bytes to a [`Function`]; `warm.rs`: its first instance.
-//! - `deploy.rs`: [`Deployer`], from what is wanted to what is served; `stamp.rs`: whether a
+//! - `deploy/`: [`Deployer`], from what is wanted to what is served; `stamp.rs`: whether a
 //!   file is to be read again.
 //! - `check.rs`: whether all that could be served, for `--check`.
+//! - `cause.rs`: errors as the logs have them.
 //!
 //! All functions share an engine and a pool: each instance reserves several GiB of address
 //! space, so there is not enough of it for a pool of each. What one function may have of
 //! the pool is limited where its requests are admitted.
 
 mod adapter;
+mod cause;
 mod check;
 mod declaration;
 mod deploy;

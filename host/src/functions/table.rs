@@ -8,6 +8,7 @@ use http::HeaderValue;
 use tokio::sync::watch;
 use wasmtime::EngineWeak;
 
+use super::declaration::{Declared, Wish};
 use super::route::{self, Route, Routes};
 use crate::guest::{App, SharedRuntime};
 use crate::server::{FunctionSettings, Ticker};
@@ -21,16 +22,18 @@ pub struct Function {
     telemetry: Arc<FunctionTelemetry>,
     /// None for the only function of a server, which sees its requests as they come.
     route: Option<Route>,
+    /// What was wanted of it, where there may be something else next.
+    wish: Option<Arc<Wish>>,
     /// What `x-forwarded-prefix` says.
     prefix: Option<HeaderValue>,
 }
 
 impl Function {
-    /// `app`, at `route`, with all that is told of it going to `telemetry`.
+    /// `app`, as it was `declared`, with all that is told of it going to `telemetry`.
     #[must_use]
     pub fn new(
         app: App,
-        route: Route,
+        declared: &Declared,
         settings: FunctionSettings,
         telemetry: Arc<FunctionTelemetry>,
     ) -> Self {
@@ -38,8 +41,9 @@ impl Function {
             app: Arc::new(app),
             settings,
             telemetry,
-            prefix: route::header(&route),
-            route: Some(route),
+            prefix: route::header(&declared.route),
+            route: Some(declared.route.clone()),
+            wish: Some(declared.wish.clone()),
         }
     }
 
@@ -66,6 +70,13 @@ impl Function {
         let metrics = &self.telemetry.server().metrics;
         let (component, max_instances) = (self.app.component(), self.app.max_instances());
         metrics.activate(self.telemetry.metrics(), component, max_instances);
+    }
+
+    /// Whether it is what would come of `declared` with the component of this SHA-256.
+    pub(super) fn is(&self, declared: &Declared, sha256: &str) -> bool {
+        self.version() == sha256
+            && self.route.as_ref() == Some(&declared.route)
+            && self.wish.as_ref() == Some(&declared.wish)
     }
 
     /// The component.
@@ -186,6 +197,7 @@ impl Functions {
             app: Arc::new(app),
             settings,
             route: None,
+            wish: None,
             prefix: None,
         };
         let table = Table {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::compiler::CompileError;
+
 /// Why a component cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -17,6 +19,9 @@ pub enum LoadError {
     /// wasmtime refuses the component.
     #[error("this is not a valid component: {0:#}")]
     Invalid(wasmtime::Error),
+    /// It was not compiled.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
     /// The component does not serve HTTP. Holds what it exports instead.
     #[error(
         "the component does not export `wasi:http/incoming-handler@0.2`, so it cannot serve \

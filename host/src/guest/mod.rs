@@ -3,6 +3,7 @@
 //! - this file: [`App`], from bytes to something that can serve.
 //! - `imports.rs`: whether a component can run here at all.
 //! - `engine.rs`: how wasmtime is set up, and why.
+//! - `compiler.rs`: [`Compiler`], which compiles in a process of its own.
 //! - `runtime.rs`: [`SharedRuntime`], what many components of one server share of it.
 //! - `state.rs`: the data of one store, which is all that a guest gets.
 //! - `variable.rs`: what it is told by name.
@@ -10,6 +11,7 @@
 //! - `output.rs`: where its standard output and error go.
 //! - `reused_output.rs`: the same where an instance serves several requests.
 
+mod compiler;
 mod engine;
 mod error;
 mod imports;
@@ -35,6 +37,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::RequestInfo;
 use crate::audit::{self, AuditCtx, Quota};
 use crate::outbound::Outbound;
+pub use compiler::{COMPILE_COMMAND, CompileError, Compiler, compile_component};
 use engine::Pool;
 pub use error::{LoadError, MissingImport};
 pub use limits::{GuestLimits, OutOfCpuTime};
@@ -96,7 +99,7 @@ impl App {
         let needs = compile(inlining, Code::IsKept, bytes, &limits)?;
         let pool = Pool::exact(&needs, &limits).fitting(1);
 
-        let runtime = Runtime::new(inlining, pool)?;
+        let runtime = Runtime::new(inlining, Code::IsKept, pool)?;
         let engine = runtime.linker.engine();
         let component = Component::from_binary(engine, bytes).map_err(LoadError::Invalid)?;
         let app = Self::of(&runtime, &component, digest(bytes), surroundings)?;
@@ -114,8 +117,9 @@ impl App {
         bytes: &[u8],
         surroundings: Surroundings,
     ) -> Result<Self, LoadError> {
-        let (runtime, component) = shared.compile(bytes, &surroundings.limits)?;
-        Self::of(runtime, &component, digest(bytes), surroundings)
+        let sha256 = digest(bytes);
+        let (runtime, component) = shared.compile(bytes, &sha256, &surroundings.limits)?;
+        Self::of(runtime, &component, sha256, surroundings)
     }
 
     fn of(

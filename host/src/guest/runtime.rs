@@ -7,11 +7,12 @@ use std::sync::OnceLock;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, EngineWeak, Inlining, PoolingAllocatorMetrics, ResourcesRequired};
 
+use super::compiler::Compiler;
 use super::engine::{self, Pool};
 use super::error::{self, LoadError};
 use super::limits::GuestLimits;
 use super::state::State;
-use super::{check_size, imports, linker};
+use super::{Code, check_size, imports, linker};
 
 /// How large a memory can be at all, in bytes.
 const MAX_MEMORY_BYTES: usize = 4 << 30;
@@ -26,10 +27,12 @@ pub(super) struct Runtime {
 }
 
 impl Runtime {
-    /// A runtime with a pool of this size. Compiled code is kept for the next start.
-    pub(super) fn new(inlining: Inlining, pool: Pool) -> Result<Self, LoadError> {
+    /// A runtime with a pool of this size.
+    pub(super) fn new(inlining: Inlining, code: Code, pool: Pool) -> Result<Self, LoadError> {
         let mut config = engine::config(inlining);
-        engine::keep_code(&mut config);
+        if code == Code::IsKept {
+            engine::keep_code(&mut config);
+        }
         let engine = engine::for_serving(&config, &pool).map_err(LoadError::Engine)?;
         let linker = linker(&engine).map_err(LoadError::Engine)?;
         Ok(Self { linker, pool })
@@ -60,20 +63,22 @@ pub struct SharedRuntime {
     usual: Runtime,
     large: OnceLock<Result<Runtime, String>>,
     pool: Pool,
+    compiler: Compiler,
 }
 
 impl SharedRuntime {
-    /// Lays the pool out.
+    /// Lays the pool out, for components that `compiler` compiles.
     ///
     /// # Errors
     ///
     /// Fails if this machine does not have the address space.
-    pub fn new(limits: PoolLimits) -> Result<Self, LoadError> {
+    pub fn new(limits: PoolLimits, compiler: Compiler) -> Result<Self, LoadError> {
         let pool = Pool::shared(&limits).fitting(POOLS);
         Ok(Self {
-            usual: Runtime::new(Inlining::Yes, pool)?,
+            usual: Runtime::new(Inlining::Yes, Code::IsForgotten, pool)?,
             large: OnceLock::new(),
             pool,
+            compiler,
         })
     }
 
@@ -105,7 +110,8 @@ impl SharedRuntime {
             return Ok(&self.usual);
         }
         let large = self.large.get_or_init(|| {
-            Runtime::new(Inlining::No, self.pool).map_err(|error| error.to_string())
+            Runtime::new(Inlining::No, Code::IsForgotten, self.pool)
+                .map_err(|error| error.to_string())
         });
         let failed = |error: &String| LoadError::Engine(wasmtime::Error::msg(error.clone()));
         large.as_ref().map_err(failed)
@@ -115,12 +121,13 @@ impl SharedRuntime {
     pub(super) fn compile(
         &self,
         bytes: &[u8],
+        sha256: &str,
         limits: &GuestLimits,
     ) -> Result<(&Runtime, Component), LoadError> {
         error::check_kind(bytes)?;
         let runtime = self.of_size(bytes.len())?;
-        let component =
-            Component::from_binary(runtime.engine(), bytes).map_err(LoadError::Invalid)?;
+        let (engine, inlining) = (runtime.engine(), engine::inlining(bytes.len()));
+        let component = self.compiler.component(engine, inlining, bytes, sha256)?;
         imports::check(&component, &runtime.linker)?;
         let needs = component
             .resources_required()

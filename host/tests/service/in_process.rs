@@ -82,7 +82,7 @@ fn flags(component: &Path) -> Box<Serve> {
     ]);
     match cli.expect("these are its flags").command {
         Command::Serve(flags) => flags,
-        Command::Audit(_) => panic!("this is `serve`"),
+        _ => panic!("this is `serve`"),
     }
 }
 

@@ -50,7 +50,11 @@ fn each_function_has_the_variables_that_the_file_gives_it() {
     let host = TestHost::serve_functions(folder.join("functions.toml")).start();
     for (name, result) in [("flag", "def"), ("secret", "cde"), ("file", "bcd")] {
         let response = host.send(&encrypt("abc").path(format!("/{name}/encrypt")));
-        assert_eq!(response.text(), format!("{{\"result\":\"{result}\"}}"), "{name}");
+        assert_eq!(
+            response.text(),
+            format!("{{\"result\":\"{result}\"}}"),
+            "{name}"
+        );
     }
     let _ = host
         .log()
@@ -104,12 +108,18 @@ fn what_is_wrong_with_the_file_is_said_with_its_line() {
             "[[adapter]]\nname = \"x\"\n",
             "functions.toml:2: `name`: there is no such key; an adapter has a `component`",
         ),
-        ("[[adapter]]\n", "functions.toml:1: `[[adapter]]`: this has no `component`"),
+        (
+            "[[adapter]]\n",
+            "functions.toml:1: `[[adapter]]`: this has no `component`",
+        ),
         (
             "function = 3\n",
             "functions.toml:1: `function`: expected tables, each as `[[function]]`",
         ),
-        ("folder = 7\n", "functions.toml:1: `folder`: expected a path"),
+        (
+            "folder = 7\n",
+            "functions.toml:1: `folder`: expected a path",
+        ),
         ("folder = \n", "functions.toml:1: "),
     ] {
         let Finished { code, stderr, .. } = check(&folder, text);
@@ -133,9 +143,16 @@ fn all_functions_are_checked_and_nothing_is_written() {
     let folder = Folder::new();
     folder.put_component("app");
     let text = "[[function]]\ncomponent = \"app.wasm\"\n";
-    let Finished { code, stdout, stderr } = check(&folder, text);
+    let Finished {
+        code,
+        stdout,
+        stderr,
+    } = check(&folder, text);
     assert_eq!((code, &*stderr), (Some(0), ""));
-    assert!(stdout.starts_with("ok: 1 functions on http://127.0.0.1:0"), "{stdout}");
+    assert!(
+        stdout.starts_with("ok: 1 functions on http://127.0.0.1:0"),
+        "{stdout}"
+    );
 
     folder.put("bad.wasm", "nothing");
     let text = "folder = \".\"\n[[function]]\nname = \"lost\"\ncomponent = \"lost.wasm\"\n";

@@ -37,7 +37,9 @@ fn a_function_has_its_own_limits() {
     let host = TestHost::serve_functions(folder.join("functions.toml")).start();
     let response = host.send(&Request::new("GET", "/spin/endless"));
     assert_eq!(response.status, 504, "{response:?}");
-    let _ = host.log().wait_for_entry(&["guest computed for more than 0.1 s", "function=\"spin\""]);
+    let _ = host
+        .log()
+        .wait_for_entry(&["guest computed for more than 0.1 s", "function=\"spin\""]);
     assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
 }
 
@@ -67,11 +69,9 @@ fn a_component_that_needs_more_than_the_pool_has_is_refused_with_the_figures() {
     let host = TestHost::serve_functions(folder.path())
         .flag("--max-memories", "1")
         .start();
-    let _ = host.log().wait_for_entry(&[
-        "function refused",
-        "2 memories",
-        "`--max-memories`",
-    ]);
+    let _ = host
+        .log()
+        .wait_for_entry(&["function refused", "2 memories", "`--max-memories`"]);
     assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
 }
 
@@ -82,8 +82,10 @@ fn a_file_that_is_too_large_is_not_read() {
     let host = TestHost::serve_functions(folder.path())
         .flag("--max-component-size", "64KiB")
         .start();
-    let _ = host
-        .log()
-        .wait_for_entry(&["function refused", "more than 65536 bytes", "`--max-component-size`"]);
+    let _ = host.log().wait_for_entry(&[
+        "function refused",
+        "more than 65536 bytes",
+        "`--max-component-size`",
+    ]);
     assert_eq!(host.send(&Request::new("GET", "/app")).status, 404);
 }

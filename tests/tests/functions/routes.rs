@@ -59,7 +59,10 @@ fn a_request_without_a_route_gets_a_problem_document() {
     for path in ["/", "/ab", "/b/a", "/A"] {
         let response = connection.exchange(&Request::new("GET", path));
         assert_eq!(response.status, 404, "{path}: {response:?}");
-        assert_eq!(response.header("content-type"), Some("application/problem+json"));
+        assert_eq!(
+            response.header("content-type"),
+            Some("application/problem+json")
+        );
         assert!(response.header("x-request-id").is_some(), "{response:?}");
     }
     // The connection goes on.
@@ -93,6 +96,9 @@ fn a_route_may_name_a_host_or_everything() {
         let request = Request::new("GET", "/x").header("host", name);
         request.header("x-forwarded-prefix", "/evil")
     };
-    assert_eq!(text(&host, &request("two.example:80")), "the-two /x the-two");
+    assert_eq!(
+        text(&host, &request("two.example:80")),
+        "the-two /x the-two"
+    );
     assert_eq!(text(&host, &request("one.example")), "the-one /x the-one");
 }

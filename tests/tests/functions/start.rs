@@ -62,7 +62,10 @@ fn what_cannot_be_served_is_reported_and_the_rest_is_served() {
         ("link", "outside of the folder"),
     ] {
         let _ = host.log().wait_for_entry(&["function refused", name, why]);
-        assert_eq!(host.send(&Request::new("GET", &format!("/{name}"))).status, 404);
+        assert_eq!(
+            host.send(&Request::new("GET", &format!("/{name}"))).status,
+            404
+        );
         let records = host.audit_records();
         let record = records.iter().find(|record| {
             let event = &record.json["event"];
@@ -97,13 +100,22 @@ fn metrics_logs_and_records_name_the_function_and_its_version() {
     assert_eq!(host.send(&Request::new("GET", "/nobody")).status, 404);
     let version = |name: &str| {
         let bytes = std::fs::read(folder.join(name)).expect("a file");
-        let digits = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let digits = Sha256::digest(bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>();
         digits
     };
     let operators = Operators::of(&host);
     operators.wait_for(&[
-        ("requests_total{function=\"where\",method=\"GET\",code=\"200\"}", 1.0),
-        ("requests_total{function=\"app\",method=\"POST\",code=\"200\"}", 1.0),
+        (
+            "requests_total{function=\"where\",method=\"GET\",code=\"200\"}",
+            1.0,
+        ),
+        (
+            "requests_total{function=\"app\",method=\"POST\",code=\"200\"}",
+            1.0,
+        ),
         ("refusals_total{reason=\"no_route\"}", 1.0),
         ("instances", 0.0),
     ]);
@@ -114,16 +126,27 @@ fn metrics_logs_and_records_name_the_function_and_its_version() {
     };
     assert_eq!(metrics.get(&info("app", "app.wasm")), Some(1.0));
     assert_eq!(metrics.get(&info("where", "where.wasm")), Some(1.0));
-    assert_eq!(metrics.get("requests_in_flight{function=\"app\"}"), Some(0.0));
+    assert_eq!(
+        metrics.get("requests_in_flight{function=\"app\"}"),
+        Some(0.0)
+    );
 
     let record = host.audit_entries().remove(0);
     assert_eq!(record.json["component"]["sha256"], version("app.wasm"));
     let mut host = host;
     assert_eq!(host.terminate().code(), Some(0));
     let lines = std::fs::read_to_string(log).expect("a log");
-    let line = |path: &str| lines.lines().find(|line| line.contains(path)).expect("a line");
+    let line = |path: &str| {
+        lines
+            .lines()
+            .find(|line| line.contains(path))
+            .expect("a line")
+    };
     let short = &version("app.wasm")[..12];
-    assert!(line("/app/encrypt").ends_with(&format!(" app@{short}")), "{lines}");
+    assert!(
+        line("/app/encrypt").ends_with(&format!(" app@{short}")),
+        "{lines}"
+    );
     assert!(line("/nobody").contains(" 404 "), "{lines}");
     assert!(!line("/nobody").contains('@'), "{lines}");
 }

@@ -1,7 +1,14 @@
 //! From what is wanted to what is served.
+//!
+//! - this file: [`Deployer`], one function after the other.
+//! - `scan.rs`: what is wanted, and which files it is in.
+//! - `exchange.rs`: functions that take over routes of each other.
+
+mod exchange;
+mod scan;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::error::Error;
 use std::sync::Arc;
 
 use audit_log::AppendError;
@@ -10,11 +17,13 @@ use audit_log::record::{Component, Subject};
 use tokio::task::spawn_blocking;
 
 use super::adapter::Adapters;
+use super::cause::{chain, cut};
 use super::declaration::{Declaration, Declared};
 use super::load::{self, FunctionError, Loader, RegisterError, Source};
 use super::stamp::Stamp;
-use super::table::{Conflict, Function, Functions, Table};
+use super::table::{Function, Functions, Table};
 use super::warm::warm;
+use scan::Scan;
 
 /// Brings what is served in line with what is wanted, one function after the other.
 ///
@@ -37,7 +46,7 @@ pub struct Deployer {
 struct Known {
     /// What was wanted when it was looked at last.
     declared: Declared,
-    /// Of which file.
+    /// Of which file. None as well if it has to be looked at again.
     stamp: Option<Stamp>,
     /// What is served of it.
     active: Option<Arc<Function>>,
@@ -50,7 +59,7 @@ struct Known {
 pub struct Summary {
     /// How many functions are served.
     pub served: usize,
-    /// How many are not as they should be.
+    /// How many things are not as they should be.
     pub refused: usize,
 }
 
@@ -75,78 +84,87 @@ impl Deployer {
         }
     }
 
-    /// Serves what `declaration` wants, as far as that can be served.
+    /// Serves what `declaration` wants, as far as that can be served. The work is done on
+    /// threads of its own.
     ///
     /// # Errors
     ///
-    /// Fails if the audit log takes no record of a change, which is then not made.
+    /// Fails if the audit log takes no record of a change. That change is not made, and is
+    /// tried again the next time.
     pub async fn apply(&mut self, declaration: &Declaration) -> Result<Summary, AppendError> {
-        let mut problems = BTreeSet::new();
-        let has_new_adapters = self.read_adapters(declaration, &mut problems).await;
-        let told = |path: &Path, why: &str| {
-            problems.insert(format!("`{}` is no function: {why}", path.display()));
+        let wants = declaration.clone();
+        let scan = spawn_blocking(move || Scan::of(&wants)).await;
+        let Ok(mut scan) = scan else {
+            return Ok(self.summary());
         };
-        match declaration.wanted(told) {
-            Ok(wanted) => {
-                self.tell(problems);
-                self.remove_unwanted(&wanted).await?;
-                let mut waiting = Vec::new();
-                for declared in wanted {
-                    let loaded = self.look_at(declared, has_new_adapters).await?;
-                    match loaded {
-                        // Somebody may be about to give its route away.
-                        Some(function) if self.holder(&function).is_some() => {
-                            waiting.push(function);
-                        }
-                        Some(function) => {
-                            self.activate(function).await?;
-                            self.serve();
-                        }
-                        None => {}
-                    }
+        let has_new_adapters = scan.adapters != self.adapter_stamps
+            && self.read_adapters(declaration, &mut scan).await;
+        self.tell(scan.problems);
+        if scan.is_complete {
+            self.remove_all_but(&scan.wanted).await?;
+        }
+        let mut waiting = Vec::new();
+        for (declared, stamp) in scan.wanted {
+            match self.look_at(declared, stamp, has_new_adapters).await? {
+                // Somebody may be about to give its route away.
+                Some(function) if self.holder(&function).is_some() => waiting.push(function),
+                Some(function) => {
+                    self.activate(function).await?;
+                    self.serve();
                 }
-                self.exchange_routes(waiting).await?;
-            }
-            Err(error) => {
-                let folder = declaration.folder.as_deref().unwrap_or(Path::new(""));
-                let folder = folder.display();
-                problems.insert(format!("cannot read the folder `{folder}`: {error}"));
-                self.tell(problems);
+                None => {}
             }
         }
-        let refused = self.known.values().filter(|known| known.is_refused);
-        Ok(Summary {
-            refused: refused.count() + self.problems.len(),
-            served: self.functions.table().functions().len(),
-        })
+        if !waiting.is_empty() {
+            self.exchange_routes(waiting).await?;
+        }
+        Ok(self.summary())
     }
 
-    /// Reads the adapters, if their files have changed. Returns whether they have.
-    async fn read_adapters(
+    /// Tells that what is wanted cannot be known, and why. Everything goes on as it was.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the audit log takes no record of it.
+    pub async fn refuse_declaration(
         &mut self,
-        declaration: &Declaration,
-        problems: &mut BTreeSet<String>,
-    ) -> bool {
-        let stamps: Vec<_> = declaration
-            .adapters
-            .iter()
-            .map(|path| Stamp::of(path))
-            .collect();
-        if stamps == self.adapter_stamps {
-            return false;
+        file: &str,
+        error: &(dyn Error + Send + Sync),
+    ) -> Result<(), AppendError> {
+        let cause = chain(error);
+        if !self.problems.insert(cause.clone()) {
+            return Ok(());
         }
+        tracing::error!("functions stay as they were: {cause}");
+        let event = Event::FunctionsRefused {
+            file: file.into(),
+            cause: cut(&cause).into(),
+        };
+        self.record(None, &event).await
+    }
+
+    fn summary(&self) -> Summary {
+        let refused = self.known.values().filter(|known| known.is_refused);
+        Summary {
+            refused: refused.count() + self.problems.len(),
+            served: self.functions.table().functions().len(),
+        }
+    }
+
+    /// Reads the adapters anew. Returns whether that worked.
+    async fn read_adapters(&mut self, declaration: &Declaration, scan: &mut Scan) -> bool {
         let declaration = declaration.clone();
         let max_bytes = self.loader.max_component_bytes;
         let read = spawn_blocking(move || load::adapters(&declaration, max_bytes)).await;
         match read.unwrap_or_else(|error| Err(RegisterError::Panicked(error.to_string()))) {
             Ok(adapters) => {
                 self.adapters = Arc::new(adapters);
-                self.adapter_stamps = stamps;
+                self.adapter_stamps.clone_from(&scan.adapters);
                 true
             }
             Err(error) => {
                 let text = format!("the adapters stay as they were: {}", chain(&error));
-                problems.insert(text);
+                scan.problems.insert(text);
                 false
             }
         }
@@ -161,8 +179,11 @@ impl Deployer {
     }
 
     /// Serves no more what is not wanted any more.
-    async fn remove_unwanted(&mut self, wanted: &[Declared]) -> Result<(), AppendError> {
-        let wanted: BTreeSet<_> = wanted.iter().map(|f| f.name.as_str()).collect();
+    async fn remove_all_but(
+        &mut self,
+        wanted: &[(Declared, Option<Stamp>)],
+    ) -> Result<(), AppendError> {
+        let wanted: BTreeSet<_> = wanted.iter().map(|(f, _)| f.name.as_str()).collect();
         let is_unwanted = |name: &&String| !wanted.contains(name.as_str());
         let unwanted: Vec<_> = self.known.keys().filter(is_unwanted).cloned().collect();
         for name in unwanted {
@@ -173,8 +194,9 @@ impl Deployer {
             self.serve();
             self.loader.telemetry.metrics.remove(&name);
             tracing::info!(function = name, version = active.version(), "removed");
-            let event = Event::ComponentRemoved;
-            self.record(active.app().component(), &event).await?;
+            let component = active.app().component();
+            self.record(Some(component), &Event::ComponentRemoved)
+                .await?;
         }
         Ok(())
     }
@@ -183,10 +205,10 @@ impl Deployer {
     async fn look_at(
         &mut self,
         declared: Declared,
+        stamp: Option<Stamp>,
         has_new_adapters: bool,
     ) -> Result<Option<Function>, AppendError> {
         let name = declared.name.clone();
-        let stamp = Stamp::of(&declared.component);
         if let Some(known) = self.known.get(&name)
             && !has_new_adapters
             && known.declared == declared
@@ -201,59 +223,29 @@ impl Deployer {
             active: None,
             is_refused: false,
         });
-        known.declared = declared;
         known.stamp = stamp;
         known.is_refused = false;
         match change {
-            Change::None => Ok(None),
-            Change::Refused(error) => self.refuse(&name, &error).await.map(|()| None),
-            Change::Loaded(function) => Ok(Some(*function)),
+            Change::None => {
+                known.declared = declared;
+                Ok(None)
+            }
+            Change::Refused(error) => {
+                known.declared = declared;
+                self.refuse(&name, &error).await?;
+                Ok(None)
+            }
+            Change::Loaded(function) => {
+                known.declared = declared;
+                Ok(Some(*function))
+            }
         }
-    }
-
-    /// Who is served at the route that `function` wants.
-    fn holder(&self, function: &Function) -> Option<&Arc<Function>> {
-        let active = self
-            .known
-            .values()
-            .filter_map(|known| known.active.as_ref());
-        let mut others = active.filter(|other| other.name() != function.name());
-        others.find(|other| other.route() == function.route())
-    }
-
-    /// Activates functions that wait for routes of each other, all at once. One that wants
-    /// the route of somebody who keeps it is refused.
-    async fn exchange_routes(&mut self, mut waiting: Vec<Function>) -> Result<(), AppendError> {
-        loop {
-            let keeps = |holder: &Arc<Function>| !waiting.iter().any(|f| f.name() == holder.name());
-            let conflict = waiting.iter().enumerate().find_map(|(index, function)| {
-                let kept = self.holder(function).filter(|holder| keeps(holder));
-                let mut before = waiting[..index].iter();
-                let other = before.find(|other| other.route() == function.route());
-                let other = kept
-                    .map(|holder| holder.name())
-                    .or(other.map(Function::name))?;
-                Some((index, Conflict::new(function.route()?, other)))
-            });
-            let Some((index, conflict)) = conflict else {
-                break;
-            };
-            let function = waiting.remove(index);
-            self.refuse(function.name(), &conflict).await?;
-        }
-        for function in waiting {
-            self.activate(function).await?;
-        }
-        self.serve();
-        Ok(())
     }
 
     /// Loads a function, if what would be served differs from what is.
     async fn change(&self, declared: Declared) -> Change {
-        let active = self.known.get(&declared.name).and_then(|known| {
-            let is_same = known.declared.has_settings_of(&declared);
-            known.active.clone().filter(|_| is_same)
-        });
+        let active = self.known.get(&declared.name);
+        let active = active.and_then(|known| known.active.clone());
         let (loader, adapters) = (self.loader.clone(), self.adapters.clone());
         let load = move || {
             let source = match load::source(&declared, &adapters, loader.max_component_bytes) {
@@ -263,7 +255,7 @@ impl Deployer {
             let Source {
                 digest, adapter, ..
             } = &source;
-            if active.is_some_and(|active| active.version() == digest) {
+            if active.is_some_and(|active| active.is(&declared, digest)) {
                 return Change::None;
             }
             if let Some(adapter) = adapter {
@@ -280,20 +272,26 @@ impl Deployer {
         changed.unwrap_or_else(|error| Change::Refused(FunctionError::Panicked(error.to_string())))
     }
 
-    /// Lets a function be served the next time that anything is.
+    /// Lets a function be served the next time that [`serve`](Self::serve) is called.
     async fn activate(&mut self, function: Function) -> Result<(), AppendError> {
         let name = function.name().to_owned();
-        let Some(known) = self.known.get(&name) else {
-            return Ok(());
-        };
-        let replaces = known
-            .active
-            .as_ref()
-            .map(|active| active.version().to_owned());
+        let active = self
+            .known
+            .get(&name)
+            .and_then(|known| known.active.as_ref());
+        let replaces = active.map(|active| active.version().to_owned());
         let event = Event::ComponentLoad {
             replaces: replaces.as_deref().map(Into::into),
         };
-        self.record(function.app().component(), &event).await?;
+        let recorded = self.record(Some(function.app().component()), &event).await;
+        let Some(known) = self.known.get_mut(&name) else {
+            return recorded;
+        };
+        if recorded.is_err() {
+            known.stamp = None;
+            known.is_refused = true;
+            return recorded;
+        }
         tracing::info!(
             function = name,
             version = function.version(),
@@ -301,11 +299,8 @@ impl Deployer {
             route = function.route().map(tracing::field::display),
             "deployed"
         );
-        let function = Arc::new(function);
-        if let Some(known) = self.known.get_mut(&name) {
-            known.active = Some(function.clone());
-        }
         function.count();
+        known.active = Some(Arc::new(function));
         Ok(())
     }
 
@@ -313,7 +308,7 @@ impl Deployer {
     async fn refuse(
         &mut self,
         name: &str,
-        error: &(dyn std::error::Error + Send + Sync),
+        error: &(dyn Error + Send + Sync),
     ) -> Result<(), AppendError> {
         let Some(known) = self.known.get_mut(name) else {
             return Ok(());
@@ -324,13 +319,9 @@ impl Deployer {
         tracing::error!(function = name, %cause, goes_on, "function refused");
         let event = Event::ComponentRefused {
             function: name.into(),
-            cause: load::cut(&cause).into(),
+            cause: cut(&cause).into(),
         };
-        let subject = Subject {
-            component: None,
-            request: None,
-        };
-        self.loader.audit.record(subject, &event).await.map(drop)
+        self.record(None, &event).await
     }
 
     /// Serves all that is active.
@@ -351,29 +342,13 @@ impl Deployer {
 
     async fn record(
         &self,
-        component: &Component<'_>,
+        component: Option<&Component<'_>>,
         event: &Event<'_>,
     ) -> Result<(), AppendError> {
         let subject = Subject {
-            component: Some(component),
+            component,
             request: None,
         };
         self.loader.audit.record(subject, event).await.map(drop)
     }
-}
-
-/// An error with all its causes, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let cause = error.to_string();
-        // Some say themselves what caused them.
-        if !text.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-        source = error.source();
-    }
-    text
 }

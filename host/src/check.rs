@@ -35,7 +35,7 @@ pub(crate) fn check(flags: &Serve) -> Result<()> {
             let sha256 = checked.with_context(|| format!("cannot serve `{path}`"))?;
             format!("`{path}` (sha256:{sha256})")
         }
-        Served::Functions(declaration) => check_functions(declaration, flags)?,
+        Served::Functions(_, declaration) => check_functions(declaration, flags)?,
     };
     let is_tls = inputs.tls.is_some();
     let addresses = flags.listen.addresses();

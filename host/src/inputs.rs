@@ -27,8 +27,8 @@ pub(crate) struct Inputs {
 pub(crate) enum Served {
     /// One component.
     One(Box<One>),
-    /// Functions, of which none was read yet.
-    Functions(Declaration),
+    /// Functions, which this file or folder names, and of which none was read yet.
+    Functions(PathBuf, Declaration),
 }
 
 /// The only component.
@@ -65,7 +65,8 @@ impl Inputs {
         let served = match (&flags.component, &flags.functions) {
             (Some(component), _) => Served::One(One::read(component, flags)?.into()),
             (None, Some(functions)) => {
-                Served::Functions(read_functions(functions, &flags.function_defaults)?)
+                let declaration = read_functions(functions, &flags.function_defaults)?;
+                Served::Functions(functions.clone(), declaration)
             }
             // The command line has one of them, or is refused.
             (None, None) => bail!("there is nothing to serve: give APP.wasm or --functions"),

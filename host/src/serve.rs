@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::check::folder;
 use crate::inputs::Inputs;
 use crate::operators::Operators;
+use crate::served::Loaded;
 use crate::{served, signals};
 
 /// Serves what the flags name, until a signal arrives.
@@ -61,7 +62,8 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
         }
         let serving = async {
             let telemetry = &operators.telemetry;
-            let functions = served::load(served, flags, &log, telemetry).await?;
+            let Loaded { functions, changes } =
+                served::load(served, flags, &log, telemetry).await?;
             let shutdown = signals::shutdown().context("cannot wait for signals")?;
             announce_start(&listeners, &functions, &flags.limits_in_words);
             for listener in &listeners {
@@ -69,8 +71,17 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             }
             operators.readiness.serves();
             let shutdown = operators.until(shutdown);
-            server::run(listeners, functions, flags.settings(), telemetry, shutdown).await?;
-            Ok(())
+            let run = server::run(listeners, functions, flags.settings(), telemetry, shutdown);
+            let following = async {
+                match changes {
+                    Some(changes) => changes.follow().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                done = run => Ok(done?),
+                never = following => match never {},
+            }
         };
         let result = serving.await;
         operators.close(flags.grace_period).await;

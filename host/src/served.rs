@@ -1,20 +1,28 @@
 //! What is served, from files to functions that are ready.
 
+use std::convert::Infallible;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use audit_log::AuditLog;
 use audit_log::event::Event;
 use audit_log::record::Subject;
-use host::cli::Serve;
-use host::functions::{Declaration, Deployer, Functions, Loader, Summary};
+use audit_log::{AppendError, AuditLog};
+use host::cli::{Defaults, Serve, read_functions};
+use host::functions::{Declaration, Deployer, Functions, Loader, Summary, Watch};
 use host::guest::{App, Compiler, SharedRuntime, Surroundings};
 use host::telemetry::Telemetry;
 use tokio::task::spawn_blocking;
 
 use crate::inputs::{One, Served};
+
+/// What is served, and who looks for changes of it.
+pub(crate) struct Loaded {
+    pub(crate) functions: Arc<Functions>,
+    /// None where there is one component, which does not change.
+    pub(crate) changes: Option<Changes>,
+}
 
 /// Loads what is to be served. A function that cannot be served is reported, and the others
 /// are served.
@@ -71,11 +79,12 @@ async fn load_one(
 }
 
 async fn load_functions(
+    path: PathBuf,
     declaration: &Declaration,
     flags: &Serve,
     log: &AuditLog,
     telemetry: &Telemetry,
-) -> Result<Arc<Functions>> {
+) -> Result<Loaded> {
     let mut pool = flags.pool.pool(&flags.limits);
     let settings = flags.settings();
     // Each thread has a place, or none of its requests would ever begin.
@@ -101,6 +110,9 @@ async fn load_functions(
         telemetry: telemetry.clone(),
         max_component_bytes: flags.pool.max_component_size,
     };
+    // What changes while the functions are loaded is looked at after that.
+    let mut watch = Watch::new();
+    watch.look_at(&path, declaration);
     let mut deployer = Deployer::new(functions.clone(), loader);
     let Summary { served, refused } = deployer
         .apply(declaration)
@@ -109,7 +121,64 @@ async fn load_functions(
     if refused > 0 {
         tracing::warn!("{served} functions are served, and {refused} cannot be; see above");
     }
-    Ok(functions)
+    let changes = Changes {
+        path,
+        defaults: flags.function_defaults.clone(),
+        deployer,
+        watch,
+    };
+    Ok(Loaded {
+        functions,
+        changes: Some(changes),
+    })
+}
+
+/// Serves what is wanted whenever that changes.
+pub(crate) struct Changes {
+    /// The file or the folder of functions.
+    path: PathBuf,
+    defaults: Defaults,
+    deployer: Deployer,
+    watch: Watch,
+}
+
+impl Changes {
+    /// Never ends. Where it is stopped, nothing is half done: a function is replaced at
+    /// once, or not.
+    pub(crate) async fn follow(mut self) -> Infallible {
+        let mut is_unrecorded = false;
+        loop {
+            self.watch.changed().await;
+            match self.look().await {
+                Ok(()) => is_unrecorded = false,
+                Err(error) if !is_unrecorded => {
+                    is_unrecorded = true;
+                    tracing::error!(
+                        "functions stay as they were, because the audit log takes no record of \
+                         the change: {error}"
+                    );
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), AppendError> {
+        let (path, defaults) = (self.path.clone(), self.defaults.clone());
+        let read = spawn_blocking(move || read_functions(&path, &defaults)).await;
+        match read {
+            Ok(Ok(declaration)) => {
+                self.watch.look_at(&self.path, &declaration);
+                self.deployer.apply(&declaration).await.map(drop)
+            }
+            Ok(Err(error)) => {
+                let file = self.path.display().to_string();
+                self.deployer.refuse_declaration(&file, &error).await
+            }
+            // The process ends.
+            Err(_) => Ok(()),
+        }
+    }
 }
 
 /// The file of this program. On Linux it is found even if another one has taken its place,

@@ -9,6 +9,7 @@
 //! - `load.rs`: [`Loader`], from bytes to a [`Function`]; `warm.rs`: its first instance.
 //! - `deploy/`: [`Deployer`], from what is wanted to what is served; `stamp.rs`: whether a
 //!   file is to be read again.
+//! - `watch.rs`: [`Watch`], when to look again.
 //! - `check.rs`: whether all that could be served, for `--check`.
 //! - `cause.rs`: errors as the logs have them.
 //!
@@ -27,6 +28,7 @@ mod route;
 mod stamp;
 mod table;
 mod warm;
+mod watch;
 
 pub use adapter::{AdaptError, AdapterError, Adapters, Misfit};
 pub use check::{Findings, check};
@@ -38,3 +40,4 @@ pub use route::Route;
 pub(crate) use route::without_prefix;
 pub(crate) use table::Engines;
 pub use table::{Conflict, Function, Functions, Table};
+pub use watch::Watch;

@@ -35,10 +35,15 @@ pub(crate) async fn load(
     flags: &Serve,
     log: &AuditLog,
     telemetry: &Telemetry,
-) -> Result<Arc<Functions>> {
+) -> Result<Loaded> {
     match served {
-        Served::One(one) => load_one(*one, flags, log, telemetry).await,
-        Served::Functions(declaration) => load_functions(&declaration, flags, log, telemetry).await,
+        Served::One(one) => Ok(Loaded {
+            functions: load_one(*one, flags, log, telemetry).await?,
+            changes: None,
+        }),
+        Served::Functions(path, declaration) => {
+            load_functions(path, &declaration, flags, log, telemetry).await
+        }
     }
 }
 

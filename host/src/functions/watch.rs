@@ -1,7 +1,9 @@
 //! When to look again at what is wanted.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode};
@@ -28,6 +30,9 @@ pub struct Watch {
     watcher: Option<RecommendedWatcher>,
     changes: mpsc::Receiver<()>,
     watched: BTreeSet<PathBuf>,
+    /// The names of files that count beside [`is_component`]. Others in the same folders,
+    /// such as a log, may change all the time.
+    names: Arc<Mutex<BTreeSet<OsString>>>,
 }
 
 impl Watch {
@@ -36,8 +41,19 @@ impl Watch {
     pub fn new() -> Self {
         // One change that nobody has looked at is enough to know.
         let (sender, changes) = mpsc::channel(1);
+        let names = Arc::<Mutex<BTreeSet<_>>>::default();
+        let counting = names.clone();
+        let counts = move |path: &PathBuf| {
+            let names = counting.lock().unwrap_or_else(PoisonError::into_inner);
+            let name = path.file_name();
+            is_component(path) || name.is_some_and(|name| names.contains(name))
+        };
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            if event.as_ref().is_ok_and(is_change) || event.is_err() {
+            let is_change = event.is_ok_and(|event| {
+                event.need_rescan() || is_change(event.kind) && event.paths.iter().any(&counts)
+            });
+            if is_change {
+                // There may be one already.
                 let _ = sender.try_send(());
             }
         });
@@ -46,13 +62,23 @@ impl Watch {
             watcher,
             changes,
             watched: BTreeSet::new(),
+            names,
         }
     }
 
     /// Watches from now on all folders in which something is that `declaration`, which
     /// stands in `file`, names.
     pub fn look_at(&mut self, file: &Path, declaration: &Declaration) {
-        let folders = folders(file, declaration);
+        let files: Vec<_> = files(file, declaration).collect();
+        let names = files.iter().filter_map(|file| file.file_name());
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) =
+            names.map(ToOwned::to_owned).collect();
+        let folders: BTreeSet<_> = files
+            .into_iter()
+            .map(parent)
+            .chain(declaration.folder.as_deref())
+            .map(Path::to_owned)
+            .collect();
         let Some(watcher) = &mut self.watcher else {
             return;
         };
@@ -115,8 +141,8 @@ fn cannot_watch(error: &notify::Error) {
 
 /// Whether something may be different from before. Reading is none, or looking would be a
 /// reason to look again.
-fn is_change(event: &Event) -> bool {
-    match event.kind {
+fn is_change(kind: EventKind) -> bool {
+    match kind {
         EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
         EventKind::Any
         | EventKind::Create(_)
@@ -126,16 +152,20 @@ fn is_change(event: &Event) -> bool {
     }
 }
 
-/// The folders of all files that count. A file that is replaced by another one is seen only
-/// there.
-fn folders(file: &Path, declaration: &Declaration) -> BTreeSet<PathBuf> {
-    let files = declaration.adapters.iter();
-    let files = files.chain(declaration.functions.iter().map(|f| &f.component));
-    let parents = files.map(PathBuf::as_path).chain([file]).map(parent);
-    let folder = declaration.folder.as_deref();
-    parents.chain(folder).map(Path::to_owned).collect()
+fn is_component(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "wasm")
 }
 
+/// All files that count, but for those in the folder of functions.
+fn files<'a>(file: &'a Path, declaration: &'a Declaration) -> impl Iterator<Item = &'a Path> {
+    let is_file = declaration.folder.as_deref() != Some(file);
+    let files = declaration.adapters.iter();
+    let files = files.chain(declaration.functions.iter().map(|f| &f.component));
+    let file = is_file.then_some(file);
+    files.map(PathBuf::as_path).chain(file)
+}
+
+/// The folder of a file: one that is replaced by another file is seen only there.
 fn parent(file: &Path) -> &Path {
     let parent = file
         .parent()
@@ -184,5 +214,11 @@ mod tests {
         assert!(!tells(|folder| drop(
             fs::read(folder.join("old.wasm")).unwrap()
         )));
+        assert!(tells(
+            |folder| fs::write(folder.join("functions.toml"), "x").unwrap()
+        ));
+        assert!(!tells(
+            |folder| fs::write(folder.join("access.log"), "x").unwrap()
+        ));
     }
 }

@@ -101,7 +101,7 @@ impl Declaration {
         let mut paths = fs::read_dir(folder)?
             .map(|entry| Ok(entry?.path()))
             .collect::<io::Result<Vec<_>>>()?;
-        paths.retain(|path| is_function(path) && !self.adapters.contains(path));
+        paths.retain(|path| is_function(path) && !self.is_adapter(path));
         paths.sort();
         for path in paths {
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -121,6 +121,14 @@ impl Declaration {
             });
         }
         Ok(wanted)
+    }
+
+    /// Whether this file is one of the adapters, however its path is written.
+    fn is_adapter(&self, path: &Path) -> bool {
+        let same_name = |adapter: &&PathBuf| adapter.file_name() == path.file_name();
+        let mut adapters = self.adapters.iter().filter(same_name);
+        let whole = |path: &Path| path.canonicalize().ok();
+        adapters.any(|adapter| whole(adapter).is_some_and(|one| whole(path) == Some(one)))
     }
 }
 

@@ -214,9 +214,11 @@ mod tests {
         assert!(!tells(|folder| drop(
             fs::read(folder.join("old.wasm")).unwrap()
         )));
-        assert!(tells(
-            |folder| fs::write(folder.join("functions.toml"), "x").unwrap()
-        ));
+        assert!(tells(|folder| fs::write(
+            folder.join("functions.toml"),
+            "x"
+        )
+        .unwrap()));
         assert!(!tells(
             |folder| fs::write(folder.join("access.log"), "x").unwrap()
         ));

@@ -7,8 +7,9 @@ use std::time::Instant;
 use end_to_end::client::{Request, encrypt};
 use end_to_end::functions::{Folder, locator};
 use end_to_end::{DEADLINE, TestHost};
-use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 
+use crate::audit::sha256;
 use crate::functions::routes::get;
 
 /// Asks until the answer is as expected.
@@ -30,11 +31,11 @@ fn wait_for(host: &TestHost, path: &str, expected: Option<&str>) {
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    let digits = Sha256::digest(bytes);
-    digits
-        .iter()
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+/// The version of `guests/locator.wat` with this text.
+fn version(text: &str) -> String {
+    let file = NamedTempFile::new().expect("a file");
+    fs::write(file.path(), locator(text)).expect("a file that can be written to");
+    sha256(file.path())
 }
 
 /// The events of one type in the audit log.
@@ -57,7 +58,7 @@ fn a_file_that_is_dropped_into_the_folder_is_served_and_one_that_is_removed_is_n
     fs::remove_file(folder.join("where.wasm")).expect("a file");
     wait_for(&host, "/where", None);
 
-    let (first, second) = (sha256(&locator("first-1")), sha256(&locator("second2")));
+    let (first, second) = (version("first-1"), version("second2"));
     let loads = events(&host, "component-load");
     assert_eq!(loads[0]["component"]["sha256"], first);
     assert_eq!(loads[0]["event"].get("replaces"), None);
@@ -104,7 +105,7 @@ fn a_broken_file_in_the_place_of_a_good_one_changes_nothing() {
     folder.put_locator("where.wasm", "first-1");
     let host = TestHost::serve_functions(folder.path()).start();
     folder.put("where.wasm", "nothing");
-    let goes_on = sha256(&locator("first-1"));
+    let goes_on = version("first-1");
     let _ = host.log().wait_for_entry(&["function refused", &goes_on]);
     assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
     let refused = events(&host, "component-refused");

@@ -6,7 +6,6 @@ use end_to_end::TestHost;
 use end_to_end::client::{Request, encrypt};
 use end_to_end::functions::Folder;
 use end_to_end::operators::Operators;
-use sha2::{Digest, Sha256};
 
 use crate::functions::routes::get;
 
@@ -98,14 +97,7 @@ fn metrics_logs_and_records_name_the_function_and_its_version() {
     let _ = get(&host, "/where");
     let _ = host.send(&encrypt("hello").path("/app/encrypt"));
     assert_eq!(host.send(&Request::new("GET", "/nobody")).status, 404);
-    let version = |name: &str| {
-        let bytes = std::fs::read(folder.join(name)).expect("a file");
-        let digits = Sha256::digest(bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>();
-        digits
-    };
+    let version = |name: &str| crate::audit::sha256(&folder.join(name));
     let operators = Operators::of(&host);
     operators.wait_for(&[
         (

@@ -208,22 +208,21 @@ mod tests {
     #[test]
     fn what_serves_http_stays_as_it_is() {
         let bytes = component(None, HTTP);
-        let (adapted, adapter) = adapters()
-            .adapt(bytes.clone())
-            .unwrap_or_else(|e| panic!("{e}"));
-        assert_eq!((adapted, adapter.is_none()), (bytes, true));
+        let adapters = adapters();
+        let (served, through) = adapters.adapt(bytes.clone()).unwrap();
+        assert_eq!((served, through), (bytes, None));
     }
 
     #[test]
     fn what_an_adapter_imports_is_composed_with_it() {
         let adapters = adapters();
         let bytes = component(None, "a:b/greeter@1.0.0");
-        let (adapted, adapter) = adapters.adapt(bytes.clone()).unwrap();
-        assert_eq!(adapter, Some("greeting"));
-        let composed = Component::new("composed", adapted.clone()).unwrap();
+        let (served, through) = adapters.adapt(bytes.clone()).unwrap();
+        assert_eq!(through, Some("greeting"));
+        let composed = Component::new("composed", served.clone()).unwrap();
         assert!(serves_http(&composed));
         assert_eq!(composed.imports().count(), 0);
-        assert_eq!(adapters.adapt(bytes).unwrap().0, adapted);
+        assert_eq!(adapters.adapt(bytes).unwrap().0, served);
     }
 
     #[test]

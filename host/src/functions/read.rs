@@ -52,7 +52,11 @@ pub enum ReadError {
 /// # Errors
 ///
 /// Fails if it is something else than a file of at most `max_bytes` bytes.
-pub fn read(path: &Path, folder: Option<&Path>, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
+pub(super) fn read(
+    path: &Path,
+    folder: Option<&Path>,
+    max_bytes: u64,
+) -> Result<Vec<u8>, ReadError> {
     let unreadable = |source| ReadError::Unreadable {
         path: path.to_owned(),
         source,

@@ -86,20 +86,20 @@ impl Watch {
             // One that is gone needs nothing.
             let _ = watcher.unwatch(folder);
         }
-        let mut watched = BTreeSet::new();
+        let mut are_watched = BTreeSet::new();
         for folder in folders {
             if self.watched.contains(&folder) {
-                watched.insert(folder);
+                are_watched.insert(folder);
                 continue;
             }
             match watcher.watch(&folder, RecursiveMode::NonRecursive) {
                 Ok(()) => {
-                    watched.insert(folder);
+                    are_watched.insert(folder);
                 }
                 Err(error) => tracing::debug!("`{}` is not watched: {error}", folder.display()),
             }
         }
-        self.watched = watched;
+        self.watched = are_watched;
     }
 
     /// Resolves when something has changed, and nothing more changes for a moment; or after

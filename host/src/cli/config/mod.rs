@@ -63,7 +63,7 @@ impl Cli {
             let is_served_given = is_given(&given, COMPONENT) || is_given(&given, FUNCTIONS);
             entries.retain(|entry| {
                 let id = entry.id.as_str();
-                !is_given(&given, id) && !(is_served_given && names_served(id))
+                !is_given(&given, id) && (!is_served_given || !names_served(id))
             });
             add(&mut words, &entries);
             if !is_served_given && !entries.iter().any(|entry| names_served(entry.id.as_str())) {

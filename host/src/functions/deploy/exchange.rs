@@ -43,15 +43,11 @@ impl Deployer {
             let keeps = self
                 .holder(function)
                 .filter(|holder| !is_waiting(holder.name()));
-            let other = match keeps {
-                Some(holder) => holder.name(),
-                None => {
-                    let mut before = waiting[..index].iter();
-                    before
-                        .find(|other| other.route() == function.route())?
-                        .name()
-                }
-            };
+            let is_same = |other: &&Function| other.route() == function.route();
+            let before = || waiting[..index].iter().find(is_same);
+            let other = keeps
+                .map(|holder| holder.name())
+                .or_else(|| before().map(Function::name))?;
             Some((index, Conflict::new(function.route()?, other)))
         })
     }

@@ -262,8 +262,8 @@ impl Deployer {
                 let name = &declared.name;
                 tracing::debug!(function = name, adapter, version = digest, "composed");
             }
-            let loaded = loader.load(&declared, &source);
-            match loaded.and_then(|function| warm(&function).map(|()| function)) {
+            let function = loader.load(&declared, &source);
+            match function.and_then(|function| warm(&function).map(|()| function)) {
                 Ok(function) => Change::Loaded(Box::new(function)),
                 Err(error) => Change::Refused(error),
             }

@@ -22,6 +22,10 @@ use super::engine;
 /// The words of the command line that compile one component.
 pub const COMPILE_COMMAND: &str = "compile-component";
 
+/// The exit code that says that something is wrong with the component, and standard error
+/// what that is.
+const REFUSED: i32 = 1;
+
 /// The lowest priority there is.
 const NICE: i32 = 19;
 
@@ -53,7 +57,7 @@ pub enum CompileError {
     /// It said what is wrong with the component.
     #[error("{0}")]
     Invalid(String),
-    /// It ended without a word.
+    /// It broke.
     #[error(
         "the compiler ended with {status}, perhaps because it needed more than {memory_bytes} \
          bytes of memory; allow more with `--max-compile-memory`"
@@ -129,7 +133,7 @@ impl Compiler {
             return Ok(code);
         }
         match status.code() {
-            Some(_) if !message.is_empty() => Err(CompileError::Invalid(message)),
+            Some(REFUSED) => Err(CompileError::Invalid(message)),
             _ => Err(CompileError::Died {
                 status,
                 memory_bytes: self.memory_bytes,

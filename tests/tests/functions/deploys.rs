@@ -60,12 +60,12 @@ fn a_file_that_is_dropped_into_the_folder_is_served_and_one_that_is_removed_is_n
 
     let (first, second) = (version("first-1"), version("second2"));
     let loads = events(&host, "component-load");
-    assert_eq!(loads[0]["component"]["sha256"], first);
+    assert_eq!(loads[0]["host"]["component"]["sha256"], first);
     assert_eq!(loads[0]["event"].get("replaces"), None);
-    assert_eq!(loads[1]["component"]["sha256"], second);
+    assert_eq!(loads[1]["host"]["component"]["sha256"], second);
     assert_eq!(loads[1]["event"]["replaces"], first);
     let removed = events(&host, "component-removed");
-    assert_eq!(removed[0]["component"]["sha256"], second);
+    assert_eq!(removed[0]["host"]["component"]["sha256"], second);
     assert_eq!((loads.len(), removed.len()), (2, 1));
 }
 

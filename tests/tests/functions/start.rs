@@ -39,7 +39,7 @@ fn a_component_without_a_handler_is_served_through_the_adapter_that_fits() {
     let response = host.send(&encrypt("hello").path("/cipher/encrypt"));
     assert_eq!((response.status, &*response.text()), (200, ANSWER));
     let entries = host.audit_entries();
-    assert_eq!(entries[0].json["component"]["name"], "cipher");
+    assert_eq!(entries[0].json["host"]["component"]["name"], "cipher");
     let response = host.send(&encrypt("hello").path("/http-adapter/encrypt"));
     assert_eq!(response.status, 404, "an adapter is no function");
 }
@@ -124,7 +124,7 @@ fn metrics_logs_and_records_name_the_function_and_its_version() {
     );
 
     let record = host.audit_entries().remove(0);
-    assert_eq!(record.json["component"]["sha256"], version("app.wasm"));
+    assert_eq!(record.json["host"]["component"]["sha256"], version("app.wasm"));
     let mut host = host;
     assert_eq!(host.terminate().code(), Some(0));
     let lines = std::fs::read_to_string(log).expect("a log");

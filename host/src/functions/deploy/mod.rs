@@ -135,12 +135,13 @@ impl Deployer {
         if !self.problems.insert(cause.clone()) {
             return Ok(());
         }
-        tracing::error!("functions stay as they were: {cause}");
         let event = Event::FunctionsRefused {
             file: file.into(),
             cause: cut(&cause).into(),
         };
-        self.record(None, &event).await
+        let recorded = self.record(None, &event).await;
+        tracing::error!("functions stay as they were: {cause}");
+        recorded
     }
 
     fn summary(&self) -> Summary {
@@ -193,10 +194,10 @@ impl Deployer {
             };
             self.serve();
             self.loader.telemetry.metrics.remove(&name);
-            tracing::info!(function = name, version = active.version(), "removed");
             let component = active.app().component();
-            self.record(Some(component), &Event::ComponentRemoved)
-                .await?;
+            let recorded = self.record(Some(component), &Event::ComponentRemoved).await;
+            tracing::info!(function = name, version = active.version(), "removed");
+            recorded?;
         }
         Ok(())
     }
@@ -315,13 +316,15 @@ impl Deployer {
         };
         known.is_refused = true;
         let cause = chain(error);
-        let goes_on = known.active.as_ref().map(|active| active.version());
-        tracing::error!(function = name, %cause, goes_on, "function refused");
+        let active = known.active.clone();
         let event = Event::ComponentRefused {
             function: name.into(),
             cause: cut(&cause).into(),
         };
-        self.record(None, &event).await
+        let recorded = self.record(None, &event).await;
+        let goes_on = active.as_ref().map(|active| active.version());
+        tracing::error!(function = name, %cause, goes_on, "function refused");
+        recorded
     }
 
     /// Serves all that is active.

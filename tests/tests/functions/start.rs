@@ -124,7 +124,10 @@ fn metrics_logs_and_records_name_the_function_and_its_version() {
     );
 
     let record = host.audit_entries().remove(0);
-    assert_eq!(record.json["host"]["component"]["sha256"], version("app.wasm"));
+    assert_eq!(
+        record.json["host"]["component"]["sha256"],
+        version("app.wasm")
+    );
     let mut host = host;
     assert_eq!(host.terminate().code(), Some(0));
     let lines = std::fs::read_to_string(log).expect("a log");

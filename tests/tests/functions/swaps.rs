@@ -14,6 +14,13 @@ const SWAPS: usize = 30;
 /// How many clients send meanwhile.
 const CLIENTS: usize = 4;
 
+/// A server on which a connection may send as many requests as it likes.
+fn serve(folder: &Folder) -> TestHost {
+    TestHost::serve_functions(folder.path())
+        .flag("--max-requests-per-connection", "4000000000")
+        .start()
+}
+
 fn answer(version: &str) -> String {
     format!("{version} /x /where {version}")
 }
@@ -23,7 +30,7 @@ fn a_version_takes_over_under_load_without_a_lost_or_mixed_answer() {
     let folder = Folder::new();
     let versions = ["first-1", "second2"].map(|version| (version, locator(version)));
     folder.put("where.wasm", &versions[0].1);
-    let host = TestHost::serve_functions(folder.path()).start();
+    let host = serve(&folder);
     let is_over = AtomicBool::new(false);
     // How many changes were asked for, and how many are known to be done.
     let (asked, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -97,7 +104,7 @@ fn a_request_ends_with_the_version_that_it_began_with() {
 fn files_that_are_no_components_disturb_no_function() {
     let folder = Folder::new();
     folder.put_locator("where.wasm", "first-1");
-    let host = TestHost::serve_functions(folder.path()).start();
+    let host = serve(&folder);
     let whole = locator("second2");
     let mut random = end_to_end::random::Random::new(7);
     let is_over = AtomicBool::new(false);

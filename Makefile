@@ -47,6 +47,19 @@ endef
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
+# Installs the package named first, which is what the second says, where root may.
+define apt-install
+	@command -v $(1) >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "installing $(1), $(2)"; \
+			apt-get install -y $(1) || { apt-get update && apt-get install -y $(1); }; \
+		else \
+			echo "$(1), $(2), is missing; install it with your"; \
+			echo "package manager, such as: sudo apt-get install $(1)"; \
+			exit 1; \
+		fi; }
+endef
+
 run: build ## Build everything and serve the cipher on ADDR (127.0.0.1:3000)
 	@exec target/release/component-runner serve $(PARTS)/app.wasm --addr $(ADDR) --audit $(AUDIT) \
 		$${SHIFT_AMOUNT+--env "SHIFT_AMOUNT=$$SHIFT_AMOUNT"}
@@ -164,26 +177,10 @@ $(NATS):
 	@touch $@
 
 wrk:
-	@command -v wrk >/dev/null || { \
-		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "installing wrk, the load generator of the benchmark"; \
-			apt-get install -y wrk || { apt-get update && apt-get install -y wrk; }; \
-		else \
-			echo "wrk, the load generator of the benchmark, is missing; install it with your"; \
-			echo "package manager, such as: sudo apt-get install wrk"; \
-			exit 1; \
-		fi; }
+	$(call apt-install,wrk,the load generator of the benchmark)
 
 slowhttptest:
-	@command -v slowhttptest >/dev/null || { \
-		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			echo "installing slowhttptest, the slow clients of the benchmark"; \
-			apt-get install -y slowhttptest || { apt-get update && apt-get install -y slowhttptest; }; \
-		else \
-			echo "slowhttptest, the slow clients of the benchmark, is missing; install it with your"; \
-			echo "package manager, such as: sudo apt-get install slowhttptest"; \
-			exit 1; \
-		fi; }
+	$(call apt-install,slowhttptest,the slow clients of the benchmark)
 
 strace:
 	@[ "$$(uname)" != Linux ] || command -v strace >/dev/null || { \

@@ -47,20 +47,19 @@ pub fn check(input: &[u8], at_once: usize) {
             "what passes depends on the size of packets"
         );
     }
-    let messages = reader::read(&whole.bytes).unwrap_or_else(|why| {
+    let requests = reader::read(&whole.bytes).unwrap_or_else(|why| {
         let passed = whole.bytes.escape_ascii();
         panic!("the gate let something through that is not HTTP/1.1: {why}: {passed}")
     });
     assert_eq!(
-        messages.len() as u64,
+        requests.all.len() as u64,
         whole.heads,
         "the gate counts other heads"
     );
     let found = library::read(&whole.bytes);
-    assert_eq!(
-        found,
-        messages,
-        "hyper reads something else: {}",
+    assert!(
+        requests.all.starts_with(&found) && found.len() >= requests.needed,
+        "hyper reads something else: {}: {found:?} instead of {requests:?}",
         whole.bytes.escape_ascii()
     );
 }

@@ -3,13 +3,24 @@
 
 use crate::Message;
 
-/// Reads requests to the end of `bytes`. The body of the last one may be cut.
+/// What was read.
+#[derive(Debug)]
+pub struct Requests {
+    /// All requests. The body of the last one may be cut.
+    pub all: Vec<Message>,
+    /// How many of them come before the client, or its version of HTTP, lets the connection
+    /// end: a server need not read those behind (RFC 9112, section 9.3).
+    pub needed: usize,
+}
+
+/// Reads requests to the end of `bytes`.
 ///
 /// # Errors
 ///
 /// Says what is not as it should be.
-pub fn read(mut bytes: &[u8]) -> Result<Vec<Message>, String> {
+pub fn read(mut bytes: &[u8]) -> Result<Requests, String> {
     let mut messages = Vec::new();
+    let mut needed = None;
     while !bytes.is_empty() {
         let (lines, rest) = head(bytes)?;
         let (line, fields) = lines.split_first().ok_or("no request line")?;
@@ -21,8 +32,25 @@ pub fn read(mut bytes: &[u8]) -> Result<Vec<Message>, String> {
             body,
         });
         bytes = rest;
+        if needed.is_none() && may_end(line, fields) {
+            needed = Some(messages.len());
+        }
     }
-    Ok(messages)
+    Ok(Requests {
+        needed: needed.unwrap_or(messages.len()),
+        all: messages,
+    })
+}
+
+/// Whether the connection may end after a request with this line and these fields.
+fn may_end(line: &[u8], fields: &[&[u8]]) -> bool {
+    let closes = |field: &&[u8]| {
+        let field = field.to_ascii_lowercase();
+        let options = field.strip_prefix(b"connection:").unwrap_or_default();
+        let mut options = options.split(|byte| *byte == b',');
+        options.any(|option| option.trim_ascii() == b"close")
+    };
+    line.ends_with(b"HTTP/1.0") || fields.iter().any(closes)
 }
 
 /// The lines of a head, and what is behind the empty one.

@@ -3,7 +3,6 @@
 //! crate `audit-log`.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -80,15 +79,7 @@ fn sequence(entry: &Value) -> u64 {
 
 pub(crate) fn sha256(path: &Path) -> String {
     let bytes = fs::read(path).expect("a file");
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("memory");
-    }
-    text
+    format!("{:x}", Sha256::digest(bytes))
 }
 
 #[test]
@@ -193,7 +184,7 @@ fn each_record_names_the_hash_of_the_one_before() {
     for line in log.text().lines() {
         let record: Value = serde_json::from_str(line).expect("a line of JSON");
         assert_eq!(record["host"]["previous"], previous);
-        previous = hex(&Sha256::digest(line));
+        previous = format!("{:x}", Sha256::digest(line));
     }
 }
 

@@ -3,8 +3,9 @@
 use end_to_end::cases::{check_problem, check_result};
 use end_to_end::client::{Connection, Request, chunk, encrypt, post};
 use end_to_end::guests::Guest;
+use end_to_end::http2::{self, Client, END_HEADERS, Event, Frame, hpack};
 use end_to_end::operators::Operators;
-use end_to_end::{Setup, TestHost, artifacts};
+use end_to_end::{DEADLINE, Setup, TestHost, artifacts};
 
 fn app() -> Setup {
     TestHost::serve(artifacts::component("app"))
@@ -205,4 +206,76 @@ fn the_server_names_itself_unless_told_otherwise() {
         .start()
         .send(&encrypt("a"));
     assert_eq!(response.header("server"), None);
+}
+
+/// A connection of HTTP/2 on which a first request was answered, so that both sides know
+/// the settings of each other.
+fn http2(host: &TestHost) -> Client {
+    let mut client = Client::open(host.address(), DEADLINE).expect("it listens");
+    let first = http2::post(1, "/encrypt", r#"{"message": "a"}"#);
+    client
+        .send(&[http2::begin(), first].concat())
+        .expect("it reads");
+    let answer = client.event().expect("an answer");
+    assert!(
+        matches!(&answer, Event::Response(1, response) if response.status == 200),
+        "{answer:?}"
+    );
+    client
+}
+
+/// The head of a request of HTTP/2 whose body does not come.
+fn begin_stream(stream: u32) -> Vec<u8> {
+    let fields = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", "/encrypt"),
+        (":authority", "test"),
+        ("content-type", "application/json"),
+    ];
+    let fields = fields.map(|(name, value)| hpack::literal(name.as_bytes(), value.as_bytes()));
+    Frame::new("HEADERS", END_HEADERS, stream, fields.concat()).bytes()
+}
+
+#[test]
+fn a_stream_too_many_is_refused() {
+    let host = app().flag("--http2-max-streams", "2").start();
+    let mut client = http2(&host);
+    let streams = [3, 5, 7].map(begin_stream);
+    client.send(&streams.concat()).expect("it reads");
+    let event = client.event().expect("a refusal");
+    assert_eq!(event, Event::Reset(7, "REFUSED_STREAM".to_owned()));
+}
+
+#[test]
+fn what_is_sent_beyond_the_window_of_a_stream_breaks_it() {
+    let host = app().flag("--http2-stream-window", "1KiB").start();
+    let mut client = http2(&host);
+    let data = Frame::new("DATA", 0, 3, [b'x'; 1025]).bytes();
+    client
+        .send(&[begin_stream(3), data].concat())
+        .expect("it reads");
+    let event = client.event().expect("an error");
+    assert_eq!(event, Event::Reset(3, "FLOW_CONTROL_ERROR".to_owned()));
+}
+
+#[test]
+fn what_is_sent_beyond_the_window_of_a_connection_ends_it() {
+    // One of them has the instance and is read; of the others, a first part is.
+    let host = app()
+        .flag("--http2-stream-window", "1MiB")
+        .flag("--http2-connection-window", "64KiB")
+        .flag("--body-buffer", "1KiB")
+        .flag("--max-concurrency", "1")
+        .flag("--threads", "1")
+        .start();
+    let mut client = http2(&host);
+    let streams = [3, 5, 7, 9, 11].map(|stream| {
+        let data = Frame::new("DATA", 0, stream, [b'x'; 16 << 10]).bytes();
+        [begin_stream(stream), data.repeat(4)].concat()
+    });
+    // It may end before it has taken all of this.
+    let _ = client.send(&streams.concat());
+    let event = client.event().expect("an error");
+    assert_eq!(event, Event::GoAway("FLOW_CONTROL_ERROR".to_owned()));
 }

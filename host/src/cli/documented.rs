@@ -116,12 +116,13 @@ fn every_limit_is_documented_with_its_default_and_its_unit() {
         }
         let row = rows.remove(&format!("--{key}"));
         let (_, cells) = row.unwrap_or_else(|| panic!("no row for `--{key}`"));
-        let [default, documented, beyond, _] = &cells[..] else {
+        let [default, documented, beyond, proof] = &cells[..] else {
             panic!("the row of `--{key}` has other columns: {cells:?}");
         };
         assert_eq!(*default, self::default(&flag), "{key}");
         assert_eq!(*documented, unit, "{key}");
         assert!(!beyond.is_empty(), "{key}");
+        assert!(proof.contains('`'), "no test proves `--{key}`");
     }
     assert!(
         rows.is_empty(),

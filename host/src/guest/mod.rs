@@ -328,14 +328,7 @@ fn pairs(variables: Vec<Variable>) -> impl Iterator<Item = (String, String)> {
 /// The SHA-256 of `bytes`, in hexadecimal digits.
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-
-    let mut text = String::new();
-    for byte in Sha256::digest(bytes) {
-        // Writing into memory does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    format!("{:x}", Sha256::digest(bytes))
 }
 
 fn log_loaded(component: &Named<'_>, needs: &ResourcesRequired, max_instances: u32) {

@@ -1,24 +1,47 @@
 //! Tortures the audit log: `make torture-audit`.
 
-use std::env;
 use std::process::ExitCode;
 
+use clap::{Parser, ValueEnum};
 use end_to_end::audit::Kind;
 use end_to_end::random::Random;
 use end_to_end::torture::{self, Plan};
 
-const USAGE: &str =
-    "usage: audit-torture [--rounds N] [--seed N] [--location-kind sqlite|jsonl|both]";
+/// Kills the server, and looks whether its audit log has all it must
+#[derive(Parser)]
+struct Flags {
+    /// How often it is killed
+    #[arg(long, default_value_t = 500)]
+    rounds: u32,
+
+    /// What all choices come from [default: another one each time]
+    #[arg(long)]
+    seed: Option<u64>,
+
+    /// Where the log is kept
+    #[arg(long, value_enum, default_value_t = Kinds::Both)]
+    location_kind: Kinds,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kinds {
+    Sqlite,
+    Jsonl,
+    Both,
+}
 
 fn main() -> ExitCode {
-    let plan = match plan(env::args().skip(1)) {
-        Ok(plan) => plan,
-        Err(why) => {
-            eprintln!("{why}\n{USAGE}");
-            return ExitCode::from(64);
-        }
+    let flags = Flags::parse();
+    let seed = flags.seed.unwrap_or_else(Random::fresh_seed);
+    let plan = Plan {
+        rounds: flags.rounds,
+        seed,
+        kinds: match flags.location_kind {
+            Kinds::Sqlite => vec![Kind::Sqlite],
+            Kinds::Jsonl => vec![Kind::JsonLines],
+            Kinds::Both => Kind::ALL.to_vec(),
+        },
     };
-    let seed = plan.seed;
     println!("{} rounds, seed {seed}", plan.rounds);
     let ended = torture::run(&plan, |summary| {
         if summary.rounds % 25 == 0 {
@@ -38,36 +61,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// What the flags ask for.
-fn plan(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
-    let mut plan = Plan {
-        rounds: 500,
-        seed: Random::fresh_seed(),
-        kinds: Kind::ALL.to_vec(),
-    };
-    while let Some(flag) = args.next() {
-        let value = args
-            .next()
-            .ok_or_else(|| format!("`{flag}` has no value"))?;
-        let number = || {
-            let number: Result<u32, _> = value.parse();
-            number.map_err(|_| format!("expected a number after `{flag}`, found `{value}`"))
-        };
-        match flag.as_str() {
-            "--rounds" => plan.rounds = number()?,
-            "--seed" => plan.seed = number()?.into(),
-            "--location-kind" => {
-                plan.kinds = match value.as_str() {
-                    "sqlite" => vec![Kind::Sqlite],
-                    "jsonl" => vec![Kind::JsonLines],
-                    "both" => Kind::ALL.to_vec(),
-                    _ => return Err(format!("`{value}` is no kind of log")),
-                }
-            }
-            _ => return Err(format!("`{flag}` is no flag")),
-        }
-    }
-    Ok(plan)
 }

@@ -1,12 +1,11 @@
 //! Runs every hostile guest many times beside a good one: `make hostile`.
 
-use std::env;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use clap::Parser;
 use end_to_end::hostile::{Behaviour, Campaign, GoodClient, Server, table};
-
-const USAGE: &str = "usage: hostile [--runs N] [--at-once N] [--only NAME]";
 
 /// How many requests of the good client are timed on the quiet server.
 const QUIET_REQUESTS: usize = 5000;
@@ -17,21 +16,24 @@ const WARM_UP_RUNS: usize = 50;
 /// How much more memory the server may have afterwards, in percent.
 const KEPT_PERCENT: u64 = 5;
 
-struct Plan {
-    runs: usize,
-    at_once: usize,
+/// Runs every hostile guest many times beside a good one
+#[derive(Parser)]
+struct Flags {
+    /// How often each of them runs
+    #[arg(long, default_value = "1000")]
+    runs: NonZeroUsize,
+
+    /// How many of them run at once
+    #[arg(long, default_value = "16")]
+    at_once: NonZeroUsize,
+
+    /// Only the guest of this name
+    #[arg(long, value_name = "NAME")]
     only: Option<String>,
 }
 
 fn main() -> ExitCode {
-    let plan = match plan(env::args().skip(1)) {
-        Ok(plan) => plan,
-        Err(why) => {
-            eprintln!("{why}\n{USAGE}");
-            return ExitCode::from(64);
-        }
-    };
-    match run(&plan) {
+    match run(&Flags::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("{why}");
@@ -40,34 +42,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the flags ask for.
-fn plan(mut args: impl Iterator<Item = String>) -> Result<Plan, String> {
-    let mut plan = Plan {
-        runs: 1000,
-        at_once: 16,
-        only: None,
+fn run(flags: &Flags) -> Result<(), String> {
+    let wanted = |behaviour: &&Behaviour| {
+        flags
+            .only
+            .as_ref()
+            .is_none_or(|name| name == behaviour.name)
     };
-    while let Some(flag) = args.next() {
-        let value = args
-            .next()
-            .ok_or_else(|| format!("`{flag}` has no value"))?;
-        let number = || match value.parse() {
-            Ok(number) if number > 0 => Ok(number),
-            _ => Err(format!("expected a number after `{flag}`, found `{value}`")),
-        };
-        match flag.as_str() {
-            "--runs" => plan.runs = number()?,
-            "--at-once" => plan.at_once = number()?,
-            "--only" => plan.only = Some(value),
-            _ => return Err(format!("`{flag}` is no flag")),
-        }
-    }
-    Ok(plan)
-}
-
-fn run(plan: &Plan) -> Result<(), String> {
-    let wanted =
-        |behaviour: &&Behaviour| plan.only.as_ref().is_none_or(|name| name == behaviour.name);
     let behaviours: Vec<_> = table().iter().filter(wanted).copied().collect();
     if behaviours.is_empty() {
         return Err("no guest has this name".to_owned());
@@ -76,14 +57,15 @@ fn run(plan: &Plan) -> Result<(), String> {
     let campaign = |runs| Campaign {
         address: server.address(),
         runs,
-        at_once: plan.at_once,
+        at_once: flags.at_once.get(),
     };
+    let runs = flags.runs.get();
 
     // Each alone, as later: what a server takes once for so many at a time, it may keep.
     let mut failures = Vec::new();
     for behaviour in &behaviours {
-        let runs = WARM_UP_RUNS.min(plan.runs);
-        failures.extend(campaign(runs).run(&[*behaviour]).surprises);
+        let few = WARM_UP_RUNS.min(runs);
+        failures.extend(campaign(few).run(&[*behaviour]).surprises);
     }
     server.wait_until_idle()?;
     let mut asked = 0;
@@ -97,8 +79,7 @@ fn run(plan: &Plan) -> Result<(), String> {
     failures.extend(losses("the quiet server", &quiet));
     for behaviour in &behaviours {
         let start = Instant::now();
-        let (outcome, good) =
-            campaign(plan.runs).beside_good(1, || campaign(plan.runs).run(&[*behaviour]));
+        let (outcome, good) = campaign(runs).beside_good(1, || campaign(runs).run(&[*behaviour]));
         let idle = server.wait_until_idle();
         row(
             behaviour,

@@ -66,13 +66,16 @@ fn a_component_that_needs_more_than_the_pool_has_is_refused_with_the_figures() {
     let folder = Folder::new();
     folder.put_component("app");
     folder.put_locator("where.wasm", "first-1");
-    let host = TestHost::serve_functions(folder.path())
-        .flag("--max-memories", "1")
-        .start();
-    let _ = host
-        .log()
-        .wait_for_entry(&["function refused", "2 memories", "`--max-memories`"]);
-    assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
+    for flag in ["--max-memories", "--max-tables"] {
+        let host = TestHost::serve_functions(folder.path())
+            .flag(flag, "1")
+            .start();
+        let remedy = format!("`{flag}`");
+        let _ = host
+            .log()
+            .wait_for_entry(&["function refused", "2 memories and", &remedy]);
+        assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
+    }
 }
 
 #[test]

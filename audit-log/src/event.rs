@@ -37,6 +37,13 @@ pub enum Event<'a> {
     },
     /// A component is served no more.
     ComponentRemoved,
+    /// Somebody without the token wanted to see or change the functions.
+    OperatorDenied {
+        /// The method of the request.
+        method: Cow<'a, str>,
+        /// Its path, without the query; cut off after 256 bytes.
+        path: Cow<'a, str>,
+    },
     /// What the operator says about functions cannot be read. Everything goes on as it was.
     FunctionsRefused {
         /// The file.

@@ -9,6 +9,7 @@ use audit_log::forward::ForwardError;
 use host::cli::{Serve, read_functions};
 use host::functions::Declaration;
 use host::guest::Variable;
+use host::ops::Token;
 use host::outbound::Outbound;
 use host::tls;
 use tokio_rustls::TlsAcceptor;
@@ -21,6 +22,8 @@ pub(crate) struct Inputs {
     pub(crate) tls: Option<TlsAcceptor>,
     /// How the audit log is kept.
     pub(crate) audit: Settings,
+    /// Who may deploy functions.
+    pub(crate) token: Option<Token>,
 }
 
 /// What is served.
@@ -86,6 +89,12 @@ impl Inputs {
                 .map(|(cert, key)| tls::acceptor(cert, key))
                 .transpose()?,
             audit,
+            token: flags
+                .deploys
+                .admin_token
+                .as_deref()
+                .map(Token::read)
+                .transpose()?,
         })
     }
 }

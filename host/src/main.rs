@@ -12,6 +12,7 @@ mod check;
 mod inputs;
 mod logging;
 mod operators;
+mod orders;
 mod serve;
 mod served;
 mod signals;
@@ -48,13 +49,17 @@ fn main() -> ExitCode {
     };
     let format = match &command {
         Command::Serve(flags) => flags.logs.log_format,
-        Command::Audit(_) | Command::CompileComponent { .. } => LogFormat::Human,
+        _ => LogFormat::Human,
     };
     logging::init(format);
     let done = match command {
         Command::Serve(flags) if flags.check => check::check(&flags).map(|()| true),
         Command::Serve(flags) => serve::serve(&flags).map(|()| true),
         Command::Audit(command) => program::run(&command),
+        Command::Deploy(flags) => orders::deploy(&flags).map(|()| true),
+        Command::List(flags) => orders::list(&flags).map(|()| true),
+        Command::Rollback(flags) => orders::rollback(&flags).map(|()| true),
+        Command::Remove(flags) => orders::remove(&flags).map(|()| true),
         Command::CompileComponent {
             inlines,
             memory_bytes,

@@ -34,6 +34,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
         served,
         tls,
         audit: settings,
+        token,
     } = Inputs::read(flags)?;
     // Requests run on threads of their own; this one only accepts.
     let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -64,6 +65,10 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             let telemetry = &operators.telemetry;
             let Loaded { functions, changes } =
                 served::load(served, flags, &log, telemetry).await?;
+            if let Some((token, changes)) = token.zip(changes.as_ref()) {
+                // Nobody has set it before.
+                let _ = operators.admin.set(changes.admin(token, flags, &log));
+            }
             let shutdown = signals::shutdown().context("cannot wait for signals")?;
             announce_start(&listeners, &functions, &flags.limits_in_words);
             for listener in &listeners {

@@ -4,18 +4,26 @@ use std::convert::Infallible;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use audit_log::event::Event;
 use audit_log::record::Subject;
 use audit_log::{AppendError, AuditLog};
 use host::cli::{Defaults, Serve, read_functions};
-use host::functions::{Declaration, Deployer, Functions, Loader, Summary, Watch};
+use host::functions::{
+    Control, Declaration, Deployer, Functions, Loader, Store, Summary, Waiting, Watch,
+};
 use host::guest::{App, Compiler, SharedRuntime, Surroundings};
+use host::ops::{Admin, Token};
 use host::telemetry::Telemetry;
+use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use crate::inputs::{One, Served};
+
+/// How long an order may take, apart from compiling.
+const UPLOAD_TIME: Duration = Duration::from_secs(60);
 
 /// What is served, and who looks for changes of it.
 pub(crate) struct Loaded {
@@ -118,7 +126,15 @@ async fn load_functions(
     // What changes while the functions are loaded is looked at after that.
     let mut watch = Watch::new();
     watch.look_at(&path, declaration);
-    let mut deployer = Deployer::new(functions.clone(), loader);
+    let store = match flags.deploys.state.clone() {
+        Some(folder) => {
+            let keep = flags.deploys.keep_versions;
+            let store = spawn_blocking(move || Store::open(&folder, keep)).await?;
+            Some(Arc::new(store?))
+        }
+        None => None,
+    };
+    let mut deployer = Deployer::new(functions.clone(), loader, store.clone());
     let Summary { served, refused } = deployer
         .apply(declaration)
         .await
@@ -126,7 +142,12 @@ async fn load_functions(
     if refused > 0 {
         tracing::warn!("{served} functions are served, and {refused} cannot be; see above");
     }
+    let (control, orders) = Control::new();
     let changes = Changes {
+        functions: functions.clone(),
+        store,
+        control,
+        orders,
         path,
         defaults: flags.function_defaults.clone(),
         deployer,
@@ -140,6 +161,11 @@ async fn load_functions(
 
 /// Serves what is wanted whenever that changes.
 pub(crate) struct Changes {
+    functions: Arc<Functions>,
+    store: Option<Arc<Store>>,
+    /// Where orders come in.
+    control: Control,
+    orders: mpsc::Receiver<Waiting>,
     /// The file or the folder of functions.
     path: PathBuf,
     defaults: Defaults,
@@ -148,12 +174,33 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
+    /// What lets whoever has the token give orders.
+    pub(crate) fn admin(&self, token: Token, flags: &Serve, log: &AuditLog) -> Admin {
+        Admin {
+            token,
+            control: self.control.clone(),
+            functions: self.functions.clone(),
+            store: self.store.clone(),
+            audit: log.clone(),
+            max_component_bytes: flags.pool.max_component_size,
+            max_time: UPLOAD_TIME.saturating_add(flags.pool.compile_timeout),
+        }
+    }
+
     /// Never ends. Where it is stopped, nothing is half done: a function is replaced at
     /// once, or not.
     pub(crate) async fn follow(mut self) -> Infallible {
         let mut is_unrecorded = false;
         loop {
-            self.watch.changed().await;
+            tokio::select! {
+                Some((order, answer)) = self.orders.recv() => {
+                    let done = self.deployer.carry_out(order).await;
+                    // Whoever asked may be gone.
+                    let _ = answer.send(done);
+                    continue;
+                }
+                () = self.watch.changed() => {}
+            }
             match self.look().await {
                 Ok(()) => is_unrecorded = false,
                 Err(error) if !is_unrecorded => {

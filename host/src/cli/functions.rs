@@ -59,6 +59,8 @@ pub struct Defaults {
     pub(super) flags: Vec<(String, String)>,
     /// How many requests all functions together may have at once.
     pub(super) max_concurrency: u32,
+    /// Whether there may be functions without a file.
+    pub(super) has_state: bool,
 }
 
 impl fmt::Debug for Defaults {
@@ -89,6 +91,7 @@ impl Defaults {
         Self {
             flags,
             max_concurrency: max_concurrency.map_or(u32::MAX, |number| number.get()),
+            has_state: serve.contains_id("state"),
         }
     }
 }
@@ -177,6 +180,29 @@ pub struct PoolFlags {
     /// bytes [default: four fifths of what the system or its control group has]
     #[arg(long, value_name = "BYTES", value_parser = memory)]
     pub max_total_memory: Option<usize>,
+}
+
+/// How functions are deployed while the server runs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Functions")]
+pub struct DeployFlags {
+    /// Keep the versions of functions in this folder, so that what was active is active
+    /// again after a restart, and can be turned back
+    #[arg(long, value_name = "FOLDER", requires = "functions")]
+    pub state: Option<PathBuf>,
+
+    /// How many versions of each function are kept
+    #[arg(long, value_name = "NUMBER", default_value = "5", value_parser = number::<NonZeroU32>)]
+    pub keep_versions: NonZeroU32,
+
+    /// Let whoever has the token in this file deploy functions over --ops-addr
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "functions",
+        requires = "ops_addr"
+    )]
+    pub admin_token: Option<PathBuf>,
 }
 
 impl PoolFlags {

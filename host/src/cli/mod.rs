@@ -3,11 +3,13 @@
 //! - this file: the commands, and what `serve` is made of.
 //! - `listen.rs`, `clients.rs`, `guests.rs`, `logs.rs`, `audit.rs`: its flags, by what
 //!   they concern.
+//! - `admin.rs`: the commands that ask a server that runs.
 //! - `functions.rs`: the same flags where there are many functions.
 //! - `values.rs`: what flags take.
 //! - `variables.rs`: the variables of a guest, and `files.rs`, from which some come.
 //! - `config/`: the same flags in a file.
 
+mod admin;
 mod audit;
 mod clients;
 mod config;
@@ -35,10 +37,11 @@ use http::header::HeaderName;
 use crate::access_log::Destination;
 use crate::guest::COMPILE_COMMAND;
 use crate::server::{FunctionSettings, Settings};
+pub use admin::{Asked, Deploy, Remove, Rollback};
 pub use audit::{AuditFlags, QuotaFlags};
 pub use clients::ClientFlags;
 pub use config::{FunctionsError, read_functions};
-pub use functions::{Defaults, PoolFlags};
+pub use functions::{Defaults, DeployFlags, PoolFlags};
 pub use guests::{GuestFlags, GuestLimitFlags};
 pub use listen::{ListenFlags, Switch};
 pub use logs::{LogFlags, LogFormat};
@@ -78,6 +81,18 @@ pub enum Command {
         /// How much memory that may take, in bytes
         memory_bytes: u64,
     },
+
+    /// Serve a component as a function of a server that runs, or as the next version of one
+    Deploy(Deploy),
+
+    /// List the functions of a server that runs
+    List(Asked),
+
+    /// Turn to another version of a function: the one before, or --to VERSION
+    Rollback(Rollback),
+
+    /// Let a server serve a function no more, and forget its versions
+    Remove(Remove),
 
     /// Look at an audit log: show, check, copy and prune its records
     #[command(subcommand)]
@@ -150,6 +165,10 @@ pub struct Serve {
     /// What all guests may take together.
     #[command(flatten)]
     pub pool: PoolFlags,
+
+    /// How functions are deployed.
+    #[command(flatten)]
+    pub deploys: DeployFlags,
 
     /// What is logged.
     #[command(flatten)]

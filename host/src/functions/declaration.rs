@@ -30,8 +30,8 @@ pub struct Declaration {
 pub struct Declared {
     /// What it is called.
     pub name: String,
-    /// The file of its component.
-    pub component: PathBuf,
+    /// The file of its component. None if it has none, and runs what was deployed.
+    pub component: Option<PathBuf>,
     /// The folder that the file must not lead out of.
     pub folder: Option<PathBuf>,
     /// Where its requests come from.
@@ -85,6 +85,19 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
     }
 }
 
+impl Declared {
+    /// A function of which nothing else is known than its name: it has what `wish` says.
+    pub(super) fn of_name(name: &str, wish: Arc<Wish>) -> Self {
+        Self {
+            name: name.to_owned(),
+            component: None,
+            folder: None,
+            route: Route::of_name(name),
+            wish,
+        }
+    }
+}
+
 impl Declaration {
     /// All functions that are wanted now, in the order of the file, then those of the
     /// folder by name. What is wrong with the name of a file is told to `problem`.
@@ -115,7 +128,7 @@ impl Declaration {
             wanted.push(Declared {
                 route: Route::of_name(&name),
                 name: name.into_owned(),
-                component: path,
+                component: Some(path),
                 folder: Some(folder.clone()),
                 wish: self.defaults.clone(),
             });
@@ -164,7 +177,7 @@ mod tests {
         let defaults: Arc<Wish> = Arc::new(Err("none".to_owned()));
         let named = Declared {
             name: "named".to_owned(),
-            component: path("named.wasm"),
+            component: Some(path("named.wasm")),
             folder: None,
             route: Route::root(),
             wish: defaults.clone(),

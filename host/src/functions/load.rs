@@ -7,6 +7,7 @@ use audit_log::AuditLog;
 use super::adapter::{AdaptError, AdapterError, Adapters};
 use super::declaration::{Declaration, Declared, Settings};
 use super::read::{ReadError, read};
+use super::store::StoreError;
 use super::table::Function;
 use crate::guest::{App, LoadError, SharedRuntime, Surroundings, digest};
 use crate::outbound::{Outbound, OutboundError};
@@ -18,6 +19,12 @@ pub enum FunctionError {
     /// What the operator says about it is wrong.
     #[error("{0}")]
     Settings(String),
+    /// Nobody has deployed anything, and it has no file.
+    #[error("there is no component: deploy one, or name its file")]
+    NoComponent,
+    /// What was deployed is not on the disk as it should be.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Its file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -98,7 +105,19 @@ pub fn source(
     adapters: &Adapters,
     max_bytes: u64,
 ) -> Result<Source, FunctionError> {
-    let bytes = read(&declared.component, declared.folder.as_deref(), max_bytes)?;
+    let Some(component) = &declared.component else {
+        return Err(FunctionError::NoComponent);
+    };
+    let bytes = read(component, declared.folder.as_deref(), max_bytes)?;
+    adapted(bytes, adapters)
+}
+
+/// Lets the component in `bytes` serve HTTP.
+///
+/// # Errors
+///
+/// Fails if no adapter fits.
+pub(super) fn adapted(bytes: Vec<u8>, adapters: &Adapters) -> Result<Source, FunctionError> {
     let (bytes, adapter) = adapters.adapt(bytes)?;
     Ok(Source {
         digest: digest(&bytes),

@@ -7,6 +7,8 @@
 //! - `read.rs`: from a file to bytes.
 //! - `adapter.rs`: how a component serves HTTP that exports something else.
 //! - `load.rs`: [`Loader`], from bytes to a [`Function`]; `warm.rs`: its first instance.
+//! - `store.rs`: [`Store`], the versions of functions on the disk; `pick.rs`: which of them
+//!   should run.
 //! - `deploy/`: [`Deployer`], from what is wanted to what is served; `stamp.rs`: whether a
 //!   file is to be read again.
 //! - `watch.rs`: [`Watch`], when to look again.
@@ -23,9 +25,11 @@ mod check;
 mod declaration;
 mod deploy;
 mod load;
+mod pick;
 mod read;
 mod route;
 mod stamp;
+mod store;
 mod table;
 mod warm;
 mod watch;
@@ -33,11 +37,12 @@ mod watch;
 pub use adapter::{AdaptError, AdapterError, Adapters, Misfit};
 pub use check::{Findings, check};
 pub use declaration::{Declaration, Declared, Settings, Wish, check_name};
-pub use deploy::{Deployer, Summary};
+pub use deploy::{Answer, Control, ControlError, Deployer, Order, Summary, Waiting};
 pub use load::{FunctionError, Loader, RegisterError, Source, adapters, source};
 pub use read::ReadError;
 pub use route::Route;
 pub(crate) use route::without_prefix;
+pub use store::{Record, Store, StoreError, Version};
 pub(crate) use table::Engines;
 pub use table::{Conflict, Function, Functions, Table};
 pub use watch::Watch;

@@ -1,5 +1,6 @@
 //! What is served at the moment.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -175,6 +176,8 @@ pub struct Functions {
     pool: Pool,
     /// The clock of the engines, once something runs.
     ticker: Mutex<Option<Ticker>>,
+    /// Why functions are not served as they are wanted, by name.
+    problems: Mutex<BTreeMap<String, String>>,
 }
 
 /// Where the instances are made.
@@ -208,6 +211,7 @@ impl Functions {
             table: watch::Sender::new(Arc::new(table)),
             pool,
             ticker: Mutex::default(),
+            problems: Mutex::default(),
         }
     }
 
@@ -218,6 +222,7 @@ impl Functions {
             table: watch::Sender::default(),
             pool: Pool::Shared(runtime),
             ticker: Mutex::default(),
+            problems: Mutex::default(),
         }
     }
 
@@ -231,6 +236,23 @@ impl Functions {
     /// with.
     pub fn replace(&self, table: Table) {
         self.table.send_replace(Arc::new(table));
+    }
+
+    /// Why functions are not served as they are wanted, by name.
+    #[must_use]
+    pub fn problems(&self) -> BTreeMap<String, String> {
+        let problems = self.problems.lock();
+        problems.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes what is wrong with a function, or that nothing is.
+    pub(super) fn set_problem(&self, name: &str, problem: Option<String>) {
+        let problems = self.problems.lock();
+        let mut problems = problems.unwrap_or_else(PoisonError::into_inner);
+        match problem {
+            Some(problem) => problems.insert(name.to_owned(), problem),
+            None => problems.remove(name),
+        };
     }
 
     /// Tells of every change.

@@ -160,7 +160,12 @@ fn is_component(path: &Path) -> bool {
 fn files<'a>(file: &'a Path, declaration: &'a Declaration) -> impl Iterator<Item = &'a Path> {
     let is_file = declaration.folder.as_deref() != Some(file);
     let files = declaration.adapters.iter();
-    let files = files.chain(declaration.functions.iter().map(|f| &f.component));
+    let files = files.chain(
+        declaration
+            .functions
+            .iter()
+            .filter_map(|f| f.component.as_ref()),
+    );
     let file = is_file.then_some(file);
     files.map(PathBuf::as_path).chain(file)
 }

@@ -218,13 +218,15 @@ impl Reader<'_> {
             return Err(self.file.refused(span, &name, &why));
         }
         let (component, folder) = match (flags.component, folder) {
-            (Some(component), _) => (component, None),
+            (Some(component), _) => (Some(component), None),
             (None, Some(folder)) => {
                 let component = folder.join(format!("{name}.wasm"));
-                (component, Some(folder.to_owned()))
+                (Some(component), Some(folder.to_owned()))
             }
+            (None, None) if self.defaults.has_state => (None, None),
             (None, None) => {
-                let why = "this has no `component`, and there is no `folder` to find it in";
+                let why = "this has no `component`, and there is neither a `folder` to find it in \
+                           nor a `--state`";
                 return Err(self.file.refused(span, &format!("name = {name:?}"), why));
             }
         };

@@ -6,6 +6,7 @@ use audit_log::AppendError;
 
 use super::super::table::{Conflict, Function};
 use super::Deployer;
+use super::change::Loaded;
 
 impl Deployer {
     /// Who is served at the route that `function` wants.
@@ -22,14 +23,14 @@ impl Deployer {
     /// the route of somebody who keeps it is refused.
     pub(super) async fn exchange_routes(
         &mut self,
-        mut waiting: Vec<Function>,
+        mut waiting: Vec<Loaded>,
     ) -> Result<(), AppendError> {
         while let Some((index, conflict)) = self.conflict(&waiting) {
-            let function = waiting.remove(index);
-            self.refuse(function.name(), &conflict).await?;
+            let loaded = waiting.remove(index);
+            self.refuse(loaded.function.name(), &conflict).await?;
         }
-        for function in waiting {
-            self.activate(function).await?;
+        for loaded in waiting {
+            self.activate(loaded).await?;
         }
         self.serve();
         Ok(())
@@ -37,17 +38,18 @@ impl Deployer {
 
     /// One of those that are waiting that cannot have its route, even if all others get
     /// theirs.
-    fn conflict(&self, waiting: &[Function]) -> Option<(usize, Conflict)> {
-        waiting.iter().enumerate().find_map(|(index, function)| {
+    fn conflict(&self, waiting: &[Loaded]) -> Option<(usize, Conflict)> {
+        let waiting: Vec<_> = waiting.iter().map(|loaded| &loaded.function).collect();
+        waiting.iter().enumerate().find_map(|(index, &function)| {
             let is_waiting = |name: &str| waiting.iter().any(|other| other.name() == name);
             let keeps = self
                 .holder(function)
                 .filter(|holder| !is_waiting(holder.name()));
-            let is_same = |other: &&Function| other.route() == function.route();
+            let is_same = |other: &&&Function| other.route() == function.route();
             let before = || waiting[..index].iter().find(is_same);
             let other = keeps
                 .map(|holder| holder.name())
-                .or_else(|| before().map(Function::name))?;
+                .or_else(|| before().map(|other| other.name()))?;
             Some((index, Conflict::new(function.route()?, other)))
         })
     }

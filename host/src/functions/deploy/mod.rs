@@ -2,9 +2,14 @@
 //!
 //! - this file: [`Deployer`], one function after the other.
 //! - `scan.rs`: what is wanted, and which files it is in.
+//! - `change.rs`: loading one function.
 //! - `exchange.rs`: functions that take over routes of each other.
+//! - `control.rs`: what an operator orders; `orders.rs`: how it is done.
 
+mod change;
+mod control;
 mod exchange;
+mod orders;
 mod scan;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,11 +23,13 @@ use tokio::task::spawn_blocking;
 
 use super::adapter::Adapters;
 use super::cause::{chain, cut};
-use super::declaration::{Declaration, Declared};
-use super::load::{self, FunctionError, Loader, RegisterError, Source};
+use super::declaration::{Declaration, Declared, Wish};
+use super::load::{self, Loader, RegisterError};
 use super::stamp::Stamp;
+use super::store::Store;
 use super::table::{Function, Functions, Table};
-use super::warm::warm;
+use change::{Change, Loaded, Means};
+pub use control::{Answer, Control, ControlError, Order, Waiting};
 use scan::Scan;
 
 /// Brings what is served in line with what is wanted, one function after the other.
@@ -34,6 +41,10 @@ pub struct Deployer {
     functions: Arc<Functions>,
     loader: Arc<Loader>,
     adapters: Arc<Adapters>,
+    /// Where versions are kept, if they are.
+    store: Option<Arc<Store>>,
+    /// What a function gets of which nothing else is known than its name.
+    defaults: Arc<Wish>,
     /// What the adapters were read from.
     adapter_stamps: Vec<Option<Stamp>>,
     /// By name.
@@ -63,21 +74,16 @@ pub struct Summary {
     pub refused: usize,
 }
 
-/// What has happened to one function.
-enum Change {
-    None,
-    Loaded(Box<Function>),
-    Refused(FunctionError),
-}
-
 impl Deployer {
     /// Nothing is served yet.
     #[must_use]
-    pub fn new(functions: Arc<Functions>, loader: Loader) -> Self {
+    pub fn new(functions: Arc<Functions>, loader: Loader, store: Option<Arc<Store>>) -> Self {
         Self {
             functions,
             loader: Arc::new(loader),
             adapters: Arc::default(),
+            store,
+            defaults: Arc::new(Err("nothing is known of functions yet".to_owned())),
             adapter_stamps: Vec::new(),
             known: BTreeMap::new(),
             problems: BTreeSet::new(),
@@ -92,11 +98,12 @@ impl Deployer {
     /// Fails if the audit log takes no record of a change. That change is not made, and is
     /// tried again the next time.
     pub async fn apply(&mut self, declaration: &Declaration) -> Result<Summary, AppendError> {
-        let wants = declaration.clone();
-        let scan = spawn_blocking(move || Scan::of(&wants)).await;
+        let (wants, store) = (declaration.clone(), self.store.clone());
+        let scan = spawn_blocking(move || Scan::of(&wants, store.as_deref())).await;
         let Ok(mut scan) = scan else {
             return Ok(self.summary());
         };
+        self.defaults = declaration.defaults.clone();
         let has_new_adapters = scan.adapters != self.adapter_stamps
             && self.read_adapters(declaration, &mut scan).await;
         self.tell(scan.problems);
@@ -107,9 +114,9 @@ impl Deployer {
         for (declared, stamp) in scan.wanted {
             match self.look_at(declared, stamp, has_new_adapters).await? {
                 // Somebody may be about to give its route away.
-                Some(function) if self.holder(&function).is_some() => waiting.push(function),
-                Some(function) => {
-                    self.activate(function).await?;
+                Some(loaded) if self.holder(&loaded.function).is_some() => waiting.push(loaded),
+                Some(loaded) => {
+                    self.activate(loaded).await?;
                     self.serve();
                 }
                 None => {}
@@ -188,18 +195,31 @@ impl Deployer {
         let is_unwanted = |name: &&String| !wanted.contains(name.as_str());
         let unwanted: Vec<_> = self.known.keys().filter(is_unwanted).cloned().collect();
         for name in unwanted {
-            let known = self.known.remove(&name);
-            let Some(active) = known.and_then(|known| known.active) else {
-                continue;
-            };
-            self.serve();
-            self.loader.telemetry.metrics.remove(&name);
-            let component = active.app().component();
-            let recorded = self.record(Some(component), &Event::ComponentRemoved).await;
-            tracing::info!(function = name, version = active.version(), "removed");
-            recorded?;
+            self.forget(&name).await?;
         }
         Ok(())
+    }
+
+    /// Serves a function no more, and forgets its versions.
+    async fn forget(&mut self, name: &str) -> Result<(), AppendError> {
+        let known = self.known.remove(name);
+        self.functions.set_problem(name, None);
+        if let Some(store) = self.store.clone() {
+            let name = name.to_owned();
+            let removed = spawn_blocking(move || store.remove(&name)).await;
+            if let Ok(Err(error)) = removed {
+                tracing::error!("{error}");
+            }
+        }
+        let Some(active) = known.and_then(|known| known.active) else {
+            return Ok(());
+        };
+        self.serve();
+        self.loader.telemetry.metrics.remove(name);
+        let component = active.app().component();
+        let recorded = self.record(Some(component), &Event::ComponentRemoved).await;
+        tracing::info!(function = name, version = active.version(), "removed");
+        recorded
     }
 
     /// Looks whether anything about a function has changed, and loads it if it has.
@@ -208,7 +228,7 @@ impl Deployer {
         declared: Declared,
         stamp: Option<Stamp>,
         has_new_adapters: bool,
-    ) -> Result<Option<Function>, AppendError> {
+    ) -> Result<Option<Loaded>, AppendError> {
         let name = declared.name.clone();
         if let Some(known) = self.known.get(&name)
             && !has_new_adapters
@@ -217,64 +237,36 @@ impl Deployer {
         {
             return Ok(None);
         }
-        let change = self.change(declared.clone()).await;
+        let active = self.known.get(&name);
+        let active = active.and_then(|known| known.active.clone());
+        let Change { loaded, problem } = self.means().change(declared.clone(), active).await;
         let known = self.known.entry(name.clone()).or_insert(Known {
             declared: declared.clone(),
             stamp: None,
             active: None,
             is_refused: false,
         });
+        known.declared = declared;
         known.stamp = stamp;
         known.is_refused = false;
-        match change {
-            Change::None => {
-                known.declared = declared;
-                Ok(None)
-            }
-            Change::Refused(error) => {
-                known.declared = declared;
-                self.refuse(&name, &error).await?;
-                Ok(None)
-            }
-            Change::Loaded(function) => {
-                known.declared = declared;
-                Ok(Some(*function))
-            }
+        match problem {
+            Some(error) => self.refuse(&name, &error).await?,
+            None => self.functions.set_problem(&name, None),
+        }
+        Ok(loaded)
+    }
+
+    fn means(&self) -> Means {
+        Means {
+            loader: self.loader.clone(),
+            adapters: self.adapters.clone(),
+            store: self.store.clone(),
         }
     }
 
-    /// Loads a function, if what would be served differs from what is.
-    async fn change(&self, declared: Declared) -> Change {
-        let active = self.known.get(&declared.name);
-        let active = active.and_then(|known| known.active.clone());
-        let (loader, adapters) = (self.loader.clone(), self.adapters.clone());
-        let load = move || {
-            let source = match load::source(&declared, &adapters, loader.max_component_bytes) {
-                Ok(source) => source,
-                Err(error) => return Change::Refused(error),
-            };
-            let Source {
-                digest, adapter, ..
-            } = &source;
-            if active.is_some_and(|active| active.is(&declared, digest)) {
-                return Change::None;
-            }
-            if let Some(adapter) = adapter {
-                let name = &declared.name;
-                tracing::debug!(function = name, adapter, version = digest, "composed");
-            }
-            let function = loader.load(&declared, &source);
-            match function.and_then(|function| warm(&function).map(|()| function)) {
-                Ok(function) => Change::Loaded(Box::new(function)),
-                Err(error) => Change::Refused(error),
-            }
-        };
-        let changed = spawn_blocking(load).await;
-        changed.unwrap_or_else(|error| Change::Refused(FunctionError::Panicked(error.to_string())))
-    }
-
     /// Lets a function be served the next time that [`serve`](Self::serve) is called.
-    async fn activate(&mut self, function: Function) -> Result<(), AppendError> {
+    async fn activate(&mut self, loaded: Loaded) -> Result<(), AppendError> {
+        let Loaded { function, record } = loaded;
         let name = function.name().to_owned();
         let active = self
             .known
@@ -285,24 +277,37 @@ impl Deployer {
             replaces: replaces.as_deref().map(Into::into),
         };
         let recorded = self.record(Some(function.app().component()), &event).await;
+        let is_recorded = recorded.is_ok();
+        let mut noted = Ok(());
+        if let Some(store) = self.store.clone()
+            && is_recorded
+        {
+            let name = name.clone();
+            let set = spawn_blocking(move || store.set(&name, record)).await;
+            noted = set.unwrap_or(Ok(()));
+        }
         let Some(known) = self.known.get_mut(&name) else {
             return recorded;
         };
-        if recorded.is_err() {
+        if !is_recorded || noted.is_err() {
+            // It is tried again the next time.
             known.stamp = None;
             known.is_refused = true;
-            return recorded;
         }
-        tracing::info!(
-            function = name,
-            version = function.version(),
-            replaces,
-            route = function.route().map(tracing::field::display),
-            "deployed"
-        );
-        function.count();
-        known.active = Some(Arc::new(function));
-        Ok(())
+        if let Err(error) = noted {
+            self.refuse(&name, &error).await?;
+        } else if is_recorded {
+            tracing::info!(
+                function = name,
+                version = function.version(),
+                replaces,
+                route = function.route().map(tracing::field::display),
+                "deployed"
+            );
+            function.count();
+            known.active = Some(Arc::new(function));
+        }
+        recorded
     }
 
     /// Tells why a function is not served as it is wanted.
@@ -322,6 +327,7 @@ impl Deployer {
             cause: cut(&cause).into(),
         };
         let recorded = self.record(None, &event).await;
+        self.functions.set_problem(name, Some(cause.clone()));
         let goes_on = active.as_ref().map(|active| active.version());
         tracing::error!(function = name, %cause, goes_on, "function refused");
         recorded

@@ -76,7 +76,7 @@ pub(crate) fn list(flags: &Asked) -> Result<()> {
         let mut line = format!("{:<24} {version:<12} {}", text("name"), text("route"));
         if let Some(problem) = function["problem"].as_str() {
             let first = problem.lines().next().unwrap_or_default();
-            line.push_str(&format!("  ({first})"));
+            line = format!("{line}  ({first})");
         }
         say(line.trim_end());
     }

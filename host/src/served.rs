@@ -23,7 +23,7 @@ use tokio::task::spawn_blocking;
 use crate::inputs::{One, Served};
 
 /// How long an order may take, apart from compiling.
-const UPLOAD_TIME: Duration = Duration::from_secs(60);
+const UPLOAD_TIME: Duration = Duration::from_mins(1);
 
 /// What is served, and who looks for changes of it.
 pub(crate) struct Loaded {

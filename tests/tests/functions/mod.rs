@@ -1,5 +1,6 @@
 //! Many functions in one server.
 
+mod admin;
 mod deploys;
 mod documented;
 mod files;

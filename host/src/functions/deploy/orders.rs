@@ -118,17 +118,21 @@ impl Deployer {
             }
             Ok(Some(loaded)) => match self.conflict_of(&loaded.function) {
                 None => {
+                    let wanted = loaded.function.version().to_owned();
                     self.activate(loaded).await?;
                     self.serve();
+                    let served = self.known.get(&name);
+                    let served = served.and_then(|known| known.active.as_ref());
+                    if served.is_none_or(|served| served.version() != wanted) {
+                        // Why was told when it was not activated.
+                        let why = self.functions.problems().remove(&name);
+                        return Err(ControlError::Refused(why.unwrap_or_default()));
+                    }
                     self.functions.set_problem(&name, None);
-                    let served = self
-                        .known
-                        .get(&name)
-                        .and_then(|known| known.active.as_ref());
                     return Ok(Answer {
-                        version: served.map(version),
-                        replaces: active.as_ref().map(version),
                         name,
+                        version: Some(wanted),
+                        replaces: active.as_ref().map(version),
                     });
                 }
                 Some(conflict) => {

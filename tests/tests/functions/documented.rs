@@ -1,8 +1,9 @@
 //! What `docs/functions.md` shows is what happens.
 
 use std::fs;
+use std::process::Command;
 
-use end_to_end::artifacts::{component, workspace};
+use end_to_end::artifacts::{component, program, workspace};
 use end_to_end::functions::Folder;
 use end_to_end::process::Finished;
 use end_to_end::{TestHost, client};
@@ -45,27 +46,28 @@ fn the_example_of_a_file_of_functions_is_right() {
 }
 
 #[test]
-fn every_key_of_a_function_that_is_named_exists() {
+fn every_key_and_command_that_is_named_exists() {
+    let keys = [
+        "folder",
+        "function",
+        "adapter",
+        "name",
+        "component",
+        "route",
+    ];
     let document = document();
     let rows = document.lines().filter_map(|line| line.strip_prefix("| `"));
     for row in rows {
-        let name = row
-            .split('`')
-            .next()
-            .expect("a name")
-            .trim_matches(['[', ']']);
-        assert!(
-            [
-                "folder",
-                "function",
-                "adapter",
-                "name",
-                "component",
-                "route"
-            ]
-            .contains(&name)
-                || name.starts_with("audit-max-"),
-            "{name}"
-        );
+        let cell = row.split('`').next().expect("a name");
+        let name = cell.trim_matches(['[', ']']);
+        if keys.contains(&name) || name.starts_with("audit-max-") {
+            continue;
+        }
+        let command = name.split(' ').next().expect("a word");
+        let output = Command::new(program("component-runner"))
+            .args([command, "--help"])
+            .output();
+        let output = output.expect("it can be started");
+        assert!(output.status.success(), "{cell}: {output:?}");
     }
 }

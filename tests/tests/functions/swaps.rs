@@ -67,7 +67,7 @@ fn a_version_takes_over_under_load_without_a_lost_or_mixed_answer() {
             done.store(number, Ordering::Release);
         }
         is_over.store(true, Ordering::Release);
-        let answers = clients.into_iter().map(|client| client.join());
+        let answers = clients.into_iter().map(thread::ScopedJoinHandle::join);
         answers
             .map(|answers| answers.expect("a client"))
             .collect::<Vec<_>>()

@@ -68,7 +68,7 @@ fn check_one(
         Ok(settings) => settings,
         Err(why) => return Err(FunctionError::Settings(why.clone())),
     };
-    let source = source(declared, adapters, max_bytes)?;
+    let source = source(declared, adapters, None, max_bytes)?;
     App::check(&source.bytes, &settings.limits, Some(pool))?;
     Ok(())
 }

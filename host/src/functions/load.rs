@@ -103,21 +103,35 @@ pub fn adapters(declaration: &Declaration, max_bytes: u64) -> Result<Adapters, R
 pub fn source(
     declared: &Declared,
     adapters: &Adapters,
+    runtime: Option<&SharedRuntime>,
     max_bytes: u64,
 ) -> Result<Source, FunctionError> {
     let Some(component) = &declared.component else {
         return Err(FunctionError::NoComponent);
     };
     let bytes = read(component, declared.folder.as_deref(), max_bytes)?;
-    adapted(bytes, adapters)
+    adapted(bytes, adapters, runtime)
 }
 
-/// Lets the component in `bytes` serve HTTP.
+/// Lets the component in `bytes` serve HTTP. One that was compiled for the `runtime` before
+/// does that already, and is not looked at again.
 ///
 /// # Errors
 ///
 /// Fails if no adapter fits.
-pub(super) fn adapted(bytes: Vec<u8>, adapters: &Adapters) -> Result<Source, FunctionError> {
+pub(super) fn adapted(
+    bytes: Vec<u8>,
+    adapters: &Adapters,
+    runtime: Option<&SharedRuntime>,
+) -> Result<Source, FunctionError> {
+    let sha256 = digest(&bytes);
+    if runtime.is_some_and(|runtime| runtime.knows(bytes.len(), &sha256)) {
+        return Ok(Source {
+            bytes,
+            digest: sha256,
+            adapter: None,
+        });
+    }
     let (bytes, adapter) = adapters.adapt(bytes)?;
     Ok(Source {
         digest: digest(&bytes),

@@ -2,7 +2,7 @@
 
 use super::adapter::Adapters;
 use super::declaration::Declared;
-use super::load::{FunctionError, Source, source};
+use super::load::{FunctionError, Loader, Source, source};
 use super::store::{Record, Store, StoreError};
 
 /// Which version of a function should run.
@@ -24,7 +24,7 @@ impl Pick {
         declared: &Declared,
         adapters: &Adapters,
         store: Option<&Store>,
-        max_bytes: u64,
+        loader: &Loader,
         runs: bool,
     ) -> Self {
         let mut record = Record::default();
@@ -34,7 +34,8 @@ impl Pick {
             Err(error) => problem = Some(error.into()),
         }
         let file = declared.component.is_some();
-        let file = file.then(|| source(declared, adapters, max_bytes));
+        let max_bytes = loader.max_component_bytes;
+        let file = file.then(|| source(declared, adapters, Some(&loader.runtime), max_bytes));
         let kept = |record: &Record| kept(&declared.name, record, store);
         let source = match file {
             Some(Ok(file)) => {

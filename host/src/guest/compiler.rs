@@ -108,6 +108,13 @@ impl Compiler {
         load(engine, &code).map_err(CompileError::Unusable)
     }
 
+    /// Whether code for `engine` is kept of the component of this SHA-256: it has been
+    /// checked then.
+    pub(super) fn knows(&self, engine: &Engine, sha256: &str) -> bool {
+        let folder = self.folder.as_deref();
+        folder.is_some_and(|folder| place(folder, engine, sha256).exists())
+    }
+
     /// Compiles in a process of its own.
     fn compile(&self, inlining: Inlining, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
         let inlines = if inlining == Inlining::No {

@@ -104,6 +104,13 @@ impl SharedRuntime {
             .collect()
     }
 
+    /// Whether a component of this SHA-256 and size has been compiled before: it was to be
+    /// served as it is then.
+    pub(crate) fn knows(&self, component_bytes: usize, sha256: &str) -> bool {
+        let runtime = self.of_size(component_bytes);
+        runtime.is_ok_and(|runtime| self.compiler.knows(runtime.engine(), sha256))
+    }
+
     /// The runtime for a component of this size.
     pub(super) fn of_size(&self, component_bytes: usize) -> Result<&Runtime, LoadError> {
         if !engine::is_large(component_bytes) {

@@ -40,8 +40,7 @@ impl Means {
     pub(super) async fn change(self, declared: Declared, active: Option<Arc<Function>>) -> Change {
         let load = move || {
             let (adapters, store) = (&self.adapters, self.store.as_deref());
-            let max_bytes = self.loader.max_component_bytes;
-            let pick = Pick::of(&declared, adapters, store, max_bytes, active.is_some());
+            let pick = Pick::of(&declared, adapters, store, &self.loader, active.is_some());
             let Pick {
                 source,
                 record,

@@ -44,7 +44,7 @@ impl Deployer {
         let (means, wanted) = (self.means(), declared.clone());
         let running = active.clone();
         let load = move || {
-            let source = adapted(bytes, &means.adapters)?;
+            let source = adapted(bytes, &means.adapters, Some(&means.loader.runtime))?;
             let record = store.record(&wanted.name)?;
             means.load(&wanted, &source, record, running.as_deref())
         };

@@ -17,6 +17,7 @@
 //! - [`collector`]: a receiver of traces.
 //! - [`torture`]: kills the server again and again, and reads the log after each.
 //! - [`drain`]: ends the server again and again while clients send.
+//! - [`redeploy`]: kills the server again and again while a function is deployed.
 //! - [`soak`]: keeps the server busy for minutes, and looks whether it stays as it is.
 //! - [`strace`]: system calls that fail for a while.
 //! - [`random`]: numbers that look random and come again with the same seed.
@@ -45,6 +46,7 @@ pub mod operators;
 pub mod output;
 pub mod process;
 pub mod random;
+pub mod redeploy;
 pub mod soak;
 pub mod strace;
 pub mod torture;

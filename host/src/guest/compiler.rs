@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
 use wasmtime::component::Component;
@@ -25,6 +25,9 @@ pub const COMPILE_COMMAND: &str = "compile-component";
 /// The exit code that says that something is wrong with the component, and standard error
 /// what that is.
 const REFUSED: i32 = 1;
+
+/// How much compiled code is kept, in bytes.
+const MAX_KEPT_BYTES: u64 = 2 << 30;
 
 /// The lowest priority there is.
 const NICE: i32 = 19;
@@ -243,7 +246,31 @@ fn keep(path: &Path, code: &[u8]) -> io::Result<()> {
     file.write_all(code)?;
     file.sync_all()?;
     fs::rename(&part, path)?;
-    File::open(folder)?.sync_all()
+    File::open(folder)?.sync_all()?;
+    prune(folder, MAX_KEPT_BYTES)
+}
+
+/// Removes code that was not loaded for longest, if there is more than may be. What is in
+/// use stays mapped.
+fn prune(folder: &Path, max_bytes: u64) -> io::Result<()> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        // One that is gone meanwhile is gone.
+        if let Ok(metadata) = entry.metadata() {
+            files.push((metadata.modified()?, metadata.len(), entry.path()));
+        }
+    }
+    let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+    files.sort();
+    for (_, length, path) in files {
+        if bytes <= max_bytes {
+            break;
+        }
+        fs::remove_file(path)?;
+        bytes -= length;
+    }
+    Ok(())
 }
 
 #[expect(
@@ -260,7 +287,30 @@ fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     reason = "code is run as it is; this one is in a folder that is this program's alone"
 )]
 fn load_file(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // What is used is kept longer than what is not.
+    let _ = File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
     // SAFETY: `keep` has written it, as a whole, into a folder that nobody else may write
     // to, and it is never changed: other code has another name.
     unsafe { Component::deserialize_file(engine, path) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_used_for_longest_is_removed_first() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, seconds) in [("new", 30), ("old", 10), ("middle", 20)] {
+            let file = File::create(folder.path().join(name)).unwrap();
+            file.set_len(100).unwrap();
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            file.set_modified(time).unwrap();
+        }
+        prune(folder.path(), 200).unwrap();
+        let exists = |name: &str| folder.path().join(name).exists();
+        assert!(exists("new") && exists("middle") && !exists("old"));
+        prune(folder.path(), 200).unwrap();
+        assert!(exists("new") && exists("middle"));
+    }
 }

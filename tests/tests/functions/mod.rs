@@ -4,6 +4,7 @@ mod admin;
 mod deploys;
 mod documented;
 mod files;
+mod kills;
 mod limits;
 mod routes;
 mod start;

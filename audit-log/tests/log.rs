@@ -205,6 +205,36 @@ fn a_record_says_what_the_host_and_the_guest_say() {
 }
 
 #[test]
+fn a_log_of_the_first_schema_goes_on_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [location, _] = locations(&folder);
+    let path = location.path().expect("a file");
+    let connection = rusqlite::Connection::open(path).expect("a database");
+    let tables = include_str!("../src/store/schema_1.sql");
+    let header = "PRAGMA application_id = 0x61756469; PRAGMA user_version = 1;";
+    connection
+        .execute_batch(&format!("{tables} {header}"))
+        .expect("tables");
+    block_on(async {
+        let log = AuditLog::open(&Settings::new(location.clone())).expect("a log");
+        append(&log, "entry").await;
+        log.close().await;
+    });
+    assert_eq!(kinds(&location)[1], "entry");
+    let outcome: String = connection
+        .query_row(
+            "SELECT outcome FROM records WHERE action = 'entry'",
+            (),
+            |row| row.get(0),
+        )
+        .expect("a column");
+    assert_eq!(outcome, "success");
+    let checked =
+        Reader::open(&location, Start::First).and_then(|mut reader| reader.check_container());
+    assert_eq!(checked.expect("it can be read"), None);
+}
+
+#[test]
 fn a_crash_shows_at_the_next_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let location = Location::JsonLines(folder.path().join("audit.jsonl"));

@@ -12,15 +12,12 @@ pub(crate) struct Meter {
     used_ns: AtomicU64,
     /// When the present turn began, or 0.
     turn_ns: AtomicU64,
-    /// Whether it runs on a thread that others may keep waiting.
-    is_in_background: AtomicBool,
+    is_exact: AtomicBool,
 }
 
 impl Meter {
-    /// The guest gets its turn, on a thread that is its own or not.
-    pub(crate) fn begin_turn(&self, is_in_background: bool) {
-        self.is_in_background
-            .store(is_in_background, Ordering::Relaxed);
+    /// The guest gets its turn.
+    pub(crate) fn begin_turn(&self) {
         self.turn_ns.store(self.now(), Ordering::Relaxed);
     }
 
@@ -32,6 +29,19 @@ impl Meter {
         self.used_ns.store(nanos, Ordering::Relaxed);
     }
 
+    /// Counts anew, between two turns, and from now on only the time in which a processor
+    /// worked for the guest. What was counted before may include time in which the system
+    /// had something else to do.
+    pub(crate) fn be_exact(&self) {
+        self.is_exact.store(true, Ordering::Relaxed);
+        self.used_ns.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether [`Meter::be_exact`] was called.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.is_exact.load(Ordering::Relaxed)
+    }
+
     /// How long it has computed, on the thread that it runs on.
     pub(crate) fn used(&self) -> Duration {
         let turn = match self.turn_ns.load(Ordering::Relaxed) {
@@ -41,10 +51,9 @@ impl Meter {
         Duration::from_nanos(self.used_ns.load(Ordering::Relaxed) + turn)
     }
 
-    /// A thread that serves is seldom interrupted, and the time of day costs no system
-    /// call. One in the background is often: there, only its own time counts.
+    /// The time of day costs no system call, which is why it is what counts at first.
     fn now(&self) -> u64 {
-        let clock = if self.is_in_background.load(Ordering::Relaxed) {
+        let clock = if self.is_exact() {
             ClockId::ThreadCPUTime
         } else {
             ClockId::Monotonic
@@ -73,21 +82,41 @@ mod tests {
     #[test]
     fn turns_add_up_and_waiting_does_not_count() {
         let meter = Meter::default();
-        for is_in_background in [false, true] {
-            meter.begin_turn(is_in_background);
+        for is_exact in [false, true] {
+            if is_exact {
+                meter.be_exact();
+                assert_eq!(meter.used(), Duration::ZERO);
+            }
+            meter.begin_turn();
             compute(Duration::from_millis(5));
             meter.end_turn();
             let before = meter.used();
             compute(Duration::from_millis(5));
             assert_eq!(meter.used(), before);
         }
-        assert!(meter.used() >= Duration::from_millis(6), "{meter:?}");
+        assert!(meter.used() >= Duration::from_millis(1), "{meter:?}");
+    }
+
+    #[test]
+    fn time_in_which_the_thread_does_not_run_counts_only_where_nobody_is_exact() {
+        const PAUSE: Duration = Duration::from_millis(20);
+
+        for is_exact in [false, true] {
+            let meter = Meter::default();
+            if is_exact {
+                meter.be_exact();
+            }
+            meter.begin_turn();
+            std::thread::sleep(PAUSE);
+            meter.end_turn();
+            assert_eq!(meter.used() < PAUSE, is_exact, "{meter:?}");
+        }
     }
 
     #[test]
     fn a_turn_that_is_not_over_counts() {
         let meter = Meter::default();
-        meter.begin_turn(false);
+        meter.begin_turn();
         compute(Duration::from_millis(2));
         assert!(meter.used() >= Duration::from_millis(2));
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -22,10 +21,6 @@ use crate::store::{Batch, Head, OpenError, Store, StoreError};
 
 /// The most records that are written at once.
 const BATCH_RECORDS: usize = 512;
-
-/// From how many jobs in a batch on it pays to wait for more, and how long at most.
-const CROWD: usize = 4;
-const MAX_GATHERING: Duration = Duration::from_millis(1);
 
 /// How long a log that cannot be written is left alone before it is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
@@ -47,19 +42,6 @@ pub(super) struct Writer {
     /// How many dropped entries the log knows of.
     known_drops: u64,
     batch: Batch,
-}
-
-/// How long to wait for more after a batch of `count` jobs that took so long.
-///
-/// Where few wait, nobody waits longer than for the disk. Where many do, each batch
-/// would begin with the first of them and leave all others to the next one; with half
-/// the time of a batch to gather, there are fewer and larger ones, for which the
-/// processors and the disk do less.
-fn time_to_gather(count: usize, took: Duration) -> Duration {
-    if count < CROWD {
-        return Duration::ZERO;
-    }
-    (took / 2).min(MAX_GATHERING)
 }
 
 /// What is the same, or goes on, in all records of a boot.
@@ -160,24 +142,14 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Works until the log is closed, or nobody can append any more.
+    /// Works until the log is closed, or nobody can append any more. What comes while a
+    /// batch is written is the next one.
     pub(super) fn work(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut waiting = Vec::with_capacity(BATCH_RECORDS);
         let mut drafts = Vec::with_capacity(BATCH_RECORDS);
         let mut receipts = Vec::with_capacity(BATCH_RECORDS);
         let mut closed = None;
-        let mut gathering = Duration::ZERO;
         while closed.is_none() && jobs.blocking_recv_many(&mut waiting, BATCH_RECORDS) > 0 {
-            if !gathering.is_zero() {
-                thread::sleep(gathering);
-                while waiting.len() < BATCH_RECORDS
-                    && let Ok(job) = jobs.try_recv()
-                {
-                    waiting.push(job);
-                }
-            }
-            let begin = Instant::now();
-            let count = waiting.len();
             let mut is_tick = false;
             for job in waiting.drain(..) {
                 match job {
@@ -201,7 +173,6 @@ impl Writer {
                 self.retry_now();
             }
             let result = self.try_append(&drafts, sign);
-            gathering = time_to_gather(count, begin.elapsed());
             drafts.clear();
             self.tell(receipts.drain(..), result);
             if self.failure.is_none()

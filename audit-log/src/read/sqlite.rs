@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use super::{Line, ReadError, Start};
 use crate::checkpoint::Tombstone;
-use crate::store::{APPLICATION_ID, SCHEMA, SCHEMA_VERSION};
+use crate::store::Schema;
 
 /// How many records are fetched at once. Between two pages no lock is held.
 const PAGE_RECORDS: i64 = 1024;
@@ -20,6 +20,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Sqlite {
     path: PathBuf,
+    schema: Schema,
     connection: Connection,
     /// The sequence of the last record that was given.
     last: i64,
@@ -51,24 +52,11 @@ impl Sqlite {
                 true,
             )
             .map_err(fail)?;
-        let number =
-            |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
-        let application_id = number("application_id").map_err(fail)?;
-        let version = number("user_version").map_err(fail)?;
-        if application_id != APPLICATION_ID {
-            return Err(ReadError::NotALog {
-                path: path.to_owned(),
-                why: "it is the database of another program".to_owned(),
-            });
-        }
-        if version != SCHEMA_VERSION {
-            return Err(ReadError::NotALog {
-                path: path.to_owned(),
-                why: format!(
-                    "its schema has the version {version}, and this program knows {SCHEMA_VERSION}"
-                ),
-            });
-        }
+        let schema = Schema::of(&connection).map_err(fail)?;
+        let schema = schema.map_err(|why| ReadError::NotALog {
+            path: path.to_owned(),
+            why,
+        })?;
 
         let first = connection
             .query_row("SELECT min(sequence) FROM records", (), |row| {
@@ -91,6 +79,7 @@ impl Sqlite {
         };
         Ok(Self {
             path: path.to_owned(),
+            schema,
             connection,
             last,
             base,
@@ -184,8 +173,7 @@ impl Sqlite {
             rows.collect::<Result<Vec<_>, _>>()
         };
         let found: Vec<_> = query().map_err(fail)?;
-        let expected = SCHEMA.split_terminator(';').map(str::trim);
-        let expected: Vec<_> = expected.filter(|sql| !sql.is_empty()).collect();
+        let expected: Vec<_> = self.schema.statements().collect();
         let same = found.len() == expected.len()
             && found
                 .iter()

@@ -1,9 +1,10 @@
 //! Where records are written to.
 //!
-//! - `sqlite.rs`: a database.
+//! - `sqlite.rs`: a database; `schema.rs`: its tables.
 //! - `json_lines.rs`: a file, or standard output.
 
 mod json_lines;
+mod schema;
 mod sqlite;
 
 use std::io;
@@ -13,7 +14,7 @@ use crate::hash::Hash;
 use crate::read::ReadError;
 use crate::{Location, hash};
 pub(crate) use json_lines::{RECORD_START, TOMBSTONE_START, complete_length};
-pub(crate) use sqlite::{APPLICATION_ID, SCHEMA, SCHEMA_VERSION};
+pub(crate) use schema::Schema;
 
 /// Takes records from the one thread that writes them.
 pub(crate) trait Store: Send {

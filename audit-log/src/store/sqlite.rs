@@ -7,19 +7,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::schema::{APPLICATION_ID, LATEST, Schema};
 use super::{Batch, Head, OpenError, Store, StoreError};
 use crate::key::sync_folder_of;
-
-/// Says in the header of the file what it is: "audi".
-pub(crate) const APPLICATION_ID: i32 = 0x6175_6469;
-
-/// The version of [`SCHEMA`].
-pub(crate) const SCHEMA_VERSION: i32 = 1;
-
-/// All tables. What can be asked for beside a record is computed from the record:
-/// nothing is there twice, so nothing can disagree. These columns are of the type ANY
-/// so that a check of the database does not compute them, which takes long.
-pub(crate) const SCHEMA: &str = include_str!("schema.sql");
 
 /// How long another program may hold the database, such as `audit prune`.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -75,7 +65,8 @@ impl Sqlite {
             source,
         };
         let connection = connect(path).map_err(|error| not_a_log(path, error))?;
-        prepare(&connection).map_err(sqlite_error)?.map_err(|why| {
+        let schema = prepare(&connection).map_err(sqlite_error)?;
+        schema.map_err(|why| {
             let path = path.to_owned();
             OpenError::NotALog { path, why }
         })?;
@@ -206,24 +197,19 @@ fn not_a_log(path: &Path, error: rusqlite::Error) -> OpenError {
 }
 
 /// Makes the tables in an empty database, or finds out that this is a log already.
-fn prepare(connection: &Connection) -> rusqlite::Result<Result<(), String>> {
-    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
-    match (number("application_id")?, number("user_version")?) {
-        (APPLICATION_ID, SCHEMA_VERSION) => Ok(Ok(())),
-        (APPLICATION_ID, version) => Ok(Err(format!(
-            "its schema has the version {version}, and this program knows {SCHEMA_VERSION}"
-        ))),
-        (0, 0) if tables == 0 => {
-            connection.execute_batch(&format!(
-                "BEGIN IMMEDIATE; {SCHEMA}
-                 PRAGMA application_id = {APPLICATION_ID};
-                 PRAGMA user_version = {SCHEMA_VERSION};
-                 COMMIT;"
-            ))?;
-            Ok(Ok(()))
-        }
-        _ => Ok(Err("it is the database of another program".to_owned())),
+fn prepare(connection: &Connection) -> rusqlite::Result<Result<Schema, String>> {
+    let number = |query| connection.query_row(query, (), |row| row.get::<_, i64>(0));
+    let is_new = number("SELECT count(*) FROM sqlite_schema")? == 0
+        && number("PRAGMA application_id")? == 0
+        && number("PRAGMA user_version")? == 0;
+    if is_new {
+        let Schema { version, sql } = LATEST;
+        connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {sql}
+             PRAGMA application_id = {APPLICATION_ID};
+             PRAGMA user_version = {version};
+             COMMIT;"
+        ))?;
     }
+    Schema::of(connection)
 }

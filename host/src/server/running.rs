@@ -9,9 +9,12 @@ use super::background::Away;
 use super::instances::Instance;
 use super::request::Context as RequestContext;
 
-/// How long a guest may compute on the thread that serves. One that goes on after that
-/// moves to the background.
+/// How long a guest may compute on the thread that serves. After that it is measured
+/// exactly: the system may have given the processor to somebody else meanwhile.
 const MAX_FOREGROUND: Duration = Duration::from_millis(8);
+
+/// How much longer it may go on, by the exact measure. Then it moves to the background.
+const MAX_EXACT: Duration = Duration::from_millis(3);
 
 /// A guest at work. It holds its instance and its place among them, and gives both back
 /// when it is done or dropped.
@@ -49,12 +52,17 @@ impl Running {
         let done = match &mut self.work {
             Work::Here(guest) => {
                 let meter = self.context.request.meter();
-                meter.begin_turn(false);
+                meter.begin_turn();
                 let done = guest.as_mut().poll(cx);
                 meter.end_turn();
-                if done.is_pending() && meter.used() > MAX_FOREGROUND {
-                    self.go_away();
-                    return self.poll_work(cx);
+                if done.is_pending() {
+                    if meter.is_exact() && meter.used() > MAX_EXACT {
+                        self.go_away();
+                        return self.poll_work(cx);
+                    }
+                    if !meter.is_exact() && meter.used() > MAX_FOREGROUND {
+                        meter.be_exact();
+                    }
                 }
                 ready!(done)
             }
@@ -81,7 +89,7 @@ impl Running {
             let request = self.context.request.clone();
             tracing::debug!(request = %request.id(), "guest goes on in the background");
             let metered = std::future::poll_fn(move |cx| {
-                request.meter().begin_turn(true);
+                request.meter().begin_turn();
                 let done = guest.as_mut().poll(cx);
                 request.meter().end_turn();
                 done

@@ -41,6 +41,7 @@ mod mailbox;
 mod meter;
 mod request_id;
 mod request_info;
+mod tail;
 mod trace_parent;
 
 pub use request_id::RequestId;

@@ -58,6 +58,7 @@ fn main() -> ExitCode {
         Command::Audit(command) => program::run(&command),
         Command::Deploy(flags) => orders::deploy(&flags).map(|()| true),
         Command::List(flags) => orders::list(&flags).map(|()| true),
+        Command::Logs(flags) => orders::logs(&flags).map(|()| true),
         Command::Rollback(flags) => orders::rollback(&flags).map(|()| true),
         Command::Remove(flags) => orders::remove(&flags).map(|()| true),
         Command::CompileComponent {

@@ -3,10 +3,12 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use host::cli::{Asked, Deploy, Remove, Rollback};
+use host::cli::{Asked, Deploy, Logs, Remove, Rollback};
 use host::server::Address;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use http::{Method, Request};
@@ -20,6 +22,9 @@ use tokio::runtime::Builder;
 
 /// How many digits of a version are shown.
 const SHOWN_DIGITS: usize = 12;
+
+/// How long to wait for further lines.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Deploys a component.
 ///
@@ -61,6 +66,27 @@ pub(crate) fn remove(flags: &Remove) -> Result<()> {
     ask(&flags.asked, Method::DELETE, &of(&flags.name), Vec::new())?;
     say(&format!("`{}` is removed", flags.name));
     Ok(())
+}
+
+/// Shows what a function printed.
+///
+/// # Errors
+///
+/// Fails if there is no such function, or the server cannot be asked.
+pub(crate) fn logs(flags: &Logs) -> Result<()> {
+    let mut number = 0;
+    loop {
+        let path = format!("{}/logs?from={number}", of(&flags.name));
+        let answer = ask(&flags.asked, Method::GET, &path, Vec::new())?;
+        for line in answer["lines"].as_array().into_iter().flatten() {
+            say(line.as_str().unwrap_or_default());
+        }
+        if !flags.follow {
+            return Ok(());
+        }
+        number = answer["next"].as_u64().unwrap_or(number);
+        thread::sleep(PAUSE);
+    }
 }
 
 /// Lists all functions.

@@ -13,6 +13,7 @@ use crate::RequestId;
 use crate::meter::Meter;
 use crate::metrics::FailureKind;
 use crate::server::Refusal;
+use crate::telemetry::FunctionTelemetry;
 use crate::trace_parent::TraceParent;
 
 /// The longest path that is kept whole, in bytes.
@@ -34,7 +35,7 @@ pub struct RequestInfo {
     trace_parent: Option<TraceParent>,
     principal: Option<Box<str>>,
     /// Where one server has many.
-    function: Option<Arc<Component<'static>>>,
+    function: Option<Arc<FunctionTelemetry>>,
     /// Set when the audit log took no record of something that happened.
     is_unaudited: AtomicBool,
     /// Set when its guest failed that got less memory than it wanted.
@@ -87,13 +88,20 @@ impl RequestInfo {
     }
 
     /// Notes to which of several functions it goes.
-    pub(crate) fn set_function(&mut self, function: Arc<Component<'static>>) {
+    pub(crate) fn set_function(&mut self, function: Arc<FunctionTelemetry>) {
         self.function = Some(function);
     }
 
     /// The function to which it goes, where one server has many.
-    pub(crate) fn function(&self) -> Option<&Component<'static>> {
-        self.function.as_deref()
+    pub(crate) fn component(&self) -> Option<&Component<'static>> {
+        self.function.as_ref().map(|function| function.component())
+    }
+
+    /// Keeps a line of what its function prints, where one server has many.
+    pub(crate) fn keep_line(&self, line: &str) {
+        if let Some(function) = &self.function {
+            function.metrics().tail().push(line);
+        }
     }
 
     /// How long its guest has computed.

@@ -132,6 +132,11 @@ impl FunctionTelemetry {
         &self.metrics
     }
 
+    /// The component.
+    pub(crate) fn component(&self) -> &Component<'static> {
+        &self.component
+    }
+
     /// Where all that is told goes to.
     pub(crate) fn server(&self) -> &Telemetry {
         &self.telemetry
@@ -209,7 +214,7 @@ impl Exchange {
             user_agent: facts.user_agent.as_ref().map(HeaderValue::as_bytes),
             request_id: &request.id().to_string(),
             duration,
-            function: request.function().map(|f| (&*f.name, &*f.sha256)),
+            function: request.component().map(|c| (&*c.name, &*c.sha256)),
         });
     }
 

@@ -50,6 +50,21 @@ pub struct Rollback {
     pub asked: Asked,
 }
 
+/// `logs`.
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// The function
+    pub name: String,
+
+    /// Go on with what it prints from now on, until somebody ends this
+    #[arg(long)]
+    pub follow: bool,
+
+    /// The server.
+    #[command(flatten)]
+    pub asked: Asked,
+}
+
 /// `remove`.
 #[derive(Debug, Args)]
 pub struct Remove {

@@ -37,7 +37,7 @@ use http::header::HeaderName;
 use crate::access_log::Destination;
 use crate::guest::COMPILE_COMMAND;
 use crate::server::{FunctionSettings, Settings};
-pub use admin::{Asked, Deploy, Remove, Rollback};
+pub use admin::{Asked, Deploy, Logs, Remove, Rollback};
 pub use audit::{AuditFlags, QuotaFlags};
 pub use clients::ClientFlags;
 pub use config::{FunctionsError, read_functions};
@@ -90,6 +90,9 @@ pub enum Command {
 
     /// Turn to another version of a function: the one before, or --to VERSION
     Rollback(Rollback),
+
+    /// Show what a function printed last, and how it failed
+    Logs(Logs),
 
     /// Let a server serve a function no more, and forget its versions
     Remove(Remove),

@@ -66,6 +66,13 @@ impl Function {
         self.route.as_ref()
     }
 
+    /// The lines that it printed, from this number on, as far as they are kept, and the
+    /// number of the next.
+    #[must_use]
+    pub fn lines(&self, number: u64) -> (Vec<String>, u64) {
+        self.telemetry.metrics().tail().from(number)
+    }
+
     /// Tells the numbers of the function as those of this version from now on.
     pub(crate) fn count(&self) {
         let metrics = &self.telemetry.server().metrics;

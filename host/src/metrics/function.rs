@@ -13,12 +13,15 @@ use super::FailureKind;
 use super::histogram::{Durations, Histogram};
 use super::labels::{CODE_COUNT, METHOD_COUNT, code_index, code_label, method_index, method_label};
 use super::sharded::Sharded;
+use crate::tail::Tail;
 
 /// Numbers about one component and those that took its place, since the start of the
 /// server.
 pub struct FunctionMetrics {
     name: Box<str>,
     active: Mutex<Active>,
+    /// What it printed last, which goes on like its numbers.
+    tail: Tail,
     shards: Sharded<Shard>,
 }
 
@@ -80,8 +83,14 @@ impl FunctionMetrics {
                 max_instances,
                 pool: None,
             }),
+            tail: Tail::default(),
             shards: Sharded::new(),
         }
+    }
+
+    /// What it printed last.
+    pub(crate) fn tail(&self) -> &Tail {
+        &self.tail
     }
 
     /// The name of the component.

@@ -134,8 +134,15 @@ impl Failure {
                 format!("guest computed for more than {} s", cpu_limit.as_secs_f64())
             }
         };
-        let function = context.request.function().map(|function| &*function.name);
+        let function = context
+            .request
+            .component()
+            .map(|component| &*component.name);
         tracing::error!(%request, %cause, function, "{what}");
+        let first = cause.lines().next().unwrap_or_default();
+        context
+            .request
+            .keep_line(&format!("{request} {what}: {first}"));
 
         let cause = cause[..cause.floor_char_boundary(MAX_CAUSE_BYTES)].into();
         let kind = match self {

@@ -71,7 +71,7 @@ pub(super) async fn handle(
     let (mut response, exchange) = if let Some(served) = &served {
         let function = &served.function;
         if function.route().is_some() {
-            info.set_function(function.app().component().clone());
+            info.set_function(function.telemetry().clone());
         }
         let context = Context {
             request: Arc::new(info),

@@ -313,6 +313,30 @@ fn the_commands_say_what_they_did() {
 }
 
 #[test]
+fn what_a_function_printed_and_how_it_failed_can_be_asked_for() {
+    let place = Place::new();
+    let (host, operators) = place.serve();
+    let counter = end_to_end::guests::assemble("counter", |source| source);
+    let response = ask(&operators, "PUT", "/v1/functions/count", &counter);
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_eq!(host.send(&Request::new("GET", "/count/print")).status, 200);
+    assert_eq!(host.send(&Request::new("GET", "/count/trap")).status, 500);
+    let logs = ask(&operators, "GET", "/v1/functions/count/logs", b"").json();
+    let lines = logs["lines"].as_array().expect("lines");
+    let line = |number: usize| lines[number].as_str().expect("a line");
+    assert!(line(0).ends_with(" stdout: whole 1"), "{logs}");
+    assert!(line(1).ends_with(" stdout: broken off 1"), "{logs}");
+    assert!(line(2).contains(" request failed: "), "{logs}");
+    let path = format!("/v1/functions/count/logs?from={}", logs["next"]);
+    let later = ask(&operators, "GET", &path, b"").json();
+    assert_eq!(later["lines"].as_array().map(Vec::len), Some(0));
+    let bad = ask(&operators, "GET", "/v1/functions/count/logs?from=x", b"");
+    assert_eq!(bad.status, 400, "{bad:?}");
+    let done = place.order(&operators, &["logs", "count"]);
+    assert_eq!(done.stdout.lines().count(), 3, "{}", done.stdout);
+}
+
+#[test]
 fn a_state_has_one_server() {
     let place = Place::new();
     let (_host, _operators) = place.serve();

@@ -76,6 +76,7 @@ impl Admin {
         match (method.as_str(), &segments[..]) {
             ("GET", ["functions"]) => self.list().await,
             ("GET", ["functions", name]) => self.show((*name).to_owned()).await,
+            ("GET", ["functions", name, "logs"]) => self.lines(name, request.uri().query()),
             ("PUT", ["functions", name]) => match self.component(request.into_body()).await {
                 Ok(bytes) => self.deploy((*name).to_owned(), bytes).await,
                 Err(response) => response,
@@ -92,7 +93,7 @@ impl Admin {
                 let (name, version) = ((*name).to_owned(), Some((*version).to_owned()));
                 self.order(Order::Activate { name, version }).await
             }
-            (_, ["functions"]) => not_allowed("GET"),
+            (_, ["functions"] | ["functions", _, "logs"]) => not_allowed("GET"),
             (_, ["functions", _]) => not_allowed("GET, PUT, DELETE"),
             (_, ["functions", _, "rollback"] | ["functions", _, "versions", _, "activate"]) => {
                 not_allowed("POST")
@@ -173,6 +174,26 @@ impl Admin {
             }
             Err(error) => refused(&error),
         }
+    }
+
+    /// What a function printed last: with the query `from=NUMBER`, from this line on.
+    fn lines(&self, name: &str, query: Option<&str>) -> Answered {
+        let number = match query.map(|query| query.strip_prefix("from=").map(str::parse)) {
+            None => 0,
+            Some(Some(Ok(number))) => number,
+            Some(_) => {
+                let why = "expected no query, or `from=` and the number of a line";
+                return problem(StatusCode::BAD_REQUEST, why);
+            }
+        };
+        let table = self.functions.table();
+        let served = table.functions().iter().find(|f| f.name() == name);
+        let Some(function) = served else {
+            return refused(&ControlError::Unknown(name.to_owned()));
+        };
+        let (lines, next) = function.lines(number);
+        let answer = serde_json::json!({ "lines": lines, "next": next });
+        json(StatusCode::OK, answer.to_string())
     }
 
     async fn list(&self) -> Answered {

@@ -188,7 +188,7 @@ async fn answer(
     if request.version() == Version::HTTP_2 {
         http2::check_head(&request, &settings.connections)?;
     }
-    if context.shared.memory.is_over() {
+    if context.shared.memory.is_over() && !admission.is_blameless() {
         return Err(Failure::Refused(Refusal::OutOfMemory));
     }
     let is_head = request.method() == Method::HEAD;

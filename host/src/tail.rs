@@ -14,7 +14,7 @@ pub(crate) struct Tail(Mutex<Lines>);
 
 #[derive(Debug, Default)]
 struct Lines {
-    lines: VecDeque<String>,
+    kept: VecDeque<String>,
     bytes: usize,
     /// The number of the line that comes next.
     next: u64,
@@ -26,10 +26,10 @@ impl Tail {
         let line = format!("{:.3} {text}", Timestamp::now());
         let mut lines = self.lock();
         lines.bytes += line.len();
-        lines.lines.push_back(line);
+        lines.kept.push_back(line);
         lines.next += 1;
         while lines.bytes > MAX_BYTES {
-            let Some(oldest) = lines.lines.pop_front() else {
+            let Some(oldest) = lines.kept.pop_front() else {
                 break;
             };
             lines.bytes -= oldest.len();
@@ -39,9 +39,9 @@ impl Tail {
     /// The lines from this number on, as far as they are kept, and the number of the next.
     pub(crate) fn from(&self, number: u64) -> (Vec<String>, u64) {
         let lines = self.lock();
-        let oldest = lines.next - lines.lines.len() as u64;
+        let oldest = lines.next - lines.kept.len() as u64;
         let skipped = usize::try_from(number.saturating_sub(oldest)).unwrap_or(usize::MAX);
-        let kept = lines.lines.iter().skip(skipped).cloned().collect();
+        let kept = lines.kept.iter().skip(skipped).cloned().collect();
         (kept, lines.next)
     }
 

@@ -17,7 +17,7 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// The longest time from the begin of a deploy to the end of its server, in milliseconds: a
 /// little more than a deploy takes.
-const MAX_PAUSE_MS: usize = 250;
+const MAX_PAUSE_MS: usize = 60;
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy)]

@@ -32,6 +32,15 @@ pub enum Order {
     },
 }
 
+impl Order {
+    /// The function.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Deploy { name, .. } | Self::Activate { name, .. } | Self::Remove { name } => name,
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {

@@ -21,14 +21,14 @@ impl Deployer {
     /// Says why it was not done. What was served is served still.
     pub async fn carry_out(&mut self, order: Order) -> Result<Answer, ControlError> {
         let store = self.store.clone().ok_or(ControlError::NoState)?;
+        // It becomes a part of a path.
+        let name = order.name();
+        check_name(name).map_err(|why| ControlError::BadName {
+            name: name.to_owned(),
+            why,
+        })?;
         match order {
-            Order::Deploy { name, bytes } => {
-                check_name(&name).map_err(|why| ControlError::BadName {
-                    name: name.clone(),
-                    why,
-                })?;
-                self.deploy(name, bytes, store).await
-            }
+            Order::Deploy { name, bytes } => self.deploy(name, bytes, store).await,
             Order::Activate { name, version } => self.turn_to(name, version, store).await,
             Order::Remove { name } => self.remove(name).await,
         }

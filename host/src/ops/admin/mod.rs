@@ -22,7 +22,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tokio::task::spawn_blocking;
 
 use super::answer::{json, problem};
-use crate::functions::{Answer, Control, ControlError, Functions, Order, Store};
+use crate::functions::{Answer, Control, ControlError, Functions, Order, Store, check_name};
 pub use token::{Token, TokenError};
 
 /// What all its paths begin with.
@@ -73,6 +73,12 @@ impl Admin {
         }
         let rest = path.strip_prefix(PREFIX).unwrap_or_default();
         let segments: Vec<_> = rest.split('/').collect();
+        if let ["functions", name, ..] = segments[..]
+            && let Err(why) = check_name(name)
+        {
+            let name = name.to_owned();
+            return refused(&ControlError::BadName { name, why });
+        }
         match (method.as_str(), &segments[..]) {
             ("GET", ["functions"]) => self.list().await,
             ("GET", ["functions", name]) => self.show((*name).to_owned()).await,

@@ -37,7 +37,7 @@ pub(super) struct Admission {
 }
 
 /// How many requests of one thread may run before anything is known of them.
-const FIRST_RUNNING: usize = 32;
+const FIRST_RUNNING: usize = 16;
 
 /// Turns that are longer make the limit smaller, and shorter ones larger.
 const LONG_TURN: Duration = Duration::from_millis(15);
@@ -181,7 +181,10 @@ impl Admission {
     fn adjust(&self, turn: Duration) {
         let limit = self.max_running.get();
         let adjusted = if turn > LONG_TURN {
-            (limit.min(self.running.get()) * 3 / 4).max(1)
+            // As many as would have had a turn that is not too long.
+            let running = limit.min(self.running.get());
+            let fitting = running as u128 * LONG_TURN.as_nanos() / turn.as_nanos();
+            usize::try_from(fitting).map_or(limit, |fitting| fitting.max(1))
         } else if turn < SHORT_TURN {
             // Never so many that the limit means nothing any more.
             (limit + 1 + limit / 8).min(self.running.get() + FIRST_RUNNING)
@@ -286,13 +289,13 @@ mod tests {
     #[test]
     fn the_limit_follows_the_length_of_a_turn() {
         let admission = Admission::new(1000, 1000, LATER, None);
-        admission.running.set(32);
-        admission.adjust(Duration::from_millis(100));
-        assert_eq!(admission.max_running.get(), 24);
+        admission.running.set(16);
+        admission.adjust(Duration::from_millis(30));
+        assert_eq!(admission.max_running.get(), 8);
         admission.adjust(Duration::from_millis(10));
-        assert_eq!(admission.max_running.get(), 24);
+        assert_eq!(admission.max_running.get(), 8);
         admission.adjust(SOON);
-        assert_eq!(admission.max_running.get(), 28);
+        assert_eq!(admission.max_running.get(), 10);
         for _ in 0..100 {
             admission.adjust(Duration::from_secs(1));
             admission.running.set(admission.max_running.get());

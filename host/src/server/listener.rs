@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio_rustls::TlsAcceptor;
 
 /// Where to listen.
@@ -114,7 +114,7 @@ impl Listener {
     pub async fn bind(address: &Address, tls: Option<TlsAcceptor>) -> io::Result<Self> {
         let (socket, address) = match address {
             Address::Tcp(addr) => {
-                let listener = TcpListener::bind(addr).await?;
+                let listener = listen_tcp(*addr)?;
                 let address = Address::Tcp(listener.local_addr()?);
                 (ListeningSocket::Tcp(listener, tls), address)
             }
@@ -169,6 +169,23 @@ impl Drop for Listener {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// How many connections may wait to be accepted. Where more come at once, the system
+/// lets clients wait for a second before they try again. It allows 4096 by default
+/// (listen(2)).
+const BACKLOG: u32 = 4096;
+
+fn listen_tcp(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // A server that was ended a moment ago has left connections behind.
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
 }
 
 /// Removes the socket of a server that has ended without doing so itself.

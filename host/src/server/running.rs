@@ -11,7 +11,7 @@ use super::request::Context as RequestContext;
 
 /// How long a guest may compute on the thread that serves. After that it is measured
 /// exactly: the system may have given the processor to somebody else meanwhile.
-const MAX_FOREGROUND: Duration = Duration::from_millis(8);
+const MAX_FOREGROUND: Duration = Duration::from_millis(4);
 
 /// How much longer it may go on, by the exact measure. Then it moves to the background.
 const MAX_EXACT: Duration = Duration::from_millis(3);

@@ -12,7 +12,7 @@ use crate::{DEADLINE, TestHost};
 /// Small limits, so that guests meet them soon.
 const LIMITS: [(&str, &str); 13] = [
     ("--request-timeout", "1"),
-    ("--cpu-timeout", "0.2"),
+    ("--cpu-timeout", "0.05"),
     ("--write-timeout", "1"),
     ("--max-memory", "32MiB"),
     ("--max-table-elements", "10000"),

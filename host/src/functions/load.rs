@@ -6,9 +6,9 @@ use audit_log::AuditLog;
 
 use super::adapter::{AdaptError, AdapterError, Adapters};
 use super::declaration::{Declaration, Declared, Settings};
+use super::function::Function;
 use super::read::{ReadError, read};
 use super::store::StoreError;
-use super::table::Function;
 use crate::guest::{App, LoadError, SharedRuntime, Surroundings, digest};
 use crate::outbound::{Outbound, OutboundError};
 use crate::telemetry::Telemetry;

@@ -1,13 +1,14 @@
 //! Any number of functions in one server.
 //!
 //! - `route.rs`: which requests belong to which.
+//! - `function.rs`: [`Function`], one version of one.
 //! - `table.rs`: [`Functions`], what is served at the moment; `serve APP.wasm` is the same
 //!   with one.
 //! - `declaration.rs`: [`Declaration`], what the operator wants to be served.
 //! - `read.rs`: from a file to bytes.
 //! - `adapter.rs`: how a component serves HTTP that exports something else.
 //! - `load.rs`: [`Loader`], from bytes to a [`Function`]; `warm.rs`: its first instance.
-//! - `store.rs`: [`Store`], the versions of functions on the disk; `pick.rs`: which of them
+//! - `store.rs`, `record.rs`: [`Store`], the versions of functions on the disk; `pick.rs`: which of them
 //!   should run.
 //! - `deploy/`: [`Deployer`], from what is wanted to what is served; `stamp.rs`: whether a
 //!   file is to be read again.
@@ -24,9 +25,11 @@ mod cause;
 mod check;
 mod declaration;
 mod deploy;
+mod function;
 mod load;
 mod pick;
 mod read;
+mod record;
 mod route;
 mod stamp;
 mod store;
@@ -38,11 +41,13 @@ pub use adapter::{AdaptError, AdapterError, Adapters, Misfit};
 pub use check::{Findings, check};
 pub use declaration::{Declaration, Declared, Settings, Wish, check_name};
 pub use deploy::{Answer, Control, ControlError, Deployer, Order, Summary, Waiting};
+pub use function::Function;
 pub use load::{FunctionError, Loader, RegisterError, Source, adapters, source};
 pub use read::ReadError;
+pub use record::{Record, Version};
 pub use route::Route;
 pub(crate) use route::without_prefix;
-pub use store::{Record, Store, StoreError, Version};
+pub use store::{Store, StoreError};
 pub(crate) use table::Engines;
-pub use table::{Conflict, Function, Functions, Table};
+pub use table::{Conflict, Functions, Table};
 pub use watch::Watch;

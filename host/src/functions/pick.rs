@@ -3,7 +3,8 @@
 use super::adapter::Adapters;
 use super::declaration::Declared;
 use super::load::{FunctionError, Loader, Source, source};
-use super::store::{Record, Store, StoreError};
+use super::record::Record;
+use super::store::{Store, StoreError};
 
 /// Which version of a function should run.
 pub(super) struct Pick {

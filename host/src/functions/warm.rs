@@ -7,8 +7,8 @@ use http::Request;
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
+use super::function::Function;
 use super::load::FunctionError;
-use super::table::Function;
 use crate::RequestInfo;
 
 /// How long an instance may take to begin.

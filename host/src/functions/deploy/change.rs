@@ -6,10 +6,11 @@ use tokio::task::spawn_blocking;
 
 use super::super::adapter::Adapters;
 use super::super::declaration::Declared;
+use super::super::function::Function;
 use super::super::load::{FunctionError, Loader, Source};
 use super::super::pick::Pick;
-use super::super::store::{Record, Store};
-use super::super::table::Function;
+use super::super::record::Record;
+use super::super::store::Store;
 use super::super::warm::warm;
 
 /// What it takes to load a function.

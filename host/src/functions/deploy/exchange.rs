@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use audit_log::AppendError;
 
-use super::super::table::{Conflict, Function};
+use super::super::function::Function;
+use super::super::table::Conflict;
 use super::Deployer;
 use super::change::Loaded;
 

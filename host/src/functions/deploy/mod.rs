@@ -3,6 +3,7 @@
 //! - this file: [`Deployer`], one function after the other.
 //! - `scan.rs`: what is wanted, and which files it is in.
 //! - `change.rs`: loading one function.
+//! - `tell.rs`: what is told of those that cannot be served.
 //! - `exchange.rs`: functions that take over routes of each other.
 //! - `control.rs`: what an operator orders; `orders.rs`: how it is done.
 
@@ -11,23 +12,23 @@ mod control;
 mod exchange;
 mod orders;
 mod scan;
+mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::error::Error;
 use std::sync::Arc;
 
 use audit_log::AppendError;
 use audit_log::event::Event;
-use audit_log::record::{Component, Subject};
 use tokio::task::spawn_blocking;
 
 use super::adapter::Adapters;
-use super::cause::{chain, cut};
+use super::cause::chain;
 use super::declaration::{Declaration, Declared, Wish};
+use super::function::Function;
 use super::load::{self, Loader, RegisterError};
 use super::stamp::Stamp;
 use super::store::Store;
-use super::table::{Function, Functions, Table};
+use super::table::{Functions, Table};
 use change::{Change, Loaded, Means};
 pub use control::{Answer, Control, ControlError, Order, Waiting};
 use scan::Scan;
@@ -128,29 +129,6 @@ impl Deployer {
         Ok(self.summary())
     }
 
-    /// Tells that what is wanted cannot be known, and why. Everything goes on as it was.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the audit log takes no record of it.
-    pub async fn refuse_declaration(
-        &mut self,
-        file: &str,
-        error: &(dyn Error + Send + Sync),
-    ) -> Result<(), AppendError> {
-        let cause = chain(error);
-        if !self.problems.insert(cause.clone()) {
-            return Ok(());
-        }
-        let event = Event::FunctionsRefused {
-            file: file.into(),
-            cause: cut(&cause).into(),
-        };
-        let recorded = self.record(None, &event).await;
-        tracing::error!("functions stay as they were: {cause}");
-        recorded
-    }
-
     fn summary(&self) -> Summary {
         let refused = self.known.values().filter(|known| known.is_refused);
         Summary {
@@ -176,14 +154,6 @@ impl Deployer {
                 false
             }
         }
-    }
-
-    /// Tells what is wrong beside the functions, but for what was told before.
-    fn tell(&mut self, problems: BTreeSet<String>) {
-        for problem in problems.difference(&self.problems) {
-            tracing::error!("{problem}");
-        }
-        self.problems = problems;
     }
 
     /// Serves no more what is not wanted any more.
@@ -310,29 +280,6 @@ impl Deployer {
         recorded
     }
 
-    /// Tells why a function is not served as it is wanted.
-    async fn refuse(
-        &mut self,
-        name: &str,
-        error: &(dyn Error + Send + Sync),
-    ) -> Result<(), AppendError> {
-        let Some(known) = self.known.get_mut(name) else {
-            return Ok(());
-        };
-        known.is_refused = true;
-        let cause = chain(error);
-        let active = known.active.clone();
-        let event = Event::ComponentRefused {
-            function: name.into(),
-            cause: cut(&cause).into(),
-        };
-        let recorded = self.record(None, &event).await;
-        self.functions.set_problem(name, Some(cause.clone()));
-        let goes_on = active.as_ref().map(|active| active.version());
-        tracing::error!(function = name, %cause, goes_on, "function refused");
-        recorded
-    }
-
     /// Serves all that is active.
     fn serve(&self) {
         let mut table = Table::default();
@@ -347,17 +294,5 @@ impl Deployer {
             }
         }
         self.functions.replace(table);
-    }
-
-    async fn record(
-        &self,
-        component: Option<&Component<'_>>,
-        event: &Event<'_>,
-    ) -> Result<(), AppendError> {
-        let subject = Subject {
-            component,
-            request: None,
-        };
-        self.loader.audit.record(subject, event).await.map(drop)
     }
 }

@@ -6,9 +6,11 @@ use tokio::task::spawn_blocking;
 
 use super::super::cause::chain;
 use super::super::declaration::{Declared, check_name};
+use super::super::function::Function;
 use super::super::load::{FunctionError, adapted};
-use super::super::store::{Record, Store};
-use super::super::table::{Conflict, Function};
+use super::super::record::Record;
+use super::super::store::Store;
+use super::super::table::Conflict;
 use super::change::{Loaded, Means};
 use super::control::{Answer, ControlError, Order};
 use super::{Deployer, Known};

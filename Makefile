@@ -32,7 +32,8 @@ unexport CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench microbench build experiments experiment lint setup programs guests \
-	bench-guests experiment-guests named peers nats wrk slowhttptest strace torture-audit hostile drain soak clean
+	bench-guests experiment-guests named peers nats wrk slowhttptest strace torture-audit torture-functions \
+	hostile drain soak clean
 
 # Copies the guests named first, as cargo has built them, into the folder named
 # second, but not those that are there already.
@@ -70,6 +71,9 @@ test: build experiments peers nats strace ## Run all tests
 
 torture-audit: build ## Kill the server 500 times, and look whether the audit log has all it must; FLAGS="--rounds 50 --seed 1"
 	@cargo run --quiet -p end-to-end --bin audit-torture -- $(FLAGS)
+
+torture-functions: build ## Kill the server 200 times while a function is deployed, and look what is served; FLAGS="--rounds 20 --seed 1"
+	@cargo run --quiet -p end-to-end --bin functions-torture -- $(FLAGS)
 
 hostile: build ## Run every hostile guest 1000 times beside a good one; FLAGS="--runs 50 --only loop"
 	@cargo run --quiet -p end-to-end --bin hostile -- $(FLAGS)

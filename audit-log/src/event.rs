@@ -27,6 +27,30 @@ pub enum Event<'a> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         replaces: Option<Cow<'a, str>>,
     },
+    /// A component was not taken as a function, or as the next version of one. What was
+    /// served of that function before goes on.
+    ComponentRefused {
+        /// The name of the function.
+        function: Cow<'a, str>,
+        /// Why, for people; cut off after 4 KiB.
+        cause: Cow<'a, str>,
+    },
+    /// A component is served no more.
+    ComponentRemoved,
+    /// Somebody without the token wanted to see or change the functions.
+    OperatorDenied {
+        /// The method of the request.
+        method: Cow<'a, str>,
+        /// Its path, without the query; cut off after 256 bytes.
+        path: Cow<'a, str>,
+    },
+    /// What the operator says about functions cannot be read. Everything goes on as it was.
+    FunctionsRefused {
+        /// The file.
+        file: Cow<'a, str>,
+        /// Why, for people; cut off after 4 KiB.
+        cause: Cow<'a, str>,
+    },
     /// A guest did not answer its request, or stopped in the middle.
     GuestFailure {
         /// What went wrong.

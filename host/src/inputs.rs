@@ -1,28 +1,61 @@
 //! What is read before anything begins, because it may be wrong.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use audit_log::Settings;
 use audit_log::forward::ForwardError;
-use host::cli::Serve;
+use host::cli::{Serve, read_functions};
+use host::functions::Declaration;
 use host::guest::Variable;
+use host::ops::Token;
 use host::outbound::Outbound;
 use host::tls;
 use tokio_rustls::TlsAcceptor;
 
 /// What the flags name, read from where it is.
 pub(crate) struct Inputs {
-    /// The component.
+    /// What is served.
+    pub(crate) served: Served,
+    /// How TLS is spoken, if it is.
+    pub(crate) tls: Option<TlsAcceptor>,
+    /// How the audit log is kept.
+    pub(crate) audit: Settings,
+    /// Who may deploy functions.
+    pub(crate) token: Option<Token>,
+}
+
+/// What is served.
+pub(crate) enum Served {
+    /// One component.
+    One(Box<One>),
+    /// Functions, which this file or folder names, and of which none was read yet.
+    Functions(PathBuf, Declaration),
+}
+
+/// The only component.
+pub(crate) struct One {
+    /// Its file.
+    pub(crate) path: PathBuf,
+    /// What is in it.
     pub(crate) bytes: Vec<u8>,
     /// The variables of its environment.
     pub(crate) environment: Vec<Variable>,
-    /// How TLS is spoken, if it is.
-    pub(crate) tls: Option<TlsAcceptor>,
     /// What sends the requests of guests, with the certificates that the system trusts.
     pub(crate) outbound: Outbound,
-    /// How the audit log is kept.
-    pub(crate) audit: Settings,
+}
+
+impl One {
+    fn read(path: &Path, flags: &Serve) -> Result<Self> {
+        let what = || format!("cannot read `{}`", path.display());
+        Ok(Self {
+            path: path.to_owned(),
+            bytes: fs::read(path).with_context(what)?,
+            environment: flags.guest.environment()?,
+            outbound: Outbound::new(flags.guest.outbound())?,
+        })
+    }
 }
 
 impl Inputs {
@@ -32,8 +65,15 @@ impl Inputs {
     ///
     /// Fails if one cannot be read, or holds something else than it should.
     pub(crate) fn read(flags: &Serve) -> Result<Self> {
-        let path = flags.component.display();
-        let bytes = fs::read(&flags.component).with_context(|| format!("cannot read `{path}`"))?;
+        let served = match (&flags.component, &flags.functions) {
+            (Some(component), _) => Served::One(One::read(component, flags)?.into()),
+            (None, Some(functions)) => {
+                let declaration = read_functions(functions, &flags.function_defaults)?;
+                Served::Functions(functions.clone(), declaration)
+            }
+            // The command line has one of them, or is refused.
+            (None, None) => bail!("there is nothing to serve: give APP.wasm or --functions"),
+        };
         let audit = flags.audit.settings()?;
         if flags.audit.audit_forward.is_some() && audit.location.path().is_none() {
             return Err(ForwardError::NotKept(audit.location).into());
@@ -44,13 +84,17 @@ impl Inputs {
             .as_ref()
             .zip(flags.listen.tls_key.as_ref());
         Ok(Self {
-            bytes,
-            environment: flags.guest.environment()?,
+            served,
             tls: files
                 .map(|(cert, key)| tls::acceptor(cert, key))
                 .transpose()?,
-            outbound: Outbound::new(flags.guest.outbound())?,
             audit,
+            token: flags
+                .deploys
+                .admin_token
+                .as_deref()
+                .map(Token::read)
+                .transpose()?,
         })
     }
 }

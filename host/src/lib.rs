@@ -5,6 +5,7 @@
 //!
 //! - [`server`]: from the listener over the worker threads to one request, and
 //!   back to the last byte of the response.
+//! - [`functions`]: which component gets a request, where there are many.
 //! - [`guest`]: a component, checked and compiled ([`guest::App`]), and what
 //!   one instance of it may see.
 //! - [`audit`]: the capability `runner:audit/audit-log`, on top of the crate
@@ -25,6 +26,7 @@
 pub mod access_log;
 pub mod audit;
 pub mod cli;
+pub mod functions;
 pub mod guest;
 pub mod memory;
 pub mod metrics;
@@ -39,6 +41,7 @@ mod mailbox;
 mod meter;
 mod request_id;
 mod request_info;
+mod tail;
 mod trace_parent;
 
 pub use request_id::RequestId;

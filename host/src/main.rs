@@ -5,13 +5,16 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use audit_log::program;
-use host::cli::{Cli, Command, LogFormat};
+use host::cli::{Cli, Command, FunctionsError, Inlines, LogFormat};
+use host::guest;
 
 mod check;
 mod inputs;
 mod logging;
 mod operators;
+mod orders;
 mod serve;
+mod served;
 mod signals;
 
 /// A request makes and drops many small things on one thread, which is what this
@@ -21,6 +24,18 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The exit code for a wrong command line (`EX_USAGE` of `sysexits.h`).
 const USAGE: u8 = 64;
+
+/// Compiles the component on standard input. Its reader wants to know what is wrong with the
+/// component, and nothing else.
+fn compile(inlines: bool, memory_bytes: u64) -> ExitCode {
+    match guest::compile_component(inlines, memory_bytes) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "this is not a valid component: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 fn main() -> ExitCode {
     let command = match Cli::read(env::args_os()) {
@@ -34,26 +49,40 @@ fn main() -> ExitCode {
     };
     let format = match &command {
         Command::Serve(flags) => flags.logs.log_format,
-        Command::Audit(_) => LogFormat::Human,
+        _ => LogFormat::Human,
     };
     logging::init(format);
     let done = match command {
         Command::Serve(flags) if flags.check => check::check(&flags).map(|()| true),
         Command::Serve(flags) => serve::serve(&flags).map(|()| true),
         Command::Audit(command) => program::run(&command),
+        Command::Deploy(flags) => orders::deploy(&flags).map(|()| true),
+        Command::List(flags) => orders::list(&flags).map(|()| true),
+        Command::Logs(flags) => orders::logs(&flags).map(|()| true),
+        Command::Rollback(flags) => orders::rollback(&flags).map(|()| true),
+        Command::Remove(flags) => orders::remove(&flags).map(|()| true),
+        Command::CompileComponent {
+            inlines,
+            memory_bytes,
+        } => return compile(inlines == Inlines::Yes, memory_bytes),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
         // What was found was said where it was found.
         Ok(false) => ExitCode::FAILURE,
-        Err(error) if format == LogFormat::Json => {
-            tracing::error!("{error:#}");
-            ExitCode::FAILURE
-        }
         Err(error) => {
-            // Whoever closed standard error does not want to read it.
-            let _ = writeln!(io::stderr(), "error: {error:#}");
-            ExitCode::FAILURE
+            if format == LogFormat::Json {
+                tracing::error!("{error:#}");
+            } else {
+                // Whoever closed standard error does not want to read it.
+                let _ = writeln!(io::stderr(), "error: {error:#}");
+            }
+            let is_usage = error.is::<FunctionsError>();
+            if is_usage {
+                ExitCode::from(USAGE)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What `component-runner serve` tells those who operate it, from its start to its end.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -9,7 +9,7 @@ use audit_log::{AuditLog, Policy, Settings};
 use host::access_log::{AccessLog, Destination};
 use host::cli::Serve;
 use host::metrics::{Exporter, Metrics, Sources};
-use host::ops::{self, Readiness};
+use host::ops::{self, Admin, Readiness};
 use host::server::Listener;
 use host::telemetry::Telemetry;
 use host::traces::Tracer;
@@ -22,6 +22,8 @@ use crate::signals;
 pub(crate) struct Operators {
     pub(crate) telemetry: Telemetry,
     pub(crate) readiness: Arc<Readiness>,
+    /// There when functions are, if somebody may deploy them.
+    pub(crate) admin: Arc<OnceLock<Admin>>,
     /// Opens the access log anew when a signal asks for it.
     reopening: Option<JoinHandle<()>>,
 }
@@ -57,6 +59,7 @@ impl Operators {
         Ok(Self {
             telemetry,
             readiness: Readiness::new(must_be_written.then(|| audit.clone())),
+            admin: Arc::default(),
             reopening,
         })
     }
@@ -75,7 +78,8 @@ impl Operators {
             access_log: self.telemetry.access_log.clone(),
             tracer: self.telemetry.tracer.clone(),
         });
-        tokio::spawn(ops::run(listener, self.readiness.clone(), exporter));
+        let (readiness, admin) = (self.readiness.clone(), self.admin.clone());
+        tokio::spawn(ops::run(listener, readiness, exporter, admin));
     }
 
     /// Resolves when `shutdown` does, and says then that the server wants no more.

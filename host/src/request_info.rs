@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use audit_log::record;
+use audit_log::record::{self, Component};
 use http::header::HeaderName;
 use http::{Method, Request, Uri};
 
@@ -13,6 +13,7 @@ use crate::RequestId;
 use crate::meter::Meter;
 use crate::metrics::FailureKind;
 use crate::server::Refusal;
+use crate::telemetry::FunctionTelemetry;
 use crate::trace_parent::TraceParent;
 
 /// The longest path that is kept whole, in bytes.
@@ -33,6 +34,8 @@ pub struct RequestInfo {
     peer: Option<SocketAddr>,
     trace_parent: Option<TraceParent>,
     principal: Option<Box<str>>,
+    /// Where one server has many.
+    function: Option<Arc<FunctionTelemetry>>,
     /// Set when the audit log took no record of something that happened.
     is_unaudited: AtomicBool,
     /// Set when its guest failed that got less memory than it wanted.
@@ -68,6 +71,7 @@ impl RequestInfo {
             peer,
             trace_parent: TraceParent::of(headers),
             principal,
+            function: None,
             is_unaudited: AtomicBool::new(false),
             has_wanted_too_much: AtomicBool::new(false),
             failure: AtomicU8::new(0),
@@ -81,6 +85,23 @@ impl RequestInfo {
     #[must_use]
     pub fn id(&self) -> &RequestId {
         &self.id
+    }
+
+    /// Notes to which of several functions it goes.
+    pub(crate) fn set_function(&mut self, function: Arc<FunctionTelemetry>) {
+        self.function = Some(function);
+    }
+
+    /// The function to which it goes, where one server has many.
+    pub(crate) fn component(&self) -> Option<&Component<'static>> {
+        self.function.as_ref().map(|function| function.component())
+    }
+
+    /// Keeps a line of what its function prints, where one server has many.
+    pub(crate) fn keep_line(&self, line: &str) {
+        if let Some(function) = &self.function {
+            function.metrics().tail().push(line);
+        }
     }
 
     /// How long its guest has computed.

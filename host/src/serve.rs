@@ -7,24 +7,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use audit_log::event::Event;
 use audit_log::forward::Forwarder;
-use audit_log::record::Subject;
 use audit_log::{AuditLog, Folder, Location, Settings};
 use host::access_log::Destination;
 use host::cli::Serve;
-use host::guest::{App, Surroundings};
+use host::functions::Functions;
 use host::server::{self, Address, Listener};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Builder;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::check::folder;
 use crate::inputs::Inputs;
 use crate::operators::Operators;
-use crate::signals;
+use crate::served::Loaded;
+use crate::{served, signals};
 
 /// Serves what the flags name, until a signal arrives.
 ///
@@ -32,13 +30,11 @@ use crate::signals;
 ///
 /// Fails if it cannot be served, or the audit log not be kept.
 pub(crate) fn serve(flags: &Serve) -> Result<()> {
-    let path = flags.component.display();
     let Inputs {
-        bytes,
-        environment,
+        served,
         tls,
-        outbound,
         audit: settings,
+        token,
     } = Inputs::read(flags)?;
     // Requests run on threads of their own; this one only accepts.
     let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -65,33 +61,34 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             say(flags, &format!("metrics at {url}/metrics"));
             operators.listen(listener, &log, forwarder.clone());
         }
-        let served = async {
-            let surroundings = Surroundings {
-                name: name(&flags.component),
-                environment,
-                config: flags.guest.config(),
-                audit: log.clone(),
-                quota: flags.audit.quota(),
-                limits: flags.limits.guest(),
-                outbound: outbound.into(),
-            };
-            // Elsewhere, because operators are answered meanwhile.
-            let app = spawn_blocking(move || App::load(&bytes, surroundings))
-                .await?
-                .with_context(|| format!("cannot serve `{path}`"))?;
-            announce_component(&app).await?;
+        let serving = async {
+            let telemetry = &operators.telemetry;
+            let Loaded { functions, changes } =
+                served::load(served, flags, &log, telemetry).await?;
+            if let Some((token, changes)) = token.zip(changes.as_ref()) {
+                // Nobody has set it before.
+                let _ = operators.admin.set(changes.admin(token, flags, &log));
+            }
             let shutdown = signals::shutdown().context("cannot wait for signals")?;
-            announce_start(&listeners, &app, &flags.limits_in_words);
+            announce_start(&listeners, &functions, &flags.limits_in_words);
             for listener in &listeners {
                 say(flags, &format!("listening on {}", listener.url()));
             }
             operators.readiness.serves();
             let shutdown = operators.until(shutdown);
-            let telemetry = &operators.telemetry;
-            server::run(listeners, app, flags.settings(), telemetry, shutdown).await?;
-            Ok(())
+            let run = server::run(listeners, functions, flags.settings(), telemetry, shutdown);
+            let following = async {
+                match changes {
+                    Some(changes) => changes.follow().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                done = run => Ok(done?),
+                never = following => match never {},
+            }
         };
-        let result = served.await;
+        let result = serving.await;
         operators.close(flags.grace_period).await;
         // The last thing that happens is that the log says so.
         if timeout(flags.grace_period, log.close()).await.is_err() {
@@ -148,36 +145,21 @@ fn open(settings: &Settings) -> Result<AuditLog> {
     Ok(AuditLog::open(settings)?)
 }
 
-/// What a component is called: its file, without the folder and the extension.
-fn name(path: &Path) -> String {
-    let stem = path.file_stem().unwrap_or(path.as_os_str());
-    stem.to_string_lossy().into_owned()
-}
-
-async fn announce_component(app: &App) -> Result<()> {
-    let subject = Subject {
-        component: Some(app.component()),
-        request: None,
-    };
-    let event = Event::ComponentLoad { replaces: None };
-    app.audit()
-        .record(subject, &event)
-        .await
-        .context("the audit log took no record of the component")?;
-    Ok(())
-}
-
 /// Says in one line of the log what is served, where, and within which limits.
-fn announce_start(listeners: &[Listener], app: &App, limits: &str) {
+fn announce_start(listeners: &[Listener], functions: &Functions, limits: &str) {
     let urls: Vec<_> = listeners.iter().map(Listener::url).collect();
-    let component = app.component();
-    tracing::info!(
-        component = %component.name,
-        sha256 = %component.sha256,
-        addresses = urls.join(","),
-        limits,
-        "serving"
-    );
+    let addresses = urls.join(",");
+    let table = functions.table();
+    match table.functions() {
+        [only] if only.route().is_none() => tracing::info!(
+            component = only.name(),
+            sha256 = only.version(),
+            addresses,
+            limits,
+            "serving"
+        ),
+        all => tracing::info!(functions = all.len(), addresses, limits, "serving"),
+    }
 }
 
 /// Tells whoever started the server, unless standard output is for records, or for lines

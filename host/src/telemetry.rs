@@ -16,9 +16,7 @@ use http::{HeaderMap, Request, StatusCode, Version};
 
 use crate::RequestInfo;
 use crate::access_log::{AccessLog, Line, RequestLine};
-use crate::metrics::{
-    CLIENT_GONE, FailureKind, Function, FunctionMetrics, Metrics, Present, Reason,
-};
+use crate::metrics::{CLIENT_GONE, FailureKind, FunctionMetrics, Metrics, Present, Reason};
 use crate::traces::{Served, Span, Trace, Tracer};
 
 /// How much of a path, or of a header, a span has, in bytes.
@@ -76,14 +74,29 @@ impl Telemetry {
         }
     }
 
-    /// Begins to tell about one more component.
+    /// Begins to tell about one more component, of which these are the numbers.
     #[must_use]
-    pub fn of(&self, function: Function) -> Arc<FunctionTelemetry> {
+    pub fn of(
+        &self,
+        component: Arc<Component<'static>>,
+        metrics: Arc<FunctionMetrics>,
+    ) -> Arc<FunctionTelemetry> {
         Arc::new(FunctionTelemetry {
-            component: function.component.clone(),
-            metrics: self.metrics.add(function),
+            component,
+            metrics,
             telemetry: self.clone(),
         })
+    }
+
+    /// Begins to tell about requests that belong to no component. Those are in the access
+    /// log and the traces; numbers say of them why they were refused.
+    pub(crate) fn unrouted(&self) -> Arc<FunctionTelemetry> {
+        let nobody = Component {
+            name: "-".into(),
+            sha256: "-".into(),
+        };
+        let metrics = FunctionMetrics::new(&nobody, 0);
+        self.of(Arc::new(nobody), Arc::new(metrics))
     }
 
     /// Counts a request, or a connection, that was turned away. If it can be read as a
@@ -107,6 +120,7 @@ impl Telemetry {
             user_agent: None,
             request_id,
             duration: Duration::ZERO,
+            function: None,
         });
     }
 }
@@ -118,9 +132,13 @@ impl FunctionTelemetry {
         &self.metrics
     }
 
-    /// What is told of the server as a whole.
-    #[must_use]
-    pub fn server(&self) -> &Telemetry {
+    /// The component.
+    pub(crate) fn component(&self) -> &Component<'static> {
+        &self.component
+    }
+
+    /// Where all that is told goes to.
+    pub(crate) fn server(&self) -> &Telemetry {
         &self.telemetry
     }
 
@@ -196,6 +214,7 @@ impl Exchange {
             user_agent: facts.user_agent.as_ref().map(HeaderValue::as_bytes),
             request_id: &request.id().to_string(),
             duration,
+            function: request.component().map(|c| (&*c.name, &*c.sha256)),
         });
     }
 
@@ -269,12 +288,8 @@ mod tests {
             name: "app".into(),
             sha256: "00ff".into(),
         };
-        let function = Function {
-            component: component.into(),
-            max_instances: 1,
-            pool: None,
-        };
-        telemetry.of(function)
+        let metrics = telemetry.metrics.add(&component, 1);
+        telemetry.of(component.into(), metrics)
     }
 
     fn begin(function: &Arc<FunctionTelemetry>) -> Exchange {

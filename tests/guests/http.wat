@@ -98,6 +98,10 @@
     (export "[method]fields.append" (func
       (param "self" (borrow $fields)) (param "name" string) (param "value" (list u8))
       (result (result (error $header-error)))))
+    (export "[method]fields.get" (func
+      (param "self" (borrow $fields)) (param "name" string) (result (list (list u8)))))
+    (export "[method]incoming-request.headers" (func
+      (param "self" (borrow $incoming-request)) (result (own $fields))))
     (export "[method]incoming-request.method" (func
       (param "self" (borrow $incoming-request)) (result $method)))
     (export "[method]incoming-request.authority" (func

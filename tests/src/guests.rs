@@ -17,9 +17,7 @@ impl Guest {
     /// `guests/FILE`, where there may be such lines, too.
     #[must_use]
     pub fn assemble(name: &str) -> Self {
-        let source = source(&Path::new(name).with_extension("wat"));
-        let bytes = wat::parse_str(source).unwrap_or_else(|error| panic!("{name}: {error}"));
-        Self::of(&bytes)
+        Self::of(assemble(name, |source| source))
     }
 
     /// A file with any content.
@@ -35,6 +33,12 @@ impl Guest {
     pub fn path(&self) -> PathBuf {
         self.folder.path().join("guest.wasm")
     }
+}
+
+/// The bytes of `guests/NAME.wat`, of which `change` may change the text.
+pub fn assemble(name: &str, change: impl FnOnce(String) -> String) -> Vec<u8> {
+    let source = change(source(&Path::new(name).with_extension("wat")));
+    wat::parse_str(source).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 /// The text of a file in `guests`, with those that it includes.

@@ -11,11 +11,13 @@
 //! - [`cases`]: the table of requests and what has to come back.
 //! - [`guests`]: components that misbehave, assembled from `guests/*.wat`.
 //! - [`hostile`]: guests that harm whoever runs them, and what must come of it.
+//! - [`functions`]: a folder of functions, for servers of many.
 //! - [`audit`]: what is in an audit log, once the server has written it.
 //! - [`operators`]: what those see who operate a server.
 //! - [`collector`]: a receiver of traces.
 //! - [`torture`]: kills the server again and again, and reads the log after each.
 //! - [`drain`]: ends the server again and again while clients send.
+//! - [`redeploy`]: kills the server again and again while a function is deployed.
 //! - [`soak`]: keeps the server busy for minutes, and looks whether it stays as it is.
 //! - [`strace`]: system calls that fail for a while.
 //! - [`random`]: numbers that look random and come again with the same seed.
@@ -36,6 +38,7 @@ pub mod client;
 pub mod collector;
 pub mod corpus;
 pub mod drain;
+pub mod functions;
 pub mod guests;
 pub mod hostile;
 pub mod http2;
@@ -43,6 +46,7 @@ pub mod operators;
 pub mod output;
 pub mod process;
 pub mod random;
+pub mod redeploy;
 pub mod soak;
 pub mod strace;
 pub mod torture;

@@ -36,6 +36,12 @@ impl Operators {
         }
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Sends a request on a connection of its own.
     #[must_use]
     pub fn send(&self, request: &Request) -> Response {

@@ -54,6 +54,12 @@ impl TestHost {
         setup
     }
 
+    /// Begins the command line that serves the functions in this folder, or those that
+    /// this file names.
+    pub fn serve_functions(path: impl AsRef<Path>) -> Setup {
+        Self::serve_with_file().flag("--functions", path)
+    }
+
     /// The same, where a file of --config names the component.
     #[must_use]
     pub fn serve_with_file() -> Setup {
@@ -112,11 +118,17 @@ impl TestHost {
         &self.process.stderr
     }
 
-    /// What its guests appended to the audit log, which is where it is by default.
+    /// All records of the audit log, which is where it is by default.
+    #[must_use]
+    pub fn audit_records(&self) -> Vec<Record> {
+        let folder = self.data.path().join("component-runner");
+        audit::records(&audit::Kind::Sqlite.location(&folder))
+    }
+
+    /// What its guests appended to the audit log.
     #[must_use]
     pub fn audit_entries(&self) -> Vec<Record> {
-        let folder = self.data.path().join("component-runner");
-        let mut records = audit::records(&audit::Kind::Sqlite.location(&folder));
+        let mut records = self.audit_records();
         records.retain(|record| record.json.get("guest").is_some());
         records
     }

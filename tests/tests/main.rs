@@ -17,6 +17,7 @@ mod corpus;
 mod documented;
 mod drain;
 mod experiments;
+mod functions;
 mod fused;
 mod guest_failures;
 mod hostile;

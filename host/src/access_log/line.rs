@@ -24,7 +24,8 @@ const MAX_TEXT_BYTES: usize = 512;
 /// 192.0.2.7 - alice [10/Oct/2025:13:55:36 +0000] "GET /a HTTP/1.1" 200 2326 "-" "curl/8.9" 3f9a6c1e-000000000000002a 812
 /// ```
 ///
-/// What is not known is `-`. The query of the target is left out, because secrets travel
+/// Where one server has many functions, the name of the one that got the request follows,
+/// with `@` and the first 12 digits of its version. What is not known is `-`. The query of the target is left out, because secrets travel
 /// in it. No text can end its field or the line: in all of them, quotes, backslashes,
 /// control characters and bytes outside of ASCII are written as `\"`, `\\` or `\xHH`.
 /// What is too long is cut off, and ends with `...`.
@@ -49,6 +50,8 @@ pub struct Line<'a> {
     pub request_id: &'a str,
     /// How long it took.
     pub duration: Duration,
+    /// Its function, and the version of that, where there are many.
+    pub function: Option<(&'a str, &'a str)>,
 }
 
 /// The first line of a request.
@@ -89,7 +92,14 @@ impl Line<'_> {
         quoted(&mut line, self.user_agent);
         line.push(b' ');
         word(&mut line, self.request_id);
-        let _ = writeln!(line, " {}", self.duration.as_micros());
+        let _ = write!(line, " {}", self.duration.as_micros());
+        if let Some((name, version)) = self.function {
+            line.push(b' ');
+            word(&mut line, name);
+            line.push(b'@');
+            word(&mut line, version.get(..12).unwrap_or(version));
+        }
+        line.push(b'\n');
         line
     }
 }
@@ -182,6 +192,7 @@ mod tests {
             user_agent: Some(b"curl/8.9"),
             request_id: "3f9a6c1e-000000000000002a",
             duration: Duration::from_nanos(812_999),
+            function: None,
         }
     }
 
@@ -196,6 +207,13 @@ mod tests {
             "192.0.2.7 - alice [10/Oct/2025:13:55:36 +0000] \"GET /a HTTP/1.1\" 200 2326 \"-\" \
              \"curl/8.9\" 3f9a6c1e-000000000000002a 812\n"
         );
+    }
+
+    #[test]
+    fn where_there_are_many_functions_a_line_names_its_own() {
+        let mut line = line();
+        line.function = Some(("greet", "0123456789abcdef"));
+        assert!(text_of(&line).ends_with(" 812 greet@0123456789ab\n"));
     }
 
     #[test]

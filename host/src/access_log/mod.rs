@@ -144,6 +144,7 @@ mod tests {
             user_agent: None,
             request_id: "-",
             duration: Duration::ZERO,
+            function: None,
         }
     }
 

@@ -49,6 +49,15 @@ pub struct AuditFlags {
     #[arg(long, value_name = "NAME", value_parser = node)]
     pub audit_node: Option<String>,
 
+    /// How much a request may append.
+    #[command(flatten)]
+    pub quota: QuotaFlags,
+}
+
+/// How much one request may append.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Audit log")]
+pub struct QuotaFlags {
     /// How many entries one request may append
     #[arg(long, value_name = "NUMBER", default_value_t = Quota::default().entries, value_parser = number::<u32>)]
     pub audit_max_entries: u32,
@@ -90,7 +99,9 @@ impl AuditFlags {
             ..Settings::new(location)
         })
     }
+}
 
+impl QuotaFlags {
     /// How much one request may append.
     #[must_use]
     pub fn quota(&self) -> Quota {

@@ -9,7 +9,6 @@ use clap::Args;
 use super::values::{memory, number, seconds, variable, variable_in_file};
 use crate::guest::{GuestLimits, Variable};
 use crate::outbound::{AllowedOrigin, OutboundSettings};
-use crate::server::AdmissionLimits;
 
 /// What a guest sees.
 #[derive(Debug, Args)]
@@ -111,11 +110,6 @@ pub struct GuestLimitFlags {
     /// How long a request may wait for an instance, in seconds; beyond it 503
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub queue_timeout: Duration,
-
-    /// How much memory this process may have before it refuses requests with 503, in
-    /// bytes [default: four fifths of what the system or its control group has]
-    #[arg(long, value_name = "BYTES", value_parser = memory)]
-    pub max_total_memory: Option<usize>,
 }
 
 impl GuestLimitFlags {
@@ -131,16 +125,6 @@ impl GuestLimitFlags {
             output_bytes: self.max_output,
             cpu_time: self.cpu_timeout,
             instances: self.max_concurrency,
-        }
-    }
-
-    /// Who gets an instance, and who waits.
-    #[must_use]
-    pub fn admission(&self) -> AdmissionLimits {
-        AdmissionLimits {
-            max_queued: self.max_queue,
-            queue_timeout: self.queue_timeout,
-            max_total_bytes: self.max_total_memory,
         }
     }
 }

@@ -3,16 +3,20 @@
 //! - this file: the commands, and what `serve` is made of.
 //! - `listen.rs`, `clients.rs`, `guests.rs`, `logs.rs`, `audit.rs`: its flags, by what
 //!   they concern.
+//! - `admin.rs`: the commands that ask a server that runs.
+//! - `functions.rs`: the same flags where there are many functions.
 //! - `values.rs`: what flags take.
 //! - `variables.rs`: the variables of a guest, and `files.rs`, from which some come.
 //! - `config/`: the same flags in a file.
 
+mod admin;
 mod audit;
 mod clients;
 mod config;
 #[cfg(test)]
 mod documented;
 mod files;
+mod functions;
 mod guests;
 mod listen;
 mod logs;
@@ -27,13 +31,17 @@ use std::time::Duration;
 use audit_log::Location;
 use audit_log::program::AuditCommand;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use http::header::HeaderName;
 
 use crate::access_log::Destination;
-use crate::server::Settings;
-pub use audit::AuditFlags;
+use crate::guest::COMPILE_COMMAND;
+use crate::server::{FunctionSettings, Settings};
+pub use admin::{Asked, Deploy, Logs, Remove, Rollback};
+pub use audit::{AuditFlags, QuotaFlags};
 pub use clients::ClientFlags;
+pub use config::{FunctionsError, read_functions};
+pub use functions::{Defaults, DeployFlags, PoolFlags};
 pub use guests::{GuestFlags, GuestLimitFlags};
 pub use listen::{ListenFlags, Switch};
 pub use logs::{LogFlags, LogFormat};
@@ -52,7 +60,7 @@ pub struct Cli {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve one component until SIGINT or SIGTERM arrives
+    /// Serve a component, or many, until SIGINT or SIGTERM arrives
     ///
     /// Every request runs in a new instance of the component (but see --reuse),
     /// which sees the variables given with --env and nothing else of this machine:
@@ -65,9 +73,42 @@ pub enum Command {
         component-runner serve app.wasm --audit sqlite:audit.db --audit-checkpoints /mnt/other")]
     Serve(Box<Serve>),
 
+    /// Compile the component on standard input: what `serve` starts for each component
+    #[command(name = COMPILE_COMMAND, hide = true)]
+    CompileComponent {
+        /// Whether functions are inlined
+        inlines: Inlines,
+        /// How much memory that may take, in bytes
+        memory_bytes: u64,
+    },
+
+    /// Serve a component as a function of a server that runs, or as the next version of one
+    Deploy(Deploy),
+
+    /// List the functions of a server that runs
+    List(Asked),
+
+    /// Turn to another version of a function: the one before, or --to VERSION
+    Rollback(Rollback),
+
+    /// Show what a function printed last, and how it failed
+    Logs(Logs),
+
+    /// Let a server serve a function no more, and forget its versions
+    Remove(Remove),
+
     /// Look at an audit log: show, check, copy and prune its records
     #[command(subcommand)]
     Audit(AuditCommand),
+}
+
+/// Whether functions are inlined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Inlines {
+    /// They are
+    Yes,
+    /// They are not
+    No,
 }
 
 /// The heading of flags that concern the server as a whole.
@@ -79,10 +120,15 @@ pub struct Serve {
     /// The component; it must export wasi:http/incoming-handler
     #[arg(
         value_name = "APP.wasm",
-        required = false,
-        required_unless_present = "config"
+        required_unless_present_any = ["config", "functions"],
+        conflicts_with = "functions"
     )]
-    pub component: PathBuf,
+    pub component: Option<PathBuf>,
+
+    /// Serve all functions that this file (TOML) names, or, if it is a folder, each
+    /// NAME.wasm in it at /NAME; flags about guests are for those that say nothing else
+    #[arg(long, value_name = "PATH", conflicts_with = "reuse")]
+    pub functions: Option<PathBuf>,
 
     /// Read further flags from this file (TOML): the same names without the dashes, such
     /// as request-timeout = 5, and component for APP.wasm; what is on the command line
@@ -99,6 +145,10 @@ pub struct Serve {
     #[arg(skip)]
     pub limits_in_words: String,
 
+    /// The flags that are for each of the functions.
+    #[arg(skip)]
+    pub function_defaults: Defaults,
+
     /// Where the server listens.
     #[command(flatten)]
     pub listen: ListenFlags,
@@ -114,6 +164,14 @@ pub struct Serve {
     /// What a guest may take.
     #[command(flatten)]
     pub limits: GuestLimitFlags,
+
+    /// What all guests may take together.
+    #[command(flatten)]
+    pub pool: PoolFlags,
+
+    /// How functions are deployed.
+    #[command(flatten)]
+    pub deploys: DeployFlags,
 
     /// What is logged.
     #[command(flatten)]
@@ -175,15 +233,19 @@ impl Serve {
                 .threads
                 .or_else(|| available_parallelism().ok())
                 .unwrap_or(NonZeroUsize::MIN),
-            request_timeout: self.limits.request_timeout,
             grace_period: self.grace_period,
-            requests_per_instance: self.reuse,
             principal_header: self.principal_header.clone(),
             names_itself: self.listen.server_header == Switch::On,
             connections: self.clients.connection(),
             bodies: self.clients.bodies(),
-            admission: self.limits.admission(),
+            max_total_bytes: self.pool.max_total_memory,
         }
+    }
+
+    /// How requests to the only function are served.
+    #[must_use]
+    pub fn serving(&self) -> FunctionSettings {
+        self.limits.serving(self.reuse)
     }
 }
 
@@ -193,7 +255,7 @@ fn serve(flags: &[&str]) -> Result<Serve, clap::Error> {
     let words = ["component-runner", "serve", "app.wasm"];
     match Cli::read(words.iter().chain(flags))?.command {
         Command::Serve(serve) => Ok(*serve),
-        Command::Audit(_) => panic!("this is `serve`"),
+        _ => panic!("this is `serve`"),
     }
 }
 
@@ -276,7 +338,7 @@ mod tests {
 
     #[test]
     fn an_instance_serves_one_request_unless_told_otherwise() {
-        let settings = serve(&[]).unwrap().settings();
+        let settings = serve(&[]).unwrap().serving();
         assert_eq!(settings.requests_per_instance, NonZeroU32::MIN);
     }
 }

@@ -19,12 +19,44 @@ const MEMORY_SLOT_BYTES: u64 = (4 << 30) + (64 << 20);
 /// pool rounds it up.
 const UNLIMITED_BYTES: usize = 1 << 40;
 
-/// How many instances of a component may live at the same time: as many as they should,
-/// unless their memories would not fit into the address space.
-pub(super) fn max_instances(needs: &ResourcesRequired, limits: &GuestLimits) -> u32 {
-    let wanted = limits.instances.get();
-    let fitting = MAX_RESERVED_BYTES / MEMORY_SLOT_BYTES / u64::from(needs.num_memories.max(1));
-    u32::try_from(fitting).map_or(wanted, |fitting| fitting.min(wanted))
+/// What the pool has room for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pool {
+    /// How many instances there may be at once.
+    pub(super) instances: u32,
+    /// How many memories each of them may have.
+    pub(super) memories: u32,
+    /// How many tables.
+    pub(super) tables: u32,
+    /// How large one memory may become.
+    pub(super) memory_bytes: usize,
+    /// How many elements one table may have.
+    pub(super) table_elements: usize,
+}
+
+impl Pool {
+    /// The pool of one component, which has what it asks for.
+    pub(super) fn exact(needs: &ResourcesRequired, limits: &GuestLimits) -> Self {
+        Self {
+            instances: limits.instances.get(),
+            memories: needs.num_memories,
+            tables: needs.num_tables,
+            memory_bytes: limits.memory_bytes,
+            table_elements: limits.table_elements,
+        }
+    }
+
+    /// The same with fewer instances, if the memories of so many would take more than one
+    /// of `parts` equal parts of the address space that pools may have.
+    pub(super) fn fitting(self, parts: u64) -> Self {
+        let slots = MAX_RESERVED_BYTES / parts / MEMORY_SLOT_BYTES;
+        let fitting = slots / u64::from(self.memories.max(1));
+        let fitting = u32::try_from(fitting).unwrap_or(u32::MAX);
+        Self {
+            instances: self.instances.min(fitting),
+            ..self
+        }
+    }
 }
 
 /// An engine to compile with and to ask a component what it needs.
@@ -32,19 +64,14 @@ pub(super) fn for_compiling(config: &Config) -> Result<Engine> {
     Engine::new(config)
 }
 
-/// An engine that can run `instances` instances of a component at once, and
-/// takes memories, tables and stacks for them from a pool.
-pub(super) fn for_serving(
-    config: &Config,
-    needs: &ResourcesRequired,
-    limits: &GuestLimits,
-    instances: u32,
-) -> Result<Engine> {
+/// An engine that takes memories, tables and stacks for instances from a pool.
+pub(super) fn for_serving(config: &Config, size: &Pool) -> Result<Engine> {
+    let instances = size.instances;
     let mut pool = PoolingAllocationConfig::new();
     // The pool is exactly as large as the instances need together, so that it
     // cannot run out before the limit on instances is reached.
-    pool.total_memories(needs.num_memories.saturating_mul(instances))
-        .total_tables(needs.num_tables.saturating_mul(instances))
+    pool.total_memories(size.memories.saturating_mul(instances))
+        .total_tables(size.tables.saturating_mul(instances))
         .total_stacks(instances)
         // These two are counters, not reservations, and what they would limit is
         // limited by the number of instances already.
@@ -52,13 +79,13 @@ pub(super) fn for_serving(
         .total_core_instances(u32::MAX)
         // Growing beyond this fails in the guest, as it would where a machine has
         // no more memory, so that one request cannot take it all.
-        .max_memory_size(limits.memory_bytes)
-        // One component is all there is, so it may have what it asks for.
+        .max_memory_size(size.memory_bytes)
+        // Whoever asks for more than there is hears so when it is loaded.
         .max_component_instance_size(UNLIMITED_BYTES)
         .max_core_instance_size(UNLIMITED_BYTES)
-        .max_memories_per_module(needs.num_memories)
-        .max_tables_per_module(needs.num_tables)
-        .table_elements(limits.table_elements);
+        .max_memories_per_module(size.memories)
+        .max_tables_per_module(size.tables)
+        .table_elements(size.table_elements);
     // A slot keeps its pages for the next instance and is cleared in place:
     // giving pages back and faulting them in again is what costs most in a
     // short request. These are the sizes up to which a slot keeps pages.
@@ -90,7 +117,7 @@ pub(super) fn initial_memory_bytes(needs: &ResourcesRequired) -> u64 {
 
 /// What both engines have in common. It decides what the compiled code looks
 /// like, so that the second one finds it in the cache.
-pub(super) fn config(component_bytes: usize) -> Config {
+pub(super) fn config(inlining: Inlining) -> Config {
     let mut config = Config::new();
     // A guest that computes for long gives way at every tick of the epoch, so
     // that it does not keep its neighbours on the same thread from answering.
@@ -98,7 +125,7 @@ pub(super) fn config(component_bytes: usize) -> Config {
     // WASI 0.2 has no concurrent calls into one instance; their bookkeeping
     // would cost each call.
     config.concurrency_support(false);
-    config.compiler_inlining(inlining(component_bytes));
+    config.compiler_inlining(inlining);
     // No guest of this server needs these, and each is code that can be wrong.
     config.wasm_gc(false).wasm_threads(false);
     config
@@ -119,12 +146,17 @@ pub(super) fn keep_code(config: &mut Config) {
 /// Calls between the parts of a composition go through small adapters, which are
 /// worth inlining. The compiler keeps all functions in memory for it: gigabytes, for a
 /// component as large as a JavaScript engine.
-fn inlining(component_bytes: usize) -> Inlining {
+pub(super) fn inlining(component_bytes: usize) -> Inlining {
+    if is_large(component_bytes) {
+        Inlining::No
+    } else {
+        Inlining::Yes
+    }
+}
+
+/// Whether a component of this size is compiled without inlining.
+pub(super) fn is_large(component_bytes: usize) -> bool {
     const LARGE_BYTES: usize = 4 << 20;
 
-    if component_bytes < LARGE_BYTES {
-        Inlining::Yes
-    } else {
-        Inlining::No
-    }
+    component_bytes >= LARGE_BYTES
 }

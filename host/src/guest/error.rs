@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::compiler::CompileError;
+
 /// Why a component cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -17,6 +19,9 @@ pub enum LoadError {
     /// wasmtime refuses the component.
     #[error("this is not a valid component: {0:#}")]
     Invalid(wasmtime::Error),
+    /// It was not compiled.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
     /// The component does not serve HTTP. Holds what it exports instead.
     #[error(
         "the component does not export `wasi:http/incoming-handler@0.2`, so it cannot serve \
@@ -65,6 +70,23 @@ pub enum LoadError {
         needs: u64,
         /// Elements that are allowed.
         limit: usize,
+    },
+    /// One instance has more memories or tables than the pool that functions share has for
+    /// one.
+    #[error(
+        "one instance of the component has {memories} memories and {tables} tables, and the pool \
+         that functions share has {max_memories} memories and {max_tables} tables for each; allow \
+         more with `--max-memories` and `--max-tables`, or link fewer parts"
+    )]
+    TooManyParts {
+        /// The memories that it has.
+        memories: u32,
+        /// Its tables.
+        tables: u32,
+        /// The memories that there are for one instance.
+        max_memories: u32,
+        /// The tables.
+        max_tables: u32,
     },
     /// The engine cannot be set up on this machine.
     #[error("wasmtime cannot be set up: {0:#}")]

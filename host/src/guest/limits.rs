@@ -6,7 +6,7 @@ use std::time::Duration;
 use wasmtime::{ResourceLimiter, Result};
 
 /// What one instance may take.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GuestLimits {
     /// How large its memories may become together.
     pub memory_bytes: usize,

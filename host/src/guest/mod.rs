@@ -3,18 +3,22 @@
 //! - this file: [`App`], from bytes to something that can serve.
 //! - `imports.rs`: whether a component can run here at all.
 //! - `engine.rs`: how wasmtime is set up, and why.
+//! - `compiler.rs`: [`Compiler`], which compiles in a process of its own.
+//! - `runtime.rs`: [`SharedRuntime`], what many components of one server share of it.
 //! - `state.rs`: the data of one store, which is all that a guest gets.
 //! - `variable.rs`: what it is told by name.
 //! - `limits.rs`: what it may take.
 //! - `output.rs`: where its standard output and error go.
 //! - `reused_output.rs`: the same where an instance serves several requests.
 
+mod compiler;
 mod engine;
 mod error;
 mod imports;
 mod limits;
 mod output;
 mod reused_output;
+mod runtime;
 mod state;
 mod variable;
 
@@ -24,17 +28,22 @@ use audit_log::AuditLog;
 use audit_log::record::Component as Named;
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Engine, EngineWeak, ResourcesRequired, Store, UpdateDeadline};
+use wasmtime::{
+    Engine, EngineWeak, Inlining, PoolingAllocatorMetrics, ResourcesRequired, Store, UpdateDeadline,
+};
 use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::RequestInfo;
 use crate::audit::{self, AuditCtx, Quota};
-use crate::metrics::Function;
 use crate::outbound::Outbound;
+pub use compiler::{COMPILE_COMMAND, CompileError, Compiler, compile_component};
+use engine::Pool;
 pub use error::{LoadError, MissingImport};
 pub use limits::{GuestLimits, OutOfCpuTime};
 pub use output::print_as_json;
+use runtime::Runtime;
+pub use runtime::{PoolLimits, SharedRuntime};
 pub use state::State;
 pub use variable::Variable;
 
@@ -86,23 +95,46 @@ impl App {
         // so a first engine tells what the component needs. The second one finds
         // the compiled code in the cache.
         let limits = surroundings.limits;
-        let mut config = engine::config(bytes.len());
-        engine::keep_code(&mut config);
-        let needs = compile(&config, bytes, &limits)?;
-        let max_instances = engine::max_instances(&needs, &limits);
+        let inlining = engine::inlining(bytes.len());
+        let needs = compile(inlining, Code::IsKept, bytes, &limits)?;
+        let pool = Pool::exact(&needs, &limits).fitting(1);
 
-        let engine = engine::for_serving(&config, &needs, &limits, max_instances);
-        let engine = engine.map_err(LoadError::Engine)?;
-        let component = Component::from_binary(&engine, bytes).map_err(LoadError::Invalid)?;
-        let pre = self::linker(&engine)
-            .and_then(|linker| ProxyPre::new(linker.instantiate_pre(&component)?))
-            .map_err(LoadError::Link)?;
+        let runtime = Runtime::new(inlining, Code::IsKept, pool)?;
+        let engine = runtime.linker.engine();
+        let component = Component::from_binary(engine, bytes).map_err(LoadError::Invalid)?;
+        let app = Self::of(&runtime, &component, digest(bytes), surroundings)?;
+        log_loaded(&app.component, &needs, app.max_instances);
+        Ok(app)
+    }
 
+    /// Checks and compiles the component in `bytes` for the pool that it shares with others.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`App::load`], and if an instance needs more than the pool has for one.
+    pub fn load_into(
+        shared: &SharedRuntime,
+        bytes: &[u8],
+        surroundings: Surroundings,
+    ) -> Result<Self, LoadError> {
+        let sha256 = digest(bytes);
+        let (runtime, component) = shared.compile(bytes, &sha256, &surroundings.limits)?;
+        Self::of(runtime, &component, sha256, surroundings)
+    }
+
+    fn of(
+        runtime: &Runtime,
+        component: &Component,
+        sha256: String,
+        surroundings: Surroundings,
+    ) -> Result<Self, LoadError> {
+        let pre = runtime.linker.instantiate_pre(component);
+        let pre = pre.and_then(ProxyPre::new).map_err(LoadError::Link)?;
+        let limits = surroundings.limits;
         let component = Named {
             name: surroundings.name.into(),
-            sha256: digest(bytes).into(),
+            sha256: sha256.into(),
         };
-        log_loaded(&component, &needs, max_instances);
         Ok(Self {
             pre,
             component: component.into(),
@@ -112,35 +144,39 @@ impl App {
             quota: surroundings.quota,
             limits,
             outbound: surroundings.outbound,
-            max_instances,
+            max_instances: limits.instances.get().min(runtime.pool.instances),
         })
     }
 
-    /// Checks that [`App::load`] would load the component in `bytes`, without setting up
-    /// anything and without keeping compiled code. Returns its SHA-256.
+    /// Checks that [`App::load`], or [`App::load_into`] where there is a shared `pool`, would
+    /// load the component in `bytes`, without setting up anything and without keeping
+    /// compiled code. Returns its SHA-256.
     ///
     /// # Errors
     ///
     /// Fails like [`App::load`].
-    pub fn check(bytes: &[u8], limits: &GuestLimits) -> Result<String, LoadError> {
-        let config = engine::config(bytes.len());
-        compile(&config, bytes, limits)?;
+    pub fn check(
+        bytes: &[u8],
+        limits: &GuestLimits,
+        pool: Option<&PoolLimits>,
+    ) -> Result<String, LoadError> {
+        let inlining = engine::inlining(bytes.len());
+        let needs = compile(inlining, Code::IsForgotten, bytes, limits)?;
+        if let Some(pool) = pool {
+            runtime::check_parts(&needs, &Pool::shared(pool))?;
+        }
         Ok(digest(bytes))
     }
 
     /// The name and the SHA-256 of the component.
     #[must_use]
-    pub fn component(&self) -> &Named<'static> {
+    pub fn component(&self) -> &Arc<Named<'static>> {
         &self.component
     }
 
-    /// What numbers about the component are told with.
-    pub(crate) fn function(&self) -> Function {
-        Function {
-            component: self.component.clone(),
-            max_instances: self.max_instances,
-            pool: self.pre.engine().pooling_allocator_metrics(),
-        }
+    /// What is in use of the pool that its instances are made in.
+    pub(crate) fn pool(&self) -> Option<PoolingAllocatorMetrics> {
+        self.pre.engine().pooling_allocator_metrics()
     }
 
     /// The log to which its entries go.
@@ -224,14 +260,26 @@ impl App {
     }
 }
 
+/// Whether compiled code is kept for the next start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Code {
+    IsKept,
+    IsForgotten,
+}
+
 /// Checks and compiles the component in `bytes`. Returns what an instance of it needs.
 fn compile(
-    config: &Config,
+    inlining: Inlining,
+    code: Code,
     bytes: &[u8],
     limits: &GuestLimits,
 ) -> Result<ResourcesRequired, LoadError> {
     error::check_kind(bytes)?;
-    let engine = engine::for_compiling(config).map_err(LoadError::Engine)?;
+    let mut config = engine::config(inlining);
+    if code == Code::IsKept {
+        engine::keep_code(&mut config);
+    }
+    let engine = engine::for_compiling(&config).map_err(LoadError::Engine)?;
     let component = Component::from_binary(&engine, bytes).map_err(LoadError::Invalid)?;
     let linker = linker(&engine).map_err(LoadError::Engine)?;
     imports::check(&component, &linker)?;
@@ -277,7 +325,9 @@ fn pairs(variables: Vec<Variable>) -> impl Iterator<Item = (String, String)> {
     variables.into_iter().map(Into::into)
 }
 
-fn digest(bytes: &[u8]) -> String {
+/// The SHA-256 of `bytes`, in hexadecimal digits.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 

@@ -131,9 +131,10 @@ pub fn print_as_json() {
 }
 
 fn write_line(lines: &mut Vec<u8>, request: &RequestInfo, name: &str, text: &str) {
+    request.keep_line(&format!("{} {name}: {text}", request.id()));
     // Writing into memory does not fail.
     let _ = if IS_JSON.load(Ordering::Relaxed) {
-        let entry = serde_json::json!({
+        let mut entry = serde_json::json!({
             "timestamp": format!("{:.6}", Timestamp::now()),
             "level": "INFO",
             "message": text,
@@ -141,7 +142,13 @@ fn write_line(lines: &mut Vec<u8>, request: &RequestInfo, name: &str, text: &str
             "stream": name,
             "target": "guest",
         });
+        if let Some(function) = request.component() {
+            entry["function"] = function.name.as_ref().into();
+            entry["version"] = function.sha256.as_ref().into();
+        }
         writeln!(lines, "{entry}")
+    } else if let Some(function) = request.component() {
+        writeln!(lines, "{} {} {name}: {text}", request.id(), function.name)
     } else {
         writeln!(lines, "{} {name}: {text}", request.id())
     };

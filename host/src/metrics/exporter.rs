@@ -9,6 +9,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use wasmtime::PoolingAllocatorMetrics;
 
 use super::process::Process;
 use super::records::Records;
@@ -85,9 +86,8 @@ impl Collector for Server {
         let version = Value(env!("CARGO_PKG_VERSION"));
         writer.infos("build", "The program.", [vec![("version", version)]])?;
         connections(&self.0, &mut writer)?;
-        let functions = self.0.functions();
-        requests(&functions, &mut writer)?;
-        instances(&functions, &mut writer)
+        requests(&self.0.functions(), &mut writer)?;
+        instances(&self.0, &mut writer)
     }
 }
 
@@ -151,36 +151,45 @@ fn requests(functions: &[Arc<FunctionMetrics>], writer: &mut Writer<'_>) -> fmt:
     writer.counters("guest_failures", "Failures of guests.", failures)
 }
 
-fn instances(functions: &[Arc<FunctionMetrics>], writer: &mut Writer<'_>) -> fmt::Result {
-    let infos = functions.iter().map(|function| {
+fn instances(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {
+    let functions = metrics.functions();
+    let active: Vec<_> = functions.iter().map(|f| (f, f.active())).collect();
+    let infos = active.iter().map(|(function, active)| {
         let mut labels = name(function);
-        labels.push(("name", Value(&function.function.component.name)));
-        labels.push(("sha256", Value(&function.function.component.sha256)));
+        labels.push(("name", Value(function.name())));
+        labels.push(("sha256", Value(&active.sha256)));
         labels
     });
     writer.infos("component", "The component that is served.", infos)?;
+    let max_instances = active.iter().map(|(function, active)| {
+        let max_instances = u64::from(active.max_instances);
+        (name(function), max_instances)
+    });
     writer.gauges(
         "instances_max",
         "Instances that there may be at once.",
-        per_function(functions, |f| u64::from(f.function.max_instances)),
+        max_instances,
     )?;
-    let pools: Vec<_> = functions
+    let own = active
         .iter()
-        .filter_map(|function| Some((function, function.function.pool.as_ref()?)))
-        .collect();
-    let each = |number: fn(&wasmtime::PoolingAllocatorMetrics) -> u64| {
-        let series = pools.iter().map(move |(f, pool)| (name(f), number(pool)));
+        .filter_map(|(function, active)| Some((name(function), active.pool.as_ref()?)));
+    // The pool that all share has no label.
+    let shared = metrics.pool.get().map(|pool| (Vec::new(), pool));
+    let pools: Vec<_> = own.chain(shared).collect();
+    let each = |number: fn(&PoolingAllocatorMetrics) -> u64| {
+        let series = pools.iter();
+        let series = series.map(move |(labels, pool)| (labels.clone(), number(pool)));
         series.collect::<Vec<_>>()
     };
     writer.gauges(
         "instances",
         "Instances that are alive.",
-        each(wasmtime::PoolingAllocatorMetrics::component_instances),
+        each(PoolingAllocatorMetrics::component_instances),
     )?;
     writer.gauges(
         "pool_core_instances",
         "Instances of core modules that are alive.",
-        each(wasmtime::PoolingAllocatorMetrics::core_instances),
+        each(PoolingAllocatorMetrics::core_instances),
     )?;
     writer.gauges(
         "pool_memories",
@@ -208,7 +217,7 @@ fn per_function<'f>(
 
 /// The label that all numbers about a component have.
 fn name(function: &FunctionMetrics) -> Labels<'_> {
-    vec![("function", Value(&function.function.component.name))]
+    vec![("function", Value(function.name()))]
 }
 
 #[cfg(test)]
@@ -219,7 +228,6 @@ mod tests {
     use audit_log::{Location, Settings};
     use http::Method;
 
-    use super::super::Function;
     use super::*;
 
     fn exporter(metrics: &Arc<Metrics>) -> Exporter {
@@ -232,15 +240,10 @@ mod tests {
         })
     }
 
-    fn function(name: &str) -> Function {
-        Function {
-            component: Component {
-                name: name.to_owned().into(),
-                sha256: "00ff".into(),
-            }
-            .into(),
-            max_instances: 10,
-            pool: None,
+    fn component(name: &str) -> Component<'static> {
+        Component {
+            name: name.to_owned().into(),
+            sha256: "00ff".into(),
         }
     }
 
@@ -253,7 +256,7 @@ mod tests {
     fn what_was_counted_is_told() {
         let metrics = Metrics::new();
         let exporter = exporter(&metrics);
-        let function = metrics.add(function("app"));
+        let function = metrics.add(&component("app"), 10);
         let _open = metrics.connection();
         metrics.refused(Reason::QueueFull);
         metrics.connection_failed(ConnectionError::Tls);
@@ -295,8 +298,8 @@ mod tests {
     fn several_components_share_a_metric() {
         let metrics = Metrics::new();
         let exporter = exporter(&metrics);
-        let _first = metrics.add(function("first"));
-        let _second = metrics.add(function("second"));
+        let _first = metrics.add(&component("first"), 10);
+        let _second = metrics.add(&component("second"), 10);
         let text = exporter.text();
         let types = text.matches("# TYPE component_runner_requests_queued gauge");
         assert_eq!(types.count(), 1);
@@ -314,7 +317,7 @@ mod tests {
     fn a_name_cannot_end_its_label() {
         let metrics = Metrics::new();
         let exporter = exporter(&metrics);
-        let _function = metrics.add(function("a\"b\\c\nd"));
+        let _function = metrics.add(&component("a\"b\\c\nd"), 10);
         assert_has(
             &exporter.text(),
             r#"component_runner_requests_queued{function="a\"b\\c\nd"} 0"#,

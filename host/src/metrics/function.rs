@@ -1,8 +1,8 @@
 //! Numbers about one component.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use audit_log::record::Component;
@@ -13,21 +13,27 @@ use super::FailureKind;
 use super::histogram::{Durations, Histogram};
 use super::labels::{CODE_COUNT, METHOD_COUNT, code_index, code_label, method_index, method_label};
 use super::sharded::Sharded;
+use crate::tail::Tail;
 
-/// A component that is served, for those who want to know which numbers are its own.
-pub struct Function {
-    /// Its name and the SHA-256 of its bytes.
-    pub component: Arc<Component<'static>>,
-    /// How many instances it may have at once.
-    pub max_instances: u32,
-    /// The pool that its instances are made in.
-    pub pool: Option<PoolingAllocatorMetrics>,
+/// Numbers about one component and those that took its place, since the start of the
+/// server.
+pub struct FunctionMetrics {
+    name: Box<str>,
+    active: Mutex<Active>,
+    /// What it printed last, which goes on like its numbers.
+    tail: Tail,
+    shards: Sharded<Shard>,
 }
 
-/// Numbers about one component, since the start of the server.
-pub struct FunctionMetrics {
-    pub(super) function: Function,
-    shards: Sharded<Shard>,
+/// The version that gets requests.
+#[derive(Clone)]
+pub(super) struct Active {
+    /// The SHA-256 of its bytes.
+    pub(super) sha256: String,
+    /// How many instances it may have at once.
+    pub(super) max_instances: u32,
+    /// The pool that its instances are made in, if that is its own.
+    pub(super) pool: Option<PoolingAllocatorMetrics>,
 }
 
 /// What one thread has counted.
@@ -67,11 +73,50 @@ impl Default for Shard {
 }
 
 impl FunctionMetrics {
-    pub(super) fn new(function: Function) -> Self {
+    /// About `component`, which may have so many instances at once.
+    #[must_use]
+    pub fn new(component: &Component<'_>, max_instances: u32) -> Self {
         Self {
-            function,
+            name: component.name.as_ref().into(),
+            active: Mutex::new(Active {
+                sha256: component.sha256.clone().into_owned(),
+                max_instances,
+                pool: None,
+            }),
+            tail: Tail::default(),
             shards: Sharded::new(),
         }
+    }
+
+    /// What it printed last.
+    pub(crate) fn tail(&self) -> &Tail {
+        &self.tail
+    }
+
+    /// The name of the component.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What gets the requests now.
+    pub(super) fn active(&self) -> Active {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Active> {
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on, requests go to this version of the component.
+    pub fn activate(&self, component: &Component<'_>, max_instances: u32) {
+        let mut active = self.lock();
+        active.sha256 = component.sha256.clone().into_owned();
+        active.max_instances = max_instances;
+    }
+
+    /// Tells also what is in use of the pool that the component has for itself.
+    pub fn set_pool(&self, pool: Option<PoolingAllocatorMetrics>) {
+        self.lock().pool = pool;
     }
 
     /// Counts a request that has begun and is not over.
@@ -150,7 +195,7 @@ impl Drop for Present {
 impl fmt::Debug for FunctionMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FunctionMetrics")
-            .field("name", &self.function.component.name)
+            .field("name", &self.name)
             .field("in_flight", &self.in_flight_now())
             .finish_non_exhaustive()
     }
@@ -169,15 +214,11 @@ mod tests {
     use super::*;
 
     fn metrics() -> Arc<FunctionMetrics> {
-        Arc::new(FunctionMetrics::new(Function {
-            component: Component {
-                name: "app".into(),
-                sha256: "00ff".into(),
-            }
-            .into(),
-            max_instances: 1,
-            pool: None,
-        }))
+        let component = Component {
+            name: "app".into(),
+            sha256: "00ff".into(),
+        };
+        Arc::new(FunctionMetrics::new(&component, 1))
     }
 
     #[test]

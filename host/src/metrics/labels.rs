@@ -60,6 +60,8 @@ label! {
         Unsupported = "unsupported",
         /// It expects what this server cannot do (417).
         Expectation = "expectation",
+        /// It belongs to no function (404).
+        NoRoute = "no_route",
     }
 }
 

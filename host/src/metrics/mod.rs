@@ -21,18 +21,22 @@ mod sharded;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use audit_log::record::Component;
 pub use exporter::{Exporter, Sources};
-pub use function::{Function, FunctionMetrics, Present};
+pub use function::{FunctionMetrics, Present};
 pub(crate) use labels::CLIENT_GONE;
 pub use labels::{ConnectionError, FailureKind, Reason};
 use sharded::Sharded;
+use wasmtime::PoolingAllocatorMetrics;
 
 /// Numbers about the server as a whole, since its start.
 pub struct Metrics {
     shards: Sharded<Shard>,
     functions: Mutex<Vec<Arc<FunctionMetrics>>>,
+    /// The pool that all functions share, if they do.
+    pool: OnceLock<PoolingAllocatorMetrics>,
 }
 
 /// What one thread has counted.
@@ -56,6 +60,7 @@ impl Metrics {
         Arc::new(Self {
             shards: Sharded::new(),
             functions: Mutex::default(),
+            pool: OnceLock::new(),
         })
     }
 
@@ -75,21 +80,57 @@ impl Metrics {
         self.shards.mine().refusals[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// From now on, what happens to this component is told as well.
-    pub fn add(&self, function: Function) -> Arc<FunctionMetrics> {
-        let metrics = Arc::new(FunctionMetrics::new(function));
-        let mut functions = self
-            .functions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        functions.push(metrics.clone());
+    /// From now on, what happens to this component, which may have so many instances at
+    /// once, is told as well.
+    pub fn add(&self, component: &Component<'_>, max_instances: u32) -> Arc<FunctionMetrics> {
+        let metrics = self.prepare(component, max_instances);
+        self.activate(&metrics, component, max_instances);
         metrics
+    }
+
+    /// The numbers of this component, which are told when it is
+    /// [activated](Self::activate). If there is one of its name already, they are its: the
+    /// numbers of a function go on when it is replaced.
+    pub fn prepare(&self, component: &Component<'_>, max_instances: u32) -> Arc<FunctionMetrics> {
+        let functions = self.lock();
+        let known = functions.iter().find(|f| f.name() == component.name);
+        let new = || Arc::new(FunctionMetrics::new(component, max_instances));
+        known.cloned().unwrap_or_else(new)
+    }
+
+    /// Tells these numbers from now on, as those of this component.
+    pub fn activate(
+        &self,
+        metrics: &Arc<FunctionMetrics>,
+        component: &Component<'_>,
+        max_instances: u32,
+    ) {
+        metrics.activate(component, max_instances);
+        let mut functions = self.lock();
+        if !functions.iter().any(|known| Arc::ptr_eq(known, metrics)) {
+            functions.push(metrics.clone());
+        }
+    }
+
+    /// Tells no more of the component of this name.
+    pub fn remove(&self, name: &str) {
+        self.lock().retain(|function| function.name() != name);
+    }
+
+    /// Tells also what is in use of the pool that all components share.
+    pub fn set_pool(&self, pool: Option<PoolingAllocatorMetrics>) {
+        // There is one for the whole life of a server.
+        let _ = pool.map(|pool| self.pool.set(pool));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<FunctionMetrics>>> {
+        let functions = self.functions.lock();
+        functions.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The components.
     fn functions(&self) -> Vec<Arc<FunctionMetrics>> {
-        let functions = self.functions.lock();
-        functions.unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().clone()
     }
 
     fn connections(&self) -> Connections {

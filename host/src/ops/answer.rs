@@ -54,8 +54,14 @@ fn response(
     response
 }
 
+/// A document of JSON.
+pub(super) fn json(status: StatusCode, text: String) -> Response<Full<Bytes>> {
+    const JSON: HeaderValue = HeaderValue::from_static("application/json");
+    response(status, JSON, text)
+}
+
 /// A problem document (RFC 9457).
-fn problem(status: StatusCode, detail: &str) -> Response<Full<Bytes>> {
+pub(super) fn problem(status: StatusCode, detail: &str) -> Response<Full<Bytes>> {
     let document = serde_json::json!({
         "type": "about:blank",
         "title": status.canonical_reason(),

@@ -3,6 +3,7 @@
 //! - this file: [`run`], which answers.
 //! - `answer.rs`: what.
 //! - `readiness.rs`: whether the server wants requests.
+//! - `admin/`: [`Admin`], over which functions are deployed.
 //!
 //! It runs on the thread that accepts connections, and not on those that serve them: it
 //! answers however many requests these have at hand, and however long a guest computes.
@@ -10,13 +11,16 @@
 //! same, no connection is accepted either, and `/livez` does not answer: which is what
 //! it is asked for.
 
+mod admin;
 mod answer;
 mod readiness;
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -25,6 +29,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::metrics::Exporter;
 use crate::server::{Accepted, Listener, Socket};
+pub use admin::{Admin, Token, TokenError};
 pub use readiness::Readiness;
 
 /// How many connections are served at once. Others wait.
@@ -43,7 +48,14 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// An error of the listener does not end it.
 ///
 /// It must be called within a runtime of tokio.
-pub async fn run(listener: Listener, readiness: Arc<Readiness>, exporter: Exporter) -> Infallible {
+///
+/// Who has the token of `admin`, once that is there, may deploy functions.
+pub async fn run(
+    listener: Listener,
+    readiness: Arc<Readiness>,
+    exporter: Exporter,
+    admin: Arc<OnceLock<Admin>>,
+) -> Infallible {
     let exporter = Arc::new(exporter);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut is_failing = false;
@@ -51,9 +63,11 @@ pub async fn run(listener: Listener, readiness: Arc<Readiness>, exporter: Export
         let place = places.clone().acquire_owned().await;
         match listener.accept().await {
             Ok(accepted) => {
-                let connection = serve(accepted, readiness.clone(), exporter.clone());
+                let limit = admin.get().map_or(MAX_TIME, |admin| admin.max_time);
+                let connection =
+                    serve(accepted, readiness.clone(), exporter.clone(), admin.clone());
                 tokio::spawn(async move {
-                    if timeout(MAX_TIME, connection).await.is_err() {
+                    if timeout(limit, connection).await.is_err() {
                         tracing::debug!("connection of an operator took too long");
                     }
                     drop(place);
@@ -71,7 +85,12 @@ pub async fn run(listener: Listener, readiness: Arc<Readiness>, exporter: Export
     }
 }
 
-async fn serve(accepted: Accepted, readiness: Arc<Readiness>, exporter: Arc<Exporter>) {
+async fn serve(
+    accepted: Accepted,
+    readiness: Arc<Readiness>,
+    exporter: Arc<Exporter>,
+    admin: Arc<OnceLock<Admin>>,
+) {
     let socket = match Socket::open(accepted).await {
         Ok((socket, _)) => socket,
         Err(error) => {
@@ -79,9 +98,15 @@ async fn serve(accepted: Accepted, readiness: Arc<Readiness>, exporter: Arc<Expo
             return;
         }
     };
-    let service = service_fn(move |request| {
-        let response = answer::to(&request, &readiness, &exporter);
-        async move { Ok::<_, Infallible>(response) }
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (readiness, exporter, admin) = (readiness.clone(), exporter.clone(), admin.clone());
+        async move {
+            let response = match admin.get() {
+                Some(admin) if Admin::owns(&request) => admin.answer(request).await,
+                _ => answer::to(&request, &readiness, &exporter),
+            };
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -120,7 +145,12 @@ mod tests {
                 access_log: None,
                 tracer: None,
             });
-            tokio::spawn(run(listener, Readiness::new(None), exporter));
+            tokio::spawn(run(
+                listener,
+                Readiness::new(None),
+                exporter,
+                Arc::default(),
+            ));
             let address = url.strip_prefix("http://").unwrap().to_owned();
             let asked = tokio::task::spawn_blocking(move || client(&address));
             asked.await.unwrap()

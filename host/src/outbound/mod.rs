@@ -61,7 +61,7 @@ const MAX_TIMEOUT: Duration = Duration::from_hours(365 * 24);
 const MAX_FIELDS: usize = 100;
 
 /// What guests may send.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboundSettings {
     /// To whom.
     pub allowed: Vec<AllowedOrigin>,

@@ -10,9 +10,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
+use super::commons::Commons;
 use super::refusal::Refusal;
 
-/// Lets the requests of one thread begin.
+/// Lets the requests of one thread to one function begin.
 ///
 /// Two things are limited. There are so many *places* in the pool of instances, and
 /// whoever has none waits. And so many requests may *run*: where guests compute, a
@@ -22,6 +23,9 @@ use super::refusal::Refusal;
 /// shrinks where they are long.
 pub(super) struct Admission {
     places: Arc<Semaphore>,
+    max_places: usize,
+    /// Where the pool is shared with other functions.
+    commons: Option<Rc<Commons>>,
     running: Cell<usize>,
     max_running: Cell<usize>,
     waiting: RefCell<VecDeque<oneshot::Sender<Turn>>>,
@@ -40,15 +44,27 @@ const LONG_TURN: Duration = Duration::from_millis(15);
 const SHORT_TURN: Duration = Duration::from_millis(5);
 
 /// Room for one instance in the pool.
-pub(super) type Place = OwnedSemaphorePermit;
+pub(super) struct Place {
+    /// Among those of the function.
+    _own: OwnedSemaphorePermit,
+    /// Among those of all functions.
+    _common: Option<OwnedSemaphorePermit>,
+}
 
 /// The right to run on this thread.
 pub(super) struct Turn(Rc<Admission>);
 
 impl Admission {
-    pub(super) fn new(places: usize, max_queued: usize, queue_timeout: Duration) -> Rc<Self> {
+    pub(super) fn new(
+        places: usize,
+        max_queued: usize,
+        queue_timeout: Duration,
+        commons: Option<Rc<Commons>>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             places: Arc::new(Semaphore::new(places)),
+            max_places: places,
+            commons,
             running: Cell::new(0),
             max_running: Cell::new(FIRST_RUNNING.min(places)),
             waiting: RefCell::default(),
@@ -62,9 +78,28 @@ impl Admission {
     /// Lets a request begin that need not wait.
     pub(super) fn admit_at_once(self: &Rc<Self>) -> Option<(Turn, Place)> {
         let is_free = self.queued.get() == 0 && self.running.get() < self.max_running.get();
-        let place = self.places.clone();
-        let place = is_free.then(|| place.try_acquire_owned().ok())??;
+        let own = self.places.clone();
+        let own = is_free.then(|| own.try_acquire_owned().ok())??;
+        let common = match &self.commons {
+            Some(commons) => Some(commons.take_at_once(self.has_one_place())?),
+            None => None,
+        };
+        let place = Place {
+            _own: own,
+            _common: common,
+        };
         Some((self.run(), place))
+    }
+
+    /// Whether this is one of several functions, and none of its requests runs here. It
+    /// is not the one that has taken what there is.
+    pub(super) fn is_blameless(&self) -> bool {
+        self.commons.is_some() && self.places.available_permits() == self.max_places
+    }
+
+    /// Whether the function has no place but for the one that was just taken.
+    fn has_one_place(&self) -> bool {
+        self.places.available_permits() + 1 == self.max_places
     }
 
     /// Waits until a request may begin.
@@ -82,8 +117,16 @@ impl Admission {
         let queued = Queued::new(self);
         let admitted = async {
             let turn = self.turn().await;
-            let place = self.places.clone().acquire_owned().await;
-            (turn, place.expect("the semaphore is never closed"))
+            let own = self.places.clone().acquire_owned().await;
+            let common = match &self.commons {
+                Some(commons) => Some(commons.take(self.has_one_place()).await),
+                None => None,
+            };
+            let place = Place {
+                _own: own.expect("the semaphore is never closed"),
+                _common: common,
+            };
+            (turn, place)
         };
         let admitted = timeout(self.queue_timeout, admitted).await;
         drop(queued);
@@ -193,7 +236,7 @@ mod tests {
     #[test]
     fn who_comes_first_begins_first() {
         run(async {
-            let admission = Admission::new(1, 10, LATER);
+            let admission = Admission::new(1, 10, LATER, None);
             let first = admission.admit().await.unwrap();
             let order = Rc::new(RefCell::new(Vec::new()));
             let tasks: Vec<_> = (0..3)
@@ -218,7 +261,7 @@ mod tests {
     #[test]
     fn who_finds_a_full_queue_is_turned_away_at_once() {
         run(async {
-            let admission = Admission::new(1, 1, LATER);
+            let admission = Admission::new(1, 1, LATER, None);
             let _first = admission.admit().await.unwrap();
             let second = {
                 let admission = admission.clone();
@@ -235,7 +278,7 @@ mod tests {
     #[test]
     fn who_waits_too_long_is_turned_away() {
         run(async {
-            let admission = Admission::new(1, 1, SOON);
+            let admission = Admission::new(1, 1, SOON, None);
             let first = admission.admit().await.unwrap();
             assert_eq!(admission.admit().await.err(), Some(Refusal::QueueTimeout));
             drop(first);
@@ -245,7 +288,7 @@ mod tests {
 
     #[test]
     fn the_limit_follows_the_length_of_a_turn() {
-        let admission = Admission::new(1000, 1000, LATER);
+        let admission = Admission::new(1000, 1000, LATER, None);
         admission.running.set(16);
         admission.adjust(Duration::from_millis(30));
         assert_eq!(admission.max_running.get(), 8);
@@ -263,7 +306,7 @@ mod tests {
     #[test]
     fn many_may_run_where_nobody_computes() {
         run(async {
-            let admission = Admission::new(500, 500, LATER);
+            let admission = Admission::new(500, 500, LATER, None);
             let tasks: Vec<_> = (0..500)
                 .map(|_| {
                     let admission = admission.clone();

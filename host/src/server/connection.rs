@@ -32,7 +32,7 @@ pub(super) type Ending = watch::Receiver<bool>;
 
 /// Serves one connection until either side ends it.
 pub(super) async fn serve(accepted: Accepted, shared: Rc<Shared>, ending: Ending) {
-    let metrics = &shared.telemetry.server().metrics;
+    let metrics = &shared.telemetry.metrics;
     let _open = metrics.connection();
     let limits = &shared.settings.connections;
     let opened = timeout(limits.header_read_timeout, Socket::open(accepted)).await;
@@ -173,7 +173,7 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
     protocol: Protocol,
 ) {
     let limits = &shared.settings.connections;
-    let metrics = &shared.telemetry.server().metrics;
+    let metrics = &shared.telemetry.metrics;
     let peer = conversation.ends.peer;
     let mut connection = pin!(connection);
     let mut server_ends = pin!(ending.wait_for(|is_ending| *is_ending));

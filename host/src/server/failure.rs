@@ -16,6 +16,7 @@ use super::response::ResponseBody;
 use crate::RequestInfo;
 use crate::guest::OutOfCpuTime;
 use crate::metrics::FailureKind;
+use crate::telemetry::Telemetry;
 
 /// The longest cause that a record has, in bytes.
 const MAX_CAUSE_BYTES: usize = 4096;
@@ -67,9 +68,7 @@ impl Failure {
         let id = context.request.id();
         let (status, detail) = match &self {
             Self::Refused(refusal) => {
-                tracing::debug!(request = %id, "refused: {}", refusal.response().1);
-                context.shared.telemetry.server().refused(refusal.reason());
-                return problem::refusal(*refusal, id);
+                return refuse(*refusal, &context.request, &context.shared.telemetry);
             }
             Self::Unusable(_) => (StatusCode::BAD_REQUEST, "the request names no valid host"),
             Self::Trapped(_) => (FAILED, "the guest failed"),
@@ -109,11 +108,12 @@ impl Failure {
     /// Writes the cause into both logs, and counts it; `what` says in which situation.
     pub(super) async fn note(self, context: &Context, what: &str) {
         if let Some(kind) = self.kind(&context.request) {
-            context.shared.telemetry.failed(&context.request, kind);
+            let telemetry = context.served.function.telemetry();
+            telemetry.failed(&context.request, kind);
         }
         let request = context.request.id();
-        let limit = context.shared.settings.request_timeout;
-        let cpu_limit = context.shared.instances.app().limits().cpu_time;
+        let limit = context.served.settings().request_timeout;
+        let cpu_limit = context.served.function.app().limits().cpu_time;
         let cause = match &self {
             Self::Unusable(error) => {
                 tracing::debug!(%request, "unusable request: {error:#}");
@@ -134,7 +134,15 @@ impl Failure {
                 format!("guest computed for more than {} s", cpu_limit.as_secs_f64())
             }
         };
-        tracing::error!(%request, %cause, "{what}");
+        let function = context
+            .request
+            .component()
+            .map(|component| &*component.name);
+        tracing::error!(%request, %cause, function, "{what}");
+        let first = cause.lines().next().unwrap_or_default();
+        context
+            .request
+            .keep_line(&format!("{request} {what}: {first}"));
 
         let cause = cause[..cause.floor_char_boundary(MAX_CAUSE_BYTES)].into();
         let kind = match self {
@@ -149,6 +157,17 @@ impl Failure {
     }
 }
 
+/// The answer to a request that no guest sees, which is counted.
+pub(super) fn refuse(
+    refusal: Refusal,
+    request: &RequestInfo,
+    telemetry: &Telemetry,
+) -> Response<ResponseBody> {
+    tracing::debug!(request = %request.id(), "refused: {}", refusal.response().1);
+    telemetry.refused(refusal.reason());
+    problem::refusal(refusal, request.id())
+}
+
 fn timeout_of(limit: Duration) -> Event<'static> {
     let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
     Event::GuestTimeout { limit_ms }
@@ -161,14 +180,14 @@ const UNAUDITED: (StatusCode, &str) = (
 
 /// Leaves a record in the audit log, which may take as long as a guest may.
 async fn record(context: &Context, event: &Event<'_>) {
-    let app = context.shared.instances.app();
+    let app = context.served.function.app();
     let request = context.request.for_audit();
     let subject = Subject {
         component: Some(app.component()),
         request: Some(&request),
     };
     let id = context.request.id();
-    let limit = context.shared.settings.request_timeout;
+    let limit = context.served.settings().request_timeout;
     let cause = match timeout(limit, app.audit().record(subject, event)).await {
         Ok(Ok(_)) => return,
         Ok(Err(error)) => error.to_string(),

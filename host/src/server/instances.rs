@@ -64,11 +64,6 @@ impl Instances {
         }
     }
 
-    /// The component whose instances these are.
-    pub(super) fn app(&self) -> &App {
-        &self.app
-    }
-
     /// Keeps an instance that has served its request to the end for another one, if it
     /// may have one.
     pub(super) fn put_back(&self, mut instance: Instance) {

@@ -10,7 +10,8 @@
 //! - `turn.rs`: why the answers of several connections leave together.
 //! - `request.rs`, `request_body.rs`: one request, and what is refused of it
 //!   (`refusal.rs`); `pieces.rs` is for bodies that have begun.
-//! - `admission.rs`: who begins, who waits, and who is turned away.
+//! - `served.rs`: which function it is for, as one worker serves it.
+//! - `admission.rs`, `commons.rs`: who begins, who waits, and who is turned away.
 //! - `instances.rs`: the instances of one worker.
 //! - `running.rs`, `background.rs`: a guest at work, and where it goes if that is long.
 //! - `response.rs`, `follow.rs`: what it answers, and what it does after that.
@@ -23,6 +24,7 @@ mod accept;
 mod admission;
 mod authority;
 mod background;
+mod commons;
 mod connection;
 mod connections;
 mod conversation;
@@ -39,6 +41,7 @@ mod request;
 mod request_body;
 mod response;
 mod running;
+mod served;
 mod settings;
 mod socket;
 mod spawn;
@@ -54,7 +57,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
-use crate::guest::App;
+use crate::functions::Functions;
 use crate::memory::TotalMemory;
 use crate::telemetry::Telemetry;
 use accept::{Workers, accept};
@@ -63,12 +66,12 @@ use connections::Connections;
 pub(crate) use listener::Accepted;
 pub use listener::{Address, Listener};
 pub use refusal::Refusal;
-pub use settings::{AdmissionLimits, BodyLimits, ConnectionLimits, Settings};
+pub use settings::{BodyLimits, ConnectionLimits, FunctionSettings, Settings};
 pub(crate) use socket::Socket;
-use ticker::Ticker;
+pub(crate) use ticker::Ticker;
 use worker::{Common, Worker};
 
-/// Serves `app` on `listeners` until `shutdown` resolves; then stops accepting,
+/// Serves `functions` on `listeners` until `shutdown` resolves; then stops accepting,
 /// lets running requests finish within the grace period, and returns. What happens
 /// meanwhile goes to `telemetry`.
 ///
@@ -84,19 +87,20 @@ use worker::{Common, Worker};
 /// Panics if the runtime is shut down while it accepts.
 pub async fn run(
     listeners: Vec<Listener>,
-    app: App,
+    functions: Arc<Functions>,
     settings: Settings,
     telemetry: &Telemetry,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let _ticker = Ticker::start(app.engine())?;
+    functions.start_clock()?;
     let background = Background::start(settings.threads)?;
     let common = Common {
-        telemetry: telemetry.of(app.function()),
-        app: Arc::new(app),
+        telemetry: telemetry.clone(),
+        unrouted: telemetry.unrouted(),
+        functions,
         settings: settings.clone(),
         background: background.handle(),
-        memory: Arc::new(TotalMemory::new(settings.admission.max_total_bytes)),
+        memory: Arc::new(TotalMemory::new(settings.max_total_bytes)),
     };
     let workers = (0..settings.threads.get())
         .map(|index| Worker::start(index, common.clone()))

@@ -35,6 +35,8 @@ pub enum Refusal {
     OutOfMemory,
     /// As many connections are open as may be.
     TooManyConnections,
+    /// No function has a route to which the request belongs.
+    NoRoute,
 }
 
 impl Refusal {
@@ -66,6 +68,7 @@ impl Refusal {
                 StatusCode::BAD_REQUEST,
                 "the body ended early, or is not framed as it should be",
             ),
+            Self::NoRoute => (StatusCode::NOT_FOUND, "no function is served here"),
             Self::QueueFull | Self::QueueTimeout | Self::OutOfMemory | Self::TooManyConnections => {
                 (StatusCode::SERVICE_UNAVAILABLE, "the server is overloaded")
             }
@@ -88,6 +91,7 @@ impl Refusal {
             Self::QueueTimeout => Reason::QueueTimeout,
             Self::OutOfMemory => Reason::Memory,
             Self::TooManyConnections => Reason::Connections,
+            Self::NoRoute => Reason::NoRoute,
         }
     }
 
@@ -102,6 +106,6 @@ impl Refusal {
     /// Whether nothing that follows on the same connection of HTTP/1.1 can be trusted
     /// to be what its sender means.
     pub(super) fn ends_connection(self) -> bool {
-        !self.is_passing() && self != Self::Expectation
+        !self.is_passing() && !matches!(self, Self::Expectation | Self::NoRoute)
     }
 }

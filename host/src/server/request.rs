@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use http::header::{CONNECTION, HOST, HeaderName, HeaderValue, SERVER};
-use http::{Method, Request, Response, Uri, Version};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
@@ -16,16 +17,21 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::admission::{Place, Turn};
 use super::conversation::Conversation;
-use super::failure::Failure;
+use super::failure::{self, Failure};
 use super::http2;
 use super::refusal::Refusal;
 use super::request_body::RequestBody;
 use super::response::{self, ResponseBody};
 use super::running::Running;
+use super::served::Served;
 use super::settings::Settings;
 use super::worker::Shared;
 use crate::RequestInfo;
+use crate::functions::{Function, without_prefix};
 use crate::telemetry::Exchange;
+
+/// Carries the part of the path that the guest does not see.
+const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
 /// Carries the request id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,6 +41,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) struct Context {
     pub(super) request: Arc<RequestInfo>,
     pub(super) shared: Rc<Shared>,
+    pub(super) served: Rc<Served>,
     pub(super) conversation: Rc<Conversation>,
 }
 
@@ -53,37 +60,76 @@ pub(super) async fn handle(
         name_host(&mut request, conversation.ends.local);
     }
     let principal = shared.settings.principal_header.as_ref();
-    let info = RequestInfo::new(&request, conversation.ends.peer, principal);
-    let context = Context {
-        request: Arc::new(info),
-        shared,
-        conversation,
+    let mut info = RequestInfo::new(&request, conversation.ends.peer, principal);
+    let refusal = conversation.refusal();
+    let served = match refusal {
+        // Where the gate has put a request in the place of something else, there is only
+        // that to tell.
+        Some(_) => None,
+        None => shared.router.find(&request),
     };
-    let exchange = begin_exchange(&request, &context);
-    let mut response = match answer(request, &context).await {
-        Ok(response) => response,
-        Err(failure) => failure.report(&context).await,
+    let (mut response, exchange) = if let Some(served) = &served {
+        let function = &served.function;
+        if function.route().is_some() {
+            info.set_function(function.telemetry().clone());
+        }
+        let context = Context {
+            request: Arc::new(info),
+            shared: shared.clone(),
+            served: served.clone(),
+            conversation: conversation.clone(),
+        };
+        let is_tls = conversation.ends.is_tls;
+        let exchange = function
+            .telemetry()
+            .begin(&request, &context.request, is_tls);
+        let mut response = match answer(request, &context).await {
+            Ok(response) => response,
+            Err(failure) => failure.report(&context).await,
+        };
+        name_request(response.headers_mut(), &context.request);
+        (response, Some(exchange))
+    } else {
+        turn_away(refusal, &request, info, &conversation, &shared)
     };
-    finish_head(&mut response, &context, version);
+    finish_head(
+        response.headers_mut(),
+        &conversation,
+        &shared.settings,
+        version,
+    );
     let status = response.status();
     response.body_mut().begin(in_flight, status, exchange);
     Ok(response)
 }
 
-/// Begins to tell what becomes of a request. Where the gate has put one in the place of
-/// something else, there is only that to tell.
-fn begin_exchange(request: &Request<Incoming>, context: &Context) -> Option<Exchange> {
-    let telemetry = &context.shared.telemetry;
-    let ends = &context.conversation.ends;
-    match context.conversation.refusal() {
-        Some(refusal) => {
-            let (status, _) = refusal.response();
-            let id = context.request.id().to_string();
-            telemetry.server().log_unreadable(status, ends.peer, &id);
-            None
-        }
-        None => Some(telemetry.begin(request, &context.request, ends.is_tls)),
-    }
+/// Answers a request that belongs to no function.
+fn turn_away(
+    refusal: Option<Refusal>,
+    request: &Request<Incoming>,
+    info: RequestInfo,
+    conversation: &Conversation,
+    shared: &Shared,
+) -> (Response<ResponseBody>, Option<Exchange>) {
+    let info = Arc::new(info);
+    let ends = &conversation.ends;
+    let (refusal, exchange) = if let Some(refusal) = refusal {
+        let (status, _) = refusal.response();
+        let id = info.id().to_string();
+        shared.telemetry.log_unreadable(status, ends.peer, &id);
+        (refusal, None)
+    } else {
+        let is_http2 = request.version() == Version::HTTP_2;
+        let checked = is_http2.then(|| http2::check_head(request, &shared.settings.connections));
+        let refusal = checked.and_then(Result::err).unwrap_or(Refusal::NoRoute);
+        (
+            refusal,
+            Some(shared.unrouted.begin(request, &info, ends.is_tls)),
+        )
+    };
+    let mut response = failure::refuse(refusal, &info, &shared.telemetry);
+    name_request(response.headers_mut(), &info);
+    (response, exchange)
 }
 
 /// Lets a request of HTTP/1.0, which need not say which host it is for, say that
@@ -101,26 +147,29 @@ fn name_host(request: &mut Request<Incoming>, local: Option<SocketAddr>) {
     }
 }
 
-/// Adds what the server itself has to say to the head of every response.
-fn finish_head(response: &mut Response<ResponseBody>, context: &Context, version: Version) {
-    let Settings {
-        names_itself,
-        connections,
-        ..
-    } = &context.shared.settings;
-    let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(&context.request.id().to_string()) {
+/// Lets a response say which request it answers.
+fn name_request(headers: &mut HeaderMap, request: &RequestInfo) {
+    if let Ok(id) = HeaderValue::from_str(&request.id().to_string()) {
         headers.insert(REQUEST_ID, id);
     }
-    if *names_itself && !headers.contains_key(SERVER) {
+}
+
+/// Adds what the server itself has to say to the head of every response.
+fn finish_head(
+    headers: &mut HeaderMap,
+    conversation: &Conversation,
+    settings: &Settings,
+    version: Version,
+) {
+    if settings.names_itself && !headers.contains_key(SERVER) {
         headers.insert(SERVER, HeaderValue::from_static("component-runner"));
     }
-    let is_last = context.conversation.is_ending()
-        || context.conversation.begun() >= u64::from(connections.max_requests.get());
+    let max_requests = settings.connections.max_requests;
+    let is_last = conversation.is_ending() || conversation.begun() >= u64::from(max_requests.get());
     if is_last && version < Version::HTTP_2 {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     } else if is_last {
-        context.conversation.end();
+        conversation.end();
     }
 }
 
@@ -129,32 +178,33 @@ async fn answer(
     request: Request<Incoming>,
     context: &Context,
 ) -> Result<Response<ResponseBody>, Failure> {
-    let Shared {
-        settings,
+    let settings = &context.shared.settings;
+    let Served {
+        function,
         admission,
         ..
-    } = &*context.shared;
-    if let Some(refusal) = context.conversation.refusal() {
-        return Err(Failure::Refused(refusal));
-    }
+    } = &*context.served;
     // The gate has looked at those of HTTP/1.1.
     if request.version() == Version::HTTP_2 {
         http2::check_head(&request, &settings.connections)?;
     }
-    if context.shared.memory.is_over() {
+    if context.shared.memory.is_over() && !admission.is_blameless() {
         return Err(Failure::Refused(Refusal::OutOfMemory));
     }
     let is_head = request.method() == Method::HEAD;
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    if function.route().is_some() {
+        take_prefix(&mut parts, function);
+    }
     let body = RequestBody::read_ahead(body, settings.bodies, context).await?;
     let (turn, place) = if let Some(admitted) = admission.admit_at_once() {
         admitted
     } else {
-        let _queued = context.shared.telemetry.metrics().queued();
+        let _queued = function.telemetry().metrics().queued();
         admission.admit().await?
     };
 
-    let deadline = Instant::now() + settings.request_timeout;
+    let deadline = Instant::now() + function.settings().request_timeout;
     let request = Request::from_parts(parts, body);
     let (running, head) = start(request, turn, place, context)?;
     let responding = response::take(running, head, is_head, deadline, context);
@@ -167,6 +217,19 @@ async fn answer(
     response.unwrap_or(Err(Failure::TimedOut))
 }
 
+/// Lets the guest see the rest of the path, and tells it what the beginning was. Whatever
+/// the client says of that is not passed on.
+fn take_prefix(parts: &mut Parts, function: &Function) {
+    parts.headers.remove(FORWARDED_PREFIX);
+    let Some((route, prefix)) = function.route().zip(function.prefix()) else {
+        return;
+    };
+    if let Some(uri) = without_prefix(&parts.uri, route.prefix()) {
+        parts.uri = uri;
+        parts.headers.insert(FORWARDED_PREFIX, prefix.clone());
+    }
+}
+
 /// Prepares the guest's work as a future. Nothing of the guest runs before that is
 /// polled.
 fn start(
@@ -175,7 +238,7 @@ fn start(
     place: Place,
     context: &Context,
 ) -> Result<(Running, oneshot::Receiver<Head>), Failure> {
-    let instances = &context.shared.instances;
+    let instances = &context.served.instances;
     let mut instance = instances.take(context.request.clone(), place);
     let (sender, head) = oneshot::channel();
     let scheme = if context.conversation.ends.is_tls {

@@ -76,7 +76,7 @@ impl Running {
         self.turn = None;
         let (instance, result) = done;
         if result.is_ok() {
-            self.context.shared.instances.put_back(instance);
+            self.context.served.instances.put_back(instance);
         } else if instance.store.data().has_wanted_too_much() {
             self.context.request.set_wanted_too_much();
         }

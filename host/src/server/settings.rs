@@ -12,13 +12,8 @@ use super::http1::MessageLimits;
 pub struct Settings {
     /// How many threads serve requests.
     pub threads: NonZeroUsize,
-    /// How long a guest may work on a request, to the last byte of its response.
-    pub request_timeout: Duration,
     /// How long running requests may take to finish after the shutdown began.
     pub grace_period: Duration,
-    /// How many requests one instance serves, one after the other. Only with 1
-    /// are they isolated from each other.
-    pub requests_per_instance: NonZeroU32,
     /// The header in which whoever stands in front of the server names the user
     /// that it has authenticated.
     pub principal_header: Option<HeaderName>,
@@ -28,8 +23,23 @@ pub struct Settings {
     pub connections: ConnectionLimits,
     /// What bodies may be like.
     pub bodies: BodyLimits,
-    /// Who gets an instance, and who waits.
-    pub admission: AdmissionLimits,
+    /// With how much memory the process refuses requests. None: four fifths of what
+    /// there is.
+    pub max_total_bytes: Option<usize>,
+}
+
+/// How the requests to one function are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FunctionSettings {
+    /// How long a guest may work on a request, to the last byte of its response.
+    pub request_timeout: Duration,
+    /// How many requests one instance serves, one after the other. Only with 1
+    /// are they isolated from each other.
+    pub requests_per_instance: NonZeroU32,
+    /// How many requests may wait for an instance.
+    pub max_queued: u32,
+    /// How long each may.
+    pub queue_timeout: Duration,
 }
 
 /// What a connection may do.
@@ -82,16 +92,4 @@ pub struct BodyLimits {
     pub min_bytes_per_second: u64,
     /// How much of a body is kept where one side is slower than the other.
     pub buffered_bytes: usize,
-}
-
-/// Who gets an instance, and who waits.
-#[derive(Debug, Clone, Copy)]
-pub struct AdmissionLimits {
-    /// How many requests may wait.
-    pub max_queued: u32,
-    /// How long each may.
-    pub queue_timeout: Duration,
-    /// With how much memory the process refuses requests. None: four fifths of what
-    /// there is.
-    pub max_total_bytes: Option<usize>,
 }

@@ -11,15 +11,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 use tokio::time::timeout;
 
-use super::admission::Admission;
 use super::connections::Slot;
 use super::http1::Scratch;
-use super::instances::Instances;
 use super::listener::Accepted;
+use super::served::Router;
 use super::{Settings, connection};
-use crate::guest::App;
+use crate::functions::Functions;
 use crate::memory::TotalMemory;
-use crate::telemetry::FunctionTelemetry;
+use crate::telemetry::{FunctionTelemetry, Telemetry};
 
 /// How much is read from a connection at once.
 const SCRATCH_BYTES: usize = 64 << 10;
@@ -37,9 +36,11 @@ pub(super) struct Worker {
 /// What all workers share.
 #[derive(Clone)]
 pub(super) struct Common {
-    pub(super) app: Arc<App>,
+    pub(super) functions: Arc<Functions>,
     pub(super) settings: Settings,
-    pub(super) telemetry: Arc<FunctionTelemetry>,
+    pub(super) telemetry: Telemetry,
+    /// What is told of requests that belong to no function.
+    pub(super) unrouted: Arc<FunctionTelemetry>,
     /// Where guests go that compute for long.
     pub(super) background: Handle,
     pub(super) memory: Arc<TotalMemory>,
@@ -48,37 +49,35 @@ pub(super) struct Common {
 /// What the requests of one worker share.
 pub(super) struct Shared {
     pub(super) settings: Settings,
-    pub(super) instances: Instances,
-    /// As many may have an instance as the pool has room for, so it never runs out:
-    /// requests wait instead.
-    pub(super) admission: Rc<Admission>,
+    pub(super) router: Router,
     /// Where guests go that compute for long.
     pub(super) background: Handle,
     pub(super) scratch: Scratch,
-    pub(super) telemetry: Arc<FunctionTelemetry>,
+    pub(super) telemetry: Telemetry,
+    /// What is told of requests that belong to no function.
+    pub(super) unrouted: Arc<FunctionTelemetry>,
     pub(super) memory: Arc<TotalMemory>,
 }
 
 impl Shared {
     fn new(common: Common) -> Rc<Self> {
         let Common {
-            app,
+            functions,
             settings,
             telemetry,
+            unrouted,
             background,
             memory,
         } = common;
         let threads = settings.threads.get();
-        let places = (app.max_instances() as usize / threads).max(1);
-        let max_queued = (settings.admission.max_queued as usize).div_ceil(threads);
-        let queue_timeout = settings.admission.queue_timeout;
+        let shared_instances = functions.shared_instances();
         Rc::new(Self {
-            instances: Instances::new(app, settings.requests_per_instance),
-            admission: Admission::new(places, max_queued, queue_timeout),
+            router: Router::new(functions.changes(), shared_instances, threads),
             background,
             scratch: Rc::new(RefCell::new(vec![0; SCRATCH_BYTES].into())),
             settings,
             telemetry,
+            unrouted,
             memory,
         })
     }
@@ -125,6 +124,8 @@ impl Worker {
 async fn work(mut incoming: mpsc::UnboundedReceiver<(Accepted, Slot)>, shared: Rc<Shared>) {
     let tasks = LocalSet::new();
     let (end, ending) = watch::channel(false);
+    let router = shared.clone();
+    let following = tasks.spawn_local(async move { router.router.follow().await });
     tasks
         .run_until(async {
             while let Some((accepted, slot)) = incoming.recv().await {
@@ -138,6 +139,7 @@ async fn work(mut incoming: mpsc::UnboundedReceiver<(Accepted, Slot)>, shared: R
         .await;
 
     // The connections, and guests that still work after their response.
+    following.abort();
     end.send_replace(true);
     let grace_period = shared.settings.grace_period;
     if timeout(grace_period, tasks).await.is_err() {

@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use audit_log::{AuditLog, Location, Settings};
 use host::audit::Quota;
 use host::cli::{Cli, Command, Serve};
+use host::functions::Functions;
 use host::guest::{App, Surroundings, Variable};
 use host::metrics::Metrics;
 use host::server::{self, Listener};
@@ -81,7 +82,7 @@ fn flags(component: &Path) -> Box<Serve> {
     ]);
     match cli.expect("these are its flags").command {
         Command::Serve(flags) => flags,
-        Command::Audit(_) => panic!("this is `serve`"),
+        _ => panic!("this is `serve`"),
     }
 }
 
@@ -95,7 +96,8 @@ impl Drop for InProcess {
 
 /// What `main.rs` does, with a listener that is there already.
 fn serve(listener: TcpListener, flags: &Serve, stopped: oneshot::Receiver<()>) {
-    let app = InProcess::load(&flags.component, flags.guest.env.clone());
+    let component = flags.component.as_deref().expect("it is there");
+    let app = InProcess::load(component, flags.guest.env.clone());
     let runtime = Builder::new_current_thread().enable_all().build();
     let served = runtime.expect("a runtime").block_on(async {
         listener.set_nonblocking(true)?;
@@ -105,7 +107,16 @@ fn serve(listener: TcpListener, flags: &Serve, stopped: oneshot::Receiver<()>) {
             let _ = stopped.await;
         };
         let telemetry = Telemetry::new(Metrics::new());
-        server::run(vec![listener], app, flags.settings(), &telemetry, shutdown).await
+        let functions = Functions::one(app, flags.serving(), &telemetry);
+        let settings = flags.settings();
+        server::run(
+            vec![listener],
+            functions.into(),
+            settings,
+            &telemetry,
+            shutdown,
+        )
+        .await
     });
     served.expect("it serves");
 }

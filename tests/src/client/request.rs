@@ -33,6 +33,13 @@ impl Request {
         request
     }
 
+    /// Sends it to another path.
+    #[must_use]
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
     /// Takes a header away.
     #[must_use]
     pub fn without_header(mut self, name: &str) -> Self {

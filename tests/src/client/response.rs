@@ -27,6 +27,12 @@ impl Response {
         Some(value)
     }
 
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
     /// The body as JSON.
     #[must_use]
     pub fn json(&self) -> Value {

@@ -164,7 +164,12 @@ impl View<'_> {
             add("audit.resource", entry.resource.as_ref());
             "audit.entry".to_owned()
         } else if let Some(event) = &self.event {
-            let quiet = ["server-start", "server-stop", "component-load"];
+            let quiet = [
+                "server-start",
+                "server-stop",
+                "component-load",
+                "component-removed",
+            ];
             is_warning = !quiet.contains(&event.name.as_ref());
             format!("audit.{}", event.name)
         } else {

@@ -9,18 +9,18 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::entry::{Entry, refused};
+use super::failure;
 use super::value::{kind, scalar, shown, shown_unknown};
-use super::{SERVE, failure};
 use crate::cli::files;
 
-/// Reads the file at `path`, of which each key has to be a flag of `definition`. The
+/// Reads the file at `path`, of which each key has to be a flag of the command `serve`. The
 /// entries are in the order of the file. What the values are is not looked at.
 ///
 /// # Errors
 ///
 /// Fails if it cannot be read, is no TOML, or has a key or a kind of value that no flag
 /// takes. Says which line that is.
-pub(super) fn read(path: &Path, definition: &Definition) -> Result<Vec<Entry>, Error> {
+pub(super) fn read(path: &Path, serve: &Definition) -> Result<Vec<Entry>, Error> {
     let name = path.display().to_string();
     let text = files::read(path).map_err(|error| {
         failure(&format!(
@@ -30,21 +30,28 @@ pub(super) fn read(path: &Path, definition: &Definition) -> Result<Vec<Entry>, E
     let file = File {
         name: &name,
         text: &text,
+        keys: "the keys are the flags of `serve` without the dashes",
     };
-    let document = DeTable::parse(&text).map_err(|error| file.no_toml(&error))?;
-    let mut pairs: Vec<_> = document.get_ref().iter().collect();
-    pairs.sort_by_key(|(key, _)| key.span().start);
-    let mut entries = Vec::new();
-    for (key, value) in pairs {
-        let flag = file.flag(key, value, definition)?;
-        file.add(&flag, value, definition, &mut entries)?;
-    }
-    Ok(entries)
+    file.entries(file.parse()?.get_ref(), serve)
 }
 
-struct File<'a> {
-    name: &'a str,
-    text: &'a str,
+/// A file of TOML.
+pub(super) struct File<'a> {
+    /// Its path.
+    pub(super) name: &'a str,
+    pub(super) text: &'a str,
+    /// What an error says of the keys that there are.
+    pub(super) keys: &'a str,
+}
+
+/// A key and its value.
+type Pair<'t, 'd> = (&'t Spanned<DeString<'d>>, &'t Spanned<DeValue<'d>>);
+
+/// What is in a table, in the order of the file.
+pub(super) fn by_place<'t, 'd>(table: &'t DeTable<'d>) -> Vec<Pair<'t, 'd>> {
+    let mut pairs: Vec<_> = table.iter().collect();
+    pairs.sort_by_key(|(key, _)| key.span().start);
+    pairs
 }
 
 /// A flag, and what it takes, as its help says.
@@ -54,10 +61,38 @@ struct Flag<'a> {
     takes: &'a str,
 }
 
-impl File<'_> {
-    fn place(&self, span: &Range<usize>) -> String {
+impl<'a> File<'a> {
+    pub(super) fn parse(&self) -> Result<Spanned<DeTable<'a>>, Error> {
+        DeTable::parse(self.text).map_err(|error| self.no_toml(&error))
+    }
+
+    /// What a table says, of which each key has to be a flag of `definition`.
+    pub(super) fn entries(
+        &self,
+        table: &DeTable<'_>,
+        definition: &Definition,
+    ) -> Result<Vec<Entry>, Error> {
+        let mut entries = Vec::new();
+        for (key, value) in by_place(table) {
+            let flag = self.flag(key, value, definition)?;
+            self.add(&flag, value, definition, &mut entries)?;
+        }
+        Ok(entries)
+    }
+
+    /// The number of the line where something begins.
+    pub(super) fn line(&self, span: &Range<usize>) -> usize {
         let before = self.text.get(..span.start).unwrap_or(self.text);
-        format!("{}:{}", self.name, before.matches('\n').count() + 1)
+        before.matches('\n').count() + 1
+    }
+
+    /// Says what is wrong with something in this file.
+    pub(super) fn refused(&self, span: &Range<usize>, shown: &str, why: &str) -> Error {
+        refused(&self.place(span), shown, why)
+    }
+
+    fn place(&self, span: &Range<usize>) -> String {
+        format!("{}:{}", self.name, self.line(span))
     }
 
     fn no_toml(&self, error: &toml::de::Error) -> Error {
@@ -83,12 +118,12 @@ impl File<'_> {
     }
 
     /// Finds the flag that a key names.
-    fn flag<'a>(
+    fn flag<'f>(
         &self,
-        key: &'a Spanned<DeString<'_>>,
+        key: &'f Spanned<DeString<'_>>,
         value: &Spanned<DeValue<'_>>,
-        definition: &'a Definition,
-    ) -> Result<Flag<'a>, Error> {
+        definition: &'f Definition,
+    ) -> Result<Flag<'f>, Error> {
         let place = self.place(&key.span());
         let key = key.get_ref().as_ref();
         let Some(arg) = arg(definition, key) else {
@@ -96,14 +131,14 @@ impl File<'_> {
             return Err(refused(
                 &place,
                 &shown,
-                &unknown(key, value.get_ref(), definition),
+                &self.unknown(key, value.get_ref(), definition),
             ));
         };
         if !arg.get_action().takes_values() {
             let why = format!("this is for the command line alone, as `--{key}`");
             return Err(refused(&place, key, &why));
         }
-        if key == "config" {
+        if key == "config" && arg.get_id() == "config" {
             return Err(refused(
                 &place,
                 key,
@@ -129,9 +164,7 @@ impl File<'_> {
                 }
             }
             DeValue::Table(pairs) if flag.is_table() => {
-                let mut pairs: Vec<_> = pairs.iter().collect();
-                pairs.sort_by_key(|(key, _)| key.span().start);
-                for (key, value) in pairs {
+                for (key, value) in by_place(pairs) {
                     entries.push(self.variable(flag, key, value, definition)?);
                 }
             }
@@ -237,31 +270,30 @@ impl Flag<'_> {
 }
 
 fn arg<'a>(definition: &'a Definition, key: &str) -> Option<&'a Arg> {
-    let serve = definition.find_subcommand(SERVE)?;
-    serve
+    definition
         .get_arguments()
         .find(|arg| arg.get_long() == Some(key))
 }
 
-/// Says that there is no such key, and which one may be meant.
-fn unknown(key: &str, value: &DeValue<'_>, definition: &Definition) -> String {
-    let words = ["component-runner", SERVE, &format!("--{key}")];
-    let error = definition.clone().try_get_matches_from(words).err();
-    let suggested = error
-        .as_ref()
-        .and_then(|error| error.get(ContextKind::SuggestedArg));
-    match (suggested, value) {
-        (Some(ContextValue::String(flag)), _) => {
-            format!(
-                "there is no such key; did you mean `{}`?",
-                flag.trim_start_matches('-')
-            )
-        }
-        (_, DeValue::Table(_)) => {
-            "there is no such table, only `env`, `env-secret` and `config-var`".to_owned()
-        }
-        _ => {
-            "there is no such key; the keys are the flags of `serve` without the dashes".to_owned()
+impl File<'_> {
+    /// Says that there is no such key, and which one may be meant.
+    fn unknown(&self, key: &str, value: &DeValue<'_>, definition: &Definition) -> String {
+        let words = [definition.get_name(), &format!("--{key}")];
+        let error = definition.clone().try_get_matches_from(words).err();
+        let suggested = error
+            .as_ref()
+            .and_then(|error| error.get(ContextKind::SuggestedArg));
+        match (suggested, value) {
+            (Some(ContextValue::String(flag)), _) => {
+                format!(
+                    "there is no such key; did you mean `{}`?",
+                    flag.trim_start_matches('-')
+                )
+            }
+            (_, DeValue::Table(_)) => {
+                "there is no such table, only `env`, `env-secret` and `config-var`".to_owned()
+            }
+            _ => format!("there is no such key; {}", self.keys),
         }
     }
 }

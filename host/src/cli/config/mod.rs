@@ -6,11 +6,13 @@
 //!
 //! - this file: [`Cli::read`], from the words of a command line to the flags.
 //! - `file.rs`: from the text of a file to the values that it gives to flags.
+//! - `functions.rs`: `--functions`, a file with one such table for each function.
 //! - `value.rs`: a value of TOML, as a word and as an error shows it.
 //! - `entry.rs`: what a file gives to one flag, and how an error about it reads.
 
 mod entry;
 mod file;
+mod functions;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -23,8 +25,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command as Definition, CommandFactory, Error, FromArgMatches};
 
+use super::functions::Defaults;
 use super::{Cli, Command};
 use entry::Entry;
+pub use functions::{FunctionsError, read_functions};
 
 /// The command that has a file.
 const SERVE: &str = "serve";
@@ -34,6 +38,9 @@ const WORDS_BEFORE_FLAGS: usize = 2;
 
 /// The only thing in a file that is no flag on the command line.
 const COMPONENT: &str = "component";
+
+/// What stands for it where there are many.
+const FUNCTIONS: &str = "functions";
 
 impl Cli {
     /// Reads a command line, of which the first word is the name of the program, and
@@ -48,11 +55,18 @@ impl Cli {
         let mut words: Vec<_> = words.into_iter().map(Into::into).collect();
         let mut entries = Vec::new();
         if let Some((path, given)) = config(&words) {
-            entries = file::read(&path, &single_flags())?;
-            check(&entries)?;
-            entries.retain(|entry| !is_given(&given, entry.id.as_str()));
+            let flags = single_flags();
+            entries = file::read(&path, &flags)?;
+            check(&entries, &flags)?;
+            // Either of them goes before the other one as well.
+            let names_served = |id: &str| id == COMPONENT || id == FUNCTIONS;
+            let is_served_given = is_given(&given, COMPONENT) || is_given(&given, FUNCTIONS);
+            entries.retain(|entry| {
+                let id = entry.id.as_str();
+                !is_given(&given, id) && (!is_served_given || !names_served(id))
+            });
             add(&mut words, &entries);
-            if !is_given(&given, COMPONENT) && entries.iter().all(|entry| entry.id != COMPONENT) {
+            if !is_served_given && !entries.iter().any(|entry| names_served(entry.id.as_str())) {
                 return Err(no_component(&path));
             }
         }
@@ -64,6 +78,7 @@ impl Cli {
             (&mut cli.command, matches.subcommand())
         {
             serve.limits_in_words = limits(&definition, matches);
+            serve.function_defaults = Defaults::of(matches);
         }
         cli.checked()
     }
@@ -89,11 +104,11 @@ fn independent(serve: Definition) -> Definition {
     })
 }
 
-/// The command line of a single flag, as a file may give it.
+/// The command line of single flags of [`SERVE`], as a file may give them.
 fn single_flags() -> Definition {
-    Cli::command().mut_subcommand(SERVE, |serve| {
-        independent(serve).mut_arg(COMPONENT, |component| component.long(COMPONENT))
-    })
+    let serve = Cli::command().find_subcommand(SERVE).cloned();
+    let serve = serve.unwrap_or_default();
+    independent(serve).mut_arg(COMPONENT, |component| component.long(COMPONENT))
 }
 
 fn is_given(given: &ArgMatches, id: &str) -> bool {
@@ -101,11 +116,11 @@ fn is_given(given: &ArgMatches, id: &str) -> bool {
 }
 
 /// Lets the parsers of the command line look at the values in a file.
-fn check(entries: &[Entry]) -> Result<(), Error> {
+fn check(entries: &[Entry], flags: &Definition) -> Result<(), Error> {
     let parse = |entries: &[Entry]| {
-        let words = ["component-runner".into(), SERVE.into()].into_iter();
-        let words = words.chain(entries.iter().map(Entry::word));
-        single_flags().try_get_matches_from(words).map(drop)
+        let name = flags.get_name().to_owned();
+        let words = std::iter::once(OsString::from(name)).chain(entries.iter().map(Entry::word));
+        flags.clone().try_get_matches_from(words).map(drop)
     };
     if parse(entries).is_ok() {
         return Ok(());
@@ -131,8 +146,8 @@ fn add(words: &mut Vec<OsString>, entries: &[Entry]) {
 fn no_component(path: &Path) -> Error {
     let path = path.display();
     failure(&format!(
-        "neither the command line nor `{path}` names a component: give APP.wasm, or write \
-         `component = \"APP.wasm\"`"
+        "neither the command line nor `{path}` names a component: give APP.wasm or --functions, \
+         or write `component = \"APP.wasm\"` or `functions = \"PATH\"`"
     ))
 }
 

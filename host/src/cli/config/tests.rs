@@ -88,7 +88,7 @@ fn the_command_line_goes_before_the_file() {
         "--env=B=flag",
     ];
     let serve = read(&flags, text).unwrap();
-    assert_eq!(serve.component, PathBuf::from("app.wasm"));
+    assert_eq!(serve.component, Some(PathBuf::from("app.wasm")));
     assert_eq!(serve.listen.addresses(), ["127.0.0.1:3".parse().unwrap()]);
     // Also where a flag says what is the default.
     assert_eq!(serve.limits.request_timeout.as_secs(), 30);

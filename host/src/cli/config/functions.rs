@@ -1,0 +1,259 @@
+//! `--functions`: a file of functions, or a folder of them.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use clap::{Command as Definition, Error};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::entry::Entry;
+use super::file::{File, by_place};
+use super::value::kind;
+use super::{check, failure};
+use crate::cli::files;
+use crate::cli::functions::{Defaults, FunctionFlags};
+use crate::functions::{Declaration, Declared, Route};
+
+/// What a file of functions can hold.
+const TABLES: &str = "a file of functions has `folder`, `[[function]]` and `[[adapter]]`";
+
+/// What is wrong with a file of functions, and in which line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct FunctionsError(String);
+
+impl From<Error> for FunctionsError {
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
+        Self(text.trim_start_matches("error: ").trim_end().to_owned())
+    }
+}
+
+/// Reads what `path`, a file or a folder, says about functions. Those that say nothing else
+/// get the `defaults`. Paths in a file begin at the folder of the file.
+///
+/// # Errors
+///
+/// Fails if it cannot be read, or has a key or a value that it cannot have. Says in which
+/// line. No error shows a secret.
+pub fn read_functions(path: &Path, defaults: &Defaults) -> Result<Declaration, FunctionsError> {
+    let of_defaults = FunctionFlags::read(&[], defaults)?.wish();
+    let mut declaration = Declaration {
+        folder: None,
+        functions: Vec::new(),
+        adapters: Vec::new(),
+        defaults: of_defaults,
+    };
+    if path.is_dir() {
+        declaration.folder = Some(path.to_owned());
+        return Ok(declaration);
+    }
+    let name = path.display().to_string();
+    let text = files::read(path).map_err(|error| {
+        failure(&format!(
+            "cannot read `{name}`, which --functions names: {error}"
+        ))
+    })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let reader = Reader {
+        file: File {
+            name: &name,
+            text: &text,
+            keys: "those of `[[function]]` are the flags of `serve` about guests without the \
+                   dashes, and `name`, `component` and `route`",
+        },
+        folder,
+        defaults,
+        definition: FunctionFlags::definition(),
+    };
+    reader.read(&mut declaration)?;
+    Ok(declaration)
+}
+
+struct Reader<'a> {
+    file: File<'a>,
+    /// Where paths begin.
+    folder: &'a Path,
+    defaults: &'a Defaults,
+    definition: Definition,
+}
+
+type Table<'a> = DeTable<'a>;
+
+impl Reader<'_> {
+    fn read(&self, declaration: &mut Declaration) -> Result<(), Error> {
+        let document = self.file.parse()?;
+        let pairs = by_place(document.get_ref());
+        // The folder first: functions may be in it.
+        for (key, value) in &pairs {
+            match key.get_ref().as_ref() {
+                "folder" => declaration.folder = Some(self.path("folder", value)?),
+                "function" | "adapter" => {}
+                other => {
+                    return Err(self.file.refused(
+                        &key.span(),
+                        other,
+                        &format!("there is no such key; {TABLES}"),
+                    ));
+                }
+            }
+        }
+        for (key, value) in pairs {
+            match key.get_ref().as_ref() {
+                "adapter" => {
+                    for table in self.tables("adapter", value)? {
+                        declaration.adapters.push(self.adapter(table)?);
+                    }
+                }
+                "function" => self.functions(value, declaration)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// All tables of one name.
+    fn tables<'t, 'd>(
+        &self,
+        key: &str,
+        value: &'t Spanned<DeValue<'d>>,
+    ) -> Result<Vec<(&'t Table<'d>, Range<usize>)>, Error> {
+        let expected = |value: &Spanned<DeValue<'_>>| {
+            let found = kind(value.get_ref());
+            let why = format!("expected tables, each as `[[{key}]]`, found {found}");
+            self.file.refused(&value.span(), key, &why)
+        };
+        let DeValue::Array(items) = value.get_ref() else {
+            return Err(expected(value));
+        };
+        let table = |item: &'t Spanned<DeValue<'d>>| match item.get_ref() {
+            DeValue::Table(table) => Ok((table, item.span())),
+            _ => Err(expected(item)),
+        };
+        items.iter().map(table).collect()
+    }
+
+    /// A path in the file.
+    fn path(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<PathBuf, Error> {
+        match value.get_ref() {
+            DeValue::String(text) if !text.is_empty() => Ok(self.folder.join(text.as_ref())),
+            DeValue::String(_) => Err(self.file.refused(&value.span(), key, "the path is empty")),
+            other => {
+                let why = format!("expected a path, found {}", kind(other));
+                Err(self.file.refused(&value.span(), key, &why))
+            }
+        }
+    }
+
+    fn adapter(&self, (table, span): (&Table<'_>, Range<usize>)) -> Result<PathBuf, Error> {
+        let mut component = None;
+        for (key, value) in by_place(table) {
+            match key.get_ref().as_ref() {
+                "component" => component = Some(self.path("component", value)?),
+                other => {
+                    let why = "there is no such key; an adapter has a `component`";
+                    return Err(self.file.refused(&key.span(), other, why));
+                }
+            }
+        }
+        let missing = "this has no `component`: name the file of the adapter";
+        component.ok_or_else(|| self.file.refused(&span, "[[adapter]]", missing))
+    }
+
+    fn functions(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        declaration: &mut Declaration,
+    ) -> Result<(), Error> {
+        let mut names = BTreeMap::new();
+        let mut routes = BTreeMap::new();
+        for (table, span) in self.tables("function", value)? {
+            let function = self.function(table, &span, declaration.folder.as_deref())?;
+            if let Some(line) = names.insert(function.name.clone(), self.file.line(&span)) {
+                let why = format!("the function in line {line} has the same name");
+                let shown = format!("name = {:?}", function.name);
+                return Err(self.file.refused(&span, &shown, &why));
+            }
+            let name = function.name.clone();
+            if let Some(other) = routes.insert(function.route.clone(), name) {
+                let why = format!("`{other}` has the same route; give one of them another one");
+                let shown = format!("route = \"{}\"", function.route);
+                return Err(self.file.refused(&span, &shown, &why));
+            }
+            declaration.functions.push(function);
+        }
+        Ok(())
+    }
+
+    fn function(
+        &self,
+        table: &Table<'_>,
+        span: &Range<usize>,
+        folder: Option<&Path>,
+    ) -> Result<Declared, Error> {
+        let mut entries = self.file.entries(table, &self.definition)?;
+        for entry in &mut entries {
+            self.resolve(entry);
+        }
+        check(&entries, &self.definition)?;
+        let given: Vec<_> = entries
+            .into_iter()
+            .map(|entry| (entry.key, entry.value))
+            .collect();
+        let flags = FunctionFlags::read(&given, self.defaults)?;
+        let wish = flags.wish();
+        let name = flags.name.or_else(|| {
+            let stem = flags.component.as_ref()?.file_stem()?;
+            Some(stem.to_string_lossy().into_owned())
+        });
+        let Some(name) = name else {
+            let why = "this has neither a `name` nor a `component`";
+            return Err(self.file.refused(span, "[[function]]", why));
+        };
+        if let Err(why) = crate::functions::check_name(&name) {
+            let why =
+                format!("the name of the file is no name for a function ({why}): add a `name`");
+            return Err(self.file.refused(span, &name, &why));
+        }
+        let (component, folder) = match (flags.component, folder) {
+            (Some(component), _) => (Some(component), None),
+            (None, Some(folder)) => {
+                let component = folder.join(format!("{name}.wasm"));
+                (Some(component), Some(folder.to_owned()))
+            }
+            (None, None) if self.defaults.has_state => (None, None),
+            (None, None) => {
+                let why = "this has no `component`, and there is neither a `folder` to find it in \
+                           nor a `--state`";
+                return Err(self.file.refused(span, &format!("name = {name:?}"), why));
+            }
+        };
+        Ok(Declared {
+            route: flags.route.unwrap_or_else(|| Route::of_name(&name)),
+            name,
+            component,
+            folder,
+            wish,
+        })
+    }
+
+    /// Lets a path begin at the folder of the file.
+    fn resolve(&self, entry: &mut Entry) {
+        let resolved = |path: &str| self.folder.join(path).to_string_lossy().into_owned();
+        match entry.key.as_str() {
+            "component" | "env-file" if !entry.value.is_empty() => {
+                entry.value = resolved(&entry.value);
+            }
+            "env-secret" => {
+                if let Some((name, path)) = entry.value.split_once('=')
+                    && !path.is_empty()
+                {
+                    entry.value = format!("{name}={}", resolved(path));
+                }
+            }
+            _ => {}
+        }
+    }
+}

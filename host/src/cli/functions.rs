@@ -1,0 +1,296 @@
+//! The flags of one function, and the pool that all functions share.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
+
+use super::audit::QuotaFlags;
+use super::guests::{GuestFlags, GuestLimitFlags};
+use super::values::{bytes, memory, number, seconds};
+use crate::functions::{Route, Settings, Wish, check_name};
+use crate::guest::PoolLimits;
+use crate::server::FunctionSettings;
+
+/// What is said of one function. Nobody gives these on a command line: they are the keys of
+/// a table `[[function]]`.
+#[derive(Debug, Parser)]
+#[command(name = "function", disable_help_flag = true)]
+pub(super) struct FunctionFlags {
+    /// What it is called
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub(super) name: Option<String>,
+
+    /// The file of its component
+    #[arg(long, value_name = "FILE")]
+    pub(super) component: Option<PathBuf>,
+
+    /// Where its requests come from
+    #[arg(long, value_name = "ROUTE")]
+    pub(super) route: Option<Route>,
+
+    #[command(flatten)]
+    guest: GuestFlags,
+
+    #[command(flatten)]
+    limits: GuestLimitFlags,
+
+    #[command(flatten)]
+    quota: QuotaFlags,
+}
+
+/// The keys that say which function it is, and where.
+const OWN: [&str; 3] = ["name", "component", "route"];
+
+/// A flag that concerns all functions together on the command line.
+const CONCURRENCY: &str = "max_concurrency";
+
+/// Which part of the pool one function may have, if nothing is said about it.
+const DEFAULT_PART: u32 = 2;
+
+/// The flags of the command line that are for each function that says nothing else.
+#[derive(Clone, Default)]
+pub struct Defaults {
+    /// Each without its dashes, and what was given.
+    pub(super) flags: Vec<(String, String)>,
+    /// How many requests all functions together may have at once.
+    pub(super) max_concurrency: u32,
+    /// Whether there may be functions without a file.
+    pub(super) has_state: bool,
+}
+
+impl fmt::Debug for Defaults {
+    /// Without the values, which may be secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.flags.iter().map(|(key, _)| key);
+        f.debug_list().entries(keys).finish()
+    }
+}
+
+impl Defaults {
+    /// Those among the flags that were given to `serve`.
+    pub(super) fn of(serve: &ArgMatches) -> Self {
+        let definition = FunctionFlags::command();
+        let mut flags = Vec::new();
+        for flag in definition.get_arguments() {
+            let id = flag.get_id().as_str();
+            let is_own = OWN.contains(&id) || id == CONCURRENCY;
+            if is_own || serve.value_source(id) != Some(ValueSource::CommandLine) {
+                continue;
+            }
+            let key = flag.get_long().unwrap_or(id);
+            for value in serve.get_raw(id).into_iter().flatten() {
+                flags.push((key.to_owned(), value.to_string_lossy().into_owned()));
+            }
+        }
+        let max_concurrency = serve.get_one::<NonZeroU32>(CONCURRENCY);
+        Self {
+            flags,
+            max_concurrency: max_concurrency.map_or(u32::MAX, |number| number.get()),
+            has_state: serve.contains_id("state"),
+        }
+    }
+}
+
+impl FunctionFlags {
+    /// What the keys of a function may be.
+    pub(super) fn definition() -> Command {
+        Self::command()
+    }
+
+    /// The flags of a function of which these were `given`, beside the `defaults`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if one of them has a value that it cannot have.
+    pub(super) fn read(
+        given: &[(String, String)],
+        defaults: &Defaults,
+    ) -> Result<Self, clap::Error> {
+        let definition = Self::command();
+        // What can be given more than once is added to, but for a list of who is allowed
+        // something: that is exactly as the function has it.
+        let adds = |key: &str| matches!(key, "env" | "env-file" | "env-secret" | "config-var");
+        let is_given = |key: &str| given.iter().any(|(given, _)| given == key);
+        let defaults_left = defaults
+            .flags
+            .iter()
+            .filter(|(key, _)| adds(key) || !is_given(key));
+        let words = defaults_left.chain(given);
+        let words = words.map(|(key, value)| format!("--{key}={value}"));
+        let words = [definition.get_name().to_owned()].into_iter().chain(words);
+        let matches = definition.try_get_matches_from(words)?;
+        let mut flags = Self::from_arg_matches(&matches)?;
+        if matches.value_source(CONCURRENCY) != Some(ValueSource::CommandLine) {
+            let part = defaults.max_concurrency / DEFAULT_PART;
+            flags.limits.max_concurrency = NonZeroU32::new(part).unwrap_or(NonZeroU32::MIN);
+        }
+        Ok(flags)
+    }
+
+    /// How the function is served, or why that is not known: files of variables are read
+    /// here.
+    pub(super) fn wish(&self) -> Arc<Wish> {
+        let environment = self.guest.environment();
+        let wish = environment.map(|environment| Settings {
+            environment,
+            config: self.guest.config(),
+            quota: self.quota.quota(),
+            limits: self.limits.guest(),
+            outbound: self.guest.outbound(),
+            serving: self.limits.serving(NonZeroU32::MIN),
+        });
+        let failed = |error: super::VariableError| match std::error::Error::source(&error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        };
+        Arc::new(wish.map_err(failed))
+    }
+}
+
+/// The pool that all functions share, and what else concerns them together.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits on guests")]
+pub struct PoolFlags {
+    /// How many memories an instance may have, with --functions
+    #[arg(long, value_name = "NUMBER", default_value = "8", value_parser = number::<NonZeroU32>)]
+    pub max_memories: NonZeroU32,
+
+    /// How many tables an instance may have, with --functions
+    #[arg(long, value_name = "NUMBER", default_value = "32", value_parser = number::<NonZeroU32>)]
+    pub max_tables: NonZeroU32,
+
+    /// How large the file of a component may be, with --functions
+    #[arg(long, value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
+    pub max_component_size: u64,
+
+    /// How long it may take to compile a component, in seconds, with --functions
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub compile_timeout: Duration,
+
+    /// How much memory it may take to compile a component, in bytes, with --functions
+    #[arg(long, value_name = "BYTES", default_value = "4GiB", value_parser = bytes)]
+    pub max_compile_memory: u64,
+
+    /// How much memory this process may have before it refuses requests with 503, in
+    /// bytes [default: four fifths of what the system or its control group has]
+    #[arg(long, value_name = "BYTES", value_parser = memory)]
+    pub max_total_memory: Option<usize>,
+}
+
+/// How functions are deployed while the server runs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Functions")]
+pub struct DeployFlags {
+    /// Keep the versions of functions in this folder, so that what was active is active
+    /// again after a restart, and can be turned back
+    #[arg(long, value_name = "FOLDER", requires = "functions")]
+    pub state: Option<PathBuf>,
+
+    /// How many versions of each function are kept
+    #[arg(long, value_name = "NUMBER", default_value = "5", value_parser = number::<NonZeroU32>)]
+    pub keep_versions: NonZeroU32,
+
+    /// Let whoever has the token in this file deploy functions over --ops-addr
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "functions",
+        requires = "ops_addr"
+    )]
+    pub admin_token: Option<PathBuf>,
+}
+
+impl PoolFlags {
+    /// How large the pool is that functions share, with these limits on all of them.
+    #[must_use]
+    pub fn pool(&self, limits: &GuestLimitFlags) -> PoolLimits {
+        PoolLimits {
+            instances: limits.max_concurrency,
+            memories: self.max_memories,
+            tables: self.max_tables,
+            table_elements: limits.max_table_elements,
+        }
+    }
+}
+
+impl GuestLimitFlags {
+    /// How the requests to one function are served, so many by each instance.
+    #[must_use]
+    pub fn serving(&self, requests_per_instance: NonZeroU32) -> FunctionSettings {
+        FunctionSettings {
+            request_timeout: self.request_timeout,
+            requests_per_instance,
+            max_queued: self.max_queue,
+            queue_timeout: self.queue_timeout,
+        }
+    }
+}
+
+fn name(text: &str) -> Result<String, &'static str> {
+    check_name(text).map(|()| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::serve;
+
+    fn pair(key: &str, value: &str) -> (String, String) {
+        (key.to_owned(), value.to_owned())
+    }
+
+    fn settings(given: &[(String, String)], flags: &[&str]) -> Settings {
+        let serve = serve(flags).unwrap();
+        let flags = FunctionFlags::read(given, &serve.function_defaults).unwrap();
+        flags.wish().as_ref().clone().unwrap()
+    }
+
+    #[test]
+    fn a_function_has_the_flags_of_the_command_line_and_its_own_go_before() {
+        let flags = [
+            "--request-timeout=5",
+            "--max-queue=7",
+            "--env=A=1",
+            "--env=B=1",
+        ];
+        let given = [pair("max-queue", "9"), pair("env", "B=2")];
+        let settings = settings(&given, &flags);
+        assert_eq!(settings.serving.request_timeout.as_secs(), 5);
+        assert_eq!(settings.serving.max_queued, 9);
+        let environment: Vec<_> = settings
+            .environment
+            .iter()
+            .map(|variable| (variable.key.as_str(), variable.value.as_str()))
+            .collect();
+        assert_eq!(environment, [("A", "1"), ("B", "2")]);
+    }
+
+    #[test]
+    fn whom_a_function_may_ask_is_not_added_to_what_others_may() {
+        let given = [pair("allow-outbound", "https://b.example")];
+        let settings = settings(&given, &["--allow-outbound=https://a.example"]);
+        let allowed = settings.outbound.allowed;
+        assert_eq!(allowed, ["https://b.example".parse().unwrap()]);
+    }
+
+    #[test]
+    fn one_function_does_not_get_the_whole_pool_unless_it_says_so() {
+        let instances = |given: &[(String, String)]| {
+            let settings = settings(given, &["--max-concurrency=10"]);
+            settings.limits.instances.get()
+        };
+        assert_eq!(instances(&[]), 5);
+        assert_eq!(instances(&[pair("max-concurrency", "10")]), 10);
+    }
+
+    #[test]
+    fn no_secret_is_shown_among_the_defaults() {
+        let serve = serve(&["--env=TOKEN=hunter2"]).unwrap();
+        assert!(!format!("{serve:?}").contains("hunter2"));
+    }
+}

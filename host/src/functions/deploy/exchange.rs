@@ -1,0 +1,57 @@
+//! Functions that take over routes of each other.
+
+use std::sync::Arc;
+
+use audit_log::AppendError;
+
+use super::super::function::Function;
+use super::super::table::Conflict;
+use super::Deployer;
+use super::change::Loaded;
+
+impl Deployer {
+    /// Who is served at the route that `function` wants.
+    pub(super) fn holder(&self, function: &Function) -> Option<&Arc<Function>> {
+        let active = self
+            .known
+            .values()
+            .filter_map(|known| known.active.as_ref());
+        let mut others = active.filter(|other| other.name() != function.name());
+        others.find(|other| other.route() == function.route())
+    }
+
+    /// Activates functions that wait for routes of each other, all at once. One that wants
+    /// the route of somebody who keeps it is refused.
+    pub(super) async fn exchange_routes(
+        &mut self,
+        mut waiting: Vec<Loaded>,
+    ) -> Result<(), AppendError> {
+        while let Some((index, conflict)) = self.conflict(&waiting) {
+            let loaded = waiting.remove(index);
+            self.refuse(loaded.function.name(), &conflict).await?;
+        }
+        for loaded in waiting {
+            self.activate(loaded).await?;
+        }
+        self.serve();
+        Ok(())
+    }
+
+    /// One of those that are waiting that cannot have its route, even if all others get
+    /// theirs.
+    fn conflict(&self, waiting: &[Loaded]) -> Option<(usize, Conflict)> {
+        let waiting: Vec<_> = waiting.iter().map(|loaded| &loaded.function).collect();
+        waiting.iter().enumerate().find_map(|(index, &function)| {
+            let is_waiting = |name: &str| waiting.iter().any(|other| other.name() == name);
+            let keeps = self
+                .holder(function)
+                .filter(|holder| !is_waiting(holder.name()));
+            let is_same = |other: &&&Function| other.route() == function.route();
+            let before = || waiting[..index].iter().find(is_same);
+            let other = keeps
+                .map(|holder| holder.name())
+                .or_else(|| before().map(|other| other.name()))?;
+            Some((index, Conflict::new(function.route()?, other)))
+        })
+    }
+}

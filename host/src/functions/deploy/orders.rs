@@ -1,0 +1,225 @@
+//! How the orders of an operator are carried out.
+
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+
+use super::super::cause::chain;
+use super::super::declaration::{Declared, check_name};
+use super::super::function::Function;
+use super::super::load::{FunctionError, adapted};
+use super::super::record::Record;
+use super::super::store::Store;
+use super::super::table::Conflict;
+use super::change::{Loaded, Means};
+use super::control::{Answer, ControlError, Order};
+use super::{Deployer, Known};
+
+impl Deployer {
+    /// Does what was ordered, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// Says why it was not done. What was served is served still.
+    pub async fn carry_out(&mut self, order: Order) -> Result<Answer, ControlError> {
+        let store = self.store.clone().ok_or(ControlError::NoState)?;
+        // It becomes a part of a path.
+        let name = order.name();
+        check_name(name).map_err(|why| ControlError::BadName {
+            name: name.to_owned(),
+            why,
+        })?;
+        match order {
+            Order::Deploy { name, bytes } => self.deploy(name, bytes, store).await,
+            Order::Activate { name, version } => self.turn_to(name, version, store).await,
+            Order::Remove { name } => self.remove(name).await,
+        }
+    }
+
+    async fn deploy(
+        &mut self,
+        name: String,
+        bytes: Vec<u8>,
+        store: Arc<Store>,
+    ) -> Result<Answer, ControlError> {
+        let (declared, active) = self.declared(&name);
+        let (means, wanted) = (self.means(), declared.clone());
+        let running = active.clone();
+        let load = move || {
+            let source = adapted(bytes, &means.adapters, Some(&means.loader.runtime))?;
+            let record = store.record(&wanted.name)?;
+            means.load(&wanted, &source, record, running.as_deref())
+        };
+        let loaded = spawn_blocking(load).await;
+        let loaded = loaded.unwrap_or_else(|e| Err(FunctionError::Panicked(e.to_string())));
+        self.finish(declared, active, loaded).await
+    }
+
+    async fn turn_to(
+        &mut self,
+        name: String,
+        version: Option<String>,
+        store: Arc<Store>,
+    ) -> Result<Answer, ControlError> {
+        let (declared, active) = self.declared(&name);
+        let found = name.clone();
+        let find = move || {
+            let record = store.record(&found)?;
+            if record.versions.is_empty() {
+                return Err(ControlError::Unknown(found));
+            }
+            let sha256 = chosen(&record, version.as_deref());
+            let sha256 = sha256.ok_or_else(|| ControlError::NoVersion {
+                name: found.clone(),
+                version: version.unwrap_or_else(|| "before the active one".to_owned()),
+            })?;
+            let bytes = store.bytes(&found, &sha256)?;
+            Ok((record, sha256, bytes))
+        };
+        let (record, digest, bytes) = spawn_blocking(find)
+            .await
+            .unwrap_or(Err(ControlError::Busy))?;
+        let (means, wanted): (Means, _) = (self.means(), declared.clone());
+        let running = active.clone();
+        let load = move || {
+            let source = super::super::load::Source {
+                bytes,
+                digest,
+                adapter: None,
+            };
+            means.load(&wanted, &source, record, running.as_deref())
+        };
+        let loaded = spawn_blocking(load).await;
+        let loaded = loaded.unwrap_or_else(|e| Err(FunctionError::Panicked(e.to_string())));
+        self.finish(declared, active, loaded).await
+    }
+
+    /// Serves what was loaded.
+    async fn finish(
+        &mut self,
+        declared: Declared,
+        active: Option<Arc<Function>>,
+        loaded: Result<Option<Loaded>, FunctionError>,
+    ) -> Result<Answer, ControlError> {
+        let name = declared.name.clone();
+        let version = |function: &Arc<Function>| function.version().to_owned();
+        let is_new = !self.known.contains_key(&name);
+        self.known.entry(name.clone()).or_insert(Known {
+            declared,
+            stamp: None,
+            active: None,
+            is_refused: false,
+        });
+        let refused = match loaded {
+            Ok(None) => {
+                return Ok(Answer {
+                    name,
+                    version: active.as_ref().map(version),
+                    replaces: active.as_ref().map(version),
+                });
+            }
+            Ok(Some(loaded)) => match self.conflict_of(&loaded.function) {
+                None => {
+                    let wanted = loaded.function.version().to_owned();
+                    self.activate(loaded).await?;
+                    self.serve();
+                    let served = self.known.get(&name);
+                    let served = served.and_then(|known| known.active.as_ref());
+                    if served.is_none_or(|served| served.version() != wanted) {
+                        // Why was told when it was not activated.
+                        let why = self.functions.problems().remove(&name);
+                        return Err(ControlError::Refused(why.unwrap_or_default()));
+                    }
+                    self.functions.set_problem(&name, None);
+                    return Ok(Answer {
+                        name,
+                        version: Some(wanted),
+                        replaces: active.as_ref().map(version),
+                    });
+                }
+                Some(conflict) => {
+                    self.refuse(&name, &conflict).await?;
+                    ControlError::Conflict(conflict.to_string())
+                }
+            },
+            Err(error) => {
+                self.refuse(&name, &error).await?;
+                ControlError::Refused(chain(&error))
+            }
+        };
+        if is_new {
+            // It never was one.
+            self.known.remove(&name);
+            self.functions.set_problem(&name, None);
+        }
+        Err(refused)
+    }
+
+    fn conflict_of(&self, function: &Function) -> Option<Conflict> {
+        let holder = self.holder(function)?;
+        Some(Conflict::new(function.route()?, holder.name()))
+    }
+
+    async fn remove(&mut self, name: String) -> Result<Answer, ControlError> {
+        let Some(known) = self.known.get(&name) else {
+            return Err(ControlError::Unknown(name));
+        };
+        if known.declared.component.is_some() {
+            return Err(ControlError::IsDeclared(name));
+        }
+        let replaces = known
+            .active
+            .as_ref()
+            .map(|active| active.version().to_owned());
+        self.forget(&name).await?;
+        Ok(Answer {
+            name,
+            version: None,
+            replaces,
+        })
+    }
+
+    /// What is known of a function, or what it gets if it is new; and what is served of it.
+    fn declared(&self, name: &str) -> (Declared, Option<Arc<Function>>) {
+        match self.known.get(name) {
+            Some(known) => (known.declared.clone(), known.active.clone()),
+            None => (Declared::of_name(name, self.defaults.clone()), None),
+        }
+    }
+}
+
+/// How many digits of a version are enough to name it.
+const MIN_DIGITS: usize = 8;
+
+/// The version that is meant.
+fn chosen(record: &Record, version: Option<&str>) -> Option<String> {
+    let Some(version) = version else {
+        return record.previous().map(ToOwned::to_owned);
+    };
+    let is_meant = |sha256: &str| sha256.starts_with(version) && version.len() >= MIN_DIGITS;
+    let mut meant = record.versions.iter().map(|version| &version.sha256);
+    let found = meant.find(|sha256| is_meant(sha256))?;
+    // Not one of several.
+    let is_only = !meant.any(|sha256| is_meant(sha256));
+    is_only.then(|| found.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_named_by_its_beginning_if_there_is_one_only() {
+        let mut record = Record::default();
+        let versions = ["aaaaaaaa1", "aaaaaaaa2", "bbbbbbbb1"];
+        for version in versions {
+            record.activate(version);
+        }
+        let found = |version| chosen(&record, version);
+        assert_eq!(found(Some("bbbbbbbb")).as_deref(), Some("bbbbbbbb1"));
+        assert_eq!(found(Some("aaaaaaaa")), None);
+        assert_eq!(found(Some("aaaaaaaa2")).as_deref(), Some("aaaaaaaa2"));
+        assert_eq!(found(Some("b")), None);
+        assert_eq!(found(None).as_deref(), Some("aaaaaaaa2"));
+    }
+}

@@ -1,0 +1,76 @@
+//! What is wanted, and which files it is in at the moment.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::super::declaration::{Declaration, Declared};
+use super::super::stamp::Stamp;
+use super::super::store::{Store, StoreError};
+
+/// What is wanted, and which files it is in at the moment.
+pub(super) struct Scan {
+    /// Each function, with its file.
+    pub(super) wanted: Vec<(Declared, Option<Stamp>)>,
+    /// The files of the adapters.
+    pub(super) adapters: Vec<Option<Stamp>>,
+    /// What is wrong with the folder, or with names in it.
+    pub(super) problems: BTreeSet<String>,
+    /// Whether all functions are known that are wanted.
+    pub(super) is_complete: bool,
+}
+
+impl Scan {
+    /// Looks at the disk, which may take its time.
+    pub(super) fn of(declaration: &Declaration, store: Option<&Store>) -> Self {
+        let mut problems = BTreeSet::new();
+        let told = |path: &Path, why: &str| {
+            problems.insert(format!("`{}` is no function: {why}", path.display()));
+        };
+        let (mut wanted, failed) = match declaration.wanted(told) {
+            Ok(wanted) => (wanted, None),
+            Err(error) => (declaration.functions.clone(), Some(error)),
+        };
+        let mut is_complete = failed.is_none();
+        if let Some(error) = failed {
+            let folder = declaration.folder.as_deref().unwrap_or(Path::new(""));
+            let folder = folder.display();
+            problems.insert(format!("cannot read the folder `{folder}`: {error}"));
+        }
+        if let Some(store) = store {
+            let deployed = without_file(store, &wanted);
+            let deployed = deployed.unwrap_or_else(|error| {
+                problems.insert(error.to_string());
+                is_complete = false;
+                Vec::new()
+            });
+            let of_name = |name: &String| Declared::of_name(name, declaration.defaults.clone());
+            wanted.extend(deployed.iter().map(of_name));
+        }
+        let stamped = |declared: Declared| {
+            let stamp = declared.component.as_deref().and_then(Stamp::of);
+            (declared, stamp)
+        };
+        let adapters = declaration.adapters.iter();
+        Self {
+            wanted: wanted.into_iter().map(stamped).collect(),
+            adapters: adapters.map(|path| Stamp::of(path)).collect(),
+            problems,
+            is_complete,
+        }
+    }
+}
+
+/// The names of those that were deployed and have no file, beside those that are `wanted`.
+fn without_file(store: &Store, wanted: &[Declared]) -> Result<Vec<String>, StoreError> {
+    let is_wanted = |name: &str| wanted.iter().any(|declared| declared.name == name);
+    let mut names = store.names()?;
+    names.retain(|name| !is_wanted(name));
+    let mut found = Vec::new();
+    for name in names {
+        // One whose file is gone is not wanted any more.
+        if store.record(&name)?.file.is_none() {
+            found.push(name);
+        }
+    }
+    Ok(found)
+}

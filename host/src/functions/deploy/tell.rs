@@ -1,0 +1,80 @@
+//! What is told of functions that cannot be served.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+
+use audit_log::AppendError;
+use audit_log::event::Event;
+use audit_log::record::{Component, Subject};
+
+use super::super::cause::{chain, cut};
+use super::Deployer;
+
+impl Deployer {
+    /// Tells that what is wanted cannot be known, and why. Everything goes on as it was.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the audit log takes no record of it.
+    pub async fn refuse_declaration(
+        &mut self,
+        file: &str,
+        error: &(dyn Error + Send + Sync),
+    ) -> Result<(), AppendError> {
+        let cause = chain(error);
+        if !self.problems.insert(cause.clone()) {
+            return Ok(());
+        }
+        let event = Event::FunctionsRefused {
+            file: file.into(),
+            cause: cut(&cause).into(),
+        };
+        let recorded = self.record(None, &event).await;
+        tracing::error!("functions stay as they were: {cause}");
+        recorded
+    }
+
+    /// Tells what is wrong beside the functions, but for what was told before.
+    pub(super) fn tell(&mut self, problems: BTreeSet<String>) {
+        for problem in problems.difference(&self.problems) {
+            tracing::error!("{problem}");
+        }
+        self.problems = problems;
+    }
+
+    /// Tells why a function is not served as it is wanted.
+    pub(super) async fn refuse(
+        &mut self,
+        name: &str,
+        error: &(dyn Error + Send + Sync),
+    ) -> Result<(), AppendError> {
+        let Some(known) = self.known.get_mut(name) else {
+            return Ok(());
+        };
+        known.is_refused = true;
+        let cause = chain(error);
+        let active = known.active.clone();
+        let event = Event::ComponentRefused {
+            function: name.into(),
+            cause: cut(&cause).into(),
+        };
+        let recorded = self.record(None, &event).await;
+        self.functions.set_problem(name, Some(cause.clone()));
+        let goes_on = active.as_ref().map(|active| active.version());
+        tracing::error!(function = name, %cause, goes_on, "function refused");
+        recorded
+    }
+
+    /// Leaves a record in the audit log.
+    pub(super) async fn record(
+        &self,
+        component: Option<&Component<'_>>,
+        event: &Event<'_>,
+    ) -> Result<(), AppendError> {
+        let subject = Subject {
+            component,
+            request: None,
+        };
+        self.loader.audit.record(subject, event).await.map(drop)
+    }
+}

@@ -1,0 +1,131 @@
+//! One version of a function.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderValue;
+
+use super::declaration::{Declared, Wish};
+use super::route::{self, Route};
+use crate::guest::App;
+use crate::server::FunctionSettings;
+use crate::telemetry::FunctionTelemetry;
+
+/// One version of a function, ready to serve. It lives as long as a request that began
+/// with it.
+pub struct Function {
+    app: Arc<App>,
+    settings: FunctionSettings,
+    telemetry: Arc<FunctionTelemetry>,
+    /// None for the only function of a server, which sees its requests as they come.
+    route: Option<Route>,
+    /// What was wanted of it, where there may be something else next.
+    wish: Option<Arc<Wish>>,
+    /// What `x-forwarded-prefix` says.
+    prefix: Option<HeaderValue>,
+}
+
+impl Function {
+    /// `app`, as it was `declared`, with all that is told of it going to `telemetry`.
+    #[must_use]
+    pub fn new(
+        app: App,
+        declared: &Declared,
+        settings: FunctionSettings,
+        telemetry: Arc<FunctionTelemetry>,
+    ) -> Self {
+        Self {
+            app: Arc::new(app),
+            settings,
+            telemetry,
+            prefix: route::header(&declared.route),
+            route: Some(declared.route.clone()),
+            wish: Some(declared.wish.clone()),
+        }
+    }
+
+    /// The only function of a server, which gets all requests as they come.
+    pub(super) fn only(
+        app: App,
+        settings: FunctionSettings,
+        telemetry: Arc<FunctionTelemetry>,
+    ) -> Self {
+        Self {
+            app: Arc::new(app),
+            settings,
+            telemetry,
+            route: None,
+            wish: None,
+            prefix: None,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.app.component().name
+    }
+
+    /// The SHA-256 of the component that is run, which tells its versions apart.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.app.component().sha256
+    }
+
+    /// Where its requests come from. None for the only function of a server.
+    #[must_use]
+    pub fn route(&self) -> Option<&Route> {
+        self.route.as_ref()
+    }
+
+    /// The lines that it printed, from this number on, as far as they are kept, and the
+    /// number of the next.
+    #[must_use]
+    pub fn lines(&self, number: u64) -> (Vec<String>, u64) {
+        self.telemetry.metrics().tail().from(number)
+    }
+
+    /// Tells the numbers of the function as those of this version from now on.
+    pub(crate) fn count(&self) {
+        let metrics = &self.telemetry.server().metrics;
+        let (component, max_instances) = (self.app.component(), self.app.max_instances());
+        metrics.activate(self.telemetry.metrics(), component, max_instances);
+    }
+
+    /// Whether it is what would come of `declared` with the component of this SHA-256.
+    pub(super) fn is(&self, declared: &Declared, sha256: &str) -> bool {
+        self.version() == sha256
+            && self.route.as_ref() == Some(&declared.route)
+            && self.wish.as_ref() == Some(&declared.wish)
+    }
+
+    /// The component.
+    pub(crate) fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// How its requests are served.
+    pub(crate) fn settings(&self) -> &FunctionSettings {
+        &self.settings
+    }
+
+    /// What is told of its requests.
+    pub(crate) fn telemetry(&self) -> &Arc<FunctionTelemetry> {
+        &self.telemetry
+    }
+
+    /// What `x-forwarded-prefix` says to the guest.
+    pub(crate) fn prefix(&self) -> Option<&HeaderValue> {
+        self.prefix.as_ref()
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Function")
+            .field("name", &self.name())
+            .field("version", &self.version())
+            .field("route", &self.route)
+            .finish_non_exhaustive()
+    }
+}

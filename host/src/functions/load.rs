@@ -1,0 +1,176 @@
+//! From a file to a function that can serve.
+
+use std::sync::Arc;
+
+use audit_log::AuditLog;
+
+use super::adapter::{AdaptError, AdapterError, Adapters};
+use super::declaration::{Declaration, Declared, Settings};
+use super::function::Function;
+use super::read::{ReadError, read};
+use super::store::StoreError;
+use crate::guest::{App, LoadError, SharedRuntime, Surroundings, digest};
+use crate::outbound::{Outbound, OutboundError};
+use crate::telemetry::Telemetry;
+
+/// Why a function cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum FunctionError {
+    /// What the operator says about it is wrong.
+    #[error("{0}")]
+    Settings(String),
+    /// Nobody has deployed anything, and it has no file.
+    #[error("there is no component: deploy one, or name its file")]
+    NoComponent,
+    /// What was deployed is not on the disk as it should be.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It serves no HTTP, and no adapter lets it.
+    #[error(transparent)]
+    Adapt(#[from] AdaptError),
+    /// It cannot run here.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// It cannot send the requests that it may.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
+    /// Its first instance failed.
+    #[error("an instance of it cannot begin: {0}")]
+    Start(String),
+    /// The server itself failed at it.
+    #[error("the server failed while it loaded the component: {0}")]
+    Panicked(String),
+}
+
+/// Why an adapter cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// Its file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It is none.
+    #[error(transparent)]
+    Adapter(#[from] AdapterError),
+    /// The server itself failed at it.
+    #[error("the server failed while it loaded an adapter: {0}")]
+    Panicked(String),
+}
+
+/// The component of a function, which serves HTTP, before it is compiled.
+pub struct Source {
+    /// Its bytes, or those of the composition with an adapter.
+    pub bytes: Vec<u8>,
+    /// The SHA-256 of the bytes.
+    pub digest: String,
+    /// The adapter.
+    pub adapter: Option<String>,
+}
+
+/// Makes functions out of files.
+pub struct Loader {
+    /// The pool that they share.
+    pub runtime: Arc<SharedRuntime>,
+    /// Where their entries go.
+    pub audit: AuditLog,
+    /// Where all that is told about them goes.
+    pub telemetry: Telemetry,
+    /// How large a file may be.
+    pub max_component_bytes: u64,
+}
+
+/// Reads and registers the adapters that `declaration` names.
+///
+/// # Errors
+///
+/// Fails if one of them is none.
+pub fn adapters(declaration: &Declaration, max_bytes: u64) -> Result<Adapters, RegisterError> {
+    let mut adapters = Adapters::default();
+    for path in &declaration.adapters {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        adapters.add(&name, read(path, None, max_bytes)?)?;
+    }
+    Ok(adapters)
+}
+
+/// Reads the component of a function and lets it serve HTTP.
+///
+/// # Errors
+///
+/// Fails if it cannot be read, or no adapter fits.
+pub fn source(
+    declared: &Declared,
+    adapters: &Adapters,
+    runtime: Option<&SharedRuntime>,
+    max_bytes: u64,
+) -> Result<Source, FunctionError> {
+    let Some(component) = &declared.component else {
+        return Err(FunctionError::NoComponent);
+    };
+    let bytes = read(component, declared.folder.as_deref(), max_bytes)?;
+    adapted(bytes, adapters, runtime)
+}
+
+/// Lets the component in `bytes` serve HTTP. One that was compiled for the `runtime` before
+/// does that already, and is not looked at again.
+///
+/// # Errors
+///
+/// Fails if no adapter fits.
+pub(super) fn adapted(
+    bytes: Vec<u8>,
+    adapters: &Adapters,
+    runtime: Option<&SharedRuntime>,
+) -> Result<Source, FunctionError> {
+    let sha256 = digest(&bytes);
+    if runtime.is_some_and(|runtime| runtime.knows(bytes.len(), &sha256)) {
+        return Ok(Source {
+            bytes,
+            digest: sha256,
+            adapter: None,
+        });
+    }
+    let (bytes, adapter) = adapters.adapt(bytes)?;
+    Ok(Source {
+        digest: digest(&bytes),
+        bytes,
+        adapter: adapter.map(ToOwned::to_owned),
+    })
+}
+
+impl Loader {
+    /// Checks and compiles a function.
+    ///
+    /// # Errors
+    ///
+    /// Says why it cannot be served.
+    pub fn load(&self, declared: &Declared, source: &Source) -> Result<Function, FunctionError> {
+        let Settings {
+            environment,
+            config,
+            quota,
+            limits,
+            outbound,
+            serving,
+        } = match &*declared.wish {
+            Ok(settings) => settings.clone(),
+            Err(why) => return Err(FunctionError::Settings(why.clone())),
+        };
+        let surroundings = Surroundings {
+            name: declared.name.clone(),
+            environment,
+            config,
+            audit: self.audit.clone(),
+            quota,
+            limits,
+            outbound: Outbound::new(outbound)?.into(),
+        };
+        let app = App::load_into(&self.runtime, &source.bytes, surroundings)?;
+        let metrics = &self.telemetry.metrics;
+        let metrics = metrics.prepare(app.component(), app.max_instances());
+        let telemetry = self.telemetry.of(app.component().clone(), metrics);
+        Ok(Function::new(app, declared, serving, telemetry))
+    }
+}

@@ -1,0 +1,53 @@
+//! Any number of functions in one server.
+//!
+//! - `route.rs`: which requests belong to which.
+//! - `function.rs`: [`Function`], one version of one.
+//! - `table.rs`: [`Functions`], what is served at the moment; `serve APP.wasm` is the same
+//!   with one.
+//! - `declaration.rs`: [`Declaration`], what the operator wants to be served.
+//! - `read.rs`: from a file to bytes.
+//! - `adapter.rs`: how a component serves HTTP that exports something else.
+//! - `load.rs`: [`Loader`], from bytes to a [`Function`]; `warm.rs`: its first instance.
+//! - `store.rs`, `record.rs`: [`Store`], the versions of functions on the disk; `pick.rs`: which of them
+//!   should run.
+//! - `deploy/`: [`Deployer`], from what is wanted to what is served; `stamp.rs`: whether a
+//!   file is to be read again.
+//! - `watch.rs`: [`Watch`], when to look again.
+//! - `check.rs`: whether all that could be served, for `--check`.
+//! - `cause.rs`: errors as the logs have them.
+//!
+//! All functions share an engine and a pool: each instance reserves several GiB of address
+//! space, so there is not enough of it for a pool of each. What one function may have of
+//! the pool is limited where its requests are admitted.
+
+mod adapter;
+mod cause;
+mod check;
+mod declaration;
+mod deploy;
+mod function;
+mod load;
+mod pick;
+mod read;
+mod record;
+mod route;
+mod stamp;
+mod store;
+mod table;
+mod warm;
+mod watch;
+
+pub use adapter::{AdaptError, AdapterError, Adapters, Misfit};
+pub use check::{Findings, check};
+pub use declaration::{Declaration, Declared, Settings, Wish, check_name};
+pub use deploy::{Answer, Control, ControlError, Deployer, Order, Summary, Waiting};
+pub use function::Function;
+pub use load::{FunctionError, Loader, RegisterError, Source, adapters, source};
+pub use read::ReadError;
+pub use record::{Record, Version};
+pub use route::Route;
+pub(crate) use route::without_prefix;
+pub use store::{Store, StoreError};
+pub(crate) use table::Engines;
+pub use table::{Conflict, Functions, Table};
+pub use watch::Watch;

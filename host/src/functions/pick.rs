@@ -1,0 +1,94 @@
+//! Which version of a function should run.
+
+use super::adapter::Adapters;
+use super::declaration::Declared;
+use super::load::{FunctionError, Loader, Source, source};
+use super::record::Record;
+use super::store::{Store, StoreError};
+
+/// Which version of a function should run.
+pub(super) struct Pick {
+    /// It, if there is one.
+    pub(super) source: Option<Source>,
+    /// What is to be noted when it is served.
+    pub(super) record: Record,
+    /// What is wrong with what is wanted, if there is something; what runs is something
+    /// else then.
+    pub(super) problem: Option<FunctionError>,
+}
+
+impl Pick {
+    /// That of the file, if the file has changed since it was looked at last. Otherwise the
+    /// one that was made active since, and if there is nothing right now that `runs`, also
+    /// if the file is broken.
+    pub(super) fn of(
+        declared: &Declared,
+        adapters: &Adapters,
+        store: Option<&Store>,
+        loader: &Loader,
+        runs: bool,
+    ) -> Self {
+        let mut record = Record::default();
+        let mut problem = None;
+        match store.map(|store| store.record(&declared.name)).transpose() {
+            Ok(found) => record = found.unwrap_or_default(),
+            Err(error) => problem = Some(error.into()),
+        }
+        let file = declared.component.is_some();
+        let max_bytes = loader.max_component_bytes;
+        let file = file.then(|| source(declared, adapters, Some(&loader.runtime), max_bytes));
+        let kept = |record: &Record| kept(&declared.name, record, store);
+        let source = match file {
+            Some(Ok(file)) => {
+                let is_known = record.file.as_ref() == Some(&file.digest);
+                record.file = Some(file.digest.clone());
+                let is_active = record.active.as_ref() == Some(&file.digest);
+                if is_known && !is_active && record.active.is_some() {
+                    match kept(&record) {
+                        Ok(kept) => kept,
+                        Err(error) => {
+                            problem = Some(error.into());
+                            Some(file)
+                        }
+                    }
+                } else {
+                    Some(file)
+                }
+            }
+            Some(Err(error)) => {
+                problem = Some(error);
+                // What runs goes on. At the start, that is what ran last.
+                if runs {
+                    None
+                } else {
+                    kept(&record).ok().flatten()
+                }
+            }
+            None => match kept(&record) {
+                Ok(kept) => kept,
+                Err(error) => {
+                    problem = Some(error.into());
+                    None
+                }
+            },
+        };
+        Self {
+            source,
+            record,
+            problem,
+        }
+    }
+}
+
+/// The active version, as it is kept.
+fn kept(name: &str, record: &Record, store: Option<&Store>) -> Result<Option<Source>, StoreError> {
+    let Some((store, active)) = store.zip(record.active.as_ref()) else {
+        return Ok(None);
+    };
+    let bytes = store.bytes(name, active)?;
+    Ok(Some(Source {
+        bytes,
+        digest: active.clone(),
+        adapter: None,
+    }))
+}

@@ -1,0 +1,144 @@
+//! Reading a component from its file, which somebody may be writing at the moment.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+/// Why a component cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The system gives no bytes.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// It is a folder, a pipe or a device.
+    #[error("`{}` is no file", .0.display())]
+    NoFile(PathBuf),
+    /// It has more bytes than it may.
+    #[error(
+        "`{}` has more than {max_bytes} bytes; allow more with `--max-component-size`",
+        path.display()
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// How many there may be.
+        max_bytes: u64,
+    },
+    /// It is a link that leads elsewhere.
+    #[error(
+        "`{}` is a link to `{}`, which is outside of the folder of functions; put the file itself \
+         there",
+        path.display(), target.display()
+    )]
+    Outside {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+}
+
+/// Reads the file at `path` once, as a whole. If it stands in a `folder` into which others
+/// put files, it must not be a link that leads out of there.
+///
+/// # Errors
+///
+/// Fails if it is something else than a file of at most `max_bytes` bytes.
+pub(super) fn read(
+    path: &Path,
+    folder: Option<&Path>,
+    max_bytes: u64,
+) -> Result<Vec<u8>, ReadError> {
+    let unreadable = |source| ReadError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let mut target = path.to_owned();
+    let mut flags = OFlags::NONBLOCK;
+    if let Some(folder) = folder {
+        target = path.canonicalize().map_err(unreadable)?;
+        let folder = folder.canonicalize().map_err(unreadable)?;
+        if target.parent() != Some(folder.as_path()) {
+            return Err(ReadError::Outside {
+                path: path.to_owned(),
+                target,
+            });
+        }
+        // It may have become a link since.
+        flags |= OFlags::NOFOLLOW;
+    }
+    // A pipe that nobody writes to would hold this up for ever.
+    let file = File::options()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(target)
+        .map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(ReadError::NoFile(path.to_owned()));
+    }
+    let too_large = || ReadError::TooLarge {
+        path: path.to_owned(),
+        max_bytes,
+    };
+    if metadata.len() > max_bytes {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    let mut limited = file.take(max_bytes.saturating_add(1));
+    limited.read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > max_bytes {
+        return Err(too_large());
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn only_files_of_the_folder_are_read() {
+        let outside = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (secret, file) = (outside.path().join("x"), folder.path().join("a"));
+        fs::write(&secret, "secret").unwrap();
+        fs::write(&file, "abc").unwrap();
+        let read = |name: &str, max| read(&folder.path().join(name), Some(folder.path()), max);
+        assert_eq!(read("a", 3).unwrap(), b"abc");
+
+        symlink("a", folder.path().join("inside")).unwrap();
+        assert_eq!(read("inside", 3).unwrap(), b"abc");
+        symlink(&secret, folder.path().join("outside")).unwrap();
+        let error = read("outside", 10).unwrap_err();
+        assert!(matches!(error, ReadError::Outside { .. }), "{error}");
+
+        let error = read("a", 2).unwrap_err();
+        assert!(matches!(error, ReadError::TooLarge { .. }), "{error}");
+        fs::create_dir(folder.path().join("below")).unwrap();
+        let error = read("below", 10).unwrap_err();
+        assert!(matches!(error, ReadError::NoFile(_)), "{error}");
+        let error = read("absent", 10).unwrap_err();
+        assert!(matches!(error, ReadError::Unreadable { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_pipe_holds_nobody_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe.wasm");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
+        let error = read(&path, None, 10).unwrap_err();
+        assert!(matches!(error, ReadError::NoFile(_)), "{error}");
+    }
+}

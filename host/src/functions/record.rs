@@ -1,0 +1,62 @@
+//! Which versions of a function there are, and which one is active.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What is known of one function.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// The version that is served.
+    pub active: Option<String>,
+    /// The version that its file had when it was looked at last. As long as that has no
+    /// other one, what somebody activated stays active. None if it has no file.
+    pub file: Option<String>,
+    /// All of them, in the order in which they were first deployed.
+    pub versions: Vec<Version>,
+}
+
+/// One version of a function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Version {
+    /// The SHA-256 of its bytes.
+    pub sha256: String,
+    /// When it was first deployed, as RFC 3339 says it.
+    pub deployed: String,
+}
+
+impl Record {
+    /// Notes that this version is served from now on.
+    pub fn activate(&mut self, sha256: &str) {
+        if !self.versions.iter().any(|known| known.sha256 == sha256) {
+            self.versions.push(Version {
+                sha256: sha256.to_owned(),
+                deployed: format!("{:.0}", Timestamp::now()),
+            });
+        }
+        self.active = Some(sha256.to_owned());
+    }
+
+    /// The version that was deployed before the active one.
+    #[must_use]
+    pub fn previous(&self) -> Option<&str> {
+        let active = self.active.as_deref()?;
+        let mut versions = self.versions.iter();
+        let index = versions.position(|version| version.sha256 == active)?;
+        let before = self.versions.get(index.checked_sub(1)?)?;
+        Some(&before.sha256)
+    }
+
+    /// Takes the oldest versions out that are more than `keep`, but for the active one.
+    pub(super) fn prune(&mut self, keep: usize) -> Vec<Version> {
+        let mut excess = self.versions.len().saturating_sub(keep);
+        let active = self.active.clone();
+        let is_pruned = |version: &mut Version| {
+            let is_pruned = excess > 0 && Some(&version.sha256) != active.as_ref();
+            excess -= usize::from(is_pruned);
+            is_pruned
+        };
+        self.versions.extract_if(.., is_pruned).collect()
+    }
+}

@@ -1,0 +1,209 @@
+//! What is served at the moment.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::watch;
+use wasmtime::EngineWeak;
+
+use super::function::Function;
+use super::route::{Route, Routes};
+use crate::guest::{App, SharedRuntime};
+use crate::server::{FunctionSettings, Ticker};
+use crate::telemetry::Telemetry;
+
+/// All functions at one moment, and where their requests come from.
+#[derive(Debug, Default)]
+pub struct Table {
+    functions: Vec<Arc<Function>>,
+    routes: Routes,
+}
+
+/// Two functions want the same requests.
+#[derive(Debug, thiserror::Error)]
+#[error("the route `{route}` is that of `{other}`; give one of them another one")]
+pub struct Conflict {
+    route: Route,
+    other: String,
+}
+
+impl Conflict {
+    /// Somebody wants `route`, which `other` has.
+    pub(super) fn new(route: &Route, other: &str) -> Self {
+        Self {
+            route: route.clone(),
+            other: other.to_owned(),
+        }
+    }
+}
+
+impl Table {
+    /// Adds a function.
+    ///
+    /// # Errors
+    ///
+    /// Fails, and changes nothing, if another one has its route.
+    pub fn add(&mut self, function: Arc<Function>) -> Result<(), Conflict> {
+        if let Some(route) = function.route()
+            && let Some(other) = self.routes.add(route, self.functions.len())
+        {
+            return Err(Conflict {
+                route: route.clone(),
+                other: self.functions[other].name().to_owned(),
+            });
+        }
+        self.functions.push(function);
+        Ok(())
+    }
+
+    /// The functions, in the order in which they were added.
+    #[must_use]
+    pub fn functions(&self) -> &[Arc<Function>] {
+        &self.functions
+    }
+
+    /// The number of the function to which a request belongs.
+    pub(crate) fn find<B>(&self, request: &http::Request<B>) -> Option<usize> {
+        match &self.functions[..] {
+            [only] if only.route().is_none() => Some(0),
+            _ => self.routes.find(request),
+        }
+    }
+}
+
+/// The functions of a server. What they are may change while it serves.
+pub struct Functions {
+    table: watch::Sender<Arc<Table>>,
+    pool: Pool,
+    /// The clock of the engines, once something runs.
+    ticker: Mutex<Option<Ticker>>,
+    /// Why functions are not served as they are wanted, by name.
+    problems: Mutex<BTreeMap<String, String>>,
+}
+
+/// Where the instances are made.
+enum Pool {
+    /// In one that is as large as the only function wants.
+    Own(EngineWeak),
+    /// In one that all of them share.
+    Shared(Arc<SharedRuntime>),
+}
+
+impl Functions {
+    /// Exactly one, which gets all requests as they come.
+    #[must_use]
+    pub fn one(app: App, settings: FunctionSettings, telemetry: &Telemetry) -> Self {
+        let pool = Pool::Own(app.engine());
+        let metrics = telemetry.metrics.add(app.component(), app.max_instances());
+        metrics.set_pool(app.pool());
+        let telemetry = telemetry.of(app.component().clone(), metrics);
+        let function = Function::only(app, settings, telemetry);
+        let table = Table {
+            functions: vec![Arc::new(function)],
+            routes: Routes::default(),
+        };
+        Self {
+            table: watch::Sender::new(Arc::new(table)),
+            pool,
+            ticker: Mutex::default(),
+            problems: Mutex::default(),
+        }
+    }
+
+    /// Those that are added later, in instances of the pool of `runtime`.
+    #[must_use]
+    pub fn shared(runtime: Arc<SharedRuntime>) -> Self {
+        Self {
+            table: watch::Sender::default(),
+            pool: Pool::Shared(runtime),
+            ticker: Mutex::default(),
+            problems: Mutex::default(),
+        }
+    }
+
+    /// What is served at the moment.
+    #[must_use]
+    pub fn table(&self) -> Arc<Table> {
+        self.table.borrow().clone()
+    }
+
+    /// Serves `table` from now on. Requests that have begun go on with what they began
+    /// with.
+    pub fn replace(&self, table: Table) {
+        self.table.send_replace(Arc::new(table));
+    }
+
+    /// Why functions are not served as they are wanted, by name.
+    #[must_use]
+    pub fn problems(&self) -> BTreeMap<String, String> {
+        let problems = self.problems.lock();
+        problems.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes what is wrong with a function, or that nothing is.
+    pub(super) fn set_problem(&self, name: &str, problem: Option<String>) {
+        let problems = self.problems.lock();
+        let mut problems = problems.unwrap_or_else(PoisonError::into_inner);
+        match problem {
+            Some(problem) => problems.insert(name.to_owned(), problem),
+            None => problems.remove(name),
+        };
+    }
+
+    /// Tells of every change.
+    pub(crate) fn changes(&self) -> watch::Receiver<Arc<Table>> {
+        self.table.subscribe()
+    }
+
+    /// How many instances all functions together may have at once, if they share a pool.
+    pub(crate) fn shared_instances(&self) -> Option<u32> {
+        match &self.pool {
+            Pool::Own(_) => None,
+            Pool::Shared(runtime) => Some(runtime.max_instances()),
+        }
+    }
+
+    /// Starts the clock that makes long computations give way, if it does not run yet. No
+    /// guest may run before that.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the system gives no thread.
+    pub fn start_clock(&self) -> io::Result<()> {
+        let mut ticker = self.ticker.lock().unwrap_or_else(PoisonError::into_inner);
+        if ticker.is_none() {
+            let engines = match &self.pool {
+                Pool::Own(engine) => Engines::One(engine.clone()),
+                Pool::Shared(runtime) => Engines::Shared(Arc::downgrade(runtime)),
+            };
+            *ticker = Some(Ticker::start(engines)?);
+        }
+        Ok(())
+    }
+}
+
+/// Engines whose epochs have to be advanced.
+pub(crate) enum Engines {
+    One(EngineWeak),
+    Shared(Weak<SharedRuntime>),
+}
+
+impl Engines {
+    /// Advances the epochs of all of them. Returns whether there is one left.
+    pub(crate) fn tick(&self) -> bool {
+        let engines = match self {
+            Self::One(engine) => return tick(engine),
+            Self::Shared(runtime) => runtime.upgrade().map(|runtime| runtime.engines()),
+        };
+        engines.is_some_and(|engines| engines.iter().all(tick))
+    }
+}
+
+fn tick(engine: &EngineWeak) -> bool {
+    let engine = engine.upgrade();
+    if let Some(engine) = &engine {
+        engine.increment_epoch();
+    }
+    engine.is_some()
+}

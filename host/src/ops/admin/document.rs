@@ -1,0 +1,61 @@
+//! Functions as operators see them.
+
+use serde_json::{Value, json};
+
+use crate::functions::{Function, Functions, Store, StoreError};
+
+/// All functions, by name: those that are served, and those that should be.
+pub(super) fn list(functions: &Functions) -> Vec<Value> {
+    let table = functions.table();
+    let problems = functions.problems();
+    let served = table.functions().iter().map(|function| {
+        let problem = problems.get(function.name());
+        of(function.name(), Some(function), problem)
+    });
+    let is_served = |name: &str| table.functions().iter().any(|f| f.name() == name);
+    let others = problems
+        .iter()
+        .filter(|(name, _)| !is_served(name))
+        .map(|(name, problem)| of(name, None, Some(problem)));
+    let mut all: Vec<_> = served.chain(others).collect();
+    all.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
+    all
+}
+
+/// One function with its versions. None if there is none of this name.
+pub(super) fn show(
+    functions: &Functions,
+    store: Option<&Store>,
+    name: &str,
+) -> Result<Option<Value>, StoreError> {
+    let table = functions.table();
+    let served = table.functions().iter().find(|f| f.name() == name);
+    let problems = functions.problems();
+    let problem = problems.get(name);
+    if served.is_none() && problem.is_none() {
+        return Ok(None);
+    }
+    let mut shown = of(name, served.map(|function| &**function), problem);
+    if let Some(store) = store {
+        let versions = store.record(name)?.versions;
+        let versions = versions.iter().map(|version| {
+            let is_active = served.is_some_and(|served| served.version() == version.sha256);
+            json!({
+                "version": version.sha256,
+                "deployed": version.deployed,
+                "active": is_active,
+            })
+        });
+        shown["versions"] = versions.collect();
+    }
+    Ok(Some(shown))
+}
+
+fn of(name: &str, served: Option<&Function>, problem: Option<&String>) -> Value {
+    json!({
+        "name": name,
+        "version": served.map(Function::version),
+        "route": served.and_then(Function::route).map(ToString::to_string),
+        "problem": problem,
+    })
+}

@@ -1,0 +1,258 @@
+//! What is served, from files to functions that are ready.
+
+use std::convert::Infallible;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use audit_log::event::Event;
+use audit_log::record::Subject;
+use audit_log::{AppendError, AuditLog};
+use host::cli::{Defaults, Serve, read_functions};
+use host::functions::{
+    Control, Declaration, Deployer, Functions, Loader, Store, Summary, Waiting, Watch,
+};
+use host::guest::{App, Compiler, SharedRuntime, Surroundings};
+use host::ops::{Admin, Token};
+use host::telemetry::Telemetry;
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use crate::inputs::{One, Served};
+
+/// How long an order may take, apart from compiling.
+const UPLOAD_TIME: Duration = Duration::from_mins(1);
+
+/// What is served, and who looks for changes of it.
+pub(crate) struct Loaded {
+    pub(crate) functions: Arc<Functions>,
+    /// None where there is one component, which does not change.
+    pub(crate) changes: Option<Changes>,
+}
+
+/// Loads what is to be served. A function that cannot be served is reported, and the others
+/// are served.
+///
+/// # Errors
+///
+/// Fails if nothing can be served, or the audit log takes no record of it.
+pub(crate) async fn load(
+    served: Served,
+    flags: &Serve,
+    log: &AuditLog,
+    telemetry: &Telemetry,
+) -> Result<Loaded> {
+    match served {
+        Served::One(one) => Ok(Loaded {
+            functions: load_one(*one, flags, log, telemetry).await?,
+            changes: None,
+        }),
+        Served::Functions(path, declaration) => {
+            load_functions(path, &declaration, flags, log, telemetry).await
+        }
+    }
+}
+
+async fn load_one(
+    one: One,
+    flags: &Serve,
+    log: &AuditLog,
+    telemetry: &Telemetry,
+) -> Result<Arc<Functions>> {
+    let One {
+        path,
+        bytes,
+        environment,
+        outbound,
+    } = one;
+    let surroundings = Surroundings {
+        name: name(&path),
+        environment,
+        config: flags.guest.config(),
+        audit: log.clone(),
+        quota: flags.audit.quota.quota(),
+        limits: flags.limits.guest(),
+        outbound: outbound.into(),
+    };
+    // Elsewhere, because operators are answered meanwhile.
+    let app = spawn_blocking(move || App::load(&bytes, surroundings))
+        .await?
+        .with_context(|| format!("cannot serve `{}`", path.display()))?;
+    let subject = Subject {
+        component: Some(app.component()),
+        request: None,
+    };
+    let event = Event::ComponentLoad { replaces: None };
+    log.record(subject, &event)
+        .await
+        .context("the audit log took no record of the component")?;
+    Ok(Functions::one(app, flags.serving(), telemetry).into())
+}
+
+async fn load_functions(
+    path: PathBuf,
+    declaration: &Declaration,
+    flags: &Serve,
+    log: &AuditLog,
+    telemetry: &Telemetry,
+) -> Result<Loaded> {
+    let mut pool = flags.pool.pool(&flags.limits);
+    let settings = flags.settings();
+    // Each thread has a place, or none of its requests would ever begin.
+    let threads = u32::try_from(settings.threads.get()).unwrap_or(u32::MAX);
+    if let Ok(threads) = threads.try_into() {
+        pool.instances = pool.instances.max(threads);
+    }
+    let compiler = Compiler {
+        program: this_program()?,
+        time: flags.pool.compile_timeout,
+        memory_bytes: flags.pool.max_compile_memory,
+        folder: code_folder(),
+    };
+    let runtime = SharedRuntime::new(pool, compiler);
+    let runtime = runtime.context("cannot make the pool of instances")?;
+    let runtime = Arc::new(runtime);
+    telemetry.metrics.set_pool(runtime.metrics());
+    let functions = Arc::new(Functions::shared(runtime.clone()));
+    functions.start_clock().context("cannot start a thread")?;
+    let loader = Loader {
+        runtime,
+        audit: log.clone(),
+        telemetry: telemetry.clone(),
+        max_component_bytes: flags.pool.max_component_size,
+    };
+    // What changes while the functions are loaded is looked at after that.
+    let mut watch = Watch::new();
+    watch.look_at(&path, declaration);
+    let store = match flags.deploys.state.clone() {
+        Some(folder) => {
+            let keep = flags.deploys.keep_versions;
+            let store = spawn_blocking(move || Store::open(&folder, keep)).await?;
+            Some(Arc::new(store?))
+        }
+        None => None,
+    };
+    let mut deployer = Deployer::new(functions.clone(), loader, store.clone());
+    let Summary { served, refused } = deployer
+        .apply(declaration)
+        .await
+        .context("the audit log took no record of the functions")?;
+    if refused > 0 {
+        tracing::warn!("{served} functions are served, and {refused} cannot be; see above");
+    }
+    let (control, orders) = Control::new();
+    let changes = Changes {
+        functions: functions.clone(),
+        store,
+        control,
+        orders,
+        path,
+        defaults: flags.function_defaults.clone(),
+        deployer,
+        watch,
+    };
+    Ok(Loaded {
+        functions,
+        changes: Some(changes),
+    })
+}
+
+/// Serves what is wanted whenever that changes.
+pub(crate) struct Changes {
+    functions: Arc<Functions>,
+    store: Option<Arc<Store>>,
+    /// Where orders come in.
+    control: Control,
+    orders: mpsc::Receiver<Waiting>,
+    /// The file or the folder of functions.
+    path: PathBuf,
+    defaults: Defaults,
+    deployer: Deployer,
+    watch: Watch,
+}
+
+impl Changes {
+    /// What lets whoever has the token give orders.
+    pub(crate) fn admin(&self, token: Token, flags: &Serve, log: &AuditLog) -> Admin {
+        Admin {
+            token,
+            control: self.control.clone(),
+            functions: self.functions.clone(),
+            store: self.store.clone(),
+            audit: log.clone(),
+            max_component_bytes: flags.pool.max_component_size,
+            max_time: UPLOAD_TIME.saturating_add(flags.pool.compile_timeout),
+        }
+    }
+
+    /// Never ends. Where it is stopped, nothing is half done: a function is replaced at
+    /// once, or not.
+    pub(crate) async fn follow(mut self) -> Infallible {
+        let mut is_unrecorded = false;
+        loop {
+            tokio::select! {
+                Some((order, answer)) = self.orders.recv() => {
+                    let done = self.deployer.carry_out(order).await;
+                    // Whoever asked may be gone.
+                    let _ = answer.send(done);
+                    continue;
+                }
+                () = self.watch.changed() => {}
+            }
+            match self.look().await {
+                Ok(()) => is_unrecorded = false,
+                Err(error) if !is_unrecorded => {
+                    is_unrecorded = true;
+                    tracing::error!(
+                        "functions stay as they were, because the audit log takes no record of \
+                         the change: {error}"
+                    );
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), AppendError> {
+        let (path, defaults) = (self.path.clone(), self.defaults.clone());
+        let read = spawn_blocking(move || read_functions(&path, &defaults)).await;
+        match read {
+            Ok(Ok(declaration)) => {
+                self.watch.look_at(&self.path, &declaration);
+                self.deployer.apply(&declaration).await.map(drop)
+            }
+            Ok(Err(error)) => {
+                let file = self.path.display().to_string();
+                self.deployer.refuse_declaration(&file, &error).await
+            }
+            // The process ends.
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// The file of this program. On Linux it is found even if another one has taken its place,
+/// as it does when it is updated.
+fn this_program() -> Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if cfg!(target_os = "linux") && running.exists() {
+        return Ok(running.to_owned());
+    }
+    env::current_exe().context("cannot find this program, which compiles components")
+}
+
+/// Where compiled code is kept: in the folder of the user for what can be made anew.
+fn code_folder() -> Option<PathBuf> {
+    let given = |name: &str| env::var_os(name).filter(|path| !path.is_empty());
+    let cache = given("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(Path::new(&given("HOME")?).join(".cache")))?;
+    Some(cache.join("component-runner").join("code"))
+}
+
+/// What a component is called: its file, without the folder and the extension.
+fn name(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or(path.as_os_str());
+    stem.to_string_lossy().into_owned()
+}

@@ -1,0 +1,141 @@
+//! A function, as one worker serves it; and which of them a request belongs to.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::Request;
+use tokio::sync::watch;
+
+use super::admission::Admission;
+use super::commons::Commons;
+use super::instances::Instances;
+use super::settings::FunctionSettings;
+use crate::functions::{Function, Table};
+
+/// What the requests of one worker to one version of a function share.
+pub(super) struct Served {
+    pub(super) function: Arc<Function>,
+    pub(super) instances: Instances,
+    /// As many may have an instance as the pool has room for, so it never runs out:
+    /// requests wait instead.
+    pub(super) admission: Rc<Admission>,
+}
+
+impl Served {
+    /// How its requests are served.
+    pub(super) fn settings(&self) -> &FunctionSettings {
+        self.function.settings()
+    }
+}
+
+/// Finds the function of each request of one worker.
+pub(super) struct Router {
+    changes: RefCell<watch::Receiver<Arc<Table>>>,
+    view: RefCell<View>,
+    threads: usize,
+    commons: Option<Rc<Commons>>,
+}
+
+/// What this worker knows of.
+struct View {
+    table: Arc<Table>,
+    /// By number; None until the first request.
+    served: Vec<Option<Rc<Served>>>,
+}
+
+impl Router {
+    /// `shared_instances` is how many instances all functions may have at once on all
+    /// `threads`, if they share a pool.
+    pub(super) fn new(
+        mut changes: watch::Receiver<Arc<Table>>,
+        shared_instances: Option<u32>,
+        threads: usize,
+    ) -> Self {
+        let table = changes.borrow_and_update().clone();
+        let places = |all: u32| (all as usize / threads).max(1);
+        Self {
+            view: RefCell::new(View {
+                served: vec![None; table.functions().len()],
+                table,
+            }),
+            changes: RefCell::new(changes),
+            threads,
+            commons: shared_instances.map(|all| Commons::new(places(all))),
+        }
+    }
+
+    /// The function of a request, in the version that is active now.
+    pub(super) fn find<B>(&self, request: &Request<B>) -> Option<Rc<Served>> {
+        // An error means that nothing will change any more.
+        if self.changes.borrow().has_changed().unwrap_or(false) {
+            self.update();
+        }
+        let mut view = self.view.borrow_mut();
+        let View { table, served } = &mut *view;
+        let number = table.find(request)?;
+        let served = served[number]
+            .get_or_insert_with(|| self.serve(table.functions()[number].clone(), None));
+        Some(served.clone())
+    }
+
+    /// Follows changes also while no request comes, so that nothing old is kept.
+    pub(super) async fn follow(&self) {
+        let mut changes = self.changes.borrow().clone();
+        while changes.changed().await.is_ok() {
+            self.update();
+        }
+    }
+
+    /// Takes over what is served now.
+    fn update(&self) {
+        let table = self.changes.borrow_mut().borrow_and_update().clone();
+        let mut view = self.view.borrow_mut();
+        let known = std::mem::take(&mut view.served);
+        let known: HashMap<_, _> = known
+            .into_iter()
+            .flatten()
+            .map(|served| (served.function.name().to_owned(), served))
+            .collect();
+        let again = |function: &Arc<Function>| {
+            let before = known.get(function.name())?;
+            if Arc::ptr_eq(&before.function, function) {
+                return Some(before.clone());
+            }
+            Some(self.serve(function.clone(), Some(before)))
+        };
+        view.served = table.functions().iter().map(again).collect();
+        view.table = table;
+    }
+
+    /// Serves a function for the first time, or another version of it than `before`, of
+    /// which requests may still be running.
+    fn serve(&self, function: Arc<Function>, before: Option<&Rc<Served>>) -> Rc<Served> {
+        let settings = *function.settings();
+        let max_instances = function.app().max_instances();
+        let is_as_before = |before: &&Rc<Served>| {
+            let FunctionSettings {
+                max_queued,
+                queue_timeout,
+                ..
+            } = *before.settings();
+            before.function.app().max_instances() == max_instances
+                && (max_queued, queue_timeout) == (settings.max_queued, settings.queue_timeout)
+        };
+        let admission = match before.filter(is_as_before) {
+            Some(before) => before.admission.clone(),
+            None => Admission::new(
+                (max_instances as usize / self.threads).max(1),
+                (settings.max_queued as usize).div_ceil(self.threads),
+                settings.queue_timeout,
+                self.commons.clone(),
+            ),
+        };
+        Rc::new(Served {
+            instances: Instances::new(function.app().clone(), settings.requests_per_instance),
+            admission,
+            function,
+        })
+    }
+}

@@ -1,0 +1,76 @@
+//! A folder of functions, for servers of many.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::artifacts;
+use crate::guests::assemble;
+
+/// A folder into which functions are put. It is removed with this value.
+#[derive(Debug)]
+pub struct Folder(TempDir);
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Folder {
+    /// Nothing is in it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// A path in it.
+    #[must_use]
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+
+    /// Puts a file there, at once: nobody sees half of it.
+    pub fn put(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.join(name);
+        let parent = path.parent().expect("a folder");
+        fs::create_dir_all(parent).expect("a folder that can be written to");
+        let file = tempfile::Builder::new()
+            .prefix(".part-")
+            .tempfile_in(parent);
+        let file = file.expect("a file");
+        fs::write(file.path(), bytes).expect("a file that can be written to");
+        file.persist(path).expect("a file that can be renamed");
+    }
+
+    /// Puts a component of this workspace there, under its own name.
+    pub fn put_component(&self, name: &str) {
+        let bytes = fs::read(artifacts::component(name)).expect("a component");
+        self.put(&format!("{name}.wasm"), bytes);
+    }
+
+    /// Puts `guests/locator.wat` there, which answers with this version, of 7 letters.
+    pub fn put_locator(&self, name: &str, version: &str) {
+        self.put(name, locator(version));
+    }
+}
+
+/// `guests/locator.wat`, which answers with this version.
+///
+/// # Panics
+///
+/// Panics if the version has not 7 letters.
+#[must_use]
+pub fn locator(version: &str) -> Vec<u8> {
+    assert_eq!(version.len(), "VERSION".len(), "{version}");
+    assemble("locator", |source| {
+        source.replace("\"VERSION ", &format!("\"{version} "))
+    })
+}

@@ -1,0 +1,353 @@
+//! Functions that an operator deploys while the server runs, and their versions.
+
+use std::fs;
+use std::process::Command;
+
+use end_to_end::artifacts::program;
+use end_to_end::client::{Request, Response};
+use end_to_end::functions::{Folder, locator};
+use end_to_end::operators::Operators;
+use end_to_end::process::{Finished, Process, Signal};
+use end_to_end::{Setup, TestHost};
+use serde_json::Value;
+
+use crate::functions::routes::get;
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// A folder of functions, with a state beside it and a token.
+struct Place {
+    folder: Folder,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = Folder::new();
+        folder.put("functions/readme.txt", "nothing");
+        folder.put("token", format!("{TOKEN}\n"));
+        Self { folder }
+    }
+
+    fn setup(&self) -> Setup {
+        TestHost::serve_functions(self.folder.join("functions"))
+            .flag("--state", self.folder.join("state"))
+            .flag("--ops-addr", "127.0.0.1:0")
+            .flag("--admin-token", self.folder.join("token"))
+    }
+
+    fn serve(&self) -> (TestHost, Operators) {
+        let host = self.setup().start();
+        let operators = Operators::of(&host);
+        (host, operators)
+    }
+
+    /// Runs a command of an operator.
+    fn order(&self, operators: &Operators, words: &[&str]) -> Finished {
+        let mut command = Command::new(program("component-runner"));
+        command
+            .args(words)
+            .arg("--token")
+            .arg(self.folder.join("token"));
+        command.arg("--admin").arg(operators.address().to_string());
+        Process::start(&mut command).finish()
+    }
+}
+
+fn ask(operators: &Operators, method: &str, path: &str, body: &[u8]) -> Response {
+    let request = Request::new(method, path)
+        .header("authorization", &format!("Bearer {TOKEN}"))
+        .body(body);
+    operators.send(&request)
+}
+
+fn deploy(operators: &Operators, name: &str, version: &str) -> Value {
+    let path = format!("/v1/functions/{name}");
+    let response = ask(operators, "PUT", &path, &locator(version));
+    assert_eq!(response.status, 200, "{response:?}");
+    response.json()
+}
+
+#[test]
+fn a_function_is_deployed_turned_back_and_removed() {
+    let place = Place::new();
+    let (host, operators) = place.serve();
+    let first = deploy(&operators, "where", "first-1");
+    assert_eq!(first["replaces"], Value::Null);
+    assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
+    let second = deploy(&operators, "where", "second2");
+    assert_eq!(second["replaces"], first["version"]);
+    assert_eq!(get(&host, "/where"), "second2 / /where second2");
+
+    let back = ask(&operators, "POST", "/v1/functions/where/rollback", b"");
+    assert_eq!(back.json()["version"], first["version"]);
+    assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
+    let none = ask(&operators, "POST", "/v1/functions/where/rollback", b"");
+    assert_eq!(none.status, 404, "{none:?}");
+    let version = second["version"].as_str().expect("a version");
+    let path = format!("/v1/functions/where/versions/{}/activate", &version[..8]);
+    assert_eq!(
+        ask(&operators, "POST", &path, b"").json()["version"],
+        version
+    );
+    assert_eq!(get(&host, "/where"), "second2 / /where second2");
+
+    let shown = ask(&operators, "GET", "/v1/functions/where", b"").json();
+    assert_eq!(shown["route"], "/where");
+    let active: Vec<_> = shown["versions"]
+        .as_array()
+        .expect("versions")
+        .iter()
+        .map(|version| version["active"] == true)
+        .collect();
+    assert_eq!(active, [false, true]);
+
+    let removed = ask(&operators, "DELETE", "/v1/functions/where", b"");
+    assert_eq!(removed.json()["replaces"], version);
+    assert_eq!(host.send(&Request::new("GET", "/where")).status, 404);
+    assert_eq!(
+        ask(&operators, "GET", "/v1/functions/where", b"").status,
+        404
+    );
+}
+
+#[test]
+fn what_was_active_is_active_again_after_the_server_was_killed() {
+    let place = Place::new();
+    let (host, operators) = place.serve();
+    place.folder.put_locator("functions/filed.wasm", "filed-1");
+    let _ = host.log().wait_for_entry(&["deployed", "filed"]);
+    let _ = deploy(&operators, "filed", "order-2");
+    let _ = deploy(&operators, "where", "first-1");
+    let _ = deploy(&operators, "where", "second2");
+    let back = ask(&operators, "POST", "/v1/functions/where/rollback", b"");
+    assert_eq!(back.status, 200, "{back:?}");
+    let mut host = host;
+    host.signal(Signal::KILL);
+    let _ = host.wait();
+
+    // Nothing is compiled.
+    let host = place.setup().flag("--compile-timeout", "0").start();
+    assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
+    assert_eq!(get(&host, "/filed"), "order-2 / /filed order-2");
+    // A file that has changed goes before what was ordered.
+    drop(host);
+    place.folder.put_locator("functions/filed.wasm", "filed-3");
+    let (host, _) = place.serve();
+    assert_eq!(get(&host, "/filed"), "filed-3 / /filed filed-3");
+    drop(host);
+    // What is broken now does not keep what ran from running.
+    place.folder.put("functions/filed.wasm", "broken");
+    let (host, operators) = place.serve();
+    assert_eq!(get(&host, "/filed"), "filed-3 / /filed filed-3");
+    let shown = ask(&operators, "GET", "/v1/functions/filed", b"").json();
+    assert!(shown["problem"].is_string(), "{shown}");
+}
+
+#[test]
+fn what_cannot_be_deployed_changes_nothing_and_says_why() {
+    let place = Place::new();
+    let (host, operators) = place.serve();
+    place.folder.put_locator("functions/filed.wasm", "filed-1");
+    let _ = host.log().wait_for_entry(&["deployed", "filed"]);
+    let _ = deploy(&operators, "where", "first-1");
+    for (method, path, body, status) in [
+        ("PUT", "/v1/functions/where", &b"nothing"[..], 422),
+        ("PUT", "/v1/functions/new", b"nothing", 422),
+        ("PUT", "/v1/functions/where", b"", 400),
+        ("PUT", "/v1/functions/a%20b", b"x", 400),
+        ("GET", "/v1/functions/..", b"", 400),
+        ("POST", "/v1/functions/../rollback", b"", 400),
+        ("DELETE", "/v1/functions/%2e%2e", b"", 400),
+        ("DELETE", "/v1/functions/filed", b"", 409),
+        ("DELETE", "/v1/functions/nobody", b"", 404),
+        ("GET", "/v1/functions/new", b"", 404),
+        ("GET", "/v1/nothing", b"", 404),
+        ("POST", "/v1/functions/nobody/rollback", b"", 404),
+        (
+            "POST",
+            "/v1/functions/where/versions/0000/activate",
+            b"",
+            404,
+        ),
+        ("POST", "/v1/functions", b"", 405),
+        ("PATCH", "/v1/functions/where", b"", 405),
+    ] {
+        let response = ask(&operators, method, path, body);
+        assert_eq!(response.status, status, "{method} {path}: {response:?}");
+        assert_eq!(
+            response.header("content-type"),
+            Some("application/problem+json")
+        );
+        assert!(
+            response.json()["detail"]
+                .as_str()
+                .is_some_and(|text| text.len() > 8)
+        );
+    }
+    assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
+    assert_eq!(get(&host, "/filed"), "filed-1 / /filed filed-1");
+}
+
+#[test]
+fn a_component_that_is_too_large_is_refused() {
+    let place = Place::new();
+    let host = place.setup().flag("--max-component-size", "1KiB").start();
+    let operators = Operators::of(&host);
+    let response = ask(
+        &operators,
+        "PUT",
+        "/v1/functions/where",
+        &locator("first-1"),
+    );
+    assert_eq!(response.status, 413, "{response:?}");
+}
+
+#[test]
+fn nobody_without_the_token_learns_or_changes_anything() {
+    let place = Place::new();
+    let (host, operators) = place.serve();
+    let _ = deploy(&operators, "where", "first-1");
+    for authorization in [
+        None,
+        Some("Bearer wrong-wrong-wrong-wrong"),
+        Some("Basic abc"),
+    ] {
+        for (method, path) in [
+            ("GET", "/v1/functions"),
+            ("DELETE", "/v1/functions/where"),
+            ("GET", "/v1/nothing"),
+        ] {
+            let mut request = Request::new(method, path);
+            if let Some(value) = authorization {
+                request = request.header("authorization", value);
+            }
+            let response = operators.send(&request);
+            assert_eq!(response.status, 401, "{response:?}");
+            assert_eq!(response.header("www-authenticate"), Some("Bearer"));
+        }
+    }
+    assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
+    let records = host.audit_records();
+    let denied: Vec<_> = records
+        .iter()
+        .filter(|record| record.json["event"]["type"] == "operator-denied")
+        .collect();
+    assert_eq!(denied.len(), 9);
+    assert_eq!(denied[1].json["event"]["path"], "/v1/functions/where");
+    assert!(!host.log().text().contains(TOKEN));
+}
+
+#[test]
+fn without_a_token_there_is_no_such_interface() {
+    let folder = Folder::new();
+    let host = TestHost::serve_functions(folder.path())
+        .flag("--ops-addr", "127.0.0.1:0")
+        .start();
+    let operators = Operators::of(&host);
+    assert_eq!(ask(&operators, "GET", "/v1/functions", b"").status, 404);
+}
+
+#[test]
+fn every_answer_is_one_that_the_description_has() {
+    let place = Place::new();
+    let (_host, operators) = place.serve();
+    let description = operators.get("/v1/openapi.json").json();
+    let _ = deploy(&operators, "where", "first-1");
+    let paths = description["paths"].as_object().expect("paths");
+    for (template, path) in paths {
+        let url = template
+            .replace("{name}", "where")
+            .replace("{version}", "00000000");
+        for method in ["get", "put", "post", "delete", "patch"] {
+            let response = ask(
+                &operators,
+                &method.to_uppercase(),
+                &format!("/v1{url}"),
+                b"",
+            );
+            let described = &path[method];
+            if described.is_null() {
+                assert_eq!(response.status, 405, "{method} {url}: {response:?}");
+            } else {
+                let status = response.status.to_string();
+                let known = &described["responses"][&status];
+                assert!(!known.is_null(), "{method} {url}: {response:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_commands_say_what_they_did() {
+    let place = Place::new();
+    let (host, operators) = place.serve();
+    let file = |version: &str| {
+        place.folder.put_locator("new.wasm", version);
+        place.folder.join("new.wasm").display().to_string()
+    };
+    let done = place.order(&operators, &["deploy", "where", &file("first-1")]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert!(
+        done.stdout.starts_with("`where` serves "),
+        "{}",
+        done.stdout
+    );
+    let done = place.order(&operators, &["deploy", "where", &file("second2")]);
+    assert!(done.stdout.contains(", before "), "{}", done.stdout);
+    let done = place.order(&operators, &["list"]);
+    assert!(done.stdout.starts_with("where  "), "{}", done.stdout);
+    assert!(done.stdout.ends_with(" /where\n"), "{}", done.stdout);
+    let done = place.order(&operators, &["rollback", "where"]);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
+    let done = place.order(&operators, &["remove", "where"]);
+    assert_eq!(done.stdout, "`where` is removed\n");
+    let done = place.order(&operators, &["remove", "where"]);
+    assert_eq!(done.code, Some(1));
+    assert_eq!(done.stderr, "error: there is no function `where`\n");
+    fs::write(place.folder.join("token"), "another-token-of-somebody").expect("a file");
+    let done = place.order(&operators, &["list"]);
+    assert_eq!(done.code, Some(1));
+    assert!(
+        done.stderr.contains("this needs the token"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn what_a_function_printed_and_how_it_failed_can_be_asked_for() {
+    let place = Place::new();
+    let (host, operators) = place.serve();
+    let counter = end_to_end::guests::assemble("counter", |source| source);
+    let response = ask(&operators, "PUT", "/v1/functions/count", &counter);
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_eq!(host.send(&Request::new("GET", "/count/print")).status, 200);
+    assert_eq!(host.send(&Request::new("GET", "/count/trap")).status, 500);
+    let logs = ask(&operators, "GET", "/v1/functions/count/logs", b"").json();
+    let lines = logs["lines"].as_array().expect("lines");
+    let line = |number: usize| lines[number].as_str().expect("a line");
+    assert!(line(0).ends_with(" stdout: whole 1"), "{logs}");
+    assert!(line(1).ends_with(" stdout: broken off 1"), "{logs}");
+    assert!(line(2).contains(" request failed: "), "{logs}");
+    let path = format!("/v1/functions/count/logs?from={}", logs["next"]);
+    let later = ask(&operators, "GET", &path, b"").json();
+    assert_eq!(later["lines"].as_array().map(Vec::len), Some(0));
+    let bad = ask(&operators, "GET", "/v1/functions/count/logs?from=x", b"");
+    assert_eq!(bad.status, 400, "{bad:?}");
+    let done = place.order(&operators, &["logs", "count"]);
+    assert_eq!(done.stdout.lines().count(), 3, "{}", done.stdout);
+}
+
+#[test]
+fn a_state_has_one_server() {
+    let place = Place::new();
+    let (_host, _operators) = place.serve();
+    let finished = place.setup().fail();
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("in use by another server"),
+        "{}",
+        finished.stderr
+    );
+}

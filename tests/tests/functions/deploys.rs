@@ -1,0 +1,232 @@
+//! Functions that come, change and go while the server runs.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::time::Instant;
+
+use end_to_end::client::{Request, encrypt};
+use end_to_end::functions::{Folder, locator};
+use end_to_end::{DEADLINE, TestHost};
+use tempfile::NamedTempFile;
+
+use crate::audit::sha256;
+use crate::functions::routes::get;
+
+/// Asks until the answer is as expected.
+#[track_caller]
+fn wait_for(host: &TestHost, path: &str, expected: Option<&str>) {
+    let start = Instant::now();
+    loop {
+        let response = host.send(&Request::new("GET", path));
+        let found = (response.status == 200).then(|| response.text());
+        if found.as_deref() == expected {
+            return;
+        }
+        assert!(
+            start.elapsed() < DEADLINE,
+            "waited in vain for {expected:?}: {response:?}\n{}",
+            host.log().text()
+        );
+        std::thread::yield_now();
+    }
+}
+
+/// The version of `guests/locator.wat` with this text.
+fn version(text: &str) -> String {
+    let file = NamedTempFile::new().expect("a file");
+    fs::write(file.path(), locator(text)).expect("a file that can be written to");
+    sha256(file.path())
+}
+
+/// The events of one type in the audit log.
+fn events(host: &TestHost, kind: &str) -> Vec<serde_json::Value> {
+    let records = host.audit_records().into_iter().map(|record| record.json);
+    records
+        .filter(|record| record["event"]["type"] == kind)
+        .collect()
+}
+
+#[test]
+fn a_file_that_is_dropped_into_the_folder_is_served_and_one_that_is_removed_is_not() {
+    let folder = Folder::new();
+    let host = TestHost::serve_functions(folder.path()).start();
+    assert_eq!(host.send(&Request::new("GET", "/where")).status, 404);
+    folder.put_locator("where.wasm", "first-1");
+    wait_for(&host, "/where", Some("first-1 / /where first-1"));
+    folder.put_locator("where.wasm", "second2");
+    wait_for(&host, "/where", Some("second2 / /where second2"));
+    fs::remove_file(folder.join("where.wasm")).expect("a file");
+    wait_for(&host, "/where", None);
+
+    let (first, second) = (version("first-1"), version("second2"));
+    let loads = events(&host, "component-load");
+    assert_eq!(loads[0]["host"]["component"]["sha256"], first);
+    assert_eq!(loads[0]["event"].get("replaces"), None);
+    assert_eq!(loads[1]["host"]["component"]["sha256"], second);
+    assert_eq!(loads[1]["event"]["replaces"], first);
+    let removed = events(&host, "component-removed");
+    assert_eq!(removed[0]["host"]["component"]["sha256"], second);
+    assert_eq!((loads.len(), removed.len()), (2, 1));
+}
+
+#[test]
+fn three_kinds_of_files_are_dropped_and_each_is_what_it_should_be() {
+    let folder = Folder::new();
+    folder.put_component("http-adapter");
+    folder.put(
+        "functions.toml",
+        "folder = \"functions\"\n[[adapter]]\ncomponent = \"http-adapter.wasm\"\n",
+    );
+    fs::create_dir(folder.join("functions")).expect("a folder");
+    let host = TestHost::serve_functions(folder.join("functions.toml"))
+        .env("SHIFT_AMOUNT", "3")
+        .start();
+    let copy = |name: &str| {
+        let bytes = fs::read(end_to_end::artifacts::component(name)).expect("a component");
+        folder.put(&format!("functions/{name}.wasm"), bytes);
+    };
+    copy("cipher");
+    copy("app");
+    folder.put("functions/broken.wasm", b"\0asm\x0d\0\x01\0\xff");
+    let _ = host.log().wait_for_entry(&["deployed", "function=\"app\""]);
+    let _ = host
+        .log()
+        .wait_for_entry(&["deployed", "function=\"cipher\""]);
+    let _ = host.log().wait_for_entry(&["function refused", "broken"]);
+    for name in ["app", "cipher"] {
+        let response = host.send(&encrypt("hello").path(format!("/{name}/encrypt")));
+        assert_eq!(response.result(), "khoor", "{name}");
+    }
+}
+
+#[test]
+fn a_broken_file_in_the_place_of_a_good_one_changes_nothing() {
+    let folder = Folder::new();
+    folder.put_locator("where.wasm", "first-1");
+    let host = TestHost::serve_functions(folder.path()).start();
+    folder.put("where.wasm", "nothing");
+    let goes_on = version("first-1");
+    let _ = host.log().wait_for_entry(&["function refused", &goes_on]);
+    assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
+    let refused = events(&host, "component-refused");
+    assert_eq!(refused[0]["event"]["function"], "where");
+    folder.put_locator("where.wasm", "second2");
+    wait_for(&host, "/where", Some("second2 / /where second2"));
+}
+
+#[test]
+fn a_file_that_is_written_slowly_is_served_when_it_is_whole() {
+    let folder = Folder::new();
+    folder.put_locator("where.wasm", "first-1");
+    let host = TestHost::serve_functions(folder.path()).start();
+    let bytes = locator("second2");
+    let mut file = File::create(folder.join("where.wasm")).expect("a file");
+    file.write_all(&bytes[..bytes.len() / 2]).expect("a disk");
+    let _ = host.log().wait_for_entry(&["function refused"]);
+    assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
+    file.write_all(&bytes[bytes.len() / 2..]).expect("a disk");
+    drop(file);
+    wait_for(&host, "/where", Some("second2 / /where second2"));
+}
+
+#[test]
+fn the_file_of_functions_may_change_and_a_mistake_in_it_changes_nothing() {
+    let folder = Folder::new();
+    folder.put_locator("one.wasm", "the-one");
+    folder.put_locator("two.wasm", "the-two");
+    let file = |one: &str, two: &str| {
+        format!(
+            "[[function]]\ncomponent = \"one.wasm\"\nroute = \"{one}\"\n\
+             [[function]]\ncomponent = \"two.wasm\"\nroute = \"{two}\"\n"
+        )
+    };
+    folder.put("functions.toml", file("/a", "/b"));
+    let host = TestHost::serve_functions(folder.join("functions.toml")).start();
+    assert_eq!(get(&host, "/a"), "the-one / /a the-one");
+
+    folder.put("functions.toml", "route = 7");
+    let _ = host
+        .log()
+        .wait_for_entry(&["functions stay as they were", "functions.toml:1"]);
+    assert_eq!(get(&host, "/a"), "the-one / /a the-one");
+    assert_eq!(events(&host, "functions-refused").len(), 1);
+
+    // They exchange their routes.
+    folder.put("functions.toml", file("/b", "/a"));
+    wait_for(&host, "/a", Some("the-two / /a the-two"));
+    assert_eq!(get(&host, "/b"), "the-one / /b the-one");
+}
+
+#[test]
+fn a_new_adapter_makes_new_versions() {
+    let folder = Folder::new();
+    folder.put_component("cipher");
+    folder.put("adapter.wasm", "nothing yet");
+    folder.put(
+        "functions.toml",
+        "folder = \".\"\n[[adapter]]\ncomponent = \"adapter.wasm\"\n",
+    );
+    let host = TestHost::serve_functions(folder.join("functions.toml"))
+        .env("SHIFT_AMOUNT", "3")
+        .start();
+    let _ = host
+        .log()
+        .wait_for_entry(&["the adapters stay as they were"]);
+    let _ = host
+        .log()
+        .wait_for_entry(&["function refused", "no adapter is registered"]);
+    let adapter = fs::read(end_to_end::artifacts::component("http-adapter")).expect("a component");
+    folder.put("adapter.wasm", adapter);
+    let _ = host.log().wait_for_entry(&["deployed", "cipher"]);
+    let response = host.send(&encrypt("hello").path("/cipher/encrypt"));
+    assert_eq!(response.result(), "khoor");
+}
+
+#[test]
+fn a_component_that_takes_too_long_to_compile_is_refused() {
+    let folder = Folder::new();
+    folder.put_component("app");
+    let host = TestHost::serve_functions(folder.path())
+        .process_env(
+            "XDG_CACHE_HOME",
+            &folder.join("cache").display().to_string(),
+        )
+        .flag("--compile-timeout", "0.001")
+        .start();
+    let _ = host.log().wait_for_entry(&[
+        "function refused",
+        "longer than 0.001 s",
+        "`--compile-timeout`",
+    ]);
+    assert_eq!(host.send(&Request::new("GET", "/app")).status, 404);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_component_that_takes_too_much_memory_to_compile_is_refused() {
+    let folder = Folder::new();
+    folder.put_component("app");
+    let host = TestHost::serve_functions(folder.path())
+        .process_env(
+            "XDG_CACHE_HOME",
+            &folder.join("cache").display().to_string(),
+        )
+        .flag("--max-compile-memory", "1MiB")
+        .start();
+    let _ = host
+        .log()
+        .wait_for_entry(&["function refused", "`--max-compile-memory`"]);
+    assert_eq!(host.send(&Request::new("GET", "/app")).status, 404);
+}
+
+#[test]
+fn compiled_code_is_kept_for_the_next_start() {
+    let folder = Folder::new();
+    folder.put_locator("where.wasm", "first-1");
+    let cache = folder.join("cache").display().to_string();
+    let serve = || TestHost::serve_functions(folder.path()).process_env("XDG_CACHE_HOME", &cache);
+    drop(serve().start());
+    // So nothing is compiled.
+    let host = serve().flag("--compile-timeout", "0").start();
+    assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
+}

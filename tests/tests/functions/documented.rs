@@ -1,0 +1,73 @@
+//! What `docs/functions.md` shows is what happens.
+
+use std::fs;
+use std::process::Command;
+
+use end_to_end::artifacts::{component, program, workspace};
+use end_to_end::functions::Folder;
+use end_to_end::process::Finished;
+use end_to_end::{TestHost, client};
+
+fn document() -> String {
+    fs::read_to_string(workspace().join("docs/functions.md")).expect("a document")
+}
+
+/// The example of a file, with all that it names.
+fn example() -> Folder {
+    let document = document();
+    let (_, file) = document.split_once("```toml\n").expect("an example");
+    let (file, _) = file.split_once("```").expect("its end");
+    let folder = Folder::new();
+    folder.put_component("http-adapter");
+    folder.put_component("app");
+    let cipher = fs::read(component("cipher")).expect("a component");
+    folder.put("functions/cipher.wasm", cipher);
+    folder.put("token.txt", "secret");
+    folder.put("functions.toml", file);
+    folder
+}
+
+#[test]
+fn the_example_of_a_file_of_functions_is_right() {
+    let folder = example();
+    let Finished {
+        code,
+        stdout,
+        stderr,
+    } = TestHost::serve_functions("functions.toml")
+        .in_folder(folder.path())
+        .switch("--check")
+        .fail();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.starts_with("ok: 2 functions on "), "{stdout}");
+
+    let host = TestHost::serve_functions(folder.join("functions.toml")).start();
+    assert_eq!(host.send(&client::encrypt("abc")).result(), "fgh");
+}
+
+#[test]
+fn every_key_and_command_that_is_named_exists() {
+    let keys = [
+        "folder",
+        "function",
+        "adapter",
+        "name",
+        "component",
+        "route",
+    ];
+    let document = document();
+    let rows = document.lines().filter_map(|line| line.strip_prefix("| `"));
+    for row in rows {
+        let cell = row.split('`').next().expect("a name");
+        let name = cell.trim_matches(['[', ']']);
+        if keys.contains(&name) || name.starts_with("audit-max-") {
+            continue;
+        }
+        let command = name.split(' ').next().expect("a word");
+        let output = Command::new(program("component-runner"))
+            .args([command, "--help"])
+            .output();
+        let output = output.expect("it can be started");
+        assert!(output.status.success(), "{cell}: {output:?}");
+    }
+}

@@ -1,0 +1,104 @@
+//! Which function gets a request, and what it sees of the path.
+
+use end_to_end::TestHost;
+use end_to_end::client::Request;
+use end_to_end::functions::Folder;
+
+/// The body of the answer to GET.
+#[track_caller]
+pub(crate) fn get(host: &TestHost, path: &str) -> String {
+    text(host, &Request::new("GET", path))
+}
+
+#[track_caller]
+fn text(host: &TestHost, request: &Request) -> String {
+    let response = host.send(request);
+    assert_eq!(response.status, 200, "{response:?}");
+    response.text()
+}
+
+fn host(functions: &str) -> (TestHost, Folder) {
+    let folder = Folder::new();
+    folder.put_locator("one.wasm", "the-one");
+    folder.put_locator("two.wasm", "the-two");
+    folder.put("functions.toml", functions);
+    let host = TestHost::serve_functions(folder.join("functions.toml")).start();
+    (host, folder)
+}
+
+const TWO: &str = r#"
+    [[function]]
+    component = "one.wasm"
+    route = "/a"
+
+    [[function]]
+    component = "two.wasm"
+    route = "/a/b"
+"#;
+
+#[test]
+fn the_longest_route_gets_the_request() {
+    let (host, _folder) = host(TWO);
+    for (path, answer) in [
+        ("/a", "the-one / /a the-one"),
+        ("/a?x=1", "the-one /?x=1 /a the-one"),
+        ("/a/", "the-one / /a the-one"),
+        ("/a/c/d?x", "the-one /c/d?x /a the-one"),
+        ("/a/bc", "the-one /bc /a the-one"),
+        ("/a/b", "the-two / /a/b the-two"),
+        ("/a/b/c", "the-two /c /a/b the-two"),
+    ] {
+        assert_eq!(get(&host, path), answer, "{path}");
+    }
+}
+
+#[test]
+fn a_request_without_a_route_gets_a_problem_document() {
+    let (host, _folder) = host(TWO);
+    let mut connection = host.connect();
+    for path in ["/", "/ab", "/b/a", "/A"] {
+        let response = connection.exchange(&Request::new("GET", path));
+        assert_eq!(response.status, 404, "{path}: {response:?}");
+        assert_eq!(
+            response.header("content-type"),
+            Some("application/problem+json")
+        );
+        assert!(response.header("x-request-id").is_some(), "{response:?}");
+    }
+    // The connection goes on.
+    let response = connection.exchange(&Request::new("GET", "/a"));
+    assert_eq!(response.status, 200, "{response:?}");
+}
+
+#[test]
+fn what_a_client_says_of_the_prefix_is_not_believed() {
+    let (host, _folder) = host(TWO);
+    let request = Request::new("GET", "/a/x")
+        .header("x-forwarded-prefix", "/evil")
+        .header("X-Forwarded-Prefix", "/more");
+    assert_eq!(text(&host, &request), "the-one /x /a the-one");
+}
+
+#[test]
+fn a_route_may_name_a_host_or_everything() {
+    let (host, _folder) = host(
+        r#"
+        [[function]]
+        component = "one.wasm"
+        route = "/"
+
+        [[function]]
+        component = "two.wasm"
+        route = "Two.Example"
+        "#,
+    );
+    let request = |name: &str| {
+        let request = Request::new("GET", "/x").header("host", name);
+        request.header("x-forwarded-prefix", "/evil")
+    };
+    assert_eq!(
+        text(&host, &request("two.example:80")),
+        "the-two /x the-two"
+    );
+    assert_eq!(text(&host, &request("one.example")), "the-one /x the-one");
+}

@@ -1,0 +1,147 @@
+//! What is served at the start, and what is told of it.
+
+use std::os::unix::fs::symlink;
+
+use end_to_end::TestHost;
+use end_to_end::client::{Request, encrypt};
+use end_to_end::functions::Folder;
+use end_to_end::operators::Operators;
+
+use crate::functions::routes::get;
+
+const ANSWER: &str = r#"{"result":"khoor"}"#;
+
+#[test]
+fn each_component_in_a_folder_is_served_below_its_name() {
+    let folder = Folder::new();
+    folder.put_component("app");
+    folder.put_locator("where.wasm", "first-1");
+    let host = TestHost::serve_functions(folder.path())
+        .env("SHIFT_AMOUNT", "3")
+        .start();
+    let response = host.send(&encrypt("hello").path("/app/encrypt"));
+    assert_eq!((response.status, &*response.text()), (200, ANSWER));
+    assert_eq!(get(&host, "/where/x"), "first-1 /x /where first-1");
+}
+
+#[test]
+fn a_component_without_a_handler_is_served_through_the_adapter_that_fits() {
+    let folder = Folder::new();
+    folder.put_component("cipher");
+    folder.put_component("http-adapter");
+    folder.put(
+        "functions.toml",
+        "folder = \".\"\n[[adapter]]\ncomponent = \"http-adapter.wasm\"\n",
+    );
+    let host = TestHost::serve_functions(folder.join("functions.toml"))
+        .env("SHIFT_AMOUNT", "3")
+        .start();
+    let response = host.send(&encrypt("hello").path("/cipher/encrypt"));
+    assert_eq!((response.status, &*response.text()), (200, ANSWER));
+    let entries = host.audit_entries();
+    assert_eq!(entries[0].json["host"]["component"]["name"], "cipher");
+    let response = host.send(&encrypt("hello").path("/http-adapter/encrypt"));
+    assert_eq!(response.status, 404, "an adapter is no function");
+}
+
+#[test]
+fn what_cannot_be_served_is_reported_and_the_rest_is_served() {
+    let folder = Folder::new();
+    folder.put_locator("good.wasm", "first-1");
+    folder.put("broken.wasm", b"\0asm\x0d\0\x01\0 and then nothing");
+    folder.put("text.wasm", "(component)");
+    folder.put_component("cipher");
+    symlink("/etc/passwd", folder.join("link.wasm")).expect("a link");
+    let host = TestHost::serve_functions(folder.path()).start();
+    assert_eq!(get(&host, "/good"), "first-1 / /good first-1");
+    for (name, why) in [
+        ("broken", "not a valid component"),
+        ("text", "text"),
+        ("cipher", "`wasi:http/incoming-handler@0.2`"),
+        ("link", "outside of the folder"),
+    ] {
+        let _ = host.log().wait_for_entry(&["function refused", name, why]);
+        assert_eq!(
+            host.send(&Request::new("GET", &format!("/{name}"))).status,
+            404
+        );
+        let records = host.audit_records();
+        let record = records.iter().find(|record| {
+            let event = &record.json["event"];
+            event["type"] == "component-refused" && event["function"] == name
+        });
+        let record = record.unwrap_or_else(|| panic!("no record of {name}: {records:?}"));
+        let cause = record.json["event"]["cause"].as_str().expect("a text");
+        assert!(cause.contains(why), "{cause}");
+    }
+}
+
+#[test]
+fn a_folder_may_be_empty() {
+    let folder = Folder::new();
+    let host = TestHost::serve_functions(folder.path()).start();
+    assert_eq!(host.send(&Request::new("GET", "/")).status, 404);
+}
+
+#[test]
+fn metrics_logs_and_records_name_the_function_and_its_version() {
+    let folder = Folder::new();
+    folder.put_component("app");
+    folder.put_locator("where.wasm", "first-1");
+    let log = folder.join("access.log");
+    let host = TestHost::serve_functions(folder.path())
+        .env("SHIFT_AMOUNT", "3")
+        .flag("--ops-addr", "127.0.0.1:0")
+        .flag("--access-log", &log)
+        .start();
+    let _ = get(&host, "/where");
+    let _ = host.send(&encrypt("hello").path("/app/encrypt"));
+    assert_eq!(host.send(&Request::new("GET", "/nobody")).status, 404);
+    let version = |name: &str| crate::audit::sha256(&folder.join(name));
+    let operators = Operators::of(&host);
+    operators.wait_for(&[
+        (
+            "requests_total{function=\"where\",method=\"GET\",code=\"200\"}",
+            1.0,
+        ),
+        (
+            "requests_total{function=\"app\",method=\"POST\",code=\"200\"}",
+            1.0,
+        ),
+        ("refusals_total{reason=\"no_route\"}", 1.0),
+        ("instances", 0.0),
+    ]);
+    let metrics = operators.metrics();
+    let info = |name: &str, file: &str| {
+        let version = version(file);
+        format!("component_info{{function=\"{name}\",name=\"{name}\",sha256=\"{version}\"}}")
+    };
+    assert_eq!(metrics.get(&info("app", "app.wasm")), Some(1.0));
+    assert_eq!(metrics.get(&info("where", "where.wasm")), Some(1.0));
+    assert_eq!(
+        metrics.get("requests_in_flight{function=\"app\"}"),
+        Some(0.0)
+    );
+
+    let record = host.audit_entries().remove(0);
+    assert_eq!(
+        record.json["host"]["component"]["sha256"],
+        version("app.wasm")
+    );
+    let mut host = host;
+    assert_eq!(host.terminate().code(), Some(0));
+    let lines = std::fs::read_to_string(log).expect("a log");
+    let line = |path: &str| {
+        lines
+            .lines()
+            .find(|line| line.contains(path))
+            .expect("a line")
+    };
+    let short = &version("app.wasm")[..12];
+    assert!(
+        line("/app/encrypt").ends_with(&format!(" app@{short}")),
+        "{lines}"
+    );
+    assert!(line("/nobody").contains(" 404 "), "{lines}");
+    assert!(!line("/nobody").contains('@'), "{lines}");
+}

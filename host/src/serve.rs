@@ -43,10 +43,10 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
         raise_file_limit();
         let mut listeners = Vec::new();
         for address in flags.listen.addresses() {
-            listeners.push(bind(&address, tls.clone()).await?);
+            listeners.push(bind(&address, tls.clone())?);
         }
         let ops_listener = match &flags.listen.ops_addr {
-            Some(address) => Some(bind(address, None).await?),
+            Some(address) => Some(bind(address, None)?),
             None => None,
         };
         let log = open(&settings)?;
@@ -118,10 +118,8 @@ fn raise_file_limit() {
     }
 }
 
-async fn bind(address: &Address, tls: Option<TlsAcceptor>) -> Result<Listener> {
-    Listener::bind(address, tls)
-        .await
-        .with_context(|| format!("cannot listen on `{address}`"))
+fn bind(address: &Address, tls: Option<TlsAcceptor>) -> Result<Listener> {
+    Listener::bind(address, tls).with_context(|| format!("cannot listen on `{address}`"))
 }
 
 /// Opens the audit log. Only the default folder is made if it is not there: in

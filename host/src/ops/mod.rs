@@ -136,7 +136,7 @@ mod tests {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let address: Address = "127.0.0.1:0".parse().unwrap();
-            let listener = Listener::bind(&address, None).await.unwrap();
+            let listener = Listener::bind(&address, None).unwrap();
             let url = listener.url();
             let exporter = Exporter::new(Sources {
                 metrics: Metrics::new(),

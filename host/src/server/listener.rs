@@ -106,12 +106,13 @@ impl Accepted {
 impl Listener {
     /// Listens at `address`, and speaks TLS there if it is one of TCP and `tls` is given.
     ///
-    /// A socket in the file system that nobody listens on any more is replaced.
+    /// A socket in the file system that nobody listens on any more is replaced. It must be
+    /// called within a runtime of tokio.
     ///
     /// # Errors
     ///
     /// Fails if the address is in use, or not one of this machine.
-    pub async fn bind(address: &Address, tls: Option<TlsAcceptor>) -> io::Result<Self> {
+    pub fn bind(address: &Address, tls: Option<TlsAcceptor>) -> io::Result<Self> {
         let (socket, address) = match address {
             Address::Tcp(addr) => {
                 let listener = listen_tcp(*addr)?;

@@ -7,9 +7,13 @@ use end_to_end::guests::Guest;
 
 use super::{counter, waiting};
 
-/// Sends the end of the body that a guest waits for, and returns its count.
-fn finish_waiting(client: &mut Connection) -> String {
+/// Waits until a guest waits for the body.
+fn begin(client: &mut Connection) {
     assert_eq!(client.receive().status, 100);
+}
+
+/// Sends the end of the body that a guest waits for, and returns its count.
+fn finish(client: &mut Connection) -> String {
     client.write(&chunk(b""));
     let response = client.receive();
     assert_eq!(response.status, 200, "{response:?}");
@@ -38,16 +42,13 @@ fn requests_that_wait_for_a_place_get_the_instances_that_become_idle() {
         first
     };
     let mut clients: Vec<_> = (0..CLIENTS).map(connect).collect();
-    let mut counts = clients.iter_mut().map(finish_waiting).collect::<Vec<_>>();
-    counts.sort();
-    assert!(
-        counts[..PLACES].iter().all(|count| count == "1"),
-        "{counts:?}"
-    );
-    assert!(
-        counts[PLACES..].iter().all(|count| count == "2"),
-        "{counts:?}"
-    );
+    let (first, last) = clients.split_at_mut(PLACES);
+    first.iter_mut().for_each(begin);
+    let counts: Vec<_> = first.iter_mut().map(finish).collect();
+    assert!(counts.iter().all(|count| count == "1"), "{counts:?}");
+    last.iter_mut().for_each(begin);
+    let counts: Vec<_> = last.iter_mut().map(finish).collect();
+    assert!(counts.iter().all(|count| count == "2"), "{counts:?}");
 }
 
 #[test]

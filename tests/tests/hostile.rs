@@ -1,5 +1,9 @@
 //! Hostile guests: what their clients see, and that nobody else notices.
 
+use end_to_end::TestHost;
+use end_to_end::cases::check_problem;
+use end_to_end::client::Request;
+use end_to_end::guests::Guest;
 use end_to_end::hostile::{Campaign, Server, table};
 
 /// How much more memory a server may have after it ran them, in KiB, beside a twentieth.
@@ -42,5 +46,26 @@ fn hostile_guests_cost_a_good_one_nothing_and_leave_nothing_behind() {
     if let (Some(before), Some(after)) = (before_kib, after_kib) {
         let most = before + before / 20 + KEPT_KIB;
         assert!(after <= most, "{before} KiB before, {after} KiB after");
+    }
+}
+
+/// The guest has a table of references to the host, for which wasmtime takes a memory of
+/// the pool that the component does not announce.
+#[test]
+fn as_many_instances_live_at_once_as_may() {
+    const INSTANCES: usize = 8;
+
+    let guest = Guest::assemble("hostile");
+    let host = TestHost::serve(guest.path())
+        .flag("--max-concurrency", INSTANCES.to_string())
+        .flag("--request-timeout", "1")
+        .flag("--threads", "1")
+        .start();
+    let mut clients: Vec<_> = (0..INSTANCES).map(|_| host.connect()).collect();
+    for client in &mut clients {
+        client.write(&Request::new("GET", "/sleep").bytes());
+    }
+    for client in &mut clients {
+        check_problem(&client.receive(), 504, &["in time"]);
     }
 }

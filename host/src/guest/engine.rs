@@ -50,12 +50,18 @@ impl Pool {
     /// of `parts` equal parts of the address space that pools may have.
     pub(super) fn fitting(self, parts: u64) -> Self {
         let slots = MAX_RESERVED_BYTES / parts / MEMORY_SLOT_BYTES;
-        let fitting = slots / u64::from(self.memories.max(1));
+        let fitting = slots / u64::from(self.slots());
         let fitting = u32::try_from(fitting).unwrap_or(u32::MAX);
         Self {
             instances: self.instances.min(fitting),
             ..self
         }
+    }
+
+    /// How many memories of the pool one instance may take: its own, and one for what it
+    /// refers to with `externref`. A component does not tell whether it needs that one.
+    fn slots(&self) -> u32 {
+        self.memories.saturating_add(1)
     }
 }
 
@@ -70,7 +76,8 @@ pub(super) fn for_serving(config: &Config, size: &Pool) -> Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
     // The pool is exactly as large as the instances need together, so that it
     // cannot run out before the limit on instances is reached.
-    pool.total_memories(size.memories.saturating_mul(instances))
+    pool.total_memories(size.slots().saturating_mul(instances))
+        .total_gc_heaps(instances)
         .total_tables(size.tables.saturating_mul(instances))
         .total_stacks(instances)
         // These two are counters, not reservations, and what they would limit is

@@ -19,6 +19,7 @@
 //! - [`drain`]: ends the server again and again while clients send.
 //! - [`redeploy`]: kills the server again and again while a function is deployed.
 //! - [`soak`]: keeps the server busy for minutes, and looks whether it stays as it is.
+//! - [`program`]: what the programs of the last four have in common.
 //! - [`strace`]: system calls that fail for a while.
 //! - [`random`]: numbers that look random and come again with the same seed.
 //! - [`artifacts`]: where the programs and the components are.
@@ -45,6 +46,7 @@ pub mod http2;
 pub mod operators;
 pub mod output;
 pub mod process;
+pub mod program;
 pub mod random;
 pub mod redeploy;
 pub mod soak;

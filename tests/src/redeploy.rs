@@ -110,10 +110,7 @@ pub fn run(plan: &Plan, mut told: impl FnMut(&Summary)) -> Result<Summary, Strin
 
 fn serve(folder: &Folder) -> (TestHost, Operators) {
     let host = TestHost::serve_functions(folder.join("functions"))
-        .process_env(
-            "XDG_CACHE_HOME",
-            &folder.join("cache").display().to_string(),
-        )
+        .cache(folder.join("cache"))
         .flag("--state", folder.join("state"))
         .flag("--ops-addr", "127.0.0.1:0")
         .flag("--admin-token", folder.join("token"))

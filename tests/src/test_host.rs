@@ -225,6 +225,13 @@ impl Setup {
         self
     }
 
+    /// Keeps compiled code below this folder instead of that of the user.
+    #[must_use]
+    pub fn cache(mut self, folder: impl AsRef<Path>) -> Self {
+        self.command.env("XDG_CACHE_HOME", folder.as_ref());
+        self
+    }
+
     /// Adds a flag with a value.
     #[must_use]
     pub fn flag(mut self, name: &str, value: impl AsRef<Path>) -> Self {

@@ -72,7 +72,7 @@ fn nothing_is_written() {
     let path = |name: &str| folder.path().join(name);
     let finished = app()
         .process_env("HOME", &path("home").display().to_string())
-        .process_env("XDG_CACHE_HOME", &path("cache").display().to_string())
+        .cache(path("cache"))
         .process_env("XDG_DATA_HOME", &path("data").display().to_string())
         .process_env("XDG_CONFIG_HOME", &path("config").display().to_string())
         .address(format!("unix:{}", path("socket").display()))

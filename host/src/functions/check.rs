@@ -30,18 +30,7 @@ pub fn check(declaration: &Declaration, pool: &PoolLimits, max_bytes: u64) -> Fi
         findings.problems.push(chain(&error));
         Adapters::default()
     });
-    let mut named = Vec::new();
-    let told = |path: &std::path::Path, why: &str| {
-        named.push(format!("`{}` is no function: {why}", path.display()));
-    };
-    let wanted = declaration.wanted(told).unwrap_or_else(|error| {
-        let folder = declaration.folder.as_deref().unwrap_or("".as_ref());
-        let folder = folder.display();
-        let problem = format!("cannot read the folder `{folder}`: {error}");
-        findings.problems.push(problem);
-        Vec::new()
-    });
-    findings.problems.extend(named);
+    let wanted = declaration.look(&mut findings.problems).unwrap_or_default();
     let mut routes = BTreeMap::new();
     for declared in &wanted {
         let checked = check_one(declared, &adapters, pool, max_bytes).map_err(|e| chain(&e));

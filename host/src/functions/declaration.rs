@@ -99,13 +99,31 @@ impl Declared {
 }
 
 impl Declaration {
+    /// All functions that are wanted now; None if the folder cannot be read. What is wrong
+    /// there is added to `problems`, in words.
+    pub(super) fn look(&self, problems: &mut impl Extend<String>) -> Option<Vec<Declared>> {
+        let mut named = Vec::new();
+        let wanted = self.wanted(|path, why| {
+            named.push(format!("`{}` is no function: {why}", path.display()));
+        });
+        problems.extend(named);
+        match wanted {
+            Ok(wanted) => Some(wanted),
+            Err(error) => {
+                let folder = self.folder.as_deref().unwrap_or(Path::new("")).display();
+                problems.extend([format!("cannot read the folder `{folder}`: {error}")]);
+                None
+            }
+        }
+    }
+
     /// All functions that are wanted now, in the order of the file, then those of the
     /// folder by name. What is wrong with the name of a file is told to `problem`.
     ///
     /// # Errors
     ///
     /// Fails if the folder cannot be read.
-    pub fn wanted(&self, mut problem: impl FnMut(&Path, &str)) -> io::Result<Vec<Declared>> {
+    fn wanted(&self, mut problem: impl FnMut(&Path, &str)) -> io::Result<Vec<Declared>> {
         let mut wanted = self.functions.clone();
         let Some(folder) = &self.folder else {
             return Ok(wanted);

@@ -35,12 +35,10 @@ impl Function {
         telemetry: Arc<FunctionTelemetry>,
     ) -> Self {
         Self {
-            app: Arc::new(app),
-            settings,
-            telemetry,
             prefix: route::header(&declared.route),
             route: Some(declared.route.clone()),
             wish: Some(declared.wish.clone()),
+            ..Self::only(app, settings, telemetry)
         }
     }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use end_to_end::audit::Kind;
-use end_to_end::random::Random;
+use end_to_end::program::{Seed, end};
 use end_to_end::torture::{self, Plan};
 
 /// Kills the server, and looks whether its audit log has all it must
@@ -14,9 +14,8 @@ struct Flags {
     #[arg(long, default_value_t = 500)]
     rounds: u32,
 
-    /// What all choices come from [default: another one each time]
-    #[arg(long)]
-    seed: Option<u64>,
+    #[command(flatten)]
+    seed: Seed,
 
     /// Where the log is kept
     #[arg(long, value_enum, default_value_t = Kinds::Both)]
@@ -32,7 +31,7 @@ enum Kinds {
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    let seed = flags.seed.unwrap_or_else(Random::fresh_seed);
+    let seed = flags.seed.or_fresh();
     let plan = Plan {
         rounds: flags.rounds,
         seed,
@@ -51,14 +50,5 @@ fn main() -> ExitCode {
             println!("{rounds} rounds, {receipts} receipts");
         }
     });
-    match ended {
-        Ok(summary) => {
-            println!("{summary} (seed {seed})");
-            ExitCode::SUCCESS
-        }
-        Err(violation) => {
-            eprintln!("{violation} (seed {seed})");
-            ExitCode::FAILURE
-        }
-    }
+    end(ended, seed)
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use end_to_end::drain::{self, Plan};
-use end_to_end::random::Random;
+use end_to_end::program::{Seed, end};
 
 /// Ends the server while clients send, and looks whether it answered what it accepted
 #[derive(Parser)]
@@ -13,14 +13,13 @@ struct Flags {
     #[arg(long, default_value_t = 100)]
     rounds: u32,
 
-    /// What all choices come from [default: another one each time]
-    #[arg(long)]
-    seed: Option<u64>,
+    #[command(flatten)]
+    seed: Seed,
 }
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    let seed = flags.seed.unwrap_or_else(Random::fresh_seed);
+    let seed = flags.seed.or_fresh();
     let plan = Plan {
         rounds: flags.rounds,
         seed,
@@ -31,14 +30,5 @@ fn main() -> ExitCode {
             println!("{} rounds, {} answers", summary.rounds, summary.answered);
         }
     });
-    match ended {
-        Ok(summary) => {
-            println!("{summary} (seed {seed})");
-            ExitCode::SUCCESS
-        }
-        Err(violation) => {
-            eprintln!("{violation} (seed {seed})");
-            ExitCode::FAILURE
-        }
-    }
+    end(ended, seed)
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use end_to_end::random::Random;
+use end_to_end::program::{Seed, end};
 use end_to_end::redeploy::{self, Plan};
 
 /// Kills the server while a function is deployed, and looks what is served after that
@@ -13,14 +13,13 @@ struct Flags {
     #[arg(long, default_value_t = 200)]
     rounds: u32,
 
-    /// What all choices come from [default: another one each time]
-    #[arg(long)]
-    seed: Option<u64>,
+    #[command(flatten)]
+    seed: Seed,
 }
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    let seed = flags.seed.unwrap_or_else(Random::fresh_seed);
+    let seed = flags.seed.or_fresh();
     let plan = Plan {
         rounds: flags.rounds,
         seed,
@@ -31,14 +30,5 @@ fn main() -> ExitCode {
             println!("{summary}");
         }
     });
-    match ended {
-        Ok(summary) => {
-            println!("{summary} (seed {seed})");
-            ExitCode::SUCCESS
-        }
-        Err(violation) => {
-            eprintln!("{violation} (seed {seed})");
-            ExitCode::FAILURE
-        }
-    }
+    end(ended, seed)
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use end_to_end::random::Random;
+use end_to_end::program::Seed;
 use end_to_end::soak::{self, Plan};
 
 /// Keeps a server busy, and looks whether it stays as it is
@@ -18,14 +18,13 @@ struct Flags {
     #[arg(long, value_name = "PERCENT", default_value_t = 80, value_parser = clap::value_parser!(u32).range(1..))]
     share: u32,
 
-    /// What all choices come from [default: another one each time]
-    #[arg(long)]
-    seed: Option<u64>,
+    #[command(flatten)]
+    seed: Seed,
 }
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    let seed = flags.seed.unwrap_or_else(Random::fresh_seed);
+    let seed = flags.seed.or_fresh();
     let plan = Plan {
         duration: Duration::from_mins(flags.minutes),
         share: f64::from(flags.share) / 100.0,

@@ -187,10 +187,7 @@ fn a_component_that_takes_too_long_to_compile_is_refused() {
     let folder = Folder::new();
     folder.put_component("app");
     let host = TestHost::serve_functions(folder.path())
-        .process_env(
-            "XDG_CACHE_HOME",
-            &folder.join("cache").display().to_string(),
-        )
+        .cache(folder.join("cache"))
         .flag("--compile-timeout", "0.001")
         .start();
     let _ = host.log().wait_for_entry(&[
@@ -207,10 +204,7 @@ fn a_component_that_takes_too_much_memory_to_compile_is_refused() {
     let folder = Folder::new();
     folder.put_component("app");
     let host = TestHost::serve_functions(folder.path())
-        .process_env(
-            "XDG_CACHE_HOME",
-            &folder.join("cache").display().to_string(),
-        )
+        .cache(folder.join("cache"))
         .flag("--max-compile-memory", "1MiB")
         .start();
     let _ = host
@@ -223,8 +217,7 @@ fn a_component_that_takes_too_much_memory_to_compile_is_refused() {
 fn compiled_code_is_kept_for_the_next_start() {
     let folder = Folder::new();
     folder.put_locator("where.wasm", "first-1");
-    let cache = folder.join("cache").display().to_string();
-    let serve = || TestHost::serve_functions(folder.path()).process_env("XDG_CACHE_HOME", &cache);
+    let serve = || TestHost::serve_functions(folder.path()).cache(folder.join("cache"));
     drop(serve().start());
     // So nothing is compiled.
     let host = serve().flag("--compile-timeout", "0").start();

@@ -36,6 +36,15 @@ pub(super) struct Change {
     pub(super) problem: Option<FunctionError>,
 }
 
+/// Loads on a thread that may take its time.
+pub(super) async fn load_elsewhere(
+    load: impl FnOnce() -> Result<Option<Loaded>, FunctionError> + Send + 'static,
+) -> Result<Option<Loaded>, FunctionError> {
+    spawn_blocking(load)
+        .await
+        .unwrap_or_else(|error| Err(FunctionError::Panicked(error.to_string())))
+}
+
 impl Means {
     /// Loads what should run of `declared`, if that differs from what is `active`.
     pub(super) async fn change(self, declared: Declared, active: Option<Arc<Function>>) -> Change {

@@ -66,6 +66,18 @@ struct Known {
     is_refused: bool,
 }
 
+impl Known {
+    /// Nothing of it is served yet.
+    fn new(declared: Declared) -> Self {
+        Self {
+            declared,
+            stamp: None,
+            active: None,
+            is_refused: false,
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
@@ -210,12 +222,8 @@ impl Deployer {
         let active = self.known.get(&name);
         let active = active.and_then(|known| known.active.clone());
         let Change { loaded, problem } = self.means().change(declared.clone(), active).await;
-        let known = self.known.entry(name.clone()).or_insert(Known {
-            declared: declared.clone(),
-            stamp: None,
-            active: None,
-            is_refused: false,
-        });
+        let known = self.known.entry(name.clone());
+        let known = known.or_insert_with(|| Known::new(declared.clone()));
         known.declared = declared;
         known.stamp = stamp;
         known.is_refused = false;

@@ -7,11 +7,11 @@ use tokio::task::spawn_blocking;
 use super::super::cause::chain;
 use super::super::declaration::{Declared, check_name};
 use super::super::function::Function;
-use super::super::load::{FunctionError, adapted};
+use super::super::load::{FunctionError, Source, adapted};
 use super::super::record::Record;
 use super::super::store::Store;
 use super::super::table::Conflict;
-use super::change::{Loaded, Means};
+use super::change::{Loaded, Means, load_elsewhere};
 use super::control::{Answer, ControlError, Order};
 use super::{Deployer, Known};
 
@@ -50,8 +50,7 @@ impl Deployer {
             let record = store.record(&wanted.name)?;
             means.load(&wanted, &source, record, running.as_deref())
         };
-        let loaded = spawn_blocking(load).await;
-        let loaded = loaded.unwrap_or_else(|e| Err(FunctionError::Panicked(e.to_string())));
+        let loaded = load_elsewhere(load).await;
         self.finish(declared, active, loaded).await
     }
 
@@ -82,15 +81,14 @@ impl Deployer {
         let (means, wanted): (Means, _) = (self.means(), declared.clone());
         let running = active.clone();
         let load = move || {
-            let source = super::super::load::Source {
+            let source = Source {
                 bytes,
                 digest,
                 adapter: None,
             };
             means.load(&wanted, &source, record, running.as_deref())
         };
-        let loaded = spawn_blocking(load).await;
-        let loaded = loaded.unwrap_or_else(|e| Err(FunctionError::Panicked(e.to_string())));
+        let loaded = load_elsewhere(load).await;
         self.finish(declared, active, loaded).await
     }
 
@@ -102,57 +100,58 @@ impl Deployer {
         loaded: Result<Option<Loaded>, FunctionError>,
     ) -> Result<Answer, ControlError> {
         let name = declared.name.clone();
-        let version = |function: &Arc<Function>| function.version().to_owned();
+        let replaces = active.map(|active| active.version().to_owned());
         let is_new = !self.known.contains_key(&name);
-        self.known.entry(name.clone()).or_insert(Known {
-            declared,
-            stamp: None,
-            active: None,
-            is_refused: false,
-        });
-        let refused = match loaded {
+        self.known
+            .entry(name.clone())
+            .or_insert_with(|| Known::new(declared));
+        let checked = match loaded {
             Ok(None) => {
                 return Ok(Answer {
                     name,
-                    version: active.as_ref().map(version),
-                    replaces: active.as_ref().map(version),
+                    version: replaces.clone(),
+                    replaces,
                 });
             }
             Ok(Some(loaded)) => match self.conflict_of(&loaded.function) {
-                None => {
-                    let wanted = loaded.function.version().to_owned();
-                    self.activate(loaded).await?;
-                    self.serve();
-                    let served = self.known.get(&name);
-                    let served = served.and_then(|known| known.active.as_ref());
-                    if served.is_none_or(|served| served.version() != wanted) {
-                        // Why was told when it was not activated.
-                        let why = self.functions.problems().remove(&name);
-                        return Err(ControlError::Refused(why.unwrap_or_default()));
-                    }
-                    self.functions.set_problem(&name, None);
-                    return Ok(Answer {
-                        name,
-                        version: Some(wanted),
-                        replaces: active.as_ref().map(version),
-                    });
-                }
+                None => Ok(loaded),
                 Some(conflict) => {
                     self.refuse(&name, &conflict).await?;
-                    ControlError::Conflict(conflict.to_string())
+                    Err(ControlError::Conflict(conflict.to_string()))
                 }
             },
             Err(error) => {
                 self.refuse(&name, &error).await?;
-                ControlError::Refused(chain(&error))
+                Err(ControlError::Refused(chain(&error)))
             }
         };
-        if is_new {
-            // It never was one.
-            self.known.remove(&name);
-            self.functions.set_problem(&name, None);
+        let loaded = match checked {
+            Ok(loaded) => loaded,
+            Err(refused) => {
+                if is_new {
+                    // It never was one.
+                    self.known.remove(&name);
+                    self.functions.set_problem(&name, None);
+                }
+                return Err(refused);
+            }
+        };
+        let version = loaded.function.version().to_owned();
+        self.activate(loaded).await?;
+        self.serve();
+        let served = self.known.get(&name);
+        let served = served.and_then(|known| known.active.as_ref());
+        if served.is_none_or(|served| served.version() != version) {
+            // Why was told when it was not activated.
+            let why = self.functions.problems().remove(&name);
+            return Err(ControlError::Refused(why.unwrap_or_default()));
         }
-        Err(refused)
+        self.functions.set_problem(&name, None);
+        Ok(Answer {
+            name,
+            version: Some(version),
+            replaces,
+        })
     }
 
     fn conflict_of(&self, function: &Function) -> Option<Conflict> {

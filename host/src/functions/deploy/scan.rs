@@ -1,7 +1,6 @@
 //! What is wanted, and which files it is in at the moment.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::super::declaration::{Declaration, Declared};
 use super::super::stamp::Stamp;
@@ -23,19 +22,9 @@ impl Scan {
     /// Looks at the disk, which may take its time.
     pub(super) fn of(declaration: &Declaration, store: Option<&Store>) -> Self {
         let mut problems = BTreeSet::new();
-        let told = |path: &Path, why: &str| {
-            problems.insert(format!("`{}` is no function: {why}", path.display()));
-        };
-        let (mut wanted, failed) = match declaration.wanted(told) {
-            Ok(wanted) => (wanted, None),
-            Err(error) => (declaration.functions.clone(), Some(error)),
-        };
-        let mut is_complete = failed.is_none();
-        if let Some(error) = failed {
-            let folder = declaration.folder.as_deref().unwrap_or(Path::new(""));
-            let folder = folder.display();
-            problems.insert(format!("cannot read the folder `{folder}`: {error}"));
-        }
+        let found = declaration.look(&mut problems);
+        let mut is_complete = found.is_some();
+        let mut wanted = found.unwrap_or_else(|| declaration.functions.clone());
         if let Some(store) = store {
             let deployed = without_file(store, &wanted);
             let deployed = deployed.unwrap_or_else(|error| {

@@ -14,7 +14,7 @@ use host::cli::{Defaults, Serve, read_functions};
 use host::functions::{
     Control, Declaration, Deployer, Functions, Loader, Store, Summary, Waiting, Watch,
 };
-use host::guest::{App, Compiler, SharedRuntime, Surroundings};
+use host::guest::{App, Compiler, SharedRuntime, Surroundings, private_folder};
 use host::ops::{Admin, Token};
 use host::telemetry::Telemetry;
 use tokio::sync::mpsc;
@@ -243,12 +243,19 @@ fn this_program() -> Result<PathBuf> {
     env::current_exe().context("cannot find this program, which compiles components")
 }
 
-/// Where compiled code is kept: in the folder of the user for what can be made anew.
+/// Where compiled code is kept: in the folder of the user for what can be made anew, unless
+/// others may write there.
 fn code_folder() -> Option<PathBuf> {
     let given = |name: &str| env::var_os(name).filter(|path| !path.is_empty());
     let cache = given("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(Path::new(&given("HOME")?).join(".cache")))?;
-    Some(cache.join("component-runner").join("code"))
+    let folder = cache.join("component-runner").join("code");
+    let checked = private_folder(&folder);
+    if let Err(error) = &checked {
+        let folder = folder.display();
+        tracing::warn!("compiled code is not kept for the next start in `{folder}`: {error}");
+    }
+    checked.is_ok().then_some(folder)
 }
 
 /// What a component is called: its file, without the folder and the extension.

@@ -6,14 +6,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimit};
+use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setpriority_process, setrlimit};
 use wasmtime::component::Component;
 use wasmtime::{Engine, Inlining};
 
@@ -224,6 +224,28 @@ fn give_way(memory_bytes: u64) {
     );
 }
 
+/// Makes a folder for compiled code that only the user of this process may write to, or
+/// checks that the one that is there is like that: the code is run as it is.
+///
+/// # Errors
+///
+/// Fails if it cannot be made, is somebody else's, or others may write there.
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)?;
+    let found = fs::metadata(path)?;
+    let why = if found.uid() != geteuid().as_raw() {
+        "it belongs to another user"
+    } else if found.mode() & 0o022 != 0 {
+        "others may write there; take that away with `chmod go-w`"
+    } else {
+        return Ok(());
+    };
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+}
+
 /// Where the code of a component is kept. Code for another engine is elsewhere.
 fn place(folder: &Path, engine: &Engine, sha256: &str) -> PathBuf {
     use std::hash::{DefaultHasher, Hash, Hasher};
@@ -297,6 +319,20 @@ fn load_file(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn code_is_not_kept_where_others_may_write() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/code");
+        private_folder(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+        private_folder(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o720)).unwrap();
+        let error = private_folder(&path).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+    }
 
     #[test]
     fn what_was_not_used_for_longest_is_removed_first() {

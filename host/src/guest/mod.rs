@@ -37,7 +37,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::RequestInfo;
 use crate::audit::{self, AuditCtx, Quota};
 use crate::outbound::Outbound;
-pub use compiler::{COMPILE_COMMAND, CompileError, Compiler, compile_component};
+pub use compiler::{COMPILE_COMMAND, CompileError, Compiler, compile_component, private_folder};
 use engine::Pool;
 pub use error::{LoadError, MissingImport};
 pub use limits::{GuestLimits, OutOfCpuTime};

@@ -223,3 +223,19 @@ fn compiled_code_is_kept_for_the_next_start() {
     let host = serve().flag("--compile-timeout", "0").start();
     assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
 }
+
+#[test]
+fn compiled_code_is_not_taken_from_where_others_may_write() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Folder::new();
+    folder.put_locator("where.wasm", "first-1");
+    let serve = || TestHost::serve_functions(folder.path()).cache(folder.join("cache"));
+    drop(serve().start());
+    let code = folder.join("cache").join("component-runner/code");
+    let open = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(code, open).expect("a folder");
+    let host = serve().start();
+    let _ = host.log().wait_for_entry(&["not kept", "`chmod go-w`"]);
+    assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
+}

@@ -153,7 +153,12 @@ fn segment(text: &str) -> String {
 fn ask(asked: &Asked, method: Method, path: &str, body: Vec<u8>) -> Result<Value> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let server = &asked.admin;
-    let what = || format!("cannot ask the server at `{server}`");
+    let what = || {
+        format!(
+            "cannot ask the server at `{server}`; it has to run with `--ops-addr`, and `--admin` \
+             names the same address"
+        )
+    };
     runtime.block_on(async {
         let request = request(&asked.token, method, path, body)?;
         let answer = match server {

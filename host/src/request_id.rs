@@ -1,34 +1,32 @@
 //! The name under which everything that concerns one request is found again.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use http::HeaderMap;
+use http::header::{HeaderName, HeaderValue};
+
+/// Carries the id of a request, both ways.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Identifies one request in responses, logs and the audit log.
 ///
 /// It is what the client calls its request, if that is a name that can stand in a log,
 /// and otherwise an id that is unique within a process and, through a random part that is
-/// drawn once per process, practically unique across processes. Such a one is shown as
+/// drawn once per process, practically unique across processes. Such a one looks like
 /// `3f9a6c1e-000000000000002a`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestId(Id);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Id {
-    Made { process: u32, count: u64 },
-    Given(Arc<str>),
-}
+pub struct RequestId(HeaderValue);
 
 impl RequestId {
     /// The id of a request with these headers: that of its only `x-request-id`, or a new
     /// one.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
-        let mut given = headers.get_all("x-request-id").iter();
+        let mut given = headers.get_all(REQUEST_ID).iter();
         match (given.next(), given.next()) {
-            (Some(id), None) => Self::given(id.as_bytes()).unwrap_or_else(Self::next),
+            (Some(id), None) if is_name(id.as_bytes()) => Self(id.clone()),
             _ => Self::next(),
         }
     }
@@ -42,28 +40,44 @@ impl RequestId {
         // Without random numbers the id is still unique within the process.
         let process = *PROCESS.get_or_init(|| getrandom::u32().unwrap_or_default());
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        Self(Id::Made { process, count })
+        // Every request pays for this, and `format!` takes several times as long.
+        let mut id = *b"00000000-0000000000000000";
+        write_hex(&mut id[..8], process.into());
+        write_hex(&mut id[9..], count);
+        Self(HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("-")))
     }
 
-    /// An id that a client has given: up to 64 letters, digits, `-`, `_`, `.` and `:`.
-    fn given(id: &[u8]) -> Option<Self> {
-        const MAX_BYTES: usize = 64;
+    /// The id as the value of a header.
+    pub(crate) fn to_header(&self) -> HeaderValue {
+        self.0.clone()
+    }
 
-        let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
-        if !(1..=MAX_BYTES).contains(&id.len()) || !id.iter().all(fits) {
-            return None;
-        }
-        let id = str::from_utf8(id).ok()?;
-        Some(Self(Id::Given(id.into())))
+    fn as_str(&self) -> &str {
+        // It is of ASCII characters.
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
+/// Whether what a client calls its request can stand in a log: up to 64 letters, digits,
+/// `-`, `_`, `.` and `:`.
+fn is_name(id: &[u8]) -> bool {
+    const MAX_BYTES: usize = 64;
+
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
+    (1..=MAX_BYTES).contains(&id.len()) && id.iter().all(fits)
+}
+
+/// Writes the last hexadecimal digits of `number`, as many as `digits` has room for.
+fn write_hex(digits: &mut [u8], mut number: u64) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 0xf) as usize];
+        number >>= 4;
     }
 }
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Id::Made { process, count } => write!(f, "{process:08x}-{count:016x}"),
-            Id::Given(id) => f.write_str(id),
-        }
+        f.write_str(self.as_str())
     }
 }
 
@@ -82,6 +96,29 @@ mod tests {
     #[test]
     fn ids_differ_from_each_other() {
         assert_ne!(RequestId::next(), RequestId::next());
+    }
+
+    #[test]
+    fn an_id_is_that_of_the_process_and_a_count() {
+        let ids = [RequestId::next(), RequestId::next()].map(|id| id.to_string());
+        let parts = ids.each_ref().map(|id| id.split_once('-').unwrap());
+        assert_eq!(parts[0].0, parts[1].0);
+        assert!(
+            parts
+                .iter()
+                .all(|(process, count)| process.len() == 8 && count.len() == 16)
+        );
+        let counts = parts.map(|(_, count)| u64::from_str_radix(count, 16).unwrap());
+        assert!(counts[0] < counts[1], "{ids:?}");
+    }
+
+    #[test]
+    fn digits_are_hexadecimal() {
+        let mut digits = [b'-'; 16];
+        write_hex(&mut digits, 0x0123_4567_89ab_cdef);
+        assert_eq!(&digits, b"0123456789abcdef");
+        write_hex(&mut digits[..4], 0xab);
+        assert_eq!(&digits, b"00ab456789abcdef");
     }
 
     #[test]

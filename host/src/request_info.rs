@@ -1,6 +1,7 @@
 //! What the server knows of one request, for those who write about it.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -98,7 +99,7 @@ impl RequestInfo {
     }
 
     /// Keeps a line of what its function prints, where one server has many.
-    pub(crate) fn keep_line(&self, line: &str) {
+    pub(crate) fn keep_line(&self, line: impl fmt::Display) {
         if let Some(function) = &self.function {
             function.metrics().tail().push(line);
         }

@@ -1,6 +1,7 @@
 //! The last lines that a function printed, for those who ask for them.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -22,7 +23,7 @@ struct Lines {
 
 impl Tail {
     /// Adds a line, and the time before it.
-    pub(crate) fn push(&self, text: &str) {
+    pub(crate) fn push(&self, text: impl fmt::Display) {
         let line = format!("{:.3} {text}", Timestamp::now());
         let mut lines = self.lock();
         lines.bytes += line.len();
@@ -59,7 +60,7 @@ mod tests {
         let tail = Tail::default();
         assert_eq!(tail.from(0), (Vec::new(), 0));
         for number in 0..3 {
-            tail.push(&format!("line {number}"));
+            tail.push(format_args!("line {number}"));
         }
         let (lines, next) = tail.from(1);
         assert_eq!((lines.len(), next), (2, 3));

@@ -2,6 +2,9 @@
 //! section 3.2).
 
 use http::HeaderMap;
+use http::header::HeaderName;
+
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What a valid `traceparent` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +20,7 @@ pub(crate) struct TraceParent {
 impl TraceParent {
     /// What the header says, if there is one of it and it is valid.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
-        let mut values = headers.get_all("traceparent").iter();
+        let mut values = headers.get_all(TRACE_PARENT).iter();
         match (values.next(), values.next()) {
             (Some(value), None) => Self::parse(value.as_bytes()),
             _ => None,

@@ -131,7 +131,7 @@ pub fn print_as_json() {
 }
 
 fn write_line(lines: &mut Vec<u8>, request: &RequestInfo, name: &str, text: &str) {
-    request.keep_line(&format!("{} {name}: {text}", request.id()));
+    request.keep_line(format_args!("{} {name}: {text}", request.id()));
     // Writing into memory does not fail.
     let _ = if IS_JSON.load(Ordering::Relaxed) {
         let mut entry = serde_json::json!({

@@ -120,16 +120,23 @@ async fn serve_http1(
         let (conversation, shared) = (conversation.clone(), shared.clone());
         service_fn(move |request| request::handle(request, conversation.clone(), shared.clone()))
     };
-    let connection = http1::Builder::new()
+    let mut builder = http1::Builder::new();
+    // Told what it does anyway, hyper would take memory for it with each request.
+    if limits.max_headers.get() != HYPER_MAX_HEADERS {
+        builder.max_headers(limits.max_headers.get());
+    }
+    let connection = builder
         .timer(TokioTimer::new())
         // Heads are looked at, and waited for, by the gate.
         .header_read_timeout(None)
-        .max_headers(limits.max_headers.get() + 1)
         .max_header_size(limits.max_header_bytes + MIN_BUFFER_BYTES)
         .max_buf_size(limits.max_header_bytes + MIN_BUFFER_BYTES)
         .serve_connection(InTurn::new(gate), service);
     run(connection, &conversation, &shared, ending, Protocol::Http1).await;
 }
+
+/// How many fields of a head hyper takes if it is told nothing.
+const HYPER_MAX_HEADERS: usize = 100;
 
 /// The least that hyper reads and writes at once, and how much more it takes than what the
 /// gate lets through.

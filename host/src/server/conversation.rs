@@ -68,7 +68,6 @@ impl Conversation {
     pub(super) fn begin(self: &Rc<Self>) -> InFlight {
         self.begun.set(self.begun.get() + 1);
         self.in_flight.set(self.in_flight.get() + 1);
-        self.note_progress();
         InFlight {
             conversation: self.clone(),
             is_handed_out: false,

@@ -142,7 +142,7 @@ impl Failure {
         let first = cause.lines().next().unwrap_or_default();
         context
             .request
-            .keep_line(&format!("{request} {what}: {first}"));
+            .keep_line(format_args!("{request} {what}: {first}"));
 
         let cause = cause[..cause.floor_char_boundary(MAX_CAUSE_BYTES)].into();
         let kind = match self {

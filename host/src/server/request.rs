@@ -28,13 +28,11 @@ use super::settings::Settings;
 use super::worker::Shared;
 use crate::RequestInfo;
 use crate::functions::{Function, without_prefix};
+use crate::request_id::REQUEST_ID;
 use crate::telemetry::Exchange;
 
 /// Carries the part of the path that the guest does not see.
 const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
-
-/// Carries the request id.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What is known where a request is answered.
 #[derive(Clone)]
@@ -149,9 +147,7 @@ fn name_host(request: &mut Request<Incoming>, local: Option<SocketAddr>) {
 
 /// Lets a response say which request it answers.
 fn name_request(headers: &mut HeaderMap, request: &RequestInfo) {
-    if let Ok(id) = HeaderValue::from_str(&request.id().to_string()) {
-        headers.insert(REQUEST_ID, id);
-    }
+    headers.insert(REQUEST_ID, request.id().to_header());
 }
 
 /// Adds what the server itself has to say to the head of every response.

@@ -1,6 +1,7 @@
 //! A connection, whatever it is made of.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -71,6 +72,10 @@ impl Socket {
     }
 }
 
+/// Up to so many bytes in several pieces are written as one piece: to copy them takes less
+/// time than the system needs to look at the pieces.
+const MAX_JOINED_BYTES: usize = 2048;
+
 /// Calls a method of whatever the socket is.
 macro_rules! delegate {
     ($self:ident . $method:ident ( $($argument:expr),* )) => {
@@ -106,7 +111,16 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        delegate!(self.poll_write_vectored(cx, slices))
+        let bytes: usize = slices.iter().map(|slice| slice.len()).sum();
+        if bytes > MAX_JOINED_BYTES {
+            return delegate!(self.poll_write_vectored(cx, slices));
+        }
+        let mut memory = [MaybeUninit::uninit(); MAX_JOINED_BYTES];
+        let mut joined = ReadBuf::uninit(&mut memory);
+        for slice in slices {
+            joined.put_slice(slice);
+        }
+        self.poll_write(cx, joined.filled())
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -37,6 +37,10 @@ pub enum Event<'a> {
     },
     /// A component is served no more.
     ComponentRemoved,
+    /// A function answers no requests until it goes on, as an operator wants it.
+    FunctionPaused,
+    /// A function that was paused answers requests again.
+    FunctionResumed,
     /// Somebody without the token wanted to see or change the functions.
     OperatorDenied {
         /// The method of the request.

@@ -60,6 +60,8 @@ fn main() -> ExitCode {
         Command::List(flags) => orders::list(&flags).map(|()| true),
         Command::Logs(flags) => orders::logs(&flags).map(|()| true),
         Command::Rollback(flags) => orders::rollback(&flags).map(|()| true),
+        Command::Pause(flags) => orders::pause(&flags).map(|()| true),
+        Command::Resume(flags) => orders::resume(&flags).map(|()| true),
         Command::Remove(flags) => orders::remove(&flags).map(|()| true),
         Command::CompileComponent {
             inlines,

@@ -1,4 +1,4 @@
-//! `component-runner deploy|list|rollback|remove`: what a server that runs is told.
+//! `component-runner deploy|list|rollback|logs|pause|resume|remove`: what a server that runs is told.
 
 use std::fs;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use host::cli::{Asked, Deploy, Logs, Remove, Rollback};
+use host::cli::{Asked, Deploy, Logs, Named, Rollback};
 use host::server::Address;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use http::{Method, Request};
@@ -57,12 +57,36 @@ pub(crate) fn rollback(flags: &Rollback) -> Result<()> {
     Ok(())
 }
 
+/// Lets a function answer no requests.
+///
+/// # Errors
+///
+/// Fails if there is none, or the server cannot be asked.
+pub(crate) fn pause(flags: &Named) -> Result<()> {
+    let path = format!("{}/pause", of(&flags.name));
+    ask(&flags.asked, Method::POST, &path, Vec::new())?;
+    say(&format!("`{}` is paused", flags.name));
+    Ok(())
+}
+
+/// Lets a function answer requests again.
+///
+/// # Errors
+///
+/// Fails if there is none, or the server cannot be asked.
+pub(crate) fn resume(flags: &Named) -> Result<()> {
+    let path = format!("{}/resume", of(&flags.name));
+    ask(&flags.asked, Method::POST, &path, Vec::new())?;
+    say(&format!("`{}` serves again", flags.name));
+    Ok(())
+}
+
 /// Removes a function.
 ///
 /// # Errors
 ///
 /// Fails if there is none, or the server cannot be asked.
-pub(crate) fn remove(flags: &Remove) -> Result<()> {
+pub(crate) fn remove(flags: &Named) -> Result<()> {
     ask(&flags.asked, Method::DELETE, &of(&flags.name), Vec::new())?;
     say(&format!("`{}` is removed", flags.name));
     Ok(())
@@ -100,6 +124,9 @@ pub(crate) fn list(flags: &Asked) -> Result<()> {
         let text = |key: &str| function[key].as_str().unwrap_or("-");
         let version = short(&function["version"]);
         let mut line = format!("{:<24} {version:<12} {}", text("name"), text("route"));
+        if function["paused"] == true {
+            line.push_str("  paused");
+        }
         if let Some(problem) = function["problem"].as_str() {
             let first = problem.lines().next().unwrap_or_default();
             line = format!("{line}  ({first})");

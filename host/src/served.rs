@@ -72,7 +72,7 @@ async fn load_one(
         environment,
         config: flags.guest.config(),
         audit: log.clone(),
-        quota: flags.audit.quota.quota(),
+        quota: flags.audit.requests.quota(),
         limits: flags.limits.guest(),
         outbound: outbound.into(),
     };

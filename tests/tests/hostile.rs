@@ -1,5 +1,7 @@
 //! Hostile guests: what their clients see, and that nobody else notices.
 
+use std::time::Duration;
+
 use end_to_end::TestHost;
 use end_to_end::cases::check_problem;
 use end_to_end::client::Request;
@@ -23,6 +25,7 @@ fn hostile_guests_cost_a_good_one_nothing_and_leave_nothing_behind() {
         address: server.address(),
         runs: 1,
         at_once: 16,
+        pause: Duration::ZERO,
     };
     // What a server takes once, it may keep.
     let first = campaign.run(table());

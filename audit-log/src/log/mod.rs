@@ -53,12 +53,14 @@ const BEST_EFFORT_WAIT: Duration = Duration::from_secs(1);
 /// order in the log is the order of both, and a slow disk holds up those who wait
 /// for it but nobody else. Records that wait at the same time are written together.
 #[derive(Clone)]
-pub struct AuditLog(Arc<Shared>);
+pub struct AuditLog {
+    shared: Arc<Shared>,
+    policy: Policy,
+}
 
 struct Shared {
     /// None if the log is kept nowhere.
     queue: Option<mpsc::Sender<Job>>,
-    policy: Policy,
     status: Arc<Status>,
     written: watch::Receiver<u64>,
 }
@@ -128,22 +130,37 @@ impl AuditLog {
 
         let shared = Arc::new(Shared {
             queue: Some(queue),
-            policy: settings.policy,
             status,
             written,
         });
         tick(Arc::downgrade(&shared)).map_err(OpenError::Start)?;
-        Ok(Self(shared))
+        Ok(Self {
+            shared,
+            policy: settings.policy,
+        })
     }
 
     /// A log that takes everything and keeps nothing.
     fn nowhere() -> Self {
-        Self(Arc::new(Shared {
+        let shared = Arc::new(Shared {
             queue: None,
-            policy: Policy::FailClosed,
             status: Arc::default(),
             written: watch::channel(0).1,
-        }))
+        });
+        Self {
+            shared,
+            policy: Policy::FailClosed,
+        }
+    }
+
+    /// A handle on the same log, with another policy for what is appended through it and
+    /// its clones.
+    #[must_use]
+    pub fn with_policy(&self, policy: Policy) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            policy,
+        }
     }
 
     /// Appends the entry of a guest, and waits until it is on the disk. Returns
@@ -160,8 +177,8 @@ impl AuditLog {
         subject: Subject<'_>,
         entry: &Entry<'_>,
     ) -> Result<u64, AppendError> {
-        let Some(queue) = &self.0.queue else {
-            return Ok(self.0.status.appended.fetch_add(1, Ordering::Relaxed) + 1);
+        let Some(queue) = &self.shared.queue else {
+            return Ok(self.shared.status.appended.fetch_add(1, Ordering::Relaxed) + 1);
         };
         self.submit(queue, Draft::guest(subject, entry)).await
     }
@@ -178,27 +195,27 @@ impl AuditLog {
         subject: Subject<'_>,
         event: &Event<'_>,
     ) -> Result<u64, AppendError> {
-        match &self.0.queue {
+        match &self.shared.queue {
             Some(queue) => self.submit(queue, Draft::event(subject, event)).await,
-            None => Ok(self.0.status.appended.fetch_add(1, Ordering::Relaxed) + 1),
+            None => Ok(self.shared.status.appended.fetch_add(1, Ordering::Relaxed) + 1),
         }
     }
 
     /// Sends a record to the writer, and waits as long as the policy says.
     async fn submit(&self, queue: &mpsc::Sender<Job>, draft: Draft) -> Result<u64, AppendError> {
         let written = write(queue, draft);
-        let (result, counter) = match self.0.policy {
-            Policy::FailClosed => (written.await, &self.0.status.refused),
+        let (result, counter) = match self.policy {
+            Policy::FailClosed => (written.await, &self.shared.status.refused),
             Policy::BestEffort => {
                 let written = tokio::time::timeout(BEST_EFFORT_WAIT, written).await;
                 let result = written.unwrap_or(Err(AppendError::Closed));
-                (result, &self.0.status.dropped)
+                (result, &self.shared.status.dropped)
             }
         };
         if result.is_err() {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        match self.0.policy {
+        match self.policy {
             Policy::FailClosed => result,
             Policy::BestEffort => Ok(result.unwrap_or(0)),
         }
@@ -209,7 +226,7 @@ impl AuditLog {
     pub async fn close(&self) {
         let (done, closed) = oneshot::channel();
         // Both fail only if it is closed already.
-        if let Some(queue) = &self.0.queue
+        if let Some(queue) = &self.shared.queue
             && queue.send(Job::Close(done)).await.is_ok()
         {
             let _ = closed.await;
@@ -220,21 +237,21 @@ impl AuditLog {
     /// one.
     #[must_use]
     pub fn written(&self) -> watch::Receiver<u64> {
-        self.0.written.clone()
+        self.shared.written.clone()
     }
 
     /// Tells how often the log could not be written. Records that were read before
     /// such a failure, and were not yet [`AuditLog::written`], may have been taken
     /// back.
     pub(crate) fn failures(&self) -> impl Fn() -> u64 + Send + use<> {
-        let status = self.0.status.clone();
+        let status = self.shared.status.clone();
         move || status.failures.load(Ordering::Acquire)
     }
 
     /// Numbers about the log.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        let Shared { queue, status, .. } = &*self.0;
+        let Shared { queue, status, .. } = &*self.shared;
         let waiting = queue
             .as_ref()
             .map_or(0, |queue| queue.max_capacity() - queue.capacity());

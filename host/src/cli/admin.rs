@@ -65,9 +65,9 @@ pub struct Logs {
     pub asked: Asked,
 }
 
-/// `remove`.
+/// `pause`, `resume` and `remove`.
 #[derive(Debug, Args)]
-pub struct Remove {
+pub struct Named {
     /// The function
     pub name: String,
 

@@ -24,10 +24,6 @@ pub struct AuditFlags {
     #[arg(long, value_name = "LOCATION")]
     pub audit: Option<Location>,
 
-    /// What happens to a request whose record cannot be written
-    #[arg(long, value_name = "POLICY", default_value = "fail-closed")]
-    pub audit_policy: PolicyFlag,
-
     /// Copy the signed checkpoints of the log, one a second, to this folder, which
     /// should be out of reach of whoever can change the log
     #[arg(long, value_name = "FOLDER")]
@@ -49,15 +45,19 @@ pub struct AuditFlags {
     #[arg(long, value_name = "NAME", value_parser = node)]
     pub audit_node: Option<String>,
 
-    /// How much a request may append.
+    /// How requests are audited.
     #[command(flatten)]
-    pub quota: QuotaFlags,
+    pub requests: AuditedRequestFlags,
 }
 
-/// How much one request may append.
+/// How the requests to a component are audited.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Audit log")]
-pub struct QuotaFlags {
+pub struct AuditedRequestFlags {
+    /// What happens to a request whose record cannot be written
+    #[arg(long, value_name = "POLICY", default_value = "fail-closed")]
+    pub audit_policy: PolicyFlag,
+
     /// How many entries one request may append
     #[arg(long, value_name = "NUMBER", default_value_t = Quota::default().entries, value_parser = number::<u32>)]
     pub audit_max_entries: u32,
@@ -88,10 +88,7 @@ impl AuditFlags {
             None => Location::default_place()?,
         };
         Ok(Settings {
-            policy: match self.audit_policy {
-                PolicyFlag::FailClosed => Policy::FailClosed,
-                PolicyFlag::BestEffort => Policy::BestEffort,
-            },
+            policy: self.requests.policy(),
             key: self.audit_key.clone(),
             checkpoints: self.audit_checkpoints.clone(),
             node: self.audit_node.clone(),
@@ -101,7 +98,16 @@ impl AuditFlags {
     }
 }
 
-impl QuotaFlags {
+impl AuditedRequestFlags {
+    /// What happens to a request whose record cannot be written.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        match self.audit_policy {
+            PolicyFlag::FailClosed => Policy::FailClosed,
+            PolicyFlag::BestEffort => Policy::BestEffort,
+        }
+    }
+
     /// How much one request may append.
     #[must_use]
     pub fn quota(&self) -> Quota {

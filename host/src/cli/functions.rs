@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
+use http::uri::PathAndQuery;
 
-use super::audit::QuotaFlags;
+use super::audit::AuditedRequestFlags;
 use super::guests::{GuestFlags, GuestLimitFlags};
 use super::values::{bytes, memory, number, seconds};
-use crate::functions::{Route, Settings, Wish, check_name};
+use crate::functions::{Place, Route, Settings, Wish, check_name};
 use crate::guest::PoolLimits;
 use crate::server::FunctionSettings;
 
@@ -25,9 +26,17 @@ pub(super) struct FunctionFlags {
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub(super) name: Option<String>,
 
-    /// The file of its component
-    #[arg(long, value_name = "FILE")]
-    pub(super) component: Option<PathBuf>,
+    /// Where its component is
+    #[arg(long, value_name = "PLACE", value_parser = place)]
+    pub(super) component: Option<Place>,
+
+    /// What its requests go through before, the outermost first
+    #[arg(long, value_name = "PLACE", value_parser = place)]
+    pub(super) middleware: Vec<Place>,
+
+    /// What a new version is asked before it takes over
+    #[arg(long, value_name = "PATH", value_parser = path)]
+    smoke: Option<PathAndQuery>,
 
     /// Where its requests come from
     #[arg(long, value_name = "ROUTE")]
@@ -40,11 +49,11 @@ pub(super) struct FunctionFlags {
     limits: GuestLimitFlags,
 
     #[command(flatten)]
-    quota: QuotaFlags,
+    audited: AuditedRequestFlags,
 }
 
 /// The keys that say which function it is, and where.
-const OWN: [&str; 3] = ["name", "component", "route"];
+const OWN: [&str; 5] = ["name", "component", "middleware", "smoke", "route"];
 
 /// A flag that concerns all functions together on the command line.
 const CONCURRENCY: &str = "max_concurrency";
@@ -139,10 +148,12 @@ impl FunctionFlags {
         let wish = environment.map(|environment| Settings {
             environment,
             config: self.guest.config(),
-            quota: self.quota.quota(),
+            quota: self.audited.quota(),
+            policy: self.audited.policy(),
             limits: self.limits.guest(),
             outbound: self.guest.outbound(),
             serving: self.limits.serving(NonZeroU32::MIN),
+            smoke: self.smoke.clone(),
         });
         let failed = |error: super::VariableError| match std::error::Error::source(&error) {
             Some(source) => format!("{error}: {source}"),
@@ -229,6 +240,21 @@ impl GuestLimitFlags {
             queue_timeout: self.queue_timeout,
         }
     }
+}
+
+fn place(text: &str) -> Result<Place, &'static str> {
+    if text.is_empty() {
+        return Err("the path is empty");
+    }
+    Ok(text.into())
+}
+
+fn path(text: &str) -> Result<PathAndQuery, &'static str> {
+    let expected = "expected a path that begins with `/`";
+    if !text.starts_with('/') {
+        return Err(expected);
+    }
+    text.parse().map_err(|_| expected)
 }
 
 fn name(text: &str) -> Result<String, &'static str> {

@@ -37,8 +37,8 @@ use http::header::HeaderName;
 use crate::access_log::Destination;
 use crate::guest::COMPILE_COMMAND;
 use crate::server::{FunctionSettings, Settings};
-pub use admin::{Asked, Deploy, Logs, Remove, Rollback};
-pub use audit::{AuditFlags, QuotaFlags};
+pub use admin::{Asked, Deploy, Logs, Named, Rollback};
+pub use audit::{AuditFlags, AuditedRequestFlags};
 pub use clients::ClientFlags;
 pub use config::{FunctionsError, read_functions};
 pub use functions::{Defaults, DeployFlags, PoolFlags};
@@ -94,8 +94,14 @@ pub enum Command {
     /// Show what a function printed last, and how it failed
     Logs(Logs),
 
+    /// Let a function answer no requests until it is resumed
+    Pause(Named),
+
+    /// Let a function answer requests again
+    Resume(Named),
+
     /// Let a server serve a function no more, and forget its versions
-    Remove(Remove),
+    Remove(Named),
 
     /// Look at an audit log: show, check, copy and prune its records
     #[command(subcommand)]

@@ -6,6 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use audit_log::Policy;
+use http::uri::PathAndQuery;
+
+use super::place::Place;
 use super::route::Route;
 use crate::audit::Quota;
 use crate::guest::{GuestLimits, Variable};
@@ -19,8 +23,8 @@ pub struct Declaration {
     pub folder: Option<PathBuf>,
     /// Those that are declared one by one. The names are different.
     pub functions: Vec<Declared>,
-    /// The files of the adapters.
-    pub adapters: Vec<PathBuf>,
+    /// Where the adapters are.
+    pub adapters: Vec<Place>,
     /// What a function gets of which nothing else is known than its file.
     pub defaults: Arc<Wish>,
 }
@@ -30,8 +34,10 @@ pub struct Declaration {
 pub struct Declared {
     /// What it is called.
     pub name: String,
-    /// The file of its component. None if it has none, and runs what was deployed.
-    pub component: Option<PathBuf>,
+    /// Where its component is. None if nobody says so, and it runs what was deployed.
+    pub component: Option<Place>,
+    /// What its requests go through before, the outermost first.
+    pub middleware: Vec<Place>,
     /// The folder that the file must not lead out of.
     pub folder: Option<PathBuf>,
     /// Where its requests come from.
@@ -52,12 +58,17 @@ pub struct Settings {
     pub config: Vec<Variable>,
     /// How much each of its requests may append to the audit log.
     pub quota: Quota,
+    /// What happens to a request whose record cannot be written.
+    pub policy: Policy,
     /// What each of its instances may take.
     pub limits: GuestLimits,
     /// The requests that it may send.
     pub outbound: OutboundSettings,
     /// How its requests are served.
     pub serving: FunctionSettings,
+    /// What a new version is asked before it takes over: it has to answer with a status of
+    /// success.
+    pub smoke: Option<PathAndQuery>,
 }
 
 /// The end of the name of a file that is a function.
@@ -86,11 +97,22 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
 }
 
 impl Declared {
+    /// What a new version is asked before it takes over.
+    pub(super) fn smoke(&self) -> Option<&PathAndQuery> {
+        self.wish.as_ref().as_ref().ok()?.smoke.as_ref()
+    }
+
+    /// Where it comes from: its own component, and what is in front.
+    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
+        self.component.iter().chain(&self.middleware)
+    }
+
     /// A function of which nothing else is known than its name: it has what `wish` says.
     pub(super) fn of_name(name: &str, wish: Arc<Wish>) -> Self {
         Self {
             name: name.to_owned(),
             component: None,
+            middleware: Vec::new(),
             folder: None,
             route: Route::of_name(name),
             wish,
@@ -146,7 +168,8 @@ impl Declaration {
             wanted.push(Declared {
                 route: Route::of_name(&name),
                 name: name.into_owned(),
-                component: Some(path),
+                component: Some(Place::File(path)),
+                middleware: Vec::new(),
                 folder: Some(folder.clone()),
                 wish: self.defaults.clone(),
             });
@@ -156,8 +179,14 @@ impl Declaration {
 
     /// Whether this file is one of the adapters, however its path is written.
     fn is_adapter(&self, path: &Path) -> bool {
+        fn file(adapter: &Place) -> Option<&PathBuf> {
+            match adapter {
+                Place::File(file) => Some(file),
+                Place::Layout { .. } => None,
+            }
+        }
         let same_name = |adapter: &&PathBuf| adapter.file_name() == path.file_name();
-        let mut adapters = self.adapters.iter().filter(same_name);
+        let mut adapters = self.adapters.iter().filter_map(file).filter(same_name);
         let whole = |path: &Path| path.canonicalize().ok();
         adapters.any(|adapter| whole(adapter).is_some_and(|one| whole(path) == Some(one)))
     }
@@ -195,7 +224,8 @@ mod tests {
         let defaults: Arc<Wish> = Arc::new(Err("none".to_owned()));
         let named = Declared {
             name: "named".to_owned(),
-            component: Some(path("named.wasm")),
+            component: Some(Place::File(path("named.wasm"))),
+            middleware: Vec::new(),
             folder: None,
             route: Route::root(),
             wish: defaults.clone(),
@@ -203,7 +233,7 @@ mod tests {
         let declaration = Declaration {
             folder: Some(folder.path().to_owned()),
             functions: vec![named],
-            adapters: vec![path("adapter.wasm")],
+            adapters: vec![Place::File(path("adapter.wasm"))],
             defaults,
         };
         let mut problems = Vec::new();

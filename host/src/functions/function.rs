@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::HeaderValue;
 
@@ -23,6 +24,7 @@ pub struct Function {
     wish: Option<Arc<Wish>>,
     /// What `x-forwarded-prefix` says.
     prefix: Option<HeaderValue>,
+    is_paused: AtomicBool,
 }
 
 impl Function {
@@ -55,6 +57,7 @@ impl Function {
             route: None,
             wish: None,
             prefix: None,
+            is_paused: AtomicBool::new(false),
         }
     }
 
@@ -74,6 +77,17 @@ impl Function {
     #[must_use]
     pub fn route(&self) -> Option<&Route> {
         self.route.as_ref()
+    }
+
+    /// Whether an operator wants it to answer no requests.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.is_paused.load(Ordering::Relaxed)
+    }
+
+    /// Lets it answer no requests from now on, or all of them again.
+    pub(super) fn set_paused(&self, is_paused: bool) {
+        self.is_paused.store(is_paused, Ordering::Relaxed);
     }
 
     /// The lines that it printed, from this number on, as far as they are kept, and the

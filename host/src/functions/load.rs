@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use audit_log::AuditLog;
+use http::uri::PathAndQuery;
 
 use super::adapter::{AdaptError, AdapterError, Adapters};
 use super::declaration::{Declaration, Declared, Settings};
 use super::function::Function;
-use super::read::{ReadError, read};
+use super::middleware::{MiddlewareError, put_in_front};
+use super::read::ReadError;
 use super::store::StoreError;
 use crate::guest::{App, LoadError, SharedRuntime, Surroundings, digest};
 use crate::outbound::{Outbound, OutboundError};
@@ -31,6 +33,9 @@ pub enum FunctionError {
     /// It serves no HTTP, and no adapter lets it.
     #[error(transparent)]
     Adapt(#[from] AdaptError),
+    /// It cannot be put behind its middleware.
+    #[error(transparent)]
+    Middleware(#[from] MiddlewareError),
     /// It cannot run here.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -40,6 +45,14 @@ pub enum FunctionError {
     /// Its first instance failed.
     #[error("an instance of it cannot begin: {0}")]
     Start(String),
+    /// It did not answer its first request as it should.
+    #[error("it fails its smoke request `GET {path}`: {why}")]
+    Smoke {
+        /// What was asked.
+        path: PathAndQuery,
+        /// What is wrong with the answer.
+        why: String,
+    },
     /// The server itself failed at it.
     #[error("the server failed while it loaded the component: {0}")]
     Panicked(String),
@@ -88,9 +101,8 @@ pub struct Loader {
 /// Fails if one of them is none.
 pub fn adapters(declaration: &Declaration, max_bytes: u64) -> Result<Adapters, RegisterError> {
     let mut adapters = Adapters::default();
-    for path in &declaration.adapters {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        adapters.add(&name, read(path, None, max_bytes)?)?;
+    for place in &declaration.adapters {
+        adapters.add(&place.stem(), place.read(None, max_bytes)?)?;
     }
     Ok(adapters)
 }
@@ -109,17 +121,38 @@ pub fn source(
     let Some(component) = &declared.component else {
         return Err(FunctionError::NoComponent);
     };
-    let bytes = read(component, declared.folder.as_deref(), max_bytes)?;
-    adapted(bytes, adapters, runtime)
+    let bytes = component.read(declared.folder.as_deref(), max_bytes)?;
+    composed(bytes, declared, adapters, runtime, max_bytes)
+}
+
+/// Lets the component in `bytes` serve HTTP, behind the middleware of the function that it
+/// is for.
+///
+/// # Errors
+///
+/// Fails if no adapter fits, or the middleware does not.
+pub(super) fn composed(
+    bytes: Vec<u8>,
+    declared: &Declared,
+    adapters: &Adapters,
+    runtime: Option<&SharedRuntime>,
+    max_bytes: u64,
+) -> Result<Source, FunctionError> {
+    let source = adapted(bytes, adapters, runtime)?;
+    if declared.middleware.is_empty() {
+        return Ok(source);
+    }
+    let bytes = put_in_front(&declared.middleware, source.bytes, max_bytes)?;
+    Ok(Source {
+        digest: digest(&bytes),
+        bytes,
+        ..source
+    })
 }
 
 /// Lets the component in `bytes` serve HTTP. One that was compiled for the `runtime` before
 /// does that already, and is not looked at again.
-///
-/// # Errors
-///
-/// Fails if no adapter fits.
-pub(super) fn adapted(
+fn adapted(
     bytes: Vec<u8>,
     adapters: &Adapters,
     runtime: Option<&SharedRuntime>,
@@ -151,9 +184,11 @@ impl Loader {
             environment,
             config,
             quota,
+            policy,
             limits,
             outbound,
             serving,
+            smoke: _,
         } = match &*declared.wish {
             Ok(settings) => settings.clone(),
             Err(why) => return Err(FunctionError::Settings(why.clone())),
@@ -162,7 +197,7 @@ impl Loader {
             name: declared.name.clone(),
             environment,
             config,
-            audit: self.audit.clone(),
+            audit: self.audit.with_policy(policy),
             quota,
             limits,
             outbound: Outbound::new(outbound)?.into(),

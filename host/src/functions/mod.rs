@@ -5,8 +5,9 @@
 //! - `table.rs`: [`Functions`], what is served at the moment; `serve APP.wasm` is the same
 //!   with one.
 //! - `declaration.rs`: [`Declaration`], what the operator wants to be served.
-//! - `read.rs`: from a file to bytes.
-//! - `adapter.rs`: how a component serves HTTP that exports something else.
+//! - `place.rs`: [`Place`], where a component is; `read.rs`, `layout.rs`: from there to bytes.
+//! - `adapter.rs`: how a component serves HTTP that exports something else; `middleware.rs`:
+//!   what its requests go through before.
 //! - `load.rs`: [`Loader`], from bytes to a [`Function`]; `warm.rs`: its first instance.
 //! - `store.rs`, `record.rs`: [`Store`], the versions of functions on the disk; `pick.rs`: which of them
 //!   should run.
@@ -26,8 +27,11 @@ mod check;
 mod declaration;
 mod deploy;
 mod function;
+mod layout;
 mod load;
+mod middleware;
 mod pick;
+mod place;
 mod read;
 mod record;
 mod route;
@@ -43,6 +47,8 @@ pub use declaration::{Declaration, Declared, Settings, Wish, check_name};
 pub use deploy::{Answer, Control, ControlError, Deployer, Order, Summary, Waiting};
 pub use function::Function;
 pub use load::{FunctionError, Loader, RegisterError, Source, adapters, source};
+pub use middleware::MiddlewareError;
+pub use place::Place;
 pub use read::ReadError;
 pub use record::{Record, Version};
 pub use route::Route;

@@ -32,6 +32,14 @@ pub enum ReadError {
         /// How many there may be.
         max_bytes: u64,
     },
+    /// It is no image layout, or does not have what is asked for.
+    #[error("the image layout `{}` has no component for this: {why}", folder.display())]
+    Layout {
+        /// The folder of the layout.
+        folder: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// It is a link that leads elsewhere.
     #[error(
         "`{}` is a link to `{}`, which is outside of the folder of functions; put the file itself \

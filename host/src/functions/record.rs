@@ -12,6 +12,9 @@ pub struct Record {
     /// The version that its file had when it was looked at last. As long as that has no
     /// other one, what somebody activated stays active. None if it has no file.
     pub file: Option<String>,
+    /// Whether it answers no requests, because an operator wants that.
+    #[serde(default)]
+    pub paused: bool,
     /// All of them, in the order in which they were first deployed.
     pub versions: Vec<Version>,
 }

@@ -128,6 +128,14 @@ impl Functions {
         self.table.borrow().clone()
     }
 
+    /// The function of this name, if it is served at the moment.
+    #[must_use]
+    pub fn served(&self, name: &str) -> Option<Arc<Function>> {
+        let table = self.table();
+        let mut functions = table.functions().iter();
+        functions.find(|function| function.name() == name).cloned()
+    }
+
     /// Serves `table` from now on. Requests that have begun go on with what they began
     /// with.
     pub fn replace(&self, table: Table) {

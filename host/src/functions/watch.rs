@@ -11,7 +11,8 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::declaration::Declaration;
+use super::declaration::{Declaration, Declared};
+use super::place::Place;
 
 /// How long nothing must happen before somebody is taken to be done.
 const QUIET: Duration = Duration::from_millis(100);
@@ -74,8 +75,8 @@ impl Watch {
         *self.names.lock().unwrap_or_else(PoisonError::into_inner) =
             names.map(ToOwned::to_owned).collect();
         let folders: BTreeSet<_> = files
-            .into_iter()
-            .map(parent)
+            .iter()
+            .map(|file| parent(file))
             .chain(declaration.folder.as_deref())
             .map(Path::to_owned)
             .collect();
@@ -157,17 +158,13 @@ fn is_component(path: &Path) -> bool {
 }
 
 /// All files that count, but for those in the folder of functions.
-fn files<'a>(file: &'a Path, declaration: &'a Declaration) -> impl Iterator<Item = &'a Path> {
+fn files(file: &Path, declaration: &Declaration) -> impl Iterator<Item = PathBuf> {
     let is_file = declaration.folder.as_deref() != Some(file);
-    let files = declaration.adapters.iter();
-    let files = files.chain(
-        declaration
-            .functions
-            .iter()
-            .filter_map(|f| f.component.as_ref()),
-    );
-    let file = is_file.then_some(file);
-    files.map(PathBuf::as_path).chain(file)
+    let functions = declaration.functions.iter();
+    let places = functions.flat_map(Declared::places);
+    let places = places.chain(&declaration.adapters);
+    let file = is_file.then(|| file.to_owned());
+    places.map(Place::file).chain(file)
 }
 
 /// The folder of a file: one that is replaced by another file is seen only there.

@@ -33,7 +33,9 @@ pub struct OutOfCpuTime;
 
 /// Decides how far the memories and tables of one instance may grow.
 pub(super) struct Limiter {
-    memory_bytes: usize,
+    /// What is left.
+    pub(super) memory_bytes: usize,
+    /// What is left.
     table_elements: usize,
     /// Whether something did not grow that should have.
     pub(super) has_refused: bool,

@@ -95,6 +95,11 @@ impl State {
         &self.config
     }
 
+    /// How large the memories of the guest are together.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.limits.memory_bytes - self.limiter.memory_bytes
+    }
+
     /// Whether the guest has wanted more memory, or larger tables, than it may have.
     pub(crate) fn has_wanted_too_much(&self) -> bool {
         self.limiter.has_refused

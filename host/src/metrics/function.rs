@@ -1,5 +1,6 @@
 //! Numbers about one component.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use audit_log::record::Component;
 use http::Method;
+use serde::Serialize;
 use wasmtime::PoolingAllocatorMetrics;
 
 use super::FailureKind;
@@ -54,10 +56,27 @@ pub struct Present {
 }
 
 /// How many requests of one method had answers with one code.
-pub(super) struct Answered {
+#[derive(Debug, Serialize)]
+pub(crate) struct Answered {
     pub(super) method: &'static str,
     pub(super) code: String,
     pub(super) count: u64,
+}
+
+/// The numbers about a component at one moment.
+#[derive(Debug, Serialize)]
+pub(crate) struct Stats {
+    /// The requests that are over, by method and code.
+    requests: Vec<Answered>,
+    /// How its guests failed, and how often.
+    failures: BTreeMap<&'static str, u64>,
+    in_flight: u64,
+    queued: u64,
+    max_instances: u32,
+    /// How many requests are over.
+    count: u64,
+    /// How long all of them took together.
+    sum_seconds: f64,
 }
 
 impl Default for Shard {
@@ -183,6 +202,24 @@ impl FunctionMetrics {
             }
         }
         all
+    }
+}
+
+impl FunctionMetrics {
+    /// All numbers, as they are now.
+    #[must_use]
+    pub(crate) fn stats(&self) -> Stats {
+        let durations = self.durations();
+        let failures = FailureKind::ALL.map(|kind| (kind.label(), self.failures(kind)));
+        Stats {
+            requests: self.answered(),
+            failures: failures.into(),
+            in_flight: self.in_flight_now(),
+            queued: self.queued_now(),
+            max_instances: self.active().max_instances,
+            count: durations.count,
+            sum_seconds: durations.sum_seconds,
+        }
     }
 }
 

@@ -62,6 +62,8 @@ label! {
         Expectation = "expectation",
         /// It belongs to no function (404).
         NoRoute = "no_route",
+        /// Its function is paused.
+        Paused = "paused",
     }
 }
 

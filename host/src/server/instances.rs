@@ -14,6 +14,10 @@ use super::admission::Place;
 use crate::RequestInfo;
 use crate::guest::{App, State};
 
+/// With more memory than this an instance is large: to take so much back that the guest has
+/// touched takes the system a millisecond.
+const MAX_SMALL_BYTES: usize = 4 << 20;
+
 /// Gives each request of one worker an instance that no other request uses at
 /// the same time, and usually none used before.
 pub(super) struct Instances {
@@ -65,20 +69,27 @@ impl Instances {
     }
 
     /// Keeps an instance that has served its request to the end for another one, if it
-    /// may have one.
-    pub(super) fn put_back(&self, mut instance: Instance) {
+    /// may have one. Returns it otherwise.
+    pub(super) fn put_back(&self, mut instance: Instance) -> Option<Instance> {
         // One that still holds a body would keep its client waiting for the end.
-        if instance.remaining > 0 && !instance.store.data_mut().holds_on_to_its_request() {
-            instance.remaining -= 1;
-            let place = instance.place.take();
-            self.idle.borrow_mut().push(instance);
-            // Only now may another request come for it.
-            drop(place);
+        if instance.remaining == 0 || instance.store.data_mut().holds_on_to_its_request() {
+            return Some(instance);
         }
+        instance.remaining -= 1;
+        let place = instance.place.take();
+        self.idle.borrow_mut().push(instance);
+        // Only now may another request come for it.
+        drop(place);
+        None
     }
 }
 
 impl Instance {
+    /// Whether the system needs long to take its memory back.
+    pub(super) fn is_large(&self) -> bool {
+        self.store.data().memory_bytes() > MAX_SMALL_BYTES
+    }
+
     /// Lets the guest serve a request, and returns how that ended together with the
     /// instance: whoever has to break a response must know of it before the body ends,
     /// as it does when the store is dropped.

@@ -35,6 +35,8 @@ pub enum Refusal {
     OutOfMemory,
     /// As many connections are open as may be.
     TooManyConnections,
+    /// An operator wants the function to answer nothing.
+    Paused,
     /// No function has a route to which the request belongs.
     NoRoute,
 }
@@ -68,6 +70,7 @@ impl Refusal {
                 StatusCode::BAD_REQUEST,
                 "the body ended early, or is not framed as it should be",
             ),
+            Self::Paused => (StatusCode::SERVICE_UNAVAILABLE, "the function is paused"),
             Self::NoRoute => (StatusCode::NOT_FOUND, "no function is served here"),
             Self::QueueFull | Self::QueueTimeout | Self::OutOfMemory | Self::TooManyConnections => {
                 (StatusCode::SERVICE_UNAVAILABLE, "the server is overloaded")
@@ -91,6 +94,7 @@ impl Refusal {
             Self::QueueTimeout => Reason::QueueTimeout,
             Self::OutOfMemory => Reason::Memory,
             Self::TooManyConnections => Reason::Connections,
+            Self::Paused => Reason::Paused,
             Self::NoRoute => Reason::NoRoute,
         }
     }
@@ -99,7 +103,11 @@ impl Refusal {
     pub(super) fn is_passing(self) -> bool {
         matches!(
             self,
-            Self::QueueFull | Self::QueueTimeout | Self::OutOfMemory | Self::TooManyConnections
+            Self::QueueFull
+                | Self::QueueTimeout
+                | Self::OutOfMemory
+                | Self::TooManyConnections
+                | Self::Paused
         )
     }
 

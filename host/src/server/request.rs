@@ -180,6 +180,9 @@ async fn answer(
         admission,
         ..
     } = &*context.served;
+    if function.is_paused() {
+        return Err(Failure::Refused(Refusal::Paused));
+    }
     // The gate has looked at those of HTTP/1.1.
     if request.version() == Version::HTTP_2 {
         http2::check_head(&request, &settings.connections)?;

@@ -75,12 +75,23 @@ impl Running {
         self.work = Work::Done;
         self.turn = None;
         let (instance, result) = done;
-        if result.is_ok() {
-            self.context.served.instances.put_back(instance);
-        } else if instance.store.data().has_wanted_too_much() {
-            self.context.request.set_wanted_too_much();
-        }
+        self.put_back(instance, result.is_ok());
         Poll::Ready(result)
+    }
+
+    fn put_back(&self, instance: Instance, is_whole: bool) {
+        let left = if is_whole {
+            self.context.served.instances.put_back(instance)
+        } else {
+            if instance.store.data().has_wanted_too_much() {
+                self.context.request.set_wanted_too_much();
+            }
+            Some(instance)
+        };
+        // Nobody else should wait while the system takes a large one apart.
+        if let Some(large) = left.filter(Instance::is_large) {
+            self.context.shared.background.spawn(async { drop(large) });
+        }
     }
 
     /// Moves the guest to the background.

@@ -16,8 +16,10 @@ pub struct Campaign {
     pub address: SocketAddr,
     /// How often each behaviour is run.
     pub runs: usize,
-    /// How many are run at once.
+    /// How many are run at once, at most.
     pub at_once: usize,
+    /// How long after the one before each begins, at least.
+    pub pause: Duration,
 }
 
 /// What came of it.
@@ -44,6 +46,7 @@ impl Campaign {
     pub fn run(&self, behaviours: &[Behaviour]) -> Outcome {
         let total = behaviours.len() * self.runs;
         let next = AtomicUsize::new(0);
+        let begin = Instant::now();
         let outcome = Mutex::new(Outcome::default());
         thread::scope(|scope| {
             for _ in 0..self.at_once {
@@ -53,6 +56,8 @@ impl Campaign {
                         if number >= total {
                             break;
                         }
+                        let turn = begin + self.pause * u32::try_from(number).unwrap_or(u32::MAX);
+                        thread::sleep(turn.saturating_duration_since(Instant::now()));
                         self.run_one(&behaviours[number % behaviours.len()], &outcome);
                     }
                 });

@@ -15,9 +15,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use end_to_end::Setup;
 use end_to_end::audit::Kind;
 use end_to_end::client::post;
+use end_to_end::functions::Folder;
+use end_to_end::guests::assemble;
+use end_to_end::strace::Fault;
+use end_to_end::{Setup, TestHost};
 use victim::{Victim, sum};
 
 /// How long a fault lasts at least: several times as long as the server waits before
@@ -227,4 +230,30 @@ fn a_file_that_may_not_grow_takes_nothing_and_keeps_no_half_of_a_record() {
         victim.take(10);
         victim.check();
     }
+}
+
+#[test]
+fn each_function_has_the_policy_that_it_wants() {
+    let folder = Folder::new();
+    folder.put("guest.wasm", assemble("appender", |source| source));
+    let function = |name: &str, policy: &str| {
+        format!(
+            "[[function]]\nname = \"{name}\"\ncomponent = \"guest.wasm\"\n\
+             audit-policy = \"{policy}\"\n"
+        )
+    };
+    let text = function("strict", "fail-closed") + &function("loose", "best-effort");
+    folder.put("functions.toml", text);
+    let log = folder.join("audit.jsonl");
+    let host = TestHost::serve_functions(folder.join("functions.toml"))
+        .flag("--audit", format!("jsonl:{}", log.display()))
+        .start();
+    let status = |name: &str| host.send(&post(&format!("/{name}/value"), "x")).status;
+    assert_eq!((status("strict"), status("loose")), (200, 200));
+    let injection = "fsync,fdatasync:error=EIO";
+    let Some(fault) = Fault::inject(host.process_id(), "audit-log", injection, &[log]) else {
+        return;
+    };
+    assert_eq!((status("strict"), status("loose")), (503, 200));
+    drop(fault);
 }

@@ -16,33 +16,33 @@ use crate::functions::routes::get;
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// A folder of functions, with a state beside it and a token.
-struct Place {
+pub(super) struct Place {
     folder: Folder,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = Folder::new();
         folder.put("functions/readme.txt", "nothing");
         folder.put("token", format!("{TOKEN}\n"));
         Self { folder }
     }
 
-    fn setup(&self) -> Setup {
+    pub(super) fn setup(&self) -> Setup {
         TestHost::serve_functions(self.folder.join("functions"))
             .flag("--state", self.folder.join("state"))
             .flag("--ops-addr", "127.0.0.1:0")
             .flag("--admin-token", self.folder.join("token"))
     }
 
-    fn serve(&self) -> (TestHost, Operators) {
+    pub(super) fn serve(&self) -> (TestHost, Operators) {
         let host = self.setup().start();
         let operators = Operators::of(&host);
         (host, operators)
     }
 
     /// Runs a command of an operator.
-    fn order(&self, operators: &Operators, words: &[&str]) -> Finished {
+    pub(super) fn order(&self, operators: &Operators, words: &[&str]) -> Finished {
         let mut command = Command::new(program("component-runner"));
         command
             .args(words)
@@ -53,14 +53,14 @@ impl Place {
     }
 }
 
-fn ask(operators: &Operators, method: &str, path: &str, body: &[u8]) -> Response {
+pub(super) fn ask(operators: &Operators, method: &str, path: &str, body: &[u8]) -> Response {
     let request = Request::new(method, path)
         .header("authorization", &format!("Bearer {TOKEN}"))
         .body(body);
     operators.send(&request)
 }
 
-fn deploy(operators: &Operators, name: &str, version: &str) -> Value {
+pub(super) fn deploy(operators: &Operators, name: &str, version: &str) -> Value {
     let path = format!("/v1/functions/{name}");
     let response = ask(operators, "PUT", &path, &locator(version));
     assert_eq!(response.status, 200, "{response:?}");

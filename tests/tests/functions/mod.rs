@@ -1,11 +1,14 @@
 //! Many functions in one server.
 
 mod admin;
+mod composed;
 mod deploys;
 mod documented;
 mod files;
 mod kills;
 mod limits;
+mod paused;
 mod routes;
+mod smoke;
 mod start;
 mod swaps;

@@ -169,6 +169,8 @@ impl View<'_> {
                 "server-stop",
                 "component-load",
                 "component-removed",
+                "function-paused",
+                "function-resumed",
             ];
             is_warning = !quiet.contains(&event.name.as_ref());
             format!("audit.{}", event.name)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Command as Definition, Error};
 use toml::Spanned;
@@ -14,7 +14,7 @@ use super::value::kind;
 use super::{check, failure};
 use crate::cli::files;
 use crate::cli::functions::{Defaults, FunctionFlags};
-use crate::functions::{Declaration, Declared, Route};
+use crate::functions::{Declaration, Declared, Place, Route};
 
 /// What a file of functions can hold.
 const TABLES: &str = "a file of functions has `folder`, `[[function]]` and `[[adapter]]`";
@@ -89,7 +89,10 @@ impl Reader<'_> {
         // The folder first: functions may be in it.
         for (key, value) in &pairs {
             match key.get_ref().as_ref() {
-                "folder" => declaration.folder = Some(self.path("folder", value)?),
+                "folder" => {
+                    let text = self.text("folder", value)?;
+                    declaration.folder = Some(self.folder.join(text));
+                }
                 "function" | "adapter" => {}
                 other => {
                     return Err(self.file.refused(
@@ -135,10 +138,10 @@ impl Reader<'_> {
         items.iter().map(table).collect()
     }
 
-    /// A path in the file.
-    fn path(&self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<PathBuf, Error> {
+    /// A path as it is in the file.
+    fn text<'t>(&self, key: &str, value: &'t Spanned<DeValue<'_>>) -> Result<&'t str, Error> {
         match value.get_ref() {
-            DeValue::String(text) if !text.is_empty() => Ok(self.folder.join(text.as_ref())),
+            DeValue::String(text) if !text.is_empty() => Ok(text.as_ref()),
             DeValue::String(_) => Err(self.file.refused(&value.span(), key, "the path is empty")),
             other => {
                 let why = format!("expected a path, found {}", kind(other));
@@ -147,11 +150,14 @@ impl Reader<'_> {
         }
     }
 
-    fn adapter(&self, (table, span): (&Table<'_>, Range<usize>)) -> Result<PathBuf, Error> {
+    fn adapter(&self, (table, span): (&Table<'_>, Range<usize>)) -> Result<Place, Error> {
         let mut component = None;
         for (key, value) in by_place(table) {
             match key.get_ref().as_ref() {
-                "component" => component = Some(self.path("component", value)?),
+                "component" => {
+                    let text = self.text("component", value)?;
+                    component = Some(Place::from(text).below(self.folder));
+                }
                 other => {
                     let why = "there is no such key; an adapter has a `component`";
                     return Err(self.file.refused(&key.span(), other, why));
@@ -205,8 +211,8 @@ impl Reader<'_> {
         let flags = FunctionFlags::read(&given, self.defaults)?;
         let wish = flags.wish();
         let name = flags.name.or_else(|| {
-            let stem = flags.component.as_ref()?.file_stem()?;
-            Some(stem.to_string_lossy().into_owned())
+            let stem = flags.component.as_ref()?.stem();
+            Some(stem)
         });
         let Some(name) = name else {
             let why = "this has neither a `name` nor a `component`";
@@ -220,7 +226,7 @@ impl Reader<'_> {
         let (component, folder) = match (flags.component, folder) {
             (Some(component), _) => (Some(component), None),
             (None, Some(folder)) => {
-                let component = folder.join(format!("{name}.wasm"));
+                let component = Place::File(folder.join(format!("{name}.wasm")));
                 (Some(component), Some(folder.to_owned()))
             }
             (None, None) if self.defaults.has_state => (None, None),
@@ -234,6 +240,7 @@ impl Reader<'_> {
             route: flags.route.unwrap_or_else(|| Route::of_name(&name)),
             name,
             component,
+            middleware: flags.middleware,
             folder,
             wish,
         })
@@ -243,7 +250,11 @@ impl Reader<'_> {
     fn resolve(&self, entry: &mut Entry) {
         let resolved = |path: &str| self.folder.join(path).to_string_lossy().into_owned();
         match entry.key.as_str() {
-            "component" | "env-file" if !entry.value.is_empty() => {
+            "component" | "middleware" if !entry.value.is_empty() => {
+                let place = Place::from(entry.value.as_str()).below(self.folder);
+                entry.value = place.to_string();
+            }
+            "env-file" if !entry.value.is_empty() => {
                 entry.value = resolved(&entry.value);
             }
             "env-secret" => {

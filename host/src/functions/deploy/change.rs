@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 use super::super::adapter::Adapters;
 use super::super::declaration::Declared;
 use super::super::function::Function;
-use super::super::load::{FunctionError, Loader, Source};
+use super::super::load::{self, FunctionError, Loader, Source};
 use super::super::pick::Pick;
 use super::super::record::Record;
 use super::super::store::Store;
@@ -76,6 +76,16 @@ impl Means {
         })
     }
 
+    /// Lets a component that was sent serve HTTP, as `declared` wants it.
+    pub(super) fn composed(
+        &self,
+        bytes: Vec<u8>,
+        declared: &Declared,
+    ) -> Result<Source, FunctionError> {
+        let (runtime, max_bytes) = (&self.loader.runtime, self.loader.max_component_bytes);
+        load::composed(bytes, declared, &self.adapters, Some(runtime), max_bytes)
+    }
+
     /// Loads a version, and writes it to the disk, where nothing names it yet. None if it
     /// is active.
     pub(super) fn load(
@@ -100,7 +110,8 @@ impl Means {
             tracing::debug!(function = name, adapter, version = digest, "composed");
         }
         let function = self.loader.load(declared, source)?;
-        warm(&function)?;
+        function.set_paused(record.paused);
+        warm(&function, declared.smoke())?;
         if let Some(store) = &self.store {
             store.add(&declared.name, digest, bytes)?;
         }

@@ -25,6 +25,16 @@ pub enum Order {
         /// deployed before the active one.
         version: Option<String>,
     },
+    /// Answer no requests to a function until it is resumed, also after a restart.
+    Pause {
+        /// The function.
+        name: String,
+    },
+    /// Answer the requests to a function again.
+    Resume {
+        /// The function.
+        name: String,
+    },
     /// Serve a function no more, and forget its versions.
     Remove {
         /// The function.
@@ -36,7 +46,11 @@ impl Order {
     /// The function.
     pub(super) fn name(&self) -> &str {
         match self {
-            Self::Deploy { name, .. } | Self::Activate { name, .. } | Self::Remove { name } => name,
+            Self::Deploy { name, .. }
+            | Self::Activate { name, .. }
+            | Self::Pause { name }
+            | Self::Resume { name }
+            | Self::Remove { name } => name,
         }
     }
 }

@@ -26,12 +26,11 @@ use super::cause::chain;
 use super::declaration::{Declaration, Declared, Wish};
 use super::function::Function;
 use super::load::{self, Loader, RegisterError};
-use super::stamp::Stamp;
 use super::store::Store;
 use super::table::{Functions, Table};
 use change::{Change, Loaded, Means};
 pub use control::{Answer, Control, ControlError, Order, Waiting};
-use scan::Scan;
+use scan::{Scan, Stamps};
 
 /// Brings what is served in line with what is wanted, one function after the other.
 ///
@@ -47,7 +46,7 @@ pub struct Deployer {
     /// What a function gets of which nothing else is known than its name.
     defaults: Arc<Wish>,
     /// What the adapters were read from.
-    adapter_stamps: Vec<Option<Stamp>>,
+    adapter_stamps: Stamps,
     /// By name.
     known: BTreeMap<String, Known>,
     /// What is wrong beside the functions, so that it is told once.
@@ -58,8 +57,8 @@ pub struct Deployer {
 struct Known {
     /// What was wanted when it was looked at last.
     declared: Declared,
-    /// Of which file. None as well if it has to be looked at again.
-    stamp: Option<Stamp>,
+    /// Of which files. None if it has to be looked at again in any case.
+    stamps: Option<Stamps>,
     /// What is served of it.
     active: Option<Arc<Function>>,
     /// Whether what was wanted last cannot be served.
@@ -71,7 +70,7 @@ impl Known {
     fn new(declared: Declared) -> Self {
         Self {
             declared,
-            stamp: None,
+            stamps: None,
             active: None,
             is_refused: false,
         }
@@ -124,8 +123,8 @@ impl Deployer {
             self.remove_all_but(&scan.wanted).await?;
         }
         let mut waiting = Vec::new();
-        for (declared, stamp) in scan.wanted {
-            match self.look_at(declared, stamp, has_new_adapters).await? {
+        for (declared, stamps) in scan.wanted {
+            match self.look_at(declared, stamps, has_new_adapters).await? {
                 // Somebody may be about to give its route away.
                 Some(loaded) if self.holder(&loaded.function).is_some() => waiting.push(loaded),
                 Some(loaded) => {
@@ -169,10 +168,7 @@ impl Deployer {
     }
 
     /// Serves no more what is not wanted any more.
-    async fn remove_all_but(
-        &mut self,
-        wanted: &[(Declared, Option<Stamp>)],
-    ) -> Result<(), AppendError> {
+    async fn remove_all_but(&mut self, wanted: &[(Declared, Stamps)]) -> Result<(), AppendError> {
         let wanted: BTreeSet<_> = wanted.iter().map(|(f, _)| f.name.as_str()).collect();
         let is_unwanted = |name: &&String| !wanted.contains(name.as_str());
         let unwanted: Vec<_> = self.known.keys().filter(is_unwanted).cloned().collect();
@@ -208,14 +204,14 @@ impl Deployer {
     async fn look_at(
         &mut self,
         declared: Declared,
-        stamp: Option<Stamp>,
+        stamps: Stamps,
         has_new_adapters: bool,
     ) -> Result<Option<Loaded>, AppendError> {
         let name = declared.name.clone();
         if let Some(known) = self.known.get(&name)
             && !has_new_adapters
             && known.declared == declared
-            && known.stamp == stamp
+            && known.stamps.as_ref() == Some(&stamps)
         {
             return Ok(None);
         }
@@ -225,7 +221,7 @@ impl Deployer {
         let known = self.known.entry(name.clone());
         let known = known.or_insert_with(|| Known::new(declared.clone()));
         known.declared = declared;
-        known.stamp = stamp;
+        known.stamps = Some(stamps);
         known.is_refused = false;
         match problem {
             Some(error) => self.refuse(&name, &error).await?,
@@ -269,7 +265,7 @@ impl Deployer {
         };
         if !is_recorded || noted.is_err() {
             // It is tried again the next time.
-            known.stamp = None;
+            known.stamps = None;
             known.is_refused = true;
         }
         if let Err(error) = noted {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use audit_log::event::Event;
 use tokio::task::spawn_blocking;
 
 use super::super::cause::chain;
 use super::super::declaration::{Declared, check_name};
 use super::super::function::Function;
-use super::super::load::{FunctionError, Source, adapted};
+use super::super::load::{FunctionError, Source};
 use super::super::record::Record;
 use super::super::store::Store;
 use super::super::table::Conflict;
@@ -32,6 +33,8 @@ impl Deployer {
         match order {
             Order::Deploy { name, bytes } => self.deploy(name, bytes, store).await,
             Order::Activate { name, version } => self.turn_to(name, version, store).await,
+            Order::Pause { name } => self.set_paused(name, true, store).await,
+            Order::Resume { name } => self.set_paused(name, false, store).await,
             Order::Remove { name } => self.remove(name).await,
         }
     }
@@ -46,7 +49,7 @@ impl Deployer {
         let (means, wanted) = (self.means(), declared.clone());
         let running = active.clone();
         let load = move || {
-            let source = adapted(bytes, &means.adapters, Some(&means.loader.runtime))?;
+            let source = means.composed(bytes, &wanted)?;
             let record = store.record(&wanted.name)?;
             means.load(&wanted, &source, record, running.as_deref())
         };
@@ -157,6 +160,43 @@ impl Deployer {
     fn conflict_of(&self, function: &Function) -> Option<Conflict> {
         let holder = self.holder(function)?;
         Some(Conflict::new(function.route()?, holder.name()))
+    }
+
+    /// Lets a function answer no requests, or all of them again.
+    async fn set_paused(
+        &mut self,
+        name: String,
+        is_paused: bool,
+        store: Arc<Store>,
+    ) -> Result<Answer, ControlError> {
+        let active = self.known.get(&name).and_then(|known| known.active.clone());
+        let Some(active) = active else {
+            return Err(ControlError::Unknown(name));
+        };
+        if active.is_paused() != is_paused {
+            let event = if is_paused {
+                Event::FunctionPaused
+            } else {
+                Event::FunctionResumed
+            };
+            self.record(Some(active.app().component()), &event).await?;
+            let noted = name.clone();
+            let note = move || {
+                let mut record = store.record(&noted)?;
+                record.paused = is_paused;
+                store.set(&noted, record)
+            };
+            let noted = spawn_blocking(note).await;
+            noted.map_err(|_| ControlError::Busy)??;
+            active.set_paused(is_paused);
+            tracing::info!(function = name, is_paused, "paused or resumed");
+        }
+        let version = Some(active.version().to_owned());
+        Ok(Answer {
+            name,
+            replaces: version.clone(),
+            version,
+        })
     }
 
     async fn remove(&mut self, name: String) -> Result<Answer, ControlError> {

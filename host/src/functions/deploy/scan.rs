@@ -3,15 +3,19 @@
 use std::collections::BTreeSet;
 
 use super::super::declaration::{Declaration, Declared};
+use super::super::place::Place;
 use super::super::stamp::Stamp;
 use super::super::store::{Store, StoreError};
 
+/// Some files, as they are at the moment. None stands for one that is not there.
+pub(super) type Stamps = Vec<Option<Stamp>>;
+
 /// What is wanted, and which files it is in at the moment.
 pub(super) struct Scan {
-    /// Each function, with its file.
-    pub(super) wanted: Vec<(Declared, Option<Stamp>)>,
+    /// Each function, with its files.
+    pub(super) wanted: Vec<(Declared, Stamps)>,
     /// The files of the adapters.
-    pub(super) adapters: Vec<Option<Stamp>>,
+    pub(super) adapters: Stamps,
     /// What is wrong with the folder, or with names in it.
     pub(super) problems: BTreeSet<String>,
     /// Whether all functions are known that are wanted.
@@ -36,17 +40,21 @@ impl Scan {
             wanted.extend(deployed.iter().map(of_name));
         }
         let stamped = |declared: Declared| {
-            let stamp = declared.component.as_deref().and_then(Stamp::of);
-            (declared, stamp)
+            let stamps = stamps(declared.places());
+            (declared, stamps)
         };
-        let adapters = declaration.adapters.iter();
         Self {
             wanted: wanted.into_iter().map(stamped).collect(),
-            adapters: adapters.map(|path| Stamp::of(path)).collect(),
+            adapters: stamps(&declaration.adapters),
             problems,
             is_complete,
         }
     }
+}
+
+fn stamps<'a>(places: impl IntoIterator<Item = &'a Place>) -> Stamps {
+    let places = places.into_iter();
+    places.map(|place| Stamp::of(&place.file())).collect()
 }
 
 /// The names of those that were deployed and have no file, beside those that are `wanted`.

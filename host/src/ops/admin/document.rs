@@ -28,18 +28,19 @@ pub(super) fn show(
     store: Option<&Store>,
     name: &str,
 ) -> Result<Option<Value>, StoreError> {
-    let table = functions.table();
-    let served = table.functions().iter().find(|f| f.name() == name);
+    let served = functions.served(name);
     let problems = functions.problems();
     let problem = problems.get(name);
     if served.is_none() && problem.is_none() {
         return Ok(None);
     }
-    let mut shown = of(name, served.map(|function| &**function), problem);
+    let mut shown = of(name, served.as_deref(), problem);
     if let Some(store) = store {
         let versions = store.record(name)?.versions;
         let versions = versions.iter().map(|version| {
-            let is_active = served.is_some_and(|served| served.version() == version.sha256);
+            let is_active = served
+                .as_ref()
+                .is_some_and(|served| served.version() == version.sha256);
             json!({
                 "version": version.sha256,
                 "deployed": version.deployed,
@@ -56,6 +57,7 @@ fn of(name: &str, served: Option<&Function>, problem: Option<&String>) -> Value 
         "name": name,
         "version": served.map(Function::version),
         "route": served.and_then(Function::route).map(ToString::to_string),
+        "paused": served.is_some_and(Function::is_paused),
         "problem": problem,
     })
 }

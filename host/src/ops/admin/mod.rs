@@ -83,6 +83,7 @@ impl Admin {
             ("GET", ["functions"]) => self.list().await,
             ("GET", ["functions", name]) => self.show((*name).to_owned()).await,
             ("GET", ["functions", name, "logs"]) => self.lines(name, request.uri().query()),
+            ("GET", ["functions", name, "stats"]) => self.stats(name),
             ("PUT", ["functions", name]) => match self.component(request.into_body()).await {
                 Ok(bytes) => self.deploy((*name).to_owned(), bytes).await,
                 Err(response) => response,
@@ -90,6 +91,14 @@ impl Admin {
             ("DELETE", ["functions", name]) => {
                 let name = (*name).to_owned();
                 self.order(Order::Remove { name }).await
+            }
+            ("POST", ["functions", name, "pause"]) => {
+                let name = (*name).to_owned();
+                self.order(Order::Pause { name }).await
+            }
+            ("POST", ["functions", name, "resume"]) => {
+                let name = (*name).to_owned();
+                self.order(Order::Resume { name }).await
             }
             ("POST", ["functions", name, "rollback"]) => {
                 let (name, version) = ((*name).to_owned(), None);
@@ -99,11 +108,13 @@ impl Admin {
                 let (name, version) = ((*name).to_owned(), Some((*version).to_owned()));
                 self.order(Order::Activate { name, version }).await
             }
-            (_, ["functions"] | ["functions", _, "logs"]) => not_allowed("GET"),
+            (_, ["functions"] | ["functions", _, "logs" | "stats"]) => not_allowed("GET"),
             (_, ["functions", _]) => not_allowed("GET, PUT, DELETE"),
-            (_, ["functions", _, "rollback"] | ["functions", _, "versions", _, "activate"]) => {
-                not_allowed("POST")
-            }
+            (
+                _,
+                ["functions", _, "rollback" | "pause" | "resume"]
+                | ["functions", _, "versions", _, "activate"],
+            ) => not_allowed("POST"),
             _ => problem(
                 StatusCode::NOT_FOUND,
                 "see /v1/openapi.json for what there is",
@@ -192,13 +203,20 @@ impl Admin {
                 return problem(StatusCode::BAD_REQUEST, why);
             }
         };
-        let table = self.functions.table();
-        let served = table.functions().iter().find(|f| f.name() == name);
-        let Some(function) = served else {
+        let Some(function) = self.functions.served(name) else {
             return refused(&ControlError::Unknown(name.to_owned()));
         };
         let (lines, next) = function.lines(number);
         let answer = serde_json::json!({ "lines": lines, "next": next });
+        json(StatusCode::OK, answer.to_string())
+    }
+
+    /// The numbers about a function.
+    fn stats(&self, name: &str) -> Answered {
+        let Some(function) = self.functions.served(name) else {
+            return refused(&ControlError::Unknown(name.to_owned()));
+        };
+        let answer = serde_json::json!(function.telemetry().metrics().stats());
         json(StatusCode::OK, answer.to_string())
     }
 

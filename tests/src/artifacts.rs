@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 /// The version of `wasmtime` that the tests compare with.
 const WASMTIME_VERSION: &str = "48.0.8";
 
+/// The version of `schemathesis` that tests interfaces.
+const SCHEMATHESIS_VERSION: &str = "4.32.5";
+
 /// The root of the workspace.
 #[must_use]
 pub fn workspace() -> PathBuf {
@@ -39,6 +42,13 @@ pub fn experiment(experiment: &str, name: &str) -> PathBuf {
 pub fn wasmtime() -> PathBuf {
     let folder = format!("wasmtime-{WASMTIME_VERSION}");
     existing(peers().join(folder).join("bin/wasmtime"), "make peers")
+}
+
+/// The folder of the `schemathesis` that tests interfaces.
+#[must_use]
+pub fn schemathesis() -> PathBuf {
+    let folder = format!("schemathesis-{SCHEMATHESIS_VERSION}");
+    existing(peers().join(folder), "make schemathesis")
 }
 
 /// The target folder of the workspace, or the one that the environment names.

@@ -18,8 +18,9 @@
 //! - [`torture`]: kills the server again and again, and reads the log after each.
 //! - [`drain`]: ends the server again and again while clients send.
 //! - [`redeploy`]: kills the server again and again while a function is deployed.
+//! - [`churn`]: changes functions again and again while clients send.
 //! - [`soak`]: keeps the server busy for minutes, and looks whether it stays as it is.
-//! - [`program`]: what the programs of the last four have in common.
+//! - [`program`]: what the programs of the last five have in common.
 //! - [`strace`]: system calls that fail for a while.
 //! - [`random`]: numbers that look random and come again with the same seed.
 //! - [`artifacts`]: where the programs and the components are.
@@ -35,6 +36,7 @@
 pub mod artifacts;
 pub mod audit;
 pub mod cases;
+pub mod churn;
 pub mod client;
 pub mod collector;
 pub mod corpus;

@@ -1,6 +1,7 @@
 //! Functions that an operator deploys while the server runs, and their versions.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use end_to_end::artifacts::program;
@@ -13,7 +14,7 @@ use serde_json::Value;
 
 use crate::functions::routes::get;
 
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub(super) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// A folder of functions, with a state beside it and a token.
 pub(super) struct Place {
@@ -26,6 +27,10 @@ impl Place {
         folder.put("functions/readme.txt", "nothing");
         folder.put("token", format!("{TOKEN}\n"));
         Self { folder }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(super) fn setup(&self) -> Setup {

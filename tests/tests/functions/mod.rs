@@ -9,6 +9,7 @@ mod kills;
 mod limits;
 mod paused;
 mod routes;
+mod schema;
 mod smoke;
 mod start;
 mod swaps;

@@ -1,0 +1,51 @@
+//! The interface of operators, against its description: `schemathesis` sends it whatever the
+//! description allows, and what it does not.
+
+use std::process::Command;
+
+use end_to_end::artifacts::schemathesis;
+use end_to_end::functions::locator;
+use end_to_end::process::Process;
+
+use super::admin::{Place, TOKEN, ask, deploy};
+
+#[test]
+fn no_request_gets_an_answer_that_the_description_does_not_have() {
+    let place = Place::new();
+    let (_host, operators) = place.serve();
+    let _ = deploy(&operators, "where", "first-1");
+    let url = format!("http://{}/v1", operators.address());
+    let folder = schemathesis();
+    let mut command = Command::new("python3");
+    command
+        .current_dir(place.folder())
+        .env("PYTHONPATH", &folder)
+        .arg(folder.join("bin/schemathesis"))
+        .args(["run", &format!("{url}/openapi.json"), "--url", &url])
+        .args(["-H", &format!("Authorization: Bearer {TOKEN}")])
+        // No description says which bytes are a component.
+        .args([
+            "--checks",
+            "all",
+            "--exclude-checks",
+            "positive_data_acceptance",
+        ])
+        .args(["--max-examples", "30", "--seed", "1", "--no-color"])
+        .args(["--suppress-health-check", "all"]);
+    let finished = Process::start(&mut command).finish();
+    assert_eq!(
+        finished.code,
+        Some(0),
+        "{}{}",
+        finished.stdout,
+        finished.stderr
+    );
+    assert!(finished.stdout.contains(" passed"), "{}", finished.stdout);
+    let response = ask(
+        &operators,
+        "PUT",
+        "/v1/functions/where",
+        &locator("second2"),
+    );
+    assert_eq!(response.status, 200, "{response:?}");
+}

@@ -73,22 +73,24 @@ pub fn drop_bad_files(count: u32, seed: u64, mut told: impl FnMut(u32)) -> Resul
             _ => Err(format!("{response:?}")),
         }
     };
-    let mut refused_before = 0;
     let total = beside_clients(&host, ask, || {
         for number in 1..=count {
             let kind = KINDS[number as usize / 2 % KINDS.len()];
             // Whatever stands in the place of a good one must come at once: without any
             // file the function is served no more.
             let is_in_place = number % 2 == 0 && kind != Kind::Folder;
-            let (name, refusals) = if is_in_place {
-                refused_before += 1;
-                ("where".to_owned(), refused_before)
+            let name = if is_in_place {
+                "where".to_owned()
             } else {
-                (format!("bad-{number}"), 1)
+                format!("bad-{number}")
             };
-            put(&folder, &name, kind, &mut random);
             let entry = format!("function refused function=\"{name}\"");
-            let refused = host.log().wait_for_lines_or_end(&entry, refusals, DEADLINE);
+            // One that is written slowly may be refused twice.
+            let before = host.log().text().matches(&entry).count();
+            put(&folder, &name, kind, &mut random);
+            let refused = host
+                .log()
+                .wait_for_lines_or_end(&entry, before + 1, DEADLINE);
             if refused.is_none() {
                 return Err(format!("the server ended at {kind:?} as `{name}`"));
             }

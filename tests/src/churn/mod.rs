@@ -47,6 +47,14 @@ fn beside_clients(
     ask: impl Fn(&mut Connection) -> Result<(), String> + Sync,
     work: impl FnOnce() -> Result<(), String>,
 ) -> Result<u64, String> {
+    /// Ends the clients also where the work panics.
+    struct End<'a>(&'a AtomicBool);
+    impl Drop for End<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+
     let is_over = AtomicBool::new(false);
     let send = || {
         let mut connection = host.connect();
@@ -59,8 +67,9 @@ fn beside_clients(
     };
     thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(send)).collect();
+        let end = End(&is_over);
         let done = work();
-        is_over.store(true, Ordering::Release);
+        drop(end);
         let mut total = 0;
         for client in clients {
             total += client

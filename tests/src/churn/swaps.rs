@@ -59,7 +59,7 @@ pub fn swap(count: u32, mut told: impl FnMut(u32)) -> Result<u64, String> {
         Ok(())
     })?;
     let answered = answered.into_inner().expect("nobody panics with it");
-    if answered.contains(&0) {
+    if count > 0 && answered.contains(&0) {
         return Err(format!(
             "one of the versions answered nothing: {answered:?}"
         ));

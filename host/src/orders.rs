@@ -3,8 +3,9 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
+use std::pin::pin;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
@@ -19,9 +20,13 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Builder;
+use tokio::time::timeout;
 
 /// How many digits of a version are shown.
 const SHOWN_DIGITS: usize = 12;
+
+/// How often somebody who waits for an answer hears that it is still waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long to wait for further lines.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -191,11 +196,11 @@ fn ask(asked: &Asked, method: Method, path: &str, body: Vec<u8>) -> Result<Value
         let answer = match server {
             Address::Tcp(address) => {
                 let stream = TcpStream::connect(address).await.with_context(what)?;
-                exchange(TokioIo::new(stream), request).await
+                patiently(exchange(TokioIo::new(stream), request)).await
             }
             Address::Unix(path) => {
                 let stream = UnixStream::connect(path).await.with_context(what)?;
-                exchange(TokioIo::new(stream), request).await
+                patiently(exchange(TokioIo::new(stream), request)).await
             }
         };
         let (status, body) = answer.with_context(what)?;
@@ -228,6 +233,22 @@ fn request(
         .header(AUTHORIZATION, bearer)
         .header(CONTENT_TYPE, "application/wasm");
     Ok(request.body(Full::new(body.into()))?)
+}
+
+/// Waits for the server, which may have to compile a component first, and says so.
+async fn patiently<T>(work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    let begin = Instant::now();
+    loop {
+        if let Ok(done) = timeout(PATIENCE, work.as_mut()).await {
+            return done;
+        }
+        let seconds = begin.elapsed().as_secs();
+        let _ = writeln!(
+            io::stderr(),
+            "the server still works on it, after {seconds} s"
+        );
+    }
 }
 
 async fn exchange<S>(

@@ -34,7 +34,17 @@ impl Place {
     }
 
     pub(super) fn setup(&self) -> Setup {
-        TestHost::serve_functions(self.folder.join("functions"))
+        self.setup_of("functions")
+    }
+
+    /// The same with a file of functions.
+    pub(super) fn with_file(&self, text: &str) -> Setup {
+        self.folder.put("functions.toml", text);
+        self.setup_of("functions.toml")
+    }
+
+    fn setup_of(&self, functions: &str) -> Setup {
+        TestHost::serve_functions(self.folder.join(functions))
             .flag("--state", self.folder.join("state"))
             .flag("--ops-addr", "127.0.0.1:0")
             .flag("--admin-token", self.folder.join("token"))

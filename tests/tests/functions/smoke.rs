@@ -3,8 +3,10 @@
 use end_to_end::TestHost;
 use end_to_end::client::Request;
 use end_to_end::functions::Folder;
-use end_to_end::guests::assemble;
+use end_to_end::guests::{Guest, assemble};
+use end_to_end::operators::Operators;
 
+use super::admin::Place;
 use crate::functions::routes::get;
 
 fn serve(folder: &Folder, smoke: &str) -> TestHost {
@@ -51,4 +53,19 @@ fn a_smoke_request_is_one_like_those_of_clients() {
     // Both requests have printed what the first one of an instance prints.
     let text = host.log().text();
     assert_eq!(text.matches("whole 1").count(), 2, "{text}");
+}
+
+#[test]
+fn whoever_deploys_hears_that_it_takes_its_time() {
+    let place = Place::new();
+    let text = "[[function]]\nname = \"slow\"\nsmoke = \"/loop\"\n";
+    let host = place.with_file(text).start();
+    let operators = Operators::of(&host);
+    let guest = Guest::assemble("unruly");
+    let component = guest.path().display().to_string();
+    let done = place.order(&operators, &["deploy", "slow", &component]);
+    assert_eq!(done.code, Some(1), "{}", done.stderr);
+    for part in ["still works on it, after 2 s", "longer than 5 s"] {
+        assert!(done.stderr.contains(part), "{}", done.stderr);
+    }
 }

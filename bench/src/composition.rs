@@ -67,14 +67,19 @@ impl Chains {
 
     /// A relay that no other is equal to, because equal parts are embedded once.
     fn relay(&self, number: usize) -> Vec<u8> {
-        let section = CustomSection {
-            name: "number".into(),
-            data: number.to_le_bytes().to_vec().into(),
-        };
-        let mut relay = self.relay.clone();
-        section.append_to_component(&mut relay);
-        relay
+        numbered(&self.relay, number)
     }
+}
+
+/// The same component with a number in it, so that it is equal to none with another one.
+pub(crate) fn numbered(component: &[u8], number: usize) -> Vec<u8> {
+    let section = CustomSection {
+        name: "number".into(),
+        data: number.to_le_bytes().to_vec().into(),
+    };
+    let mut component = component.to_vec();
+    section.append_to_component(&mut component);
+    component
 }
 
 impl Contents {

@@ -5,7 +5,7 @@
 //! - [`series`]: what is measured; each series is one file and brings its goals.
 //! - [`measure`]: one server under one load, and many of them in turn.
 //! - [`servers`]: who is measured; a server that runs.
-//! - [`composition`]: what is composed to be measured.
+//! - [`composition`]: what is composed to be measured; [`functions`]: folders of many.
 //! - [`load`]: the load generator, and the check that answers are right.
 //! - [`machine`]: the kernel's accounting, and whether the machine was quiet.
 //! - [`figures`]: medians, ranges, goals.
@@ -15,6 +15,7 @@
 mod cli;
 mod composition;
 mod figures;
+mod functions;
 mod load;
 mod machine;
 mod measure;

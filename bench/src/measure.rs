@@ -141,16 +141,10 @@ impl Bench {
     fn measure(&self, case: &Case) -> Result<Sample> {
         let server = Running::start(&case.server)?;
         let answer_bytes = case.job.check(server.addr)?;
-        let body = case.job.body();
         let load = |seconds| {
-            let counted = self.wrk.run(
-                server.addr,
-                case.job.path(),
-                &body,
-                case.connections,
-                seconds,
-            )?;
-            counted.check(answer_bytes, case.connections)?;
+            let (addr, connections) = (server.addr, case.connections);
+            let counted = self.wrk.run(addr, &case.job, connections, seconds)?;
+            counted.check(answer_bytes, connections)?;
             Ok::<_, anyhow::Error>(counted)
         };
         load(WARM_UP_SECONDS).context("while it was warmed up")?;

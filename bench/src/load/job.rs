@@ -1,5 +1,6 @@
 //! What a server is asked to do, again and again, and whether it did it.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result, ensure};
@@ -16,6 +17,8 @@ pub(crate) enum Job {
     Echo(usize),
     /// To do what the guest `toil` does at this path, and answer with this.
     Toil { path: String, answer: String },
+    /// To do another job, at each of these paths in turn. There is at least one.
+    At { paths: Vec<String>, job: Box<Self> },
 }
 
 impl Job {
@@ -35,11 +38,31 @@ impl Job {
         }
     }
 
+    /// The same below each of these prefixes in turn: below `/app`, `/good` is
+    /// `/app/good`. There has to be at least one.
+    pub(crate) fn below(self, prefixes: impl IntoIterator<Item = impl Display>) -> Self {
+        let path = |prefix| format!("{prefix}{}", self.path());
+        Self::At {
+            paths: prefixes.into_iter().map(path).collect(),
+            job: self.into(),
+        }
+    }
+
+    /// The path of the request, or the first of them.
     pub(crate) fn path(&self) -> &str {
         match self {
             Self::Encrypt(_) => "/encrypt",
             Self::Echo(_) => "/echo",
             Self::Toil { path, .. } => path,
+            Self::At { paths, .. } => &paths[0],
+        }
+    }
+
+    /// All paths, which are taken in turn.
+    pub(crate) fn paths(&self) -> Vec<&str> {
+        match self {
+            Self::At { paths, .. } => paths.iter().map(String::as_str).collect(),
+            _ => vec![self.path()],
         }
     }
 
@@ -51,6 +74,7 @@ impl Job {
             // order shows.
             Self::Echo(bytes) => (0..=250).cycle().take(*bytes).collect(),
             Self::Toil { .. } => Vec::new(),
+            Self::At { job, .. } => job.body(),
         }
     }
 
@@ -60,6 +84,7 @@ impl Job {
             Self::Encrypt(message) => message.len(),
             Self::Echo(bytes) => *bytes,
             Self::Toil { .. } => 0,
+            Self::At { job, .. } => job.size_bytes(),
         }
     }
 
@@ -104,6 +129,7 @@ impl Job {
                 "expected `{expected}`, the answer was `{}`",
                 short(&text)
             ),
+            Self::At { job, .. } => job.judge(answer)?,
         }
         Ok(())
     }
@@ -158,6 +184,16 @@ mod tests {
     fn the_body_is_the_one_of_the_readme() {
         let job = Job::Encrypt("hello world".to_owned());
         assert_eq!(job.body(), br#"{"message": "hello world"}"#);
+    }
+
+    #[test]
+    fn below_prefixes_a_job_is_the_same_at_other_paths() {
+        let job = Job::Encrypt("abc".to_owned()).below(["/a", "/b"]);
+        assert_eq!(job.paths(), ["/a/encrypt", "/b/encrypt"]);
+        assert_eq!(job.path(), "/a/encrypt");
+        assert_eq!(job.body(), Job::Encrypt("abc".to_owned()).body());
+        job.judge(&answer(200, br#"{"result":"def"}"#)).unwrap();
+        assert!(job.judge(&answer(200, br#"{"result":"abc"}"#)).is_err());
     }
 
     #[test]

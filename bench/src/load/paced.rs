@@ -60,7 +60,8 @@ pub(crate) fn watch(addr: SocketAddr, job: &Job, connections: u32, duration: Dur
             .map(|index| {
                 // Spread over the interval.
                 let first = begin + INTERVAL * index / connections;
-                scope.spawn(move || send(addr, job, first, begin + duration))
+                let turns = (index as usize, connections as usize);
+                scope.spawn(move || send(addr, job, turns, first, begin + duration))
             })
             .collect();
         for sender in senders {
@@ -81,13 +82,23 @@ pub(crate) fn list(failures: &BTreeMap<String, u64>) -> String {
     items.join(", ")
 }
 
-/// Sends on one connection, the first at `first`, until `end`.
-fn send(addr: SocketAddr, job: &Job, first: Instant, end: Instant) -> Paced {
-    let request = request(addr, job.path(), &job.body());
+/// Sends on one connection, the first at `first`, until `end`. It is the connection of
+/// this index among so many, which take the paths of the job in turn.
+fn send(
+    addr: SocketAddr,
+    job: &Job,
+    (index, connections): (usize, usize),
+    first: Instant,
+    end: Instant,
+) -> Paced {
+    let (paths, body) = (job.paths(), job.body());
+    let paths = paths.iter().cycle().skip(index).step_by(connections);
+    let mut requests = paths.map(|path| request(addr, path, &body));
     let mut paced = Paced::default();
     let mut connection = None;
     let mut due = first;
     while due < end && Instant::now() < end + PATIENCE {
+        let request = requests.next().expect("there is always a next path");
         sleep(due.saturating_duration_since(Instant::now()));
         match exchange(addr, &mut connection, &request) {
             Ok(answer) if answer.status != 200 => paced.fail(&answer.status.to_string(), 1),
@@ -139,6 +150,34 @@ mod tests {
         assert_eq!(percentile(&mut times, 99), Some(198.0));
         assert_eq!(percentile(&mut times, 50), Some(100.0));
         assert_eq!(percentile(&mut [], 99), None);
+    }
+
+    #[test]
+    fn all_connections_together_take_the_paths_in_turn() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let mut paths = Vec::new();
+            for _ in 0..4 {
+                let (stream, _) = listener.accept().unwrap();
+                let mut read = [0; 1024];
+                let count = std::io::Read::read(&mut &stream, &mut read).unwrap();
+                let head = String::from_utf8_lossy(&read[..count]).into_owned();
+                paths.push(head.split(' ').nth(1).unwrap().to_owned());
+                (&stream)
+                    .write_all(
+                        b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 4\r\n\r\ngood",
+                    )
+                    .unwrap();
+            }
+            paths.sort();
+            paths
+        });
+        let job = Job::good().below(["/a", "/b", "/c", "/d"]);
+        let paced = watch(addr, &job, 2, INTERVAL * 2);
+        assert_eq!(list(&paced.failures), "");
+        let paths = server.join().unwrap();
+        assert_eq!(paths, ["/a/good", "/b/good", "/c/good", "/d/good"]);
     }
 
     #[test]

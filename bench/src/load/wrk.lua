@@ -1,5 +1,5 @@
--- The request that `wrk` sends over and over, and what it says at the end.
--- Arguments: the file with the body.
+-- The requests that `wrk` sends over and over, and what it says at the end.
+-- Arguments: the file with the body, and that with the paths, one a line.
 
 function init(args)
    local file = assert(io.open(args[1], "rb"))
@@ -7,6 +7,19 @@ function init(args)
    wrk.headers["Content-Type"] = "application/json"
    wrk.body = file:read("*a")
    file:close()
+
+   local requests = {}
+   for path in io.lines(args[2]) do
+      requests[#requests + 1] = wrk.format(nil, path)
+   end
+   -- With one path `wrk` sends what it has; it is faster if it need not ask.
+   if #requests > 1 then
+      local last = 0
+      request = function()
+         last = last % #requests + 1
+         return requests[last]
+      end
+   end
 end
 
 function done(summary, latency, requests)

@@ -11,15 +11,16 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
+use crate::load::job::Job;
 use crate::servers::process::Process;
 use crate::servers::programs::scratch;
 
 /// What is missing when `wrk` does not start, and how to get it.
 const REMEDY: &str = "`wrk` does not run; `make bench` installs it, or says how to";
 
-/// `wrk`, ready to send one body again and again.
+/// `wrk`, ready to send the requests of one job again and again.
 pub(crate) struct Wrk {
-    /// Where its script and the body are.
+    /// Where its script is, and what that reads.
     folder: PathBuf,
     pub(crate) version: String,
 }
@@ -65,17 +66,17 @@ impl Wrk {
         Ok(wrk)
     }
 
-    /// Sends requests for so many seconds; `body` is that of each.
+    /// Sends the requests of `job` for so many seconds.
     pub(crate) fn run(
         &self,
         addr: SocketAddr,
-        path: &str,
-        body: &[u8],
+        job: &Job,
         connections: u32,
         seconds: u32,
     ) -> Result<Counted> {
-        let body_file = self.folder.join("body");
-        fs::write(&body_file, body)?;
+        let (body_file, paths_file) = (self.folder.join("body"), self.folder.join("paths"));
+        fs::write(&body_file, job.body())?;
+        fs::write(&paths_file, job.paths().join("\n"))?;
         let mut command = Command::new("wrk");
         command
             .arg(format!("--threads={}", threads(connections)))
@@ -85,9 +86,9 @@ impl Wrk {
             .arg("--timeout=10s")
             .arg("--script")
             .arg(self.script())
-            .arg(format!("http://{addr}{path}"))
+            .arg(format!("http://{addr}{}", job.path()))
             .arg("--")
-            .arg(&body_file)
+            .args([&body_file, &paths_file])
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         let mut wrk = Process::spawn(&mut command)?;

@@ -97,6 +97,12 @@ pub(crate) fn private_kib(pid: u32) -> Result<u64> {
     Ok(clean + dirty)
 }
 
+/// The part of that which it has written.
+pub(crate) fn private_dirty_kib(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    kib(&read(&path)?, "Private_Dirty:").with_context(|| format!("cannot make sense of `{path}`"))
+}
+
 /// How many file descriptors a process has open.
 pub(crate) fn descriptors(pid: u32) -> Result<u32> {
     let path = format!("/proc/{pid}/fd");
@@ -228,6 +234,7 @@ mod tests {
         assert!(memory.peak_kib >= memory.resident_kib && memory.resident_kib > 0);
         assert!(proportional_kib(pid).unwrap() > 0);
         assert!(private_kib(pid).unwrap() > 0);
+        assert!(private_dirty_kib(pid).unwrap() > 0);
         assert!(machine_time().unwrap().busy > Duration::ZERO);
     }
 }

@@ -51,8 +51,8 @@ impl Turn {
         let job = Job::Encrypt(MESSAGE.to_owned());
         job.check(running.addr)?;
         // What the first requests bring does not belong to connections.
-        let (addr, body) = (running.addr, job.body());
-        bench.wrk.run(addr, job.path(), &body, CONNECTIONS, 1)?;
+        let addr = running.addr;
+        bench.wrk.run(addr, &job, CONNECTIONS, 1)?;
         let before = Taken::at_rest(&running)?;
         let mut connections = Kept::new(addr, &job);
         let kept = match connections.grow_to(KEPT.into()) {

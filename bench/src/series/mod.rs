@@ -15,6 +15,8 @@
 //! - [`spin`]: good clients beside guests that compute for ever.
 //! - [`overload`]: ten times as many requests as the server can answer.
 //! - [`idle`]: connections that are kept and say nothing.
+//! - [`functions`]: a thousand functions in one server.
+//! - [`fairness`]: good functions beside bad ones.
 //!
 //! [`beside`] is what those have in common that are about good clients.
 
@@ -23,7 +25,9 @@ mod beside;
 mod bodies;
 mod connections;
 mod echo;
+mod fairness;
 mod forward;
+mod functions;
 mod idle;
 mod main;
 mod memory;
@@ -74,6 +78,8 @@ pub(crate) enum Series {
     Spin,
     Overload,
     Idle,
+    Functions,
+    Fairness,
 }
 
 impl Series {
@@ -94,6 +100,8 @@ impl Series {
             Self::Spin => spin::run(bench),
             Self::Overload => overload::run(bench),
             Self::Idle => idle::run(bench),
+            Self::Functions => functions::run(bench),
+            Self::Fairness => fairness::run(bench),
         }
     }
 }

@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::functions::Folder;
 use programs::Programs;
 
 /// The flags that make `wasmtime serve` fastest here; `bench --search` looks for
@@ -59,6 +60,8 @@ pub(crate) struct Server {
     component: Option<PathBuf>,
     /// Where it runs, if that matters.
     folder: Option<PathBuf>,
+    /// Where it keeps compiled code, if that matters.
+    cache: Option<PathBuf>,
 }
 
 impl Server {
@@ -72,6 +75,9 @@ impl Server {
             .args(&self.component);
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
+        }
+        if let Some(cache) = &self.cache {
+            command.env("XDG_CACHE_HOME", cache);
         }
         command
     }
@@ -107,6 +113,7 @@ impl Server {
             flags: flags.iter().map(ToString::to_string).collect(),
             component: component.map(Path::to_owned),
             folder: None,
+            cache: None,
         }
     }
 }
@@ -125,6 +132,17 @@ impl Programs {
             &[&["serve"], log, flags].concat(),
             Some(&self.component),
         )
+    }
+
+    /// Our server of the functions that `path` in this folder has or names. It keeps
+    /// compiled code there as well.
+    pub(crate) fn functions(&self, folder: &Folder, path: &str, flags: &[&str]) -> Server {
+        let flags = [&["--functions", path], flags].concat();
+        Server {
+            component: None,
+            cache: Some(folder.cache()),
+            ..self.ours(&flags).within(folder.path())
+        }
     }
 
     /// `wasmtime serve`.

@@ -5,6 +5,7 @@
 //! - [`calls`]: one call from a guest to the host.
 //! - [`bodies`]: bytes on their way into a guest, and out of it.
 //! - [`requests`]: a whole request, without sockets and with them.
+//! - [`routes`]: to which function it belongs.
 //! - [`sandbox`]: what they share; the guest that has nothing to do but what is
 //!   timed is `parts.wat`.
 
@@ -12,6 +13,14 @@ mod bodies;
 mod calls;
 mod instances;
 mod requests;
+#[path = "../../src/functions/route.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "a part of the library that it shows nobody"
+)]
+mod route;
+mod routes;
 mod sandbox;
 #[path = "../../tests/service/mod.rs"]
 mod service;
@@ -36,6 +45,7 @@ fn main() {
     calls::time(&mut criterion);
     bodies::time(&mut criterion);
     requests::time(&mut criterion);
+    routes::time(&mut criterion);
     drop(quiet);
     criterion.final_summary();
 }

@@ -196,7 +196,9 @@ async fn answer(
         take_prefix(&mut parts, function);
     }
     let body = RequestBody::read_ahead(body, settings.bodies, context).await?;
-    let (turn, place) = if let Some(admitted) = admission.admit_at_once() {
+    let at_once = admission.admit_at_once();
+    let has_waited = at_once.is_none();
+    let (turn, place) = if let Some(admitted) = at_once {
         admitted
     } else {
         let _queued = function.telemetry().metrics().queued();
@@ -205,7 +207,10 @@ async fn answer(
 
     let deadline = Instant::now() + function.settings().request_timeout;
     let request = Request::from_parts(parts, body);
-    let (running, head) = start(request, turn, place, context)?;
+    let (mut running, head) = start(request, turn, place, context)?;
+    if admission.gives_way(has_waited) {
+        running.go_away();
+    }
     let responding = response::take(running, head, is_head, deadline, context);
     let response = timeout_at(deadline, responding).await;
     // What was wrong with the body is the reason for whatever the guest made of it.

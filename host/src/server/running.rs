@@ -52,9 +52,12 @@ impl Running {
         let done = match &mut self.work {
             Work::Here(guest) => {
                 let meter = self.context.request.meter();
+                let before = meter.used();
                 meter.begin_turn();
                 let done = guest.as_mut().poll(cx);
                 meter.end_turn();
+                let turn = meter.used().saturating_sub(before);
+                self.context.served.admission.spend(turn);
                 if done.is_pending() {
                     if meter.is_exact() && meter.used() > MAX_EXACT {
                         self.go_away();
@@ -94,10 +97,15 @@ impl Running {
         }
     }
 
-    /// Moves the guest to the background.
-    fn go_away(&mut self) {
+    /// Moves the guest to the background, where it gives way to whatever else this process
+    /// has to do.
+    pub(super) fn go_away(&mut self) {
         if let Work::Here(mut guest) = std::mem::replace(&mut self.work, Work::Done) {
             let request = self.context.request.clone();
+            if !request.meter().is_exact() {
+                // Where it goes it waits for everybody, and that is not its time.
+                request.meter().be_exact();
+            }
             tracing::debug!(request = %request.id(), "guest goes on in the background");
             let metered = std::future::poll_fn(move |cx| {
                 request.meter().begin_turn();

@@ -7,6 +7,7 @@ mod documented;
 mod files;
 mod kills;
 mod limits;
+mod neighbours;
 mod paused;
 mod routes;
 mod schema;

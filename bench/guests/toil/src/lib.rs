@@ -4,15 +4,20 @@
 //! - `/compute?STEPS` takes so many steps and answers with the number it arrives at.
 //! - `/spin` computes for ever.
 //! - `/write?BYTES` answers with so many bytes, as fast as the client takes them.
+//! - `/leak` takes memory and gives nothing back, until there is none: then it fails.
+//! - `/print` prints lines for ever.
 #![no_std]
 
 extern crate alloc;
 extern crate guest_rt as _;
 
 use alloc::string::{String, ToString};
+use alloc::vec;
 use core::hint::{black_box, spin_loop};
+use core::mem::forget;
 
 use bindings::exports::wasi::http::incoming_handler::Guest;
+use bindings::wasi::cli::stdout::get_stdout;
 use bindings::wasi::http::types::{
     Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
@@ -33,6 +38,7 @@ mod bindings {
                 import wasi:io/error@0.2.12;
                 import wasi:io/poll@0.2.12;
                 import wasi:io/streams@0.2.12;
+                import wasi:cli/stdout@0.2.12;
                 import wasi:http/types@0.2.12;
                 export wasi:http/incoming-handler@0.2.12;
             }
@@ -45,6 +51,9 @@ mod bindings {
 
 /// How much the host takes in one call (`blocking-write-and-flush`).
 const MOST_AT_ONCE: usize = 4096;
+
+/// How much memory `/leak` takes at a time.
+const LEAK_BYTES: usize = 64 << 10;
 
 struct Component;
 
@@ -60,6 +69,11 @@ impl Guest for Component {
                 spin_loop();
             },
             "/write" => write(out, number),
+            "/leak" => loop {
+                // Written to: memory that was only asked for costs nothing.
+                forget(black_box(vec![1_u8; LEAK_BYTES]));
+            },
+            "/print" => print(),
             _ => answer(out, String::from("not found").as_bytes()),
         }
     }
@@ -89,6 +103,15 @@ fn answer(out: ResponseOutparam, body: &[u8]) {
     if written.is_ok() {
         let _ = OutgoingBody::finish(outgoing, None);
     }
+}
+
+/// Prints lines as long as there is somebody to take them.
+fn print() {
+    let sink = get_stdout();
+    while sink
+        .blocking_write_and_flush(b"one line of very many\n")
+        .is_ok()
+    {}
 }
 
 /// Answers with so many bytes.

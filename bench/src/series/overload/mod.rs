@@ -19,7 +19,8 @@ use crate::plot::{Bar, Kind, Plot};
 use crate::report::Report;
 use crate::report::table::Table;
 use crate::servers::programs::guest;
-use turn::{CONNECTIONS, Phases, TIMES, Turn, calibrate};
+use turn::{CONNECTIONS, Phases, Turn};
+pub(super) use turn::{COST, TIMES, calibrate};
 
 /// How soon a request has to be refused, in milliseconds.
 const REFUSED_WITHIN_MS: f64 = 50.0;

@@ -21,7 +21,7 @@ use crate::servers::running::Running;
 pub(super) const CONNECTIONS: usize = 32;
 
 /// How many times as many requests come as the server can answer.
-pub(super) const TIMES: f64 = 10.0;
+pub(in crate::series) const TIMES: f64 = 10.0;
 
 /// When after the end of the overload everything has to be as before.
 pub(super) const RECOVERY: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ pub(super) const RECOVERY: Duration = Duration::from_secs(1);
 const ONSET: Duration = Duration::from_secs(1);
 
 /// How much processor time a request needs.
-const COST: Duration = Duration::from_millis(2);
+pub(in crate::series) const COST: Duration = Duration::from_millis(2);
 
 /// How often the memory is looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(20);
@@ -78,7 +78,7 @@ pub(super) struct Turn {
 }
 
 /// A job that takes [`COST`] on this machine, found out with a server of its own.
-pub(super) fn calibrate(server: &Server) -> Result<Job> {
+pub(in crate::series) fn calibrate(server: &Server) -> Result<Job> {
     const STEPS: u32 = 500_000;
     let running = Running::start(server)?;
     let job = Job::compute(STEPS.into());

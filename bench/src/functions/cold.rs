@@ -1,0 +1,61 @@
+//! The first start, at which all functions are compiled.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use crate::functions::Folder;
+use crate::load::http;
+use crate::load::job::Job;
+use crate::servers::Server;
+use crate::servers::running::Running;
+
+/// How often it is said how far it is.
+const TELL_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long it may take.
+const PATIENCE: Duration = Duration::from_mins(30);
+
+/// Starts a server of `count` functions in the folder, where no compiled code is yet. Returns
+/// how long it took until one of them answered; all are served then.
+pub(crate) fn start(server: &Server, count: usize, job: &Job, folder: &Folder) -> Result<Duration> {
+    eprintln!("the first start of {count} functions");
+    let running = Running::start(server)?;
+    // It listens before it serves: who comes before that waits.
+    while http::post_until(running.addr, job.path(), Instant::now() + TELL_INTERVAL)?.is_none() {
+        eprintln!("    {} of {count} are compiled", compiled(&folder.cache()));
+        ensure!(running.age() < PATIENCE, "compiling takes too long");
+    }
+    let took = running.age();
+    job.check(running.addr)?;
+    eprintln!("    took {:.1} s", took.as_secs_f64());
+    Ok(took)
+}
+
+/// How many functions have compiled code below this folder.
+fn compiled(cache: &Path) -> usize {
+    // Each engine has a folder of its own.
+    let engines = fs::read_dir(cache.join("component-runner/code"));
+    let folders = engines.into_iter().flatten().flatten();
+    let files = folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten());
+    files.count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_compiled_is_counted_whatever_the_engine_is_called() {
+        let cache = tempfile::tempdir().unwrap();
+        assert_eq!(compiled(cache.path()), 0);
+        for engine in ["a", "b"] {
+            let folder = cache.path().join("component-runner/code").join(engine);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("1.cwasm"), "").unwrap();
+        }
+        assert_eq!(compiled(cache.path()), 2);
+    }
+}

@@ -72,7 +72,10 @@ impl Server {
             .args(&self.flags)
             .arg("--addr")
             .arg(addr.to_string())
-            .args(&self.component);
+            .args(&self.component)
+            // With either, a guest that fails costs what it does not cost otherwise.
+            .env_remove("RUST_BACKTRACE")
+            .env_remove("RUST_LOG");
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
         }

@@ -36,10 +36,11 @@ pub(super) fn report(
          The first start of all of them, which compiles, took {} s. After that compiled code is \
          there: times are from the start of the process until the first answer, when all are \
          served. Memory is what the server shares with nobody: at rest, before all functions but \
-         one were asked for anything, and after each was. Then up to 200 functions are asked for \
-         the first time, one after the other on one connection, and each right after that for \
-         the second time. In the end, processor time is measured under the load of the main \
-         series, on one function or on all in turn.",
+         one were asked for anything, and after each was. What it has not written is compiled \
+         code in files, which the system takes back when it needs room. Between the two, up to \
+         200 functions are asked for the first time, one after the other on one connection, and \
+         each right after that for the second time. In the end, processor time is measured under \
+         the load of the main series, on one function or on all in turn.",
         figure(cold_s)
     );
     let plot = Plot::Panels {

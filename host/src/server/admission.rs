@@ -36,6 +36,8 @@ pub(super) struct Admission {
     is_measured: Cell<bool>,
     /// How long its guests have had this thread since all others had their turn.
     spent: Cell<Duration>,
+    /// When one of its guests went to the background last.
+    went: Cell<Option<Instant>>,
 }
 
 /// How many requests of one thread may run before anything is known of them.
@@ -49,6 +51,10 @@ const SHORT_TURN: Duration = Duration::from_millis(5);
 /// until all others had their turn; and what is too short to be counted.
 const MAX_AT_A_TIME: Duration = Duration::from_millis(2);
 const CHEAP: Duration = Duration::from_micros(100);
+
+/// How long the guests of a function begin in the background after one went there: each that
+/// does not keeps its neighbours waiting until it is clear that it should have.
+const LATELY: Duration = Duration::from_secs(1);
 
 /// Room for one instance in the pool.
 pub(super) struct Place {
@@ -80,6 +86,7 @@ impl Admission {
             queue_timeout,
             is_measured: Cell::new(false),
             spent: Cell::default(),
+            went: Cell::default(),
         })
     }
 
@@ -101,9 +108,16 @@ impl Admission {
 
     /// Whether a guest that begins now goes to the background, so that no other function
     /// waits for it: where there are others, and its own has more requests than it can
-    /// answer, or has just had this thread for long enough.
+    /// answer, has just had this thread for long enough, or had a guest lately that went
+    /// there.
     pub(super) fn gives_way(&self, has_waited: bool) -> bool {
-        self.commons.is_some() && (has_waited || self.spent.get() > MAX_AT_A_TIME)
+        let went_lately = || self.went.get().is_some_and(|at| at.elapsed() < LATELY);
+        self.commons.is_some() && (has_waited || self.spent.get() > MAX_AT_A_TIME || went_lately())
+    }
+
+    /// A guest has gone to the background.
+    pub(super) fn note_away(&self) {
+        self.went.set(Some(Instant::now()));
     }
 
     /// A guest has had this thread for so long.

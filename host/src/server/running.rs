@@ -113,6 +113,7 @@ impl Running {
                 request.meter().end_turn();
                 done
             });
+            self.context.served.admission.note_away();
             self.work = Work::Away(Away::spawn(&self.context.shared.background, metered));
             self.turn = None;
         }

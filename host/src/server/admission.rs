@@ -36,8 +36,8 @@ pub(super) struct Admission {
     is_measured: Cell<bool>,
     /// How long its guests have had this thread since all others had their turn.
     spent: Cell<Duration>,
-    /// When one of its guests went to the background last.
-    went: Cell<Option<Instant>>,
+    /// When a guest last computed for so long here that it had to go to the background.
+    was_long: Cell<Option<Instant>>,
 }
 
 /// How many requests of one thread may run before anything is known of them.
@@ -52,8 +52,9 @@ const SHORT_TURN: Duration = Duration::from_millis(5);
 const MAX_AT_A_TIME: Duration = Duration::from_millis(2);
 const CHEAP: Duration = Duration::from_micros(100);
 
-/// How long the guests of a function begin in the background after one went there: each that
-/// does not keeps its neighbours waiting until it is clear that it should have.
+/// How long the guests of a function begin in the background after one had to go there: each
+/// that does not keeps its neighbours waiting until it is clear that it should have. Then
+/// the next one begins here again, in case that was an exception.
 const LATELY: Duration = Duration::from_secs(1);
 
 /// Room for one instance in the pool.
@@ -86,7 +87,7 @@ impl Admission {
             queue_timeout,
             is_measured: Cell::new(false),
             spent: Cell::default(),
-            went: Cell::default(),
+            was_long: Cell::default(),
         })
     }
 
@@ -108,16 +109,16 @@ impl Admission {
 
     /// Whether a guest that begins now goes to the background, so that no other function
     /// waits for it: where there are others, and its own has more requests than it can
-    /// answer, has just had this thread for long enough, or had a guest lately that went
-    /// there.
+    /// answer, has just had this thread for long enough, or had a guest lately that
+    /// computed for long.
     pub(super) fn gives_way(&self, has_waited: bool) -> bool {
-        let went_lately = || self.went.get().is_some_and(|at| at.elapsed() < LATELY);
-        self.commons.is_some() && (has_waited || self.spent.get() > MAX_AT_A_TIME || went_lately())
+        let was_long = || self.was_long.get().is_some_and(|at| at.elapsed() < LATELY);
+        self.commons.is_some() && (has_waited || self.spent.get() > MAX_AT_A_TIME || was_long())
     }
 
-    /// A guest has gone to the background.
-    pub(super) fn note_away(&self) {
-        self.went.set(Some(Instant::now()));
+    /// A guest has computed for so long that it has to go to the background.
+    pub(super) fn note_long(&self) {
+        self.was_long.set(Some(Instant::now()));
     }
 
     /// A guest has had this thread for so long.
@@ -368,6 +369,9 @@ mod tests {
                 one.spend(Duration::from_micros(20));
             }
             assert!(!one.gives_way(false));
+            one.note_long();
+            alone.note_long();
+            assert!(one.gives_way(false) && !alone.gives_way(false));
         });
     }
 

@@ -60,6 +60,7 @@ impl Running {
                 self.context.served.admission.spend(turn);
                 if done.is_pending() {
                     if meter.is_exact() && meter.used() > MAX_EXACT {
+                        self.context.served.admission.note_long();
                         self.go_away();
                         return self.poll_work(cx);
                     }
@@ -113,7 +114,6 @@ impl Running {
                 request.meter().end_turn();
                 done
             });
-            self.context.served.admission.note_away();
             self.work = Work::Away(Away::spawn(&self.context.shared.background, metered));
             self.turn = None;
         }

@@ -17,9 +17,6 @@ use crate::functions::Folder;
 pub use drops::drop_bad_files;
 pub use swaps::swap;
 
-/// How many clients send meanwhile.
-const CLIENTS: usize = 4;
-
 /// A server on which a connection may send as many requests as it likes.
 fn serve(folder: &Folder) -> TestHost {
     TestHost::serve_functions(folder.join("functions"))
@@ -37,13 +34,14 @@ fn request() -> Request {
     Request::new("GET", "/where/x")
 }
 
-/// Does `work` while clients send, each of whose requests `ask` sends and checks.
+/// Does `work` while so many clients send, each of whose requests `ask` sends and checks.
 ///
 /// # Errors
 ///
 /// Returns the first fault that a client found, or that of the work.
 fn beside_clients(
     host: &TestHost,
+    clients: usize,
     ask: impl Fn(&mut Connection) -> Result<(), String> + Sync,
     work: impl FnOnce() -> Result<(), String>,
 ) -> Result<u64, String> {
@@ -66,7 +64,7 @@ fn beside_clients(
         Ok(count)
     };
     thread::scope(|scope| {
-        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(send)).collect();
+        let clients: Vec<_> = (0..clients).map(|_| scope.spawn(send)).collect();
         let end = End(&is_over);
         let done = work();
         drop(end);

@@ -9,6 +9,9 @@ use crate::DEADLINE;
 use crate::client::Connection;
 use crate::functions::{Folder, locator};
 
+/// How many clients send meanwhile.
+const CLIENTS: usize = 4;
+
 const VERSIONS: [&str; 2] = ["first-1", "second2"];
 
 /// Lets two versions of a function take turns so often, while clients send as fast as they
@@ -42,7 +45,7 @@ pub fn swap(count: u32, mut told: impl FnMut(u32)) -> Result<u64, String> {
         answered.lock().expect("nobody panics with it")[index] += 1;
         Ok(())
     };
-    let total = beside_clients(&host, ask, || {
+    let total = beside_clients(&host, CLIENTS, ask, || {
         for number in 1..=count {
             let index = number as usize % 2;
             asked.store(number, Ordering::Release);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::json;
 
-use super::turn::{Latency, Private, Turn};
+use super::turn::{Latency, Turn};
 use super::{Asked, Subject};
 use crate::figures::goals::{Limit, Verdict};
 use crate::figures::stats::Summary;
@@ -117,17 +117,24 @@ fn verdicts(subjects: &[Subject], rows: &[Row]) -> Vec<Verdict> {
     let Some((one, most)) = with(1).zip(subjects.last()) else {
         return Vec::new();
     };
-    let memory = |when: &str, private: fn(&Turn) -> Private| {
-        let each = kib_for_each(one, most, private);
-        let what = format!("private memory for a function {when}");
+    let memory = |what: &str, mib: fn(&Turn) -> f64| {
+        let each = kib_for_each(one, most, mib);
         let found = each.map(|each| each.median);
         Verdict::new(what, "KiB", Limit::AtMost(KIB_FOR_EACH), found, each)
     };
     let first = most.summary(|turn| Some(turn.first?.p99));
     let routing = more(one.row(rows, Asked::One), most.row(rows, Asked::One));
     vec![
-        memory("that nobody has asked", |turn| turn.fresh),
-        memory("that was asked before", |turn| turn.asked),
+        memory("written by a function that nobody has asked", |turn| {
+            turn.fresh.dirty_mib
+        }),
+        memory("written by one that was asked before", |turn| {
+            turn.asked.dirty_mib
+        }),
+        memory(
+            "with compiled code in files, one that nobody has asked",
+            |turn| turn.fresh.all_mib,
+        ),
         Verdict::new(
             "p99 of the first request to a function",
             "ms",
@@ -146,13 +153,13 @@ fn verdicts(subjects: &[Subject], rows: &[Row]) -> Vec<Verdict> {
 }
 
 /// What each function beyond the first takes, in KiB, over all rounds.
-fn kib_for_each(one: &Subject, most: &Subject, of: fn(&Turn) -> Private) -> Option<Summary> {
+fn kib_for_each(one: &Subject, most: &Subject, mib: fn(&Turn) -> f64) -> Option<Summary> {
     if one.failure.is_some() || most.failure.is_some() {
         return None;
     }
     let others = f64::from(most.functions? - one.functions?);
     let pairs = one.turns.iter().zip(&most.turns);
-    let growth_mib = pairs.map(|(one, most)| of(most).all_mib - of(one).all_mib);
+    let growth_mib = pairs.map(|(one, most)| mib(most) - mib(one));
     Summary::of(growth_mib.map(|mib| mib * 1024.0 / others))
 }
 
@@ -232,6 +239,7 @@ fn panels(subjects: &[Subject], rows: &[Row]) -> Vec<Panel> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::turn::Private;
     use super::*;
     use crate::measure::tests::row;
     use crate::servers::tests::server;
@@ -260,7 +268,7 @@ mod tests {
     #[test]
     fn what_a_function_takes_is_the_growth_over_all_but_the_first() {
         let (one, most) = (subject(1, &[10.0, 11.0]), subject(1000, &[109.9, 110.9]));
-        let each = kib_for_each(&one, &most, |turn| turn.fresh).unwrap();
+        let each = kib_for_each(&one, &most, |turn| turn.fresh.all_mib).unwrap();
         assert!((each.median - 102.4).abs() < 1e-9, "{each:?}");
     }
 
@@ -271,7 +279,7 @@ mod tests {
             ..subject(1000, &[109.9])
         };
         assert_eq!(
-            kib_for_each(&subject(1, &[10.0]), &failed, |turn| turn.fresh),
+            kib_for_each(&subject(1, &[10.0]), &failed, |turn| turn.fresh.all_mib),
             None
         );
     }

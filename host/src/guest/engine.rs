@@ -152,7 +152,7 @@ pub(super) fn keep_code(config: &mut Config) {
 
 /// Calls between the parts of a composition go through small adapters, which are
 /// worth inlining. For it the compiler keeps all functions in memory and takes three times as
-/// long: gigabytes and minutes, for a component with a JavaScript engine.
+/// long: gigabytes, for a component as large as a JavaScript engine.
 pub(super) fn inlining(component_bytes: usize) -> Inlining {
     if is_large(component_bytes) {
         Inlining::No

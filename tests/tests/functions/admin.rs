@@ -82,6 +82,15 @@ pub(super) fn deploy(operators: &Operators, name: &str, version: &str) -> Value 
     response.json()
 }
 
+/// Deploys a function `count`, which prints for one request and traps in another.
+pub(super) fn print_and_trap(host: &TestHost, operators: &Operators) {
+    let counter = end_to_end::guests::assemble("counter", |source| source);
+    let response = ask(operators, "PUT", "/v1/functions/count", &counter);
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_eq!(host.send(&Request::new("GET", "/count/print")).status, 200);
+    assert_eq!(host.send(&Request::new("GET", "/count/trap")).status, 500);
+}
+
 #[test]
 fn a_function_is_deployed_turned_back_and_removed() {
     let place = Place::new();
@@ -334,11 +343,7 @@ fn the_commands_say_what_they_did() {
 fn what_a_function_printed_and_how_it_failed_can_be_asked_for() {
     let place = Place::new();
     let (host, operators) = place.serve();
-    let counter = end_to_end::guests::assemble("counter", |source| source);
-    let response = ask(&operators, "PUT", "/v1/functions/count", &counter);
-    assert_eq!(response.status, 200, "{response:?}");
-    assert_eq!(host.send(&Request::new("GET", "/count/print")).status, 200);
-    assert_eq!(host.send(&Request::new("GET", "/count/trap")).status, 500);
+    print_and_trap(&host, &operators);
     let logs = ask(&operators, "GET", "/v1/functions/count/logs", b"").json();
     let lines = logs["lines"].as_array().expect("lines");
     let line = |number: usize| lines[number].as_str().expect("a line");

@@ -4,7 +4,7 @@ use end_to_end::cases::check_problem;
 use end_to_end::client::Request;
 use end_to_end::process::Signal;
 
-use super::admin::{Place, ask, deploy};
+use super::admin::{Place, ask, deploy, print_and_trap};
 use crate::functions::routes::get;
 
 #[test]
@@ -57,11 +57,7 @@ fn a_function_that_is_paused_answers_nothing_until_it_is_resumed() {
 fn there_are_numbers_about_a_function() {
     let place = Place::new();
     let (host, operators) = place.serve();
-    let counter = end_to_end::guests::assemble("counter", |source| source);
-    let response = ask(&operators, "PUT", "/v1/functions/count", &counter);
-    assert_eq!(response.status, 200, "{response:?}");
-    assert_eq!(host.send(&Request::new("GET", "/count/print")).status, 200);
-    assert_eq!(host.send(&Request::new("GET", "/count/trap")).status, 500);
+    print_and_trap(&host, &operators);
     let stats = ask(&operators, "GET", "/v1/functions/count/stats", b"").json();
     let requests = stats["requests"].as_array().expect("requests");
     let count = |code: &str| {

@@ -210,10 +210,8 @@ impl Reader<'_> {
             .collect();
         let flags = FunctionFlags::read(&given, self.defaults)?;
         let wish = flags.wish();
-        let name = flags.name.or_else(|| {
-            let stem = flags.component.as_ref()?.stem();
-            Some(stem)
-        });
+        let of_component = || flags.component.as_ref().map(Place::stem);
+        let name = flags.name.or_else(of_component);
         let Some(name) = name else {
             let why = "this has neither a `name` nor a `component`";
             return Err(self.file.refused(span, "[[function]]", why));

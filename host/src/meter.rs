@@ -42,7 +42,12 @@ impl Meter {
         self.is_exact.load(Ordering::Relaxed)
     }
 
-    /// How long it has computed, on the thread that it runs on.
+    /// How long it has computed in the turns that are over.
+    pub(crate) fn counted(&self) -> Duration {
+        Duration::from_nanos(self.used_ns.load(Ordering::Relaxed))
+    }
+
+    /// How long it has computed, asked on the thread that it runs on.
     pub(crate) fn used(&self) -> Duration {
         let turn = match self.turn_ns.load(Ordering::Relaxed) {
             0 => 0,

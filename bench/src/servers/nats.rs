@@ -66,9 +66,9 @@ impl Nats {
         );
         fs::write(&config, text)?;
         // On another machine it would take no processor from the server that is measured.
-        let mut command = Command::new("nice");
+        let mut command = Command::new("chrt");
         command
-            .args(["-n", "19"])
+            .args(["--idle", "0"])
             .arg(&self.program)
             .arg("--config")
             .arg(config)

@@ -10,7 +10,7 @@ use wasmtime::EngineWeak;
 use super::function::Function;
 use super::route::{Route, Routes};
 use crate::guest::{App, SharedRuntime};
-use crate::server::{FunctionSettings, Ticker};
+use crate::server::{FunctionSettings, Pace, Ticker};
 use crate::telemetry::Telemetry;
 
 /// All functions at one moment, and where their requests come from.
@@ -78,6 +78,7 @@ pub struct Functions {
     pool: Pool,
     /// The clock of the engines, once something runs.
     ticker: Mutex<Option<Ticker>>,
+    pace: Arc<Pace>,
     /// Why functions are not served as they are wanted, by name.
     problems: Mutex<BTreeMap<String, String>>,
 }
@@ -107,6 +108,7 @@ impl Functions {
             table: watch::Sender::new(Arc::new(table)),
             pool,
             ticker: Mutex::default(),
+            pace: Arc::default(),
             problems: Mutex::default(),
         }
     }
@@ -118,6 +120,7 @@ impl Functions {
             table: watch::Sender::default(),
             pool: Pool::Shared(runtime),
             ticker: Mutex::default(),
+            pace: Arc::default(),
             problems: Mutex::default(),
         }
     }
@@ -185,9 +188,14 @@ impl Functions {
                 Pool::Own(engine) => Engines::One(engine.clone()),
                 Pool::Shared(runtime) => Engines::Shared(Arc::downgrade(runtime)),
             };
-            *ticker = Some(Ticker::start(engines)?);
+            *ticker = Some(Ticker::start(engines, self.pace.clone())?);
         }
         Ok(())
+    }
+
+    /// What makes that clock hurry.
+    pub(crate) fn pace(&self) -> Arc<Pace> {
+        self.pace.clone()
     }
 }
 

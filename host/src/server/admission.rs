@@ -34,10 +34,6 @@ pub(super) struct Admission {
     queue_timeout: Duration,
     /// Whether somebody measures the turns of this thread.
     is_measured: Cell<bool>,
-    /// How long its guests have had this thread since all others had their turn.
-    spent: Cell<Duration>,
-    /// When a guest last computed for so long here that it had to go to the background.
-    was_long: Cell<Option<Instant>>,
 }
 
 /// How many requests of one thread may run before anything is known of them.
@@ -46,16 +42,6 @@ const FIRST_RUNNING: usize = 16;
 /// Turns that are longer make the limit smaller, and shorter ones larger.
 const LONG_TURN: Duration = Duration::from_millis(15);
 const SHORT_TURN: Duration = Duration::from_millis(5);
-
-/// How long the guests of one of several functions may have a thread, one after the other,
-/// until all others had their turn; and what is too short to be counted.
-const MAX_AT_A_TIME: Duration = Duration::from_millis(2);
-const CHEAP: Duration = Duration::from_micros(100);
-
-/// How long the guests of a function begin in the background after one had to go there: each
-/// that does not keeps its neighbours waiting until it is clear that it should have. Then
-/// the next one begins here again, in case that was an exception.
-const LATELY: Duration = Duration::from_secs(1);
 
 /// Room for one instance in the pool.
 pub(super) struct Place {
@@ -86,8 +72,6 @@ impl Admission {
             max_queued,
             queue_timeout,
             is_measured: Cell::new(false),
-            spent: Cell::default(),
-            was_long: Cell::default(),
         })
     }
 
@@ -105,36 +89,6 @@ impl Admission {
             _common: common,
         };
         Some((self.run(), place))
-    }
-
-    /// Whether a guest that begins now goes to the background, so that no other function
-    /// waits for it: where there are others, and its own has more requests than it can
-    /// answer, has just had this thread for long enough, or had a guest lately that
-    /// computed for long.
-    pub(super) fn gives_way(&self, has_waited: bool) -> bool {
-        let was_long = || self.was_long.get().is_some_and(|at| at.elapsed() < LATELY);
-        self.commons.is_some() && (has_waited || self.spent.get() > MAX_AT_A_TIME || was_long())
-    }
-
-    /// A guest has computed for so long that it has to go to the background.
-    pub(super) fn note_long(&self) {
-        self.was_long.set(Some(Instant::now()));
-    }
-
-    /// A guest has had this thread for so long.
-    pub(super) fn spend(self: &Rc<Self>, time: Duration) {
-        if self.commons.is_none() || time < CHEAP {
-            return;
-        }
-        let before = self.spent.replace(self.spent.get() + time);
-        if before.is_zero() {
-            let admission = self.clone();
-            tokio::task::spawn_local(async move {
-                // All others that are ready have had their turn after that.
-                yield_now().await;
-                admission.spent.set(Duration::ZERO);
-            });
-        }
     }
 
     /// Whether this is one of several functions, and none of its requests runs here. It
@@ -347,32 +301,6 @@ mod tests {
             admission.running.set(admission.max_running.get());
         }
         assert_eq!(admission.max_running.get(), 1);
-    }
-
-    #[test]
-    fn a_function_gives_way_that_has_neighbours_and_had_the_thread_for_long() {
-        run(async {
-            let alone = Admission::new(10, 10, LATER, None);
-            let one = Admission::new(10, 10, LATER, Some(Commons::new(10)));
-            for admission in [&alone, &one] {
-                assert!(!admission.gives_way(false));
-                for _ in 0..3 {
-                    admission.spend(SOON);
-                }
-            }
-            assert!(one.gives_way(false) && one.gives_way(true));
-            assert!(!alone.gives_way(false) && !alone.gives_way(true));
-            while one.gives_way(false) {
-                yield_now().await;
-            }
-            for _ in 0..1000 {
-                one.spend(Duration::from_micros(20));
-            }
-            assert!(!one.gives_way(false));
-            one.note_long();
-            alone.note_long();
-            assert!(one.gives_way(false) && !alone.gives_way(false));
-        });
     }
 
     #[test]

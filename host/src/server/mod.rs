@@ -13,7 +13,8 @@
 //! - `served.rs`: which function it is for, as one worker serves it.
 //! - `admission.rs`, `commons.rs`: who begins, who waits, and who is turned away.
 //! - `instances.rs`: the instances of one worker.
-//! - `running.rs`, `background.rs`: a guest at work, and where it goes if that is long.
+//! - `running.rs`, `background.rs`, `conduct.rs`: a guest at work, where it goes if that is
+//!   long, and which of them begin there.
 //! - `response.rs`, `follow.rs`: what it answers, and what it does after that.
 //! - `failure.rs`: what happens when a guest fails.
 //! - `problem.rs`: what the server answers where no guest does.
@@ -25,6 +26,7 @@ mod admission;
 mod authority;
 mod background;
 mod commons;
+mod conduct;
 mod connection;
 mod connections;
 mod conversation;
@@ -68,7 +70,7 @@ pub use listener::{Address, Listener};
 pub use refusal::Refusal;
 pub use settings::{BodyLimits, ConnectionLimits, FunctionSettings, Settings};
 pub(crate) use socket::Socket;
-pub(crate) use ticker::Ticker;
+pub(crate) use ticker::{Pace, Ticker};
 use worker::{Common, Worker};
 
 /// Serves `functions` on `listeners` until `shutdown` resolves; then stops accepting,
@@ -93,7 +95,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     functions.start_clock()?;
-    let background = Background::start(settings.threads)?;
+    let background = Background::start(settings.threads, functions.pace())?;
     let common = Common {
         telemetry: telemetry.clone(),
         unrouted: telemetry.unrouted(),

@@ -178,6 +178,7 @@ async fn answer(
     let Served {
         function,
         admission,
+        conduct,
         ..
     } = &*context.served;
     if function.is_paused() {
@@ -208,8 +209,10 @@ async fn answer(
     let deadline = Instant::now() + function.settings().request_timeout;
     let request = Request::from_parts(parts, body);
     let (mut running, head) = start(request, turn, place, context)?;
-    if admission.gives_way(has_waited) {
+    if conduct.gives_way(has_waited) {
         running.go_away();
+    } else if conduct.is_suspect() {
+        context.request.meter().be_exact();
     }
     let responding = response::take(running, head, is_head, deadline, context);
     let response = timeout_at(deadline, responding).await;

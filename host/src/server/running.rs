@@ -5,7 +5,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::admission::Turn;
-use super::background::Away;
+use super::background::{Away, Guest};
+use super::conduct::Absence;
 use super::instances::Instance;
 use super::request::Context as RequestContext;
 
@@ -25,22 +26,23 @@ pub(super) struct Running {
     context: RequestContext,
 }
 
-/// What a guest does until its request is over.
-pub(super) type Guest = Pin<Box<dyn Future<Output = Done> + Send>>;
-
 /// The instance, and how it ended.
 type Done = (Instance, wasmtime::Result<()>);
 
 enum Work {
     /// On this thread.
-    Here(Guest),
+    Here(Guest<Done>),
     /// In the background.
-    Away(Away<Done>),
+    Away {
+        task: Away<Done>,
+        /// Lets the function know how long that was.
+        _absence: Absence,
+    },
     Done,
 }
 
 impl Running {
-    pub(super) fn new(guest: Guest, turn: Turn, context: RequestContext) -> Self {
+    pub(super) fn new(guest: Guest<Done>, turn: Turn, context: RequestContext) -> Self {
         Self {
             work: Work::Here(guest),
             turn: Some(turn),
@@ -49,28 +51,30 @@ impl Running {
     }
 
     fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<wasmtime::Result<()>> {
+        let conduct = &self.context.served.conduct;
         let done = match &mut self.work {
             Work::Here(guest) => {
                 let meter = self.context.request.meter();
-                let before = meter.used();
+                let before = meter.counted();
                 meter.begin_turn();
                 let done = guest.as_mut().poll(cx);
                 meter.end_turn();
-                let turn = meter.used().saturating_sub(before);
-                self.context.served.admission.spend(turn);
+                let used = meter.counted();
+                conduct.spend(used.saturating_sub(before));
                 if done.is_pending() {
-                    if meter.is_exact() && meter.used() > MAX_EXACT {
-                        self.context.served.admission.note_long();
+                    if meter.is_exact() && used > MAX_EXACT {
                         self.go_away();
                         return self.poll_work(cx);
                     }
-                    if !meter.is_exact() && meter.used() > MAX_FOREGROUND {
+                    if !meter.is_exact() && used > MAX_FOREGROUND {
                         meter.be_exact();
                     }
                 }
-                ready!(done)
+                let done = ready!(done);
+                conduct.note(used, meter.is_exact());
+                done
             }
-            Work::Away(away) => match ready!(Pin::new(away).poll(cx)) {
+            Work::Away { task, .. } => match ready!(Pin::new(task).poll(cx)) {
                 Some(done) => done,
                 None => return Poll::Ready(Err(wasmtime::Error::msg("the guest was lost"))),
             },
@@ -94,28 +98,36 @@ impl Running {
         };
         // Nobody else should wait while the system takes a large one apart.
         if let Some(large) = left.filter(Instance::is_large) {
-            self.context.shared.background.spawn(async { drop(large) });
+            self.context.shared.background.take_apart(large);
         }
     }
 
     /// Moves the guest to the background, where it gives way to whatever else this process
     /// has to do.
     pub(super) fn go_away(&mut self) {
-        if let Work::Here(mut guest) = std::mem::replace(&mut self.work, Work::Done) {
+        if let Work::Here(guest) = std::mem::replace(&mut self.work, Work::Done) {
             let request = self.context.request.clone();
             if !request.meter().is_exact() {
                 // Where it goes it waits for everybody, and that is not its time.
                 request.meter().be_exact();
             }
             tracing::debug!(request = %request.id(), "guest goes on in the background");
-            let metered = std::future::poll_fn(move |cx| {
-                request.meter().begin_turn();
-                let done = guest.as_mut().poll(cx);
-                request.meter().end_turn();
-                done
-            });
-            self.work = Work::Away(Away::spawn(&self.context.shared.background, metered));
+            self.work = Work::Away {
+                _absence: self.context.served.conduct.absence(request.clone()),
+                task: self.context.shared.background.run(guest, request),
+            };
             self.turn = None;
+        }
+    }
+}
+
+impl Drop for Running {
+    /// A guest whose client is gone, or whose time is over, has computed as well.
+    fn drop(&mut self) {
+        if let Work::Here(_) = self.work {
+            let meter = self.context.request.meter();
+            let conduct = &self.context.served.conduct;
+            conduct.note(meter.counted(), meter.is_exact());
         }
     }
 }

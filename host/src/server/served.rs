@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::admission::Admission;
 use super::commons::Commons;
+use super::conduct::Conduct;
 use super::instances::Instances;
 use super::settings::FunctionSettings;
 use crate::functions::{Function, Table};
@@ -21,6 +22,7 @@ pub(super) struct Served {
     /// As many may have an instance as the pool has room for, so it never runs out:
     /// requests wait instead.
     pub(super) admission: Rc<Admission>,
+    pub(super) conduct: Rc<Conduct>,
 }
 
 impl Served {
@@ -135,6 +137,7 @@ impl Router {
         Rc::new(Served {
             instances: Instances::new(function.app().clone(), settings.requests_per_instance),
             admission,
+            conduct: Conduct::new(self.commons.is_some()),
             function,
         })
     }

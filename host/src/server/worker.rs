@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::LocalSet;
 use tokio::time::timeout;
@@ -15,7 +15,7 @@ use super::connections::Slot;
 use super::http1::Scratch;
 use super::listener::Accepted;
 use super::served::Router;
-use super::{Settings, connection};
+use super::{Settings, background, connection};
 use crate::functions::Functions;
 use crate::memory::TotalMemory;
 use crate::telemetry::{FunctionTelemetry, Telemetry};
@@ -42,7 +42,7 @@ pub(super) struct Common {
     /// What is told of requests that belong to no function.
     pub(super) unrouted: Arc<FunctionTelemetry>,
     /// Where guests go that compute for long.
-    pub(super) background: Handle,
+    pub(super) background: background::Handle,
     pub(super) memory: Arc<TotalMemory>,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) router: Router,
     /// Where guests go that compute for long.
-    pub(super) background: Handle,
+    pub(super) background: background::Handle,
     pub(super) scratch: Scratch,
     pub(super) telemetry: Telemetry,
     /// What is told of requests that belong to no function.

@@ -10,10 +10,6 @@ use std::task::{Context, Poll, ready};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use thread_priority::{
-    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
-    set_thread_priority_and_policy, thread_native_id,
-};
 use tokio::runtime::{self, Builder, Runtime};
 use tokio::task::JoinHandle;
 
@@ -63,8 +59,8 @@ impl Background {
                 .on_thread_start(give_way)
                 .build()
         };
-        let spare = start("spare", take_what_is_left)?;
-        let tenth = start("background", take_little)?;
+        let spare = start("spare", priority::take_what_is_left)?;
+        let tenth = start("background", priority::take_a_tenth)?;
         Ok(Self {
             handle: Handle {
                 spare: spare.handle().clone(),
@@ -256,30 +252,8 @@ impl Starvation {
     }
 }
 
-/// Lets all other threads go first, whatever they want.
-fn take_what_is_left() {
-    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    let thread = thread_native_id();
-    if set_thread_priority_and_policy(thread, ThreadPriority::Min, policy).is_err() {
-        take_little();
-    }
-}
-
-/// Lets all other threads go first, without waiting for ever: where all processors are
-/// busy, a thread of this priority gets about a tenth of what one of the others gets.
-fn take_little() {
-    #[cfg(target_os = "linux")]
-    {
-        // On Linux, a thread has a priority of its own. Without it, it works as well.
-        let thread = rustix::thread::gettid();
-        let _ = rustix::process::setpriority_process(Some(thread), 10);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use thread_priority::thread_schedule_policy;
-
     use super::*;
 
     /// What a guest returns after `pause` in its first turn: where its turns were.
@@ -308,22 +282,5 @@ mod tests {
         assert_eq!(turns(&handle, MAX_STARVATION * 2), ["spare", "background"]);
         // The next one does not have to find out.
         assert_eq!(turns(&handle, Duration::ZERO), ["background", "background"]);
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn what_is_spare_is_what_nobody_else_wants() {
-        let background = Background::start(NonZeroUsize::MIN, Arc::default()).unwrap();
-        let policy = |on: &runtime::Handle| {
-            let there = on.spawn(async { thread_schedule_policy().unwrap() });
-            Builder::new_current_thread()
-                .build()
-                .unwrap()
-                .block_on(there)
-                .unwrap()
-        };
-        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        assert_eq!(policy(&background.handle.spare), idle);
-        assert_ne!(policy(&background.handle.tenth), idle);
     }
 }

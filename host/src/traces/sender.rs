@@ -39,7 +39,7 @@ impl Sender {
 
     /// Sends spans until there will be no more.
     pub(super) fn work(mut self, mut inbox: Inbox<Span>) {
-        give_way();
+        priority::take_a_tenth();
         let Some(runtime) = runtime(&inbox) else {
             return;
         };
@@ -128,14 +128,4 @@ fn runtime(inbox: &Inbox<Span>) -> Option<Runtime> {
 
 fn report(error: &io::Error) {
     tracing::error!("cannot begin to send traces: {error}; it is tried again");
-}
-
-/// Lets all other threads go first.
-fn give_way() {
-    #[cfg(target_os = "linux")]
-    {
-        // On Linux, a thread has a priority of its own. Without it, it works as well.
-        let thread = rustix::thread::gettid();
-        let _ = rustix::process::setpriority_process(Some(thread), 10);
-    }
 }

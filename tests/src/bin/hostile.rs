@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use end_to_end::hostile::{Behaviour, Campaign, GoodClient, Server, table};
+use end_to_end::hostile::{Behaviour, Campaign, GoodClient, MAX_CONCURRENCY, Server, table};
 
 /// How long the good client is timed on the quiet server.
 const QUIET_TIME: Duration = Duration::from_secs(10);
 
-/// How often each guest runs before the memory of the server is looked at the first time.
-const WARM_UP_RUNS: usize = 50;
+/// How often each guest runs before the memory of the server is looked at the first time:
+/// often enough that all places of its pool have been in use at once.
+const WARM_UP_RUNS: usize = 200;
 
 /// How much more memory the server may have afterwards, in percent.
 const KEPT_PERCENT: u64 = 5;
@@ -65,13 +66,18 @@ fn run(flags: &Flags) -> Result<(), String> {
         at_once: flags.at_once.get(),
         pause: Duration::from_secs(1) / flags.per_second.get(),
     };
+    let warm_up = Campaign {
+        runs: WARM_UP_RUNS.min(flags.runs.get()),
+        at_once: MAX_CONCURRENCY,
+        pause: Duration::ZERO,
+        ..campaign(0)
+    };
     let runs = flags.runs.get();
 
     // Each alone, as later: what a server takes once for so many at a time, it may keep.
     let mut failures = Vec::new();
     for behaviour in &behaviours {
-        let few = WARM_UP_RUNS.min(runs);
-        failures.extend(campaign(few).run(&[*behaviour]).surprises);
+        failures.extend(warm_up.run(&[*behaviour]).surprises);
     }
     server.wait_until_idle()?;
     let start = Instant::now();

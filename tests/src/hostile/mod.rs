@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use crate::client::{Connection, Request, Response};
 
 pub use campaign::{Campaign, GoodClient, Outcome};
-pub use server::Server;
+pub use server::{MAX_CONCURRENCY, Server};
 pub use table::table;
 
 /// What a guest does at one path, and what must come of it.

@@ -9,8 +9,11 @@ use crate::guests::Guest;
 use crate::operators::Operators;
 use crate::{DEADLINE, TestHost};
 
+/// How many guests may be at work at once.
+pub const MAX_CONCURRENCY: usize = 64;
+
 /// Small limits, so that guests meet them soon.
-const LIMITS: [(&str, &str); 13] = [
+const LIMITS: [(&str, &str); 12] = [
     ("--request-timeout", "1"),
     ("--cpu-timeout", "0.05"),
     ("--write-timeout", "1"),
@@ -22,7 +25,6 @@ const LIMITS: [(&str, &str); 13] = [
     ("--max-output", "4KiB"),
     ("--max-response-body", "1MiB"),
     ("--body-buffer", "16KiB"),
-    ("--max-concurrency", "64"),
     ("--audit", "none"),
 ];
 
@@ -54,6 +56,7 @@ impl Server {
         for (name, value) in LIMITS {
             setup = setup.flag(name, value);
         }
+        setup = setup.flag("--max-concurrency", MAX_CONCURRENCY.to_string());
         let host = setup.start();
         Self {
             operators: Operators::of(&host),

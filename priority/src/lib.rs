@@ -1,8 +1,9 @@
 //! Threads that let others go first.
 //!
 //! Both functions are for the thread that calls them, need no privilege, and cannot be
-//! taken back. Where the system knows no such thing, a thread works as well without it.
+//! taken back. On other systems than Linux they do nothing: a thread works as well without.
 
+#[cfg(target_os = "linux")]
 use thread_priority::{
     NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
     set_thread_priority_and_policy, thread_native_id,
@@ -12,10 +13,13 @@ use thread_priority::{
 /// thread that wakes up goes on at once, and where all processors are busy, next to nothing
 /// is left.
 pub fn take_what_is_left() {
-    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-    let thread = thread_native_id();
-    if set_thread_priority_and_policy(thread, ThreadPriority::Min, policy).is_err() {
-        take_a_tenth();
+    #[cfg(target_os = "linux")]
+    {
+        let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        let thread = thread_native_id();
+        if set_thread_priority_and_policy(thread, ThreadPriority::Min, policy).is_err() {
+            take_a_tenth();
+        }
     }
 }
 

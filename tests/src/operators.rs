@@ -95,6 +95,17 @@ impl Metrics {
         self.series.get(&name).copied()
     }
 
+    /// The sum of all series of a metric of the server's own, such as those of each function.
+    #[must_use]
+    pub fn total(&self, metric: &str) -> Option<f64> {
+        let name = format!("component_runner_{metric}");
+        let of_it = |series: &str| series.split('{').next() == Some(&name);
+        let series = self.series.iter().filter(|(series, _)| of_it(series));
+        series
+            .map(|(_, value)| *value)
+            .reduce(|sum, value| sum + value)
+    }
+
     /// The value of a series that all programs have, such as `process_open_fds`.
     #[must_use]
     pub fn get_common(&self, series: &str) -> Option<f64> {

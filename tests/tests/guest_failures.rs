@@ -56,6 +56,15 @@ fn a_guest_that_traps_is_answered_for_with_500() {
 }
 
 #[test]
+fn a_guest_without_any_memory_is_served_and_answered_for() {
+    let guest = Guest::assemble("without-memory");
+    let host = TestHost::serve(guest.path()).start();
+    for _ in 0..2 {
+        check_problem(&host.send(&get("/")), 500, &["did not answer"]);
+    }
+}
+
+#[test]
 fn a_guest_that_sets_no_response_is_answered_for_with_500() {
     let host = unruly();
     check_failure(&host, "/silent", 500, "without setting a response");

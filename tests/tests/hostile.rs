@@ -52,8 +52,6 @@ fn hostile_guests_cost_a_good_one_nothing_and_leave_nothing_behind() {
     }
 }
 
-/// The guest has a table of references to the host, for which wasmtime takes a memory of
-/// the pool that the component does not announce.
 #[test]
 fn as_many_instances_live_at_once_as_may() {
     const INSTANCES: usize = 8;

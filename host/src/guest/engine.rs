@@ -50,18 +50,12 @@ impl Pool {
     /// of `parts` equal parts of the address space that pools may have.
     pub(super) fn fitting(self, parts: u64) -> Self {
         let slots = MAX_RESERVED_BYTES / parts / MEMORY_SLOT_BYTES;
-        let fitting = slots / u64::from(self.slots());
+        let fitting = slots / u64::from(self.memories.max(1));
         let fitting = u32::try_from(fitting).unwrap_or(u32::MAX);
         Self {
             instances: self.instances.min(fitting),
             ..self
         }
-    }
-
-    /// How many memories of the pool one instance may take: its own, and one for what it
-    /// refers to with `externref`. A component does not tell whether it needs that one.
-    fn slots(&self) -> u32 {
-        self.memories.saturating_add(1)
     }
 }
 
@@ -76,8 +70,7 @@ pub(super) fn for_serving(config: &Config, size: &Pool) -> Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
     // The pool is exactly as large as the instances need together, so that it
     // cannot run out before the limit on instances is reached.
-    pool.total_memories(size.slots().saturating_mul(instances))
-        .total_gc_heaps(instances)
+    pool.total_memories(size.memories.saturating_mul(instances))
         .total_tables(size.tables.saturating_mul(instances))
         .total_stacks(instances)
         // These two are counters, not reservations, and what they would limit is
@@ -96,7 +89,7 @@ pub(super) fn for_serving(config: &Config, size: &Pool) -> Result<Engine> {
     // A slot keeps its pages for the next instance and is cleared in place:
     // giving pages back and faulting them in again is what costs most in a
     // short request. These are the sizes up to which a slot keeps pages.
-    pool.linear_memory_keep_resident(2 << 20)
+    pool.linear_memory_keep_resident(1 << 20)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(128 << 10)
         // Ask the kernel which pages were written, so that only those are
@@ -133,8 +126,9 @@ pub(super) fn config(inlining: Inlining) -> Config {
     // would cost each call.
     config.concurrency_support(false);
     config.compiler_inlining(inlining);
-    // No guest of this server needs these, and each is code that can be wrong.
-    config.wasm_gc(false).wasm_threads(false);
+    // No guest of this server needs these, and each is code that can be wrong. Without a
+    // garbage collector, an instance takes no more memories of the pool than it announces.
+    config.wasm_gc(false).gc_support(false).wasm_threads(false);
     config
 }
 

@@ -45,6 +45,8 @@ pub(super) struct Handle {
     tenth: runtime::Handle,
     starvation: Arc<Starvation>,
     pace: Arc<Pace>,
+    /// See [`locks_apart`].
+    locks_apart: bool,
 }
 
 impl Background {
@@ -67,6 +69,7 @@ impl Background {
                 tenth: tenth.handle().clone(),
                 starvation: Arc::default(),
                 pace,
+                locks_apart: locks_apart(rustix::system::uname().release().to_bytes()),
             },
             spare: Some(spare),
             tenth: Some(tenth),
@@ -108,10 +111,17 @@ impl Handle {
         }
     }
 
-    /// Drops what takes the system long to take apart. Never on the threads that may have to
-    /// wait for long in the middle of it: the system holds locks meanwhile.
+    /// Drops what takes the system long to take apart. It does that in one go, in which only
+    /// a thread that takes what is left is interrupted for others at once; but such a thread
+    /// may have to wait for long in the middle of it, and must not hold what others need.
     pub(super) fn take_apart(&self, large: impl Send + 'static) {
-        self.tenth.spawn(async { drop(large) });
+        let harms_nobody = self.locks_apart && !self.starvation.is_recent();
+        let threads = if harms_nobody {
+            &self.spare
+        } else {
+            &self.tenth
+        };
+        threads.spawn(async { drop(large) });
     }
 
     async fn in_spare_time<T: Send + 'static>(
@@ -165,6 +175,20 @@ impl Handle {
         }
         done.map(Left::Done)
     }
+}
+
+/// Whether the system, of this release, locks only a memory that it takes back, and not all
+/// of the process: Linux does since 6.17 (`madvise`, with the lock of one mapping).
+fn locks_apart(release: &[u8]) -> bool {
+    const SINCE: [u32; 2] = [6, 17];
+
+    let release = String::from_utf8_lossy(release);
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    let mut next = || numbers.next()?.parse().ok();
+    let (Some(major), Some(minor)) = (next(), next()) else {
+        return false;
+    };
+    cfg!(target_os = "linux") && [major, minor] >= SINCE
 }
 
 /// A guest on a thread that may have to wait for long. It is not dropped there.
@@ -282,5 +306,26 @@ mod tests {
         assert_eq!(turns(&handle, MAX_STARVATION * 2), ["spare", "background"]);
         // The next one does not have to find out.
         assert_eq!(turns(&handle, Duration::ZERO), ["background", "background"]);
+    }
+
+    #[test]
+    fn the_system_locks_apart_since_a_release() {
+        let linux = cfg!(target_os = "linux");
+        for (release, locks_apart) in [
+            ("6.17.0", linux),
+            ("6.18.44-fc", linux),
+            ("7.0-rc1", linux),
+            ("6.9.12", false),
+            ("5.19", false),
+            ("6", false),
+            ("", false),
+            ("next", false),
+        ] {
+            assert_eq!(
+                super::locks_apart(release.as_bytes()),
+                locks_apart,
+                "{release}"
+            );
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What happens when a guest fails: the log has the cause, the audit log a record,
 //! and the client a response that does not tell it.
 
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use audit_log::event::{Event, GuestFailure};
@@ -18,7 +19,7 @@ use crate::guest::OutOfCpuTime;
 use crate::metrics::FailureKind;
 use crate::telemetry::Telemetry;
 
-/// The longest cause that a record has, in bytes.
+/// The longest cause that a log has, in bytes.
 const MAX_CAUSE_BYTES: usize = 4096;
 
 /// Why a request gets no response from a guest, or not all of it.
@@ -123,8 +124,12 @@ impl Failure {
             Self::Unaudited | Self::Refused(_) => return,
             Self::Trapped(error) => cause(error),
             Self::Silent => "guest returned without setting a response".to_owned(),
-            Self::ErrorResponse(error) => format!("guest set an error as its response: {error}"),
-            Self::BrokenOff(error) => format!("guest broke its response off: {error}"),
+            Self::ErrorResponse(error) => {
+                beginning(format_args!("guest set an error as its response: {error}"))
+            }
+            Self::BrokenOff(error) => {
+                beginning(format_args!("guest broke its response off: {error}"))
+            }
             Self::TooLarge => {
                 let bytes = context.shared.settings.bodies.max_response_bytes;
                 format!("response has more than {bytes} bytes")
@@ -144,7 +149,7 @@ impl Failure {
             .request
             .keep_line(format_args!("{request} {what}: {first}"));
 
-        let cause = cause[..cause.floor_char_boundary(MAX_CAUSE_BYTES)].into();
+        let cause = cause.into();
         let kind = match self {
             Self::TimedOut => return record(context, &timeout_of(limit)).await,
             Self::OutOfCpuTime => return record(context, &timeout_of(cpu_limit)).await,
@@ -200,7 +205,49 @@ async fn record(context: &Context, event: &Event<'_>) {
 /// Why a guest failed, for the log. The names of functions in it are the guest's
 /// own words: they must not pass for lines of the log, or steer a terminal.
 fn cause(error: &wasmtime::Error) -> String {
-    format!("{error:?}")
+    let text = beginning(format_args!("{error:?}"))
         .replace('\n', "\n  | ")
-        .replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
+        .replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
+    beginning(format_args!("{text}"))
+}
+
+/// The beginning of what a guest has to say, which may be as long as it likes. The rest is
+/// not even made text.
+fn beginning(words: fmt::Arguments<'_>) -> String {
+    let mut beginning = Beginning::default();
+    if beginning.write_fmt(words).is_err() {
+        beginning.0.push('…');
+    }
+    beginning.0
+}
+
+#[derive(Default)]
+struct Beginning(String);
+
+impl fmt::Write for Beginning {
+    /// Fails when there is no room for more.
+    fn write_str(&mut self, words: &str) -> fmt::Result {
+        let room = MAX_CAUSE_BYTES - self.0.len();
+        let fits = &words[..words.floor_char_boundary(room)];
+        self.0.push_str(fits);
+        if fits.len() == words.len() {
+            Ok(())
+        } else {
+            Err(fmt::Error)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_beginning_of_long_words_is_kept() {
+        assert_eq!(beginning(format_args!("{}", "short")), "short");
+        let whole = "x".repeat(MAX_CAUSE_BYTES);
+        assert_eq!(beginning(format_args!("{whole}")), whole);
+        let kept = beginning(format_args!("{}ä{}", &whole[1..], "y"));
+        assert_eq!(kept, format!("{}…", &whole[1..]));
+    }
 }

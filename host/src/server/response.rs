@@ -167,7 +167,7 @@ impl Taking {
     fn poll(&mut self, cx: &mut Context<'_>, max_bytes: usize) -> Poll<Result<bool, Failure>> {
         while self.first.len() + self.more.len() <= max_bytes {
             if let Some(running) = &mut self.running
-                && let Poll::Ready(result) = Pin::new(running).poll(cx)
+                && let Poll::Ready(result) = running.poll_work(cx)
             {
                 self.running = None;
                 if let Err(error) = result {

@@ -1,8 +1,11 @@
 //! A guest at work.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
+use std::thread;
 use std::time::Duration;
+
+use tokio::task::yield_now;
 
 use super::admission::Turn;
 use super::background::{Away, Guest};
@@ -17,12 +20,17 @@ const MAX_FOREGROUND: Duration = Duration::from_millis(4);
 /// How much longer it may go on, by the exact measure. Then it moves to the background.
 const MAX_EXACT: Duration = Duration::from_millis(3);
 
+/// How often a guest goes on until it lets everybody else go first. Each time it may write or
+/// read a piece of a body.
+const MAX_TURNS: u32 = 8;
+
 /// A guest at work. It holds its instance and its place among them, and gives both back
 /// when it is done or dropped.
 pub(super) struct Running {
     work: Work,
     /// The right to run on this thread, as long as it does.
     turn: Option<Turn>,
+    turns: Turns,
     context: RequestContext,
 }
 
@@ -46,11 +54,13 @@ impl Running {
         Self {
             work: Work::Here(guest),
             turn: Some(turn),
+            turns: Turns::default(),
             context,
         }
     }
 
-    fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<wasmtime::Result<()>> {
+    /// Lets the guest go on at once.
+    pub(super) fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<wasmtime::Result<()>> {
         let conduct = &self.context.served.conduct;
         let done = match &mut self.work {
             Work::Here(guest) => {
@@ -136,6 +146,72 @@ impl Future for Running {
     type Output = wasmtime::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(self.turns.next(cx));
         self.poll_work(cx)
+    }
+}
+
+/// How often a guest has gone on since it let everybody else go first.
+#[derive(Default)]
+struct Turns(u32);
+
+impl Turns {
+    /// Whether it may go on. If not, it may after other threads that wait for this
+    /// processor, and after whatever has come in meanwhile. By itself a thread looks for
+    /// that after 61 tasks, which takes it a millisecond where two of them pass a long body
+    /// on.
+    fn next(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.0 < MAX_TURNS {
+            self.0 += 1;
+            return Poll::Ready(());
+        }
+        self.0 = 0;
+        thread::yield_now();
+        pin!(yield_now()).poll(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::future::poll_fn;
+    use std::rc::Rc;
+
+    use tokio::net::TcpListener;
+    use tokio::runtime::Builder;
+    use tokio::task::LocalSet;
+
+    use super::*;
+
+    #[test]
+    fn a_guest_that_always_goes_on_lets_those_first_who_have_come_in() {
+        const TURNS: u32 = MAX_TURNS * 4;
+
+        let runtime = Builder::new_current_thread().enable_io().build().unwrap();
+        LocalSet::new().block_on(&runtime, async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (taken, noted) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(None)));
+            let at = (taken.clone(), noted.clone());
+            let accepting = tokio::task::spawn_local(async move {
+                listener.accept().await.unwrap();
+                at.1.set(Some(at.0.get()));
+            });
+            let mut turns = Turns::default();
+            poll_fn(|cx| {
+                // Each turn wakes the next one, as a guest does that passes a body on.
+                ready!(turns.next(cx));
+                taken.set(taken.get() + 1);
+                if taken.get() == TURNS {
+                    return Poll::Ready(());
+                }
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+            accepting.await.unwrap();
+            let noted: Option<u32> = noted.get();
+            assert!(noted.is_some_and(|turn| turn < TURNS), "{noted:?}");
+        });
     }
 }

@@ -21,8 +21,9 @@
     (data (i32.const 4840) "text-not-utf-8")
     (data (i32.const 4864) "random-huge")
     (data (i32.const 4888) "random-for-ever")
+    (data (i32.const 6616) "hold-memory")
 
-    (table $growing 0 externref)
+    (table $growing 0 funcref)
 
     ;; Grows the memory by so many pages as often as it can.
     (func $grow-by (param $pages i32)
@@ -58,6 +59,13 @@
           (call $grow-by (i32.const 1))
           (call $touch-all)
           (call $good (local.get $out)) (return (i32.const 1))))
+      ;; /hold-memory: takes all the memory that it gets, then sleeps for ever.
+      (if (call $asked (i32.const 6616))
+        (then
+          (call $grow-by (i32.const 64))
+          (call $grow-by (i32.const 1))
+          (call $touch-all)
+          (call $wait-for-ever)))
       ;; /grow-for-ever: asks for more memory, whatever it is told.
       (if (call $asked (i32.const 4408))
         (then
@@ -73,14 +81,14 @@
           (block $full
             (loop $more
               (br_if $full (i32.eq
-                (table.grow $growing (ref.null extern) (i32.const 1000)) (i32.const -1)))
+                (table.grow $growing (ref.null func) (i32.const 1000)) (i32.const -1)))
               (br $more)))
           (call $good (local.get $out)) (return (i32.const 1))))
       ;; /table-for-ever: asks for more elements of tables, whatever it is told.
       (if (call $asked (i32.const 4480))
         (then
           (loop $forever
-            (drop (table.grow $growing (ref.null extern) (i32.const 1))) (br $forever))))
+            (drop (table.grow $growing (ref.null func) (i32.const 1))) (br $forever))))
       ;; /read-outside: reads behind the end of its memory.
       (if (call $asked (i32.const 4504)) (then (drop (i32.load (i32.const -8)))))
       ;; /leak-fields: makes fields and never drops them.

@@ -10,9 +10,16 @@ use end_to_end::hostile::{Behaviour, Campaign, GoodClient, MAX_CONCURRENCY, Serv
 /// How long the good client is timed on the quiet server.
 const QUIET_TIME: Duration = Duration::from_secs(10);
 
-/// How often each guest runs before the memory of the server is looked at the first time:
-/// often enough that all places of its pool have been in use at once.
+/// How often each guest runs before the memory of the server is looked at the first time.
 const WARM_UP_RUNS: usize = 200;
+
+/// Takes all the memory that it gets, and waits. Each place of the pool keeps some of that.
+const HOLD: &str = "hold-memory";
+
+/// All places have been in use when the memory has grown by less than so many percent in
+/// so many rounds, one after the other.
+const FULL_PERCENT: u64 = 1;
+const FULL_ROUNDS: usize = 4;
 
 /// How much more memory the server may have afterwards, in percent.
 const KEPT_PERCENT: u64 = 5;
@@ -74,8 +81,9 @@ fn run(flags: &Flags) -> Result<(), String> {
     };
     let runs = flags.runs.get();
 
-    // Each alone, as later: what a server takes once for so many at a time, it may keep.
-    let mut failures = Vec::new();
+    // What a server takes once for so many at a time, it may keep.
+    let mut failures = fill(&server, &warm_up)?;
+    // Each alone, as later.
     for behaviour in &behaviours {
         failures.extend(warm_up.run(&[*behaviour]).surprises);
     }
@@ -116,6 +124,26 @@ fn run(flags: &Flags) -> Result<(), String> {
         failures.dedup();
         Err(failures.join("\n"))
     }
+}
+
+/// Lets memory-hungry guests have all places of the pool, until no place keeps more.
+fn fill(server: &Server, warm_up: &Campaign) -> Result<Vec<String>, String> {
+    let hold = table().iter().find(|behaviour| behaviour.name == HOLD);
+    let hold = hold.copied().ok_or("no guest holds memory")?;
+    let mut surprises = Vec::new();
+    let mut full = 0;
+    let mut known = server.resident_kib();
+    while let Some(before) = known
+        && full < FULL_ROUNDS
+    {
+        surprises.extend(warm_up.run(&[hold]).surprises);
+        server.wait_until_idle()?;
+        known = server.resident_kib();
+        let grows = known.is_some_and(|now| now > before + before * FULL_PERCENT / 100);
+        full = if grows { 0 } else { full + 1 };
+        println!("filling the pool: {} KiB", known.unwrap_or_default());
+    }
+    Ok(surprises)
 }
 
 fn row(

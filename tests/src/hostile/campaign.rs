@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::server::GOOD;
 use super::{Answer, Behaviour};
 use crate::client::{Connection, Request};
 
@@ -31,7 +32,7 @@ pub struct Outcome {
     open: Vec<Connection>,
 }
 
-/// A client that asks for `/good` again and again, and must get it every time.
+/// A client that asks the good guest again and again, and must get it every time.
 #[derive(Debug, Default)]
 pub struct GoodClient {
     /// How long each answer took.
@@ -114,7 +115,7 @@ impl GoodClient {
     /// Asks until `has_ended`, at least once.
     pub fn ask_until(address: SocketAddr, mut has_ended: impl FnMut() -> bool) -> Self {
         let mut client = Self::default();
-        let request = Request::new("GET", "/good");
+        let request = Request::new("GET", GOOD);
         let mut connection = None;
         loop {
             let start = Instant::now();

@@ -78,7 +78,7 @@ impl Behaviour {
     /// Fails if nothing comes in time, or what comes is nothing that a client may see.
     pub fn run(&self, address: SocketAddr) -> io::Result<(Answer, Option<Connection>)> {
         let mut connection = Connection::try_open(address)?;
-        let path = format!("/{}", self.name);
+        let path = format!("/hostile/{}", self.name);
         let get = Request::new("GET", &path);
         let half = |bytes: usize, announced: usize| {
             let post = Request::new("POST", &path).body(vec![b'x'; bytes]);

@@ -5,7 +5,8 @@ use std::fs;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::guests::Guest;
+use crate::functions::Folder;
+use crate::guests::assemble;
 use crate::operators::Operators;
 use crate::{DEADLINE, TestHost};
 
@@ -39,20 +40,28 @@ const GAUGES: [&str; 7] = [
     "pool_stacks",
 ];
 
-/// A server of hostile guests.
+/// A server of two functions of the same component: the hostile guests are at
+/// `/hostile/NAME`, and the good one is at [`GOOD`].
 #[derive(Debug)]
 pub struct Server {
     host: TestHost,
     operators: Operators,
-    _guest: Guest,
+    _functions: Folder,
 }
+
+/// Where the good guest is.
+pub(super) const GOOD: &str = "/good/good";
 
 impl Server {
     /// Starts one with small limits.
     #[must_use]
     pub fn start() -> Self {
-        let guest = Guest::assemble("hostile");
-        let mut setup = TestHost::serve(guest.path()).flag("--ops-addr", "127.0.0.1:0");
+        let functions = Folder::new();
+        let component = assemble("hostile", |source| source);
+        functions.put("hostile.wasm", &component);
+        functions.put("good.wasm", &component);
+        let setup = TestHost::serve_functions(functions.path());
+        let mut setup = setup.flag("--ops-addr", "127.0.0.1:0");
         for (name, value) in LIMITS {
             setup = setup.flag(name, value);
         }
@@ -61,7 +70,7 @@ impl Server {
         Self {
             operators: Operators::of(&host),
             host,
-            _guest: guest,
+            _functions: functions,
         }
     }
 
@@ -93,7 +102,7 @@ impl Server {
     fn gauges(&self) -> BTreeMap<&'static str, f64> {
         let metrics = self.operators.metrics();
         let value = |name| {
-            let value = metrics.get(&format!("{name}{{function=\"guest\"}}"));
+            let value = metrics.total(name);
             (
                 name,
                 value.unwrap_or_else(|| panic!("no `{name}` in {metrics:?}")),

@@ -50,6 +50,7 @@ const TABLE: &[Behaviour] = rows! {
     "exit-error" Plain FAILED "a trap";
     "exit-in-body" Plain BROKEN "a trap";
     "grow-and-touch" Plain GOOD_OR_LATE "--max-memory";
+    "hold-memory" Plain LATE "--max-memory, --request-timeout";
     "grow-for-ever" Plain LATE "--cpu-timeout";
     "grow-too-much" Plain GOOD_OR_LATE "--max-memory";
     "table-grow" Plain GOOD "--max-table-elements";

@@ -196,7 +196,10 @@ fn a_table_of_references_to_the_host_is_refused() {
             .replace("0 funcref", "0 externref")
             .replace("ref.null func", "ref.null extern")
     });
-    check_failed(&fail(&Guest::of(component)), &["guest.wasm`", "requires gc"]);
+    check_failed(
+        &fail(&Guest::of(component)),
+        &["guest.wasm`", "requires gc"],
+    );
 }
 
 #[test]

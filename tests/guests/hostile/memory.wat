@@ -45,6 +45,12 @@
             (i32.ne (local.get $at) (i32.const 0))
             (i32.lt_u (i32.shr_u (local.get $at) (i32.const 16)) (memory.size))))))
 
+    ;; Takes all the memory that it gets, and writes to it.
+    (func $take-all
+      (call $grow-by (i32.const 64))
+      (call $grow-by (i32.const 1))
+      (call $touch-all))
+
     ;; Asks the host for a text, which it can have only in memory of the guest.
     (func $ask-for-memory (param $mode i32)
       (global.set $realloc-mode (local.get $mode))
@@ -55,16 +61,12 @@
       ;; /grow-and-touch: takes all the memory that it gets, then answers.
       (if (call $asked (i32.const 4384))
         (then
-          (call $grow-by (i32.const 64))
-          (call $grow-by (i32.const 1))
-          (call $touch-all)
+          (call $take-all)
           (call $good (local.get $out)) (return (i32.const 1))))
       ;; /hold-memory: takes all the memory that it gets, then sleeps for ever.
       (if (call $asked (i32.const 6616))
         (then
-          (call $grow-by (i32.const 64))
-          (call $grow-by (i32.const 1))
-          (call $touch-all)
+          (call $take-all)
           (call $wait-for-ever)))
       ;; /grow-for-ever: asks for more memory, whatever it is told.
       (if (call $asked (i32.const 4408))

@@ -6,7 +6,7 @@ use end_to_end::TestHost;
 use end_to_end::cases::check_problem;
 use end_to_end::client::Request;
 use end_to_end::guests::Guest;
-use end_to_end::hostile::{Campaign, Server, table};
+use end_to_end::hostile::{Behaviour, Campaign, MAX_CONCURRENCY, Server, table};
 
 /// How much more memory a server may have after it ran them, in KiB, beside a twentieth.
 const KEPT_KIB: u64 = 16 * 1024;
@@ -50,6 +50,25 @@ fn hostile_guests_cost_a_good_one_nothing_and_leave_nothing_behind() {
         let most = before + before / 20 + KEPT_KIB;
         assert!(after <= most, "{before} KiB before, {after} KiB after");
     }
+}
+
+#[test]
+fn a_guest_that_fails_late_leaves_no_client_without_a_head() {
+    const NAMES: [&str; 4] = ["trap-after-set", "set-twice", "finish-twice", "trailer-many"];
+
+    let server = Server::start();
+    let campaign = Campaign {
+        address: server.address(),
+        runs: 200,
+        // So many that some of them wait, and then run in the background.
+        at_once: MAX_CONCURRENCY,
+        pause: Duration::ZERO,
+    };
+    let is_late = |behaviour: &&Behaviour| NAMES.contains(&behaviour.name);
+    let late: Vec<_> = table().iter().filter(is_late).copied().collect();
+    assert_eq!(late.len(), NAMES.len());
+    let outcome = campaign.run(&late);
+    assert!(outcome.surprises.is_empty(), "{:?}", outcome.surprises);
 }
 
 #[test]

@@ -42,6 +42,9 @@ enum Seen {
 /// them take, and to move it costs little compared to it.
 const LONG: Duration = Duration::from_millis(1);
 
+/// What a guest may compute that fails: whoever fails anyway need not be quick.
+const LONG_FOR_NOTHING: Duration = Duration::from_micros(100);
+
 /// How long a function goes on in the background after its last long computation.
 const LATELY: Duration = Duration::from_secs(1);
 
@@ -64,12 +67,17 @@ impl Conduct {
     /// requests than it can answer, which it shows if the request `has_waited`, has just had
     /// this thread for long enough, or has guests that compute for long.
     pub(super) fn gives_way(&self, has_waited: bool) -> bool {
-        let is_long = || match self.seen.get() {
-            Seen::Computation(at) => at.elapsed() < LATELY,
-            Seen::Nothing | Seen::Delay => false,
-        };
+        let is_long = || matches!(self.seen(), Seen::Computation(_));
         self.has_neighbours
             && (has_waited || self.spent.get() > MAX_AT_A_TIME || self.away.get() > 0 || is_long())
+    }
+
+    /// What was seen lately.
+    fn seen(&self) -> Seen {
+        match self.seen.get() {
+            Seen::Computation(at) if at.elapsed() >= LATELY => Seen::Nothing,
+            seen => seen,
+        }
     }
 
     /// Whether the next guest has to be measured exactly.
@@ -77,9 +85,10 @@ impl Conduct {
         self.seen.get() == Seen::Delay
     }
 
-    /// A guest is over, which has computed for so long.
-    pub(super) fn note(&self, used: Duration, is_exact: bool) {
-        let seen = match (used > LONG, is_exact, self.seen.get()) {
+    /// A guest is over, which has computed for so long, and may have `failed`.
+    pub(super) fn note(&self, used: Duration, is_exact: bool, failed: bool) {
+        let long = if failed { LONG_FOR_NOTHING } else { LONG };
+        let seen = match (used > long, is_exact, self.seen()) {
             (true, true, _) => Seen::Computation(Instant::now()),
             (true, false, Seen::Nothing) => Seen::Delay,
             (false, true, Seen::Delay) => Seen::Nothing,
@@ -110,6 +119,7 @@ impl Conduct {
         Absence {
             conduct: self.clone(),
             request,
+            failed: false,
         }
     }
 }
@@ -118,13 +128,21 @@ impl Conduct {
 pub(super) struct Absence {
     conduct: Rc<Conduct>,
     request: Arc<RequestInfo>,
+    failed: bool,
+}
+
+impl Absence {
+    /// The guest has failed.
+    pub(super) fn fail(&mut self) {
+        self.failed = true;
+    }
 }
 
 impl Drop for Absence {
     fn drop(&mut self) {
-        let Self { conduct, request } = self;
+        let conduct = &self.conduct;
         conduct.away.set(conduct.away.get() - 1);
-        conduct.note(request.meter().counted(), true);
+        conduct.note(self.request.meter().counted(), true, self.failed);
     }
 }
 
@@ -165,7 +183,7 @@ mod tests {
             let conduct = Conduct::new(has_neighbours);
             assert!(!conduct.gives_way(false));
             assert_eq!(conduct.gives_way(true), has_neighbours);
-            conduct.note(LONGER, true);
+            conduct.note(LONGER, true, false);
             assert_eq!(conduct.gives_way(false), has_neighbours);
         }
     }
@@ -173,17 +191,49 @@ mod tests {
     #[test]
     fn what_may_be_a_delay_is_looked_at_again() {
         let conduct = Conduct::new(true);
-        conduct.note(SHORT, false);
+        conduct.note(SHORT, false, false);
         assert!(!conduct.is_suspect());
-        conduct.note(LONGER, false);
+        conduct.note(LONGER, false, false);
         assert!(conduct.is_suspect() && !conduct.gives_way(false));
-        conduct.note(SHORT, true);
+        conduct.note(SHORT, true, false);
         assert!(!conduct.is_suspect() && !conduct.gives_way(false));
-        conduct.note(LONGER, false);
-        conduct.note(LONGER, true);
+        conduct.note(LONGER, false, false);
+        conduct.note(LONGER, true, false);
         assert!(!conduct.is_suspect() && conduct.gives_way(false));
         // A short one in between says nothing of the next.
-        conduct.note(SHORT, true);
+        conduct.note(SHORT, true, false);
+        assert!(conduct.gives_way(false));
+    }
+
+    #[test]
+    fn what_was_long_ago_is_forgotten() {
+        let conduct = Conduct::new(true);
+        let long_ago = Instant::now().checked_sub(LATELY).unwrap();
+        conduct.seen.set(Seen::Computation(long_ago));
+        assert!(!conduct.gives_way(false));
+        conduct.note(LONGER, false, false);
+        assert!(conduct.is_suspect());
+    }
+
+    #[test]
+    fn a_guest_that_fails_may_compute_less() {
+        let conduct = Conduct::new(true);
+        let less = LONG_FOR_NOTHING * 2;
+        conduct.note(less, true, false);
+        assert!(!conduct.gives_way(false));
+        conduct.note(less, true, true);
+        assert!(conduct.gives_way(false));
+        // In the background it is the same.
+        let conduct = Conduct::new(true);
+        let request = RequestInfo::new(&http::Request::new(()), None, None);
+        request.meter().be_exact();
+        request.meter().begin_turn();
+        let begin = Instant::now();
+        while begin.elapsed() < less {}
+        request.meter().end_turn();
+        let mut absence = conduct.absence(Arc::new(request));
+        absence.fail();
+        drop(absence);
         assert!(conduct.gives_way(false));
     }
 

@@ -21,6 +21,12 @@ use super::request::{Context as RequestContext, Head};
 use super::running::Running;
 use crate::telemetry::Exchange;
 
+/// How many more turns a connection has after the guest failed, so that the head, if it was
+/// handed out just before, still leaves: the client must not take a request for one that was
+/// never seen, and send it again. hyper begins to send it in the first, and
+/// [`super::turn`] lets others go first.
+const TURNS_TO_BREAK: u32 = 2;
+
 /// The body of a response, on its way to the client.
 pub(super) struct ResponseBody {
     content: Content,
@@ -44,6 +50,7 @@ struct Stream {
     sent: u64,
     /// How long it says that it is.
     length: Option<u64>,
+    turns_to_break: u32,
 }
 
 /// Runs a guest until its response is whole, or larger than what is kept, or until the
@@ -120,6 +127,7 @@ pub(super) async fn take(
         begun,
         body,
         guest: follow(running, deadline, context.clone()),
+        turns_to_break: TURNS_TO_BREAK,
     };
     Ok(Response::from_parts(
         head,
@@ -292,7 +300,7 @@ impl Stream {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         // The client has the head already, so this is all there is to tell it.
         if self.guest.has_failed() || self.context.request.is_unaudited() {
-            return Poll::Ready(Some(Err(Broken)));
+            return self.break_off(cx);
         }
         if !self.begun.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.begun)))));
@@ -300,7 +308,7 @@ impl Stream {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         // It ends, too, when its guest fails.
         if self.guest.has_failed() {
-            return Poll::Ready(Some(Err(Broken)));
+            return self.break_off(cx);
         }
         let failure = match frame {
             None => {
@@ -321,6 +329,15 @@ impl Stream {
             Some(Err(error)) => Failure::BrokenOff(error.to_string()),
         };
         self.guest.fail(failure);
+        self.break_off(cx)
+    }
+
+    fn break_off<T>(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Broken>>> {
+        if self.turns_to_break > 0 {
+            self.turns_to_break -= 1;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         Poll::Ready(Some(Err(Broken)))
     }
 

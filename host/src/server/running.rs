@@ -44,7 +44,7 @@ enum Work {
     Away {
         task: Away<Done>,
         /// Lets the function know how long that was.
-        _absence: Absence,
+        absence: Absence,
     },
     Done,
 }
@@ -81,11 +81,16 @@ impl Running {
                     }
                 }
                 let done = ready!(done);
-                conduct.note(used, meter.is_exact());
+                conduct.note(used, meter.is_exact(), done.1.is_err());
                 done
             }
-            Work::Away { task, .. } => match ready!(Pin::new(task).poll(cx)) {
-                Some(done) => done,
+            Work::Away { task, absence } => match ready!(Pin::new(task).poll(cx)) {
+                Some(done) => {
+                    if done.1.is_err() {
+                        absence.fail();
+                    }
+                    done
+                }
                 None => return Poll::Ready(Err(wasmtime::Error::msg("the guest was lost"))),
             },
             Work::Done => return Poll::Ready(Ok(())),
@@ -123,7 +128,7 @@ impl Running {
             }
             tracing::debug!(request = %request.id(), "guest goes on in the background");
             self.work = Work::Away {
-                _absence: self.context.served.conduct.absence(request.clone()),
+                absence: self.context.served.conduct.absence(request.clone()),
                 task: self.context.shared.background.run(guest, request),
             };
             self.turn = None;
@@ -137,7 +142,7 @@ impl Drop for Running {
         if let Work::Here(_) = self.work {
             let meter = self.context.request.meter();
             let conduct = &self.context.served.conduct;
-            conduct.note(meter.counted(), meter.is_exact());
+            conduct.note(meter.counted(), meter.is_exact(), false);
         }
     }
 }

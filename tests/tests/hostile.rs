@@ -54,7 +54,12 @@ fn hostile_guests_cost_a_good_one_nothing_and_leave_nothing_behind() {
 
 #[test]
 fn a_guest_that_fails_late_leaves_no_client_without_a_head() {
-    const NAMES: [&str; 4] = ["trap-after-set", "set-twice", "finish-twice", "trailer-many"];
+    const NAMES: [&str; 4] = [
+        "trap-after-set",
+        "set-twice",
+        "finish-twice",
+        "trailer-many",
+    ];
 
     let server = Server::start();
     let campaign = Campaign {

@@ -19,6 +19,7 @@ use crate::measure::Bench;
 use crate::plot::Kind;
 use crate::report::Report;
 use crate::servers::programs::guest;
+use crate::servers::running::Running;
 
 /// How many good functions there are.
 const GOOD: usize = 96;
@@ -26,6 +27,12 @@ const GOOD: usize = 96;
 /// How many times the length of an ordinary turn one lasts: a server needs time to
 /// lose its patience.
 const LONGER: u32 = 6;
+
+/// Which of the bad functions has more requests than it can answer.
+const BUSY: usize = 3;
+
+/// The same in a process of its own, for people.
+const ON_ANOTHER: &str = "one with 10 times its load, in a process of its own";
 
 /// What a bad function does.
 #[derive(Debug, Clone)]
@@ -56,13 +63,19 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     // It compiles all of them, and the turns find that done.
     cold::start(&server, names.len(), &job, &folder)?;
 
-    let alone = Scene::alone(Kind::Ours, OURS, server, job);
+    let alone = Scene::alone(Kind::Ours, OURS, server.clone(), job);
     let mut scenes = Vec::new();
     for (_, what, bad) in &bad {
         let bad = bad.clone();
         scenes.push(alone.beside(*what, move |addr, duration| bad.work(addr, duration)));
     }
     let all: Vec<Bad> = bad.iter().map(|(.., bad)| bad.clone()).collect();
+    let (busy, another) = (bad[BUSY].2.clone(), server);
+    let on_another = move |_: SocketAddr, duration| {
+        let running = Running::start(&another)?;
+        busy.work(running.addr, duration)
+    };
+    scenes.push(alone.control(ON_ANOTHER, on_another));
     scenes.push(alone.beside("all of them", move |addr, duration| {
         work_together(&all, addr, duration)
     }));
@@ -75,8 +88,10 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
          first alone, and then beside clients of one bad function, from the same machine, who \
          begin together with them. It computes for ever, takes all the memory that it gets, or \
          prints for ever, each for {processors} clients at once; or it computes for about {} ms \
-         and gets {TIMES} times as many requests as all processors could answer. At last all four \
-         are there. The load generator needs some of the same processors.",
+         and gets {TIMES} times as many requests as all processors could answer. The same load on \
+         another process, to which nothing ties the good functions but the machine, is there to \
+         compare with. At last all four are there. The load generator needs some of the same \
+         processors.",
         names.len(),
         COST.as_millis()
     );
@@ -159,7 +174,7 @@ mod tests {
 
     #[test]
     fn ten_times_what_all_processors_can_do_is_asked_of_the_busy_one() {
-        let [.., (_, _, busy)] = bad(2, Job::compute(1));
+        let (_, _, busy) = bad(2, Job::compute(1))[BUSY].clone();
         let Bad::Overloaded { job, rate } = busy else {
             panic!("{busy:?}");
         };

@@ -86,16 +86,13 @@ fn run(flags: &Flags) -> Result<(), String> {
 
     // What a server takes once for so many at a time, it may keep.
     let mut failures = fill(&server, &warm_up)?;
-    // Each alone, as later.
+    // Each beside a good one, as later.
     for behaviour in &behaviours {
-        failures.extend(warm_up.run(&[*behaviour]).surprises);
+        let (outcome, _) = warm_up.beside_good(1, || warm_up.run(&[*behaviour]));
+        failures.extend(outcome.surprises);
     }
     server.wait_until_idle()?;
-    let start = Instant::now();
-    let quiet = GoodClient::ask_until(server.address(), || start.elapsed() >= QUIET_TIME);
-    let before_kib = server.resident_kib();
-    println!("quiet: p99 of a good client {:?}", quiet.p99());
-
+    let (quiet, before_kib) = rest(&server);
     failures.extend(losses("the quiet server", &quiet));
     for behaviour in &behaviours {
         let start = Instant::now();
@@ -113,7 +110,9 @@ fn run(flags: &Flags) -> Result<(), String> {
         failures.extend(idle.err());
     }
 
-    if let (Some(before), Some(after)) = (before_kib, server.resident_kib()) {
+    let (quiet, after_kib) = rest(&server);
+    failures.extend(losses("the server when it was quiet again", &quiet));
+    if let (Some(before), Some(after)) = (before_kib, after_kib) {
         println!("memory: {before} KiB before, {after} KiB after");
         if after > before + before * KEPT_PERCENT / 100 {
             failures.push(format!("the server kept {} KiB", after - before));
@@ -127,6 +126,15 @@ fn run(flags: &Flags) -> Result<(), String> {
         failures.dedup();
         Err(failures.join("\n"))
     }
+}
+
+/// Asks the good guest for a while, with nobody else there, in which the server gives back
+/// what it does not need. Returns what its client saw, and the memory of the server.
+fn rest(server: &Server) -> (GoodClient, Option<u64>) {
+    let start = Instant::now();
+    let quiet = GoodClient::ask_until(server.address(), || start.elapsed() >= QUIET_TIME);
+    println!("quiet: p99 of a good client {:?}", quiet.p99());
+    (quiet, server.resident_kib())
 }
 
 /// Lets memory-hungry guests have all places of the pool, until no place keeps more.

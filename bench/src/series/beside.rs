@@ -75,16 +75,11 @@ impl Scene {
         }
     }
 
-    /// The same with others beside them that are not on the same server: what they cost is
-    /// to compare with, and nothing is asked of it.
-    pub(super) fn control(
-        &self,
-        others: impl Into<String>,
-        work: impl Fn(SocketAddr, Duration) -> Result<String> + Sync + 'static,
-    ) -> Self {
+    /// The same, to compare with: nothing is asked of it.
+    pub(super) fn control(self) -> Self {
         Self {
             kind: Kind::Peer,
-            ..self.beside(others, work)
+            ..self
         }
     }
 

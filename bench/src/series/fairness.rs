@@ -75,7 +75,7 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
         let running = Running::start(&another)?;
         busy.work(running.addr, duration)
     };
-    scenes.push(alone.control(ON_ANOTHER, on_another));
+    scenes.push(alone.beside(ON_ANOTHER, on_another).control());
     scenes.push(alone.beside("all of them", move |addr, duration| {
         work_together(&all, addr, duration)
     }));

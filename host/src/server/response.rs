@@ -21,10 +21,9 @@ use super::request::{Context as RequestContext, Head};
 use super::running::Running;
 use crate::telemetry::Exchange;
 
-/// How many more turns a connection has after the guest failed, so that the head, if it was
-/// handed out just before, still leaves: the client must not take a request for one that was
-/// never seen, and send it again. hyper begins to send it in the first, and
-/// [`super::turn`] lets others go first.
+/// How many more turns a connection has after its guest failed. A head that was handed out
+/// just before leaves in them: hyper hands it on in the first, and [`super::turn`] may let
+/// others go first. A client that got nothing at all would send its request again.
 const TURNS_TO_BREAK: u32 = 2;
 
 /// The body of a response, on its way to the client.
@@ -298,7 +297,7 @@ impl Body for ResponseBody {
 
 impl Stream {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        // The client has the head already, so this is all there is to tell it.
+        // The head is on its way already, so this is all there is to tell the client.
         if self.guest.has_failed() || self.context.request.is_unaudited() {
             return self.break_off(cx);
         }
@@ -332,6 +331,7 @@ impl Stream {
         self.break_off(cx)
     }
 
+    /// Breaks the connection, after [`TURNS_TO_BREAK`].
     fn break_off<T>(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Broken>>> {
         if self.turns_to_break > 0 {
             self.turns_to_break -= 1;

@@ -181,7 +181,11 @@ fn a_guest_that_takes_all_the_memory_it_gets_is_answered_and_gives_it_back() {
 #[cfg(target_os = "linux")]
 #[test]
 fn guests_that_take_all_the_memory_they_get_harm_no_request_beside_them() {
-    let host = unruly_with(&[("--max-memory", "64MiB")]);
+    let host = unruly_with(&[
+        ("--max-memory", "64MiB"),
+        // The neighbours stay for as long as it takes.
+        ("--max-requests-per-connection", "4000000000"),
+    ]);
     check_good(&host.send(&get("/good")));
     let before_kib = resident_kib(&host);
     let has_ended = AtomicBool::new(false);

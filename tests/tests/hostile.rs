@@ -8,6 +8,10 @@ use end_to_end::client::Request;
 use end_to_end::guests::Guest;
 use end_to_end::hostile::{Behaviour, Campaign, MAX_CONCURRENCY, Server, table};
 
+/// How long a request may take, in seconds. All but those that wait for it are done by then,
+/// also while other tests run.
+const REQUEST_TIMEOUT: u32 = 5;
+
 /// How much more memory a server may have after it ran them, in KiB, beside a twentieth.
 const KEPT_KIB: u64 = 16 * 1024;
 
@@ -20,7 +24,7 @@ fn there_are_more_than_30_hostile_guests() {
 
 #[test]
 fn hostile_guests_cost_a_good_one_nothing_and_leave_nothing_behind() {
-    let server = Server::start();
+    let server = Server::start(REQUEST_TIMEOUT);
     let campaign = Campaign {
         address: server.address(),
         runs: 1,
@@ -61,7 +65,7 @@ fn a_guest_that_fails_late_leaves_no_client_without_a_head() {
         "trailer-many",
     ];
 
-    let server = Server::start();
+    let server = Server::start(REQUEST_TIMEOUT);
     let campaign = Campaign {
         address: server.address(),
         runs: 200,

@@ -69,7 +69,7 @@ fn run(flags: &Flags) -> Result<(), String> {
     if behaviours.is_empty() {
         return Err("no guest has this name".to_owned());
     }
-    let server = Server::start();
+    let server = Server::start(1);
     let campaign = |runs| Campaign {
         address: server.address(),
         runs,

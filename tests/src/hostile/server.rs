@@ -14,8 +14,7 @@ use crate::{DEADLINE, TestHost};
 pub const MAX_CONCURRENCY: usize = 64;
 
 /// Small limits, so that guests meet them soon.
-const LIMITS: [(&str, &str); 12] = [
-    ("--request-timeout", "1"),
+const LIMITS: [(&str, &str); 11] = [
     ("--cpu-timeout", "0.05"),
     ("--write-timeout", "1"),
     ("--max-memory", "32MiB"),
@@ -53,9 +52,9 @@ pub struct Server {
 pub(super) const GOOD: &str = "/good/good";
 
 impl Server {
-    /// Starts one with small limits.
+    /// Starts one with small limits, where a request may take so many seconds.
     #[must_use]
-    pub fn start() -> Self {
+    pub fn start(request_timeout: u32) -> Self {
         let functions = Folder::new();
         let component = assemble("hostile", |source| source);
         functions.put("hostile.wasm", &component);
@@ -65,8 +64,10 @@ impl Server {
         for (name, value) in LIMITS {
             setup = setup.flag(name, value);
         }
-        setup = setup.flag("--max-concurrency", MAX_CONCURRENCY.to_string());
-        let host = setup.start();
+        let host = setup
+            .flag("--request-timeout", request_timeout.to_string())
+            .flag("--max-concurrency", MAX_CONCURRENCY.to_string())
+            .start();
         Self {
             operators: Operators::of(&host),
             host,

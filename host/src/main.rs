@@ -31,7 +31,7 @@ fn compile(inlines: bool, memory_bytes: u64) -> ExitCode {
     match guest::compile_component(inlines, memory_bytes) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "this is not a valid component: {error:#}");
+            let _ = writeln!(io::stderr(), "{error:#}");
             ExitCode::FAILURE
         }
     }

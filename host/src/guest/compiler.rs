@@ -18,6 +18,7 @@ use wasmtime::component::Component;
 use wasmtime::{Engine, Inlining};
 
 use super::engine;
+use super::error::INVALID;
 
 /// The words of the command line that compile one component.
 pub const COMPILE_COMMAND: &str = "compile-component";
@@ -58,7 +59,7 @@ pub enum CompileError {
     #[error("compiling it took longer than {} s; allow more with `--compile-timeout`", .0.as_secs_f64())]
     TimedOut(Duration),
     /// It said what is wrong with the component.
-    #[error("{0}")]
+    #[error("{INVALID}: {0}")]
     Invalid(String),
     /// It broke.
     #[error(

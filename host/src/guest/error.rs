@@ -4,6 +4,10 @@ use std::fmt;
 
 use super::compiler::CompileError;
 
+/// What is said of a component that wasmtime refuses, before its own words.
+pub(super) const INVALID: &str = "this is not a valid component for this server; build it for \
+     `wasm32-wasip2`, and copy all of it";
+
 /// Why a component cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -17,7 +21,7 @@ pub enum LoadError {
     )]
     CoreModule,
     /// wasmtime refuses the component.
-    #[error("this is not a valid component: {0:#}")]
+    #[error("{INVALID}: {0:#}")]
     Invalid(wasmtime::Error),
     /// It was not compiled.
     #[error(transparent)]

@@ -77,18 +77,19 @@ async fn load_one(
         outbound: outbound.into(),
     };
     // Elsewhere, because operators are answered meanwhile.
-    let app = spawn_blocking(move || App::load(&bytes, surroundings))
+    let threads = flags.settings().threads;
+    let apps = spawn_blocking(move || App::load_apart(&bytes, &surroundings, threads))
         .await?
         .with_context(|| format!("cannot serve `{}`", path.display()))?;
     let subject = Subject {
-        component: Some(app.component()),
+        component: Some(apps[0].component()),
         request: None,
     };
     let event = Event::ComponentLoad { replaces: None };
     log.record(subject, &event)
         .await
         .context("the audit log took no record of the component")?;
-    Ok(Functions::one(app, flags.serving(), telemetry).into())
+    Ok(Functions::one(apps, flags.serving(), telemetry).into())
 }
 
 async fn load_functions(

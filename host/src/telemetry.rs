@@ -16,7 +16,7 @@ use http::{HeaderMap, Request, StatusCode, Version};
 
 use crate::RequestInfo;
 use crate::access_log::{AccessLog, Line, RequestLine};
-use crate::metrics::{CLIENT_GONE, FailureKind, FunctionMetrics, Metrics, Present, Reason};
+use crate::metrics::{CLIENT_GONE, FailureKind, FunctionMetrics, Metrics, Reason};
 use crate::traces::{Served, Span, Trace, Tracer};
 
 /// How much of a path, or of a header, a span has, in bytes.
@@ -34,7 +34,7 @@ pub struct Telemetry {
 }
 
 /// The same, for the requests to one component.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FunctionTelemetry {
     telemetry: Telemetry,
     metrics: Arc<FunctionMetrics>,
@@ -51,7 +51,6 @@ pub struct Exchange {
     sent_bytes: u64,
     /// There where somebody wants to know.
     facts: Option<Box<Facts>>,
-    _in_flight: Present,
 }
 
 /// What numbers do not say of a request.
@@ -170,6 +169,7 @@ impl FunctionTelemetry {
                 trace,
             })
         });
+        self.metrics.began();
         Exchange {
             function: self.clone(),
             request: info.clone(),
@@ -177,7 +177,6 @@ impl FunctionTelemetry {
             status: None,
             sent_bytes: 0,
             facts,
-            _in_flight: self.metrics.in_flight(),
         }
     }
 }

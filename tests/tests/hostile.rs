@@ -7,6 +7,7 @@ use end_to_end::cases::check_problem;
 use end_to_end::client::Request;
 use end_to_end::guests::Guest;
 use end_to_end::hostile::{Behaviour, Campaign, MAX_CONCURRENCY, Server, table};
+use end_to_end::operators::Operators;
 
 /// How long a request may take, in seconds. All but those that wait for it are done by then,
 /// also while other tests run.
@@ -96,5 +97,31 @@ fn as_many_instances_live_at_once_as_may() {
     }
     for client in &mut clients {
         check_problem(&client.receive(), 504, &["in time"]);
+    }
+}
+
+#[test]
+fn each_thread_has_its_part_of_the_instances_and_one_at_least() {
+    let guest = Guest::assemble("hostile");
+    for (max_concurrency, instances) in [(4, 4), (1, 2)] {
+        let host = TestHost::serve(guest.path())
+            .flag("--max-concurrency", max_concurrency.to_string())
+            .flag("--request-timeout", "2")
+            .flag("--threads", "2")
+            .flag("--ops-addr", "127.0.0.1:0")
+            .start();
+        let operators = Operators::of(&host);
+        // Connections are dealt to the threads in turn.
+        let mut clients: Vec<_> = (0..instances).map(|_| host.connect()).collect();
+        for client in &mut clients {
+            client.write(&Request::new("GET", "/sleep").bytes());
+        }
+        operators.wait_for(&[
+            ("instances{function=\"guest\"}", f64::from(instances)),
+            ("instances_max{function=\"guest\"}", f64::from(instances)),
+        ]);
+        for client in &mut clients {
+            check_problem(&client.receive(), 504, &["in time"]);
+        }
     }
 }

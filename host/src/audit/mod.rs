@@ -15,7 +15,7 @@
 //! use audit_log::record::Component as Named;
 //! use audit_log::{AuditLog, Location, Settings};
 //! use host::RequestInfo;
-//! use host::audit::{self, AuditCtx, AuditCtxView, AuditView, Quota};
+//! use host::audit::{self, AuditCtx, AuditCtxView, AuditSource, AuditView, Quota};
 //! use wasmtime::component::{Component, Linker};
 //! use wasmtime::{Engine, Store};
 //!
@@ -35,10 +35,14 @@
 //!     let mut linker = Linker::<State>::new(&engine);
 //!     audit::add_to_linker(&mut linker)?;
 //!
-//!     let component = Named { name: "app".into(), sha256: "…".into() };
+//!     let source = AuditSource {
+//!         log,
+//!         quota: Quota::default(),
+//!         component: Named { name: "app".into(), sha256: "…".into() }.into(),
+//!     };
 //!     let request = RequestInfo::new(&http::Request::new(()), None, None);
 //!     let state = State {
-//!         audit: AuditCtx::new(log, Quota::default(), Arc::new(component), Arc::new(request)),
+//!         audit: AuditCtx::new(Arc::new(source), Arc::new(request)),
 //!     };
 //!     let mut store = Store::new(&engine, state);
 //!     // … instantiate a component within `store`.
@@ -78,33 +82,36 @@ mod bindings {
 }
 use bindings::runner::audit::audit_log;
 
+/// Where the entries of one component go, and what is said of them.
+#[derive(Debug, Clone)]
+pub struct AuditSource {
+    /// The log.
+    pub log: AuditLog,
+    /// How much each request may append there.
+    pub quota: Quota,
+    /// From whom they come.
+    pub component: Arc<Component<'static>>,
+}
+
 /// What the audit log needs to know of one store.
 #[derive(Debug, Clone)]
 pub struct AuditCtx {
-    log: AuditLog,
+    source: Arc<AuditSource>,
     /// What is left of it.
     quota: Quota,
     /// Whether the log has a record of the guest's having used up its quota.
     has_exceeded: bool,
-    component: Arc<Component<'static>>,
     request: Arc<RequestInfo>,
 }
 
 impl AuditCtx {
-    /// Entries from this store go to `log`, as many as `quota` allows, and say that
-    /// they come from `component` in `request`.
+    /// Entries from this store are of `source`, and say that they come from `request`.
     #[must_use]
-    pub fn new(
-        log: AuditLog,
-        quota: Quota,
-        component: Arc<Component<'static>>,
-        request: Arc<RequestInfo>,
-    ) -> Self {
+    pub fn new(source: Arc<AuditSource>, request: Arc<RequestInfo>) -> Self {
         Self {
-            log,
-            quota,
+            quota: source.quota,
+            source,
             has_exceeded: false,
-            component,
             request,
         }
     }
@@ -131,11 +138,11 @@ impl AuditCtx {
         };
         let request = self.request.for_audit();
         let subject = Subject {
-            component: Some(&self.component),
+            component: Some(&self.source.component),
             request: Some(&request),
         };
         let event = Event::EntryRefused { reason };
-        self.log.record(subject, &event).await.map(drop)
+        self.source.log.record(subject, &event).await.map(drop)
     }
 
     /// Notes that the log took no record, and tells the operator why.
@@ -188,10 +195,11 @@ impl audit_log::Host for AuditCtxView<'_> {
         }
         let request = ctx.request.for_audit();
         let subject = Subject {
-            component: Some(&ctx.component),
+            component: Some(&ctx.source.component),
             request: Some(&request),
         };
-        let appended = ctx.log.append(subject, &entry::for_record(&entry)).await;
+        let log = &ctx.source.log;
+        let appended = log.append(subject, &entry::for_record(&entry)).await;
         match appended {
             Ok(sequence) => Ok(audit_log::Receipt { sequence }),
             Err(error) => Err(ctx.unavailable(&error)),

@@ -15,7 +15,8 @@ use crate::telemetry::FunctionTelemetry;
 /// One version of a function, ready to serve. It lives as long as a request that began
 /// with it.
 pub struct Function {
-    app: Arc<App>,
+    /// One for each thread that serves, or one for all.
+    apps: Box<[Arc<App>]>,
     settings: FunctionSettings,
     telemetry: Arc<FunctionTelemetry>,
     /// None for the only function of a server, which sees its requests as they come.
@@ -40,18 +41,18 @@ impl Function {
             prefix: route::header(&declared.route),
             route: Some(declared.route.clone()),
             wish: Some(declared.wish.clone()),
-            ..Self::only(app, settings, telemetry)
+            ..Self::only(vec![app], settings, telemetry)
         }
     }
 
     /// The only function of a server, which gets all requests as they come.
     pub(super) fn only(
-        app: App,
+        apps: Vec<App>,
         settings: FunctionSettings,
         telemetry: Arc<FunctionTelemetry>,
     ) -> Self {
         Self {
-            app: Arc::new(app),
+            apps: apps.into_iter().map(Arc::new).collect(),
             settings,
             telemetry,
             route: None,
@@ -64,13 +65,13 @@ impl Function {
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.app.component().name
+        &self.app().component().name
     }
 
     /// The SHA-256 of the component that is run, which tells its versions apart.
     #[must_use]
     pub fn version(&self) -> &str {
-        &self.app.component().sha256
+        &self.app().component().sha256
     }
 
     /// Where its requests come from. None for the only function of a server.
@@ -100,7 +101,7 @@ impl Function {
     /// Tells the numbers of the function as those of this version from now on.
     pub(crate) fn count(&self) {
         let metrics = &self.telemetry.server().metrics;
-        let (component, max_instances) = (self.app.component(), self.app.max_instances());
+        let (component, max_instances) = (self.app().component(), self.max_instances());
         metrics.activate(self.telemetry.metrics(), component, max_instances);
     }
 
@@ -113,7 +114,17 @@ impl Function {
 
     /// The component.
     pub(crate) fn app(&self) -> &Arc<App> {
-        &self.app
+        self.app_of(0)
+    }
+
+    /// The component, for the thread of this number.
+    pub(crate) fn app_of(&self, thread: usize) -> &Arc<App> {
+        &self.apps[thread % self.apps.len()]
+    }
+
+    /// How many instances all threads may have of it at the same time.
+    pub(crate) fn max_instances(&self) -> u32 {
+        self.apps.iter().map(|app| app.max_instances()).sum()
     }
 
     /// How its requests are served.

@@ -85,21 +85,28 @@ pub struct Functions {
 
 /// Where the instances are made.
 enum Pool {
-    /// In one that is as large as the only function wants.
-    Own(EngineWeak),
+    /// In those that together are as large as the only function wants.
+    Own(Vec<EngineWeak>),
     /// In one that all of them share.
     Shared(Arc<SharedRuntime>),
 }
 
 impl Functions {
-    /// Exactly one, which gets all requests as they come.
+    /// Exactly one, which gets all requests as they come. It has one of `apps` for each
+    /// thread that serves, or one for all.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is none.
     #[must_use]
-    pub fn one(app: App, settings: FunctionSettings, telemetry: &Telemetry) -> Self {
-        let pool = Pool::Own(app.engine());
-        let metrics = telemetry.metrics.add(app.component(), app.max_instances());
-        metrics.set_pool(app.pool());
-        let telemetry = telemetry.of(app.component().clone(), metrics);
-        let function = Function::only(app, settings, telemetry);
+    pub fn one(apps: Vec<App>, settings: FunctionSettings, telemetry: &Telemetry) -> Self {
+        let pool = Pool::Own(apps.iter().map(App::engine).collect());
+        let component = apps[0].component().clone();
+        let max_instances = apps.iter().map(App::max_instances).sum();
+        let metrics = telemetry.metrics.add(&component, max_instances);
+        metrics.set_pools(apps.iter().filter_map(App::pool).collect());
+        let telemetry = telemetry.of(component, metrics);
+        let function = Function::only(apps, settings, telemetry);
         let table = Table {
             functions: vec![Arc::new(function)],
             routes: Routes::default(),
@@ -185,7 +192,7 @@ impl Functions {
         let mut ticker = self.ticker.lock().unwrap_or_else(PoisonError::into_inner);
         if ticker.is_none() {
             let engines = match &self.pool {
-                Pool::Own(engine) => Engines::One(engine.clone()),
+                Pool::Own(engines) => Engines::Own(engines.clone()),
                 Pool::Shared(runtime) => Engines::Shared(Arc::downgrade(runtime)),
             };
             *ticker = Some(Ticker::start(engines, self.pace.clone())?);
@@ -201,18 +208,20 @@ impl Functions {
 
 /// Engines whose epochs have to be advanced.
 pub(crate) enum Engines {
-    One(EngineWeak),
+    Own(Vec<EngineWeak>),
     Shared(Weak<SharedRuntime>),
 }
 
 impl Engines {
     /// Advances the epochs of all of them. Returns whether there is one left.
     pub(crate) fn tick(&self) -> bool {
-        let engines = match self {
-            Self::One(engine) => return tick(engine),
-            Self::Shared(runtime) => runtime.upgrade().map(|runtime| runtime.engines()),
-        };
-        engines.is_some_and(|engines| engines.iter().all(tick))
+        match self {
+            Self::Own(engines) => engines.iter().all(tick),
+            Self::Shared(runtime) => {
+                let engines = runtime.upgrade().map(|runtime| runtime.engines());
+                engines.is_some_and(|engines| engines.iter().all(tick))
+            }
+        }
     }
 }
 

@@ -46,6 +46,15 @@ impl Pool {
         }
     }
 
+    /// One of `parts` pools that have its instances together, and one each at least.
+    pub(super) fn part_of(self, parts: u32) -> Self {
+        Self {
+            instances: (self.instances / parts).max(1),
+            ..self
+        }
+        .fitting(parts.into())
+    }
+
     /// The same with fewer instances, if the memories of so many would take more than one
     /// of `parts` equal parts of the address space that pools may have.
     pub(super) fn fitting(self, parts: u64) -> Self {

@@ -22,6 +22,7 @@ mod runtime;
 mod state;
 mod variable;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use audit_log::AuditLog;
@@ -35,7 +36,7 @@ use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::RequestInfo;
-use crate::audit::{self, AuditCtx, Quota};
+use crate::audit::{self, AuditCtx, AuditSource, Quota};
 use crate::outbound::Outbound;
 pub use compiler::{COMPILE_COMMAND, CompileError, Compiler, compile_component, private_folder};
 use engine::Pool;
@@ -50,18 +51,16 @@ pub use variable::Variable;
 /// A component that is ready to serve.
 pub struct App {
     pre: ProxyPre<State>,
-    component: Arc<Named<'static>>,
+    audit: Arc<AuditSource>,
     environment: Arc<[(String, String)]>,
     config: Arc<WasiConfigVariables>,
-    audit: AuditLog,
-    quota: Quota,
     limits: GuestLimits,
     outbound: Arc<Outbound>,
     max_instances: u32,
 }
 
 /// What a component gets, beside its bytes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Surroundings {
     /// What the operator calls it.
     pub name: String,
@@ -90,21 +89,54 @@ impl App {
     ///
     /// Fails if this is not a component, does not export a handler of HTTP
     /// requests, or imports what this server does not provide.
-    pub fn load(bytes: &[u8], surroundings: Surroundings) -> Result<Self, LoadError> {
-        // The pool has to be laid out before the component is compiled for it,
-        // so a first engine tells what the component needs. The second one finds
-        // the compiled code in the cache.
-        let limits = surroundings.limits;
-        let inlining = engine::inlining(bytes.len());
-        let needs = compile(inlining, Code::IsKept, bytes, &limits)?;
-        let pool = Pool::exact(&needs, &limits).fitting(1);
+    pub fn load(bytes: &[u8], surroundings: &Surroundings) -> Result<Self, LoadError> {
+        let mut apps = Self::load_apart(bytes, surroundings, NonZeroUsize::MIN)?;
+        Ok(apps.swap_remove(0))
+    }
 
-        let runtime = Runtime::new(inlining, Code::IsKept, pool)?;
-        let engine = runtime.linker.engine();
-        let component = Component::from_binary(engine, bytes).map_err(LoadError::Invalid)?;
-        let app = Self::of(&runtime, &component, digest(bytes), surroundings)?;
-        log_loaded(&app.component, &needs, app.max_instances);
-        Ok(app)
+    /// The same for so many `threads`: one for each, or one for all if the component is so
+    /// large that its code should be there once. Each has an engine and a part of the
+    /// instances for itself, because threads that take places of one pool, and count who
+    /// uses one component, wait for each other's caches in every request.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`App::load`].
+    pub fn load_apart(
+        bytes: &[u8],
+        surroundings: &Surroundings,
+        threads: NonZeroUsize,
+    ) -> Result<Vec<Self>, LoadError> {
+        let count = if engine::is_large(bytes.len()) {
+            1
+        } else {
+            u32::try_from(threads.get()).unwrap_or(u32::MAX)
+        };
+        // The pool has to be laid out before the component is compiled for it,
+        // so a first engine tells what the component needs. The next ones find
+        // the compiled code in the cache.
+        let limits = &surroundings.limits;
+        let inlining = engine::inlining(bytes.len());
+        let needs = compile(inlining, Code::IsKept, bytes, limits)?;
+        let pool = Pool::exact(&needs, limits).part_of(count);
+
+        let sha256 = digest(bytes);
+        let load = |_| {
+            let runtime = Runtime::new(inlining, Code::IsKept, pool)?;
+            let engine = runtime.linker.engine();
+            let component = Component::from_binary(engine, bytes).map_err(LoadError::Invalid)?;
+            // What the first request would do otherwise, on each thread.
+            let prepared = component.initialize_copy_on_write_image();
+            prepared.map_err(LoadError::Engine)?;
+            let surroundings = Surroundings {
+                outbound: Arc::new(Outbound::clone(&surroundings.outbound)),
+                ..surroundings.clone()
+            };
+            Self::of(&runtime, &component, sha256.clone(), surroundings)
+        };
+        let apps: Vec<_> = (0..count).map(load).collect::<Result<_, _>>()?;
+        log_loaded(apps[0].component(), &needs, pool.instances * count);
+        Ok(apps)
     }
 
     /// Checks and compiles the component in `bytes` for the pool that it shares with others.
@@ -135,13 +167,16 @@ impl App {
             name: surroundings.name.into(),
             sha256: sha256.into(),
         };
+        let audit = AuditSource {
+            log: surroundings.audit,
+            quota: surroundings.quota,
+            component: component.into(),
+        };
         Ok(Self {
             pre,
-            component: component.into(),
+            audit: audit.into(),
             environment: pairs(surroundings.environment).collect(),
             config: Arc::new(pairs(surroundings.config).collect()),
-            audit: surroundings.audit,
-            quota: surroundings.quota,
             limits,
             outbound: surroundings.outbound,
             max_instances: limits.instances.get().min(runtime.pool.instances),
@@ -171,7 +206,7 @@ impl App {
     /// The name and the SHA-256 of the component.
     #[must_use]
     pub fn component(&self) -> &Arc<Named<'static>> {
-        &self.component
+        &self.audit.component
     }
 
     /// What is in use of the pool that its instances are made in.
@@ -182,7 +217,7 @@ impl App {
     /// The log to which its entries go.
     #[must_use]
     pub fn audit(&self) -> &AuditLog {
-        &self.audit
+        &self.audit.log
     }
 
     /// What each of its instances may take.
@@ -213,7 +248,7 @@ impl App {
     /// request alone, such as a benchmark, starts here.
     #[must_use]
     pub fn store(&self, request: Arc<RequestInfo>, is_reused: bool) -> Store<State> {
-        let audit = self.audit_ctx(request.clone());
+        let audit = AuditCtx::new(self.audit.clone(), request.clone());
         let outbound = self.outbound.ctx(request.id().clone());
         let (environment, config) = (self.environment.clone(), self.config.clone());
         let state = State::new(
@@ -245,18 +280,9 @@ impl App {
 
     /// Prepares a store in which a request has ended for the next one.
     pub(crate) fn reuse(&self, store: &mut Store<State>, request: Arc<RequestInfo>) {
-        let audit = self.audit_ctx(request.clone());
+        let audit = AuditCtx::new(self.audit.clone(), request.clone());
         store.data_mut().begin_request(request, audit);
         store.set_epoch_deadline(1);
-    }
-
-    fn audit_ctx(&self, request: Arc<RequestInfo>) -> AuditCtx {
-        AuditCtx::new(
-            self.audit.clone(),
-            self.quota,
-            self.component.clone(),
-            request,
-        )
     }
 }
 

@@ -1,6 +1,7 @@
 //! All numbers as text, in the format of `OpenMetrics`.
 
 use std::fmt;
+use std::slice;
 use std::sync::Arc;
 
 use audit_log::AuditLog;
@@ -172,13 +173,18 @@ fn instances(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {
     )?;
     let own = active
         .iter()
-        .filter_map(|(function, active)| Some((name(function), active.pool.as_ref()?)));
+        .filter(|(_, active)| !active.pools.is_empty())
+        .map(|(function, active)| (name(function), &*active.pools));
     // The pool that all share has no label.
-    let shared = metrics.pool.get().map(|pool| (Vec::new(), pool));
+    let shared = metrics.pool.get();
+    let shared = shared.map(|pool| (Vec::new(), slice::from_ref(pool)));
     let pools: Vec<_> = own.chain(shared).collect();
     let each = |number: fn(&PoolingAllocatorMetrics) -> u64| {
         let series = pools.iter();
-        let series = series.map(move |(labels, pool)| (labels.clone(), number(pool)));
+        let series = series.map(move |(labels, pools)| {
+            let sum: u64 = pools.iter().map(number).sum();
+            (labels.clone(), sum)
+        });
         series.collect::<Vec<_>>()
     };
     writer.gauges(
@@ -261,7 +267,8 @@ mod tests {
         metrics.refused(Reason::QueueFull);
         metrics.connection_failed(ConnectionError::Tls);
         function.failed(FailureKind::Cpu);
-        let _present = function.in_flight();
+        function.began();
+        function.began();
         function.finished(&Method::GET, 200, Duration::from_millis(2));
         let text = exporter.text();
         for line in [

@@ -34,8 +34,8 @@ pub(super) struct Active {
     pub(super) sha256: String,
     /// How many instances it may have at once.
     pub(super) max_instances: u32,
-    /// The pool that its instances are made in, if that is its own.
-    pub(super) pool: Option<PoolingAllocatorMetrics>,
+    /// The pools that its instances are made in, if those are its own.
+    pub(super) pools: Arc<[PoolingAllocatorMetrics]>,
 }
 
 /// What one thread has counted.
@@ -48,12 +48,9 @@ struct Shard {
     requests: [[AtomicU64; CODE_COUNT]; METHOD_COUNT],
 }
 
-/// A request, which is counted as being somewhere until this is dropped.
+/// A request, which is counted as waiting until this is dropped.
 #[must_use]
-pub struct Present {
-    metrics: Arc<FunctionMetrics>,
-    place: fn(&Shard) -> &AtomicI64,
-}
+pub struct Queued(Arc<FunctionMetrics>);
 
 /// How many requests of one method had answers with one code.
 #[derive(Debug, Serialize)]
@@ -100,7 +97,7 @@ impl FunctionMetrics {
             active: Mutex::new(Active {
                 sha256: component.sha256.clone().into_owned(),
                 max_instances,
-                pool: None,
+                pools: Arc::default(),
             }),
             tail: Tail::default(),
             shards: Sharded::new(),
@@ -133,19 +130,22 @@ impl FunctionMetrics {
         active.max_instances = max_instances;
     }
 
-    /// Tells also what is in use of the pool that the component has for itself.
-    pub fn set_pool(&self, pool: Option<PoolingAllocatorMetrics>) {
-        self.lock().pool = pool;
+    /// Tells also what is in use of the pools that the component has for itself.
+    pub fn set_pools(&self, pools: Vec<PoolingAllocatorMetrics>) {
+        self.lock().pools = pools.into();
     }
 
-    /// Counts a request that has begun and is not over.
-    pub fn in_flight(self: &Arc<Self>) -> Present {
-        self.present(|shard| &shard.in_flight)
+    /// Counts a request that has begun, and is not over until it is [finished](Self::finished).
+    pub fn began(&self) {
+        let shard = self.shards.mine();
+        shard.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a request that waits for an instance.
-    pub fn queued(self: &Arc<Self>) -> Present {
-        self.present(|shard| &shard.queued)
+    pub fn queued(self: &Arc<Self>) -> Queued {
+        let shard = self.shards.mine();
+        shard.queued.fetch_add(1, Ordering::Relaxed);
+        Queued(self.clone())
     }
 
     /// Counts a failure of the guest.
@@ -160,14 +160,7 @@ impl FunctionMetrics {
         let requests = &shard.requests[method_index(method)];
         requests[code_index(code)].fetch_add(1, Ordering::Relaxed);
         shard.durations.observe(duration);
-    }
-
-    fn present(self: &Arc<Self>, place: fn(&Shard) -> &AtomicI64) -> Present {
-        place(self.shards.mine()).fetch_add(1, Ordering::Relaxed);
-        Present {
-            metrics: self.clone(),
-            place,
-        }
+        shard.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(super) fn in_flight_now(&self) -> u64 {
@@ -223,9 +216,10 @@ impl FunctionMetrics {
     }
 }
 
-impl Drop for Present {
+impl Drop for Queued {
     fn drop(&mut self) {
-        (self.place)(self.metrics.shards.mine()).fetch_sub(1, Ordering::Relaxed);
+        let shard = self.0.shards.mine();
+        shard.queued.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -238,9 +232,9 @@ impl fmt::Debug for FunctionMetrics {
     }
 }
 
-impl fmt::Debug for Present {
+impl fmt::Debug for Queued {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Present").field(&self.metrics).finish()
+        f.debug_tuple("Queued").field(&self.0).finish()
     }
 }
 
@@ -259,15 +253,20 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_in_flight_until_it_is_dropped_wherever_that_is() {
+    fn a_request_is_there_until_it_is_over_wherever_that_is() {
         let metrics = metrics();
-        let here = metrics.in_flight();
-        let there = metrics.in_flight();
+        metrics.began();
+        metrics.began();
         let queued = metrics.queued();
         assert_eq!((metrics.in_flight_now(), metrics.queued_now()), (2, 1));
-        thread::spawn(move || drop((there, queued))).join().unwrap();
+        let there = metrics.clone();
+        let elsewhere = move || {
+            drop(queued);
+            there.finished(&Method::GET, 200, Duration::ZERO);
+        };
+        thread::spawn(elsewhere).join().unwrap();
         assert_eq!((metrics.in_flight_now(), metrics.queued_now()), (1, 0));
-        drop(here);
+        metrics.finished(&Method::GET, 200, Duration::ZERO);
         assert_eq!(metrics.in_flight_now(), 0);
     }
 

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use audit_log::record::Component;
 pub use exporter::{Exporter, Sources};
-pub use function::{FunctionMetrics, Present};
+pub use function::{FunctionMetrics, Queued};
 pub(crate) use labels::CLIENT_GONE;
 pub use labels::{ConnectionError, FailureKind, Reason};
 use sharded::Sharded;

@@ -18,7 +18,7 @@ pub(super) type Resolve = fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
 ///
 /// Each look-up has a thread of its own. Those of the runtime would do, but a runtime
 /// waits for its threads when it ends, and nothing ends a look-up early.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Lookups {
     resolve: Resolve,
     places: Arc<Semaphore>,

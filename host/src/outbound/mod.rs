@@ -72,7 +72,7 @@ pub struct OutboundSettings {
 }
 
 /// Sends the requests of all guests of a server.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Outbound {
     policy: Policy,
     /// None if no origin that is allowed needs it.

@@ -31,7 +31,7 @@ enum Pattern {
 }
 
 /// All origins to which guests may send requests.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Policy(Box<[AllowedOrigin]>);
 
 impl Policy {

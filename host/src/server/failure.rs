@@ -109,7 +109,7 @@ impl Failure {
     /// Writes the cause into both logs, and counts it; `what` says in which situation.
     pub(super) async fn note(self, context: &Context, what: &str) {
         if let Some(kind) = self.kind(&context.request) {
-            let telemetry = context.served.function.telemetry();
+            let telemetry = &context.served.telemetry;
             telemetry.failed(&context.request, kind);
         }
         let request = context.request.id();

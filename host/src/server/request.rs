@@ -69,7 +69,7 @@ pub(super) async fn handle(
     let (mut response, exchange) = if let Some(served) = &served {
         let function = &served.function;
         if function.route().is_some() {
-            info.set_function(function.telemetry().clone());
+            info.set_function(served.telemetry.clone());
         }
         let context = Context {
             request: Arc::new(info),
@@ -78,9 +78,7 @@ pub(super) async fn handle(
             conversation: conversation.clone(),
         };
         let is_tls = conversation.ends.is_tls;
-        let exchange = function
-            .telemetry()
-            .begin(&request, &context.request, is_tls);
+        let exchange = served.telemetry.begin(&request, &context.request, is_tls);
         let mut response = match answer(request, &context).await {
             Ok(response) => response,
             Err(failure) => failure.report(&context).await,
@@ -202,7 +200,7 @@ async fn answer(
     let (turn, place) = if let Some(admitted) = at_once {
         admitted
     } else {
-        let _queued = function.telemetry().metrics().queued();
+        let _queued = context.served.telemetry.metrics().queued();
         admission.admit().await?
     };
 

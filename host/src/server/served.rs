@@ -14,10 +14,13 @@ use super::conduct::Conduct;
 use super::instances::Instances;
 use super::settings::FunctionSettings;
 use crate::functions::{Function, Table};
+use crate::telemetry::FunctionTelemetry;
 
 /// What the requests of one worker to one version of a function share.
 pub(super) struct Served {
     pub(super) function: Arc<Function>,
+    /// A copy for this worker: all would count in one place how many requests have it.
+    pub(super) telemetry: Arc<FunctionTelemetry>,
     pub(super) instances: Instances,
     /// As many may have an instance as the pool has room for, so it never runs out:
     /// requests wait instead.
@@ -36,6 +39,8 @@ impl Served {
 pub(super) struct Router {
     changes: RefCell<watch::Receiver<Arc<Table>>>,
     view: RefCell<View>,
+    /// The number of this worker's thread, and how many there are.
+    thread: usize,
     threads: usize,
     commons: Option<Rc<Commons>>,
 }
@@ -48,11 +53,12 @@ struct View {
 }
 
 impl Router {
-    /// `shared_instances` is how many instances all functions may have at once on all
-    /// `threads`, if they share a pool.
+    /// For the `thread` of this number, of so many `threads`. `shared_instances` is how many
+    /// instances all functions may have at once on all of them, if they share a pool.
     pub(super) fn new(
         mut changes: watch::Receiver<Arc<Table>>,
         shared_instances: Option<u32>,
+        thread: usize,
         threads: usize,
     ) -> Self {
         let table = changes.borrow_and_update().clone();
@@ -63,6 +69,7 @@ impl Router {
                 table,
             }),
             changes: RefCell::new(changes),
+            thread,
             threads,
             commons: shared_instances.map(|all| Commons::new(places(all))),
         }
@@ -115,14 +122,14 @@ impl Router {
     /// which requests may still be running.
     fn serve(&self, function: Arc<Function>, before: Option<&Rc<Served>>) -> Rc<Served> {
         let settings = *function.settings();
-        let max_instances = function.app().max_instances();
+        let max_instances = function.max_instances();
         let is_as_before = |before: &&Rc<Served>| {
             let FunctionSettings {
                 max_queued,
                 queue_timeout,
                 ..
             } = *before.settings();
-            before.function.app().max_instances() == max_instances
+            before.function.max_instances() == max_instances
                 && (max_queued, queue_timeout) == (settings.max_queued, settings.queue_timeout)
         };
         let admission = match before.filter(is_as_before) {
@@ -134,8 +141,10 @@ impl Router {
                 self.commons.clone(),
             ),
         };
+        let app = function.app_of(self.thread).clone();
         Rc::new(Served {
-            instances: Instances::new(function.app().clone(), settings.requests_per_instance),
+            telemetry: Arc::new(FunctionTelemetry::clone(function.telemetry())),
+            instances: Instances::new(app, settings.requests_per_instance),
             admission,
             conduct: Conduct::new(self.commons.is_some()),
             function,

@@ -60,7 +60,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    fn new(common: Common) -> Rc<Self> {
+    fn new(thread: usize, common: Common) -> Rc<Self> {
         let Common {
             functions,
             settings,
@@ -72,7 +72,7 @@ impl Shared {
         let threads = settings.threads.get();
         let shared_instances = functions.shared_instances();
         Rc::new(Self {
-            router: Router::new(functions.changes(), shared_instances, threads),
+            router: Router::new(functions.changes(), shared_instances, thread, threads),
             background,
             scratch: Rc::new(RefCell::new(vec![0; SCRATCH_BYTES].into())),
             settings,
@@ -92,7 +92,7 @@ impl Worker {
         thread::Builder::new()
             .name(format!("worker-{index}"))
             .spawn(move || {
-                runtime.block_on(work(incoming, Shared::new(common)));
+                runtime.block_on(work(incoming, Shared::new(index, common)));
                 drop(runtime);
                 // Nobody waits for this any more if the server was dropped.
                 let _ = finish.send(());

@@ -67,7 +67,7 @@ impl InProcess {
             limits: flags("app.wasm".as_ref()).limits.guest(),
             outbound: Arc::default(),
         };
-        App::load(bytes, surroundings).expect("it can be served")
+        App::load(bytes, &surroundings).expect("it can be served")
     }
 }
 
@@ -107,7 +107,7 @@ fn serve(listener: TcpListener, flags: &Serve, stopped: oneshot::Receiver<()>) {
             let _ = stopped.await;
         };
         let telemetry = Telemetry::new(Metrics::new());
-        let functions = Functions::one(app, flags.serving(), &telemetry);
+        let functions = Functions::one(vec![app], flags.serving(), &telemetry);
         let settings = flags.settings();
         server::run(
             vec![listener],

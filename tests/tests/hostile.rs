@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use end_to_end::TestHost;
 use end_to_end::cases::check_problem;
-use end_to_end::client::Request;
+use end_to_end::client::{Connection, Request};
 use end_to_end::guests::Guest;
 use end_to_end::hostile::{Behaviour, Campaign, MAX_CONCURRENCY, Server, table};
 use end_to_end::operators::Operators;
@@ -81,6 +81,23 @@ fn a_guest_that_fails_late_leaves_no_client_without_a_head() {
     assert!(outcome.surprises.is_empty(), "{:?}", outcome.surprises);
 }
 
+/// So many clients, each of which has a guest that sleeps.
+fn sleepers(host: &TestHost, count: usize) -> Vec<Connection> {
+    let sleeper = |_| {
+        let mut client = host.connect();
+        client.write(&Request::new("GET", "/sleep").bytes());
+        client
+    };
+    (0..count).map(sleeper).collect()
+}
+
+/// Checks that each had its guest until the time was over.
+fn check_late(clients: Vec<Connection>) {
+    for mut client in clients {
+        check_problem(&client.receive(), 504, &["in time"]);
+    }
+}
+
 #[test]
 fn as_many_instances_live_at_once_as_may() {
     const INSTANCES: usize = 8;
@@ -91,13 +108,7 @@ fn as_many_instances_live_at_once_as_may() {
         .flag("--request-timeout", "1")
         .flag("--threads", "1")
         .start();
-    let mut clients: Vec<_> = (0..INSTANCES).map(|_| host.connect()).collect();
-    for client in &mut clients {
-        client.write(&Request::new("GET", "/sleep").bytes());
-    }
-    for client in &mut clients {
-        check_problem(&client.receive(), 504, &["in time"]);
-    }
+    check_late(sleepers(&host, INSTANCES));
 }
 
 #[test]
@@ -112,16 +123,12 @@ fn each_thread_has_its_part_of_the_instances_and_one_at_least() {
             .start();
         let operators = Operators::of(&host);
         // Connections are dealt to the threads in turn.
-        let mut clients: Vec<_> = (0..instances).map(|_| host.connect()).collect();
-        for client in &mut clients {
-            client.write(&Request::new("GET", "/sleep").bytes());
-        }
+        let clients = sleepers(&host, instances);
+        let count = f64::from(u32::try_from(instances).expect("a few"));
         operators.wait_for(&[
-            ("instances{function=\"guest\"}", f64::from(instances)),
-            ("instances_max{function=\"guest\"}", f64::from(instances)),
+            ("instances{function=\"guest\"}", count),
+            ("instances_max{function=\"guest\"}", count),
         ]);
-        for client in &mut clients {
-            check_problem(&client.receive(), 504, &["in time"]);
-        }
+        check_late(clients);
     }
 }

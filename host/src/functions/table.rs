@@ -217,10 +217,9 @@ impl Engines {
     pub(crate) fn tick(&self) -> bool {
         match self {
             Self::Own(engines) => engines.iter().all(tick),
-            Self::Shared(runtime) => {
-                let engines = runtime.upgrade().map(|runtime| runtime.engines());
-                engines.is_some_and(|engines| engines.iter().all(tick))
-            }
+            Self::Shared(runtime) => runtime
+                .upgrade()
+                .is_some_and(|runtime| runtime.engines().iter().all(tick)),
         }
     }
 }

@@ -128,6 +128,7 @@ impl App {
             // What the first request would do otherwise, on each thread.
             let prepared = component.initialize_copy_on_write_image();
             prepared.map_err(LoadError::Engine)?;
+            // Who uses it is counted for each as well.
             let surroundings = Surroundings {
                 outbound: Arc::new(Outbound::clone(&surroundings.outbound)),
                 ..surroundings.clone()

@@ -82,6 +82,27 @@ fn a_guest_that_loops_for_ever_is_answered_for_with_504() {
     check_failure(&host, "/loop", 504, "did not finish within");
 }
 
+/// A client would wait for what is missing, and take what is too much for the next response.
+#[test]
+fn a_body_of_another_length_than_its_head_says_reaches_no_client_as_if_it_were_whole() {
+    let guest = Guest::assemble("hostile");
+    let host = TestHost::serve(guest.path()).start();
+    for (path, cause) in [
+        ("/leave-at-once", "given as 100 bytes, and it has 4"),
+        ("/leave-too-much", "given as 4 bytes, and it has 14"),
+        ("/length-of-nothing", "given as 100 bytes, and it has 0"),
+    ] {
+        check_failure(&host, path, 500, cause);
+    }
+    // The head of this one is on its way when its body ends.
+    let mut client = host.connect();
+    client.write(&get("/leave-body").bytes());
+    let response = client.receive();
+    assert!(!response.is_complete, "{response:?}");
+    let log = host.log();
+    let _ = log.wait_for_entry(&["while responding", "given as 100 bytes, and it has 4"]);
+}
+
 #[test]
 fn the_client_does_not_hear_the_cause() {
     let host = unruly();

@@ -8,6 +8,7 @@ use end_to_end::client::{Connection, Request};
 use end_to_end::guests::Guest;
 use end_to_end::hostile::{Behaviour, Campaign, MAX_CONCURRENCY, Server, table};
 use end_to_end::operators::Operators;
+use end_to_end::strace::Fault;
 
 /// How long a request may take, in seconds. All but those that wait for it are done by then,
 /// also while other tests run.
@@ -79,6 +80,34 @@ fn a_guest_that_fails_late_leaves_no_client_without_a_head() {
     assert_eq!(late.len(), NAMES.len());
     let outcome = campaign.run(&late);
     assert!(outcome.surprises.is_empty(), "{:?}", outcome.surprises);
+}
+
+/// The background gets no processor where others want them all. Nobody needs it to tell a
+/// client that the time is over.
+#[test]
+fn a_response_ends_in_time_while_its_guest_cannot_be_ended() {
+    // It begins a response, and then computes for so long that it moves to the background.
+    const NAME: &str = "loop-in-body";
+    const STOP_THERE: &str = "sched_yield:delay_enter=60s";
+    // Nor need anybody look whether the client is late.
+    const LONG: &str = "600";
+
+    let guest = Guest::assemble("hostile");
+    let host = TestHost::serve(guest.path())
+        .flag("--threads", "1")
+        .flag("--request-timeout", "1")
+        .flag("--write-timeout", LONG)
+        .flag("--header-read-timeout", LONG)
+        .flag("--idle-timeout", LONG)
+        .start();
+    let Some(_stopped) = Fault::inject(host.process_id(), "spare", STOP_THERE, &[]) else {
+        return;
+    };
+    let mut client = host.connect();
+    client.write(&Request::new("GET", &format!("/{NAME}")).bytes());
+    let response = client.receive();
+    assert_eq!(response.status, 200);
+    assert!(!response.is_complete, "{response:?}");
 }
 
 /// So many clients, each of which has a guest that sleeps.

@@ -116,6 +116,11 @@ impl State {
                 || entry.is::<HostOutgoingBody>()
         })
     }
+
+    /// Takes from a guest that is done everything it has handles on, which ends its bodies.
+    pub(crate) fn let_go(&mut self) {
+        self.table = ResourceTable::new();
+    }
 }
 
 impl WasiView for State {

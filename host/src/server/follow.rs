@@ -1,8 +1,9 @@
 //! A guest that goes on after the head of its response.
 
-use std::cell::Cell;
-use std::rc::Rc;
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
 
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -15,18 +16,18 @@ use super::running::Running;
 pub(super) struct Followed {
     context: Context,
     task: Option<AbortHandle>,
-    has_failed: Rc<Cell<bool>>,
+    failed: Failed,
     /// Whether the client has, or will get, the whole of it.
     is_complete: bool,
 }
 
 /// Lets `running`, if it is not done, go on until the deadline.
 pub(super) fn follow(running: Option<Running>, deadline: Instant, context: Context) -> Followed {
-    let has_failed = Rc::new(Cell::new(false));
+    let (tell, failed) = oneshot::channel();
     let task = running.map(|running| {
-        let (has_failed, context) = (has_failed.clone(), context.clone());
+        let context = context.clone();
         let task = async move {
-            if let Err(failure) = work(running, deadline, &has_failed).await {
+            if let Err(failure) = work(running, deadline, tell).await {
                 failure
                     .note(&context, "guest failed while responding")
                     .await;
@@ -37,15 +38,16 @@ pub(super) fn follow(running: Option<Running>, deadline: Instant, context: Conte
     Followed {
         context,
         task,
-        has_failed,
+        failed: Failed::Unknown(failed),
         is_complete: false,
     }
 }
 
 /// Lets a guest finish what it does after its response, such as leaving a record.
 pub(super) fn finish(running: Running, deadline: Instant, context: Context) {
+    let (tell, _) = oneshot::channel();
     tokio::task::spawn_local(async move {
-        if let Err(failure) = work(running, deadline, &Cell::default()).await {
+        if let Err(failure) = work(running, deadline, tell).await {
             failure
                 .note(&context, "guest failed after responding")
                 .await;
@@ -53,24 +55,45 @@ pub(super) fn finish(running: Running, deadline: Instant, context: Context) {
     });
 }
 
-/// Runs a guest to its end. Whether it has failed is known before its body ends.
+/// Runs a guest to its end. Tells its body at once if it fails: in the background it may
+/// take long until the guest is dropped, and with it the other end of the body.
 async fn work(
-    mut running: Running,
+    mut running: impl Future<Output = wasmtime::Result<()>> + Unpin,
     deadline: Instant,
-    has_failed: &Cell<bool>,
+    tell: oneshot::Sender<()>,
 ) -> Result<(), Failure> {
     let failure = match timeout_at(deadline, &mut running).await {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => Failure::of_guest(error),
         Err(_) => Failure::TimedOut,
     };
-    has_failed.set(true);
+    // Nobody wants to know it any more if the client has gone.
+    let _ = tell.send(());
     Err(failure)
 }
 
+/// Whether a guest has failed.
+enum Failed {
+    Unknown(oneshot::Receiver<()>),
+    Known(bool),
+}
+
+impl Failed {
+    /// Whether it has. If that is not known, `cx` is woken when it is.
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        if let Self::Unknown(told) = self
+            && let Poll::Ready(told) = Pin::new(told).poll(cx)
+        {
+            *self = Self::Known(told.is_ok());
+        }
+        matches!(self, Self::Known(true))
+    }
+}
+
 impl Followed {
-    pub(super) fn has_failed(&self) -> bool {
-        self.has_failed.get()
+    /// Whether the guest has failed. If that is not known, `cx` is woken when it is.
+    pub(super) fn poll_failed(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        self.failed.poll(cx)
     }
 
     pub(super) fn set_complete(&mut self) {
@@ -79,8 +102,8 @@ impl Followed {
 
     /// Leaves a record of a failure, for which the client need not wait: its connection
     /// breaks now.
-    pub(super) fn fail(&self, failure: Failure) {
-        self.has_failed.set(true);
+    pub(super) fn fail(&mut self, failure: Failure) {
+        self.failed = Failed::Known(true);
         let context = self.context.clone();
         tokio::task::spawn_local(async move {
             failure
@@ -99,5 +122,41 @@ impl Drop for Followed {
         {
             task.abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, poll_fn, ready};
+    use std::time::Duration;
+
+    use tokio::runtime::Builder;
+    use wasmtime::format_err;
+
+    use super::*;
+
+    /// Whether the body of `guest` is told that it has failed, while the guest is not
+    /// dropped.
+    fn is_told(mut guest: impl Future<Output = wasmtime::Result<()>> + Unpin) -> bool {
+        let runtime = Builder::new_current_thread().enable_time().build();
+        runtime.unwrap().block_on(async {
+            let (tell, failed) = oneshot::channel();
+            let mut failed = Failed::Unknown(failed);
+            let is_over = poll_fn(|cx| match (failed.poll(cx), &failed) {
+                (_, Failed::Unknown(_)) => Poll::Pending,
+                (has_failed, Failed::Known(_)) => Poll::Ready(has_failed),
+            });
+            let deadline = Instant::now() + Duration::from_millis(1);
+            let (has_failed, result) = tokio::join!(is_over, work(&mut guest, deadline, tell));
+            assert_eq!(has_failed, result.is_err());
+            has_failed
+        })
+    }
+
+    #[test]
+    fn a_body_is_told_that_its_guest_has_failed_before_that_is_dropped() {
+        assert!(is_told(pending()));
+        assert!(is_told(ready(Err(format_err!("trap")))));
+        assert!(!is_told(ready(Ok(()))));
     }
 }

@@ -47,8 +47,7 @@ struct Stream {
     body: HyperOutgoingBody,
     guest: Followed,
     sent: u64,
-    /// How long it says that it is.
-    length: Option<u64>,
+    length: Length,
     turns_to_break: u32,
 }
 
@@ -110,6 +109,8 @@ pub(super) async fn take(
     if begun.len() as u64 > limits.max_response_bytes {
         return Err(Failure::TooLarge);
     }
+    let length = Length::of(&head.headers);
+    length.check(begun.len() as u64, is_whole)?;
     if is_whole {
         if let Some(running) = running {
             finish(running, deadline, context.clone());
@@ -121,7 +122,7 @@ pub(super) async fn take(
     }
     let stream = Stream {
         context: context.clone(),
-        length: content_length(&head.headers),
+        length,
         sent: begun.len() as u64,
         begun,
         body,
@@ -203,8 +204,28 @@ impl Taking {
     }
 }
 
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+/// How long a response says that its body is, if it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Length(Option<u64>);
+
+impl Length {
+    fn of(headers: &HeaderMap) -> Self {
+        let value = headers.get(CONTENT_LENGTH);
+        Self(value.and_then(|value| value.to_str().ok()?.parse().ok()))
+    }
+
+    /// Checks a body that has come to so many `bytes`, which may be all of them. A client
+    /// waits for what is missing, and takes what is too much for the next response.
+    fn check(self, bytes: u64, is_whole: bool) -> Result<(), Failure> {
+        match self.0 {
+            Some(length) if bytes > length || (is_whole && bytes < length) => {
+                let verb = if is_whole { "has" } else { "goes on after" };
+                let why = format!("its length is given as {length} bytes, and it {verb} {bytes}");
+                Err(Failure::BrokenOff(why))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl ResponseBody {
@@ -298,37 +319,41 @@ impl Body for ResponseBody {
 impl Stream {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         // The head is on its way already, so this is all there is to tell the client.
-        if self.guest.has_failed() || self.context.request.is_unaudited() {
+        if self.guest.poll_failed(cx) || self.context.request.is_unaudited() {
             return self.break_off(cx);
         }
         if !self.begun.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.begun)))));
         }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        // It ends, too, when its guest fails.
-        if self.guest.has_failed() {
-            return self.break_off(cx);
+        match self.check(frame) {
+            Ok(frame) => Poll::Ready(frame.map(Ok)),
+            Err(failure) => {
+                self.guest.fail(failure);
+                self.break_off(cx)
+            }
         }
-        let failure = match frame {
-            None => {
-                self.guest.set_complete();
-                return Poll::Ready(None);
-            }
-            Some(Ok(frame)) => {
-                self.sent += frame.data_ref().map_or(0, Bytes::len) as u64;
-                // Nobody asks for more than the length says.
-                if frame.is_trailers() || self.length.is_some_and(|length| self.sent >= length) {
-                    self.guest.set_complete();
-                }
-                if self.sent <= self.context.shared.settings.bodies.max_response_bytes {
-                    return Poll::Ready(Some(Ok(frame)));
-                }
-                Failure::TooLarge
-            }
-            Some(Err(error)) => Failure::BrokenOff(error.to_string()),
-        };
-        self.guest.fail(failure);
-        self.break_off(cx)
+    }
+
+    /// Looks at what the guest gives, or at the end of that, before the client gets it.
+    fn check(
+        &mut self,
+        frame: Option<Result<Frame<Bytes>, wasmtime_wasi_http::Error>>,
+    ) -> Result<Option<Frame<Bytes>>, Failure> {
+        let frame = frame.transpose();
+        let frame = frame.map_err(|error| Failure::BrokenOff(error.to_string()))?;
+        let data = frame.as_ref().and_then(Frame::data_ref);
+        self.sent += data.map_or(0, Bytes::len) as u64;
+        if self.sent > self.context.shared.settings.bodies.max_response_bytes {
+            return Err(Failure::TooLarge);
+        }
+        let is_whole = frame.as_ref().is_none_or(Frame::is_trailers);
+        self.length.check(self.sent, is_whole)?;
+        // Nobody asks for more than the length says.
+        if is_whole || self.length == Length(Some(self.sent)) {
+            self.guest.set_complete();
+        }
+        Ok(frame)
     }
 
     /// Breaks the connection, after [`TURNS_TO_BREAK`].

@@ -111,8 +111,10 @@ impl Running {
             }
             Some(instance)
         };
-        // Nobody else should wait while the system takes a large one apart.
-        if let Some(large) = left.filter(Instance::is_large) {
+        // Nobody else should wait while the system takes a large one apart, nor its client
+        // for the end of a body that it left open.
+        if let Some(mut large) = left.filter(Instance::is_large) {
+            large.store.data_mut().let_go();
             self.context.shared.background.take_apart(large);
         }
     }

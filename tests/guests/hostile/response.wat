@@ -27,6 +27,9 @@
     (data (i32.const 5800) "write-for-ever")
     (data (i32.const 5824) "write-byte-by-byte")
     (data (i32.const 5848) "write-nothing")
+    (data (i32.const 6640) "leave-at-once")
+    (data (i32.const 6664) "leave-too-much")
+    (data (i32.const 6688) "length-of-nothing")
 
     (data (i32.const 96) "8")
     (data (i32.const 104) "good, and more")
@@ -129,6 +132,27 @@
         (then
           (call $announce (i32.const 17) (i32.const 3))
           (call $begin-answer (local.get $out)) (return (i32.const 1))))
+      ;; /leave-at-once: returns in the middle of its body, before anybody got any of it.
+      (if (call $asked (i32.const 6640))
+        (then
+          (call $announce (i32.const 17) (i32.const 3))
+          (call $open)
+          (call $set-response (local.get $out))
+          (call $write-good) (return (i32.const 1))))
+      ;; /leave-too-much: announces 4 bytes, writes 14, and returns.
+      (if (call $asked (i32.const 6664))
+        (then
+          (call $announce (i32.const 16) (i32.const 1))
+          (call $open)
+          (call $set-response (local.get $out))
+          (call $write (global.get $output-stream)
+            (i32.const 104) (i32.const 14) (global.get $result)) (return (i32.const 1))))
+      ;; /length-of-nothing: announces 100 bytes and never opens its body.
+      (if (call $asked (i32.const 6688))
+        (then
+          (call $announce (i32.const 17) (i32.const 3))
+          (global.set $response (call $response.new (global.get $headers)))
+          (call $set-response (local.get $out)) (return (i32.const 1))))
       ;; /length-too-large: announces 100 bytes and ends after 4.
       (if (call $asked (i32.const 5560))
         (then

@@ -14,6 +14,7 @@ const NO_CONTENT: &[Answer] = &[Answer::Empty(204)];
 const NOT_MODIFIED: &[Answer] = &[Answer::Empty(304)];
 const LATE_OR_BROKEN: &[Answer] = &[Answer::Problem(504), Answer::Broken];
 const LATE_OR_FAILED: &[Answer] = &[Answer::Problem(504), Answer::Problem(500)];
+/// On a busy machine a guest may have failed before anything was sent.
 const FAILED_OR_BROKEN: &[Answer] = &[Answer::Problem(500), Answer::Broken];
 /// The guest fails after it has set its response, of which all, a part or nothing was sent.
 const ANY: &[Answer] = &[Answer::Problem(500), Answer::Broken, Answer::Good];
@@ -94,13 +95,16 @@ const TABLE: &[Behaviour] = rows! {
     "set-twice" Plain ANY "a trap";
     "finish-twice" Plain ANY "a trap";
     "write-after-finish" Plain ANY "a trap";
-    "trap-in-body" Plain BROKEN "a trap";
+    "trap-in-body" Plain FAILED_OR_BROKEN "a trap";
     "trap-in-length" Plain BROKEN "a trap";
     "finish-while-writing" Plain BROKEN "a trap";
     "set-nothing" Plain FAILED "a trap";
     "body-twice" Plain GOOD "nothing";
-    "drop-body" Plain BROKEN "nothing";
-    "leave-body" Plain BROKEN "nothing";
+    "drop-body" Plain FAILED_OR_BROKEN "nothing";
+    "leave-body" Plain FAILED_OR_BROKEN "nothing";
+    "leave-at-once" Plain FAILED_OR_BROKEN "nothing";
+    "leave-too-much" Plain FAILED_OR_BROKEN "nothing";
+    "length-of-nothing" Plain FAILED "nothing";
     "length-too-large" Plain BROKEN "nothing";
     "length-too-small" Plain ANY "nothing";
     "status-0" Plain GOOD "nothing";

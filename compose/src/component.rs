@@ -61,7 +61,7 @@ pub enum ComponentError {
     /// The component ends inside one of its nested modules or components.
     #[error(
         "`{name}` is cut short: it ends at byte {length_bytes}, but says that it goes on to byte \
-         {declared_bytes}"
+         {declared_bytes}; copy all of it"
     )]
     CutShort {
         /// The name of the input.
@@ -87,7 +87,9 @@ pub enum ComponentError {
         name: String,
     },
     /// The component is damaged or breaks a rule of its format.
-    #[error("`{name}` is not a valid component: {reason} ({place})")]
+    #[error(
+        "`{name}` is not a valid component: {reason} ({place}); build it again, or copy all of it"
+    )]
     Invalid {
         /// The name of the input.
         name: String,

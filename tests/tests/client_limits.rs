@@ -29,6 +29,16 @@ fn a_head_that_does_not_end_is_answered_with_408() {
     assert!(connection.is_closed_by_server());
 }
 
+/// It may be the first byte of HTTP/2, or of a head.
+#[test]
+fn a_client_that_sends_one_byte_is_answered_with_408() {
+    let host = app().flag("--header-read-timeout", "0.2").start();
+    let mut connection = host.connect();
+    connection.write(b"P");
+    check_problem(&connection.receive(), 408, &["the head"]);
+    assert!(connection.is_closed_by_server());
+}
+
 #[test]
 fn a_connection_that_sends_no_request_is_closed() {
     let host = app().flag("--idle-timeout", "0.2").start();
@@ -235,6 +245,21 @@ fn begin_stream(stream: u32) -> Vec<u8> {
     ];
     let fields = fields.map(|(name, value)| hpack::literal(name.as_bytes(), value.as_bytes()));
     Frame::new("HEADERS", END_HEADERS, stream, fields.concat()).bytes()
+}
+
+/// It takes the answer of the server to its PING to end such a connection, and this client
+/// gives none.
+#[test]
+fn a_client_of_http2_that_falls_silent_is_closed() {
+    let host = app()
+        .flag("--idle-timeout", "0.2")
+        .flag("--write-timeout", "0.2")
+        .flag("--ops-addr", "127.0.0.1:0")
+        .start();
+    let mut client = http2(&host);
+    while client.event().expect("the end") != Event::Ended {}
+    let lost = r#"connection_errors_total{kind="write_timeout"}"#;
+    Operators::of(&host).wait_for(&[(lost, 1.0)]);
 }
 
 #[test]

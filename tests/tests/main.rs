@@ -30,6 +30,7 @@ mod ops;
 mod outbound;
 mod outputs;
 mod peers;
+mod responses;
 mod reuse;
 mod shutdown;
 mod slow_readers;

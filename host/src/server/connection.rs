@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::conversation::{Conversation, Expired, LAST_CALL};
 use super::http1::Gate;
@@ -84,13 +84,16 @@ async fn begin(socket: &mut Socket, limits: &ConnectionLimits) -> Option<(Protoc
     if socket.has_agreed_on_http2() {
         return Some((Protocol::Http2, begun));
     }
-    let mut patience = limits.idle_timeout;
+    let mut deadline = Instant::now() + limits.idle_timeout;
     while begun.len() < PREFACE.len() && PREFACE.starts_with(&begun) {
-        let read = timeout(patience, socket.read_buf(&mut begun)).await;
-        if !read.is_ok_and(|read| read.is_ok_and(|count| count > 0)) {
-            return None;
+        match timeout_at(deadline, socket.read_buf(&mut begun)).await {
+            Ok(Ok(count)) if count > 0 => {}
+            // What there is will not become a head, which the gate has an answer for.
+            Err(_) if !begun.is_empty() => break,
+            _ => return None,
         }
-        patience = limits.header_read_timeout;
+        // All of the head has to come until then, however it comes.
+        deadline = deadline.min(Instant::now() + limits.header_read_timeout);
     }
     let protocol = if begun.starts_with(PREFACE) {
         Protocol::Http2
@@ -186,6 +189,8 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
     let mut server_ends = pin!(ending.wait_for(|is_ending| *is_ending));
     let mut look = pin!(sleep(conversation.next_look(limits)));
     let (mut is_told, mut is_graceful) = (false, false);
+    // When the client was told to end a connection that is idle.
+    let mut dismissed: Option<Instant> = None;
     loop {
         tokio::select! {
             biased;
@@ -209,7 +214,15 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
                         metrics.connection_failed(ConnectionError::WriteTimeout);
                         return tracing::debug!(?peer, "client took nothing of its response");
                     }
+                    // Whoever does not even take the end of a response has had its time.
+                    Some(Expired::Idle)
+                        if dismissed.is_some_and(|at| at.elapsed() >= limits.write_timeout) =>
+                    {
+                        metrics.connection_failed(ConnectionError::WriteTimeout);
+                        return tracing::debug!(?peer, "client did not end its connection");
+                    }
                     Some(Expired::Idle) if protocol == Protocol::Http2 => {
+                        dismissed.get_or_insert_with(Instant::now);
                         is_graceful = end(connection.as_mut(), is_graceful);
                     }
                     // The gate knows what to do.

@@ -29,11 +29,13 @@ pub(super) struct Conversation {
     handed_out: Cell<usize>,
     /// The number of the request that is refused, and how.
     refused: Cell<Option<(u64, Refusal)>>,
-    /// Why the body that is coming is not read any further.
-    broken_body: Cell<Option<Refusal>>,
+    /// The number of the request of which the body is not read any further, and why.
+    broken_body: Cell<Option<(u64, Refusal)>>,
     expired: Cell<Option<Expired>>,
     /// Whether each response is the last one.
     is_ending: Cell<bool>,
+    /// Whether the client takes the end of the connection for the end of a response.
+    ends_response: Cell<bool>,
 }
 
 /// What a client did not do in time.
@@ -61,6 +63,7 @@ impl Conversation {
             broken_body: Cell::default(),
             expired: Cell::default(),
             is_ending: Cell::default(),
+            ends_response: Cell::default(),
         })
     }
 
@@ -93,6 +96,17 @@ impl Conversation {
         self.is_ending.get()
     }
 
+    /// A response begins that has no end of its own, as in HTTP/1.0 where its length is not
+    /// known.
+    pub(super) fn set_ends_response(&self) {
+        self.ends_response.set(true);
+    }
+
+    /// Whether a response has begun that has no end of its own.
+    pub(super) fn ends_response(&self) -> bool {
+        self.ends_response.get()
+    }
+
     pub(super) fn note_progress(&self) {
         self.progress.set(Instant::now());
     }
@@ -118,17 +132,24 @@ impl Conversation {
 
     /// Why the request that has just begun is refused, if it is.
     pub(super) fn refusal(&self) -> Option<Refusal> {
-        let (number, refusal) = self.refused.get()?;
-        (number == self.begun.get()).then_some(refusal)
+        self.of_last(&self.refused)
     }
 
-    pub(super) fn break_body(&self, refusal: Refusal) {
-        self.broken_body.set(Some(refusal));
+    /// Of the body of the request with this number, nothing more is read.
+    pub(super) fn break_body(&self, number: u64, refusal: Refusal) {
+        self.broken_body.set(Some((number, refusal)));
     }
 
-    /// Why the body that is coming is not read any further, if it is not.
+    /// Why the body of the request that began last is not read any further, if it is not.
     pub(super) fn broken_body(&self) -> Option<Refusal> {
-        self.broken_body.get()
+        self.of_last(&self.broken_body)
+    }
+
+    /// What is known of a request, if that is the one that began last: those after it may
+    /// have come already.
+    fn of_last(&self, known: &Cell<Option<(u64, Refusal)>>) -> Option<Refusal> {
+        let (number, refusal) = known.get()?;
+        (number == self.begun.get()).then_some(refusal)
     }
 
     /// What has expired and was not looked at yet.
@@ -150,7 +171,7 @@ impl Conversation {
             || (self.handed_out.get() > 0 && is_over(progress, limits.write_timeout))
         {
             Some(Expired::Write)
-        } else if self.in_flight.get() > 0 {
+        } else if self.in_flight.get() > 0 || blocked.is_some() {
             None
         } else if let Some(since) = self.head_since.get() {
             is_over(since, limits.header_read_timeout).then_some(Expired::Head)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use audit_log::event::{Event, GuestFailure};
 use audit_log::record::Subject;
 use http::{Response, StatusCode};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
@@ -82,7 +83,8 @@ impl Failure {
             ),
             Self::Unaudited => UNAUDITED,
         };
-        self.note(context, "request failed").await;
+        // Fails only if the server ends.
+        let _ = self.note_apart(context, "request failed").await;
         let (status, detail) = if context.request.is_unaudited() {
             UNAUDITED
         } else {
@@ -106,8 +108,14 @@ impl Failure {
         }
     }
 
-    /// Writes the cause into both logs, and counts it; `what` says in which situation.
-    pub(super) async fn note(self, context: &Context, what: &str) {
+    /// Writes the cause into both logs, and counts it; `what` says in which situation. That
+    /// is done also where nobody waits for it, as when the client leaves.
+    pub(super) fn note_apart(self, context: &Context, what: &'static str) -> JoinHandle<()> {
+        let context = context.clone();
+        tokio::task::spawn_local(async move { self.note(&context, what).await })
+    }
+
+    async fn note(self, context: &Context, what: &str) {
         if let Some(kind) = self.kind(&context.request) {
             let telemetry = &context.served.telemetry;
             telemetry.failed(&context.request, kind);

@@ -28,9 +28,7 @@ pub(super) fn follow(running: Option<Running>, deadline: Instant, context: Conte
         let context = context.clone();
         let task = async move {
             if let Err(failure) = work(running, deadline, tell).await {
-                failure
-                    .note(&context, "guest failed while responding")
-                    .await;
+                failure.note_apart(&context, "guest failed while responding");
             }
         };
         tokio::task::spawn_local(task).abort_handle()
@@ -48,9 +46,7 @@ pub(super) fn finish(running: Running, deadline: Instant, context: Context) {
     let (tell, _) = oneshot::channel();
     tokio::task::spawn_local(async move {
         if let Err(failure) = work(running, deadline, tell).await {
-            failure
-                .note(&context, "guest failed after responding")
-                .await;
+            failure.note_apart(&context, "guest failed after responding");
         }
     });
 }
@@ -104,12 +100,7 @@ impl Followed {
     /// breaks now.
     pub(super) fn fail(&mut self, failure: Failure) {
         self.failed = Failed::Known(true);
-        let context = self.context.clone();
-        tokio::task::spawn_local(async move {
-            failure
-                .note(&context, "guest failed while responding")
-                .await;
-        });
+        failure.note_apart(&self.context, "guest failed while responding");
     }
 }
 

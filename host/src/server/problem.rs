@@ -1,8 +1,9 @@
 //! What the server answers where no guest does: problem documents (RFC 9457).
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
+use http_body::Body;
 
 use super::refusal::Refusal;
 use super::response::ResponseBody;
@@ -36,6 +37,15 @@ fn title(status: StatusCode) -> Option<&'static str> {
         StatusCode::PAYLOAD_TOO_LARGE => Some("Content Too Large"),
         _ => status.canonical_reason(),
     }
+}
+
+/// The head of a response alone, which is all that HEAD wants. HTTP/1.1 does that by itself.
+pub(super) fn only_head(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
+    let body = std::mem::replace(response.body_mut(), ResponseBody::whole(Bytes::new(), None));
+    if let Some(bytes) = body.size_hint().exact() {
+        response.headers_mut().insert(CONTENT_LENGTH, bytes.into());
+    }
+    response
 }
 
 /// The response to a request that no guest sees.

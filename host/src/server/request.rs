@@ -18,7 +18,9 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use super::admission::{Place, Turn};
 use super::conversation::Conversation;
 use super::failure::{self, Failure};
+use super::http1::HIDDEN_UPGRADE;
 use super::http2;
+use super::problem;
 use super::refusal::Refusal;
 use super::request_body::RequestBody;
 use super::response::{self, ResponseBody};
@@ -54,6 +56,8 @@ pub(super) async fn handle(
 ) -> Result<Response<ResponseBody>, Infallible> {
     let in_flight = conversation.begin();
     let version = request.version();
+    let is_head = request.method() == Method::HEAD;
+    request.headers_mut().remove(HIDDEN_UPGRADE);
     if version == Version::HTTP_10 {
         name_host(&mut request, conversation.ends.local);
     }
@@ -65,6 +69,13 @@ pub(super) async fn handle(
         // that to tell.
         Some(_) => None,
         None => shared.router.find(&request),
+    };
+    let for_client = |response| {
+        if is_head {
+            problem::only_head(response)
+        } else {
+            response
+        }
     };
     let (mut response, exchange) = if let Some(served) = &served {
         let function = &served.function;
@@ -81,12 +92,13 @@ pub(super) async fn handle(
         let exchange = served.telemetry.begin(&request, &context.request, is_tls);
         let mut response = match answer(request, &context).await {
             Ok(response) => response,
-            Err(failure) => failure.report(&context).await,
+            Err(failure) => for_client(failure.report(&context).await),
         };
         name_request(response.headers_mut(), &context.request);
         (response, Some(exchange))
     } else {
-        turn_away(refusal, &request, info, &conversation, &shared)
+        let (response, exchange) = turn_away(refusal, &request, info, &conversation, &shared);
+        (for_client(response), exchange)
     };
     finish_head(
         response.headers_mut(),
@@ -94,6 +106,9 @@ pub(super) async fn handle(
         &shared.settings,
         version,
     );
+    if version == Version::HTTP_10 && response.body().is_open_ended() {
+        conversation.set_ends_response();
+    }
     let status = response.status();
     response.body_mut().begin(in_flight, status, exchange);
     Ok(response)

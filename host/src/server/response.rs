@@ -120,13 +120,18 @@ pub(super) async fn take(
             ResponseBody::whole(begun, trailers),
         ));
     }
+    let mut guest = follow(running, deadline, context.clone());
+    if length == Length(Some(begun.len() as u64)) {
+        // Nobody asks for more than that.
+        guest.set_complete();
+    }
     let stream = Stream {
         context: context.clone(),
         length,
         sent: begun.len() as u64,
         begun,
         body,
-        guest: follow(running, deadline, context.clone()),
+        guest,
         turns_to_break: TURNS_TO_BREAK,
     };
     Ok(Response::from_parts(
@@ -242,6 +247,14 @@ impl ResponseBody {
         Self::of(Content::Whole(bytes, trailers))
     }
 
+    /// Whether it does not say itself where it ends, as far as HTTP/1.0 knows.
+    pub(super) fn is_open_ended(&self) -> bool {
+        match &self.content {
+            Content::Whole(..) => false,
+            Content::Stream(stream) => stream.length == Length(None),
+        }
+    }
+
     /// From now on the client is waited for. The request is over when the body is
     /// dropped.
     pub(super) fn begin(
@@ -325,12 +338,16 @@ impl Stream {
         if !self.begun.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.begun)))));
         }
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        match self.check(frame) {
-            Ok(frame) => Poll::Ready(frame.map(Ok)),
-            Err(failure) => {
-                self.guest.fail(failure);
-                self.break_off(cx)
+        loop {
+            let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+            match self.check(frame) {
+                // It would cost both ends something, and count for nothing.
+                Ok(Some(frame)) if frame.data_ref().is_some_and(Bytes::is_empty) => {}
+                Ok(frame) => return Poll::Ready(frame.map(Ok)),
+                Err(failure) => {
+                    self.guest.fail(failure);
+                    return self.break_off(cx);
+                }
             }
         }
     }

@@ -63,6 +63,18 @@ impl Socket {
         }
     }
 
+    /// Lets the connection break when it is dropped, instead of ending as it should. That
+    /// of a socket in the file system cannot.
+    pub(super) fn reset(&self) {
+        let stream = match self {
+            Self::Tcp(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+            Self::Unix(_) => return,
+        };
+        // If it fails, the connection is broken already.
+        let _ = stream.set_zero_linger();
+    }
+
     /// Whether both ends have agreed to speak HTTP/2.
     pub(super) fn has_agreed_on_http2(&self) -> bool {
         match self {

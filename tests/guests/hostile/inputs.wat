@@ -12,6 +12,7 @@
     (data (i32.const 6544) "audit-for-ever")
     (data (i32.const 6568) "audit-huge")
     (data (i32.const 6592) "audit-invalid")
+    (data (i32.const 6712) "audit-late")
 
     (data (i32.const 320) "127.0.0.1:1")
     (data (i32.const 336) "169.254.169.254")
@@ -135,4 +136,13 @@
         (then
           (call $append-entry (i32.const 0))
           (call $answer-if-refused (local.get $out)) (return (i32.const 1))))
+      ;; /audit-late: appends an entry a while after all of its body was written, and only
+      ;; then ends that.
+      (if (call $asked (i32.const 6712))
+        (then
+          (call $announce (i32.const 16) (i32.const 1))
+          (call $begin-answer (local.get $out))
+          (memory.fill (global.get $scratch) (i32.const 0x61) (i32.const 16))
+          (call $append-entry (i32.const 16))
+          (call $end-body) (return (i32.const 1))))
       (i32.const 0))

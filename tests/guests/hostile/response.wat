@@ -30,6 +30,7 @@
     (data (i32.const 6640) "leave-at-once")
     (data (i32.const 6664) "leave-too-much")
     (data (i32.const 6688) "length-of-nothing")
+    (data (i32.const 6736) "end-in-body")
 
     (data (i32.const 96) "8")
     (data (i32.const 104) "good, and more")
@@ -153,6 +154,11 @@
           (call $announce (i32.const 17) (i32.const 3))
           (global.set $response (call $response.new (global.get $headers)))
           (call $set-response (local.get $out)) (return (i32.const 1))))
+      ;; /end-in-body: announces no length, and ends while the host sends what is there.
+      (if (call $asked (i32.const 6736))
+        (then
+          (call $begin-answer (local.get $out))
+          (call $end-body) (return (i32.const 1))))
       ;; /length-too-large: announces 100 bytes and ends after 4.
       (if (call $asked (i32.const 5560))
         (then

@@ -105,6 +105,7 @@ const TABLE: &[Behaviour] = rows! {
     "leave-at-once" Plain FAILED_OR_BROKEN "nothing";
     "leave-too-much" Plain FAILED_OR_BROKEN "nothing";
     "length-of-nothing" Plain FAILED "nothing";
+    "end-in-body" Plain GOOD "nothing";
     "length-too-large" Plain BROKEN "nothing";
     "length-too-small" Plain ANY "nothing";
     "status-0" Plain GOOD "nothing";
@@ -155,5 +156,6 @@ const TABLE: &[Behaviour] = rows! {
     "send-and-keep" Plain LATE_OR_FAILED "--max-outbound, --max-handles";
     "audit-for-ever" Plain LATE "--audit-max-entries, --cpu-timeout";
     "audit-huge" Plain GOOD "the largest entry";
+    "audit-late" Plain GOOD "nothing";
     "audit-invalid" Plain GOOD "the rules of entries";
 };

@@ -55,7 +55,7 @@ fn what_cannot_be_served_is_reported_and_the_rest_is_served() {
     let host = TestHost::serve_functions(folder.path()).start();
     assert_eq!(get(&host, "/good"), "first-1 / /good first-1");
     for (name, why) in [
-        ("broken", "not a valid component"),
+        ("broken", "copy all of it"),
         ("text", "text"),
         ("cipher", "`wasi:http/incoming-handler@0.2`"),
         ("link", "outside of the folder"),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use end_to_end::client::Connection;
+use end_to_end::operators::Operators;
 use end_to_end::{DEADLINE, Setup, TestHost};
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::pki_types::ServerName;
@@ -183,4 +184,21 @@ fn a_certificate_needs_its_key() {
     let finished = app().flag("--tls-cert", identity.certificate()).fail();
     assert_eq!(finished.code, Some(64), "{}", finished.stderr);
     assert!(finished.stderr.contains("--tls-key"), "{}", finished.stderr);
+}
+
+/// TLS takes more of a response than its client does.
+#[test]
+fn a_client_of_tls_that_reads_nothing_loses_its_responses() {
+    let identity = Identity::new();
+    let host = identity
+        .given_to(app())
+        .flag("--write-timeout", "0.5")
+        .flag("--ops-addr", "127.0.0.1:0")
+        .start();
+    let mut client = identity.connect(&host, &TLS13);
+    let many = b"GET / HTTP/1.1\r\nhost: test\r\n\r\n".repeat(1000);
+    // They are answered with more than the system keeps.
+    while client.try_write(&many).is_ok() {}
+    let lost = r#"connection_errors_total{kind="write_timeout"}"#;
+    Operators::of(&host).wait_for(&[(lost, 1.0)]);
 }

@@ -66,7 +66,7 @@ impl Framing {
 
     /// Looks at `bytes`, which are not empty, up to the end of what they begin with: a
     /// head, or a part of a body. A head of a later version is changed to one that says
-    /// 1.1, which it has to be read as (RFC 9110, section 2.5).
+    /// 1.1, which it has to be read as (RFC 9110, section 2.5), and no `upgrade` remains.
     ///
     /// # Errors
     ///
@@ -158,6 +158,9 @@ impl Framing {
         if let Some(at) = head.later_version_at {
             bytes[at] = b'1';
         }
+        if head.has_upgrade {
+            head::hide_upgrade(&mut bytes[..end]);
+        }
         self.heads += 1;
         self.has_skipped = false;
         self.phase = match head.framing {
@@ -178,7 +181,11 @@ impl Framing {
 
         let seen = &bytes[..bytes.len().min(self.limits.head_bytes)];
         let mut start = 0;
-        for end in memchr::memchr_iter(b'\n', seen) {
+        for (line, end) in memchr::memchr_iter(b'\n', seen).enumerate() {
+            // Each time that a little comes, all of them are looked at.
+            if line > self.limits.fields + 1 {
+                return Err(Refusal::HeadTooLarge);
+            }
             match &seen[start..end] {
                 b"\r" => return Ok(Some(end + 1)),
                 [line @ .., b'\r'] if memchr::memchr(b'\r', line).is_none() => start = end + 1,

@@ -39,6 +39,8 @@ pub(in crate::server) struct Gate {
     /// Set when nothing more is let through.
     end: Option<End>,
     linger: Option<Linger>,
+    /// Whether the client was told that nothing more comes.
+    has_shut_down: bool,
 }
 
 /// What hyper sees after the last byte that is let through.
@@ -71,6 +73,7 @@ impl Gate {
             is_idle_for_long: false,
             end: None,
             linger: None,
+            has_shut_down: false,
         };
         gate.check_held();
         gate
@@ -114,7 +117,7 @@ impl Gate {
             self.passable = self.held.len();
             self.end = Some(End::Silence);
         } else {
-            self.conversation.break_body(refusal);
+            self.conversation.break_body(self.framing.heads, refusal);
             self.end = Some(End::Broken);
         }
     }
@@ -243,12 +246,18 @@ impl Write for Gate {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
+        let flushed = Pin::new(&mut self.socket).poll_flush(cx);
+        // TLS takes more than the client does, and waits for it only here.
+        self.conversation.set_blocked(flushed.is_pending());
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let gate = &mut *self;
-        ready!(Pin::new(&mut gate.socket).poll_shutdown(cx))?;
+        let shut_down = Pin::new(&mut gate.socket).poll_shutdown(cx);
+        gate.conversation.set_blocked(shut_down.is_pending());
+        ready!(shut_down)?;
+        gate.has_shut_down = true;
         // A client that has more to say would be told that its connection is broken, and
         // might never see the response.
         let has_more = gate.end == Some(End::Silence)
@@ -260,5 +269,15 @@ impl Write for Gate {
         }
         let linger = gate.linger.get_or_insert_with(Linger::begin);
         linger.poll(cx, &mut gate.socket, &mut gate.scratch.borrow_mut())
+    }
+}
+
+impl Drop for Gate {
+    /// Where the end of the connection says that a response is whole, one that is not has to
+    /// end in another way.
+    fn drop(&mut self) {
+        if self.conversation.ends_response() && !self.has_shut_down {
+            self.socket.reset();
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Whether the head of a request is what it should be.
 
 use http::Uri;
+use http::header::HeaderName;
 
 use super::field::{Field, is_token};
 use crate::server::Refusal;
@@ -34,6 +35,8 @@ pub(crate) struct Head {
     pub(crate) framing: BodyFraming,
     /// Where the last digit of the version is, if it is not one that hyper knows.
     pub(crate) later_version_at: Option<usize>,
+    /// Whether it asks for another protocol.
+    pub(crate) has_upgrade: bool,
 }
 
 /// Checks `head`, from the first byte of the request line to the empty line at the end. All
@@ -59,7 +62,26 @@ pub(crate) fn check(head: &[u8], limits: MessageLimits) -> Result<Head, Refusal>
     Ok(Head {
         framing: known.framing(version)?,
         later_version_at: (version > b'1').then(|| line.len() - 1),
+        has_upgrade: known.has_upgrade,
     })
+}
+
+/// What is made of the name `upgrade`.
+pub(in crate::server) const HIDDEN_UPGRADE: HeaderName = HeaderName::from_static("upgrad~");
+
+/// Hides that `head`, which has been checked, asks for another protocol. This server has
+/// none, and hyper would leave the connection to somebody who has, in the middle of what
+/// there is to send.
+pub(super) fn hide_upgrade(head: &mut [u8]) {
+    const NAME: &[u8] = b"upgrade:";
+
+    for line in head.split_mut(|&byte| byte == b'\n') {
+        if let Some(name) = line.get_mut(..NAME.len())
+            && name.eq_ignore_ascii_case(NAME)
+        {
+            name[..NAME.len() - 1].copy_from_slice(HIDDEN_UPGRADE.as_str().as_bytes());
+        }
+    }
 }
 
 /// The lines of a head, without their CRLF, up to the empty one.
@@ -150,6 +172,7 @@ struct Known<'a> {
     hosts: usize,
     content_length: Option<&'a [u8]>,
     transfer_encoding: Option<&'a [u8]>,
+    has_upgrade: bool,
 }
 
 impl<'a> Known<'a> {
@@ -165,6 +188,7 @@ impl<'a> Known<'a> {
             6 if field.is("expect") && !field.value.eq_ignore_ascii_case(b"100-continue") => {
                 return Err(Refusal::Expectation);
             }
+            7 if field.is("upgrade") => self.has_upgrade = true,
             14 if field.is("content-length")
                 && self.content_length.replace(field.value).is_some() =>
             {

@@ -18,4 +18,4 @@ mod head;
 mod linger;
 
 pub(super) use gate::{Gate, Scratch};
-pub(super) use head::MessageLimits;
+pub(super) use head::{HIDDEN_UPGRADE, MessageLimits};

@@ -126,7 +126,7 @@ fn a_request_for_another_protocol_is_answered_as_if_it_were_none() {
     for _ in 0..10 {
         let mut connection = host.connect();
         let head = asking(post("/good", "").chunked()).head();
-        let _ = connection.try_write(&[head, chunk(&[b'x'; 1 << 20])].concat());
+        let _ = connection.try_write(&[head, chunk(&vec![b'x'; 1 << 20])].concat());
         check_problem(&connection.receive(), 413, &["the body"]);
     }
 }

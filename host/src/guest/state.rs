@@ -119,6 +119,8 @@ impl State {
 
     /// Takes from a guest that is done everything it has handles on, which ends its bodies.
     pub(crate) fn let_go(&mut self) {
+        // In the order in which they are dropped.
+        self.outbound.close();
         self.table = ResourceTable::new();
     }
 }

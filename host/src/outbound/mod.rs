@@ -180,11 +180,18 @@ impl OutboundCtx {
     }
 }
 
-impl Drop for OutboundCtx {
-    fn drop(&mut self) {
+impl OutboundCtx {
+    /// Breaks off what the guest has not sent as a whole.
+    pub(crate) fn close(&self) {
         if let Some(account) = &self.account {
             account.close();
         }
+    }
+}
+
+impl Drop for OutboundCtx {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

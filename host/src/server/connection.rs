@@ -163,6 +163,7 @@ async fn serve_http2(
     // What is only a little too large is answered with a document that says so.
     let header_bytes = limits.max_header_bytes.saturating_mul(2);
     let header_bytes = u32::try_from(header_bytes).unwrap_or(u32::MAX);
+    let socket = Begun::new(socket, begun, conversation.clone());
     let connection = http2::Builder::new(OnThisThread)
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.http2_max_streams.get())
@@ -170,7 +171,7 @@ async fn serve_http2(
         .initial_connection_window_size(limits.http2_connection_window_bytes)
         .max_header_list_size(header_bytes)
         .max_send_buf_size(shared.settings.bodies.buffered_bytes)
-        .serve_connection(TokioIo::new(Begun::new(socket, begun)), service);
+        .serve_connection(TokioIo::new(socket), service);
     run(connection, &conversation, &shared, ending, Protocol::Http2).await;
 }
 
@@ -189,7 +190,7 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
     let mut server_ends = pin!(ending.wait_for(|is_ending| *is_ending));
     let mut look = pin!(sleep(conversation.next_look(limits)));
     let (mut is_told, mut is_graceful) = (false, false);
-    // When the client was told to end a connection that is idle.
+    // Since when the connection is idle, and its client was told to end it.
     let mut dismissed: Option<Instant> = None;
     loop {
         tokio::select! {
@@ -209,14 +210,15 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
                 look.as_mut().reset(Instant::now() + conversation.next_look(limits));
             }
             () = &mut look => {
-                match conversation.look(limits) {
+                let expired = conversation.look(limits);
+                dismissed = dismissed.filter(|_| expired == Some(Expired::Idle));
+                match expired {
                     Some(Expired::Write) => {
                         metrics.connection_failed(ConnectionError::WriteTimeout);
                         return tracing::debug!(?peer, "client took nothing of its response");
                     }
-                    // Whoever does not even take the end of a response has had its time.
                     Some(Expired::Idle)
-                        if dismissed.is_some_and(|at| at.elapsed() >= limits.write_timeout) =>
+                        if dismissed.is_some_and(|at| is_over(at, conversation, limits)) =>
                     {
                         metrics.connection_failed(ConnectionError::WriteTimeout);
                         return tracing::debug!(?peer, "client did not end its connection");
@@ -236,6 +238,17 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
             is_graceful = end(connection.as_mut(), is_graceful);
         }
     }
+}
+
+/// Whether a client of HTTP/2 has had its time to end a connection, which it was told to do
+/// `at` this time. It may still take what there is of a response.
+fn is_over(at: Instant, conversation: &Conversation, limits: &ConnectionLimits) -> bool {
+    /// One that takes something now and then has so many times the time for it.
+    const MOST: u32 = 10;
+
+    let waited = at.elapsed();
+    let is_silent = conversation.since_sent() >= limits.write_timeout;
+    (waited >= limits.write_timeout && is_silent) || waited >= limits.write_timeout * MOST
 }
 
 /// As what the early end of a connection is counted. None if it was not the client who

@@ -21,6 +21,8 @@ pub(super) struct Conversation {
     blocked_since: Cell<Option<Instant>>,
     /// When something last happened on it that counts.
     progress: Cell<Instant>,
+    /// When its client last took something, where that is not known by request.
+    sent: Cell<Instant>,
     /// How many requests have begun.
     begun: Cell<u64>,
     /// How many of them are not over.
@@ -56,6 +58,7 @@ impl Conversation {
             head_since: Cell::default(),
             blocked_since: Cell::default(),
             progress: Cell::new(Instant::now()),
+            sent: Cell::new(Instant::now()),
             begun: Cell::default(),
             in_flight: Cell::default(),
             handed_out: Cell::default(),
@@ -109,6 +112,16 @@ impl Conversation {
 
     pub(super) fn note_progress(&self) {
         self.progress.set(Instant::now());
+    }
+
+    /// The client has taken something.
+    pub(super) fn note_sent(&self) {
+        self.sent.set(Instant::now());
+    }
+
+    /// How long ago it last took something.
+    pub(super) fn since_sent(&self) -> Duration {
+        self.sent.get().elapsed()
     }
 
     /// A head is coming, or is there as a whole.

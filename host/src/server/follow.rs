@@ -100,6 +100,7 @@ impl Followed {
     /// breaks now.
     pub(super) fn fail(&mut self, failure: Failure) {
         self.failed = Failed::Known(true);
+        self.is_complete = false;
         failure.note_apart(&self.context, "guest failed while responding");
     }
 }

@@ -250,7 +250,8 @@ impl ResponseBody {
     /// Whether it does not say itself where it ends, as far as HTTP/1.0 knows.
     pub(super) fn is_open_ended(&self) -> bool {
         match &self.content {
-            Content::Whole(..) => false,
+            // Trailers leave no room for a length.
+            Content::Whole(_, trailers) => trailers.is_some(),
             Content::Stream(stream) => stream.length == Length(None),
         }
     }

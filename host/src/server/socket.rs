@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
@@ -11,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
 
+use super::conversation::Conversation;
 use super::listener::Accepted;
 
 /// The bytes of one connection, as HTTP sees them.
@@ -156,11 +158,23 @@ impl AsyncWrite for Socket {
 pub(super) struct Begun {
     socket: Socket,
     begun: BytesMut,
+    conversation: Rc<Conversation>,
 }
 
 impl Begun {
-    pub(super) fn new(socket: Socket, begun: BytesMut) -> Self {
-        Self { socket, begun }
+    pub(super) fn new(socket: Socket, begun: BytesMut, conversation: Rc<Conversation>) -> Self {
+        Self {
+            socket,
+            begun,
+            conversation,
+        }
+    }
+
+    /// Notes that the client takes something.
+    fn note(&self, written: &Poll<io::Result<usize>>) {
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            self.conversation.note_sent();
+        }
     }
 }
 
@@ -186,7 +200,9 @@ impl AsyncWrite for Begun {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.note(&written);
+        written
     }
 
     fn poll_write_vectored(
@@ -194,7 +210,9 @@ impl AsyncWrite for Begun {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
+        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
+        self.note(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use hyper::server::conn::{http1, http2};
@@ -218,7 +219,10 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
                         return tracing::debug!(?peer, "client took nothing of its response");
                     }
                     Some(Expired::Idle)
-                        if dismissed.is_some_and(|at| is_over(at, conversation, limits)) =>
+                        if dismissed.is_some_and(|at| {
+                            let taken = conversation.since_sent();
+                            is_over(at.elapsed(), taken, limits.write_timeout)
+                        }) =>
                     {
                         metrics.connection_failed(ConnectionError::WriteTimeout);
                         return tracing::debug!(?peer, "client did not end its connection");
@@ -241,14 +245,12 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
 }
 
 /// Whether a client of HTTP/2 has had its time to end a connection, which it was told to do
-/// `at` this time. It may still take what there is of a response.
-fn is_over(at: Instant, conversation: &Conversation, limits: &ConnectionLimits) -> bool {
+/// `told` ago. It may still take what there is of a response, and last did `taken` ago.
+fn is_over(told: Duration, taken: Duration, limit: Duration) -> bool {
     /// One that takes something now and then has so many times the time for it.
     const MOST: u32 = 10;
 
-    let waited = at.elapsed();
-    let is_silent = conversation.since_sent() >= limits.write_timeout;
-    (waited >= limits.write_timeout && is_silent) || waited >= limits.write_timeout * MOST
+    (told >= limit && taken >= limit) || told >= limit * MOST
 }
 
 /// As what the early end of a connection is counted. None if it was not the client who
@@ -274,4 +276,20 @@ fn end<C: GracefulConnection>(connection: Pin<&mut C>, is_graceful: bool) -> boo
         connection.graceful_shutdown();
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_takes_something_has_more_time_to_end() {
+        const LIMIT: Duration = Duration::from_secs(30);
+        const NOW: Duration = Duration::ZERO;
+
+        assert!(is_over(LIMIT, LIMIT, LIMIT));
+        assert!(!is_over(NOW, LIMIT * 20, LIMIT));
+        assert!(!is_over(LIMIT * 9, NOW, LIMIT));
+        assert!(is_over(LIMIT * 10, NOW, LIMIT));
+    }
 }

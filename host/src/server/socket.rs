@@ -157,15 +157,15 @@ impl AsyncWrite for Socket {
 /// A socket of which the first bytes were read already.
 pub(super) struct Begun {
     socket: Socket,
-    begun: BytesMut,
+    first: BytesMut,
     conversation: Rc<Conversation>,
 }
 
 impl Begun {
-    pub(super) fn new(socket: Socket, begun: BytesMut, conversation: Rc<Conversation>) -> Self {
+    pub(super) fn new(socket: Socket, first: BytesMut, conversation: Rc<Conversation>) -> Self {
         Self {
             socket,
-            begun,
+            first,
             conversation,
         }
     }
@@ -184,12 +184,12 @@ impl AsyncRead for Begun {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.begun.is_empty() {
+        if self.first.is_empty() {
             return Pin::new(&mut self.socket).poll_read(cx, buffer);
         }
-        let count = self.begun.len().min(buffer.remaining());
-        buffer.put_slice(&self.begun[..count]);
-        self.begun.advance(count);
+        let count = self.first.len().min(buffer.remaining());
+        buffer.put_slice(&self.first[..count]);
+        self.first.advance(count);
         Poll::Ready(Ok(()))
     }
 }

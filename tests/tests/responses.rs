@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use end_to_end::cases::check_problem;
 use end_to_end::client::{Request, chunk, post};
 use end_to_end::guests::Guest;
-use end_to_end::http2::{self, Client, END_HEADERS, END_STREAM, Event, Frame, hpack};
+use end_to_end::http2::{self, Client, END_STREAM, Event};
 use end_to_end::{DEADLINE, TestHost};
 
 /// A server of the hostile guests, with this flag beside the defaults.
@@ -56,15 +56,8 @@ fn a_guest_goes_on_when_all_of_its_body_was_sent() {
 
 /// A request of HTTP/2 without a body.
 fn ask(method: &str, path: &str) -> Vec<u8> {
-    let fields = [
-        (":method", method),
-        (":scheme", "http"),
-        (":path", path),
-        (":authority", "test"),
-    ];
-    let fields = fields.map(|(name, value)| hpack::literal(name.as_bytes(), value.as_bytes()));
-    let head = Frame::new("HEADERS", END_HEADERS | END_STREAM, 1, fields.concat());
-    [http2::begin(), head.bytes()].concat()
+    let head = http2::head(1, method, path, &[], END_STREAM);
+    [http2::begin(), head].concat()
 }
 
 #[test]

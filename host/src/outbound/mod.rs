@@ -178,9 +178,7 @@ impl OutboundCtx {
         }
         Ok(origin)
     }
-}
 
-impl OutboundCtx {
     /// Breaks off what the guest has not sent as a whole.
     pub(crate) fn close(&self) {
         if let Some(account) = &self.account {

@@ -121,8 +121,7 @@ pub(super) async fn take(
         ));
     }
     let mut guest = follow(running, deadline, context.clone());
-    if length == Length(Some(begun.len() as u64)) {
-        // Nobody asks for more than that.
+    if length.is_reached(begun.len() as u64) {
         guest.set_complete();
     }
     let stream = Stream {
@@ -210,13 +209,18 @@ impl Taking {
 }
 
 /// How long a response says that its body is, if it does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 struct Length(Option<u64>);
 
 impl Length {
     fn of(headers: &HeaderMap) -> Self {
         let value = headers.get(CONTENT_LENGTH);
         Self(value.and_then(|value| value.to_str().ok()?.parse().ok()))
+    }
+
+    /// Whether a body of so many `bytes` is all that a client asks for.
+    fn is_reached(self, bytes: u64) -> bool {
+        self.0 == Some(bytes)
     }
 
     /// Checks a body that has come to so many `bytes`, which may be all of them. A client
@@ -252,7 +256,7 @@ impl ResponseBody {
         match &self.content {
             // Trailers leave no room for a length.
             Content::Whole(_, trailers) => trailers.is_some(),
-            Content::Stream(stream) => stream.length == Length(None),
+            Content::Stream(stream) => stream.length.0.is_none(),
         }
     }
 
@@ -367,8 +371,7 @@ impl Stream {
         }
         let is_whole = frame.as_ref().is_none_or(Frame::is_trailers);
         self.length.check(self.sent, is_whole)?;
-        // Nobody asks for more than the length says.
-        if is_whole || self.length == Length(Some(self.sent)) {
+        if is_whole || self.length.is_reached(self.sent) {
             self.guest.set_complete();
         }
         Ok(frame)

@@ -120,16 +120,27 @@ pub fn begin() -> Vec<u8> {
 /// A POST of this body, as JSON, on this stream.
 #[must_use]
 pub fn post(stream: u32, path: &str, body: &str) -> Vec<u8> {
-    let fields: [(&str, &str); 6] = [
-        (":method", "POST"),
+    let length = body.len().to_string();
+    let fields = [
+        ("content-type", "application/json"),
+        ("content-length", &length),
+    ];
+    let data = Frame::new("DATA", END_STREAM, stream, body);
+    [head(stream, "POST", path, &fields, 0), data.bytes()].concat()
+}
+
+/// The head of a request on this stream, in one frame with these flags besides.
+#[must_use]
+pub fn head(stream: u32, method: &str, path: &str, fields: &[(&str, &str)], flags: u8) -> Vec<u8> {
+    let named = [
+        (":method", method),
         (":scheme", "http"),
         (":path", path),
         (":authority", "test"),
-        ("content-type", "application/json"),
-        ("content-length", &body.len().to_string()),
     ];
-    let fields = fields.map(|(name, value)| hpack::literal(name.as_bytes(), value.as_bytes()));
-    let headers = Frame::new("HEADERS", END_HEADERS, stream, fields.concat());
-    let data = Frame::new("DATA", END_STREAM, stream, body);
-    [headers.bytes(), data.bytes()].concat()
+    let all = named.iter().chain(fields);
+    let all: Vec<_> = all
+        .flat_map(|(name, value)| hpack::literal(name.as_bytes(), value.as_bytes()))
+        .collect();
+    Frame::new("HEADERS", END_HEADERS | flags, stream, all).bytes()
 }

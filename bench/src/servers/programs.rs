@@ -28,7 +28,7 @@ impl Programs {
     pub(crate) fn find() -> Result<Self> {
         let target = target();
         let wasmtime = format!("wasmtime-{WASMTIME_VERSION}/bin/wasmtime");
-        let ours = existing(target.join("release/component-runner"), "make build")?;
+        let ours = existing(target.join("tuned/component-runner"), "make release")?;
         let help = Command::new(&ours).args(["serve", "--help"]).output();
         let help = help.with_context(|| format!("cannot run `{}`", ours.display()))?;
         Ok(Self {
@@ -38,7 +38,7 @@ impl Programs {
             // Built together with this program, and put beside it.
             native: existing(
                 env::current_exe()?.with_file_name("native"),
-                "cargo build --release -p bench",
+                "cargo build --profile tuned -p bench",
             )?,
             component: existing(target.join("components/app-closed.wasm"), "make build")?,
             fused: existing(target.join("components/app-fused.wasm"), "make build")?,

@@ -35,7 +35,7 @@ unexport CARGO_TARGET_DIR
 .DEFAULT_GOAL := help
 .PHONY: help run test bench microbench build release experiments experiment lint setup programs guests \
 	bench-guests experiment-guests named peers nats schemathesis wrk slowhttptest strace torture-audit torture-functions \
-	hostile drain soak clean
+	hostile drain soak pressure clean
 
 # Copies the guests named first, as cargo has built them, into the folder named
 # second, but not those that are there already.
@@ -98,6 +98,9 @@ drain: build ## End the server 100 times while clients send, and look whether it
 soak: build ## Keep the server at 80 % of what it can do for 8 minutes, and look whether it stays as it is; FLAGS="--minutes 1"
 	@cargo build --quiet --release -p end-to-end --bin soak
 	@target/release/soak $(FLAGS)
+
+pressure: build ## Run the server in 128 MiB, 512 MiB and 2 GiB, 10 minutes each, with hostile and large guests; FLAGS="--mib 128 --seconds 60"
+	@cargo run --quiet -p end-to-end --bin memory-pressure -- $(FLAGS)
 
 bench: build release bench-guests peers nats wrk slowhttptest ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
 	@cargo build --profile tuned -p bench

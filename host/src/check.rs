@@ -50,7 +50,7 @@ pub(crate) fn check(flags: &Serve) -> Result<()> {
 }
 
 fn check_functions(declaration: &Declaration, flags: &Serve) -> Result<String> {
-    let pool = flags.pool.pool(&flags.limits);
+    let pool = flags.pool.pool(&flags.limits, u64::MAX);
     let Findings { good, problems } =
         functions::check(declaration, &pool, flags.pool.max_component_size);
     if problems.is_empty() {

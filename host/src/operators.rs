@@ -8,6 +8,7 @@ use audit_log::forward::Forwarder;
 use audit_log::{AuditLog, Policy, Settings};
 use host::access_log::{AccessLog, Destination};
 use host::cli::Serve;
+use host::memory::MemoryLimit;
 use host::metrics::{Exporter, Metrics, Sources};
 use host::ops::{self, Admin, Readiness};
 use host::server::Listener;
@@ -62,6 +63,12 @@ impl Operators {
             admin: Arc::default(),
             reopening,
         })
+    }
+
+    /// Reports what is refused because of the limit on memory from now on.
+    pub(crate) fn watch_memory(&self, memory: &Arc<MemoryLimit>) {
+        self.readiness.watch_memory(memory.clone());
+        self.telemetry.metrics.set_memory(memory.clone());
     }
 
     /// Answers operators on `listener` from now on.

@@ -12,6 +12,7 @@ use audit_log::{AuditLog, Folder, Location, Settings};
 use host::access_log::Destination;
 use host::cli::Serve;
 use host::functions::Functions;
+use host::memory::MemoryLimit;
 use host::server::{self, Address, Listener};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Builder;
@@ -56,6 +57,9 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             .transpose()?
             .map(Arc::new);
         let operators = Operators::start(flags, &log, &settings)?;
+        let memory = MemoryLimit::start(flags.pool.max_total_memory);
+        let memory = memory.context("cannot measure the memory of this process")?;
+        operators.watch_memory(&memory);
         if let Some(listener) = ops_listener {
             let url = listener.url();
             say(flags, &format!("metrics at {url}/metrics"));
@@ -64,19 +68,21 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
         let serving = async {
             let telemetry = &operators.telemetry;
             let Loaded { functions, changes } =
-                served::load(served, flags, &log, telemetry).await?;
+                served::load(served, flags, &log, telemetry, &memory).await?;
             if let Some((token, changes)) = token.zip(changes.as_ref()) {
                 // Nobody has set it before.
                 let _ = operators.admin.set(changes.admin(token, flags, &log));
             }
             let shutdown = signals::shutdown().context("cannot wait for signals")?;
             announce_start(&listeners, &functions, &flags.limits_in_words);
+            announce_memory(flags, &memory);
             for listener in &listeners {
                 say(flags, &format!("listening on {}", listener.url()));
             }
             operators.readiness.serves();
             let shutdown = operators.until(shutdown);
-            let run = server::run(listeners, functions, flags.settings(), telemetry, shutdown);
+            let settings = flags.settings();
+            let run = server::run(listeners, functions, settings, memory, telemetry, shutdown);
             let following = async {
                 match changes {
                     Some(changes) => changes.follow().await,
@@ -157,6 +163,26 @@ fn announce_start(listeners: &[Listener], functions: &Functions, limits: &str) {
             "serving"
         ),
         all => tracing::info!(functions = all.len(), addresses, limits, "serving"),
+    }
+}
+
+/// Logs what guests may have of the memory of the server, and whether that is less than all
+/// of them together may want.
+fn announce_memory(flags: &Serve, memory: &MemoryLimit) {
+    let guests = u64::from(flags.limits.max_concurrency.get());
+    let wanted = guests.saturating_mul(flags.limits.max_memory as u64);
+    let (limit, for_guests) = (memory.limit_bytes(), memory.for_guests_bytes());
+    if wanted > for_guests {
+        tracing::info!(
+            limit,
+            for_guests,
+            wanted,
+            "guests may want more memory together (`--max-concurrency` times `--max-memory`) \
+             than the server has for them (`--max-total-memory`): beyond that their memories do \
+             not grow, and requests wait"
+        );
+    } else {
+        tracing::info!(limit, for_guests, wanted, "memory for guests");
     }
 }
 

@@ -15,6 +15,7 @@ use host::functions::{
     Control, Declaration, Deployer, Functions, Loader, Store, Summary, Waiting, Watch,
 };
 use host::guest::{App, Compiler, SharedRuntime, Surroundings, private_folder};
+use host::memory::MemoryLimit;
 use host::ops::{Admin, Token};
 use host::telemetry::Telemetry;
 use tokio::sync::mpsc;
@@ -43,14 +44,15 @@ pub(crate) async fn load(
     flags: &Serve,
     log: &AuditLog,
     telemetry: &Telemetry,
+    memory: &MemoryLimit,
 ) -> Result<Loaded> {
     match served {
         Served::One(one) => Ok(Loaded {
-            functions: load_one(*one, flags, log, telemetry).await?,
+            functions: load_one(*one, flags, log, telemetry, memory).await?,
             changes: None,
         }),
         Served::Functions(path, declaration) => {
-            load_functions(path, &declaration, flags, log, telemetry).await
+            load_functions(path, &declaration, flags, log, telemetry, memory).await
         }
     }
 }
@@ -60,6 +62,7 @@ async fn load_one(
     flags: &Serve,
     log: &AuditLog,
     telemetry: &Telemetry,
+    memory: &MemoryLimit,
 ) -> Result<Arc<Functions>> {
     let One {
         path,
@@ -78,7 +81,8 @@ async fn load_one(
     };
     // Elsewhere, because operators are answered meanwhile.
     let threads = flags.settings().threads;
-    let apps = spawn_blocking(move || App::load_apart(&bytes, &surroundings, threads))
+    let total_bytes = memory.limit_bytes();
+    let apps = spawn_blocking(move || App::load_apart(&bytes, &surroundings, threads, total_bytes))
         .await?
         .with_context(|| format!("cannot serve `{}`", path.display()))?;
     let subject = Subject {
@@ -98,8 +102,9 @@ async fn load_functions(
     flags: &Serve,
     log: &AuditLog,
     telemetry: &Telemetry,
+    memory: &MemoryLimit,
 ) -> Result<Loaded> {
-    let mut pool = flags.pool.pool(&flags.limits);
+    let mut pool = flags.pool.pool(&flags.limits, memory.limit_bytes());
     let settings = flags.settings();
     // Each thread has a place, or none of its requests would ever begin.
     let threads = u32::try_from(settings.threads.get()).unwrap_or(u32::MAX);

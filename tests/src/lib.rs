@@ -20,7 +20,8 @@
 //! - [`redeploy`]: kills the server again and again while a function is deployed.
 //! - [`churn`]: changes functions again and again while clients send.
 //! - [`soak`]: keeps the server busy for minutes, and looks whether it stays as it is.
-//! - [`program`]: what the programs of the last five have in common.
+//! - [`pressure`]: a server in little memory, with guests that take what they can get.
+//! - [`program`]: what the programs of the last six have in common.
 //! - [`strace`]: system calls that fail for a while.
 //! - [`random`]: numbers that look random and come again with the same seed.
 //! - [`artifacts`]: where the programs and the components are.
@@ -47,6 +48,7 @@ pub mod hostile;
 pub mod http2;
 pub mod operators;
 pub mod output;
+pub mod pressure;
 pub mod process;
 pub mod program;
 pub mod random;

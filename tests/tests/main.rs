@@ -26,6 +26,7 @@ mod isolation;
 mod limits;
 mod listeners;
 mod logs;
+mod memory;
 mod ops;
 mod outbound;
 mod outputs;

@@ -184,7 +184,7 @@ fn failures_are_counted_by_kind() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_server_that_has_too_much_memory_turns_requests_away_and_goes_on() {
+fn max_total_memory_rejects_requests_and_is_reported() {
     let (host, operators) = with_operators(app().flag("--max-total-memory", "1MiB"));
     let mut connection = host.connect();
     for count in [1.0, 2.0] {
@@ -193,7 +193,16 @@ fn a_server_that_has_too_much_memory_turns_requests_away_and_goes_on() {
         assert_eq!(response.header("retry-after"), Some("1"));
         operators.wait_for(&[("refusals_total{reason=\"memory\"}", count)]);
     }
-    assert_eq!(operators.get("/readyz").status, 200);
+    let ready = operators.get("/readyz");
+    assert_eq!(ready.status, 503);
+    let text = String::from_utf8_lossy(&ready.body);
+    assert!(text.contains("--max-total-memory"), "{text}");
+    assert_eq!(operators.get("/livez").status, 200);
+    let _ = host.log().wait_for_entry(&["refused for lack of memory"]);
+    let metrics = operators.metrics();
+    assert_eq!(metrics.get("memory_limit_bytes"), Some(f64::from(1 << 20)));
+    assert!(metrics.get("memory_held_bytes") > metrics.get("memory_limit_bytes"));
+    assert_eq!(metrics.get("guest_memory_limit_bytes"), Some(0.0));
 }
 
 #[test]

@@ -187,8 +187,10 @@ pub struct PoolFlags {
     #[arg(long, value_name = "BYTES", default_value = "4GiB", value_parser = bytes)]
     pub max_compile_memory: u64,
 
-    /// How much memory this process may have before it refuses requests with 503, in
-    /// bytes [default: four fifths of what the system or its control group has]
+    /// Memory that this process may hold, in bytes, without pages of files: what it leaves is
+    /// for guests, whose memories do not grow beyond it; a request that gets none within
+    /// --queue-timeout is refused with 503 [default: four fifths of what the system or its
+    /// control group has]
     #[arg(long, value_name = "BYTES", value_parser = memory)]
     pub max_total_memory: Option<usize>,
 }
@@ -217,14 +219,16 @@ pub struct DeployFlags {
 }
 
 impl PoolFlags {
-    /// How large the pool is that functions share, with these limits on all of them.
+    /// How large the pool is that functions share, with these limits on all of them, where
+    /// the server may have so much memory.
     #[must_use]
-    pub fn pool(&self, limits: &GuestLimitFlags) -> PoolLimits {
+    pub fn pool(&self, limits: &GuestLimitFlags, total_bytes: u64) -> PoolLimits {
         PoolLimits {
             instances: limits.max_concurrency,
             memories: self.max_memories,
             tables: self.max_tables,
             table_elements: limits.max_table_elements,
+            total_bytes,
         }
     }
 }

@@ -244,7 +244,6 @@ impl Serve {
             names_itself: self.listen.server_header == Switch::On,
             connections: self.clients.connection(),
             bodies: self.clients.bodies(),
-            max_total_bytes: self.pool.max_total_memory,
         }
     }
 

@@ -1,14 +1,15 @@
 //! One version of a function.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use http::HeaderValue;
 
 use super::declaration::{Declared, Wish};
 use super::route::{self, Route};
 use crate::guest::App;
+use crate::memory::{FunctionMemory, MemoryLimit};
 use crate::server::FunctionSettings;
 use crate::telemetry::FunctionTelemetry;
 
@@ -26,6 +27,8 @@ pub struct Function {
     /// What `x-forwarded-prefix` says.
     prefix: Option<HeaderValue>,
     is_paused: AtomicBool,
+    /// What its instances hold.
+    memory: OnceLock<Arc<FunctionMemory>>,
 }
 
 impl Function {
@@ -59,6 +62,7 @@ impl Function {
             wish: None,
             prefix: None,
             is_paused: AtomicBool::new(false),
+            memory: OnceLock::new(),
         }
     }
 
@@ -125,6 +129,13 @@ impl Function {
     /// How many instances all threads may have of it at the same time.
     pub(crate) fn max_instances(&self) -> u32 {
         self.apps.iter().map(|app| app.max_instances()).sum()
+    }
+
+    /// The account of what its instances hold of the memory that `limit` allows, which it may
+    /// share with other functions.
+    pub(crate) fn memory(&self, limit: &Arc<MemoryLimit>, is_shared: bool) -> &Arc<FunctionMemory> {
+        let new = || FunctionMemory::new(limit.clone(), is_shared);
+        self.memory.get_or_init(new)
     }
 
     /// How its requests are served.

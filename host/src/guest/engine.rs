@@ -1,5 +1,7 @@
 //! The engine: each option that is set, and why.
 
+use std::num::NonZeroU32;
+
 use wasmtime::{
     Cache, CacheConfig, Config, Enabled, Engine, Inlining, InstanceAllocationStrategy,
     PoolingAllocationConfig, ResourcesRequired, Result,
@@ -32,17 +34,65 @@ pub(super) struct Pool {
     pub(super) memory_bytes: usize,
     /// How many elements one table may have.
     pub(super) table_elements: usize,
+    /// What a slot keeps of the memory of its last guest, for the next one.
+    pub(super) kept: Kept,
+}
+
+/// How much memory slots of the pool keep that no guest uses. The system gets it back at
+/// once, or never: so there must not be too much of it for the memory that the server has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// Of each memory, in bytes.
+    memory_bytes: usize,
+    /// Of each stack, in bytes. None: all that its guest has used.
+    stack_bytes: Option<usize>,
+    /// In how many slots that are free, while guests of others components get new ones.
+    slots: u32,
+}
+
+impl Kept {
+    /// Where there is plenty of memory.
+    const MOST: Self = Self {
+        memory_bytes: 1 << 20,
+        stack_bytes: None,
+        slots: 100,
+    };
+
+    /// What a stack keeps where memory is short. To clear it costs each request a little.
+    const STACK_BYTES: usize = 32 << 10;
+
+    /// The least that a memory keeps: what a short request writes to.
+    const LEAST_BYTES: usize = 128 << 10;
+
+    /// For a server that may have `total_bytes`, of which so many free slots may keep a
+    /// quarter.
+    pub(super) fn of(total_bytes: u64, instances: NonZeroU32) -> Self {
+        /// A memory, and a stack that its guest has used up.
+        const PLENTY_BYTES: u64 = 2 << 20;
+
+        let each = total_bytes / 4 / u64::from(instances.get());
+        if each >= PLENTY_BYTES {
+            return Self::MOST;
+        }
+        let half = usize::try_from(each / 2).unwrap_or(usize::MAX);
+        Self {
+            memory_bytes: half.clamp(Self::LEAST_BYTES, Self::MOST.memory_bytes),
+            stack_bytes: Some(Self::STACK_BYTES),
+            slots: 16,
+        }
+    }
 }
 
 impl Pool {
     /// The pool of one component, which has what it asks for.
-    pub(super) fn exact(needs: &ResourcesRequired, limits: &GuestLimits) -> Self {
+    pub(super) fn exact(needs: &ResourcesRequired, limits: &GuestLimits, total_bytes: u64) -> Self {
         Self {
             instances: limits.instances.get(),
             memories: needs.num_memories,
             tables: needs.num_tables,
             memory_bytes: limits.memory_bytes,
             table_elements: limits.table_elements,
+            kept: Kept::of(total_bytes, limits.instances),
         }
     }
 
@@ -98,9 +148,10 @@ pub(super) fn for_serving(config: &Config, size: &Pool) -> Result<Engine> {
     // A slot keeps its pages for the next instance and is cleared in place:
     // giving pages back and faulting them in again is what costs most in a
     // short request. These are the sizes up to which a slot keeps pages.
-    pool.linear_memory_keep_resident(1 << 20)
+    pool.linear_memory_keep_resident(size.kept.memory_bytes)
         .table_keep_resident(64 << 10)
-        .async_stack_keep_resident(128 << 10)
+        .async_stack_keep_resident(size.kept.stack_bytes.unwrap_or_default())
+        .max_unused_warm_slots(size.kept.slots)
         // Ask the kernel which pages were written, so that only those are
         // cleared. Older kernels cannot tell; there everything is cleared.
         .pagemap_scan(Enabled::Auto);
@@ -112,6 +163,7 @@ pub(super) fn for_serving(config: &Config, size: &Pool) -> Result<Engine> {
     }
 
     let mut config = config.clone();
+    config.async_stack_zeroing(size.kept.stack_bytes.is_some());
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Engine::new(&config)
 }
@@ -122,6 +174,17 @@ pub(super) fn initial_memory_bytes(needs: &ResourcesRequired) -> u64 {
 
     let pages = needs.max_initial_memory_size.unwrap_or(0);
     pages.saturating_mul(PAGE_BYTES)
+}
+
+/// How many bytes the memories and tables of an instance begin with: all of them, or if
+/// there are several, the largest and a page of each other one.
+pub(super) fn initial_bytes(needs: &ResourcesRequired) -> u64 {
+    const PAGE_BYTES: u64 = 64 << 10;
+
+    let others = needs.num_memories.saturating_sub(1);
+    let memories = initial_memory_bytes(needs).saturating_add(u64::from(others) * PAGE_BYTES);
+    let elements = needs.max_initial_table_size.unwrap_or(0);
+    memories.saturating_add(elements.saturating_mul(size_of::<usize>() as u64))
 }
 
 /// What both engines have in common. It decides what the compiled code looks
@@ -169,4 +232,30 @@ pub(super) fn is_large(component_bytes: usize) -> bool {
     const LARGE_BYTES: usize = 512 << 10;
 
     component_bytes >= LARGE_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn free_slots_keep_little_where_memory_is_short() {
+        let thousand = NonZeroU32::new(1000).unwrap();
+        assert_eq!(Kept::of(19 << 30, thousand), Kept::MOST);
+        assert_eq!(Kept::of(u64::MAX, thousand), Kept::MOST);
+        for (total, memory_bytes) in [
+            (102 * MIB, Kept::LEAST_BYTES),
+            (410 * MIB, Kept::LEAST_BYTES),
+            (4000 * MIB, MIB as usize / 2),
+            (7999 * MIB, Kept::MOST.memory_bytes - MIB as usize / 8000),
+        ] {
+            let kept = Kept::of(total, thousand);
+            assert!(kept.memory_bytes.abs_diff(memory_bytes) < 4096, "{kept:?}");
+            assert_eq!(kept.stack_bytes, Some(Kept::STACK_BYTES));
+        }
+        // Few slots may keep more.
+        assert_eq!(Kept::of(102 * MIB, NonZeroU32::new(8).unwrap()), Kept::MOST);
+    }
 }

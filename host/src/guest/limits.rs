@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use wasmtime::{ResourceLimiter, Result};
 
+use crate::memory::Claim;
+
 /// What one instance may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GuestLimits {
@@ -39,6 +41,8 @@ pub(super) struct Limiter {
     table_elements: usize,
     /// Whether something did not grow that should have.
     pub(super) has_refused: bool,
+    /// What the server allows, which all instances share.
+    pub(super) claim: Claim,
 }
 
 impl Limiter {
@@ -47,9 +51,13 @@ impl Limiter {
             memory_bytes: limits.memory_bytes,
             table_elements: limits.table_elements,
             has_refused: false,
+            claim: Claim::default(),
         }
     }
 }
+
+/// How large an element of a table is: a pointer.
+const ELEMENT_BYTES: usize = size_of::<usize>();
 
 /// Takes the growth from `current` to `desired` off what is `left`, if there is so much.
 fn take(left: &mut usize, current: usize, desired: usize) -> bool {
@@ -71,7 +79,12 @@ impl ResourceLimiter for Limiter {
     ) -> Result<bool> {
         // What the memory itself does not allow is not taken off: nothing grows.
         let fits = maximum.is_none_or(|maximum| desired <= maximum);
-        let grows = fits && take(&mut self.memory_bytes, current, desired);
+        let mut left = self.memory_bytes;
+        let grows =
+            fits && take(&mut left, current, desired) && self.claim.take(self.memory_bytes - left);
+        if grows {
+            self.memory_bytes = left;
+        }
         self.has_refused |= !grows;
         Ok(grows)
     }
@@ -83,7 +96,13 @@ impl ResourceLimiter for Limiter {
         maximum: Option<usize>,
     ) -> Result<bool> {
         let fits = maximum.is_none_or(|maximum| desired <= maximum);
-        let grows = fits && take(&mut self.table_elements, current, desired);
+        let mut left = self.table_elements;
+        let grows = fits
+            && take(&mut left, current, desired)
+            && (self.claim).take((self.table_elements - left).saturating_mul(ELEMENT_BYTES));
+        if grows {
+            self.table_elements = left;
+        }
         self.has_refused |= !grows;
         Ok(grows)
     }
@@ -99,6 +118,7 @@ mod tests {
             memory_bytes: 100,
             table_elements: 0,
             has_refused: false,
+            claim: Claim::default(),
         };
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(!limiter.has_refused);
@@ -114,6 +134,7 @@ mod tests {
             memory_bytes: 100,
             table_elements: 0,
             has_refused: false,
+            claim: Claim::default(),
         };
         assert!(!limiter.memory_growing(0, 60, Some(50)).unwrap());
         assert!(limiter.memory_growing(0, 100, None).unwrap());

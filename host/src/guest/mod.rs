@@ -24,6 +24,7 @@ mod variable;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use audit_log::AuditLog;
 use audit_log::record::Component as Named;
@@ -57,6 +58,8 @@ pub struct App {
     limits: GuestLimits,
     outbound: Arc<Outbound>,
     max_instances: u32,
+    /// How much memory an instance begins with, in bytes.
+    initial_bytes: AtomicU64,
 }
 
 /// What a component gets, beside its bytes.
@@ -90,14 +93,15 @@ impl App {
     /// Fails if this is not a component, does not export a handler of HTTP
     /// requests, or imports what this server does not provide.
     pub fn load(bytes: &[u8], surroundings: &Surroundings) -> Result<Self, LoadError> {
-        let mut apps = Self::load_apart(bytes, surroundings, NonZeroUsize::MIN)?;
+        let mut apps = Self::load_apart(bytes, surroundings, NonZeroUsize::MIN, u64::MAX)?;
         Ok(apps.swap_remove(0))
     }
 
     /// The same for so many `threads`: one for each, or one for all if the component is so
     /// large that its code should be there once. Each has an engine and a part of the
     /// instances for itself, because threads that take places of one pool, and count who
-    /// uses one component, wait for each other's caches in every request.
+    /// uses one component, wait for each other's caches in every request. The server may
+    /// have `total_bytes` of memory.
     ///
     /// # Errors
     ///
@@ -106,6 +110,7 @@ impl App {
         bytes: &[u8],
         surroundings: &Surroundings,
         threads: NonZeroUsize,
+        total_bytes: u64,
     ) -> Result<Vec<Self>, LoadError> {
         let count = if engine::is_large(bytes.len()) {
             1
@@ -118,7 +123,7 @@ impl App {
         let limits = &surroundings.limits;
         let inlining = engine::inlining(bytes.len());
         let needs = compile(inlining, Code::IsKept, bytes, limits)?;
-        let pool = Pool::exact(&needs, limits).part_of(count);
+        let pool = Pool::exact(&needs, limits, total_bytes).part_of(count);
 
         let sha256 = digest(bytes);
         let load = |_| {
@@ -164,6 +169,9 @@ impl App {
         let pre = runtime.linker.instantiate_pre(component);
         let pre = pre.and_then(ProxyPre::new).map_err(LoadError::Link)?;
         let limits = surroundings.limits;
+        let needs = component
+            .resources_required()
+            .ok_or(LoadError::ImportsModule)?;
         let component = Named {
             name: surroundings.name.into(),
             sha256: sha256.into(),
@@ -181,6 +189,7 @@ impl App {
             limits,
             outbound: surroundings.outbound,
             max_instances: limits.instances.get().min(runtime.pool.instances),
+            initial_bytes: AtomicU64::new(engine::initial_bytes(&needs)),
         })
     }
 
@@ -229,6 +238,19 @@ impl App {
     /// How many instances may live at the same time.
     pub(crate) fn max_instances(&self) -> u32 {
         self.max_instances
+    }
+
+    /// How much memory an instance begins with, in bytes: less than that, before there was
+    /// one, if it has several memories.
+    pub(crate) fn initial_bytes(&self) -> u64 {
+        self.initial_bytes.load(Ordering::Relaxed)
+    }
+
+    /// An instance began with so many bytes.
+    pub(crate) fn set_initial_bytes(&self, bytes: u64) {
+        if self.initial_bytes() != bytes {
+            self.initial_bytes.store(bytes, Ordering::Relaxed);
+        }
     }
 
     /// The component, ready to be instantiated in a store of [`App::store`].

@@ -8,7 +8,7 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, EngineWeak, Inlining, PoolingAllocatorMetrics, ResourcesRequired};
 
 use super::compiler::Compiler;
-use super::engine::{self, Pool};
+use super::engine::{self, Kept, Pool};
 use super::error::{self, LoadError};
 use super::limits::GuestLimits;
 use super::state::State;
@@ -54,6 +54,8 @@ pub struct PoolLimits {
     pub tables: NonZeroU32,
     /// How many elements each table may have.
     pub table_elements: usize,
+    /// How much memory the server may have, in bytes.
+    pub total_bytes: u64,
 }
 
 /// What all functions of a server share: one engine and one pool for most of them, and one
@@ -161,6 +163,7 @@ impl Pool {
             // grows. Address space is there for the largest.
             memory_bytes: MAX_MEMORY_BYTES,
             table_elements: limits.table_elements,
+            kept: Kept::of(limits.total_bytes, limits.instances),
         }
     }
 }

@@ -14,6 +14,7 @@ use super::output::Output;
 use super::reused_output::{CurrentRequest, ReusedOutput};
 use crate::RequestInfo;
 use crate::audit::{AuditCtx, AuditCtxView, AuditView};
+use crate::memory::Hold;
 use crate::outbound::OutboundCtx;
 
 /// The most random bytes that a guest gets in one call.
@@ -88,6 +89,17 @@ impl State {
     /// Whether the guest has computed for longer than it may.
     pub(super) fn is_out_of_cpu_time(&self) -> bool {
         self.request.meter().used() > self.limits.cpu_time
+    }
+
+    /// Lets the memories and tables of the guest be taken of `hold`.
+    pub(crate) fn set_hold(&mut self, hold: Arc<Hold>) {
+        self.limiter.claim.set_hold(hold);
+    }
+
+    /// How much memory the guest has when it begins. What it had announced beyond that is
+    /// given back.
+    pub(crate) fn settle_memory(&self) -> u64 {
+        self.limiter.claim.settle()
     }
 
     /// What the guest finds in `wasi:config`.

@@ -9,14 +9,15 @@ use audit_log::forward::Forwarder;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 use wasmtime::PoolingAllocatorMetrics;
 
-use super::process::Process;
+use super::process::{Process, as_f64};
 use super::records::Records;
 use super::series::{Labels, Value, Writer};
 use super::{ConnectionError, FailureKind, FunctionMetrics, Metrics, Reason};
 use crate::access_log::AccessLog;
+use crate::memory::MemoryLimit;
 use crate::traces::Tracer;
 
 /// What all names of the server's own metrics begin with.
@@ -88,7 +89,9 @@ impl Collector for Server {
         writer.infos("build", "The program.", [vec![("version", version)]])?;
         connections(&self.0, &mut writer)?;
         requests(&self.0.functions(), &mut writer)?;
-        instances(&self.0, &mut writer)
+        instances(&self.0, &mut writer)?;
+        let memory = self.0.memory.get();
+        memory.map_or(Ok(()), |memory| self::memory(memory, &mut writer))
     }
 }
 
@@ -150,6 +153,38 @@ fn requests(functions: &[Arc<FunctionMetrics>], writer: &mut Writer<'_>) -> fmt:
         })
     });
     writer.counters("guest_failures", "Failures of guests.", failures)
+}
+
+fn memory(memory: &MemoryLimit, writer: &mut Writer<'_>) -> fmt::Result {
+    for (name, help, bytes) in [
+        (
+            "memory_limit",
+            "Memory that the process may hold.",
+            memory.limit_bytes(),
+        ),
+        (
+            "memory_held",
+            "Memory that the process alone holds: without pages of files, shared ones once.",
+            memory.used_bytes(),
+        ),
+        (
+            "guest_memory_limit",
+            "Memory that guests may hold together at the moment.",
+            memory.for_guests_bytes(),
+        ),
+        (
+            "guest_memory_held",
+            "Memory that guests hold, written to or not.",
+            memory.held_bytes(),
+        ),
+    ] {
+        writer.measure(name, help, &Unit::Bytes, as_f64(bytes))?;
+    }
+    writer.counter(
+        "guest_memory_refusals",
+        "Growths of memories and tables of guests that were refused for lack of memory.",
+        memory.refused_growths(),
+    )
 }
 
 fn instances(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {

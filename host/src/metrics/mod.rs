@@ -31,12 +31,16 @@ pub use labels::{ConnectionError, FailureKind, Reason};
 use sharded::Sharded;
 use wasmtime::PoolingAllocatorMetrics;
 
+use crate::memory::MemoryLimit;
+
 /// Numbers about the server as a whole, since its start.
 pub struct Metrics {
     shards: Sharded<Shard>,
     functions: Mutex<Vec<Arc<FunctionMetrics>>>,
     /// The pool that all functions share, if they do.
     pool: OnceLock<PoolingAllocatorMetrics>,
+    /// The limit on memory, where there is one.
+    memory: OnceLock<Arc<MemoryLimit>>,
 }
 
 /// What one thread has counted.
@@ -61,6 +65,7 @@ impl Metrics {
             shards: Sharded::new(),
             functions: Mutex::default(),
             pool: OnceLock::new(),
+            memory: OnceLock::new(),
         })
     }
 
@@ -121,6 +126,12 @@ impl Metrics {
     pub fn set_pool(&self, pool: Option<PoolingAllocatorMetrics>) {
         // There is one for the whole life of a server.
         let _ = pool.map(|pool| self.pool.set(pool));
+    }
+
+    /// Tells also how much memory there is for guests.
+    pub fn set_memory(&self, memory: Arc<MemoryLimit>) {
+        // There is one for the whole life of a server.
+        let _ = self.memory.set(memory);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<FunctionMetrics>>> {

@@ -67,7 +67,7 @@ impl Collector for Process {
 
 /// The format has no other numbers. Above 8 PiB it is not exact.
 #[expect(clippy::cast_precision_loss, reason = "as said above")]
-fn as_f64(number: u64) -> f64 {
+pub(super) fn as_f64(number: u64) -> f64 {
     number as f64
 }
 

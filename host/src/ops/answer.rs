@@ -24,7 +24,7 @@ pub(super) fn to<B>(
     let answer: fn(&Readiness, &Exporter) -> Response<Full<Bytes>> = match request.uri().path() {
         "/livez" => |_, _| response(StatusCode::OK, TEXT, "alive\n"),
         "/readyz" => |readiness, _| match readiness.obstacle() {
-            None => response(StatusCode::OK, TEXT, "ready\n"),
+            None => response(StatusCode::OK, TEXT, ready(readiness)),
             Some(why) => problem(StatusCode::SERVICE_UNAVAILABLE, why),
         },
         "/metrics" => |_, exporter| response(StatusCode::OK, METRICS, exporter.text()),
@@ -39,6 +39,17 @@ pub(super) fn to<B>(
         return response;
     }
     answer(readiness, exporter)
+}
+
+/// That the server is ready, and what it refused all the same.
+fn ready(readiness: &Readiness) -> String {
+    match readiness.refused_for_memory() {
+        None => "ready\n".to_owned(),
+        Some((requests, growths)) => format!(
+            "ready\nrefused for lack of memory since the start: {requests} requests, {growths} \
+             growths of memories of guests\n"
+        ),
+    }
 }
 
 fn response(

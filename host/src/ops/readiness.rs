@@ -1,9 +1,11 @@
 //! Whether the server wants requests.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use audit_log::AuditLog;
+
+use crate::memory::MemoryLimit;
 
 /// Whether the server wants requests. Whoever starts and stops it says so here, and
 /// `/readyz` passes it on to whoever sends them.
@@ -12,7 +14,13 @@ pub struct Readiness {
     phase: AtomicU8,
     /// Without it, requests are answered with 503.
     audit: Option<AuditLog>,
+    /// Once it is there.
+    memory: OnceLock<Arc<MemoryLimit>>,
 }
+
+/// There is no room for an instance.
+const OUT_OF_MEMORY: &str =
+    "requests are refused: the server has as much memory as it may (`--max-total-memory`)";
 
 /// In which part of its life the server is.
 const STARTING: u8 = 0;
@@ -28,6 +36,7 @@ impl Readiness {
         Arc::new(Self {
             phase: AtomicU8::new(STARTING),
             audit,
+            memory: OnceLock::new(),
         })
     }
 
@@ -41,6 +50,21 @@ impl Readiness {
         self.phase.store(DRAINING, Ordering::Relaxed);
     }
 
+    /// The server is not ready either while it has too much memory for a single instance.
+    pub fn watch_memory(&self, memory: Arc<MemoryLimit>) {
+        // There is one for the whole life of a server.
+        let _ = self.memory.set(memory);
+    }
+
+    /// How many requests, and growths of the memories of guests, were refused for lack of
+    /// memory since the start, if any were.
+    #[must_use]
+    pub fn refused_for_memory(&self) -> Option<(u64, u64)> {
+        let memory = self.memory.get()?;
+        let refused = (memory.refused_requests(), memory.refused_growths());
+        (refused != (0, 0)).then_some(refused)
+    }
+
     /// Why the server does not want requests, if it does not.
     #[must_use]
     pub fn obstacle(&self) -> Option<&'static str> {
@@ -48,8 +72,13 @@ impl Readiness {
             STARTING => Some("the server is starting"),
             DRAINING => Some("the server is shutting down"),
             _ if self.is_unaudited() => Some("the audit log cannot be written"),
+            _ if self.is_out_of_memory() => Some(OUT_OF_MEMORY),
             _ => None,
         }
+    }
+
+    fn is_out_of_memory(&self) -> bool {
+        self.memory.get().is_some_and(|memory| memory.is_exceeded())
     }
 
     fn is_unaudited(&self) -> bool {

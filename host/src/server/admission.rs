@@ -91,12 +91,6 @@ impl Admission {
         Some((self.run(), place))
     }
 
-    /// Whether this is one of several functions, and none of its requests runs here. It
-    /// is not the one that has taken what there is.
-    pub(super) fn is_blameless(&self) -> bool {
-        self.commons.is_some() && self.places.available_permits() == self.max_places
-    }
-
     /// Whether the function has no place but for the one that was just taken.
     fn has_one_place(&self) -> bool {
         self.places.available_permits() + 1 == self.max_places

@@ -13,6 +13,7 @@ use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 use super::admission::Place;
 use crate::RequestInfo;
 use crate::guest::{App, State};
+use crate::memory::Hold;
 
 /// With more memory than this an instance is large: to take so much back that the guest has
 /// touched takes the system a millisecond.
@@ -38,6 +39,8 @@ pub(super) struct Instance {
     /// none is idle, so all of them together are never more than the places that were
     /// taken at one time.
     place: Option<Place>,
+    /// Its memory, which is given back after the store is gone.
+    _memory: Option<Arc<Hold>>,
 }
 
 impl Instances {
@@ -49,9 +52,30 @@ impl Instances {
         }
     }
 
-    /// An instance for `request`, which has its `place`. Nothing of
-    /// the guest runs yet.
-    pub(super) fn take(&self, request: Arc<RequestInfo>, place: Place) -> Instance {
+    /// How much memory an instance begins with, in bytes.
+    pub(super) fn initial_bytes(&self) -> u64 {
+        self.app.initial_bytes()
+    }
+
+    /// Whether an instance waits for another request.
+    pub(super) fn has_idle(&self) -> bool {
+        !self.idle.borrow().is_empty()
+    }
+
+    /// Drops the instances that wait for another request.
+    pub(super) fn drop_idle(&self) {
+        let idle = self.idle.take();
+        drop(idle);
+    }
+
+    /// An instance for `request`, which has its `place`, and its `memory` if it is a new
+    /// one. Nothing of the guest runs yet.
+    pub(super) fn take(
+        &self,
+        request: Arc<RequestInfo>,
+        place: Place,
+        memory: Option<Arc<Hold>>,
+    ) -> Instance {
         // The last one first: most of its memory is still in the caches.
         if let Some(mut instance) = self.idle.borrow_mut().pop() {
             self.app.reuse(&mut instance.store, request);
@@ -59,12 +83,17 @@ impl Instances {
             return instance;
         }
         let remaining = self.requests_per_instance.get() - 1;
+        let mut store = self.app.store(request, remaining > 0);
+        if let Some(memory) = &memory {
+            store.data_mut().set_hold(memory.clone());
+        }
         Instance {
-            store: self.app.store(request, remaining > 0),
+            store,
             app: self.app.clone(),
             proxy: None,
             remaining,
             place: Some(place),
+            _memory: memory,
         }
     }
 
@@ -109,7 +138,12 @@ impl Instance {
     ) -> wasmtime::Result<()> {
         let proxy = match self.proxy.take() {
             Some(proxy) => proxy,
-            None => self.app.pre().instantiate_async(&mut self.store).await?,
+            None => {
+                let proxy = self.app.pre().instantiate_async(&mut self.store).await?;
+                let bytes = self.store.data().settle_memory();
+                self.app.set_initial_bytes(bytes);
+                proxy
+            }
         };
         let handler = proxy.wasi_http_incoming_handler();
         handler.call_handle(&mut self.store, request, out).await?;

@@ -60,7 +60,7 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 
 use crate::functions::Functions;
-use crate::memory::TotalMemory;
+use crate::memory::MemoryLimit;
 use crate::telemetry::Telemetry;
 use accept::{Workers, accept};
 use background::Background;
@@ -74,8 +74,8 @@ pub(crate) use ticker::{Pace, Ticker};
 use worker::{Common, Worker};
 
 /// Serves `functions` on `listeners` until `shutdown` resolves; then stops accepting,
-/// lets running requests finish within the grace period, and returns. What happens
-/// meanwhile goes to `telemetry`.
+/// lets running requests finish within the grace period, and returns. Guests have what
+/// `memory` allows. What happens meanwhile goes to `telemetry`.
 ///
 /// It neither binds nor handles signals. It must be called within a tokio
 /// runtime, on which it only accepts: requests run on threads of its own.
@@ -91,6 +91,7 @@ pub async fn run(
     listeners: Vec<Listener>,
     functions: Arc<Functions>,
     settings: Settings,
+    memory: Arc<MemoryLimit>,
     telemetry: &Telemetry,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
@@ -102,7 +103,7 @@ pub async fn run(
         functions,
         settings: settings.clone(),
         background: background.handle(),
-        memory: Arc::new(TotalMemory::new(settings.max_total_bytes)),
+        memory,
     };
     let workers = (0..settings.threads.get())
         .map(|index| Worker::start(index, common.clone()))

@@ -10,7 +10,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
@@ -30,6 +30,7 @@ use super::settings::Settings;
 use super::worker::Shared;
 use crate::RequestInfo;
 use crate::functions::{Function, without_prefix};
+use crate::memory::Hold;
 use crate::request_id::REQUEST_ID;
 use crate::telemetry::Exchange;
 
@@ -201,8 +202,8 @@ async fn answer(
     if request.version() == Version::HTTP_2 {
         http2::check_head(&request, &settings.connections)?;
     }
-    if context.shared.memory.is_over() && !admission.is_blameless() {
-        return Err(Failure::Refused(Refusal::OutOfMemory));
+    if context.shared.memory.is_exceeded() {
+        return Err(out_of_memory(context));
     }
     let is_head = request.method() == Method::HEAD;
     let (mut parts, body) = request.into_parts();
@@ -219,9 +220,10 @@ async fn answer(
         admission.admit().await?
     };
 
+    let memory = hold_memory(context).await?;
     let deadline = Instant::now() + function.settings().request_timeout;
     let request = Request::from_parts(parts, body);
-    let (mut running, head) = start(request, turn, place, context)?;
+    let (mut running, head) = start(request, (turn, place, memory), context)?;
     if conduct.gives_way(has_waited) {
         running.go_away();
     } else if conduct.is_suspect() {
@@ -250,16 +252,48 @@ fn take_prefix(parts: &mut Parts, function: &Function) {
     }
 }
 
+/// Takes the memory for an instance, and waits for it as long as for an instance. None if
+/// one is there already.
+async fn hold_memory(context: &Context) -> Result<Option<Arc<Hold>>, Failure> {
+    let Served {
+        function,
+        telemetry,
+        instances,
+        memory,
+        memory_queue,
+        ..
+    } = &*context.served;
+    if instances.has_idle() {
+        return Ok(None);
+    }
+    let bytes = instances.initial_bytes();
+    let is_first = memory_queue.available_permits() > 0;
+    if let Some(hold) = is_first.then(|| memory.try_hold(bytes)).flatten() {
+        return Ok(Some(hold));
+    }
+    let _queued = telemetry.metrics().queued();
+    let waiting = async {
+        let _first = memory_queue.acquire().await;
+        memory.hold(bytes).await
+    };
+    let hold = timeout(function.settings().queue_timeout, waiting).await;
+    hold.map(Some).map_err(|_| out_of_memory(context))
+}
+
+fn out_of_memory(context: &Context) -> Failure {
+    context.shared.memory.refuse_request();
+    Failure::Refused(Refusal::OutOfMemory)
+}
+
 /// Prepares the guest's work as a future. Nothing of the guest runs before that is
 /// polled.
 fn start(
     request: Request<RequestBody>,
-    turn: Turn,
-    place: Place,
+    (turn, place, memory): (Turn, Place, Option<Arc<Hold>>),
     context: &Context,
 ) -> Result<(Running, oneshot::Receiver<Head>), Failure> {
     let instances = &context.served.instances;
-    let mut instance = instances.take(context.request.clone(), place);
+    let mut instance = instances.take(context.request.clone(), place, memory);
     let (sender, head) = oneshot::channel();
     let scheme = if context.conversation.ends.is_tls {
         Scheme::Https

@@ -103,7 +103,8 @@ impl Running {
     }
 
     fn put_back(&self, instance: Instance, is_whole: bool) {
-        let left = if is_whole {
+        let is_kept = is_whole && !self.context.shared.memory.is_wanted();
+        let left = if is_kept {
             self.context.served.instances.put_back(instance)
         } else {
             if instance.store.data().has_wanted_too_much() {

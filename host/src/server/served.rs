@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use http::Request;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::admission::Admission;
 use super::commons::Commons;
@@ -14,6 +15,7 @@ use super::conduct::Conduct;
 use super::instances::Instances;
 use super::settings::FunctionSettings;
 use crate::functions::{Function, Table};
+use crate::memory::{FunctionMemory, MemoryLimit};
 use crate::telemetry::FunctionTelemetry;
 
 /// What the requests of one worker to one version of a function share.
@@ -26,6 +28,10 @@ pub(super) struct Served {
     /// requests wait instead.
     pub(super) admission: Rc<Admission>,
     pub(super) conduct: Rc<Conduct>,
+    /// What its instances hold, on all threads.
+    pub(super) memory: Arc<FunctionMemory>,
+    /// One request at a time waits for memory here; the others wait for it.
+    pub(super) memory_queue: Semaphore,
 }
 
 impl Served {
@@ -43,6 +49,7 @@ pub(super) struct Router {
     thread: usize,
     threads: usize,
     commons: Option<Rc<Commons>>,
+    memory: Arc<MemoryLimit>,
 }
 
 /// What this worker knows of.
@@ -60,6 +67,7 @@ impl Router {
         shared_instances: Option<u32>,
         thread: usize,
         threads: usize,
+        memory: Arc<MemoryLimit>,
     ) -> Self {
         let table = changes.borrow_and_update().clone();
         let places = |all: u32| (all as usize / threads).max(1);
@@ -72,6 +80,7 @@ impl Router {
             thread,
             threads,
             commons: shared_instances.map(|all| Commons::new(places(all))),
+            memory,
         }
     }
 
@@ -94,6 +103,17 @@ impl Router {
         let mut changes = self.changes.borrow().clone();
         while changes.changed().await.is_ok() {
             self.update();
+        }
+    }
+
+    /// Drops instances that wait for another request whenever requests wait for memory.
+    pub(super) async fn give_back(&self) -> Infallible {
+        loop {
+            self.memory.wanted().await;
+            let view = self.view.borrow();
+            for served in view.served.iter().flatten() {
+                served.instances.drop_idle();
+            }
         }
     }
 
@@ -147,6 +167,10 @@ impl Router {
             instances: Instances::new(app, settings.requests_per_instance),
             admission,
             conduct: Conduct::new(self.commons.is_some()),
+            memory: function
+                .memory(&self.memory, self.commons.is_some())
+                .clone(),
+            memory_queue: Semaphore::new(1),
             function,
         })
     }

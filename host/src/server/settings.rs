@@ -23,9 +23,6 @@ pub struct Settings {
     pub connections: ConnectionLimits,
     /// What bodies may be like.
     pub bodies: BodyLimits,
-    /// With how much memory the process refuses requests. None: four fifths of what
-    /// there is.
-    pub max_total_bytes: Option<usize>,
 }
 
 /// How the requests to one function are served.

@@ -17,7 +17,7 @@ use super::listener::Accepted;
 use super::served::Router;
 use super::{Settings, background, connection};
 use crate::functions::Functions;
-use crate::memory::TotalMemory;
+use crate::memory::MemoryLimit;
 use crate::telemetry::{FunctionTelemetry, Telemetry};
 
 /// How much is read from a connection at once.
@@ -43,7 +43,7 @@ pub(super) struct Common {
     pub(super) unrouted: Arc<FunctionTelemetry>,
     /// Where guests go that compute for long.
     pub(super) background: background::Handle,
-    pub(super) memory: Arc<TotalMemory>,
+    pub(super) memory: Arc<MemoryLimit>,
 }
 
 /// What the requests of one worker share.
@@ -56,7 +56,7 @@ pub(super) struct Shared {
     pub(super) telemetry: Telemetry,
     /// What is told of requests that belong to no function.
     pub(super) unrouted: Arc<FunctionTelemetry>,
-    pub(super) memory: Arc<TotalMemory>,
+    pub(super) memory: Arc<MemoryLimit>,
 }
 
 impl Shared {
@@ -72,7 +72,13 @@ impl Shared {
         let threads = settings.threads.get();
         let shared_instances = functions.shared_instances();
         Rc::new(Self {
-            router: Router::new(functions.changes(), shared_instances, thread, threads),
+            router: Router::new(
+                functions.changes(),
+                shared_instances,
+                thread,
+                threads,
+                memory.clone(),
+            ),
             background,
             scratch: Rc::new(RefCell::new(vec![0; SCRATCH_BYTES].into())),
             settings,
@@ -126,6 +132,8 @@ async fn work(mut incoming: mpsc::UnboundedReceiver<(Accepted, Slot)>, shared: R
     let (end, ending) = watch::channel(false);
     let router = shared.clone();
     let following = tasks.spawn_local(async move { router.router.follow().await });
+    let router = shared.clone();
+    let giving_back = tasks.spawn_local(async move { router.router.give_back().await });
     tasks
         .run_until(async {
             while let Some((accepted, slot)) = incoming.recv().await {
@@ -140,6 +148,7 @@ async fn work(mut incoming: mpsc::UnboundedReceiver<(Accepted, Slot)>, shared: R
 
     // The connections, and guests that still work after their response.
     following.abort();
+    giving_back.abort();
     end.send_replace(true);
     let grace_period = shared.settings.grace_period;
     if timeout(grace_period, tasks).await.is_err() {

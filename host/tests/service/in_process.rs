@@ -13,6 +13,7 @@ use host::audit::Quota;
 use host::cli::{Cli, Command, Serve};
 use host::functions::Functions;
 use host::guest::{App, Surroundings, Variable};
+use host::memory::MemoryLimit;
 use host::metrics::Metrics;
 use host::server::{self, Listener};
 use host::telemetry::Telemetry;
@@ -109,10 +110,12 @@ fn serve(listener: TcpListener, flags: &Serve, stopped: oneshot::Receiver<()>) {
         let telemetry = Telemetry::new(Metrics::new());
         let functions = Functions::one(vec![app], flags.serving(), &telemetry);
         let settings = flags.settings();
+        let memory = MemoryLimit::start(None)?;
         server::run(
             vec![listener],
             functions.into(),
             settings,
+            memory,
             &telemetry,
             shutdown,
         )

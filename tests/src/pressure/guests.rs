@@ -1,0 +1,182 @@
+//! Who sends what to a server in little memory.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::artifacts;
+use crate::client::{Connection, Request, json, post};
+use crate::functions::Folder;
+use crate::guests::assemble;
+use crate::hostile::{Answer, table};
+use crate::random::Random;
+
+/// How large the image of its memory is, in MiB.
+const IMAGE_MIB: usize = 8;
+
+/// How many requests to large guests are sent at once.
+const BURST: usize = 20;
+
+/// How many connections are kept whose clients do not read.
+const KEPT: usize = 8;
+
+/// How often each answer came.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// 200, or what the guest has to get.
+    pub answered: usize,
+    /// 503.
+    pub refused: usize,
+    /// Everything else.
+    pub other: usize,
+    /// What that was, the first time.
+    pub first_other: Option<String>,
+}
+
+/// A guest with a large memory, as that of a language engine: it reads all of it when it
+/// begins, and writes to a quarter.
+#[must_use]
+pub fn large() -> Vec<u8> {
+    const BEGIN: &str = r#"(memory (export "memory") 4)"#;
+
+    assemble("locator", |source| {
+        assert!(source.contains(BEGIN), "the guest has another memory");
+        let image = "x".repeat(IMAGE_MIB << 20);
+        let pages = 16 * IMAGE_MIB + 16;
+        let end = IMAGE_MIB << 20;
+        source.replace(
+            BEGIN,
+            &format!(
+                r#"(memory (export "memory") {pages})
+    (data (i32.const 65536) "{image}")
+    (func $touch
+      (local $at i32)
+      (local.set $at (i32.const 65536))
+      (loop $next
+        (drop (i32.load8_u (local.get $at)))
+        (if (i32.lt_u (local.get $at) (i32.const {written}))
+          (then (i32.store8 (local.get $at) (i32.const 1))))
+        (local.set $at (i32.add (local.get $at) (i32.const 4096)))
+        (br_if $next (i32.lt_u (local.get $at) (i32.const {end})))))
+    (start $touch)"#,
+                written = end / 4,
+            ),
+        )
+    })
+}
+
+/// A request to a large guest.
+#[derive(Debug)]
+pub struct Large(Request);
+
+impl Large {
+    /// All of them, in these functions: that of [`large`], and one of JavaScript, if that is
+    /// built.
+    #[must_use]
+    pub fn all(functions: &Folder) -> Vec<Self> {
+        functions.put("large.wasm", large());
+        let mut all = vec![Self(Request::new("GET", "/large/here"))];
+        let script = artifacts::target().join("experiments/polyglot/app.wasm");
+        if let Ok(component) = fs::read(script) {
+            functions.put("script.wasm", component);
+            all.push(Self(post("/script/encrypt", json("a"))));
+        }
+        all
+    }
+
+    /// The request.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        &self.0
+    }
+
+    /// Sends many requests at once, again and again until the time is over.
+    #[must_use]
+    pub fn send_bursts(&self, address: SocketAddr, end: Instant) -> Counts {
+        let mut counts = Counts::default();
+        while Instant::now() < end {
+            let sent: Vec<_> = (0..BURST)
+                .map(|_| {
+                    let mut connection = Connection::try_open(address)?;
+                    connection.try_write(&self.0.bytes())?;
+                    Ok(connection)
+                })
+                .collect();
+            for connection in sent {
+                let received = connection.and_then(|mut connection: Connection| {
+                    let response = connection.try_receive_for("GET")?;
+                    Ok((response.status, response.is_complete))
+                });
+                match received {
+                    Ok((200, true)) => counts.answered += 1,
+                    Ok((503, true)) => counts.refused += 1,
+                    other => counts.note(&other),
+                }
+            }
+        }
+        counts
+    }
+}
+
+/// Runs one hostile guest after the other until the time is over. Whether it was allowed to
+/// do what it wanted does not matter.
+#[must_use]
+pub fn send_hostile(address: SocketAddr, mut random: Random, end: Instant) -> Counts {
+    let mut counts = Counts::default();
+    let mut kept = VecDeque::new();
+    while Instant::now() < end {
+        let behaviour = &table()[random.below(table().len())];
+        match behaviour.run(address) {
+            Ok((Answer::Problem(503), _)) => counts.refused += 1,
+            Ok((answer, open)) if behaviour.answers.contains(&answer) => {
+                counts.answered += 1;
+                kept.extend(open);
+                if kept.len() > KEPT {
+                    kept.pop_front();
+                }
+            }
+            other => counts.note(&other.map(|(answer, _)| (behaviour.name, answer))),
+        }
+    }
+    counts
+}
+
+impl Counts {
+    /// Both together.
+    #[must_use]
+    pub fn add(self, other: Self) -> Self {
+        Self {
+            answered: self.answered + other.answered,
+            refused: self.refused + other.refused,
+            other: self.other + other.other,
+            first_other: self.first_other.or(other.first_other),
+        }
+    }
+
+    fn note(&mut self, other: &io::Result<impl fmt::Debug>) {
+        self.other += 1;
+        self.first_other.get_or_insert_with(|| format!("{other:?}"));
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            answered,
+            refused,
+            other,
+            first_other,
+        } = self;
+        write!(
+            f,
+            "{answered} as expected, {refused} refused, {other} other"
+        )?;
+        match first_other {
+            Some(first) => write!(f, ", such as {first}"),
+            None => Ok(()),
+        }
+    }
+}

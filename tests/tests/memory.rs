@@ -1,0 +1,205 @@
+//! `--max-total-memory`, and the memory that guests hold.
+
+use std::fs;
+use std::time::Duration;
+
+use end_to_end::TestHost;
+use end_to_end::cases::check_problem;
+use end_to_end::client::{Connection, Request};
+use end_to_end::guests::{Guest, assemble};
+use end_to_end::operators::Operators;
+use end_to_end::pressure::{self, Plan};
+
+const MIB: u64 = 1 << 20;
+
+fn get(path: &str) -> Request {
+    Request::new("GET", path)
+}
+
+/// Sends so many requests at once.
+fn send_at_once(host: &TestHost, count: usize, request: &Request) -> Vec<Connection> {
+    let send = |_| {
+        let mut client = host.connect();
+        client.write(&request.bytes());
+        client
+    };
+    (0..count).map(send).collect()
+}
+
+/// The hostile guests, with an image of 8 MiB beside their memory.
+fn hostile_with_a_large_image() -> Guest {
+    const BEGIN: &str = r#"(memory (export "memory") 32)"#;
+
+    let bytes = assemble("hostile", |source| {
+        assert!(source.contains(BEGIN), "the guest has another memory");
+        let image = "x".repeat(8 << 20);
+        let memory = format!(
+            r#"(memory (export "memory") 192)
+    (data (i32.const 0x300000) "{image}")
+    (func $read-all (local $at i32)
+      (loop $next
+        (drop (i32.load8_u (local.get $at)))
+        (local.set $at (i32.add (local.get $at) (i32.const 4096)))
+        (br_if $next (i32.lt_u (local.get $at) (i32.const 0xb00000)))))
+    (start $read-all)"#
+        );
+        source.replace(BEGIN, &memory)
+    });
+    Guest::of(bytes)
+}
+
+/// The image of its memory is there once, however many slots of the pool map it.
+#[cfg(target_os = "linux")]
+#[test]
+fn max_total_memory_counts_the_image_of_a_large_guest_once() {
+    const GUESTS: usize = 60;
+
+    let guest = hostile_with_a_large_image();
+    for in_file in [true, false] {
+        let cache = tempfile::tempdir().expect("a folder");
+        let folder = if in_file {
+            cache.path().to_owned()
+        } else {
+            // Where no folder can be, nothing is kept.
+            let file = cache.path().join("file");
+            fs::write(&file, "").expect("a file");
+            file
+        };
+        let host = TestHost::serve(guest.path())
+            .cache(folder)
+            .flag("--max-total-memory", "320MiB")
+            .flag("--request-timeout", "1")
+            .flag("--audit", "none")
+            .flag("--ops-addr", "127.0.0.1:0")
+            .start_within(Duration::from_mins(2));
+        let operators = Operators::of(&host);
+        // More than have room at once, so that some of them wait. None is refused.
+        for mut client in send_at_once(&host, GUESTS, &get("/sleep")) {
+            check_problem(&client.receive(), 504, &["in time"]);
+        }
+        operators.wait_for(&[("instances{function=\"guest\"}", 0.0)]);
+        for _ in 0..100 {
+            assert_eq!(host.send(&get("/good")).status, 200);
+        }
+        let metrics = operators.metrics();
+        let refused = metrics.get("refusals_total{reason=\"memory\"}");
+        assert_eq!(refused, Some(0.0), "{}", metrics.text());
+    }
+}
+
+/// The most memory that the process had at any time.
+#[cfg(target_os = "linux")]
+fn peak_bytes(host: &TestHost) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", host.process_id()));
+    let status = status.expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kib.and_then(|kib| kib.parse::<u64>().ok()).expect("a size") * 1024
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn guests_that_grow_at_once_stay_within_max_total_memory_and_give_it_back() {
+    const GUESTS: usize = 12;
+    /// Pages of files do not count: the program, and compiled code.
+    const FILES: u64 = 100 * MIB;
+
+    let guest = Guest::assemble("hostile");
+    let host = TestHost::serve(guest.path())
+        .flag("--max-total-memory", "300MiB")
+        .flag("--max-memory", "128MiB")
+        .flag("--request-timeout", "2")
+        .flag("--audit", "none")
+        .flag("--ops-addr", "127.0.0.1:0")
+        .start();
+    let operators = Operators::of(&host);
+    // Each takes all that it gets, writes to it, and then waits until its time is over.
+    for mut client in send_at_once(&host, GUESTS, &get("/hold-memory")) {
+        check_problem(&client.receive(), 504, &["in time"]);
+    }
+    let peak = peak_bytes(&host);
+    assert!(peak < 300 * MIB + FILES, "{} MiB", peak / MIB);
+    // A part of them was enough to take all there is.
+    assert!(peak > 250 * MIB, "{} MiB", peak / MIB);
+    operators.wait_for(&[("instances{function=\"guest\"}", 0.0)]);
+    // At once, and not only after a while.
+    for _ in 0..100 {
+        assert_eq!(host.send(&get("/good")).status, 200);
+    }
+    let metrics = operators.metrics();
+    let count = |name: &str| metrics.get(name).unwrap_or_default();
+    assert!(count("guest_memory_refusals_total") > 0.0);
+    assert_eq!(count("guest_memory_held_bytes"), 0.0);
+    // It is reported, and the server is ready.
+    let _ = host
+        .log()
+        .wait_for_entry(&["refused for lack of memory", "--max-total-memory"]);
+    let ready = operators.get("/readyz");
+    assert_eq!(ready.status, 200);
+    let text = String::from_utf8_lossy(&ready.body);
+    assert!(text.contains("growths of memories of guests"), "{text}");
+}
+
+/// Instances that wait for another request of `--reuse` are dropped where requests wait for
+/// memory.
+#[cfg(target_os = "linux")]
+#[test]
+fn idle_instances_of_reuse_give_their_memory_back() {
+    let guest = Guest::assemble("hostile");
+    let host = TestHost::serve(guest.path())
+        .flag("--max-total-memory", "200MiB")
+        .flag("--max-memory", "120MiB")
+        .flag("--reuse", "1000")
+        .flag("--threads", "2")
+        .flag("--audit", "none")
+        .flag("--ops-addr", "127.0.0.1:0")
+        .start();
+    let operators = Operators::of(&host);
+    // Connections go to the threads in turn.
+    let [mut first, mut second, mut third] = [(); 3].map(|()| host.connect());
+    // The instances of both threads have all memory together.
+    for client in [&mut first, &mut second] {
+        assert_eq!(client.exchange(&get("/grow-and-touch")).status, 200);
+    }
+    // The first thread needs another one beside its own, and the second thread none.
+    third.write(&get("/sleep").bytes());
+    operators.wait_for(&[("requests_in_flight{function=\"guest\"}", 1.0)]);
+    assert_eq!(first.exchange(&get("/good")).status, 200);
+    operators.wait_for(&[("instances{function=\"guest\"}", 2.0)]);
+}
+
+#[test]
+fn the_start_reports_what_guests_may_want_beside_what_there_is() {
+    let guest = Guest::assemble("unruly");
+    let host = TestHost::serve(guest.path())
+        .flag("--max-total-memory", "1GiB")
+        .flag("--max-memory", "64MiB")
+        .flag("--max-concurrency", "100")
+        .start();
+    let wanted = format!("wanted={}", 6400 * MIB);
+    let _ = host
+        .log()
+        .wait_for_entry(&["guests may want more memory together", &wanted]);
+}
+
+/// A short form of `make pressure`.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_in_128_mib_survives_hostile_and_large_guests_and_good_ones_lose_nothing() {
+    let plan = Plan {
+        limit_bytes: 128 * MIB,
+        duration: Duration::from_secs(20),
+        seed: 1,
+    };
+    let report = pressure::run(&plan).unwrap_or_else(|why| panic!("{why}"));
+    assert!(
+        report.violations.is_empty(),
+        "{:?}\n{report}",
+        report.violations
+    );
+    // Otherwise it has shown nothing.
+    assert!(report.good.times.len() > 100, "{report}");
+    assert!(report.large.answered > 20, "{report}");
+    assert!(report.hostile.answered > 50, "{report}");
+    assert!(report.refused_growths > 0.0, "{report}");
+}

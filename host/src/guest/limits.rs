@@ -111,6 +111,7 @@ impl ResourceLimiter for Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::{FunctionMemory, MemoryLimit};
 
     #[test]
     fn all_memories_together_are_limited() {
@@ -126,6 +127,29 @@ mod tests {
         assert!(limiter.has_refused);
         assert!(limiter.memory_growing(60, 100, None).unwrap());
         assert!(!limiter.memory_growing(100, 101, None).unwrap());
+    }
+
+    #[test]
+    fn a_memory_that_the_server_has_no_room_for_does_not_grow_and_costs_nothing() {
+        const MIB: usize = 1 << 20;
+
+        let server = MemoryLimit::of_guests(4 * MIB as u64);
+        let function = FunctionMemory::new(server.clone(), false);
+        let mut limiter = Limiter {
+            memory_bytes: 10 * MIB,
+            table_elements: 10 * MIB,
+            has_refused: false,
+            claim: Claim::default(),
+        };
+        limiter
+            .claim
+            .set_hold(function.try_hold(MIB as u64).unwrap());
+        assert!(limiter.memory_growing(0, MIB, None).unwrap());
+        assert!(!limiter.memory_growing(MIB, 4 * MIB, None).unwrap());
+        assert!(!limiter.table_growing(0, MIB / 2, None).unwrap());
+        assert_eq!(limiter.memory_bytes, 9 * MIB);
+        assert_eq!(limiter.table_elements, 10 * MIB);
+        assert!(limiter.memory_growing(MIB, 3 * MIB, None).unwrap());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::MemoryLimit;
 
 /// What an instance counts for beside its memories and tables: its stack, of which a guest
-/// can use 512 KiB, and what the server has for it.
+/// can use 512 KiB, and what the server keeps for each.
 pub const INSTANCE_BYTES: u64 = 512 << 10;
 
 /// How many times as much as what is left for all, the guests of one of several functions
@@ -161,12 +161,12 @@ impl Claim {
         self.hold = Some(hold);
     }
 
-    /// Takes so much more, if there is so much.
+    /// Takes so much more for memories and tables, if there is so much.
     pub(crate) fn take(&mut self, bytes: usize) -> bool {
-        let all = self.bytes.saturating_add(bytes as u64);
-        let is_taken = self.hold.as_ref().is_none_or(|hold| hold.reach(all));
+        let bytes = self.bytes.saturating_add(bytes as u64);
+        let is_taken = self.hold.as_ref().is_none_or(|hold| hold.reach(bytes));
         if is_taken {
-            self.bytes = all;
+            self.bytes = bytes;
         }
         is_taken
     }
@@ -213,14 +213,14 @@ mod tests {
 
     /// Room for so many instances.
     fn server(instances: u64) -> Arc<MemoryLimit> {
-        Arc::new(MemoryLimit::new(instances * INSTANCE_BYTES))
+        MemoryLimit::of_guests(instances * INSTANCE_BYTES)
     }
 
     #[test]
     fn guests_that_grow_at_once_get_no_more_than_there_is() {
         const GUESTS: usize = 8;
 
-        let server = Arc::new(MemoryLimit::new(5 * MIB));
+        let server = MemoryLimit::of_guests(5 * MIB);
         let function = FunctionMemory::new(server.clone(), false);
         let begin = Barrier::new(GUESTS);
         let end = Barrier::new(GUESTS);
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn what_an_instance_announced_and_did_not_need_is_given_back() {
-        let server = Arc::new(MemoryLimit::new(10 * MIB));
+        let server = MemoryLimit::of_guests(10 * MIB);
         let function = FunctionMemory::new(server.clone(), false);
         let hold = function.try_hold(4 * MIB).unwrap();
         assert_eq!(server.held_bytes(), 4 * MIB + INSTANCE_BYTES);

@@ -110,6 +110,12 @@ impl MemoryLimit {
         }
     }
 
+    /// A limit of so many bytes, all of which are for guests.
+    #[cfg(test)]
+    pub(crate) fn of_guests(bytes: u64) -> Arc<Self> {
+        Arc::new(Self::new(bytes))
+    }
+
     /// The limit in bytes.
     #[must_use]
     pub fn limit_bytes(&self) -> u64 {

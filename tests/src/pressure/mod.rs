@@ -55,6 +55,9 @@ pub struct Report {
     pub violations: Vec<String>,
 }
 
+/// How long compiling may take on a busy machine.
+const COMPILE_TIME: Duration = Duration::from_mins(10);
+
 /// How many requests one after the other must be answered once the server is idle.
 const IDLE_REQUESTS: usize = 50;
 
@@ -71,7 +74,7 @@ pub fn run(plan: &Plan) -> Result<Report, String> {
     let large_guests = Large::all(&functions);
     let cache = tempfile::tempdir().map_err(|error| error.to_string())?;
     // Compiling is not what is looked at here.
-    drop(setup(functions.path(), cache.path()).start());
+    drop(setup(functions.path(), cache.path()).start_within(COMPILE_TIME));
 
     let group = Group::new(plan.limit_bytes);
     let setup = setup(functions.path(), cache.path());
@@ -123,6 +126,7 @@ fn setup(functions: &Path, cache: &Path) -> Setup {
         .flag("--request-timeout", "2")
         .flag("--cpu-timeout", "0.2")
         .flag("--write-timeout", "1")
+        .flag("--compile-timeout", "600")
 }
 
 /// Lets all clients send at once until the time is over.

@@ -1,5 +1,7 @@
 //! The chain: whether a record continues the one before it.
 
+use sanitize::line;
+
 use crate::checkpoint::{Checkpoint, Tombstone};
 use crate::hash::Hash;
 use crate::read::Line;
@@ -19,7 +21,7 @@ pub struct Chain {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Defect {
     /// It cannot be read.
-    #[error("it is no record: {0}")]
+    #[error("it is not a record: {}", line(.0))]
     Unreadable(String),
     /// It has another version than this program knows.
     #[error("it has the version {0}, and this program knows {VERSION}")]
@@ -47,7 +49,11 @@ pub enum Defect {
         found: Hash,
     },
     /// It belongs to another log.
-    #[error("it belongs to the log of node `{found}`, and this is that of `{expected}`")]
+    #[error(
+        "it belongs to the log of node `{}`, and this is that of `{}`",
+        line(found),
+        line(expected)
+    )]
     OtherNode {
         /// The node of the records before it.
         expected: String,

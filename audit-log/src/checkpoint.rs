@@ -5,10 +5,10 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::escape;
 use crate::hash::{Hash, digits, hex};
 use crate::key::{PublicKey, SigningKey};
 use crate::store::Head;
+use sanitize::json;
 
 /// A signed statement: at `time`, the record `sequence` of the log `node` was the
 /// last one, and had the hash `hash`. Through the chain this covers all records
@@ -178,7 +178,7 @@ impl<'a> Tombstone<'a> {
     #[must_use]
     pub fn line(&self) -> String {
         let mut line = b"{\"tombstone\":".to_vec();
-        escape::write(&mut line, self);
+        json::write(&mut line, self);
         line.push(b'}');
         String::from_utf8(line).expect("JSON is text")
     }

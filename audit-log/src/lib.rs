@@ -36,7 +36,6 @@ pub mod tail;
 pub mod verify;
 
 mod chain;
-mod escape;
 mod hash;
 mod key;
 mod location;

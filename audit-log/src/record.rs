@@ -12,9 +12,9 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Checkpoint;
-use crate::escape;
 use crate::event::Event;
 use crate::hash::Hash;
+use sanitize::json;
 
 /// The version of what a record looks like.
 pub const VERSION: u32 = 1;
@@ -195,16 +195,16 @@ impl Draft {
         let mut text = Vec::with_capacity(512);
         if let Some(component) = subject.component {
             text.extend_from_slice(b",\"component\":");
-            escape::write(&mut text, component);
+            json::write(&mut text, component);
         }
         if let Some(request) = subject.request {
             text.extend_from_slice(b",\"request\":");
-            escape::write(&mut text, request);
+            json::write(&mut text, request);
         }
         text.extend_from_slice(b"},\"");
         text.extend_from_slice(kind.as_bytes());
         text.extend_from_slice(b"\":");
-        escape::write(&mut text, body);
+        json::write(&mut text, body);
         text.push(b'}');
         Self(text)
     }
@@ -212,7 +212,7 @@ impl Draft {
     /// Appends the record to `buffer`, with its place in the log.
     pub(crate) fn write(&self, position: &Position<'_>, buffer: &mut Vec<u8>) {
         buffer.extend_from_slice(b"{\"host\":");
-        escape::write(buffer, position);
+        json::write(buffer, position);
         // The object goes on with what the draft has.
         buffer.pop();
         buffer.extend_from_slice(&self.0);

@@ -409,3 +409,45 @@ fn wrong_flags_are_refused() {
         assert!(matches.is_err(), "{arguments:?}");
     }
 }
+
+/// Forges a line, clears a screen, and turns the direction of what follows.
+const EVIL: &str = "x\nverified: 9 records\r\u{1b}[2J\u{202e}\u{200b}";
+
+/// Checks that nothing in `text` passes for a line of its own or controls a terminal.
+#[track_caller]
+fn check_harmless(text: &str) {
+    let harmful = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{200b}".contains(c);
+    assert!(!text.contains(harmful), "{text:?}");
+    assert!(
+        !text.lines().any(|line| line.starts_with("verified")),
+        "{text}"
+    );
+    assert!(text.len() < 10_000, "{} bytes", text.len());
+}
+
+#[test]
+fn verify_and_prune_print_no_control_character_or_forged_line_of_a_log() {
+    for name in [EVIL.to_owned(), "y".repeat(1 << 20)] {
+        let folder = folder();
+        let location = json_lines(&folder);
+        boot(&location, 3);
+        let written = lines(&location);
+        let name = serde_json::to_string(&name).expect("a text");
+        let unknown_field = written[1].replacen('{', &format!("{{{name}:1,"), 1);
+        let other_node = written[1].replacen("\"test\"", &name, 1);
+        for changed in [unknown_field, other_node, format!("{{\"host\":{name}}}")] {
+            assert_ne!(changed, written[1]);
+            let mut log = written.clone();
+            log[1] = changed;
+            let path = location.path().expect("a file");
+            std::fs::write(path, log.join("\n") + "\n").expect("it can be written");
+            let audit = location.to_string();
+            let (text, good) = command(&["verify", "--audit", &audit]);
+            assert!(!good && text.contains("WRONG"), "{text}");
+            check_harmless(&text);
+            let error = try_command(&["prune", "--audit", &audit, "--before", "2100-01-01"]);
+            let error = error.expect_err("a damaged log");
+            check_harmless(&format!("{error:#}"));
+        }
+    }
+}

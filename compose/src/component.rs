@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use sanitize::line;
 use wac_types::{ItemKind, Package, Type, Types, World};
 use wasmparser::{BinaryReaderError, Parser, Payload, Validator};
 
@@ -88,7 +89,8 @@ pub enum ComponentError {
     },
     /// The component is damaged or breaks a rule of its format.
     #[error(
-        "`{name}` is not a valid component: {reason} ({place}); build it again, or copy all of it"
+        "`{name}` is not a valid component: {} ({place}); build it again, or copy all of it",
+        line(reason)
     )]
     Invalid {
         /// The name of the input.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use sanitize::line;
 use serde::Serialize;
 
 use crate::structure::{Part, Structure, Wire};
@@ -99,11 +100,13 @@ impl fmt::Display for Diff {
             writeln!(f, "+ part {part}")?;
         }
         for ChangedPart { before, after } in &self.parts_changed {
-            writeln!(f, "~ part {before} is now {}", after.size_and_digest())?;
+            let after = line(after.size_and_digest());
+            writeln!(f, "~ part {before} is now {after}")?;
         }
         let wires = |wires: &[Wire]| wires.iter().map(|wire| format!("wire {wire}")).collect();
         let names = |kind: &str, names: &[String]| {
-            names.iter().map(|name| format!("{kind} {name}")).collect()
+            let names = names.iter().map(|name| format!("{kind} {}", line(name)));
+            names.collect()
         };
         let rest: [(char, Vec<String>); 6] = [
             ('-', wires(&self.wires_removed)),
@@ -114,8 +117,8 @@ impl fmt::Display for Diff {
             ('+', names("export", &self.exports_added)),
         ];
         for (sign, lines) in rest {
-            for line in lines {
-                writeln!(f, "{sign} {line}")?;
+            for text in lines {
+                writeln!(f, "{sign} {text}")?;
             }
         }
         Ok(())

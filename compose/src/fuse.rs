@@ -16,6 +16,7 @@ mod utf8;
 
 use std::collections::BTreeSet;
 
+use sanitize::line;
 use wac_types::ItemKind;
 use wasmparser::{BinaryReaderError, Validator};
 
@@ -48,13 +49,13 @@ pub enum FuseError {
     #[error("it cannot be fused: {0}; it runs as it is")]
     Unsupported(&'static str),
     /// wasmtime cannot flatten the component. Holds what wasmtime says.
-    #[error("it cannot be flattened: {0}")]
+    #[error("it cannot be flattened: {}", line(.0))]
     Untranslatable(String),
     /// A core module of the component cannot be read.
-    #[error("one of its core modules cannot be read: {}", .0.message())]
+    #[error("one of its core modules cannot be read: {}", line(.0.message()))]
     Unreadable(BinaryReaderError),
     /// What came out is not a valid component.
-    #[error("it cannot be fused: the result would not be valid: {}", .0.message())]
+    #[error("it cannot be fused: the result would not be valid: {}", line(.0.message()))]
     Invalid(BinaryReaderError),
 }
 

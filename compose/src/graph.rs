@@ -79,8 +79,7 @@ pub fn graph(structure: &Structure, format: GraphFormat) -> String {
 }
 
 fn json(structure: &Structure) -> String {
-    // Strings, numbers and lists of them: there is nothing that can fail.
-    let mut text = serde_json::to_string_pretty(structure).unwrap_or_default();
+    let mut text = sanitize::json::pretty(structure);
     text.push('\n');
     text
 }

@@ -20,6 +20,9 @@ use cli::Format;
 pub(crate) use failure::Exit;
 use failure::Failure;
 
+/// The most bytes of an error that are printed.
+const MAX_MESSAGE_BYTES: usize = 16 << 10;
+
 /// Runs the command line and says what went wrong, if something did.
 pub(crate) fn run(cli: Cli) -> Result<(), Exit> {
     let format = commands::format(&cli);
@@ -55,7 +58,7 @@ fn tell(failure: &Failure, format: Format) {
         (Failure::Report(_, report), Format::Json) => tell_json(report),
         (Failure::Report(remark, report), Format::Text) => {
             if let Some(remark) = remark {
-                say(&format!("{remark}:"));
+                say(&format!("{}:", sanitize::lines(remark)));
             }
             say(&report.to_string());
         }
@@ -69,13 +72,14 @@ pub(crate) fn say(message: &str) {
 }
 
 fn tell_json(report: &Report) {
-    let report = serde_json::json!({ "report": report });
-    let _ = writeln!(std::io::stdout(), "{report:#}");
+    let report = sanitize::json::pretty(&serde_json::json!({ "report": report }));
+    let _ = writeln!(std::io::stdout(), "{report}");
 }
 
 /// An error and its causes, without a backtrace. Only an excerpt of a file takes more
 /// than one line.
 fn one_message(error: &anyhow::Error) -> String {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    causes.join(": ")
+    let message = sanitize::text(causes.join(": "));
+    message.at_most(MAX_MESSAGE_BYTES).to_string()
 }

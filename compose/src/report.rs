@@ -4,7 +4,11 @@
 use std::error::Error;
 use std::fmt;
 
+use sanitize::lines;
 use serde::Serialize;
+
+/// The most bytes that are displayed of one diagnostic.
+const MAX_TEXT_BYTES: usize = 16 << 10;
 
 /// Everything that was found, in the order in which it should be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -252,7 +256,9 @@ impl fmt::Display for Diagnostic {
         let Self {
             code, reason, fix, ..
         } = self;
-        write!(f, "{severity}[{code}]: {reason}; {fix}")
+        let text = format_args!("{reason}; {fix}");
+        let text = lines(&text).at_most(MAX_TEXT_BYTES);
+        write!(f, "{severity}[{code}]: {text}")
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use sanitize::line;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -147,7 +148,7 @@ impl Part {
 
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name, self.size_and_digest())
+        write!(f, "{} ({})", line(&self.name), line(self.size_and_digest()))
     }
 }
 
@@ -159,11 +160,12 @@ impl fmt::Display for Wire {
             provider,
             export,
         } = self;
-        write!(f, "{importer} -- {import} --> {provider}")?;
+        let (importer, provider) = (line(importer), line(provider));
+        write!(f, "{importer} -- {} --> {provider}", line(import))?;
         if export == WHOLE_INSTANCE {
             write!(f, " (all that it exports)")?;
         } else if import != export {
-            write!(f, " (exports {export})")?;
+            write!(f, " (exports {})", line(export))?;
         }
         Ok(())
     }

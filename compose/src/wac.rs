@@ -8,6 +8,7 @@ mod packages;
 
 use std::error::Error;
 
+use sanitize::line;
 use wac_graph::{CompositionGraph, EncodeOptions, NodeKind};
 use wac_parser::Document;
 use wac_parser::resolution::Resolution;
@@ -49,7 +50,10 @@ pub enum WacError {
         name: String,
     },
     /// The encoded composition is not valid.
-    #[error("the composition of `{file}` is not a valid component: {reason}")]
+    #[error(
+        "the composition of `{file}` is not a valid component: {}",
+        line(reason)
+    )]
     Invalid {
         /// The name of the text.
         file: String,

@@ -28,6 +28,9 @@ const SHOWN_DIGITS: usize = 12;
 /// How often somebody who waits for an answer hears that it is still waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The longest line that is printed, in bytes.
+const MAX_LINE_BYTES: usize = 64 << 10;
+
 /// How long to wait for further lines.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -134,7 +137,7 @@ pub(crate) fn list(flags: &Asked) -> Result<()> {
         }
         if let Some(problem) = function["problem"].as_str() {
             let first = problem.lines().next().unwrap_or_default();
-            line = format!("{line}  ({first})");
+            line = format!("{line}  ({})", sanitize::line(first));
         }
         say(line.trim_end());
     }
@@ -158,7 +161,8 @@ fn short(version: &Value) -> &str {
 }
 
 fn say(line: &str) {
-    // Whoever does not read this has the exit code.
+    // A reader that is gone has the exit code. What the server answers is foreign text.
+    let line = sanitize::line(line).at_most(MAX_LINE_BYTES);
     let _ = writeln!(io::stdout(), "{line}");
 }
 

@@ -8,8 +8,8 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use crate::checkpoint::Checkpoint;
-use crate::escape;
 use crate::store::OpenError;
+use sanitize::json;
 
 /// Writes copies on a thread of its own, so that nobody waits for them.
 pub(super) struct Copies {
@@ -60,7 +60,7 @@ impl Copies {
 
     pub(super) fn copy(&self, checkpoint: &Checkpoint<'_>) {
         let mut line = Vec::new();
-        escape::write(&mut line, checkpoint);
+        json::write(&mut line, checkpoint);
         line.push(b'\n');
         if let Some(queue) = &self.queue {
             // Its thread ends only when this does.

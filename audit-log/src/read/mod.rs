@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode};
+use sanitize::line;
 
 use crate::Location;
 pub(crate) use input::is_other_file;
@@ -75,7 +76,7 @@ pub enum ReadError {
         source: rusqlite::Error,
     },
     /// It is something else.
-    #[error("`{}` is no audit log of this kind: {why}", path.display())]
+    #[error("`{}` is no audit log of this kind: {}", path.display(), line(why))]
     NotALog {
         /// The file.
         path: PathBuf,

@@ -9,9 +9,9 @@ mod text;
 
 use std::io::{self, BufWriter, Write};
 
-use crate::escape;
 use crate::read::ReadError;
 use crate::record::Record;
+use sanitize::json;
 use table::Table;
 
 /// What records look like.
@@ -120,6 +120,6 @@ impl<W: Write> Printer<W> {
 /// The text of `value` as JSON, where nothing deceives.
 fn json(value: &impl serde::Serialize) -> String {
     let mut buffer = Vec::new();
-    escape::write(&mut buffer, value);
+    json::write(&mut buffer, value);
     String::from_utf8(buffer).expect("JSON is text")
 }

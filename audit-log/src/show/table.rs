@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::json;
-use crate::escape::is_deceptive;
 use crate::record::Record;
+use sanitize::is_deceptive;
 
 /// The columns. Later versions only append some.
 const COLUMNS: [&str; 19] = [

@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use sanitize::line;
+
 use crate::chain::Defect;
 use crate::hash::Hash;
 use crate::key::PublicKey;
@@ -11,7 +13,7 @@ use crate::read::ReadError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Finding {
     /// What holds the records is damaged.
-    #[error("{0}")]
+    #[error("{}", line(.0))]
     Container(String),
     /// There are no records.
     #[error("the log has no records")]
@@ -69,8 +71,10 @@ pub enum Finding {
     },
     /// A checkpoint that was kept somewhere else is of another log.
     #[error(
-        "the checkpoint from outside of record {sequence} is of the node `{named}`, and the log \
-         is that of `{found}`"
+        "the checkpoint from outside of record {sequence} is of the node `{}`, and the log is that \
+         of `{}`",
+        line(named),
+        line(found)
     )]
     OutsideNode {
         /// The record that it names.
@@ -83,7 +87,8 @@ pub enum Finding {
     /// A record is not the one that was signed.
     #[error(
         "record {sequence} has the hash {found}, and the checkpoint from outside, signed at \
-         {time}, names {signed}: some of the records {first} to {sequence} were changed"
+         {}, names {signed}: some of the records {first} to {sequence} were changed",
+        line(time)
     )]
     Rewritten {
         /// The first record that may have been changed.
@@ -99,8 +104,9 @@ pub enum Finding {
     },
     /// The log ends before a record that was signed.
     #[error(
-        "record {last} is the last one, and a checkpoint from outside, signed at {time}, is of \
-         record {sequence}: all after record {last} were removed"
+        "record {last} is the last one, and a checkpoint from outside, signed at {}, is of \
+         record {sequence}: all after record {last} were removed",
+        line(time)
     )]
     CutOff {
         /// The last record.

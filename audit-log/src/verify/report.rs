@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use sanitize::line;
+
 use super::Finding;
 use super::outside::Summary;
 use crate::checkpoint::{Checkpoint, Tombstone};
@@ -134,14 +136,14 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(node) = &self.node {
-            writeln!(f, "the log of the node `{}`", node.escape_debug())?;
+            writeln!(f, "the log of the node `{}`", line(node))?;
         }
         if let Some(tombstone) = &self.pruned {
             writeln!(
                 f,
                 "records 1 to {} were pruned, last at {}: {}",
                 tombstone.sequence,
-                tombstone.time.escape_debug(),
+                line(&tombstone.time),
                 count(self.tombstones, "tombstone"),
             )?;
         }

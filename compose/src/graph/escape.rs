@@ -2,18 +2,21 @@
 
 use std::fmt::Write as _;
 
+use sanitize::is_deceptive;
+
+/// The most characters of a text. No name of a real interface is as long.
+const MAX_CHARACTERS: usize = 4096;
+
 /// `text` as XML character data or as the value of an attribute.
 pub(super) fn xml(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for character in text.chars().map(visible) {
+    for character in visible(text) {
         match character {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&apos;"),
-            // No XML document may hold these two.
-            '\u{fffe}' | '\u{ffff}' => escaped.push(char::REPLACEMENT_CHARACTER),
             other => escaped.push(other),
         }
     }
@@ -23,7 +26,7 @@ pub(super) fn xml(text: &str) -> String {
 /// `text` between the quotation marks of a DOT string.
 pub(super) fn dot(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for character in text.chars().map(visible) {
+    for character in visible(text) {
         match character {
             '"' => escaped.push_str("\\\""),
             '\\' => escaped.push_str("\\\\"),
@@ -45,7 +48,7 @@ pub(super) fn mermaid(text: &str) -> String {
         return "#160;".to_owned();
     }
     let mut escaped = String::with_capacity(text.len());
-    for character in text.chars().map(visible) {
+    for character in visible(text) {
         if character.is_alphanumeric() || " -./:@,()".contains(character) {
             escaped.push(character);
         } else {
@@ -57,12 +60,18 @@ pub(super) fn mermaid(text: &str) -> String {
     escaped
 }
 
-/// The character itself, or one in its place if it would break the line or is
-/// allowed nowhere in XML.
-fn visible(character: char) -> char {
+/// The characters of `text`, or others in their place if they would break the line, change
+/// what a reader sees, or are allowed nowhere in XML; the beginning of a text that is too long.
+fn visible(text: &str) -> impl Iterator<Item = char> {
+    let is_cut = text.chars().nth(MAX_CHARACTERS).is_some();
+    let beginning = text.chars().take(MAX_CHARACTERS).map(visible_character);
+    beginning.chain(is_cut.then_some('…'))
+}
+
+fn visible_character(character: char) -> char {
     match character {
         '\n' | '\r' | '\t' => ' ',
-        other if other.is_control() => char::REPLACEMENT_CHARACTER,
+        other if is_deceptive(other) => char::REPLACEMENT_CHARACTER,
         other => other,
     }
 }
@@ -90,7 +99,17 @@ mod tests {
     fn characters_that_no_line_of_text_may_hold_are_replaced() {
         assert_eq!(xml("a\nb\0c\u{ffff}"), "a b\u{fffd}c\u{fffd}");
         assert_eq!(dot("a\r\0"), "a \u{fffd}");
+        assert_eq!(dot("\u{202e}a"), "\u{fffd}a");
+        assert_eq!(xml("a\u{200b}\u{2066}"), "a\u{fffd}\u{fffd}");
         assert_eq!(mermaid("\t\0"), " #65533;");
+        assert_eq!(mermaid("\u{202e}"), "#65533;");
         assert_eq!(mermaid(""), "#160;");
+    }
+
+    #[test]
+    fn of_a_name_that_is_too_long_the_beginning_is_shown() {
+        let whole = "x".repeat(MAX_CHARACTERS);
+        assert_eq!(dot(&whole), whole);
+        assert_eq!(dot(&format!("{whole}yz")), format!("{whole}…"));
     }
 }

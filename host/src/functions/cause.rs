@@ -2,15 +2,24 @@
 
 use std::error::Error;
 
+use sanitize::text;
+
 /// The longest cause that a record has, in bytes.
 const MAX_RECORDED_BYTES: usize = 4096;
 
-/// An error with all its causes.
+/// The longest error that a log or an answer has, in bytes.
+const MAX_BYTES: usize = 16 << 10;
+
+/// An error with all its causes. The names of a component in it are foreign: they must not
+/// steer a terminal or fill a log.
 pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
+    let shown = |error: &dyn Error| text(error).at_most(MAX_BYTES).to_string();
+    let mut text = shown(error);
     let mut source = error.source();
-    while let Some(error) = source {
-        let cause = error.to_string();
+    while let Some(error) = source
+        && text.len() < MAX_BYTES
+    {
+        let cause = shown(error);
         // Some say themselves what caused them.
         if !text.contains(&cause) {
             text.push_str(": ");
@@ -18,8 +27,7 @@ pub(super) fn chain(error: &dyn Error) -> String {
         }
         source = error.source();
     }
-    // Names of a component are somebody else's words: they must not steer a terminal.
-    text.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
+    text
 }
 
 /// As much of a cause as a record has.
@@ -43,5 +51,11 @@ mod tests {
         assert_eq!(chain(&error), "it failed: no\u{fffd}[31m disk");
         let error = Failed(": no disk", io::Error::other("no disk"));
         assert_eq!(chain(&error), "it failed: no disk");
+    }
+
+    #[test]
+    fn a_cause_of_any_length_is_bounded() {
+        let error = Failed("", io::Error::other("x".repeat(100 << 20)));
+        assert!(chain(&error).len() <= 2 * MAX_BYTES);
     }
 }

@@ -59,7 +59,7 @@ pub enum CompileError {
     #[error("compiling it took longer than {} s; allow more with `--compile-timeout`", .0.as_secs_f64())]
     TimedOut(Duration),
     /// It said what is wrong with the component.
-    #[error("{INVALID}: {0}")]
+    #[error("{INVALID}: {}", sanitize::line(.0))]
     Invalid(String),
     /// It broke.
     #[error(

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use sanitize::line;
+
 use super::compiler::CompileError;
 
 /// What is said of a component that wasmtime refuses, before its own words.
@@ -21,7 +23,7 @@ pub enum LoadError {
     )]
     CoreModule,
     /// wasmtime refuses the component.
-    #[error("{INVALID}: {0:#}")]
+    #[error("{INVALID}: {}", line(format_args!("{:#}", .0)))]
     Invalid(wasmtime::Error),
     /// It was not compiled.
     #[error(transparent)]
@@ -51,7 +53,7 @@ pub enum LoadError {
     #[error("the component imports a core module, which no server of WASI provides")]
     ImportsModule,
     /// An import has the right name and the wrong type.
-    #[error("the component does not fit this server: {0:#}")]
+    #[error("the component does not fit this server: {}", line(format_args!("{:#}", .0)))]
     Link(wasmtime::Error),
     /// Its memories begin with more than they may become.
     #[error(
@@ -108,7 +110,7 @@ pub struct MissingImport {
 
 impl fmt::Display for MissingImport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`", self.name)?;
+        write!(f, "`{}`", line(&self.name))?;
         if let Some(version) = self.provided {
             write!(f, " (this server has the version {version})")?;
         }
@@ -120,7 +122,10 @@ fn list(names: &[String]) -> String {
     if names.is_empty() {
         return "nothing".to_owned();
     }
-    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    let quoted: Vec<_> = names
+        .iter()
+        .map(|name| format!("`{}`", line(name)))
+        .collect();
     quoted.join(", ")
 }
 

@@ -1,7 +1,7 @@
 //! What happens when a guest fails: the log has the cause, the audit log a record,
 //! and the client a response that does not tell it.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::time::Duration;
 
 use audit_log::event::{Event, GuestFailure};
@@ -210,52 +210,15 @@ async fn record(context: &Context, event: &Event<'_>) {
     tracing::error!(request = %id, %cause, "the audit log took no record of the failure");
 }
 
-/// Why a guest failed, for the log. The names of functions in it are the guest's
-/// own words: they must not pass for lines of the log, or steer a terminal.
+/// Why a guest failed, for the log. The names of functions in it are foreign: they must not
+/// pass for lines of the log, or steer a terminal.
 fn cause(error: &wasmtime::Error) -> String {
-    let text = beginning(format_args!("{error:?}"))
-        .replace('\n', "\n  | ")
-        .replace(|c: char| c.is_control() && c != '\n', "\u{fffd}");
-    beginning(format_args!("{text}"))
+    sanitize::text(format_args!("{error:?}"))
+        .at_most(MAX_CAUSE_BYTES)
+        .to_string()
 }
 
-/// The beginning of what a guest has to say, which may be as long as it likes. The rest is
-/// not even made text.
-fn beginning(words: fmt::Arguments<'_>) -> String {
-    let mut beginning = Beginning::default();
-    if beginning.write_fmt(words).is_err() {
-        beginning.0.push('…');
-    }
-    beginning.0
-}
-
-#[derive(Default)]
-struct Beginning(String);
-
-impl fmt::Write for Beginning {
-    /// Fails when there is no room for more.
-    fn write_str(&mut self, words: &str) -> fmt::Result {
-        let room = MAX_CAUSE_BYTES - self.0.len();
-        let fits = &words[..words.floor_char_boundary(room)];
-        self.0.push_str(fits);
-        if fits.len() == words.len() {
-            Ok(())
-        } else {
-            Err(fmt::Error)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_beginning_of_long_words_is_kept() {
-        assert_eq!(beginning(format_args!("{}", "short")), "short");
-        let whole = "x".repeat(MAX_CAUSE_BYTES);
-        assert_eq!(beginning(format_args!("{whole}")), whole);
-        let kept = beginning(format_args!("{}ä{}", &whole[1..], "y"));
-        assert_eq!(kept, format!("{}…", &whole[1..]));
-    }
+/// The beginning of a message of a guest, which may be of any length.
+fn beginning(message: fmt::Arguments<'_>) -> String {
+    sanitize::line(message).at_most(MAX_CAUSE_BYTES).to_string()
 }

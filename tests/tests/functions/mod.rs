@@ -5,6 +5,7 @@ mod composed;
 mod deploys;
 mod documented;
 mod files;
+mod hostile_names;
 mod kills;
 mod limits;
 mod neighbours;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use compose::{Part, Report, Structure};
+use sanitize::line;
 use serde::Serialize;
 
 use crate::program::cli::Format;
@@ -93,7 +94,7 @@ pub(super) fn answer<T: Serialize>(
 pub(super) fn print_text(description: &Description<'_>, out: &mut dyn Write) -> io::Result<()> {
     let size_bytes = description.whole.size_bytes;
     if let Some(output) = &description.output {
-        writeln!(out, "{output}: {size_bytes} bytes")?;
+        writeln!(out, "{}: {size_bytes} bytes", line(output))?;
         print_structure(description.structure, "  ", out)?;
     } else {
         print_structure(description.structure, "", out)?;
@@ -113,13 +114,13 @@ pub(super) fn print_structure(
         writeln!(out, "{indent}{wire}")?;
     }
     for import in &structure.host_imports {
-        writeln!(out, "{indent}import {import}")?;
+        writeln!(out, "{indent}import {}", line(import))?;
     }
     for export in &structure.exports {
-        writeln!(out, "{indent}export {}", export.name)?;
+        writeln!(out, "{indent}export {}", line(&export.name))?;
     }
     for undescribed in &structure.undescribed {
-        writeln!(out, "{indent}not shown: {undescribed}")?;
+        writeln!(out, "{indent}not shown: {}", line(undescribed))?;
     }
     Ok(())
 }
@@ -133,6 +134,5 @@ pub(super) fn print_warnings(report: &Report) {
 
 /// Prints `value` as JSON for people and programs.
 fn print_json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, value)?;
-    writeln!(out)
+    writeln!(out, "{}", sanitize::json::pretty(value))
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use compose::{GraphFormat, InspectedPart, Inspection, Report, Structure, Verification, WorldName};
+use sanitize::line;
 use serde::Serialize;
 
 use super::describe::answer;
@@ -45,9 +46,10 @@ pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
         return Err(Failure::Report(Some(remark), checked.report));
     }
     answer(&checked, arguments.format, |_, out| {
+        let (component, world) = (line(component), line(world));
         writeln!(out, "`{component}` runs on any host of `{world}`")?;
         for import in &checked.imports {
-            writeln!(out, "import {import}")?;
+            writeln!(out, "import {}", line(import))?;
         }
         Ok(())
     })
@@ -76,22 +78,23 @@ fn print_inspection(inspection: &Inspection, out: &mut dyn Write) -> io::Result<
         writeln!(out, "{wire}")?;
     }
     for import in &inspection.imports {
-        let importer = &import.importer;
+        let (importer, imported) = (line(&import.importer), line(&import.import));
         if import.import == import.name {
-            writeln!(out, "{importer} -- {} --> (host)", import.import)?;
+            writeln!(out, "{importer} -- {imported} --> (host)")?;
         } else {
-            let name = &import.name;
-            writeln!(out, "{importer} -- {} --> (host, as {name})", import.import)?;
+            let name = line(&import.name);
+            writeln!(out, "{importer} -- {imported} --> (host, as {name})")?;
         }
     }
     for export in &inspection.exports {
-        writeln!(out, "export {} of {}", export.name, export.provider)?;
+        let (name, provider) = (line(&export.name), line(&export.provider));
+        writeln!(out, "export {name} of {provider}")?;
     }
     for import in inspection.host_imports_for_types() {
-        writeln!(out, "import {import}, for its types")?;
+        writeln!(out, "import {}, for its types", line(import))?;
     }
     for undescribed in &inspection.undescribed {
-        writeln!(out, "not shown: {undescribed}")?;
+        writeln!(out, "not shown: {}", line(undescribed))?;
     }
     match inspection.cost {
         Some(cost) => print_cost("an instance", cost, out),
@@ -109,7 +112,8 @@ fn print_part(part: &InspectedPart, depth: usize, out: &mut dyn Write) -> io::Re
                 .to_owned()
         });
         let names: Vec<String> = names.collect();
-        writeln!(out, "{indent}  {}: {}", group[0].field, names.join(", "))?;
+        let (field, names) = (line(&group[0].field), line(names.join(", ")));
+        writeln!(out, "{indent}  {field}: {names}")?;
     }
     for inner in &part.parts {
         print_part(inner, depth + 1, out)?;
@@ -171,6 +175,7 @@ fn print_verification(verification: &Verification, out: &mut dyn Write) -> io::R
     writeln!(
         out,
         "composed by {} {}; all bytes and all wires are as recorded",
-        provenance.tool, provenance.version,
+        line(&provenance.tool),
+        line(&provenance.version),
     )
 }

@@ -1,19 +1,53 @@
-//! JSON that looks on every screen like what it is.
+//! JSON that every screen shows as it is.
 
+use std::fmt::Write as _;
 use std::io;
 
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
+use crate::is_deceptive;
+
 /// Appends `value` to `buffer` as JSON on one line.
 ///
 /// Beyond what JSON demands this escapes every character that could make a
-/// terminal or an editor show something else than what is there: all control
-/// characters, line separators, and marks that turn the direction of text.
-pub(crate) fn write(buffer: &mut Vec<u8>, value: &impl Serialize) {
+/// terminal or an editor show something other than what is there (see [`is_deceptive`]).
+///
+/// # Panics
+///
+/// Panics if the value cannot be serialized, such as a map whose keys are not strings.
+pub fn write(buffer: &mut Vec<u8>, value: &impl Serialize) {
     value
         .serialize(&mut Serializer::with_formatter(buffer, OneLine))
         .expect("memory can be written, and all keys are strings");
+}
+
+/// `value` as JSON on several lines, escaped like that of [`write`].
+///
+/// # Panics
+///
+/// Panics if the value cannot be serialized, such as a map whose keys are not strings.
+pub fn pretty(value: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(value)
+        .expect("memory can be written, and all keys are strings");
+    let mut escaped = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    // ASCII control characters are escaped already, but for the line feeds between values.
+    // All others are in strings, where an escape is allowed.
+    while let Some((at, found)) = rest
+        .char_indices()
+        .find(|&(_, c)| c >= '\u{7f}' && is_deceptive(c))
+    {
+        escaped.push_str(&rest[..at]);
+        let mut units = [0; 2];
+        for unit in found.encode_utf16(&mut units) {
+            // Writing to a string does not fail.
+            let _ = write!(escaped, "\\u{unit:04x}");
+        }
+        rest = &rest[at + found.len_utf8()..];
+    }
+    escaped.push_str(rest);
+    escaped
 }
 
 struct OneLine;
@@ -41,23 +75,6 @@ impl Formatter for OneLine {
     }
 }
 
-/// Whether a character is shown as something else than itself, or not at all.
-pub(crate) fn is_deceptive(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{00ad}'                           // soft hyphen
-            | '\u{061c}' | '\u{200e}' | '\u{200f}' // direction marks
-            | '\u{200b}'..='\u{200d}'            // zero width
-            | '\u{2028}' | '\u{2029}'            // line and paragraph separators
-            | '\u{202a}'..='\u{202e}'            // embeddings and overrides
-            | '\u{2060}'..='\u{2064}'            // invisible operators
-            | '\u{2066}'..='\u{206f}'            // isolates and deprecated format characters
-            | '\u{feff}'                         // byte order mark
-            | '\u{fff9}'..='\u{fffb}'            // interlinear annotation
-            | '\u{e0000}'..='\u{e007f}'          // tags
-        )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +92,12 @@ mod tests {
             let json = json(&text);
             assert!(!json.chars().any(is_deceptive), "{json}");
             assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+            let pretty = pretty(&[&text]);
+            assert!(!pretty.chars().any(|c| c != '\n' && is_deceptive(c)));
+            assert_eq!(
+                serde_json::from_str::<[String; 1]>(&pretty).unwrap(),
+                [text]
+            );
         }
     }
 

@@ -17,6 +17,7 @@ use http::{HeaderMap, Request, StatusCode, Version};
 use crate::RequestInfo;
 use crate::access_log::{AccessLog, Line, RequestLine};
 use crate::metrics::{CLIENT_GONE, FailureKind, FunctionMetrics, Metrics, Reason};
+use crate::server::Heartbeats;
 use crate::traces::{Served, Span, Trace, Tracer};
 
 /// How much of a path, or of a header, a span has, in bytes.
@@ -31,6 +32,8 @@ pub struct Telemetry {
     pub access_log: Option<Arc<AccessLog>>,
     /// Who sends the traces.
     pub tracer: Option<Arc<Tracer>>,
+    /// Whether the event loop of each worker still runs.
+    pub workers: Arc<Heartbeats>,
 }
 
 /// The same, for the requests to one component.
@@ -70,6 +73,7 @@ impl Telemetry {
             metrics,
             access_log: None,
             tracer: None,
+            workers: Arc::default(),
         }
     }
 

@@ -5,7 +5,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 
-use super::Readiness;
+use super::{Liveness, Readiness};
 use crate::metrics::Exporter;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -16,29 +16,33 @@ const METRICS: HeaderValue = HeaderValue::from_static(Exporter::MEDIA_TYPE);
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
 
 /// The answer to a request. Of one to HEAD, hyper leaves the body out.
-pub(super) fn to<B>(
+pub(super) async fn to<B>(
     request: &Request<B>,
+    liveness: &Liveness,
     readiness: &Readiness,
     exporter: &Exporter,
 ) -> Response<Full<Bytes>> {
-    let answer: fn(&Readiness, &Exporter) -> Response<Full<Bytes>> = match request.uri().path() {
-        "/livez" => |_, _| response(StatusCode::OK, TEXT, "alive\n"),
-        "/readyz" => |readiness, _| match readiness.obstacle() {
-            None => response(StatusCode::OK, TEXT, ready(readiness)),
-            Some(why) => problem(StatusCode::SERVICE_UNAVAILABLE, why),
-        },
-        "/metrics" => |_, exporter| response(StatusCode::OK, METRICS, exporter.text()),
-        _ => {
-            let known = "there is /livez, /readyz and /metrics";
-            return problem(StatusCode::NOT_FOUND, known);
-        }
-    };
+    let path = request.uri().path();
+    if !["/livez", "/readyz", "/metrics"].contains(&path) {
+        let known = "there is /livez, /readyz and /metrics";
+        return problem(StatusCode::NOT_FOUND, known);
+    }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "there is GET and HEAD");
         response.headers_mut().insert(ALLOW, METHODS);
         return response;
     }
-    answer(readiness, exporter)
+    match path {
+        "/livez" => match liveness.obstacle().await {
+            None => response(StatusCode::OK, TEXT, "alive\n"),
+            Some(why) => problem(StatusCode::SERVICE_UNAVAILABLE, &why),
+        },
+        "/readyz" => match readiness.obstacle() {
+            None => response(StatusCode::OK, TEXT, ready(readiness)),
+            Some(why) => problem(StatusCode::SERVICE_UNAVAILABLE, why),
+        },
+        _ => response(StatusCode::OK, METRICS, exporter.text()),
+    }
 }
 
 /// That the server is ready, and what it refused all the same.
@@ -84,7 +88,10 @@ pub(super) fn problem(status: StatusCode, detail: &str) -> Response<Full<Bytes>>
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use audit_log::{AuditLog, Location, Settings};
+    use tokio::runtime::Builder;
 
     use super::*;
     use crate::metrics::{Metrics, Sources};
@@ -101,7 +108,10 @@ mod tests {
 
     fn ask(method: Method, path: &str, readiness: &Readiness) -> Response<Full<Bytes>> {
         let request = Request::builder().method(method).uri(path);
-        to(&request.body(()).unwrap(), readiness, &exporter())
+        let request = request.body(()).unwrap();
+        let liveness = Liveness::new(Arc::default());
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(to(&request, &liveness, readiness, &exporter()))
     }
 
     #[test]

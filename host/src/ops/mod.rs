@@ -2,17 +2,18 @@
 //!
 //! - this file: [`run`], which answers.
 //! - `answer.rs`: what.
+//! - `liveness.rs`: whether the threads that serve requests do their work.
 //! - `readiness.rs`: whether the server wants requests.
 //! - `admin/`: [`Admin`], over which functions are deployed.
 //!
 //! It runs on the thread that accepts connections, and not on those that serve them: it
 //! answers however many requests these have at hand, and however long a guest computes.
 //! Nothing on that thread waits for a disk or for a client. If it is held up all the
-//! same, no connection is accepted either, and `/livez` does not answer: which is what
-//! it is asked for.
+//! same, no connection is accepted either, and `/livez` does not answer.
 
 mod admin;
 mod answer;
+mod liveness;
 mod readiness;
 
 use std::convert::Infallible;
@@ -30,6 +31,7 @@ use tokio::time::{sleep, timeout};
 use crate::metrics::Exporter;
 use crate::server::{Accepted, Listener, Socket};
 pub use admin::{Admin, Token, TokenError};
+pub use liveness::Liveness;
 pub use readiness::Readiness;
 
 /// How many connections are served at once. Others wait.
@@ -52,6 +54,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Who has the token of `admin`, once that is there, may deploy functions.
 pub async fn run(
     listener: Listener,
+    liveness: Liveness,
     readiness: Arc<Readiness>,
     exporter: Exporter,
     admin: Arc<OnceLock<Admin>>,
@@ -64,8 +67,13 @@ pub async fn run(
         match listener.accept().await {
             Ok(accepted) => {
                 let limit = admin.get().map_or(MAX_TIME, |admin| admin.max_time);
-                let connection =
-                    serve(accepted, readiness.clone(), exporter.clone(), admin.clone());
+                let connection = serve(
+                    accepted,
+                    liveness.clone(),
+                    readiness.clone(),
+                    exporter.clone(),
+                    admin.clone(),
+                );
                 tokio::spawn(async move {
                     if timeout(limit, connection).await.is_err() {
                         tracing::debug!("connection of an operator took too long");
@@ -87,6 +95,7 @@ pub async fn run(
 
 async fn serve(
     accepted: Accepted,
+    liveness: Liveness,
     readiness: Arc<Readiness>,
     exporter: Arc<Exporter>,
     admin: Arc<OnceLock<Admin>>,
@@ -100,10 +109,11 @@ async fn serve(
     };
     let service = service_fn(move |request: Request<Incoming>| {
         let (readiness, exporter, admin) = (readiness.clone(), exporter.clone(), admin.clone());
+        let liveness = liveness.clone();
         async move {
             let response = match admin.get() {
                 Some(admin) if Admin::owns(&request) => admin.answer(request).await,
-                _ => answer::to(&request, &readiness, &exporter),
+                _ => answer::to(&request, &liveness, &readiness, &exporter).await,
             };
             Ok::<_, Infallible>(response)
         }
@@ -148,6 +158,7 @@ mod tests {
             });
             tokio::spawn(run(
                 listener,
+                Liveness::new(Arc::default()),
                 Readiness::new(None),
                 exporter,
                 Arc::default(),

@@ -3,7 +3,8 @@
 //! - this file: [`run`], from the first connection to the last.
 //! - `listener.rs`, `accept.rs`, `connections.rs`: where connections come from, who gets
 //!   them, and how many there may be.
-//! - `worker.rs`: a thread with its own runtime; a connection stays on it.
+//! - `worker.rs`: a thread with its own runtime; a connection stays on it. `heartbeat.rs`:
+//!   whether its event loop still runs.
 //! - `socket.rs`, `connection.rs`: one connection, of HTTP/1.1 or HTTP/2, with hyper.
 //! - `http1/`, `http2.rs`, `authority.rs`: what has to be right before anybody sees it.
 //! - `conversation.rs`: what the parts of a connection tell each other.
@@ -32,6 +33,7 @@ mod connections;
 mod conversation;
 mod failure;
 mod follow;
+mod heartbeat;
 mod http1;
 mod http2;
 mod instances;
@@ -65,6 +67,7 @@ use crate::telemetry::Telemetry;
 use accept::{Workers, accept};
 use background::Background;
 use connections::Connections;
+pub use heartbeat::Heartbeats;
 pub(crate) use listener::Accepted;
 pub use listener::{Address, Listener};
 pub use refusal::Refusal;
@@ -108,6 +111,8 @@ pub async fn run(
     let workers = (0..settings.threads.get())
         .map(|index| Worker::start(index, common.clone()))
         .collect::<io::Result<Vec<_>>>()?;
+    let heartbeats = workers.iter().map(|worker| worker.heartbeat.clone());
+    telemetry.workers.watch(heartbeats.collect());
     let connections = Connections::new(settings.connections.max_connections);
     let workers = Workers::new(workers, connections, telemetry.clone());
 
@@ -117,13 +122,13 @@ pub async fn run(
         accepting.spawn_local(accept(listener, workers.clone(), stopping.clone()));
     }
     accepting.run_until(shutdown).await;
+    telemetry.workers.drain();
     stop.send_replace(true);
     accepting.await;
     tracing::info!("no new connections; waiting for running requests");
 
     // All are told to finish before the first is waited for. Each keeps to the
-    // grace period by itself; the limit here is for one whose thread is stuck,
-    // such as in writing to a standard error that nobody reads.
+    // grace period by itself; the limit here is for one whose thread is stuck.
     let workers = Rc::into_inner(workers).expect("nobody accepts any more");
     let finishing: Vec<_> = workers.all.into_iter().map(Worker::finish).collect();
     let all_finished = async {

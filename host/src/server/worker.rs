@@ -12,6 +12,7 @@ use tokio::task::LocalSet;
 use tokio::time::timeout;
 
 use super::connections::Slot;
+use super::heartbeat::Heartbeat;
 use super::http1::Scratch;
 use super::listener::Accepted;
 use super::served::Router;
@@ -31,6 +32,8 @@ const SCRATCH_BYTES: usize = 64 << 10;
 pub(super) struct Worker {
     connections: mpsc::UnboundedSender<(Accepted, Slot)>,
     finished: oneshot::Receiver<()>,
+    /// Whether its event loop still runs.
+    pub(super) heartbeat: Arc<Heartbeat>,
 }
 
 /// What all workers share.
@@ -94,10 +97,13 @@ impl Worker {
     pub(super) fn start(index: usize, common: Common) -> io::Result<Self> {
         let (connections, incoming) = mpsc::unbounded_channel();
         let (finish, finished) = oneshot::channel();
+        let (heartbeat, pulse) = Heartbeat::new();
         let runtime = Builder::new_current_thread().enable_all().build()?;
         thread::Builder::new()
             .name(format!("worker-{index}"))
             .spawn(move || {
+                // A task of the runtime: it replies until the last connection has ended.
+                runtime.spawn(pulse.reply());
                 runtime.block_on(work(incoming, Shared::new(index, common)));
                 drop(runtime);
                 // Nobody waits for this any more if the server was dropped.
@@ -106,6 +112,7 @@ impl Worker {
         Ok(Self {
             connections,
             finished,
+            heartbeat,
         })
     }
 

@@ -14,6 +14,7 @@
 //! - [`outbound`]: the requests that guests send, and to whom they may.
 //! - [`telemetry`]: what is told of each request: [`metrics`], a line of the
 //!   [`access_log`], and a span of its [trace](traces).
+//! - [`server_log`]: the log on standard error, which never blocks a thread that serves.
 //! - [`ops`]: all of that, and whether the server works, for those who operate it.
 //! - [`memory`]: how much memory it may have.
 //!
@@ -33,6 +34,7 @@ pub mod metrics;
 pub mod ops;
 pub mod outbound;
 pub mod server;
+pub mod server_log;
 pub mod telemetry;
 pub mod tls;
 pub mod traces;

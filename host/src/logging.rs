@@ -1,17 +1,34 @@
-//! The log on standard error.
+//! How the program logs: to standard error, and what.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::env;
 use std::io::{self, IsTerminal};
+use std::panic::{self, PanicHookInfo};
+use std::thread;
+use std::time::Duration;
 
 use host::cli::LogFormat;
-use host::guest::print_as_json;
+use host::server_log::{self, Json, Stderr, text_fields};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+
+/// The most time in which the last lines are written. A reader that does not read does not
+/// keep the program from ending.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Writes the last lines when it is dropped, also after a panic.
+pub(crate) struct FlushOnDrop(());
+
+impl Drop for FlushOnDrop {
+    fn drop(&mut self) {
+        server_log::close(FLUSH_TIMEOUT);
+    }
+}
 
 /// Logs to standard error. `RUST_LOG` chooses what; by default it is everything
 /// from `info` on, without what libraries say about each connection of theirs and about
 /// each request of a guest: that would let guests fill the log.
-pub(crate) fn init(format: LogFormat) {
+pub(crate) fn init(format: LogFormat) -> FlushOnDrop {
     let is_chosen = env::var_os("RUST_LOG").is_some_and(|chosen| !chosen.is_empty());
     let filter = if is_chosen {
         EnvFilter::builder()
@@ -22,19 +39,41 @@ pub(crate) fn init(format: LogFormat) {
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(Stderr)
         // What cannot be logged cannot be complained of in the log either.
         .log_internal_errors(false);
     match format {
-        LogFormat::Human => builder.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Human => builder
+            .with_ansi(io::stderr().is_terminal())
+            .fmt_fields(text_fields())
+            .init(),
         LogFormat::Json => {
-            print_as_json();
-            builder
-                .json()
-                .flatten_event(true)
-                .with_current_span(false)
-                .with_span_list(false)
-                .init();
+            server_log::use_json();
+            builder.event_format(Json).init();
         }
     }
+    FlushOnDrop(())
+}
+
+/// Logs through a queue from now on, as a server has to: no thread waits for the reader of
+/// standard error, not even one that panics.
+///
+/// # Errors
+///
+/// Fails if the system gives no thread.
+pub(crate) fn stop_blocking() -> io::Result<()> {
+    server_log::start()?;
+    panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let thread = thread::current();
+    let thread = thread.name().unwrap_or("unnamed");
+    let place = panic.location().map(tracing::field::display);
+    let message = panic.payload_as_str().unwrap_or("panic");
+    let backtrace = Backtrace::capture();
+    let is_captured = backtrace.status() == BacktraceStatus::Captured;
+    let backtrace = is_captured.then(|| tracing::field::display(backtrace));
+    tracing::error!(thread, place, backtrace, "panicked: {message}");
 }

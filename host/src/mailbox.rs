@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -22,9 +22,9 @@ pub(crate) struct Capacity {
 
 /// Takes items for a thread of its own, which gets many of them at once.
 ///
-/// To send never waits. When too much waits already, an item is dropped and counted. Nor
-/// does it wake the thread, unless half of the room is taken: that would cost more than
-/// most items are worth.
+/// To send never waits. When too much waits already, an item is dropped and counted. It wakes
+/// the thread only when that is idle or half of the room is taken, so at most once in the
+/// delay: more would cost more than most items are worth. An idle thread sleeps.
 #[derive(Debug)]
 pub(crate) struct Mailbox<T> {
     items: SyncSender<Item<T>>,
@@ -38,6 +38,8 @@ pub(crate) struct Mailbox<T> {
 pub(crate) struct Inbox<T> {
     items: Receiver<Item<T>>,
     shared: Arc<Shared>,
+    /// The item that ended the sleep of the thread.
+    first: Option<Item<T>>,
     /// Whether more than what was taken last is there.
     has_more: bool,
 }
@@ -57,6 +59,8 @@ struct Shared {
     dropped: AtomicU64,
     /// Set when the thread is not to wait for more.
     is_woken: AtomicBool,
+    /// Set while the thread sleeps until there is an item.
+    is_idle: AtomicBool,
     is_closing: AtomicBool,
 }
 
@@ -75,11 +79,13 @@ impl<T: Send + 'static> Mailbox<T> {
             items: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
             is_woken: AtomicBool::new(false),
+            is_idle: AtomicBool::new(false),
             is_closing: AtomicBool::new(false),
         });
         let inbox = Inbox {
             items,
             shared: shared.clone(),
+            first: None,
             has_more: false,
         };
         let builder = thread::Builder::new().name(name.to_owned());
@@ -95,8 +101,8 @@ impl<T: Send + 'static> Mailbox<T> {
         })
     }
 
-    /// Leaves an item, which has about so much memory.
-    pub(crate) fn send(&self, value: T, bytes: usize) {
+    /// Leaves an item, which has about so much memory. Returns whether there was room.
+    pub(crate) fn send(&self, value: T, bytes: usize) -> bool {
         let Shared { capacity, .. } = *self.shared;
         let before = self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
         let items = self.shared.items.fetch_add(1, Ordering::Relaxed) + 1;
@@ -104,12 +110,20 @@ impl<T: Send + 'static> Mailbox<T> {
             self.shared.bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.shared.items.fetch_sub(1, Ordering::Relaxed);
             self.shared.dropped.fetch_add(1, Ordering::Relaxed);
-            return;
+            return false;
         }
         let half = capacity.bytes / 2;
         if items == capacity.items / 2 || (before < half && before + bytes >= half) {
             self.wake();
+            return true;
         }
+        // The thread stores and then looks for items: one of the two notices the other.
+        fence(Ordering::SeqCst);
+        let is_idle = &self.shared.is_idle;
+        if is_idle.load(Ordering::Relaxed) && is_idle.swap(false, Ordering::Relaxed) {
+            self.thread.unpark();
+        }
+        true
     }
 
     /// Lets the thread look for what there is to do.
@@ -146,17 +160,18 @@ impl<T> Drop for Mailbox<T> {
 
 impl<T> Inbox<T> {
     /// Waits for items, and adds at most `max` of them to `taken`; also none, when the
-    /// thread was woken or has waited for long. Returns false when there will be no more.
+    /// thread was woken. Returns false when there will be no more.
     pub(crate) fn wait(&mut self, taken: &mut Vec<T>, max: usize) -> bool {
         // Asked first: what was sent before the end was asked for is found below.
         let is_closing = self.is_closing();
         if !is_closing && !self.has_more {
+            self.sleep();
             self.pause(self.shared.capacity.delay);
         }
         let before = taken.len();
         let mut bytes = 0;
         while taken.len() - before < max
-            && let Ok(item) = self.items.try_recv()
+            && let Some(item) = self.first.take().or_else(|| self.items.try_recv().ok())
         {
             bytes += item.bytes;
             taken.push(item.value);
@@ -166,6 +181,20 @@ impl<T> Inbox<T> {
         self.shared.items.fetch_sub(count, Ordering::Relaxed);
         self.has_more = count == max;
         count > 0 || !is_closing
+    }
+
+    /// Sleeps until there is an item, or something else to do.
+    fn sleep(&mut self) {
+        while !self.shared.is_woken.load(Ordering::Acquire) && !self.is_closing() {
+            self.shared.is_idle.store(true, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            self.first = self.items.try_recv().ok();
+            if self.first.is_some() {
+                break;
+            }
+            thread::park();
+        }
+        self.shared.is_idle.store(false, Ordering::Relaxed);
     }
 
     /// Waits for so long, unless there is something to do. Returns whether the end was
@@ -275,6 +304,33 @@ mod tests {
         assert!(arrived.recv_timeout(Duration::from_secs(30)).is_ok());
         mailbox.send((), 600);
         assert!(arrived.recv_timeout(Duration::from_secs(30)).is_ok());
+    }
+
+    #[test]
+    fn an_idle_thread_sleeps_and_an_item_wakes_it() {
+        let (sender, arrived) = channel();
+        let capacity = Capacity {
+            delay: Duration::ZERO,
+            ..capacity(10, 1000)
+        };
+        let mailbox = Mailbox::start("test", capacity, move |mut inbox| {
+            let mut taken = Vec::new();
+            let mut rounds = 0;
+            while inbox.wait(&mut taken, 100) {
+                rounds += 1;
+                for number in taken.drain(..) {
+                    // The test is over if this fails.
+                    let _ = sender.send((number, rounds));
+                }
+            }
+        });
+        let mailbox = mailbox.unwrap();
+        for number in 0..1000 {
+            assert!(mailbox.send(number, 1));
+            let (found, rounds) = arrived.recv_timeout(Duration::from_secs(30)).unwrap();
+            assert_eq!(found, number);
+            assert!(rounds <= number + 1, "{rounds} rounds for {number}");
+        }
     }
 
     #[test]

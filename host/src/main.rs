@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use audit_log::program;
 use host::cli::{Cli, Command, FunctionsError, Inlines, LogFormat};
-use host::guest;
+use host::{guest, server_log};
 
+mod announce;
 mod check;
 mod inputs;
 mod logging;
@@ -24,6 +25,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The exit code for a wrong command line (`EX_USAGE` of `sysexits.h`).
 const USAGE: u8 = 64;
+
+/// The most bytes of an error that ends the program.
+const MAX_ERROR_BYTES: usize = 16 << 10;
 
 /// Compiles the component on standard input. Its reader wants to know what is wrong with the
 /// component, and nothing else.
@@ -51,7 +55,7 @@ fn main() -> ExitCode {
         Command::Serve(flags) => flags.logs.log_format,
         _ => LogFormat::Human,
     };
-    logging::init(format);
+    let _flush = logging::init(format);
     let done = match command {
         Command::Serve(flags) if flags.check => check::check(&flags).map(|()| true),
         Command::Serve(flags) => serve::serve(&flags).map(|()| true),
@@ -76,8 +80,9 @@ fn main() -> ExitCode {
             if format == LogFormat::Json {
                 tracing::error!("{error:#}");
             } else {
-                // Whoever closed standard error does not want to read it.
-                let _ = writeln!(io::stderr(), "error: {error:#}");
+                let error = format!("{error:#}");
+                let error = sanitize::lines(error).at_most(MAX_ERROR_BYTES);
+                server_log::write(format!("error: {error}\n").into_bytes());
             }
             let is_usage = error.is::<FunctionsError>();
             if is_usage {

@@ -10,14 +10,12 @@ use host::access_log::{AccessLog, Destination};
 use host::cli::Serve;
 use host::memory::MemoryLimit;
 use host::metrics::{Exporter, Metrics, Sources};
-use host::ops::{self, Admin, Readiness};
+use host::ops::{self, Admin, Liveness, Readiness};
 use host::server::Listener;
 use host::telemetry::Telemetry;
 use host::traces::Tracer;
 use tokio::signal::unix::Signal;
 use tokio::task::JoinHandle;
-
-use crate::signals;
 
 /// All that is told of the server and its requests.
 pub(crate) struct Operators {
@@ -25,19 +23,23 @@ pub(crate) struct Operators {
     pub(crate) readiness: Arc<Readiness>,
     /// There when functions are, if somebody may deploy them.
     pub(crate) admin: Arc<OnceLock<Admin>>,
-    /// Opens the access log anew when a signal asks for it.
-    reopening: Option<JoinHandle<()>>,
+    /// Opens the access log anew on SIGHUP.
+    reopening: JoinHandle<()>,
 }
 
 impl Operators {
-    /// Begins to write and to send what the flags name.
+    /// Begins to write and to send what the flags name, and to act on `hangup`.
     ///
     /// # Errors
     ///
     /// Fails if the access log cannot be opened.
-    pub(crate) fn start(flags: &Serve, audit: &AuditLog, settings: &Settings) -> Result<Self> {
+    pub(crate) fn start(
+        flags: &Serve,
+        audit: &AuditLog,
+        settings: &Settings,
+        hangup: Signal,
+    ) -> Result<Self> {
         let mut telemetry = Telemetry::new(Metrics::new());
-        let mut reopening = None;
         if let Some(destination) = &flags.logs.access_log {
             let log = AccessLog::start(destination).with_context(|| match destination {
                 Destination::File(path) => {
@@ -45,23 +47,20 @@ impl Operators {
                 }
                 Destination::Stdout => "cannot start the access log".to_owned(),
             })?;
-            let log = Arc::new(log);
-            if let Destination::File(_) = destination {
-                let hangup = signals::hangup().context("cannot wait for signals")?;
-                reopening = Some(tokio::spawn(reopen(log.clone(), hangup)));
-            }
-            telemetry.access_log = Some(log);
+            telemetry.access_log = Some(Arc::new(log));
         }
         if let Some(receiver) = &flags.logs.otlp {
             let tracer = Tracer::start(receiver).context("cannot start sending traces")?;
             telemetry.tracer = Some(Arc::new(tracer));
         }
+        let is_file = matches!(flags.logs.access_log, Some(Destination::File(_)));
+        let file = telemetry.access_log.clone().filter(|_| is_file);
         let must_be_written = settings.policy == Policy::FailClosed;
         Ok(Self {
             telemetry,
             readiness: Readiness::new(must_be_written.then(|| audit.clone())),
             admin: Arc::default(),
-            reopening,
+            reopening: tokio::spawn(reopen(file, hangup)),
         })
     }
 
@@ -86,7 +85,8 @@ impl Operators {
             tracer: self.telemetry.tracer.clone(),
         });
         let (readiness, admin) = (self.readiness.clone(), self.admin.clone());
-        tokio::spawn(ops::run(listener, readiness, exporter, admin));
+        let liveness = Liveness::new(self.telemetry.workers.clone());
+        tokio::spawn(ops::run(listener, liveness, readiness, exporter, admin));
     }
 
     /// Resolves when `shutdown` does, and says then that the server wants no more.
@@ -103,9 +103,7 @@ impl Operators {
 
     /// Writes and sends what is left, for `deadline` at most.
     pub(crate) async fn close(self, deadline: Duration) {
-        if let Some(reopening) = &self.reopening {
-            reopening.abort();
-        }
+        self.reopening.abort();
         let access_log = async {
             if let Some(log) = &self.telemetry.access_log {
                 log.close(deadline).await;
@@ -120,8 +118,12 @@ impl Operators {
     }
 }
 
-async fn reopen(log: Arc<AccessLog>, mut hangup: Signal) {
+/// Opens the access log anew on each SIGHUP, if it is a file. The signal never ends the server.
+async fn reopen(file: Option<Arc<AccessLog>>, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
-        log.reopen();
+        match &file {
+            Some(log) => log.reopen(),
+            None => tracing::info!("ignoring SIGHUP: no access log file to open anew"),
+        }
     }
 }

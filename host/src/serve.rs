@@ -1,7 +1,6 @@
 //! `component-runner serve`, from the flags to the last record of the audit log.
 
 use std::fs::DirBuilder;
-use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +8,6 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use audit_log::forward::Forwarder;
 use audit_log::{AuditLog, Folder, Location, Settings};
-use host::access_log::Destination;
 use host::cli::Serve;
 use host::functions::Functions;
 use host::memory::MemoryLimit;
@@ -19,11 +17,12 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use crate::announce::Announcer;
 use crate::check::folder;
 use crate::inputs::Inputs;
 use crate::operators::Operators;
 use crate::served::Loaded;
-use crate::{served, signals};
+use crate::{logging, served, signals};
 
 /// Serves what the flags name, until a signal arrives.
 ///
@@ -31,14 +30,19 @@ use crate::{served, signals};
 ///
 /// Fails if it cannot be served, or the audit log not be kept.
 pub(crate) fn serve(flags: &Serve) -> Result<()> {
+    // Requests run on threads of their own; this one only accepts.
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let entered = runtime.enter();
+    let hangup = signals::hangup().context("cannot wait for signals")?;
+    drop(entered);
+    logging::stop_blocking().context("cannot start the log")?;
+    let announcer = Announcer::start(flags).context("cannot start a thread")?;
     let Inputs {
         served,
         tls,
         audit: settings,
         token,
     } = Inputs::read(flags)?;
-    // Requests run on threads of their own; this one only accepts.
-    let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         signals::survive_file_size_limit().context("cannot wait for signals")?;
         raise_file_limit();
@@ -56,13 +60,13 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             .map(|target| Forwarder::start(&log, &settings.location, target))
             .transpose()?
             .map(Arc::new);
-        let operators = Operators::start(flags, &log, &settings)?;
+        let operators = Operators::start(flags, &log, &settings, hangup)?;
         let memory = MemoryLimit::start(flags.pool.max_total_memory);
         let memory = memory.context("cannot measure the memory of this process")?;
         operators.watch_memory(&memory);
         if let Some(listener) = ops_listener {
             let url = listener.url();
-            say(flags, &format!("metrics at {url}/metrics"));
+            announcer.print(&format!("metrics at {url}/metrics"));
             operators.listen(listener, &log, forwarder.clone());
         }
         let serving = async {
@@ -77,7 +81,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             announce_start(&listeners, &functions, &flags.limits_in_words);
             announce_memory(flags, &memory);
             for listener in &listeners {
-                say(flags, &format!("listening on {}", listener.url()));
+                announcer.print(&format!("listening on {}", listener.url()));
             }
             operators.readiness.serves();
             let shutdown = operators.until(shutdown);
@@ -184,17 +188,4 @@ fn announce_memory(flags: &Serve, memory: &MemoryLimit) {
     } else {
         tracing::info!(limit, for_guests, wanted, "memory for guests");
     }
-}
-
-/// Tells whoever started the server, unless standard output is for records, or for lines
-/// about requests, alone.
-fn say(flags: &Serve, text: &str) {
-    let is_taken = flags.audit.audit == Some(Location::Stdout)
-        || flags.logs.access_log == Some(Destination::Stdout);
-    // Serving does not depend on somebody who reads this.
-    let _ = if is_taken {
-        writeln!(io::stderr(), "{text}")
-    } else {
-        writeln!(io::stdout(), "{text}")
-    };
 }

@@ -1,9 +1,11 @@
 //! Which signals arrive, and what they mean.
 
 use std::io;
-use std::process;
+use std::{process, thread};
 
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 /// Lets a write beyond the limit for the size of files (`ulimit -f`) fail as on a
 /// full disk, instead of ending the process.
@@ -19,7 +21,7 @@ pub(crate) fn survive_file_size_limit() -> io::Result<()> {
 /// SIGXFSZ, which has this number on every system.
 const FILE_SIZE_LIMIT: i32 = 25;
 
-/// SIGHUP, which asks for logs to be opened anew. From now on it does not end the process.
+/// SIGHUP, which opens logs anew. From now on it does not end the process.
 ///
 /// # Errors
 ///
@@ -28,27 +30,45 @@ pub(crate) fn hangup() -> io::Result<Signal> {
     signal(SignalKind::hangup())
 }
 
-/// Resolves when SIGINT or SIGTERM arrives. A second one ends the process at
-/// once, with the code that a shell gives to a process that died of a signal.
+/// Resolves when SIGINT or SIGTERM arrives. A second one ends the process at once, with
+/// 128 + the number of the first signal as the exit code, as shells do.
+///
+/// A thread of its own waits for them: whatever holds up the others, signals have effect.
 ///
 /// # Errors
 ///
-/// Fails if the signals cannot be caught.
+/// Fails if the signals cannot be caught, or the system gives no thread.
 pub(crate) fn shutdown() -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        let code = first(&mut interrupt, &mut terminate).await;
-        tracing::info!("shutting down; a second signal ends the process at once");
-        tokio::spawn(async move {
-            first(&mut interrupt, &mut terminate).await;
+    let (first, arrived) = oneshot::channel();
+    let runtime = Builder::new_current_thread().enable_io().build()?;
+    let (mut interrupt, mut terminate) = {
+        let _entered = runtime.enter();
+        (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        )
+    };
+    let thread = thread::Builder::new().name("signals".to_owned());
+    thread.spawn(move || {
+        runtime.block_on(async {
+            let code = next(&mut interrupt, &mut terminate).await;
+            tracing::info!("shutting down; a second signal ends the process at once");
+            // It fails if the server has ended.
+            let _ = first.send(());
+            next(&mut interrupt, &mut terminate).await;
             process::exit(code);
         });
+    })?;
+    Ok(async {
+        // An error would mean that the thread is gone, and no signal can arrive any more.
+        if arrived.await.is_err() {
+            std::future::pending::<()>().await;
+        }
     })
 }
 
 /// Waits for either signal and returns 128 and its number.
-async fn first(interrupt: &mut Signal, terminate: &mut Signal) -> i32 {
+async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> i32 {
     tokio::select! {
         _ = interrupt.recv() => 128 + SignalKind::interrupt().as_raw_value(),
         _ = terminate.recv() => 128 + SignalKind::terminate().as_raw_value(),

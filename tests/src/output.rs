@@ -23,15 +23,35 @@ struct Shared {
 struct State {
     text: String,
     has_ended: bool,
+    /// Whether the next line stays in the pipe.
+    is_paused: bool,
 }
 
 impl Output {
     /// Collects what comes out of `source`, on a thread that lives until there
     /// is no more.
     pub fn collect(source: impl Read + Send + 'static) -> Self {
+        Self::collect_from(source, false)
+    }
+
+    /// The same, but nothing is read before [`resume`](Self::resume).
+    pub fn collect_later(source: impl Read + Send + 'static) -> Self {
+        Self::collect_from(source, true)
+    }
+
+    fn collect_from(source: impl Read + Send + 'static, is_paused: bool) -> Self {
         let shared = Arc::new(Shared::default());
+        shared.lock().is_paused = is_paused;
         let collector = shared.clone();
         thread::spawn(move || {
+            let mut state = collector.lock();
+            while state.is_paused {
+                state = collector
+                    .changed
+                    .wait(state)
+                    .expect("no thread panics with the lock");
+            }
+            drop(state);
             let mut source = BufReader::new(source);
             let mut line = Vec::new();
             // A source that cannot be read has ended.
@@ -47,6 +67,18 @@ impl Output {
             collector.changed.notify_all();
         });
         Self { shared }
+    }
+
+    /// Begins to read.
+    pub fn resume(&self) {
+        self.shared.lock().is_paused = false;
+        self.shared.changed.notify_all();
+    }
+
+    /// Whether nothing is read yet.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.shared.lock().is_paused
     }
 
     /// Everything that was printed until now.
@@ -88,6 +120,16 @@ impl Output {
             let lines: Vec<_> = lines.map(ToOwned::to_owned).collect();
             let found = (lines.len() >= count).then_some(lines);
             (found.is_some() || state.has_ended).then_some(found)
+        })
+    }
+
+    /// Waits until `part` was printed so often at least, and returns everything that was
+    /// printed until then.
+    #[must_use]
+    pub fn wait_for_matches(&self, part: &str, count: usize) -> String {
+        self.wait_until(&format!("`{part}`, {count} times"), |state| {
+            let found = state.text.matches(part).count();
+            (found >= count).then(|| state.text.clone())
         })
     }
 

@@ -31,6 +31,14 @@ impl Process {
     /// Starts a program without input.
     #[must_use]
     pub fn start(command: &mut Command) -> Self {
+        let process = Self::start_unread(command);
+        process.stderr.resume();
+        process
+    }
+
+    /// The same, but nothing reads its standard error before [`Output::resume`].
+    #[must_use]
+    pub fn start_unread(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -38,7 +46,7 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let stdout = Output::collect(child.stdout.take().expect("a pipe"));
-        let stderr = Output::collect(child.stderr.take().expect("a pipe"));
+        let stderr = Output::collect_later(child.stderr.take().expect("a pipe"));
         Self {
             child,
             stdout,
@@ -62,7 +70,9 @@ impl Process {
     pub fn wait(&mut self) -> ExitStatus {
         // A wait with a deadline: the outputs end with the program.
         let _ = self.stdout.wait_for_end();
-        let _ = self.stderr.wait_for_end();
+        if !self.stderr.is_paused() {
+            let _ = self.stderr.wait_for_end();
+        }
         self.child.wait().expect("a child can be waited for")
     }
 

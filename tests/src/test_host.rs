@@ -44,6 +44,8 @@ pub struct Setup {
     /// How many addresses are named elsewhere.
     other_addresses: usize,
     data: TempDir,
+    /// Whether its standard error is read from the beginning.
+    is_log_read: bool,
 }
 
 impl TestHost {
@@ -75,6 +77,7 @@ impl TestHost {
             addresses: vec!["127.0.0.1:0".to_owned()],
             other_addresses: 0,
             data,
+            is_log_read: true,
         }
     }
 
@@ -198,6 +201,14 @@ impl Setup {
         self
     }
 
+    /// Leaves its standard error unread until [`Output::resume`] is called on
+    /// [`TestHost::log`].
+    #[must_use]
+    pub fn log_unread(mut self) -> Self {
+        self.is_log_read = false;
+        self
+    }
+
     /// Lets the server run in this folder.
     #[must_use]
     pub fn in_folder(mut self, folder: impl AsRef<Path>) -> Self {
@@ -306,7 +317,11 @@ impl Setup {
         for address in self.addresses {
             self.command.arg("--addr").arg(address);
         }
-        let process = Process::start(&mut self.command);
+        let process = if self.is_log_read {
+            Process::start(&mut self.command)
+        } else {
+            Process::start_unread(&mut self.command)
+        };
         (process, self.data)
     }
 }

@@ -36,6 +36,7 @@ mod reuse;
 mod shutdown;
 mod slow_readers;
 mod soak;
+mod stalls;
 mod start_up_errors;
 mod transcripts;
 mod variables;

@@ -43,7 +43,6 @@ pub use compiler::{COMPILE_COMMAND, CompileError, Compiler, compile_component, p
 use engine::Pool;
 pub use error::{LoadError, MissingImport};
 pub use limits::{GuestLimits, OutOfCpuTime};
-pub use output::print_as_json;
 use runtime::Runtime;
 pub use runtime::{PoolLimits, SharedRuntime};
 pub use state::State;

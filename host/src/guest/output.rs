@@ -1,19 +1,20 @@
-//! What guests print goes to the server's standard error, line by line, and
-//! each line says which request printed it.
+//! What guests print goes to the server's log, line by line, and each line says which
+//! request printed it. Where standard error is not read, lines are dropped: no guest waits
+//! for it, and none can make the server wait.
 
-use std::io::{self, Write};
+use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError};
 
 use crate::RequestInfo;
+use crate::server_log::{guest_line, write as write_log};
 
 /// The longest line in bytes; a longer one is broken here.
 const MAX_LINE_BYTES: usize = 8 * 1024;
@@ -62,7 +63,7 @@ impl Lines {
 
     /// Prints what the request may still print. The guest does not hear of what is left
     /// out: it is none of its business how much of its output is kept.
-    fn print(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+    fn print(&mut self, mut bytes: &[u8]) {
         let mut lines = Vec::new();
         let Output {
             request, max_bytes, ..
@@ -91,22 +92,24 @@ impl Lines {
                 max_bytes,
             } = &self.output;
             let text = format!("(all beyond {max_bytes} bytes is left out)");
-            write_line(&mut lines, request, name, &text);
+            add_line(&mut lines, request, name, &text);
         }
-        write_to_stderr(&lines)
+        write_log(lines);
     }
 
-    /// Moves the unfinished line to `lines`, with its prefix. Control characters
-    /// are taken out, so that no guest can steer the operator's terminal.
+    /// Moves the unfinished line to `lines`, with its prefix. It is sanitized, so that no
+    /// guest controls the operator's terminal.
     fn finish_line(&mut self, lines: &mut Vec<u8>) {
         let Output { request, name, .. } = &self.output;
-        let steers = |c: char| c.is_control() && c != '\t';
-        let mut text = String::from_utf8_lossy(&self.unfinished);
-        if text.contains(steers) {
-            text = text.replace(steers, "\u{fffd}").into();
-        }
-        write_line(lines, request, name, &text);
+        let text = String::from_utf8_lossy(&self.unfinished);
+        // Each byte that is not UTF-8 became three.
+        let text = sanitize::line(text).at_most(3 * MAX_LINE_BYTES).to_string();
+        add_line(lines, request, name, &text);
         self.unfinished.clear();
+        // Prefixes can make many short lines larger than the queue of the log.
+        if lines.len() >= MAX_WRITE_BYTES {
+            write_log(mem::take(lines));
+        }
     }
 }
 
@@ -115,51 +118,14 @@ impl Drop for Lines {
         if !self.unfinished.is_empty() {
             let mut lines = Vec::new();
             self.finish_line(&mut lines);
-            let _ = write_to_stderr(&lines);
+            write_log(lines);
         }
     }
 }
 
-/// Whether lines are objects of JSON, as those of the server's own log. There is one
-/// standard error for all guests.
-static IS_JSON: AtomicBool = AtomicBool::new(false);
-
-/// Lets what guests print be objects of JSON from now on, because everything else on
-/// standard error is.
-pub fn print_as_json() {
-    IS_JSON.store(true, Ordering::Relaxed);
-}
-
-fn write_line(lines: &mut Vec<u8>, request: &RequestInfo, name: &str, text: &str) {
+fn add_line(lines: &mut Vec<u8>, request: &RequestInfo, name: &str, text: &str) {
     request.keep_line(format_args!("{} {name}: {text}", request.id()));
-    // Writing into memory does not fail.
-    let _ = if IS_JSON.load(Ordering::Relaxed) {
-        let mut entry = serde_json::json!({
-            "timestamp": format!("{:.6}", Timestamp::now()),
-            "level": "INFO",
-            "message": text,
-            "request": request.id().to_string(),
-            "stream": name,
-            "target": "guest",
-        });
-        if let Some(function) = request.component() {
-            entry["function"] = function.name.as_ref().into();
-            entry["version"] = function.sha256.as_ref().into();
-        }
-        writeln!(lines, "{entry}")
-    } else if let Some(function) = request.component() {
-        writeln!(lines, "{} {} {name}: {text}", request.id(), function.name)
-    } else {
-        writeln!(lines, "{} {name}: {text}", request.id())
-    };
-}
-
-/// One write for all lines, so that lines of several threads do not mix.
-fn write_to_stderr(lines: &[u8]) -> io::Result<()> {
-    if lines.is_empty() {
-        return Ok(());
-    }
-    io::stderr().write_all(lines)
+    lines.extend(guest_line(request, name, text));
 }
 
 #[async_trait::async_trait]
@@ -169,8 +135,8 @@ impl Pollable for Lines {
 
 impl OutputStream for Lines {
     fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
-        self.print(&bytes)
-            .map_err(|error| StreamError::LastOperationFailed(error.into()))
+        self.print(&bytes);
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), StreamError> {
@@ -188,7 +154,8 @@ impl AsyncWrite for Lines {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Poll::Ready(self.print(bytes).map(|()| bytes.len()))
+        self.print(bytes);
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -10,6 +10,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use super::series::Writer;
 use crate::access_log::AccessLog;
+use crate::server_log;
 use crate::traces::Tracer;
 
 /// All that is written about requests.
@@ -24,6 +25,11 @@ pub(super) struct Records {
 impl Collector for Records {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut writer = Writer { encoder };
+        writer.counter(
+            "log_dropped",
+            "Lines that are not in the server's log because standard error was not read as fast.",
+            server_log::dropped(),
+        )?;
         audited(&self.audit, &mut writer)?;
         if let Some(forwarder) = &self.forwarder {
             forwarded(forwarder, &mut writer)?;

@@ -1,0 +1,154 @@
+//! Events and lines as text, or as objects of JSON.
+
+use std::fmt::{self, Debug};
+
+use jiff::Timestamp;
+use sanitize::lines;
+use serde_json::{Map, Value, json};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::field::MakeExt;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::is_json;
+use crate::RequestInfo;
+
+/// The most bytes of one field.
+const MAX_FIELD_BYTES: usize = 8 << 10;
+
+/// Events as objects of JSON, one on a line.
+#[derive(Debug, Clone, Copy)]
+pub struct Json;
+
+/// The fields of an event as text. Values are foreign: they are [sanitized](sanitize::lines).
+#[must_use]
+pub fn text_fields() -> impl for<'a> FormatFields<'a> + Send + Sync + 'static {
+    debug_fn(|writer, field, value| {
+        let value = format_args!("{value:?}");
+        let value = lines(&value).at_most(MAX_FIELD_BYTES);
+        match field.name() {
+            "message" => write!(writer, "{value}"),
+            name => write!(writer, "{name}={value}"),
+        }
+    })
+    .delimited(" ")
+}
+
+/// Collects fields as JSON.
+struct JsonVisitor(Map<String, Value>);
+
+impl JsonVisitor {
+    fn set(&mut self, field: &Field, value: impl Into<Value>) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+}
+
+impl Visit for JsonVisitor {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.set(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.set(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.set(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.set(field, value);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.set(field, bounded(format_args!("{value}")));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.set(field, bounded(format_args!("{value:?}")));
+    }
+}
+
+/// Line feeds stay: JSON escapes them.
+fn bounded(value: fmt::Arguments<'_>) -> String {
+    sanitize::text(value).at_most(MAX_FIELD_BYTES).to_string()
+}
+
+impl<S, N> FormatEvent<S, N> for Json
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut visitor = JsonVisitor(Map::new());
+        event.record(&mut visitor);
+        let mut object = visitor.0;
+        let metadata = event.metadata();
+        object.insert("timestamp".to_owned(), now().into());
+        object.insert("level".to_owned(), metadata.level().as_str().into());
+        object.insert("target".to_owned(), metadata.target().into());
+        let line = to_line(&object.into());
+        // It was made of text.
+        writer.write_str(&String::from_utf8_lossy(&line))
+    }
+}
+
+/// A line of the server's that is not an event, because it is about the log itself.
+pub(super) fn server_line(message: &str) -> Vec<u8> {
+    const TARGET: &str = module_path!();
+
+    if is_json() {
+        let entry = json!({
+            "timestamp": now(),
+            "level": "WARN",
+            "message": message,
+            "target": TARGET,
+        });
+        return to_line(&entry);
+    }
+    format!("{}  WARN {TARGET}: {message}\n", now()).into_bytes()
+}
+
+/// A line that a guest printed to the stream `name`. `text` is sanitized.
+pub(crate) fn guest_line(request: &RequestInfo, name: &str, text: &str) -> Vec<u8> {
+    let id = request.id();
+    let function = request.component();
+    if is_json() {
+        let mut entry = json!({
+            "timestamp": now(),
+            "level": "INFO",
+            "message": text,
+            "request": id.to_string(),
+            "stream": name,
+            "target": "guest",
+        });
+        if let Some(function) = function {
+            entry["function"] = function.name.as_ref().into();
+            entry["version"] = function.sha256.as_ref().into();
+        }
+        return to_line(&entry);
+    }
+    match function {
+        Some(function) => format!("{id} {} {name}: {text}\n", sanitize::line(&function.name)),
+        None => format!("{id} {name}: {text}\n"),
+    }
+    .into_bytes()
+}
+
+fn now() -> String {
+    format!("{:.6}", Timestamp::now())
+}
+
+fn to_line(object: &Value) -> Vec<u8> {
+    let mut line = Vec::with_capacity(256);
+    sanitize::json::write(&mut line, object);
+    line.push(b'\n');
+    line
+}

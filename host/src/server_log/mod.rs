@@ -1,0 +1,152 @@
+//! The server's own log, on standard error: its events, and the output of guests.
+//!
+//! - this file: [`start`] and [`write`], the queue and the thread that writes.
+//! - `format.rs`: [`text_fields`] and [`Json`], what an event looks like.
+//!
+//! No thread that serves requests ever waits for the reader of standard error. Lines go to a
+//! bounded queue, as those of the access log do; where the reader is too slow, lines are
+//! dropped and counted, and the log says how many once the reader is back.
+
+mod format;
+
+use std::io::{self, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::mailbox::{Capacity, Inbox, Mailbox};
+pub(crate) use format::guest_line;
+use format::server_line;
+pub use format::{Json, text_fields};
+
+/// What may wait to be written. Lines are collected for a moment, so that a guest that prints
+/// a line for each request does not wake the writer for each.
+const CAPACITY: Capacity = Capacity {
+    items: 8 * 1024,
+    bytes: 4 << 20,
+    delay: Duration::from_millis(5),
+};
+
+/// The most writes that are made one.
+const BATCH: usize = 64;
+
+/// There is one standard error.
+static QUEUE: OnceLock<Mailbox<Vec<u8>>> = OnceLock::new();
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+static IS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// Writes on a thread of its own from now on. Before, [`write()`] writes at once.
+///
+/// # Errors
+///
+/// Fails if the system gives no thread.
+pub fn start() -> io::Result<()> {
+    if QUEUE.get().is_none() {
+        let queue = Mailbox::start("log", CAPACITY, work)?;
+        // It fails if another thread was faster, and then that one's is used.
+        let _ = QUEUE.set(queue);
+    }
+    Ok(())
+}
+
+/// Makes all lines objects of JSON from now on.
+pub fn use_json() {
+    IS_JSON.store(true, Ordering::Relaxed);
+}
+
+/// Whether lines are objects of JSON.
+pub(crate) fn is_json() -> bool {
+    IS_JSON.load(Ordering::Relaxed)
+}
+
+/// Writes whole lines to standard error, soon, or drops them.
+pub fn write(lines: Vec<u8>) {
+    if lines.is_empty() {
+        return;
+    }
+    let Some(queue) = QUEUE.get() else {
+        // A reader that is gone does not want to know.
+        let _ = io::stderr().write_all(&lines);
+        return;
+    };
+    let (count, bytes) = (count(&lines), lines.capacity());
+    if !queue.send(lines, bytes) {
+        DROPPED.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+/// The number of lines that were dropped.
+#[must_use]
+pub fn dropped() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
+}
+
+/// Writes what is left, for `deadline` at most. Later lines are lost.
+pub fn close(deadline: Duration) {
+    let Some(queue) = QUEUE.get() else { return };
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    // Without a runtime there is nothing to wait with, and the program ends anyway.
+    if let Ok(runtime) = runtime.enable_time().build() {
+        let _ = runtime.block_on(queue.close(deadline));
+    }
+}
+
+fn count(lines: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', lines).count() as u64
+}
+
+/// Writes lines until there will be no more.
+fn work(mut inbox: Inbox<Vec<u8>>) {
+    let mut reported = 0;
+    let mut writes = Vec::with_capacity(BATCH);
+    let mut text = Vec::new();
+    while inbox.wait(&mut writes, BATCH) {
+        for lines in writes.drain(..) {
+            text.extend_from_slice(&lines);
+        }
+        if io::stderr().write_all(&text).is_err() {
+            DROPPED.fetch_add(count(&text), Ordering::Relaxed);
+        } else if reported < dropped() {
+            reported = report(reported);
+        }
+        text.clear();
+    }
+}
+
+/// Writes how many lines are missing, beyond those that were `reported`.
+fn report(reported: u64) -> u64 {
+    let now = dropped();
+    let lines = now - reported;
+    let line = server_line(&format!(
+        "{lines} lines of this log were dropped, because standard error was not read fast enough"
+    ));
+    match io::stderr().write_all(&line) {
+        Ok(()) => now,
+        Err(_) => reported,
+    }
+}
+
+/// Standard error as `tracing` writes to it: one write for each event.
+#[derive(Debug, Clone, Copy)]
+pub struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        write(event.to_vec());
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Stderr {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        *self
+    }
+}

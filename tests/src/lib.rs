@@ -26,9 +26,12 @@
 //! - [`random`]: numbers that look random and come again with the same seed.
 //! - [`artifacts`]: where the programs and the components are.
 //! - [`process`] and [`output`]: a program that runs, and what it prints.
+//! - [`wait`]: looks again until a condition holds.
 //!
-//! Nothing here waits by sleeping: it waits for a line, a byte or the end of a
-//! process, and gives up after [`DEADLINE`].
+//! A server writes its logs and counts its requests on threads of their own, so a test never
+//! reads one of these once: it waits for a line, a byte, a condition or the end of a process,
+//! and after [`DEADLINE`] it fails and shows what was there. What a server has ended, and the
+//! records that it writes before it answers, can be read at once.
 #![allow(
     clippy::missing_panics_doc,
     reason = "everything in here panics when something is not as a test needs it"
@@ -57,6 +60,7 @@ pub mod soak;
 pub mod strace;
 pub mod torture;
 pub mod upstream;
+pub mod wait;
 
 mod peer;
 mod test_host;

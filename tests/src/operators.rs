@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use crate::TestHost;
 use crate::client::{Connection, Request, Response};
+use crate::{TestHost, wait};
 
 /// The listener for operators of a server that was started with
 /// `--ops-addr 127.0.0.1:0`.
@@ -69,20 +69,15 @@ impl Operators {
 
     /// Waits until the server has these metrics.
     pub fn wait_for(&self, series: &[(&str, f64)]) {
-        let start = std::time::Instant::now();
-        loop {
+        wait::until(format_args!("{series:?}"), || {
             let metrics = self.metrics();
             let found = |(name, value): &(&str, f64)| metrics.get(name) == Some(*value);
             if series.iter().all(found) {
-                return;
+                Ok(())
+            } else {
+                Err(metrics.text)
             }
-            assert!(
-                start.elapsed() < crate::DEADLINE,
-                "waited in vain for {series:?}:\n{}",
-                metrics.text
-            );
-            std::thread::yield_now();
-        }
+        });
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use end_to_end::client::{Request, encrypt};
 use end_to_end::process::Signal;
-use end_to_end::{Setup, TestHost, artifacts};
+use end_to_end::{Setup, TestHost, artifacts, wait};
 use tempfile::TempDir;
 
 struct Log {
@@ -33,8 +33,7 @@ fn app() -> Setup {
 }
 
 fn lines(path: &Path) -> Vec<String> {
-    let text = fs::read_to_string(path).expect("a file");
-    assert!(text.is_empty() || text.ends_with('\n'), "{text}");
+    let text = wait::whole_lines(path);
     text.lines().map(str::to_owned).collect()
 }
 
@@ -129,6 +128,15 @@ fn sighup_lets_the_log_go_on_in_a_new_file() {
     assert_eq!(host.send(&encrypt("a")).status, 200);
     let old = log.folder.path().join("access.log.1");
     fs::rename(log.path(), &old).expect("it can be renamed");
+    // The server logs a request after it has sent the response.
+    wait::until("the first line", || {
+        let lines = lines(&old);
+        if lines.len() == 1 {
+            Ok(())
+        } else {
+            Err(format!("{lines:?}"))
+        }
+    });
     host.signal(Signal::HUP);
     let _ = host.log().wait_for_entry(&["access log was opened anew"]);
     assert_eq!(host.send(&Request::new("GET", "/")).status, 404);

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use end_to_end::cases::{check_problem, check_result};
-use end_to_end::client::{Connection, Request, decrypt, encrypt, post};
+use end_to_end::client::{Request, decrypt, encrypt, post};
 use end_to_end::guests::Guest;
-use end_to_end::{TestHost, artifacts};
+use end_to_end::operators::Operators;
+use end_to_end::{TestHost, artifacts, wait};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -32,13 +33,12 @@ impl Log {
     }
 
     fn text(&self) -> String {
-        fs::read_to_string(self.path()).expect("an audit file")
+        wait::whole_lines(&self.path())
     }
 
     /// All records, one for each line.
     fn records(&self) -> Vec<Value> {
         let text = self.text();
-        assert!(text.ends_with('\n'), "{text}");
         let read = |line| serde_json::from_str(line).expect("a line of JSON");
         text.lines().map(read).collect()
     }
@@ -278,23 +278,7 @@ fn metrics_count_records() {
         .flag("--ops-addr", "127.0.0.1:0")
         .start();
     encrypt_hello(&host);
-    let text = host.output().wait_for_entry(&["metrics at"]);
-    let address = text
-        .lines()
-        .find_map(|line| line.strip_prefix("metrics at http://"))
-        .and_then(|address| address.strip_suffix("/metrics"))
-        .expect("an address");
-    let mut connection = Connection::open(address.parse().expect("an address"));
-    let response = connection.exchange(&Request::new("GET", "/metrics"));
-    let text = String::from_utf8(response.body).expect("text");
-    assert!(
-        text.contains("component_runner_audit_records_total 3\n"),
-        "{text}"
-    );
-    assert!(
-        text.contains("component_runner_audit_dropped_total 0\n"),
-        "{text}"
-    );
+    Operators::of(&host).wait_for(&[("audit_records_total", 3.0), ("audit_dropped_total", 0.0)]);
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn a_head_that_does_not_end_is_answered_with_408() {
 
 #[test]
 fn a_connection_that_sends_no_request_is_closed() {
-    let host = app().flag("--idle-timeout", "0.2").start();
+    let host = app().flag("--idle-timeout", "1").start();
     let mut silent = host.connect();
     assert_eq!(silent.receive_if_any(), None);
     let mut idle = host.connect();
@@ -238,8 +238,8 @@ fn begin_stream(stream: u32) -> Vec<u8> {
 #[test]
 fn a_client_of_http2_that_falls_silent_is_closed() {
     let host = app()
-        .flag("--idle-timeout", "0.2")
-        .flag("--write-timeout", "0.2")
+        .flag("--idle-timeout", "1")
+        .flag("--write-timeout", "1")
         .flag("--ops-addr", "127.0.0.1:0")
         .start();
     let mut client = http2(&host);

@@ -3,12 +3,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Instant;
 
 use end_to_end::cases::check_problem;
 use end_to_end::client::{Request, Response};
 use end_to_end::guests::Guest;
-use end_to_end::{DEADLINE, Setup, TestHost};
+use end_to_end::{Setup, TestHost, wait};
 
 fn unruly() -> TestHost {
     unruly_with(&[])
@@ -136,7 +135,12 @@ fn a_guest_that_loops_does_not_keep_others_on_its_thread_waiting() {
 
 #[test]
 fn a_guest_that_loops_leaves_others_on_its_thread_their_turns() {
-    let host = unruly_with(&[("--threads", "1"), ("--request-timeout", "3")]);
+    // Processor time, which a busy machine does not use up for the guest.
+    let host = unruly_with(&[
+        ("--threads", "1"),
+        ("--cpu-timeout", "2"),
+        ("--request-timeout", "25"),
+    ]);
     let has_ended = AtomicBool::new(false);
     let answers = thread::scope(|scope| {
         scope.spawn(|| {
@@ -151,7 +155,7 @@ fn a_guest_that_loops_leaves_others_on_its_thread_their_turns() {
         answers
     });
     // Where turns last 5 ms, it is hundreds.
-    assert!(answers >= 20, "only {answers} answers in 3 s");
+    assert!(answers >= 20, "only {answers} answers in 2 s");
 }
 
 #[test]
@@ -183,12 +187,14 @@ fn resident_kib(host: &TestHost) -> u64 {
 /// out when its client has the answer.
 #[cfg(target_os = "linux")]
 fn check_gets_below(host: &TestHost, limit_kib: u64) {
-    let begin = Instant::now();
-    while resident_kib(host) >= limit_kib {
-        let resident_kib = resident_kib(host);
-        assert!(begin.elapsed() < DEADLINE, "{resident_kib} KiB");
+    wait::until(format_args!("less than {limit_kib} KiB"), || {
+        let found = resident_kib(host);
+        if found < limit_kib {
+            return Ok(());
+        }
         check_good(&host.send(&get("/good")));
-    }
+        Err(format!("{found} KiB"))
+    });
 }
 
 #[cfg(target_os = "linux")]

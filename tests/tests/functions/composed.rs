@@ -46,7 +46,7 @@ fn requests_go_through_the_middleware_of_a_function_alone() {
     let request = request.header("authorization", &format!("Bearer {TOKEN}"));
     assert_eq!(host.send(&request).result(), "khoor");
     // The first of them is outermost: it has seen both requests.
-    let text = host.log().text();
+    let text = host.log().wait_for_matches("POST /encrypt", 2);
     assert_eq!(text.matches("POST /encrypt").count(), 2, "{text}");
 }
 

@@ -2,11 +2,10 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::time::Instant;
 
 use end_to_end::client::{Request, encrypt};
 use end_to_end::functions::{Folder, locator};
-use end_to_end::{DEADLINE, TestHost};
+use end_to_end::{TestHost, wait};
 use tempfile::NamedTempFile;
 
 use crate::audit::sha256;
@@ -15,20 +14,14 @@ use crate::functions::routes::get;
 /// Asks until the answer is as expected.
 #[track_caller]
 fn wait_for(host: &TestHost, path: &str, expected: Option<&str>) {
-    let start = Instant::now();
-    loop {
+    wait::until(format_args!("{expected:?}"), || {
         let response = host.send(&Request::new("GET", path));
         let found = (response.status == 200).then(|| response.text());
         if found.as_deref() == expected {
-            return;
+            return Ok(());
         }
-        assert!(
-            start.elapsed() < DEADLINE,
-            "waited in vain for {expected:?}: {response:?}\n{}",
-            host.log().text()
-        );
-        std::thread::yield_now();
-    }
+        Err(format!("{response:?}\n{}", host.log().text()))
+    });
 }
 
 /// The version of `guests/locator.wat` with this text.

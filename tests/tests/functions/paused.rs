@@ -3,6 +3,7 @@
 use end_to_end::cases::check_problem;
 use end_to_end::client::Request;
 use end_to_end::process::Signal;
+use end_to_end::wait;
 
 use super::admin::{Place, ask, deploy, print_and_trap};
 use crate::functions::routes::get;
@@ -58,21 +59,18 @@ fn there_are_numbers_about_a_function() {
     let place = Place::new();
     let (host, operators) = place.serve();
     print_and_trap(&host, &operators);
-    let stats = ask(&operators, "GET", "/v1/functions/count/stats", b"").json();
-    let requests = stats["requests"].as_array().expect("requests");
-    let count = |code: &str| {
-        let is_counted =
-            |request: &&serde_json::Value| request["code"] == code && request["method"] == "GET";
-        requests
-            .iter()
-            .find(is_counted)
-            .map(|request| request["count"].clone())
-    };
-    assert_eq!(
-        (count("200"), count("500")),
-        (Some(1.into()), Some(1.into())),
-        "{stats}"
-    );
+    // A request is counted when it is over, which its client does not see.
+    let stats = wait::until("a request of each code", || {
+        let stats = ask(&operators, "GET", "/v1/functions/count/stats", b"").json();
+        let requests = stats["requests"].as_array().expect("requests");
+        let is_counted = |code: &str| {
+            requests.iter().any(|request| {
+                request["code"] == code && request["method"] == "GET" && request["count"] == 1
+            })
+        };
+        let is_over = is_counted("200") && is_counted("500") && stats["in_flight"] == 0;
+        if is_over { Ok(stats) } else { Err(stats) }
+    });
     assert_eq!(stats["failures"]["trap"], 1, "{stats}");
     assert_eq!(
         (&stats["in_flight"], &stats["count"]),

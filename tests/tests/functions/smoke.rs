@@ -51,7 +51,7 @@ fn a_smoke_request_is_one_like_those_of_clients() {
     let host = serve(&folder, "/print");
     assert_eq!(host.send(&Request::new("GET", "/where/print")).status, 200);
     // Both requests have printed what the first one of an instance prints.
-    let text = host.log().text();
+    let text = host.log().wait_for_matches("whole 1", 2);
     assert_eq!(text.matches("whole 1").count(), 2, "{text}");
 }
 

@@ -120,8 +120,15 @@ fn livez_is_503_and_names_the_worker_whose_event_loop_does_not_run() {
     let Some(fault) = Fault::inject(host.process_id(), "worker-1", stop, &[]) else {
         return;
     };
-    let response = operators.get("/livez");
-    assert_eq!(response.status, 503, "{response:?}");
+    // The loop stops when it has waited the next time.
+    let response = wait::until("503", || {
+        let response = operators.get("/livez");
+        if response.status == 503 {
+            Ok(response)
+        } else {
+            Err(format!("{response:?}"))
+        }
+    });
     let text = response.text();
     assert!(
         text.contains("worker-1") && !text.contains("worker-0"),

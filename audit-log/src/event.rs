@@ -41,12 +41,16 @@ pub enum Event<'a> {
     FunctionPaused,
     /// A function that was paused answers requests again.
     FunctionResumed,
-    /// Somebody without the token wanted to see or change the functions.
+    /// Requests to see or change the functions were denied: they had no token, or came from a
+    /// foreign web page. Those of one interval are one record.
     OperatorDenied {
-        /// The method of the request.
+        /// The method of the first of them.
         method: Cow<'a, str>,
         /// Its path, without the query; cut off after 256 bytes.
         path: Cow<'a, str>,
+        /// Their number.
+        #[serde(default = "one")]
+        count: u64,
     },
     /// What the operator says about functions cannot be read. Everything goes on as it was.
     FunctionsRefused {
@@ -85,6 +89,11 @@ pub enum Event<'a> {
         /// How many.
         count: u64,
     },
+}
+
+/// The number of requests in a record that says none.
+fn one() -> u64 {
+    1
 }
 
 /// What became of the boot before this one.

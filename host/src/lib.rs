@@ -17,6 +17,7 @@
 //! - [`server_log`]: the log on standard error, which never blocks a thread that serves.
 //! - [`ops`]: all of that, and whether the server works, for those who operate it.
 //! - [`memory`]: how much memory it may have.
+//! - [`permissions`]: owners and modes of files that other users must not change or read.
 //!
 //! The program beside this library is [`cli`] and `main.rs`: it parses, binds,
 //! and calls [`server::run`].
@@ -33,6 +34,7 @@ pub mod memory;
 pub mod metrics;
 pub mod ops;
 pub mod outbound;
+pub mod permissions;
 pub mod server;
 pub mod server_log;
 pub mod telemetry;

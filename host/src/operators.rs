@@ -10,7 +10,7 @@ use host::access_log::{AccessLog, Destination};
 use host::cli::Serve;
 use host::memory::MemoryLimit;
 use host::metrics::{Exporter, Metrics, Sources};
-use host::ops::{self, Admin, Liveness, Readiness};
+use host::ops::{self, Admin, Answers, Hosts, Liveness, Readiness};
 use host::server::Listener;
 use host::telemetry::Telemetry;
 use host::traces::Tracer;
@@ -74,6 +74,7 @@ impl Operators {
     pub(crate) fn listen(
         &self,
         listener: Listener,
+        names: &[String],
         audit: &AuditLog,
         forwarder: Option<Arc<Forwarder>>,
     ) {
@@ -84,9 +85,17 @@ impl Operators {
             access_log: self.telemetry.access_log.clone(),
             tracer: self.telemetry.tracer.clone(),
         });
-        let (readiness, admin) = (self.readiness.clone(), self.admin.clone());
-        let liveness = Liveness::new(self.telemetry.workers.clone());
-        tokio::spawn(ops::run(listener, liveness, readiness, exporter, admin));
+        let answers = Answers {
+            liveness: Liveness::new(self.telemetry.workers.clone()),
+            readiness: self.readiness.clone(),
+            exporter,
+            admin: self.admin.clone(),
+            hosts: Hosts {
+                any: !listener.is_tcp(),
+                names: names.to_vec(),
+            },
+        };
+        tokio::spawn(ops::run(listener, answers));
     }
 
     /// Resolves when `shutdown` does, and says then that the server wants no more.
@@ -104,6 +113,9 @@ impl Operators {
     /// Writes and sends what is left, for `deadline` at most.
     pub(crate) async fn close(self, deadline: Duration) {
         self.reopening.abort();
+        if let Some(admin) = self.admin.get() {
+            admin.flush().await;
+        }
         let access_log = async {
             if let Some(log) = &self.telemetry.access_log {
                 log.close(deadline).await;

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use host::cli::{Asked, Deploy, Logs, Named, Rollback};
+use host::ops::MAX_TOKEN_BYTES;
+use host::permissions::read_secret;
 use host::server::Address;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use http::{Method, Request};
@@ -202,7 +204,7 @@ fn ask(asked: &Asked, method: Method, path: &str, body: Vec<u8>) -> Result<Value
                 let stream = TcpStream::connect(address).await.with_context(what)?;
                 patiently(exchange(TokioIo::new(stream), request)).await
             }
-            Address::Unix(path) => {
+            Address::Unix { path, .. } => {
                 let stream = UnixStream::connect(path).await.with_context(what)?;
                 patiently(exchange(TokioIo::new(stream), request)).await
             }
@@ -226,8 +228,9 @@ fn request(
     body: Vec<u8>,
 ) -> Result<Request<Full<Bytes>>> {
     let shown = token.display();
-    let text = fs::read_to_string(token).with_context(|| format!("cannot read `{shown}`"))?;
-    let bearer = HeaderValue::from_str(&format!("Bearer {}", text.trim_end()));
+    let text = read_secret(token, MAX_TOKEN_BYTES);
+    let text = text.with_context(|| format!("cannot read `{shown}`"))?;
+    let bearer = HeaderValue::from_bytes(&[b"Bearer ", text.trim_ascii_end()].concat());
     let mut bearer = bearer.with_context(|| format!("`{shown}` holds no token"))?;
     bearer.set_sensitive(true);
     let request = Request::builder()

@@ -12,8 +12,8 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 
 /// Identifies one request in responses, logs and the audit log.
 ///
-/// It is what the client calls its request, if that is a name that can stand in a log,
-/// and otherwise an id that is unique within a process and, through a random part that is
+/// It is what the client calls its request, if that is a name that can stand in a log and
+/// that no server would give, and otherwise an id that is unique within a process and, through a random part that is
 /// drawn once per process, practically unique across processes. Such a one looks like
 /// `3f9a6c1e-000000000000002a`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,9 @@ impl RequestId {
     pub fn of(headers: &HeaderMap) -> Self {
         let mut given = headers.get_all(REQUEST_ID).iter();
         match (given.next(), given.next()) {
-            (Some(id), None) if is_name(id.as_bytes()) => Self(id.clone()),
+            (Some(id), None) if is_name(id.as_bytes()) && !is_own(id.as_bytes()) => {
+                Self(id.clone())
+            }
             _ => Self::next(),
         }
     }
@@ -41,7 +43,7 @@ impl RequestId {
         let process = *PROCESS.get_or_init(|| getrandom::u32().unwrap_or_default());
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         // Every request pays for this, and `format!` takes several times as long.
-        let mut id = *b"00000000-0000000000000000";
+        let mut id = *FORM;
         write_hex(&mut id[..8], process.into());
         write_hex(&mut id[9..], count);
         Self(HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("-")))
@@ -65,6 +67,19 @@ fn is_name(id: &[u8]) -> bool {
 
     let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
     (1..=MAX_BYTES).contains(&id.len()) && id.iter().all(fits)
+}
+
+/// The form of the ids that servers give: digits of the process, and of its count.
+const FORM: &[u8; 25] = b"00000000-0000000000000000";
+
+/// Whether an id has the form of those that servers give. A client that could take such a one
+/// would make its request look like another one in the logs, also of an earlier start.
+fn is_own(id: &[u8]) -> bool {
+    let fits = |(byte, form): (&u8, &u8)| match form {
+        b'0' => byte.is_ascii_hexdigit(),
+        form => byte == form,
+    };
+    id.len() == FORM.len() && id.iter().zip(FORM).all(fits)
 }
 
 /// Writes the last hexadecimal digits of `number`, as many as `digits` has room for.
@@ -125,6 +140,25 @@ mod tests {
     fn a_client_may_name_its_request() {
         let id = "7b1f:a_B-9.";
         assert_eq!(of(&[id]), id);
+    }
+
+    #[test]
+    fn a_request_id_of_the_form_of_own_ids_is_replaced() {
+        let own = RequestId::next().to_string();
+        for id in [
+            &own,
+            "3f9a6c1e-000000000000002a",
+            "3F9A6C1E-000000000000002A",
+        ] {
+            assert_ne!(of(&[id]), id);
+        }
+        for id in [
+            "3f9a6c1e-000000000000002",
+            "3f9a6c1e_000000000000002a",
+            "3f9a6c1g-000000000000002a",
+        ] {
+            assert_eq!(of(&[id]), id);
+        }
     }
 
     #[test]

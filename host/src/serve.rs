@@ -30,6 +30,8 @@ use crate::{logging, served, signals};
 ///
 /// Fails if it cannot be served, or the audit log not be kept.
 pub(crate) fn serve(flags: &Serve) -> Result<()> {
+    raise_file_limit();
+    server::check_open_files(flags.settings().threads)?;
     // Requests run on threads of their own; this one only accepts.
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let entered = runtime.enter();
@@ -45,7 +47,6 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
     } = Inputs::read(flags)?;
     runtime.block_on(async {
         signals::survive_file_size_limit().context("cannot wait for signals")?;
-        raise_file_limit();
         let mut listeners = Vec::new();
         for address in flags.listen.addresses() {
             listeners.push(bind(&address, tls.clone())?);
@@ -67,7 +68,8 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
         if let Some(listener) = ops_listener {
             let url = listener.url();
             announcer.print(&format!("metrics at {url}/metrics"));
-            operators.listen(listener, &log, forwarder.clone());
+            let names = &flags.listen.ops_host;
+            operators.listen(listener, names, &log, forwarder.clone());
         }
         let serving = async {
             let telemetry = &operators.telemetry;

@@ -16,7 +16,7 @@ use host::functions::{
 };
 use host::guest::{App, Compiler, SharedRuntime, Surroundings, private_folder};
 use host::memory::MemoryLimit;
-use host::ops::{Admin, Token};
+use host::ops::{Admin, Denials, Token};
 use host::telemetry::Telemetry;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -187,7 +187,7 @@ impl Changes {
             control: self.control.clone(),
             functions: self.functions.clone(),
             store: self.store.clone(),
-            audit: log.clone(),
+            denials: Denials::new(log.clone()),
             max_component_bytes: flags.pool.max_component_size,
             max_time: UPLOAD_TIME.saturating_add(flags.pool.compile_timeout),
         }

@@ -11,6 +11,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{Error, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
+use crate::permissions::read_secret;
+
+/// The largest file of a private key, in bytes.
+const MAX_KEY_BYTES: u64 = 1 << 20;
+
 /// What the server offers in the handshake (ALPN), what it likes best first.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
@@ -83,7 +88,8 @@ pub enum TlsError {
 ///
 /// # Errors
 ///
-/// Says which file is wrong, and what is wrong with it.
+/// Says which file is wrong, and what is wrong with it: the key, too, if other users may read
+/// or write it.
 pub fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
     let chain = certificates(certificate)?;
     let secret = private_key(key)?;
@@ -127,7 +133,12 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|error| match error {
+    let text = read_secret(path, MAX_KEY_BYTES);
+    let text = text.map_err(|source| TlsError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
         pem::Error::NoItemsFound => TlsError::NoKey(path.to_owned()),
         error => damaged(path, &error),
     })
@@ -154,10 +165,25 @@ fn damaged(path: &Path, error: &pem::Error) -> TlsError {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+
     use super::*;
 
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     const END: &str = "-----END CERTIFICATE-----";
+
+    #[test]
+    fn a_key_of_mode_0644_is_refused_with_chmod_600() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let key = tempfile::NamedTempFile::new().unwrap();
+        fs::set_permissions(key.path(), fs::Permissions::from_mode(0o644)).unwrap();
+        let error = private_key(key.path()).unwrap_err();
+        assert!(matches!(error, TlsError::Unreadable { .. }), "{error}");
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains("`chmod 600 "), "{source}");
+    }
 
     #[test]
     fn each_wrong_file_is_named_with_what_is_wrong() {
@@ -184,7 +210,12 @@ mod tests {
                 format!("there is no private key in `{shown}`"),
             ),
         ] {
-            fs::write(&path, &text).unwrap();
+            let mut file = fs::File::options();
+            let file = file.write(true).create(true).truncate(true).mode(0o600);
+            file.open(&path)
+                .unwrap()
+                .write_all(text.as_bytes())
+                .unwrap();
             let error = acceptor(&path, &path).err().unwrap().to_string();
             assert!(error.starts_with(&expected), "{text}: {error}");
         }

@@ -1,6 +1,8 @@
 //! A folder of functions, for servers of many.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -60,6 +62,19 @@ impl Folder {
     pub fn put_locator(&self, name: &str, version: &str) {
         self.put(name, locator(version));
     }
+}
+
+/// Writes a file that other users cannot read, such as a key.
+///
+/// # Panics
+///
+/// Panics if it cannot be written.
+pub fn write_secret(path: &Path, text: impl AsRef<[u8]>) {
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(true).mode(0o600);
+    let file = options.open(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_ref()));
+    written.expect("a file that can be written to");
 }
 
 /// `guests/locator.wat`, which answers with this version.

@@ -196,6 +196,9 @@ fn a_client_names_its_request_and_hears_the_name_again() {
     assert_eq!(named.header("x-request-id"), Some("mine-1"));
     let entry = &host.audit_entries()[0];
     assert_eq!(entry.json["host"]["request"]["id"], "mine-1");
+    let own = "3f9a6c1e-000000000000002a";
+    let taken = host.send(&encrypt("a").header("x-request-id", own));
+    assert_ne!(taken.header("x-request-id"), Some(own));
     let unnamed = host.send(&encrypt("a").header("x-request-id", "a b"));
     assert_ne!(unnamed.header("x-request-id"), Some("a b"));
 }

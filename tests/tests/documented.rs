@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use end_to_end::artifacts::{component, workspace};
+use end_to_end::functions::write_secret;
 use end_to_end::process::Finished;
 use end_to_end::{Setup, TestHost};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -35,7 +36,7 @@ fn folder(file: &str) -> TempDir {
         ("app.env", "# nothing\n"),
         ("token.txt", "secret\n"),
     ] {
-        fs::write(path(name), text).expect("a file");
+        write_secret(&path(name), text);
     }
     folder
 }

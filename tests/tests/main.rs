@@ -31,6 +31,7 @@ mod ops;
 mod outbound;
 mod outputs;
 mod peers;
+mod permissions;
 mod responses;
 mod reuse;
 mod shutdown;

@@ -114,6 +114,51 @@ fn what_operators_cannot_ask_for_is_a_problem_document() {
 }
 
 #[test]
+fn a_foreign_host_or_origin_is_answered_with_403_unless_ops_host_allows_it() {
+    let (_host, operators) = with_operators(app().flag("--ops-host", "ops.example"));
+    let own = operators.address().to_string();
+    let same = format!("http://{own}");
+    for (host, origin, status) in [
+        (&*own, None, 200),
+        ("localhost:1", None, 200),
+        ("OPS.example:443", None, 200),
+        ("evil.example", None, 403),
+        ("127.0.0.1.evil.example", None, 403),
+        ("", None, 400),
+        (&own, Some(&*same), 200),
+        (&own, Some("https://ops.example"), 200),
+        (&own, Some("http://evil.example"), 403),
+        (&own, Some("http://localhost:3000"), 403),
+        (&own, Some("null"), 403),
+    ] {
+        for path in ["/metrics", "/livez", "/readyz"] {
+            let mut request = Request::new("GET", path).header("host", host);
+            if let Some(origin) = origin {
+                request = request.header("origin", origin);
+            }
+            let response = operators.send(&request);
+            assert_eq!(response.status, status, "{host} {origin:?}: {response:?}");
+        }
+    }
+    let old = Request::new("GET", "/livez")
+        .without_header("host")
+        .http_1_0();
+    assert_eq!(operators.send(&old).status, 200);
+}
+
+#[test]
+fn livez_waits_for_no_client_that_sends_nothing() {
+    let (_host, operators) = with_operators(app());
+    let address = operators.address();
+    // More than a minute, if 64 of them at once were waited for.
+    let silent: Vec<_> = (0..400).map(|_| Connection::open(address)).collect();
+    for path in ["/livez", "/readyz", "/metrics"] {
+        assert_eq!(operators.get(path).status, 200);
+    }
+    drop(silent);
+}
+
+#[test]
 fn operators_listen_on_this_machine_only() {
     let finished = app().flag("--ops-addr", "0.0.0.0:0").fail();
     assert_eq!(finished.code, Some(64));

@@ -13,9 +13,32 @@ pub struct Asked {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
     pub admin: Address,
 
-    /// The file with its --admin-token
+    /// The file with its --admin-token, which other users cannot read
     #[arg(long, value_name = "FILE")]
     pub token: PathBuf,
+
+    /// Send the token and the component without encryption to an address that is not on
+    /// loopback
+    #[arg(long)]
+    pub plaintext: bool,
+}
+
+impl Asked {
+    /// Checks that nobody on the network can read the token.
+    ///
+    /// # Errors
+    ///
+    /// Names the address and the alternatives.
+    pub(super) fn check(&self) -> Result<(), String> {
+        match &self.admin {
+            Address::Tcp(addr) if !addr.ip().is_loopback() && !self.plaintext => Err(format!(
+                "--admin {addr} is not on loopback, and the token would be sent without \
+                 encryption; use an address of loopback (such as a tunnel of `ssh -L`), \
+                 unix:PATH, or --plaintext\n"
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// `deploy`.

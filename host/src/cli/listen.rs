@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::ops::parse_host;
 use crate::server::Address;
 
 /// Where the server listens, and what it says there.
@@ -12,7 +13,8 @@ use crate::server::Address;
 #[command(next_help_heading = "Listeners")]
 pub struct ListenFlags {
     /// Where to listen: IP:PORT, where port 0 lets the system choose a free one, or
-    /// unix:PATH; may be repeated [default: 127.0.0.1:3000]
+    /// unix:PATH, whose socket has mode 0600, or unix:PATH,mode=0660; may be repeated
+    /// [default: 127.0.0.1:3000]
     #[arg(long, value_name = "ADDRESS")]
     pub addr: Vec<Address>,
 
@@ -30,9 +32,15 @@ pub struct ListenFlags {
     pub server_header: Switch,
 
     /// Where to listen for those who operate the server: GET /livez, /readyz and
-    /// /metrics (Prometheus); IP:PORT on loopback, or unix:PATH [default: nowhere]
+    /// /metrics (Prometheus); IP:PORT on loopback, or unix:PATH as with --addr
+    /// [default: nowhere]
     #[arg(long, value_name = "ADDRESS", value_parser = loopback)]
     pub ops_addr: Option<Address>,
+
+    /// A host name under which operators may address --ops-addr, beside those of loopback,
+    /// such as that of a proxy; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = parse_host, requires = "ops_addr")]
+    pub ops_host: Vec<String>,
 }
 
 impl ListenFlags {

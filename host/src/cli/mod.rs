@@ -108,6 +108,20 @@ pub enum Command {
     Audit(AuditCommand),
 }
 
+impl Command {
+    /// The server that a command of an operator asks.
+    fn asked(&self) -> Option<&Asked> {
+        match self {
+            Self::Deploy(deploy) => Some(&deploy.asked),
+            Self::List(asked) => Some(asked),
+            Self::Rollback(rollback) => Some(&rollback.asked),
+            Self::Logs(logs) => Some(&logs.asked),
+            Self::Pause(named) | Self::Resume(named) | Self::Remove(named) => Some(&named.asked),
+            Self::Serve(_) | Self::CompileComponent { .. } | Self::Audit(_) => None,
+        }
+    }
+}
+
 /// Whether functions are inlined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Inlines {
@@ -226,6 +240,9 @@ impl Cli {
                         name a file for one of them\n";
             return Err(Self::command().error(ErrorKind::ArgumentConflict, text));
         }
+        if let Some(Err(text)) = self.command.asked().map(Asked::check) {
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, text));
+        }
         Ok(self)
     }
 }
@@ -338,6 +355,33 @@ mod tests {
     fn operators_listen_where_no_other_machine_can_ask() {
         for address in ["127.0.0.1:0", "[::1]:9000", "unix:/run/ops.sock"] {
             assert!(serve(&["--ops-addr", address]).is_ok(), "{address}");
+        }
+    }
+
+    #[test]
+    fn the_token_is_sent_to_an_address_beyond_loopback_only_with_plaintext() {
+        let read = |flags: &[&str]| {
+            let words = ["component-runner", "list", "--token", "token"];
+            Cli::read(words.iter().chain(flags)).map(drop)
+        };
+        for address in [
+            "127.0.0.1:9000",
+            "127.1.2.3:1",
+            "[::1]:9000",
+            "unix:/run/ops.sock",
+        ] {
+            assert!(read(&["--admin", address]).is_ok(), "{address}");
+        }
+        for address in ["192.0.2.1:9000", "0.0.0.0:9000", "[2001:db8::1]:9000"] {
+            let error = read(&["--admin", address]).unwrap_err().to_string();
+            assert!(
+                error.contains(address) && error.contains("--plaintext"),
+                "{error}"
+            );
+            assert!(
+                read(&["--admin", address, "--plaintext"]).is_ok(),
+                "{address}"
+            );
         }
     }
 

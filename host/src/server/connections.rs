@@ -6,6 +6,44 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::{Resource, getrlimit};
 
+/// Files that the server needs beside its connections: listeners, logs, the audit log and its
+/// database, and what each of its `threads` waits with.
+pub(super) fn own_files(threads: NonZeroUsize) -> usize {
+    threads.get().saturating_mul(8).saturating_add(64)
+}
+
+/// Files that the system lets this process open.
+pub(super) fn max_open_files() -> usize {
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(files).unwrap_or(usize::MAX)
+}
+
+/// Too few files can be open to serve anything.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this process may open {found} files and needs {needed} or more; raise the limit, such as \
+     with `ulimit -n 65536` or `LimitNOFILE=65536`"
+)]
+pub struct TooFewFiles {
+    found: usize,
+    needed: usize,
+}
+
+/// Checks that a server with so many `threads` can open what it needs, and a few connections.
+///
+/// # Errors
+///
+/// Says how many files there may be, and how many it takes.
+pub fn check_open_files(threads: NonZeroUsize) -> Result<(), TooFewFiles> {
+    const MIN_CONNECTIONS: usize = 16;
+
+    let (found, needed) = (max_open_files(), own_files(threads) + MIN_CONNECTIONS);
+    if found < needed {
+        return Err(TooFewFiles { found, needed });
+    }
+    Ok(())
+}
+
 /// Counts connections, and lets no more be open than may be.
 #[derive(Debug)]
 pub(super) struct Connections {
@@ -18,20 +56,22 @@ pub(super) struct Connections {
 pub(super) struct Slot(Arc<AtomicUsize>);
 
 impl Connections {
-    /// At most `max`, and not more than the system lets this process have.
-    pub(super) fn new(max: Option<NonZeroUsize>) -> Self {
-        /// For everything else that is open: the audit log, its database, libraries.
-        const RESERVED: usize = 128;
+    /// At most `max`, and not more than the system lets this process have with so many
+    /// `threads`.
+    pub(super) fn new(max: Option<NonZeroUsize>, threads: NonZeroUsize) -> Self {
         const DEFAULT_MAX: usize = 20_000;
+        /// The server logs it if there can be fewer.
+        const FEW: usize = 1_000;
 
-        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        let files = usize::try_from(files).unwrap_or(usize::MAX);
-        let possible = files.saturating_sub(RESERVED).max(1);
+        let files = max_open_files();
+        let possible = files.saturating_sub(own_files(threads)).max(1);
         let wanted = max.map_or(DEFAULT_MAX, NonZeroUsize::get);
-        if let Some(max) = max.filter(|max| max.get() > possible) {
+        let expected = max.map_or(FEW, NonZeroUsize::get);
+        if possible < expected {
             tracing::warn!(
-                "{max} connections cannot be open, because this process may have {files} files; \
-                 at most {possible} are; raise the limit, such as with `ulimit -n`"
+                "at most {possible} connections can be open, because this process may open \
+                 {files} files; raise the limit, such as with `ulimit -n {}`",
+                expected.saturating_add(own_files(threads))
             );
         }
         Self {
@@ -63,7 +103,7 @@ mod tests {
 
     #[test]
     fn no_more_are_open_than_may_be() {
-        let connections = Connections::new(NonZeroUsize::new(2));
+        let connections = Connections::new(NonZeroUsize::new(2), NonZeroUsize::MIN);
         let slots = [connections.open(), connections.open()];
         assert!(slots.iter().all(Option::is_some));
         assert!(connections.open().is_none());

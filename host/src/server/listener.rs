@@ -1,15 +1,16 @@
 //! Where connections come from.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use tokio::net::{TcpListener, TcpSocket, UnixListener};
+use rustix::fs::{Mode, fchmod};
+use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket};
 use tokio_rustls::TlsAcceptor;
 
 /// Where to listen.
@@ -18,8 +19,16 @@ pub enum Address {
     /// An address of TCP.
     Tcp(SocketAddr),
     /// A socket in the file system.
-    Unix(PathBuf),
+    Unix {
+        /// Where it is.
+        path: PathBuf,
+        /// Who may connect: its mode, as `chmod` takes it.
+        mode: u32,
+    },
 }
+
+/// The mode of a socket that says none: the user of the server connects alone.
+const DEFAULT_MODE: u32 = 0o600;
 
 impl Address {
     /// What is served at this address, as a URL where there is one.
@@ -28,7 +37,7 @@ impl Address {
         match self {
             Self::Tcp(addr) if is_tls => format!("https://{addr}"),
             Self::Tcp(addr) => format!("http://{addr}"),
-            Self::Unix(_) => self.to_string(),
+            Self::Unix { .. } => self.to_string(),
         }
     }
 }
@@ -37,9 +46,13 @@ impl FromStr for Address {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.strip_prefix("unix:") {
-            Some("") => Err("the path after `unix:` is empty".to_owned()),
-            Some(path) => Ok(Self::Unix(path.into())),
+        match text.strip_prefix("unix:").map(path_and_mode) {
+            Some(Ok(("", _))) => Err("the path after `unix:` is empty".to_owned()),
+            Some(Ok((path, mode))) => Ok(Self::Unix {
+                path: path.into(),
+                mode,
+            }),
+            Some(Err(error)) => Err(error),
             None => text.parse().map(Self::Tcp).map_err(|_| {
                 "expected IP:PORT, such as 127.0.0.1:8080 or [::1]:8080, or unix:PATH".to_owned()
             }),
@@ -51,8 +64,23 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(addr) => addr.fmt(f),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Unix { path, .. } => write!(f, "unix:{}", path.display()),
         }
+    }
+}
+
+/// `PATH` or `PATH,mode=0660`.
+fn path_and_mode(text: &str) -> Result<(&str, u32), String> {
+    let Some((path, mode)) = text.rsplit_once(",mode=") else {
+        return Ok((text, DEFAULT_MODE));
+    };
+    let is_octal =
+        (3..=4).contains(&mode.len()) && mode.bytes().all(|digit| digit.is_ascii_digit());
+    match u32::from_str_radix(mode, 8) {
+        Ok(bits) if is_octal && bits <= 0o777 => Ok((path, bits)),
+        _ => Err(format!(
+            "`{mode}` is not the mode of a socket; expected octal digits, such as 0660"
+        )),
     }
 }
 
@@ -119,9 +147,9 @@ impl Listener {
                 let address = Address::Tcp(listener.local_addr()?);
                 (ListeningSocket::Tcp(listener, tls), address)
             }
-            Address::Unix(path) => {
+            Address::Unix { path, mode } => {
                 remove_stale(path)?;
-                let listener = UnixListener::bind(path)?;
+                let listener = listen_unix(path, *mode)?;
                 (ListeningSocket::Unix(listener), address.clone())
             }
         };
@@ -148,6 +176,12 @@ impl Listener {
             .url(matches!(self.socket, ListeningSocket::Tcp(_, Some(_))))
     }
 
+    /// Whether clients connect over TCP.
+    #[must_use]
+    pub fn is_tcp(&self) -> bool {
+        matches!(self.address, Address::Tcp(_))
+    }
+
     /// Waits for a connection.
     pub(crate) async fn accept(&self) -> io::Result<Accepted> {
         match &self.socket {
@@ -166,7 +200,7 @@ impl Listener {
 impl Drop for Listener {
     /// Nobody should find a socket on which nobody listens.
     fn drop(&mut self) {
-        if let Address::Unix(path) = &self.address {
+        if let Address::Unix { path, .. } = &self.address {
             let _ = fs::remove_file(path);
         }
     }
@@ -189,6 +223,16 @@ fn listen_tcp(addr: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+fn listen_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
+    let socket = UnixSocket::new_stream()?;
+    // On Linux the file is made with the mode of the socket less the umask, so that no other
+    // user can connect before its mode is right.
+    let _ = fchmod(&socket, Mode::from_raw_mode(mode));
+    socket.bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(mode))?;
+    socket.listen(BACKLOG)
+}
+
 /// Removes the socket of a server that has ended without doing so itself.
 fn remove_stale(path: &Path) -> io::Result<()> {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
@@ -196,4 +240,34 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         fs::remove_file(path)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unix_socket_has_mode_0600_unless_the_address_names_another() {
+        let parse = |text: &str| text.parse::<Address>();
+        for (text, path, mode) in [
+            ("unix:a/b", "a/b", 0o600),
+            ("unix:/run/a,mode=0660", "/run/a", 0o660),
+            ("unix:a,b=c,mode=666", "a,b=c", 0o666),
+        ] {
+            let path = path.into();
+            assert_eq!(parse(text), Ok(Address::Unix { path, mode }), "{text}");
+        }
+        for bad in [
+            "unix:",
+            "unix:,mode=0660",
+            "unix:a,mode=",
+            "unix:a,mode=9999",
+            "unix:a,mode=02660",
+            "unix:a,mode=1777",
+            "unix:a,mode=+66",
+            "unix:a,mode=rw",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
 }

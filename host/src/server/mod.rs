@@ -67,6 +67,7 @@ use crate::telemetry::Telemetry;
 use accept::{Workers, accept};
 use background::Background;
 use connections::Connections;
+pub use connections::{TooFewFiles, check_open_files};
 pub use heartbeat::Heartbeats;
 pub(crate) use listener::Accepted;
 pub use listener::{Address, Listener};
@@ -113,7 +114,7 @@ pub async fn run(
         .collect::<io::Result<Vec<_>>>()?;
     let heartbeats = workers.iter().map(|worker| worker.heartbeat.clone());
     telemetry.workers.watch(heartbeats.collect());
-    let connections = Connections::new(settings.connections.max_connections);
+    let connections = Connections::new(settings.connections.max_connections, settings.threads);
     let workers = Workers::new(workers, connections, telemetry.clone());
 
     let (stop, stopping) = watch::channel(false);

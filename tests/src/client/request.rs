@@ -13,14 +13,14 @@ pub struct Request {
 }
 
 impl Request {
-    /// A request with a `host` header and without a body.
+    /// A request with the `host` of every listener on loopback, and without a body.
     #[must_use]
     pub fn new(method: &str, path: &str) -> Self {
         Self {
             method: method.to_owned(),
             path: path.to_owned(),
             version: "HTTP/1.1",
-            headers: vec![("host".to_owned(), "test".to_owned())],
+            headers: vec![("host".to_owned(), "localhost".to_owned())],
             body: Vec::new(),
         }
     }

@@ -3,11 +3,13 @@
 mod tls;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use end_to_end::cases::check_result;
 use end_to_end::client::{Connection, encrypt};
+use end_to_end::operators::Operators;
 use end_to_end::{Setup, TestHost, artifacts};
 
 use crate::audit::sha256;
@@ -45,6 +47,65 @@ fn a_socket_in_the_file_system_is_served_and_gone_afterwards() {
     check_service(open_unix(&host.urls()[0]));
     host.terminate();
     assert!(!path.exists());
+}
+
+/// Lets a shell run this before it becomes the server.
+fn after(setup: Setup, command: &str) -> Setup {
+    setup.within("sh", &["-c", &format!("{command}; exec \"$0\" \"$@\"")])
+}
+
+#[test]
+fn a_unix_socket_has_mode_0600_or_that_of_its_address_whatever_the_umask() {
+    for umask in ["umask 0", "umask 077"] {
+        for (suffix, mode) in [("", 0o600), (",mode=0660", 0o660), (",mode=0666", 0o666)] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let (path, ops) = (folder.path().join("socket"), folder.path().join("ops"));
+            let setup = app()
+                .address(format!("unix:{}{suffix}", path.display()))
+                .flag("--ops-addr", format!("unix:{}{suffix}", ops.display()));
+            let host = after(setup, umask).start();
+            for path in [path, ops] {
+                let found = fs::metadata(path).expect("a socket").permissions().mode();
+                assert_eq!(found & 0o7777, mode, "{umask} {suffix}");
+            }
+            check_service(open_unix(&host.urls()[0]));
+        }
+    }
+}
+
+#[test]
+fn few_open_files_are_refused_or_logged_with_the_figures() {
+    for limit in [16, 24, 64] {
+        let setup = app().flag("--threads", "2");
+        let finished = after(setup, &format!("ulimit -n {limit}")).fail();
+        assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+        assert!(
+            !finished.stdout.contains("listening"),
+            "{}",
+            finished.stdout
+        );
+        let why = format!("may open {limit} files and needs 96 or more");
+        assert!(finished.stderr.contains(&why), "{}", finished.stderr);
+        assert!(finished.stderr.contains("ulimit -n"), "{}", finished.stderr);
+    }
+    let setup = app()
+        .flag("--threads", "2")
+        .flag("--ops-addr", "127.0.0.1:0");
+    let host = after(setup, "ulimit -n 96").start();
+    let _ = host
+        .log()
+        .wait_for_entry(&["at most 16 connections", "96 files"]);
+    // As many can be open as it says, and the server needs no more files than it keeps.
+    let mut open: Vec<_> = (0..16).map(|_| host.connect()).collect();
+    for connection in &mut open {
+        check_result(&connection.exchange(&encrypt("hello")), "khoor");
+    }
+    assert_eq!(host.connect().receive().status, 503);
+    let operators = Operators::of(&host);
+    assert_eq!(operators.get("/livez").status, 200);
+    drop(open);
+    operators.wait_for(&[("connections_open", 0.0)]);
+    check_service(host.connect());
 }
 
 #[test]

@@ -3,10 +3,12 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use end_to_end::client::Connection;
+use end_to_end::functions::write_secret;
 use end_to_end::operators::Operators;
 use end_to_end::{DEADLINE, Setup, TestHost};
 use rcgen::{CertificateParams, Issuer, KeyPair};
@@ -43,8 +45,8 @@ impl Identity {
 
         let folder = tempfile::tempdir().expect("a folder");
         let chain = certificate.pem() + &authority.pem();
-        fs::write(folder.path().join("cert.pem"), chain).expect("a file");
-        fs::write(folder.path().join("key.pem"), key.serialize_pem()).expect("a file");
+        write_secret(&folder.path().join("cert.pem"), chain);
+        write_secret(&folder.path().join("key.pem"), key.serialize_pem());
         let mut roots = RootCertStore::empty();
         roots.add(authority.der().clone()).expect("a certificate");
         Self { folder, roots }
@@ -175,6 +177,22 @@ fn each_file_that_does_not_fit_is_named() {
                 finished.stderr
             );
         }
+    }
+}
+
+#[test]
+fn a_tls_key_that_others_may_read_or_write_is_refused_with_chmod_600() {
+    let identity = Identity::new();
+    for mode in [0o644, 0o660] {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(identity.key(), mode).expect("a file");
+        let finished = identity.given_to(app()).fail();
+        assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+        assert!(
+            finished.stderr.contains("`chmod 600 "),
+            "{}",
+            finished.stderr
+        );
     }
 }
 

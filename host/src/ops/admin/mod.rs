@@ -2,18 +2,17 @@
 //!
 //! - this file: [`Admin`], from a request to an order and its answer.
 //! - `token.rs`: who may.
+//! - `denials.rs`: [`Denials`], the records of requests that were denied.
 //! - `document.rs`: what is answered.
 //! - `openapi.json`: all of it, as it is served at `/v1/openapi.json`.
 
+mod denials;
 mod document;
 mod token;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use audit_log::AuditLog;
-use audit_log::event::Event;
-use audit_log::record::Subject;
 use bytes::Bytes;
 use http::header::{ALLOW, HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, Request, Response, StatusCode};
@@ -23,13 +22,14 @@ use tokio::task::spawn_blocking;
 
 use super::answer::{json, problem};
 use crate::functions::{Answer, Control, ControlError, Functions, Order, Store, check_name};
-pub use token::{Token, TokenError};
+pub use denials::Denials;
+pub use token::{MAX_TOKEN_BYTES, Token, TokenError};
 
 /// What all its paths begin with.
 const PREFIX: &str = "/v1/";
 
-/// The longest path of a refused request that a record has, in bytes.
-const MAX_PATH_BYTES: usize = 256;
+/// The path of the description of all of them, which needs no token.
+const DESCRIPTION: &str = "/v1/openapi.json";
 
 /// Answers operators who have the token.
 pub struct Admin {
@@ -41,8 +41,8 @@ pub struct Admin {
     pub functions: Arc<Functions>,
     /// The versions, if they are kept.
     pub store: Option<Arc<Store>>,
-    /// Where it is told who was turned away.
-    pub audit: AuditLog,
+    /// Where denied requests are recorded.
+    pub denials: Denials,
     /// How large a component may be, in bytes.
     pub max_component_bytes: u64,
     /// How long a request may take, with all that follows from it.
@@ -57,19 +57,37 @@ impl Admin {
         request.uri().path().starts_with(PREFIX)
     }
 
+    /// Whether a request has the token, or asks for what needs none.
+    pub(super) fn allows<B>(&self, request: &Request<B>) -> bool {
+        let is_open = request.uri().path() == DESCRIPTION && request.method() == Method::GET;
+        is_open || self.token.is_in(request.headers())
+    }
+
+    /// Records that a request was denied, at the latest with those after it.
+    pub(super) async fn deny<B>(&self, request: &Request<B>) {
+        let (method, path) = (request.method().as_str(), request.uri().path());
+        self.denials.note(method, path).await;
+    }
+
+    /// Records what was denied and is not recorded yet, as at shutdown.
+    pub async fn flush(&self) {
+        self.denials.flush().await;
+    }
+
     /// The answer to a request.
     pub(super) async fn answer<B>(&self, request: Request<B>) -> Answered
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        if !self.allows(&request) {
+            self.deny(&request).await;
+            return unauthorized();
+        }
         let path = request.uri().path().to_owned();
         let method = request.method().clone();
-        if path == "/v1/openapi.json" && method == Method::GET {
+        if path == DESCRIPTION && method == Method::GET {
             return json(StatusCode::OK, include_str!("openapi.json").to_owned());
-        }
-        if !self.token.is_in(request.headers()) {
-            return self.turn_away(&method, &path).await;
         }
         let rest = path.strip_prefix(PREFIX).unwrap_or_default();
         let segments: Vec<_> = rest.split('/').collect();
@@ -120,26 +138,6 @@ impl Admin {
                 "see /v1/openapi.json for what there is",
             ),
         }
-    }
-
-    /// Tells somebody without the token nothing but that.
-    async fn turn_away(&self, method: &Method, path: &str) -> Answered {
-        let event = Event::OperatorDenied {
-            method: method.as_str().into(),
-            path: path[..path.floor_char_boundary(MAX_PATH_BYTES)].into(),
-        };
-        let subject = Subject {
-            component: None,
-            request: None,
-        };
-        if let Err(error) = self.audit.record(subject, &event).await {
-            tracing::error!(%error, "the audit log took no record of an operator without token");
-        }
-        let why = "this needs the token: `authorization: Bearer TOKEN`";
-        let mut response = problem(StatusCode::UNAUTHORIZED, why);
-        let bearer = HeaderValue::from_static("Bearer");
-        response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
-        response
     }
 
     /// The body of a request.
@@ -239,6 +237,14 @@ impl Admin {
             Err(_) => refused(&ControlError::Busy),
         }
     }
+}
+
+fn unauthorized() -> Answered {
+    let why = "this needs the token: `authorization: Bearer TOKEN`";
+    let mut response = problem(StatusCode::UNAUTHORIZED, why);
+    let bearer = HeaderValue::from_static("Bearer");
+    response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
+    response
 }
 
 fn refused(error: &ControlError) -> Answered {

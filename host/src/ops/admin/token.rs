@@ -1,14 +1,19 @@
 //! Who may deploy functions: whoever has the token.
 
+use std::io;
 use std::path::Path;
-use std::{fs, io};
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use sha2::{Digest, Sha256};
 
+use crate::permissions::read_secret;
+
 /// The shortest token, in bytes.
 const MIN_BYTES: usize = 16;
+
+/// The largest file of a token, in bytes.
+pub const MAX_TOKEN_BYTES: u64 = 4096;
 
 /// The digest of the token: that of a wrong one says nothing of how wrong it is.
 pub struct Token([u8; 32]);
@@ -37,10 +42,11 @@ impl Token {
     ///
     /// # Errors
     ///
-    /// Fails if there is none of 16 bytes or more.
+    /// Fails if there is none of 16 bytes or more, or if other users may read or write it.
     pub fn read(path: &Path) -> Result<Self, TokenError> {
         let shown = || path.display().to_string();
-        let text = fs::read(path).map_err(|source| TokenError::Unreadable {
+        let text = read_secret(path, MAX_TOKEN_BYTES);
+        let text = text.map_err(|source| TokenError::Unreadable {
             path: shown(),
             source,
         })?;
@@ -70,6 +76,8 @@ impl Token {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const TOKEN: &str = "0123456789abcdef";

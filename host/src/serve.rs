@@ -85,7 +85,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             for listener in &listeners {
                 announcer.print(&format!("listening on {}", listener.url()));
             }
-            operators.readiness.serves();
+            operators.readiness.serves(functions.clone());
             let shutdown = operators.until(shutdown);
             let settings = flags.settings();
             let run = server::run(listeners, functions, settings, memory, telemetry, shutdown);

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::env;
+use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use audit_log::record::Subject;
 use audit_log::{AppendError, AuditLog};
 use host::cli::{Defaults, Serve, read_functions};
 use host::functions::{
-    Control, Declaration, Deployer, Functions, Loader, Store, Summary, Waiting, Watch,
+    Control, Declaration, Deployer, Functions, Loader, Retention, Store, Summary, Waiting, Watch,
 };
 use host::guest::{App, Compiler, SharedRuntime, Surroundings, private_folder};
 use host::memory::MemoryLimit;
@@ -20,6 +21,7 @@ use host::ops::{Admin, Denials, Token};
 use host::telemetry::Telemetry;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep_until};
 
 use crate::inputs::{One, Served};
 
@@ -131,17 +133,22 @@ async fn load_functions(
     };
     // What changes while the functions are loaded is looked at after that.
     let mut watch = Watch::new();
-    watch.look_at(&path, declaration);
+    watch.look_at(declaration);
     let store = match flags.deploys.state.clone() {
         Some(folder) => {
-            let keep = flags.deploys.keep_versions;
-            let store = spawn_blocking(move || Store::open(&folder, keep)).await?;
+            let retention = Retention {
+                versions: flags.deploys.keep_versions,
+                removed: flags.deploys.keep_removed,
+            };
+            let store = spawn_blocking(move || Store::open(&folder, retention)).await?;
             Some(Arc::new(store?))
         }
         None => None,
     };
     let mut deployer = Deployer::new(functions.clone(), loader, store.clone());
-    let Summary { served, refused } = deployer
+    let Summary {
+        served, refused, ..
+    } = deployer
         .apply(declaration)
         .await
         .context("the audit log took no record of the functions")?;
@@ -197,6 +204,7 @@ impl Changes {
     /// once, or not.
     pub(crate) async fn follow(mut self) -> Infallible {
         let mut is_unrecorded = false;
+        let mut apply_again = None;
         loop {
             tokio::select! {
                 Some((order, answer)) = self.orders.recv() => {
@@ -206,9 +214,14 @@ impl Changes {
                     continue;
                 }
                 () = self.watch.changed() => {}
+                () = reached(apply_again) => {}
             }
+            apply_again = None;
             match self.look().await {
-                Ok(()) => is_unrecorded = false,
+                Ok(again) => {
+                    is_unrecorded = false;
+                    apply_again = again;
+                }
                 Err(error) if !is_unrecorded => {
                     is_unrecorded = true;
                     tracing::error!(
@@ -221,21 +234,32 @@ impl Changes {
         }
     }
 
-    async fn look(&mut self) -> Result<(), AppendError> {
+    /// Applies what is wanted now. Returns when to do that again even without a change.
+    async fn look(&mut self) -> Result<Option<Instant>, AppendError> {
         let (path, defaults) = (self.path.clone(), self.defaults.clone());
         let read = spawn_blocking(move || read_functions(&path, &defaults)).await;
         match read {
             Ok(Ok(declaration)) => {
-                self.watch.look_at(&self.path, &declaration);
-                self.deployer.apply(&declaration).await.map(drop)
+                self.watch.look_at(&declaration);
+                let summary = self.deployer.apply(&declaration).await?;
+                Ok(summary.apply_again)
             }
             Ok(Err(error)) => {
                 let file = self.path.display().to_string();
-                self.deployer.refuse_declaration(&file, &error).await
+                self.deployer.refuse_declaration(&file, &error).await?;
+                Ok(None)
             }
             // The process ends.
-            Err(_) => Ok(()),
+            Err(_) => Ok(None),
         }
+    }
+}
+
+/// Resolves at this time, if there is one.
+async fn reached(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
     }
 }
 

@@ -1,13 +1,14 @@
 //! Files that other users may change or read, and that the server does not take therefore.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
 use end_to_end::TestHost;
 use end_to_end::artifacts::program;
-use end_to_end::functions::{Folder, write_secret};
+use end_to_end::client::Request;
+use end_to_end::functions::{Folder, locator, write_secret};
 use end_to_end::process::{Finished, Process};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -54,4 +55,53 @@ fn a_token_that_others_may_read_or_write_is_refused_by_server_and_client() {
     }
     chmod(&token, 0o640);
     let _ = setup(&folder).start();
+}
+
+#[test]
+fn a_state_of_mode_0777_with_a_planted_function_is_refused() {
+    let folder = folder();
+    drop(setup(&folder).start());
+    let state = folder.join("state");
+    let planted = locator("planted");
+    folder.put("staged", &planted);
+    let sha256 = crate::audit::sha256(&folder.join("staged"));
+    let function = "state/functions/planted";
+    folder.put(&format!("{function}/{sha256}.wasm"), &planted);
+    let record = format!(
+        r#"{{"active":"{sha256}","file":null,"versions":
+        [{{"sha256":"{sha256}","deployed":"2026-01-01T00:00:00Z"}}]}}"#
+    );
+    folder.put(&format!("{function}/record.json"), record);
+    for path in [
+        state.clone(),
+        state.join("functions"),
+        folder.join(function),
+    ] {
+        chmod(&path, 0o777);
+        check_refused(&setup(&folder).fail(), "`chmod go-w ");
+        chmod(&path, 0o700);
+    }
+    // It is what its owner has put there then.
+    let host = setup(&folder).start();
+    assert_eq!(host.send(&Request::new("GET", "/planted")).status, 200);
+}
+
+#[test]
+fn a_state_below_a_folder_that_everybody_may_write_to_is_refused() {
+    let folder = folder();
+    chmod(folder.path(), 0o777);
+    check_refused(&setup(&folder).fail(), "`chmod o-w ");
+    chmod(folder.path(), 0o1777);
+    let _ = setup(&folder).start();
+}
+
+#[test]
+fn a_lock_of_the_state_that_is_a_link_is_refused_and_its_target_left_alone() {
+    let folder = folder();
+    let target = folder.join("target");
+    fs::write(&target, "precious").expect("a file");
+    fs::create_dir(folder.join("state")).expect("a folder");
+    symlink(&target, folder.join("state/lock")).expect("a link");
+    check_refused(&setup(&folder).fail(), "state/lock`");
+    assert_eq!(fs::read(&target).expect("a file"), b"precious");
 }

@@ -208,6 +208,10 @@ pub struct DeployFlags {
     #[arg(long, value_name = "NUMBER", default_value = "5", value_parser = number::<NonZeroU32>)]
     pub keep_versions: NonZeroU32,
 
+    /// Time for which the versions of a function are kept after it was removed, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "604800", value_parser = seconds)]
+    pub keep_removed: Duration,
+
     /// Let whoever has the token in this file deploy functions over --ops-addr
     #[arg(
         long,

@@ -100,7 +100,7 @@ pub enum Command {
     /// Let a function answer requests again
     Resume(Named),
 
-    /// Let a server serve a function no more, and forget its versions
+    /// Let a server serve a function no more; `rollback` brings it back for a while
     Remove(Named),
 
     /// Look at an audit log: show, check, copy and prune its records

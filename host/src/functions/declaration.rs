@@ -19,6 +19,8 @@ use crate::server::FunctionSettings;
 /// What the operator wants to be served.
 #[derive(Debug, Clone)]
 pub struct Declaration {
+    /// The file that says so, or the folder.
+    pub file: PathBuf,
     /// Each file `NAME.wasm` in it is a function.
     pub folder: Option<PathBuf>,
     /// Those that are declared one by one. The names are different.
@@ -231,6 +233,7 @@ mod tests {
             wish: defaults.clone(),
         };
         let declaration = Declaration {
+            file: folder.path().to_owned(),
             folder: Some(folder.path().to_owned()),
             functions: vec![named],
             adapters: vec![Place::File(path("adapter.wasm"))],

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use http::HeaderValue;
 
 use super::declaration::{Declared, Wish};
+use super::place::Place;
 use super::route::{self, Route};
 use crate::guest::App;
 use crate::memory::{FunctionMemory, MemoryLimit};
@@ -20,6 +21,10 @@ pub struct Function {
     apps: Box<[Arc<App>]>,
     settings: FunctionSettings,
     telemetry: Arc<FunctionTelemetry>,
+    /// The SHA-256 of its own component.
+    version: Box<str>,
+    /// The middleware that it is composed with, as declared.
+    middleware: Vec<Place>,
     /// None for the only function of a server, which sees its requests as they come.
     route: Option<Route>,
     /// What was wanted of it, where there may be something else next.
@@ -32,10 +37,12 @@ pub struct Function {
 }
 
 impl Function {
-    /// `app`, as it was `declared`, with all that is told of it going to `telemetry`.
+    /// `app`, made of the own component of the SHA-256 `version` as it was `declared`, with all
+    /// that is told of it going to `telemetry`.
     #[must_use]
     pub fn new(
         app: App,
+        version: &str,
         declared: &Declared,
         settings: FunctionSettings,
         telemetry: Arc<FunctionTelemetry>,
@@ -44,6 +51,8 @@ impl Function {
             prefix: route::header(&declared.route),
             route: Some(declared.route.clone()),
             wish: Some(declared.wish.clone()),
+            version: version.into(),
+            middleware: declared.middleware.clone(),
             ..Self::only(vec![app], settings, telemetry)
         }
     }
@@ -55,6 +64,8 @@ impl Function {
         telemetry: Arc<FunctionTelemetry>,
     ) -> Self {
         Self {
+            version: apps[0].component().sha256.as_ref().into(),
+            middleware: Vec::new(),
             apps: apps.into_iter().map(Arc::new).collect(),
             settings,
             telemetry,
@@ -72,9 +83,16 @@ impl Function {
         &self.app().component().name
     }
 
-    /// The SHA-256 of the component that is run, which tells its versions apart.
+    /// The SHA-256 of its own component, which tells its versions apart.
     #[must_use]
     pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The SHA-256 of what runs: of its own component, or of the composition with its adapter
+    /// and its middleware. The audit log names it.
+    #[must_use]
+    pub fn component(&self) -> &str {
         &self.app().component().sha256
     }
 
@@ -109,11 +127,19 @@ impl Function {
         metrics.activate(self.telemetry.metrics(), component, max_instances);
     }
 
-    /// Whether it is what would come of `declared` with the component of this SHA-256.
-    pub(super) fn is(&self, declared: &Declared, sha256: &str) -> bool {
-        self.version() == sha256
+    /// Whether it is what would come of `declared` with its own component of the SHA-256
+    /// `version`, where the composition has the SHA-256 `component`.
+    pub(super) fn is(&self, declared: &Declared, version: &str, component: &str) -> bool {
+        self.version() == version
+            && self.component() == component
+            && self.is_wrapped_as(declared)
             && self.route.as_ref() == Some(&declared.route)
             && self.wish.as_ref() == Some(&declared.wish)
+    }
+
+    /// Whether its requests go through the middleware that is declared.
+    pub(super) fn is_wrapped_as(&self, declared: &Declared) -> bool {
+        self.middleware == declared.middleware
     }
 
     /// The component.

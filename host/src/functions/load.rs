@@ -72,9 +72,41 @@ pub enum RegisterError {
     Panicked(String),
 }
 
-/// The component of a function, which serves HTTP, before it is compiled.
+/// A version of a function: its own component, before it is composed with an adapter and with
+/// middleware.
+pub(super) struct OwnComponent {
+    /// Its bytes.
+    pub(super) bytes: Vec<u8>,
+    /// The SHA-256 of the bytes.
+    pub(super) sha256: String,
+}
+
+impl OwnComponent {
+    /// The component in `bytes`.
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
+        Self {
+            sha256: digest(&bytes),
+            bytes,
+        }
+    }
+
+    /// Reads the component that `declared` names.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it names none, or it cannot be read.
+    pub(super) fn read(declared: &Declared, max_bytes: u64) -> Result<Self, FunctionError> {
+        let component = declared.component.as_ref();
+        let component = component.ok_or(FunctionError::NoComponent)?;
+        let bytes = component.read(declared.folder.as_deref(), max_bytes)?;
+        Ok(Self::new(bytes))
+    }
+}
+
+/// What runs of a function: a component that serves HTTP, before it is compiled.
 pub struct Source {
-    /// Its bytes, or those of the composition with an adapter.
+    /// The bytes of the function's own component, or of the composition with its adapter and
+    /// its middleware.
     pub bytes: Vec<u8>,
     /// The SHA-256 of the bytes.
     pub digest: String,
@@ -118,11 +150,8 @@ pub fn source(
     runtime: Option<&SharedRuntime>,
     max_bytes: u64,
 ) -> Result<Source, FunctionError> {
-    let Some(component) = &declared.component else {
-        return Err(FunctionError::NoComponent);
-    };
-    let bytes = component.read(declared.folder.as_deref(), max_bytes)?;
-    composed(bytes, declared, adapters, runtime, max_bytes)
+    let own = OwnComponent::read(declared, max_bytes)?;
+    composed(own.bytes, declared, adapters, runtime, max_bytes)
 }
 
 /// Lets the component in `bytes` serve HTTP, behind the middleware of the function that it
@@ -174,12 +203,18 @@ fn adapted(
 }
 
 impl Loader {
-    /// Checks and compiles a function.
+    /// Checks and compiles what runs of a function, for its own component of the SHA-256
+    /// `version`.
     ///
     /// # Errors
     ///
     /// Says why it cannot be served.
-    pub fn load(&self, declared: &Declared, source: &Source) -> Result<Function, FunctionError> {
+    pub fn load(
+        &self,
+        declared: &Declared,
+        version: &str,
+        source: &Source,
+    ) -> Result<Function, FunctionError> {
         let Settings {
             environment,
             config,
@@ -206,6 +241,6 @@ impl Loader {
         let metrics = &self.telemetry.metrics;
         let metrics = metrics.prepare(app.component(), app.max_instances());
         let telemetry = self.telemetry.of(app.component().clone(), metrics);
-        Ok(Function::new(app, declared, serving, telemetry))
+        Ok(Function::new(app, version, declared, serving, telemetry))
     }
 }

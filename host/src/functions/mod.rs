@@ -53,7 +53,7 @@ pub use read::ReadError;
 pub use record::{Record, Version};
 pub use route::Route;
 pub(crate) use route::without_prefix;
-pub use store::{Store, StoreError};
+pub use store::{Retention, Store, StoreError};
 pub(crate) use table::Engines;
 pub use table::{Conflict, Functions, Table};
 pub use watch::Watch;

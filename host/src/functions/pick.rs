@@ -1,15 +1,14 @@
 //! Which version of a function should run.
 
-use super::adapter::Adapters;
 use super::declaration::Declared;
-use super::load::{FunctionError, Loader, Source, source};
+use super::load::{FunctionError, OwnComponent};
 use super::record::Record;
 use super::store::{Store, StoreError};
 
 /// Which version of a function should run.
 pub(super) struct Pick {
     /// It, if there is one.
-    pub(super) source: Option<Source>,
+    pub(super) own: Option<OwnComponent>,
     /// What is to be noted when it is served.
     pub(super) record: Record,
     /// What is wrong with what is wanted, if there is something; what runs is something
@@ -19,14 +18,13 @@ pub(super) struct Pick {
 
 impl Pick {
     /// That of the file, if the file has changed since it was looked at last. Otherwise the
-    /// one that was made active since, and if there is nothing right now that `runs`, also
-    /// if the file is broken.
+    /// one that was made active since, and if nothing `goes_on` that runs now, also if the
+    /// file is broken.
     pub(super) fn of(
         declared: &Declared,
-        adapters: &Adapters,
         store: Option<&Store>,
-        loader: &Loader,
-        runs: bool,
+        max_bytes: u64,
+        goes_on: bool,
     ) -> Self {
         let mut record = Record::default();
         let mut problem = None;
@@ -35,15 +33,13 @@ impl Pick {
             Err(error) => problem = Some(error.into()),
         }
         let file = declared.component.is_some();
-        let max_bytes = loader.max_component_bytes;
-        let file = file.then(|| source(declared, adapters, Some(&loader.runtime), max_bytes));
+        let file = file.then(|| OwnComponent::read(declared, max_bytes));
         let kept = |record: &Record| kept(&declared.name, record, store);
-        let source = match file {
+        let own = match file {
             Some(Ok(file)) => {
-                let is_known = record.file.as_ref() == Some(&file.digest);
-                record.file = Some(file.digest.clone());
-                let is_active = record.active.as_ref() == Some(&file.digest);
-                if is_known && !is_active && record.active.is_some() {
+                let is_known = record.file.as_ref() == Some(&file.sha256);
+                record.file = Some(file.sha256.clone());
+                if is_known && !record.is_active(&file.sha256) && record.active.is_some() {
                     match kept(&record) {
                         Ok(kept) => kept,
                         Err(error) => {
@@ -58,7 +54,7 @@ impl Pick {
             Some(Err(error)) => {
                 problem = Some(error);
                 // What runs goes on. At the start, that is what ran last.
-                if runs {
+                if goes_on {
                     None
                 } else {
                     kept(&record).ok().flatten()
@@ -73,7 +69,7 @@ impl Pick {
             },
         };
         Self {
-            source,
+            own,
             record,
             problem,
         }
@@ -81,14 +77,17 @@ impl Pick {
 }
 
 /// The active version, as it is kept.
-fn kept(name: &str, record: &Record, store: Option<&Store>) -> Result<Option<Source>, StoreError> {
+fn kept(
+    name: &str,
+    record: &Record,
+    store: Option<&Store>,
+) -> Result<Option<OwnComponent>, StoreError> {
     let Some((store, active)) = store.zip(record.active.as_ref()) else {
         return Ok(None);
     };
     let bytes = store.bytes(name, active)?;
-    Ok(Some(Source {
+    Ok(Some(OwnComponent {
         bytes,
-        digest: active.clone(),
-        adapter: None,
+        sha256: active.clone(),
     }))
 }

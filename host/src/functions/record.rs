@@ -1,7 +1,16 @@
 //! Which versions of a function there are, and which one is active.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use super::declaration::Declared;
+
+/// The time now, as RFC 3339 says it.
+fn now() -> String {
+    format!("{:.0}", Timestamp::now())
+}
 
 /// What is known of one function.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +24,10 @@ pub struct Record {
     /// Whether it answers no requests, because an operator wants that.
     #[serde(default)]
     pub paused: bool,
+    /// Since when the function is not wanted any more, as RFC 3339 says it. Its versions are
+    /// kept for some time after that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<String>,
     /// All of them, in the order in which they were first deployed.
     pub versions: Vec<Version>,
 }
@@ -35,10 +48,42 @@ impl Record {
         if !self.versions.iter().any(|known| known.sha256 == sha256) {
             self.versions.push(Version {
                 sha256: sha256.to_owned(),
-                deployed: format!("{:.0}", Timestamp::now()),
+                deployed: now(),
             });
         }
         self.active = Some(sha256.to_owned());
+        self.removed = None;
+    }
+
+    /// Whether this version is served.
+    pub(super) fn is_active(&self, sha256: &str) -> bool {
+        self.removed.is_none() && self.active.as_deref() == Some(sha256)
+    }
+
+    /// The same for a function that is wanted as `declared`: one that was removed may have had
+    /// a file, and come back without it.
+    pub(super) fn wanted_as(mut self, declared: &Declared) -> Self {
+        if declared.component.is_none() {
+            self.file = None;
+        }
+        self
+    }
+
+    /// Notes that the function is not wanted any more.
+    pub(super) fn remove(&mut self) {
+        self.removed.get_or_insert_with(now);
+    }
+
+    /// Whether it was removed, and longer ago than `keep`.
+    pub(super) fn is_expired(&self, keep: Duration) -> bool {
+        let Some(removed) = &self.removed else {
+            return false;
+        };
+        let Ok(removed) = removed.parse::<Timestamp>() else {
+            return true;
+        };
+        let age = Timestamp::now().duration_since(removed);
+        age.unsigned_abs() >= keep && !age.is_negative()
     }
 
     /// The version that was deployed before the active one.

@@ -2,22 +2,29 @@
 //!
 //! ```text
 //! FOLDER/lock                       held by the server that uses the folder
-//! FOLDER/functions/NAME/SHA256.wasm a version: what runs, composed if need be
+//! FOLDER/functions/NAME/SHA256.wasm a version: the function's own component
 //! FOLDER/functions/NAME/record.json which versions there are, and which one is active
 //! ```
 //!
 //! Every file is written under another name and renamed when it is on the disk. So a record
-//! is always one of before or one of after, whenever the server ends.
+//! is always one of before or one of after, whenever the server ends. Whatever in the folder
+//! another user may have put there is refused.
 
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::num::NonZeroU32;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::declaration::check_name;
 use super::record::Record;
 use crate::guest::digest;
+use crate::permissions::{check_parents, check_private, open_lock};
 
 /// The name of a record within the folder of its function.
 const RECORD: &str = "record.json";
@@ -26,9 +33,18 @@ const RECORD: &str = "record.json";
 #[derive(Debug)]
 pub struct Store {
     functions: PathBuf,
-    keep: usize,
+    retention: Retention,
     /// Locked as long as this lives.
     _lock: File,
+}
+
+/// What is kept of functions.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// How many versions of each.
+    pub versions: NonZeroU32,
+    /// For how long after it was removed.
+    pub removed: Duration,
 }
 
 /// Why the disk does not have what it should.
@@ -47,6 +63,14 @@ pub enum StoreError {
     /// Another server has it.
     #[error("the state `{}` is in use by another server; name another folder", .0.display())]
     InUse(PathBuf),
+    /// Other users may have put there what is there.
+    #[error("the state `{}` is not safe: {source}", path.display())]
+    Unsafe {
+        /// The file or the folder.
+        path: PathBuf,
+        /// Who can change it.
+        source: io::Error,
+    },
     /// The record is not one.
     #[error("`{}` is damaged ({why}); remove its folder to begin anew", path.display())]
     Damaged {
@@ -63,17 +87,20 @@ fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreErr
 }
 
 impl Store {
-    /// Opens the state in `folder`, which is made if it is not there, and keeps so many
-    /// versions of each function.
+    /// Opens the state in `folder`, which is made if it is not there.
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be written to, or another server has it.
-    pub fn open(folder: &Path, keep: NonZeroU32) -> Result<Self, StoreError> {
+    /// Fails if it cannot be written to, other users can change it, or another server has it.
+    pub fn open(folder: &Path, retention: Retention) -> Result<Self, StoreError> {
         let functions = folder.join("functions");
         make(&functions)?;
+        check_parents(folder).map_err(is_unsafe(folder))?;
+        for checked in [folder, &functions] {
+            check_private(checked).map_err(is_unsafe(checked))?;
+        }
         let path = folder.join("lock");
-        let lock = File::create(&path).map_err(failed("write", &path))?;
+        let lock = open_lock(&path).map_err(failed("open", &path))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
@@ -81,11 +108,40 @@ impl Store {
             }
             Err(fs::TryLockError::Error(error)) => return Err(failed("lock", &path)(error)),
         }
-        Ok(Self {
+        let store = Self {
             functions,
-            keep: keep.get() as usize,
+            retention,
             _lock: lock,
-        })
+        };
+        check_all(&store.functions)?;
+        for name in store.names()? {
+            store.delete_strays(&name)?;
+        }
+        Ok(store)
+    }
+
+    /// Deletes what was being written when a server ended, and what no record names.
+    fn delete_strays(&self, name: &str) -> Result<(), StoreError> {
+        // Who repairs a damaged record may need them.
+        let Ok(record) = self.record(name) else {
+            return Ok(());
+        };
+        let folder = self.functions.join(name);
+        let unreadable = || failed("read", &folder);
+        for entry in fs::read_dir(&folder).map_err(unreadable())? {
+            let path = entry.map_err(unreadable())?.path();
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            let is_version = record.versions.iter().any(|known| *known.sha256 == *stem);
+            let is_stray = match path.extension().and_then(OsStr::to_str) {
+                Some("part") => true,
+                Some("wasm") => !is_version,
+                _ => false,
+            };
+            if is_stray {
+                fs::remove_file(&path).map_err(failed("remove", &path))?;
+            }
+        }
+        Ok(())
     }
 
     /// The names of the functions that have a record.
@@ -163,7 +219,7 @@ impl Store {
     ///
     /// Fails if it cannot be written. The one before holds then.
     pub fn set(&self, name: &str, mut record: Record) -> Result<(), StoreError> {
-        let pruned = record.prune(self.keep);
+        let pruned = record.prune(self.retention.versions.get() as usize);
         let path = self.functions.join(name).join(RECORD);
         let text = serde_json::to_vec_pretty(&record);
         let text = text.map_err(|error| failed("write", &path)(error.into()))?;
@@ -175,12 +231,38 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets a function.
+    /// Notes that a function is not wanted any more. Its versions are kept for a while.
     ///
     /// # Errors
     ///
-    /// Fails if its record cannot be removed.
+    /// Fails if its record cannot be written.
     pub fn remove(&self, name: &str) -> Result<(), StoreError> {
+        match self.record(name) {
+            Ok(record) if record == Record::default() => Ok(()),
+            Ok(mut record) if !self.retention.removed.is_zero() => {
+                record.remove();
+                self.set(name, record)
+            }
+            Ok(_) | Err(StoreError::Damaged { .. }) => self.delete(name),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes a function that was removed long enough ago, of which this is the record.
+    ///
+    /// # Errors
+    ///
+    /// Fails if its record cannot be deleted.
+    pub fn delete_expired(&self, name: &str, record: &Record) -> Result<(), StoreError> {
+        if record.is_expired(self.retention.removed) {
+            tracing::info!(function = name, "versions of a removed function deleted");
+            self.delete(name)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes all that is kept of a function.
+    fn delete(&self, name: &str) -> Result<(), StoreError> {
         let folder = self.functions.join(name);
         let path = folder.join(RECORD);
         match fs::remove_file(&path) {
@@ -199,6 +281,25 @@ impl Store {
     }
 }
 
+/// Checks that no other user can change what is in this folder, also in those below.
+fn check_all(folder: &Path) -> Result<(), StoreError> {
+    let unreadable = || failed("read", folder);
+    for entry in fs::read_dir(folder).map_err(unreadable())? {
+        let entry = entry.map_err(unreadable())?;
+        let path = entry.path();
+        check_private(&path).map_err(is_unsafe(&path))?;
+        if entry.file_type().map_err(unreadable())?.is_dir() {
+            check_all(&path)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_unsafe(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Unsafe { path, source }
+}
+
 fn make(folder: &Path) -> Result<(), StoreError> {
     let mut builder = DirBuilder::new();
     let made = builder.recursive(true).mode(0o700).create(folder);
@@ -209,7 +310,17 @@ fn make(folder: &Path) -> Result<(), StoreError> {
 fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let part = path.with_extension("part");
     let write = || {
-        let mut file = File::create(&part)?;
+        match fs::remove_file(&part) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = File::options();
+        // Nothing is written through a link.
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&part)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&part, path)?;
@@ -217,76 +328,4 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         File::open(folder)?.sync_all()
     };
     write().map_err(failed("write", path))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const KEEP: NonZeroU32 = NonZeroU32::new(2).unwrap();
-
-    #[test]
-    fn what_was_written_is_there_after_a_restart() {
-        let folder = tempfile::tempdir().unwrap();
-        let (a, b) = (digest(b"a"), digest(b"b"));
-        let mut record = Record::default();
-        {
-            let store = Store::open(folder.path(), KEEP).unwrap();
-            assert_eq!(store.record("f").unwrap(), record);
-            for (sha256, bytes) in [(&a, b"a"), (&b, b"b")] {
-                store.add("f", sha256, bytes).unwrap();
-                record.activate(sha256);
-                store.set("f", record.clone()).unwrap();
-            }
-        }
-        let store = Store::open(folder.path(), KEEP).unwrap();
-        assert_eq!(store.names().unwrap(), ["f"]);
-        let found = store.record("f").unwrap();
-        assert_eq!(found, record);
-        assert_eq!(found.active, Some(b));
-        assert_eq!(found.previous(), Some(a.as_str()));
-        assert_eq!(store.bytes("f", &a).unwrap(), b"a");
-        store.remove("f").unwrap();
-        assert!(store.names().unwrap().is_empty());
-    }
-
-    #[test]
-    fn the_oldest_versions_go_but_never_the_active_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), KEEP).unwrap();
-        let digests = [b"a", b"b", b"c"].map(|bytes| {
-            let sha256 = digest(bytes);
-            store.add("f", &sha256, bytes).unwrap();
-            sha256
-        });
-        let mut record = Record::default();
-        for sha256 in &digests {
-            record.activate(sha256);
-        }
-        record.activate(&digests[0]);
-        store.set("f", record).unwrap();
-        let versions = store.record("f").unwrap().versions;
-        let kept: Vec<_> = versions.iter().map(|version| &version.sha256).collect();
-        assert_eq!(kept, [&digests[0], &digests[2]]);
-        assert!(store.bytes("f", &digests[1]).is_err());
-    }
-
-    #[test]
-    fn a_folder_has_one_server() {
-        let folder = tempfile::tempdir().unwrap();
-        let _store = Store::open(folder.path(), KEEP).unwrap();
-        let error = Store::open(folder.path(), KEEP).unwrap_err();
-        assert!(matches!(error, StoreError::InUse(_)), "{error}");
-    }
-
-    #[test]
-    fn a_version_that_was_changed_is_not_used() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), KEEP).unwrap();
-        let sha256 = digest(b"a");
-        store.add("f", &sha256, b"a").unwrap();
-        fs::write(store.version("f", &sha256), b"b").unwrap();
-        let error = store.bytes("f", &sha256).unwrap_err();
-        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
-    }
 }

@@ -159,6 +159,16 @@ impl Functions {
         problems.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The names of those that are declared and not served.
+    pub(crate) fn unserved(&self) -> Vec<String> {
+        let table = self.table();
+        let is_served = |name: &str| table.functions().iter().any(|f| f.name() == name);
+        let problems = self.problems.lock();
+        let problems = problems.unwrap_or_else(PoisonError::into_inner);
+        let names = problems.keys().filter(|name| !is_served(name));
+        names.cloned().collect()
+    }
+
     /// Notes what is wrong with a function, or that nothing is.
     pub(super) fn set_problem(&self, name: &str, problem: Option<String>) {
         let problems = self.problems.lock();

@@ -67,10 +67,9 @@ impl Watch {
         }
     }
 
-    /// Watches from now on all folders in which something is that `declaration`, which
-    /// stands in `file`, names.
-    pub fn look_at(&mut self, file: &Path, declaration: &Declaration) {
-        let files: Vec<_> = files(file, declaration).collect();
+    /// Watches from now on all folders in which something is that `declaration` names.
+    pub fn look_at(&mut self, declaration: &Declaration) {
+        let files: Vec<_> = files(declaration).collect();
         let names = files.iter().filter_map(|file| file.file_name());
         *self.names.lock().unwrap_or_else(PoisonError::into_inner) =
             names.map(ToOwned::to_owned).collect();
@@ -158,8 +157,9 @@ fn is_component(path: &Path) -> bool {
 }
 
 /// All files that count, but for those in the folder of functions.
-fn files(file: &Path, declaration: &Declaration) -> impl Iterator<Item = PathBuf> {
-    let is_file = declaration.folder.as_deref() != Some(file);
+fn files(declaration: &Declaration) -> impl Iterator<Item = PathBuf> {
+    let file = &declaration.file;
+    let is_file = declaration.folder.as_ref() != Some(file);
     let functions = declaration.functions.iter();
     let places = functions.flat_map(Declared::places);
     let places = places.chain(&declaration.adapters);
@@ -188,6 +188,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("old.wasm"), "old").unwrap();
         let declaration = Declaration {
+            file: folder.path().join("functions.toml"),
             folder: Some(folder.path().to_owned()),
             functions: Vec::new(),
             adapters: Vec::new(),
@@ -196,7 +197,7 @@ mod tests {
         let runtime = Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let mut watch = Watch::new();
-            watch.look_at(&folder.path().join("functions.toml"), &declaration);
+            watch.look_at(&declaration);
             change(folder.path());
             timeout(INTERVAL / 2, watch.changed()).await.is_ok()
         })

@@ -1,5 +1,7 @@
 //! What operators are answered.
 
+use std::iter;
+
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
@@ -45,15 +47,21 @@ pub(super) async fn to<B>(
     }
 }
 
-/// That the server is ready, and what it refused all the same.
+/// That the server is ready, what it refused all the same, and which functions are not served:
+/// the log and the list of functions have the cause.
 fn ready(readiness: &Readiness) -> String {
-    match readiness.refused_for_memory() {
-        None => "ready\n".to_owned(),
-        Some((requests, growths)) => format!(
-            "ready\nrefused for lack of memory since the start: {requests} requests, {growths} \
-             growths of memories of guests\n"
-        ),
-    }
+    let refused = readiness.refused_for_memory().map(|(requests, growths)| {
+        format!(
+            "refused for lack of memory since the start: {requests} requests, {growths} growths \
+             of memories of guests\n"
+        )
+    });
+    let unserved = readiness.unserved().into_iter();
+    let unserved = unserved.map(|name| format!("not served: {name}\n"));
+    iter::once("ready\n".to_owned())
+        .chain(refused)
+        .chain(unserved)
+        .collect()
 }
 
 fn response(
@@ -119,7 +127,7 @@ mod tests {
         let readiness = Readiness::new(None);
         let status = |readiness| ask(Method::GET, "/readyz", readiness).status();
         assert_eq!(status(&readiness), StatusCode::SERVICE_UNAVAILABLE);
-        readiness.serves();
+        readiness.begin();
         assert_eq!(status(&readiness), StatusCode::OK);
         readiness.drains();
         assert_eq!(status(&readiness), StatusCode::SERVICE_UNAVAILABLE);

@@ -5,17 +5,19 @@ use std::sync::{Arc, OnceLock};
 
 use audit_log::AuditLog;
 
+use crate::functions::Functions;
 use crate::memory::MemoryLimit;
 
 /// Whether the server wants requests. Whoever starts and stops it says so here, and
 /// `/readyz` passes it on to whoever sends them.
-#[derive(Debug)]
 pub struct Readiness {
     phase: AtomicU8,
     /// Without it, requests are answered with 503.
     audit: Option<AuditLog>,
     /// Once it is there.
     memory: OnceLock<Arc<MemoryLimit>>,
+    /// Once they are served.
+    functions: OnceLock<Arc<Functions>>,
 }
 
 /// There is no room for an instance.
@@ -37,11 +39,18 @@ impl Readiness {
             phase: AtomicU8::new(STARTING),
             audit,
             memory: OnceLock::new(),
+            functions: OnceLock::new(),
         })
     }
 
-    /// The server serves requests from now on.
-    pub fn serves(&self) {
+    /// The server serves requests to `functions` from now on.
+    pub fn serves(&self, functions: Arc<Functions>) {
+        // It begins once.
+        let _ = self.functions.set(functions);
+        self.begin();
+    }
+
+    pub(super) fn begin(&self) {
         self.phase.store(SERVING, Ordering::Relaxed);
     }
 
@@ -79,6 +88,13 @@ impl Readiness {
 
     fn is_out_of_memory(&self) -> bool {
         self.memory.get().is_some_and(|memory| memory.is_exceeded())
+    }
+
+    /// The functions that are declared and cannot be served, by name.
+    #[must_use]
+    pub fn unserved(&self) -> Vec<String> {
+        let functions = self.functions.get();
+        functions.map_or_else(Vec::new, |functions| functions.unserved())
     }
 
     fn is_unaudited(&self) -> bool {

@@ -13,7 +13,7 @@ use crate::functions::routes::get;
 
 /// Asks until the answer is as expected.
 #[track_caller]
-fn wait_for(host: &TestHost, path: &str, expected: Option<&str>) {
+pub(super) fn wait_for(host: &TestHost, path: &str, expected: Option<&str>) {
     wait::until(format_args!("{expected:?}"), || {
         let response = host.send(&Request::new("GET", path));
         let found = (response.status == 200).then(|| response.text());
@@ -32,7 +32,7 @@ fn version(text: &str) -> String {
 }
 
 /// The events of one type in the audit log.
-fn events(host: &TestHost, kind: &str) -> Vec<serde_json::Value> {
+pub(super) fn events(host: &TestHost, kind: &str) -> Vec<serde_json::Value> {
     let records = host.audit_records().into_iter().map(|record| record.json);
     records
         .filter(|record| record["event"]["type"] == kind)

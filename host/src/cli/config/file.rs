@@ -45,7 +45,7 @@ pub(super) struct File<'a> {
 }
 
 /// A key and its value.
-type Pair<'t, 'd> = (&'t Spanned<DeString<'d>>, &'t Spanned<DeValue<'d>>);
+pub(super) type Pair<'t, 'd> = (&'t Spanned<DeString<'d>>, &'t Spanned<DeValue<'d>>);
 
 /// What is in a table, in the order of the file.
 pub(super) fn by_place<'t, 'd>(table: &'t DeTable<'d>) -> Vec<Pair<'t, 'd>> {

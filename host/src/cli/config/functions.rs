@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::entry::Entry;
-use super::file::{File, by_place};
+use super::file::{File, Pair, by_place};
 use super::value::kind;
 use super::{check, failure};
 use crate::cli::files;
@@ -41,6 +41,7 @@ impl From<Error> for FunctionsError {
 pub fn read_functions(path: &Path, defaults: &Defaults) -> Result<Declaration, FunctionsError> {
     let of_defaults = FunctionFlags::read(&[], defaults)?.wish();
     let mut declaration = Declaration {
+        file: path.to_owned(),
         folder: None,
         functions: Vec::new(),
         adapters: Vec::new(),
@@ -86,6 +87,14 @@ impl Reader<'_> {
     fn read(&self, declaration: &mut Declaration) -> Result<(), Error> {
         let document = self.file.parse()?;
         let pairs = by_place(document.get_ref());
+        let is_adapter = |(key, _): &Pair<'_, '_>| key.get_ref().as_ref() == "adapter";
+        if pairs.iter().all(is_adapter) {
+            return Err(failure(&format!(
+                "`{}` names no functions; it may be cut off; if there should be none, write \
+                 `function = []`",
+                self.file.name
+            )));
+        }
         // The folder first: functions may be in it.
         for (key, value) in &pairs {
             match key.get_ref().as_ref() {

@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 use super::super::adapter::Adapters;
 use super::super::declaration::Declared;
 use super::super::function::Function;
-use super::super::load::{self, FunctionError, Loader, Source};
+use super::super::load::{self, FunctionError, Loader, OwnComponent};
 use super::super::pick::Pick;
 use super::super::record::Record;
 use super::super::store::Store;
@@ -49,20 +49,22 @@ impl Means {
     /// Loads what should run of `declared`, if that differs from what is `active`.
     pub(super) async fn change(self, declared: Declared, active: Option<Arc<Function>>) -> Change {
         let load = move || {
-            let (adapters, store) = (&self.adapters, self.store.as_deref());
-            let pick = Pick::of(&declared, adapters, store, &self.loader, active.is_some());
+            let (store, max_bytes) = (self.store.as_deref(), self.loader.max_component_bytes);
+            // What runs goes on if it is what is wanted but for its version.
+            let goes_on = active.as_ref();
+            let goes_on = goes_on.is_some_and(|active| active.is_wrapped_as(&declared));
             let Pick {
-                source,
+                own,
                 record,
                 problem,
-            } = pick;
-            let Some(source) = source else {
+            } = Pick::of(&declared, store, max_bytes, goes_on);
+            let Some(own) = own else {
                 return Change {
                     loaded: None,
                     problem,
                 };
             };
-            match self.load(&declared, &source, record, active.as_deref()) {
+            match self.load(&declared, own, record, active.as_deref()) {
                 Ok(loaded) => Change { loaded, problem },
                 Err(error) => Change {
                     loaded: None,
@@ -76,46 +78,36 @@ impl Means {
         })
     }
 
-    /// Lets a component that was sent serve HTTP, as `declared` wants it.
-    pub(super) fn composed(
-        &self,
-        bytes: Vec<u8>,
-        declared: &Declared,
-    ) -> Result<Source, FunctionError> {
-        let (runtime, max_bytes) = (&self.loader.runtime, self.loader.max_component_bytes);
-        load::composed(bytes, declared, &self.adapters, Some(runtime), max_bytes)
-    }
-
-    /// Loads a version, and writes it to the disk, where nothing names it yet. None if it
-    /// is active.
+    /// Composes a version with what `declared` wants around it and loads that. Writes the
+    /// version to the disk, where nothing names it yet. None if it is active.
     pub(super) fn load(
         &self,
         declared: &Declared,
-        source: &Source,
+        own: OwnComponent,
         mut record: Record,
         active: Option<&Function>,
     ) -> Result<Option<Loaded>, FunctionError> {
-        let Source {
-            bytes,
-            digest,
-            adapter,
-        } = source;
-        if active.is_some_and(|active| active.is(declared, digest))
-            && (self.store.is_none() || record.active.as_ref() == Some(digest))
+        let OwnComponent { bytes, sha256 } = own;
+        let (runtime, max_bytes) = (&self.loader.runtime, self.loader.max_component_bytes);
+        // The version is kept as well.
+        let kept = self.store.is_some().then(|| bytes.clone());
+        let source = load::composed(bytes, declared, &self.adapters, Some(runtime), max_bytes)?;
+        if active.is_some_and(|active| active.is(declared, &sha256, &source.digest))
+            && (self.store.is_none() || record.is_active(&sha256))
         {
             return Ok(None);
         }
-        if let Some(adapter) = adapter {
+        if let Some(adapter) = &source.adapter {
             let name = &declared.name;
-            tracing::debug!(function = name, adapter, version = digest, "composed");
+            tracing::debug!(function = name, adapter, version = sha256, "composed");
         }
-        let function = self.loader.load(declared, source)?;
+        let function = self.loader.load(declared, &sha256, &source)?;
         function.set_paused(record.paused);
         warm(&function, declared.smoke())?;
-        if let Some(store) = &self.store {
-            store.add(&declared.name, digest, bytes)?;
+        if let Some((store, bytes)) = self.store.as_ref().zip(kept) {
+            store.add(&declared.name, &sha256, &bytes)?;
         }
-        record.activate(digest);
+        record.activate(&sha256);
         Ok(Some(Loaded { function, record }))
     }
 }

@@ -22,7 +22,7 @@ pub enum Order {
         /// The function.
         name: String,
         /// Its SHA-256, or the beginning of it, of 8 digits or more. None: the one that was
-        /// deployed before the active one.
+        /// deployed before the active one; of a removed function, the last active one.
         version: Option<String>,
     },
     /// Answer no requests to a function until it is resumed, also after a restart.
@@ -35,7 +35,7 @@ pub enum Order {
         /// The function.
         name: String,
     },
-    /// Serve a function no more, and forget its versions.
+    /// Serve a function no more. Its versions are kept for a while.
     Remove {
         /// The function.
         name: String,

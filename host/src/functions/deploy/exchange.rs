@@ -28,10 +28,27 @@ impl Deployer {
     ) -> Result<(), AppendError> {
         while let Some((index, conflict)) = self.conflict(&waiting) {
             let loaded = waiting.remove(index);
-            self.refuse(loaded.function.name(), &conflict).await?;
+            let name = loaded.function.name();
+            self.refuse(name, &conflict).await?;
+            self.withdraw_unless_wrapped(name).await?;
         }
+        let before = waiting.iter().map(|loaded| {
+            let name = loaded.function.name().to_owned();
+            let active = self.known.get(&name).map(|known| known.active.clone());
+            (name, active.flatten())
+        });
+        let before: Vec<_> = before.collect();
         for loaded in waiting {
-            self.activate(loaded).await?;
+            if let Err(error) = self.activate(loaded).await {
+                // All of them or none: one that changes alone takes the route of another one.
+                for (name, active) in before {
+                    if let Some(known) = self.known.get_mut(&name) {
+                        known.active = active;
+                        known.stamps = None;
+                    }
+                }
+                return Err(error);
+            }
         }
         self.serve();
         Ok(())

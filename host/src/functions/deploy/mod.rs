@@ -4,6 +4,7 @@
 //! - `scan.rs`: what is wanted, and which files it is in.
 //! - `change.rs`: loading one function.
 //! - `tell.rs`: what is told of those that cannot be served.
+//! - `removal.rs`: functions that are served no more.
 //! - `exchange.rs`: functions that take over routes of each other.
 //! - `control.rs`: what an operator orders; `orders.rs`: how it is done.
 
@@ -11,6 +12,7 @@ mod change;
 mod control;
 mod exchange;
 mod orders;
+mod removal;
 mod scan;
 mod tell;
 
@@ -20,6 +22,7 @@ use std::sync::Arc;
 use audit_log::AppendError;
 use audit_log::event::Event;
 use tokio::task::spawn_blocking;
+use tokio::time::Instant;
 
 use super::adapter::Adapters;
 use super::cause::chain;
@@ -30,13 +33,17 @@ use super::store::Store;
 use super::table::{Functions, Table};
 use change::{Change, Loaded, Means};
 pub use control::{Answer, Control, ControlError, Order, Waiting};
+use removal::RemovalDelay;
 use scan::{Scan, Stamps};
 
 /// Brings what is served in line with what is wanted, one function after the other.
 ///
-/// What cannot be served changes nothing: the version that was served before goes on. Why
-/// that is so is told once, in the log and in the audit log, and again when something
-/// about it has changed.
+/// What cannot be served changes nothing: the version that was served before goes on, unless
+/// its requests would not go through the middleware that is declared now. Why that is so is
+/// logged once, there and in the audit log, and again when something about it has changed.
+///
+/// The audit log has a record of each change before the change is made. Without it, nothing
+/// changes.
 pub struct Deployer {
     functions: Arc<Functions>,
     loader: Arc<Loader>,
@@ -51,6 +58,8 @@ pub struct Deployer {
     known: BTreeMap<String, Known>,
     /// What is wrong beside the functions, so that it is told once.
     problems: BTreeSet<String>,
+    /// Delays the removal of all functions.
+    removal_delay: RemovalDelay,
 }
 
 /// What is known of one function.
@@ -84,6 +93,9 @@ pub struct Summary {
     pub served: usize,
     /// How many things are not as they should be.
     pub refused: usize,
+    /// When to apply the same declaration again: it removes all functions, which takes some
+    /// time without a change.
+    pub apply_again: Option<Instant>,
 }
 
 impl Deployer {
@@ -99,6 +111,7 @@ impl Deployer {
             adapter_stamps: Vec::new(),
             known: BTreeMap::new(),
             problems: BTreeSet::new(),
+            removal_delay: RemovalDelay::default(),
         }
     }
 
@@ -118,6 +131,12 @@ impl Deployer {
         self.defaults = declaration.defaults.clone();
         let has_new_adapters = scan.adapters != self.adapter_stamps
             && self.read_adapters(declaration, &mut scan).await;
+        if let Some(at) = self.delays_removal(&scan) {
+            return Ok(Summary {
+                apply_again: Some(at),
+                ..self.summary()
+            });
+        }
         self.tell(scan.problems);
         if scan.is_complete {
             self.remove_all_but(&scan.wanted).await?;
@@ -145,6 +164,7 @@ impl Deployer {
         Summary {
             refused: refused.count() + self.problems.len(),
             served: self.functions.table().functions().len(),
+            apply_again: None,
         }
     }
 
@@ -165,39 +185,6 @@ impl Deployer {
                 false
             }
         }
-    }
-
-    /// Serves no more what is not wanted any more.
-    async fn remove_all_but(&mut self, wanted: &[(Declared, Stamps)]) -> Result<(), AppendError> {
-        let wanted: BTreeSet<_> = wanted.iter().map(|(f, _)| f.name.as_str()).collect();
-        let is_unwanted = |name: &&String| !wanted.contains(name.as_str());
-        let unwanted: Vec<_> = self.known.keys().filter(is_unwanted).cloned().collect();
-        for name in unwanted {
-            self.forget(&name).await?;
-        }
-        Ok(())
-    }
-
-    /// Serves a function no more, and forgets its versions.
-    async fn forget(&mut self, name: &str) -> Result<(), AppendError> {
-        let known = self.known.remove(name);
-        self.functions.set_problem(name, None);
-        if let Some(store) = self.store.clone() {
-            let name = name.to_owned();
-            let removed = spawn_blocking(move || store.remove(&name)).await;
-            if let Ok(Err(error)) = removed {
-                tracing::error!("{error}");
-            }
-        }
-        let Some(active) = known.and_then(|known| known.active) else {
-            return Ok(());
-        };
-        self.serve();
-        self.loader.telemetry.metrics.remove(name);
-        let component = active.app().component();
-        let recorded = self.record(Some(component), &Event::ComponentRemoved).await;
-        tracing::info!(function = name, version = active.version(), "removed");
-        recorded
     }
 
     /// Looks whether anything about a function has changed, and loads it if it has.
@@ -224,7 +211,12 @@ impl Deployer {
         known.stamps = Some(stamps);
         known.is_refused = false;
         match problem {
-            Some(error) => self.refuse(&name, &error).await?,
+            Some(error) => {
+                self.refuse(&name, &error).await?;
+                if loaded.is_none() {
+                    self.withdraw_unless_wrapped(&name).await?;
+                }
+            }
             None => self.functions.set_problem(&name, None),
         }
         Ok(loaded)
@@ -248,7 +240,7 @@ impl Deployer {
             .and_then(|known| known.active.as_ref());
         let replaces = active.map(|active| active.version().to_owned());
         let event = Event::ComponentLoad {
-            replaces: replaces.as_deref().map(Into::into),
+            replaces: active.map(|active| active.component().into()),
         };
         let recorded = self.record(Some(function.app().component()), &event).await;
         let is_recorded = recorded.is_ok();
@@ -270,10 +262,12 @@ impl Deployer {
         }
         if let Err(error) = noted {
             self.refuse(&name, &error).await?;
+            self.withdraw_unless_wrapped(&name).await?;
         } else if is_recorded {
             tracing::info!(
                 function = name,
                 version = function.version(),
+                component = function.component(),
                 replaces,
                 route = function.route().map(tracing::field::display),
                 "deployed"

@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use super::super::cause::chain;
 use super::super::declaration::{Declared, check_name};
 use super::super::function::Function;
-use super::super::load::{FunctionError, Source};
+use super::super::load::{FunctionError, OwnComponent};
 use super::super::record::Record;
 use super::super::store::Store;
 use super::super::table::Conflict;
@@ -49,9 +49,9 @@ impl Deployer {
         let (means, wanted) = (self.means(), declared.clone());
         let running = active.clone();
         let load = move || {
-            let source = means.composed(bytes, &wanted)?;
-            let record = store.record(&wanted.name)?;
-            means.load(&wanted, &source, record, running.as_deref())
+            let record = store.record(&wanted.name)?.wanted_as(&wanted);
+            let own = OwnComponent::new(bytes);
+            means.load(&wanted, own, record, running.as_deref())
         };
         let loaded = load_elsewhere(load).await;
         self.finish(declared, active, loaded).await
@@ -78,18 +78,15 @@ impl Deployer {
             let bytes = store.bytes(&found, &sha256)?;
             Ok((record, sha256, bytes))
         };
-        let (record, digest, bytes) = spawn_blocking(find)
+        let (record, sha256, bytes) = spawn_blocking(find)
             .await
             .unwrap_or(Err(ControlError::Busy))?;
         let (means, wanted): (Means, _) = (self.means(), declared.clone());
         let running = active.clone();
         let load = move || {
-            let source = Source {
-                bytes,
-                digest,
-                adapter: None,
-            };
-            means.load(&wanted, &source, record, running.as_deref())
+            let own = OwnComponent { bytes, sha256 };
+            let record = record.wanted_as(&wanted);
+            means.load(&wanted, own, record, running.as_deref())
         };
         let loaded = load_elsewhere(load).await;
         self.finish(declared, active, loaded).await
@@ -128,33 +125,47 @@ impl Deployer {
                 Err(ControlError::Refused(chain(&error)))
             }
         };
-        let loaded = match checked {
-            Ok(loaded) => loaded,
-            Err(refused) => {
+        let done = match checked {
+            Ok(loaded) => self.activate_for_order(&name, loaded).await,
+            Err(refused) => Err(refused),
+        };
+        match done {
+            Ok(version) => {
+                self.functions.set_problem(&name, None);
+                Ok(Answer {
+                    name,
+                    version: Some(version),
+                    replaces,
+                })
+            }
+            Err(error) => {
                 if is_new {
                     // It never was one.
                     self.known.remove(&name);
                     self.functions.set_problem(&name, None);
                 }
-                return Err(refused);
+                Err(error)
             }
-        };
+        }
+    }
+
+    /// Serves what was loaded. Returns its version.
+    async fn activate_for_order(
+        &mut self,
+        name: &str,
+        loaded: Loaded,
+    ) -> Result<String, ControlError> {
         let version = loaded.function.version().to_owned();
         self.activate(loaded).await?;
         self.serve();
-        let served = self.known.get(&name);
+        let served = self.known.get(name);
         let served = served.and_then(|known| known.active.as_ref());
-        if served.is_none_or(|served| served.version() != version) {
-            // Why was told when it was not activated.
-            let why = self.functions.problems().remove(&name);
-            return Err(ControlError::Refused(why.unwrap_or_default()));
+        if served.is_some_and(|served| served.version() == version) {
+            return Ok(version);
         }
-        self.functions.set_problem(&name, None);
-        Ok(Answer {
-            name,
-            version: Some(version),
-            replaces,
-        })
+        // The cause was logged when it was not activated.
+        let cause = self.functions.problems().remove(name);
+        Err(ControlError::Refused(cause.unwrap_or_default()))
     }
 
     fn conflict_of(&self, function: &Function) -> Option<Conflict> {
@@ -187,7 +198,11 @@ impl Deployer {
                 store.set(&noted, record)
             };
             let noted = spawn_blocking(note).await;
-            noted.map_err(|_| ControlError::Busy)??;
+            if let Err(error) = noted.map_err(|_| ControlError::Busy)? {
+                // The record says otherwise.
+                self.refuse(&name, &error).await?;
+                return Err(error.into());
+            }
             active.set_paused(is_paused);
             tracing::info!(function = name, is_paused, "paused or resumed");
         }
@@ -210,7 +225,7 @@ impl Deployer {
             .active
             .as_ref()
             .map(|active| active.version().to_owned());
-        self.forget(&name).await?;
+        self.undeploy(&name).await?;
         Ok(Answer {
             name,
             version: None,
@@ -233,6 +248,9 @@ const MIN_DIGITS: usize = 8;
 /// The version that is meant.
 fn chosen(record: &Record, version: Option<&str>) -> Option<String> {
     let Some(version) = version else {
+        if record.removed.is_some() {
+            return record.active.clone();
+        }
         return record.previous().map(ToOwned::to_owned);
     };
     let is_meant = |sha256: &str| sha256.starts_with(version) && version.len() >= MIN_DIGITS;
@@ -260,5 +278,15 @@ mod tests {
         assert_eq!(found(Some("aaaaaaaa2")).as_deref(), Some("aaaaaaaa2"));
         assert_eq!(found(Some("b")), None);
         assert_eq!(found(None).as_deref(), Some("aaaaaaaa2"));
+    }
+
+    #[test]
+    fn rollback_of_a_removed_function_chooses_the_version_that_was_active() {
+        let mut record = Record::default();
+        for version in ["aaaaaaaa1", "bbbbbbbb1"] {
+            record.activate(version);
+        }
+        record.removed = Some("2026-01-01T00:00:00Z".to_owned());
+        assert_eq!(chosen(&record, None).as_deref(), Some("bbbbbbbb1"));
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Scan {
     pub(super) problems: BTreeSet<String>,
     /// Whether all functions are known that are wanted.
     pub(super) is_complete: bool,
+    /// The file and the folder that say what is wanted.
+    pub(super) documents: Stamps,
 }
 
 impl Scan {
@@ -48,6 +50,10 @@ impl Scan {
             adapters: stamps(&declaration.adapters),
             problems,
             is_complete,
+            documents: vec![
+                Stamp::of(&declaration.file),
+                declaration.folder.as_deref().and_then(Stamp::of),
+            ],
         }
     }
 }
@@ -64,8 +70,11 @@ fn without_file(store: &Store, wanted: &[Declared]) -> Result<Vec<String>, Store
     names.retain(|name| !is_wanted(name));
     let mut found = Vec::new();
     for name in names {
-        // One whose file is gone is not wanted any more.
-        if store.record(&name)?.file.is_none() {
+        let record = store.record(&name)?;
+        if record.removed.is_some() {
+            store.delete_expired(&name, &record)?;
+        } else if record.file.is_none() {
+            // One whose file is gone is not wanted any more.
             found.push(name);
         }
     }

@@ -22,16 +22,17 @@ impl Deployer {
         error: &(dyn Error + Send + Sync),
     ) -> Result<(), AppendError> {
         let cause = chain(error);
-        if !self.problems.insert(cause.clone()) {
+        if self.problems.contains(&cause) {
             return Ok(());
         }
         let event = Event::FunctionsRefused {
             file: file.into(),
             cause: cut(&cause).into(),
         };
-        let recorded = self.record(None, &event).await;
+        self.record(None, &event).await?;
         tracing::error!("functions stay as they were: {cause}");
-        recorded
+        self.problems.insert(cause);
+        Ok(())
     }
 
     /// Tells what is wrong beside the functions, but for what was told before.
@@ -59,6 +60,12 @@ impl Deployer {
             cause: cut(&cause).into(),
         };
         let recorded = self.record(None, &event).await;
+        if recorded.is_err()
+            && let Some(known) = self.known.get_mut(name)
+        {
+            // It is recorded the next time.
+            known.stamps = None;
+        }
         self.functions.set_problem(name, Some(cause.clone()));
         let goes_on = active.as_ref().map(|active| active.version());
         tracing::error!(function = name, %cause, goes_on, "function refused");

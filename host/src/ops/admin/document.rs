@@ -56,6 +56,7 @@ fn of(name: &str, served: Option<&Function>, problem: Option<&String>) -> Value 
     json!({
         "name": name,
         "version": served.map(Function::version),
+        "component": served.map(Function::component),
         "route": served.and_then(Function::route).map(ToString::to_string),
         "paused": served.is_some_and(Function::is_paused),
         "problem": problem,

@@ -117,13 +117,14 @@ pub fn run(plan: &Plan) -> Result<Report, String> {
     })
 }
 
-/// A server with the defaults, but that hostile guests end soon, and that no disk matters.
+/// A server with the defaults, but that hostile guests end sooner, and that no disk matters.
+/// A good guest has enough time on a machine that others keep busy.
 fn setup(functions: &Path, cache: &Path) -> Setup {
     TestHost::serve_functions(functions)
         .cache(cache)
         .flag("--ops-addr", "127.0.0.1:0")
         .flag("--audit", "none")
-        .flag("--request-timeout", "2")
+        .flag("--request-timeout", "10")
         .flag("--cpu-timeout", "0.2")
         .flag("--write-timeout", "1")
         .flag("--compile-timeout", "600")

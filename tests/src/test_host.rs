@@ -3,6 +3,10 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
+#[cfg(target_os = "linux")]
+use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(target_os = "linux")]
+use std::thread;
 use std::time::Duration;
 
 #[cfg(target_os = "linux")]
@@ -142,6 +146,50 @@ impl TestHost {
         self.process.id()
     }
 
+    /// The memory of its process that no file backs, in bytes.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn anonymous_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.process_id());
+        let status = std::fs::read_to_string(path).expect("a process");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kib: u64 = kib.expect("RssAnon").parse().expect("a number");
+        kib * 1024
+    }
+
+    /// Does `work`. Kills the server and fails as soon as it has more than `limit` bytes of
+    /// such memory, before it takes all that the machine has.
+    ///
+    /// # Panics
+    ///
+    /// Fails also if `work` does.
+    #[cfg(target_os = "linux")]
+    pub fn holds_at_most<T>(&self, limit: u64, work: impl FnOnce() -> T) -> T {
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let watcher = scope.spawn(|| {
+                let mut most = 0;
+                while !is_over.load(Ordering::Acquire) {
+                    most = most.max(self.anonymous_bytes());
+                    if most > limit {
+                        self.signal(Signal::KILL);
+                        break;
+                    }
+                }
+                most
+            });
+            let end = End(&is_over);
+            let result = work();
+            drop(end);
+            let most = watcher.join().expect("a watcher");
+            assert!(most <= limit, "{most} bytes, the limit is {limit}");
+            result
+        })
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         self.process.signal(signal);
@@ -175,6 +223,17 @@ impl TestHost {
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.wait()
+    }
+}
+
+/// Says that something is over, also if it fails.
+#[cfg(target_os = "linux")]
+struct End<'a>(&'a AtomicBool);
+
+#[cfg(target_os = "linux")]
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 

@@ -153,6 +153,26 @@ fn every_test_that_proves_a_limit_exists() {
             );
         }
     }
+    // What the server keeps: each row has a test as well.
+    let document = fs::read_to_string(workspace().join("docs/limits.md")).unwrap();
+    let (_, kept) = document.split_once("\n## What the server keeps\n").unwrap();
+    let rows = kept.lines().filter(|line| {
+        line.starts_with("| ") && !line.starts_with("| what ") && !line.starts_with("| ---")
+    });
+    let mut count = 0;
+    for row in rows {
+        let proof = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let tests: Vec<_> = proof.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "no test: {row}");
+        for test in tests {
+            assert!(
+                sources.contains(&format!("fn {test}(")),
+                "there is no test `{test}`: {row}"
+            );
+        }
+        count += 1;
+    }
+    assert!(count > 10, "{count} rows");
 }
 
 /// Appends all sources below a folder.

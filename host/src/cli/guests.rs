@@ -87,6 +87,11 @@ pub struct GuestLimitFlags {
     #[arg(long, value_name = "BYTES", default_value = "16MiB", value_parser = memory)]
     pub max_hostcall_memory: usize,
 
+    /// Bytes of strings, header fields and body buffers that the server may keep for one
+    /// instance, beside --max-memory; beyond it the guest traps
+    #[arg(long, value_name = "BYTES", default_value = "16MiB", value_parser = memory)]
+    pub max_host_memory: usize,
+
     /// How many handles on resources a guest may have
     #[arg(long, value_name = "NUMBER", default_value = "10000", value_parser = number::<usize>)]
     pub max_handles: usize,
@@ -120,6 +125,7 @@ impl GuestLimitFlags {
             memory_bytes: self.max_memory,
             table_elements: self.max_table_elements,
             hostcall_bytes: self.max_hostcall_memory,
+            host_bytes: self.max_host_memory,
             handles: self.max_handles,
             field_bytes: self.max_field_size,
             output_bytes: self.max_output,

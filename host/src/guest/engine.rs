@@ -7,6 +7,7 @@ use wasmtime::{
     PoolingAllocationConfig, ResourcesRequired, Result,
 };
 
+use super::instance_size::{POOL_CONTEXT_BYTES, POOL_CORE_INSTANCES};
 use super::limits::GuestLimits;
 
 /// How much address space the memories of all instances may reserve together:
@@ -16,10 +17,6 @@ const MAX_RESERVED_BYTES: u64 = 64 << 40;
 /// The address space that one memory reserves: 4 GiB, so that no access needs a
 /// bounds check, and its guard.
 const MEMORY_SLOT_BYTES: u64 = (4 << 30) + (64 << 20);
-
-/// More than any instance needs. The largest number there is would not do: the
-/// pool rounds it up.
-const UNLIMITED_BYTES: usize = 1 << 40;
 
 /// What the pool has room for.
 #[derive(Debug, Clone, Copy)]
@@ -132,16 +129,16 @@ pub(super) fn for_serving(config: &Config, size: &Pool) -> Result<Engine> {
     pool.total_memories(size.memories.saturating_mul(instances))
         .total_tables(size.tables.saturating_mul(instances))
         .total_stacks(instances)
-        // These two are counters, not reservations, and what they would limit is
-        // limited by the number of instances already.
+        // These are counters, not reservations. An instance of a component has a memory or
+        // a stack, whose number is limited.
         .total_component_instances(u32::MAX)
-        .total_core_instances(u32::MAX)
+        .total_core_instances(instances.saturating_mul(POOL_CORE_INSTANCES))
+        .max_core_instances_per_component(POOL_CORE_INSTANCES)
+        .max_component_instance_size(POOL_CONTEXT_BYTES)
+        .max_core_instance_size(POOL_CONTEXT_BYTES)
         // Growing beyond this fails in the guest, as it would where a machine has
         // no more memory, so that one request cannot take it all.
         .max_memory_size(size.memory_bytes)
-        // Whoever asks for more than there is hears so when it is loaded.
-        .max_component_instance_size(UNLIMITED_BYTES)
-        .max_core_instance_size(UNLIMITED_BYTES)
         .max_memories_per_module(size.memories)
         .max_tables_per_module(size.tables)
         .table_elements(size.table_elements);

@@ -77,6 +77,31 @@ pub enum LoadError {
         /// Elements that are allowed.
         limit: usize,
     },
+    /// One instance consists of more core instances than it may.
+    #[error(
+        "one instance of the component consists of {needs} core instances, at most {limit} are \
+         allowed; instantiate fewer core modules, or compose fewer parts"
+    )]
+    TooManyCoreInstances {
+        /// How many it has.
+        needs: u64,
+        /// How many are allowed.
+        limit: u32,
+    },
+    /// The contexts of its core instances are larger than they may be.
+    #[error(
+        "the contexts of the {core_instances} core instances of one instance need {needs} bytes, \
+         at most {limit} are allowed; use fewer globals, imports and function references, or \
+         instantiate fewer core modules"
+    )]
+    ContextsTooLarge {
+        /// Bytes of all of them.
+        needs: u64,
+        /// How many core instances there are.
+        core_instances: u64,
+        /// Bytes that are allowed.
+        limit: usize,
+    },
     /// One instance has more memories or tables than the pool that functions share has for
     /// one.
     #[error(

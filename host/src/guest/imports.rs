@@ -12,7 +12,7 @@ const HANDLER: (&str, &str) = ("wasi:http/incoming-handler", "handle");
 /// The packages of which this server provides interfaces, each with the version that it
 /// has or, where that ends with a dot, those that are compatible with it. Nothing is
 /// compatible with a version before a release.
-const PROVIDED: [(&str, &str); 9] = [
+pub(super) const PROVIDED: [(&str, &str); 9] = [
     ("runner:audit", "0.1."),
     ("wasi:cli", "0.2."),
     ("wasi:clocks", "0.2."),

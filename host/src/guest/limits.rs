@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use wasmtime::{ResourceLimiter, Result};
 
+use super::instance_size::POOL_CORE_INSTANCES;
 use crate::memory::Claim;
 
 /// What one instance may take.
@@ -16,6 +17,8 @@ pub struct GuestLimits {
     pub table_elements: usize,
     /// How many bytes it may hand to the host in one call.
     pub hostcall_bytes: usize,
+    /// Bytes that the host keeps for it outside its memories: strings, fields, bodies.
+    pub host_bytes: usize,
     /// How many handles on resources it may have.
     pub handles: usize,
     /// How large one set of its header fields may be in memory.
@@ -71,6 +74,10 @@ fn take(left: &mut usize, current: usize, desired: usize) -> bool {
 }
 
 impl ResourceLimiter for Limiter {
+    fn instances(&self) -> usize {
+        POOL_CORE_INSTANCES as usize
+    }
+
     fn memory_growing(
         &mut self,
         current: usize,

@@ -7,14 +7,22 @@
 //! - `runtime.rs`: [`SharedRuntime`], what many components of one server share of it.
 //! - `state.rs`: the data of one store, which is all that a guest gets.
 //! - `variable.rs`: what it is told by name.
+//! - `instance_size.rs`: core instances of one instance, and the bytes of their contexts.
 //! - `limits.rs`: what it may take.
+//! - `host_memory.rs`: what the server keeps for it, in bytes.
+//! - `host_functions.rs`: the host functions that keep something, each with its charge.
 //! - `output.rs`: where its standard output and error go.
 //! - `reused_output.rs`: the same where an instance serves several requests.
 
 mod compiler;
 mod engine;
 mod error;
+#[cfg(test)]
+mod host_function_table;
+mod host_functions;
+mod host_memory;
 mod imports;
+mod instance_size;
 mod limits;
 mod output;
 mod reused_output;
@@ -42,6 +50,8 @@ use crate::outbound::Outbound;
 pub use compiler::{COMPILE_COMMAND, CompileError, Compiler, compile_component, private_folder};
 use engine::Pool;
 pub use error::{LoadError, MissingImport};
+pub(crate) use host_memory::{BODY_BYTES, fields};
+use instance_size::InstanceSize;
 pub use limits::{GuestLimits, OutOfCpuTime};
 use runtime::Runtime;
 pub use runtime::{PoolLimits, SharedRuntime};
@@ -323,6 +333,7 @@ fn compile(
     limits: &GuestLimits,
 ) -> Result<ResourcesRequired, LoadError> {
     error::check_kind(bytes)?;
+    InstanceSize::of(bytes)?.check()?;
     let mut config = engine::config(inlining);
     if code == Code::IsKept {
         engine::keep_code(&mut config);
@@ -366,6 +377,9 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
         WasiConfig::from(state.config())
     })?;
     audit::add_to_linker(&mut linker)?;
+    linker.allow_shadowing(true);
+    host_functions::add_to_linker(&mut linker)?;
+    linker.allow_shadowing(false);
     Ok(linker)
 }
 

@@ -17,7 +17,7 @@ use crate::RequestInfo;
 use crate::server_log::{guest_line, write as write_log};
 
 /// The longest line in bytes; a longer one is broken here.
-const MAX_LINE_BYTES: usize = 8 * 1024;
+pub(super) const MAX_LINE_BYTES: usize = 8 * 1024;
 
 /// The most bytes that are taken at once.
 const MAX_WRITE_BYTES: usize = 64 * 1024;

@@ -10,6 +10,7 @@ use wasmtime::{Engine, EngineWeak, Inlining, PoolingAllocatorMetrics, ResourcesR
 use super::compiler::Compiler;
 use super::engine::{self, Kept, Pool};
 use super::error::{self, LoadError};
+use super::instance_size::InstanceSize;
 use super::limits::GuestLimits;
 use super::state::State;
 use super::{Code, check_size, imports, linker};
@@ -134,6 +135,7 @@ impl SharedRuntime {
         limits: &GuestLimits,
     ) -> Result<(&Runtime, Component), LoadError> {
         error::check_kind(bytes)?;
+        InstanceSize::of(bytes)?.check()?;
         let runtime = self.of_size(bytes.len())?;
         let (engine, inlining) = (runtime.engine(), engine::inlining(bytes.len()));
         let component = self.compiler.component(engine, inlining, bytes, sha256)?;

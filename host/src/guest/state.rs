@@ -9,6 +9,7 @@ use wasmtime_wasi_http::p2::body::{HostFutureTrailers, HostIncomingBody, HostOut
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::host_memory::{self, HostMemory};
 use super::limits::{GuestLimits, Limiter};
 use super::output::Output;
 use super::reused_output::{CurrentRequest, ReusedOutput};
@@ -25,6 +26,7 @@ pub struct State {
     request: Arc<RequestInfo>,
     limits: GuestLimits,
     limiter: Limiter,
+    host_memory: HostMemory,
     /// Shared with the outputs of an instance that serves several requests.
     current: Option<CurrentRequest>,
     environment: Arc<[(String, String)]>,
@@ -57,6 +59,7 @@ impl State {
             request,
             limits,
             limiter: Limiter::new(&limits),
+            host_memory: HostMemory::new(limits.host_bytes),
             environment,
             config,
             audit,
@@ -100,6 +103,26 @@ impl State {
     /// given back.
     pub(crate) fn settle_memory(&self) -> u64 {
         self.limiter.claim.settle()
+    }
+
+    /// Adds `bytes` that the server is about to keep for the guest.
+    ///
+    /// # Errors
+    ///
+    /// Fails, which traps the guest, beyond the host memory that it may have.
+    pub(super) fn charge(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        let Self {
+            host_memory,
+            table,
+            outbound,
+            limiter,
+            ..
+        } = self;
+        let count = || host_memory::kept_in(table).saturating_add(outbound.kept_bytes());
+        host_memory.charge(bytes, count).inspect_err(|_| {
+            limiter.has_refused = true;
+        })?;
+        Ok(())
     }
 
     /// What the guest finds in `wasi:config`.

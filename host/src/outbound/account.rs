@@ -13,10 +13,19 @@ pub(super) struct Account {
     free: Semaphore,
     /// How many connections have nothing more to carry, and close by themselves.
     closing: AtomicUsize,
+    /// How many bytes of requests the server keeps.
+    kept_bytes: AtomicUsize,
     /// Whether the instance is gone.
     is_closed: AtomicBool,
     /// Whether the log has a refusal of the request at hand.
     has_told: AtomicBool,
+}
+
+/// Bytes that the server keeps of a request, for as long as this value lives.
+#[derive(Debug)]
+pub(super) struct Kept {
+    account: Arc<Account>,
+    bytes: usize,
 }
 
 /// A request under way, from before it has a connection to when that is closed.
@@ -32,6 +41,7 @@ impl Account {
         Self {
             free: Semaphore::new(slots.min(Semaphore::MAX_PERMITS)),
             closing: AtomicUsize::new(0),
+            kept_bytes: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
             has_told: AtomicBool::new(false),
         }
@@ -52,6 +62,20 @@ impl Account {
             account: self.clone(),
             is_closing: AtomicBool::new(false),
         })
+    }
+
+    /// Counts so many bytes of a request for as long as the server keeps them.
+    pub(super) fn keep(self: &Arc<Self>, bytes: usize) -> Kept {
+        self.kept_bytes.fetch_add(bytes, Ordering::Relaxed);
+        Kept {
+            account: self.clone(),
+            bytes,
+        }
+    }
+
+    /// How many bytes of requests the server keeps.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.kept_bytes.load(Ordering::Relaxed)
     }
 
     fn is_about_to_be_free(&self) -> bool {
@@ -75,6 +99,13 @@ impl Account {
     /// Whether a refusal is the first one of the request at hand.
     pub(super) fn is_first_refusal(&self) -> bool {
         !self.has_told.swap(true, Ordering::Relaxed)
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let kept = &self.account.kept_bytes;
+        kept.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -132,6 +163,18 @@ mod tests {
         let second = second.await.expect("a slot");
         assert!(account.take().await.is_none());
         drop(second);
+    }
+
+    #[test]
+    fn max_host_memory_counts_requests_until_they_are_done() {
+        let account = account(1);
+        let first = account.keep(40);
+        let second = account.keep(2);
+        assert_eq!(account.kept_bytes(), 42);
+        drop(first);
+        assert_eq!(account.kept_bytes(), 2);
+        drop(second);
+        assert_eq!(account.kept_bytes(), 0);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
-use super::account::{Account, Slot};
+use super::account::{Account, Kept, Slot};
 use super::body::{RequestBody, ResponseBody};
 use super::connect::{self, Stream};
 use super::errors::from_hyper;
@@ -47,6 +47,8 @@ pub(super) struct Order {
     pub(super) origin: Origin,
     pub(super) outbound: Arc<Outbound>,
     pub(super) account: Arc<Account>,
+    /// Counts what is kept of the request until its connection is closed.
+    pub(super) kept: Kept,
 }
 
 /// Sends a request. When the head of the response is there, what it resolves to has the
@@ -69,6 +71,7 @@ async fn exchange(order: Order, report: &Report) -> Sent {
         origin,
         outbound,
         account,
+        kept,
     } = order;
     let deadline = Instant::now() + outbound.timeout;
     let slot = timeout_at(deadline, account.take()).await;
@@ -90,7 +93,7 @@ async fn exchange(order: Order, report: &Report) -> Sent {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Error::HttpUpgradeFailed);
     }
-    Ok(hand_over(response, connection, slot, options))
+    Ok(hand_over(response, connection, (slot, kept), options))
 }
 
 /// The earlier of a deadline and the end of what a guest wants to wait.
@@ -150,7 +153,7 @@ async fn receive_head(
 fn hand_over(
     response: Response<Incoming>,
     connection: Option<Connection>,
-    slot: Slot,
+    (slot, kept): (Slot, Kept),
     options: RequestOptions,
 ) -> (
     Response<WasiBody>,
@@ -165,7 +168,7 @@ fn hand_over(
             // The body has the error, if the guest wants to know.
             let _ = connection.await;
         }
-        drop(slot);
+        drop((slot, kept));
         Ok(())
     };
     (response, Box::new(rest))

@@ -40,6 +40,7 @@ use rustls::ClientConfig;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::RequestId;
+use crate::guest::{BODY_BYTES, fields};
 use account::Account;
 use client::Order;
 use lookup::Lookups;
@@ -51,7 +52,10 @@ use report::Report;
 
 /// How large the head of a response may be, and how much of a body is read ahead, in
 /// bytes.
-const MAX_HEAD_BYTES: usize = 64 << 10;
+pub(crate) const MAX_HEAD_BYTES: usize = 64 << 10;
+
+/// The most that a guest can write to a body at once, in bytes. Two such chunks are buffered.
+pub(crate) const BODY_CHUNK_BYTES: usize = 64 << 10;
 
 /// The longest time that a request may take. Clocks can be asked for the time in a year,
 /// but not for any.
@@ -179,6 +183,13 @@ impl OutboundCtx {
         Ok(origin)
     }
 
+    /// What the server keeps of requests that are under way, in bytes.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.account
+            .as_ref()
+            .map_or(0, |account| account.kept_bytes())
+    }
+
     /// Breaks off what the guest has not sent as a whole.
     pub(crate) fn close(&self) {
         if let Some(account) = &self.account {
@@ -193,6 +204,17 @@ impl Drop for OutboundCtx {
     }
 }
 
+/// What the server keeps of a request until it is done: its head, and what its body buffers.
+fn request_bytes(request: &Request<WasiBody>) -> usize {
+    let uri = request.uri();
+    let authority = uri
+        .authority()
+        .map_or(0, |authority| authority.as_str().len());
+    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    let method = request.method().as_str().len();
+    fields(request.headers()) + method + authority + path + BODY_BYTES
+}
+
 /// The head of a response with a body that comes in while the future is polled.
 type Sent = Result<
     (
@@ -203,6 +225,10 @@ type Sent = Result<
 >;
 
 impl WasiHttpHooks for OutboundCtx {
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK_BYTES
+    }
+
     fn send_request(
         &mut self,
         request: Request<WasiBody>,
@@ -223,8 +249,10 @@ impl WasiHttpHooks for OutboundCtx {
         };
         match self.admit(&request, &mut report) {
             Ok(origin) => {
+                let kept = account.keep(request_bytes(&request));
                 let order = Order {
                     request,
+                    kept,
                     options: options.unwrap_or_default(),
                     origin,
                     outbound: self.outbound.clone(),

@@ -113,6 +113,19 @@ impl Server {
         all.filter(|(_, value)| *value != 0.0).collect()
     }
 
+    /// The memory of its process that no file backs, in bytes.
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn anonymous_bytes(&self) -> u64 {
+        self.host.anonymous_bytes()
+    }
+
+    /// Does `work`. Fails as soon as the server has more than `limit` bytes of such memory.
+    #[cfg(target_os = "linux")]
+    pub fn holds_at_most<T>(&self, limit: u64, work: impl FnOnce() -> T) -> T {
+        self.host.holds_at_most(limit, work)
+    }
+
     /// How much memory it has at the moment, in KiB, where the system tells.
     #[must_use]
     pub fn resident_kib(&self) -> Option<u64> {

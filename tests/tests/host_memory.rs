@@ -1,0 +1,196 @@
+//! What guests make the server hold: `--max-host-memory`, and all limits together.
+#![cfg(target_os = "linux")]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use end_to_end::cases::check_problem;
+use end_to_end::client::{Request, Response};
+use end_to_end::guests::Guest;
+use end_to_end::hostile::{Behaviour, Campaign, Server, table};
+use end_to_end::{Setup, TestHost};
+
+const MIB: u64 = 1 << 20;
+
+/// What one instance may make the server hold with the flags below: its memories, what is
+/// kept for it, one call (the bytes that the guest hands over, and a copy), its handles.
+const ONE_INSTANCE: u64 = 16 * MIB + 16 * MIB + 2 * MIB + 10_000 * 512;
+
+/// What the allocator may hold beyond what is in use, and the rest of the server needs.
+const SLACK: u64 = 16 * MIB;
+
+/// A server of the hostile guest, to which `more` is added.
+fn serve(more: impl FnOnce(Setup) -> Setup) -> TestHost {
+    let guest = Guest::assemble("keeper");
+    let setup = TestHost::serve(guest.path())
+        .flag("--threads", "1")
+        .flag("--max-memory", "16MiB")
+        .flag("--max-host-memory", "16MiB")
+        .flag("--max-hostcall-memory", "1MiB")
+        .flag("--request-timeout", "600")
+        .flag("--cpu-timeout", "600")
+        .flag("--audit", "none");
+    more(setup).start()
+}
+
+/// Sends a request for `path`. Fails as soon as the server has more memory than one
+/// instance may make it hold.
+fn send(host: &TestHost, path: &str) -> Response {
+    // What a server allocates once, it keeps.
+    let first = host.send(&Request::new("GET", "/jd"));
+    assert_eq!((first.status, &*first.text()), (200, "kept"));
+    let limit = host.anonymous_bytes() + ONE_INSTANCE + SLACK;
+    let mut client = host.connect();
+    client.write(&Request::new("GET", path).bytes());
+    let response = host.holds_at_most(limit, || client.receive_if_any());
+    response.unwrap_or_else(|| panic!("{path}: no response"))
+}
+
+/// What happens to a guest that does each of these 9,000 times without dropping a handle.
+const REFUSED: [&str; 9] = ["/b", "/c", "/d", "/e", "/f", "/g", "/i", "/o", "/p"];
+/// The strings are shorter than RFC 9110 and RFC 3986 need, or the call fails, or it is a
+/// KiB each time.
+const KEPT: [&str; 4] = ["/a", "/h", "/j", "/k"];
+
+/// Checks that the guest at `path` traps, and that the log says what to do.
+fn check_refused(host: &TestHost, path: &str) {
+    let response = send(host, path);
+    check_problem(&response, 500, &["the guest failed"]);
+    let id = response.header("x-request-id").expect("an id");
+    host.log().wait_for_entry(&[id, "--max-host-memory"]);
+}
+
+#[test]
+fn max_host_memory_traps_a_guest_that_makes_the_server_keep_more() {
+    let host = serve(|setup| setup);
+    for path in REFUSED {
+        check_refused(&host, path);
+    }
+}
+
+#[test]
+fn max_host_memory_holds_long_methods_and_authorities() {
+    let host = serve(|setup| setup);
+    for path in KEPT {
+        let response = send(&host, path);
+        assert_eq!(
+            (response.status, &*response.text()),
+            (200, "kept"),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn max_host_memory_counts_only_what_the_guest_has_not_dropped() {
+    let host = serve(|setup| setup);
+    for path in [
+        "/ad", "/bd", "/cd", "/dd", "/ed", "/hd", "/id", "/jd", "/kd",
+    ] {
+        let response = send(&host, path);
+        assert_eq!(
+            (response.status, &*response.text()),
+            (200, "kept"),
+            "{path}"
+        );
+    }
+}
+
+/// Answers a request of a guest with this response.
+fn answer(mut stream: TcpStream, response: &str) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let mut part = [0; 4096];
+        // The guest that sent it may be gone.
+        match stream.read(&mut part) {
+            Ok(read) if read > 0 => request.extend_from_slice(&part[..read]),
+            _ => return,
+        }
+    }
+    let _ = stream.write_all(response.as_bytes());
+}
+
+/// Where a server listens that answers so for as long as the tests run.
+fn upstream(response: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            answer(stream, &response);
+        }
+    });
+    address.to_string()
+}
+
+/// A head and trailers of nearly the largest size.
+#[test]
+fn max_host_memory_counts_requests_and_responses_of_other_servers() {
+    let head = format!("HTTP/1.1 200 OK\r\nx: {}\r\n", "a".repeat(60_000));
+    let trailer = "a".repeat(15_000);
+    let large_head = upstream(format!("{head}content-length: 0\r\n\r\n"));
+    let large_trailers = upstream(format!(
+        "{head}trailer: y\r\ntransfer-encoding: chunked\r\n\r\n0\r\ny: {trailer}\r\n\r\n"
+    ));
+    let host = serve(|setup| {
+        [&large_head, &large_trailers]
+            .into_iter()
+            .fold(setup, |setup, authority| {
+                setup.flag("--allow-outbound", format!("http://{authority}"))
+            })
+    });
+    for (case, authority) in [
+        ("l", &large_head),
+        ("m", &large_head),
+        ("n", &large_trailers),
+    ] {
+        check_refused(&host, &format!("/{case}/{authority}"));
+    }
+}
+
+/// Hostile guests that try what docs/limits.md says of one instance, one at a time.
+#[test]
+fn hostile_guests_hold_no_more_than_the_limits_of_one_instance() {
+    /// With the limits of [`Server`]: memories, what is kept, contexts, stack, handles, two
+    /// of one call, tables, and the response.
+    const ONE_INSTANCE: u64 = (32 + 16 + 8 + 2 + 1 + 2 + 1 + 2) * MIB;
+    const NAMES: [&str; 22] = [
+        "grow-and-touch",
+        "hold-memory",
+        "grow-for-ever",
+        "grow-too-much",
+        "table-grow",
+        "table-for-ever",
+        "recurse",
+        "leak-fields",
+        "leak-pollables",
+        "leak-streams",
+        "leak-responses",
+        "list-huge",
+        "random-for-ever",
+        "poll-many",
+        "poll-the-same",
+        "print-for-ever",
+        "print-without-lines",
+        "print-much-at-once",
+        "header-many",
+        "header-huge",
+        "trailer-many",
+        "write-for-ever",
+    ];
+
+    let server = Server::start(5);
+    let campaign = Campaign {
+        address: server.address(),
+        runs: 1,
+        at_once: 1,
+        pause: Duration::ZERO,
+    };
+    let is_named = |behaviour: &&Behaviour| NAMES.contains(&behaviour.name);
+    let chosen: Vec<_> = table().iter().filter(is_named).copied().collect();
+    assert!(chosen.len() >= NAMES.len());
+    let limit = server.anonymous_bytes() + ONE_INSTANCE + SLACK;
+    let outcome = server.holds_at_most(limit, || campaign.run(&chosen));
+    assert!(outcome.surprises.is_empty(), "{:?}", outcome.surprises);
+}

@@ -235,7 +235,7 @@ pub(super) fn is_large(component_bytes: usize) -> bool {
 mod tests {
     use super::*;
 
-    const MIB: u64 = 1 << 20;
+    const MIB: usize = 1 << 20;
 
     #[test]
     fn free_slots_keep_little_where_memory_is_short() {
@@ -245,14 +245,14 @@ mod tests {
         for (total, memory_bytes) in [
             (102 * MIB, Kept::LEAST_BYTES),
             (410 * MIB, Kept::LEAST_BYTES),
-            (4000 * MIB, MIB as usize / 2),
-            (7999 * MIB, Kept::MOST.memory_bytes - MIB as usize / 8000),
+            (4000 * MIB, MIB / 2),
+            (7999 * MIB, Kept::MOST.memory_bytes - MIB / 8000),
         ] {
-            let kept = Kept::of(total, thousand);
+            let kept = Kept::of(total as u64, thousand);
             assert!(kept.memory_bytes.abs_diff(memory_bytes) < 4096, "{kept:?}");
             assert_eq!(kept.stack_bytes, Some(Kept::STACK_BYTES));
         }
         // Few slots may keep more.
-        assert_eq!(Kept::of(102 * MIB, NonZeroU32::new(8).unwrap()), Kept::MOST);
+        assert_eq!(Kept::of(102 << 20, NonZeroU32::new(8).unwrap()), Kept::MOST);
     }
 }

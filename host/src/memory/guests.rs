@@ -209,7 +209,8 @@ mod tests {
 
     use super::*;
 
-    const MIB: u64 = 1 << 20;
+    const MIB: usize = 1 << 20;
+    const MIB_U64: u64 = 1 << 20;
 
     /// Room for so many instances.
     fn server(instances: u64) -> Arc<MemoryLimit> {
@@ -220,7 +221,7 @@ mod tests {
     fn guests_that_grow_at_once_get_no_more_than_there_is() {
         const GUESTS: usize = 8;
 
-        let server = MemoryLimit::of_guests(5 * MIB);
+        let server = MemoryLimit::of_guests(5 * MIB_U64);
         let function = FunctionMemory::new(server.clone(), false);
         let begin = Barrier::new(GUESTS);
         let end = Barrier::new(GUESTS);
@@ -233,7 +234,7 @@ mod tests {
                     let mut claim = Claim::default();
                     if let Some(hold) = hold {
                         claim.set_hold(hold);
-                        if claim.take(MIB as usize) {
+                        if claim.take(MIB) {
                             grown.fetch_add(1, Ordering::Relaxed);
                         }
                     }
@@ -249,17 +250,17 @@ mod tests {
 
     #[test]
     fn what_an_instance_announced_and_did_not_need_is_given_back() {
-        let server = MemoryLimit::of_guests(10 * MIB);
+        let server = MemoryLimit::of_guests(10 * MIB_U64);
         let function = FunctionMemory::new(server.clone(), false);
-        let hold = function.try_hold(4 * MIB).unwrap();
-        assert_eq!(server.held_bytes(), 4 * MIB + INSTANCE_BYTES);
+        let hold = function.try_hold(4 * MIB_U64).unwrap();
+        assert_eq!(server.held_bytes(), 4 * MIB_U64 + INSTANCE_BYTES);
         let mut claim = Claim::default();
         claim.set_hold(hold.clone());
-        assert!(claim.take(MIB as usize));
-        assert_eq!(claim.settle(), MIB);
-        assert_eq!(server.held_bytes(), MIB + INSTANCE_BYTES);
+        assert!(claim.take(MIB));
+        assert_eq!(claim.settle(), MIB_U64);
+        assert_eq!(server.held_bytes(), MIB_U64 + INSTANCE_BYTES);
         drop(claim);
-        assert_eq!(server.held_bytes(), MIB + INSTANCE_BYTES);
+        assert_eq!(server.held_bytes(), MIB_U64 + INSTANCE_BYTES);
         drop(hold);
         assert_eq!(server.held_bytes(), 0);
     }

@@ -122,7 +122,7 @@ fn status_bytes(text: &str, name: &str) -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// The size of all images of memories that are in no file (memfd_create(2)).
+/// The size of all images of memories that are in no file (`memfd_create(2)`).
 fn image_bytes() -> io::Result<u64> {
     /// What wasmtime calls them.
     const IMAGE: &str = "/memfd:wasm-memory-image";

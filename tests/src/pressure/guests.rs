@@ -147,7 +147,7 @@ pub fn send_hostile(address: SocketAddr, mut random: Random, end: Instant) -> Co
 impl Counts {
     /// Both together.
     #[must_use]
-    pub fn add(self, other: Self) -> Self {
+    pub fn and(self, other: Self) -> Self {
         Self {
             answered: self.answered + other.answered,
             refused: self.refused + other.refused,

@@ -161,7 +161,7 @@ fn send(plan: &Plan, host: &TestHost, large: &[Large]) -> (GoodClient, Counts, C
             let counts = clients
                 .into_iter()
                 .map(|client| client.join().expect("a client does not panic"));
-            counts.fold(Counts::default(), Counts::add)
+            counts.fold(Counts::default(), Counts::and)
         };
         (all, sum(large), sum(hostile))
     })

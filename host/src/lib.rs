@@ -43,6 +43,7 @@ pub mod traces;
 
 mod mailbox;
 mod meter;
+mod principal;
 mod request_id;
 mod request_info;
 mod tail;

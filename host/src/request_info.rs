@@ -13,6 +13,7 @@ use http::{Method, Request, Uri};
 use crate::RequestId;
 use crate::meter::Meter;
 use crate::metrics::FailureKind;
+use crate::principal::{self, InvalidPrincipal};
 use crate::server::Refusal;
 use crate::telemetry::FunctionTelemetry;
 use crate::trace_parent::TraceParent;
@@ -23,9 +24,6 @@ const MAX_PATH_BYTES: usize = 1024;
 /// The longest method that is kept whole, in bytes.
 const MAX_METHOD_BYTES: usize = 32;
 
-/// The longest name of a principal, in bytes.
-const MAX_PRINCIPAL_BYTES: usize = 256;
-
 /// The facts about a request, and whether what happens in it is audited.
 #[derive(Debug)]
 pub struct RequestInfo {
@@ -34,7 +32,7 @@ pub struct RequestInfo {
     uri: Uri,
     peer: Option<SocketAddr>,
     trace_parent: Option<TraceParent>,
-    principal: Option<Box<str>>,
+    principal: Result<Option<Box<str>>, InvalidPrincipal>,
     /// Where one server has many.
     function: Option<Arc<FunctionTelemetry>>,
     /// Set when the audit log took no record of something that happened.
@@ -51,9 +49,8 @@ pub struct RequestInfo {
 }
 
 impl RequestInfo {
-    /// Takes the facts out of `request`, which came from `peer`. Whoever stands in
-    /// front of the server names the user in the header `principal`, if there is
-    /// one.
+    /// Takes the facts out of `request`, which came from `peer`. The proxy in front of
+    /// the server names the user in the header `principal`, if there is one.
     #[must_use]
     pub fn new<B>(
         request: &Request<B>,
@@ -61,17 +58,14 @@ impl RequestInfo {
         principal: Option<&HeaderName>,
     ) -> Self {
         let headers = request.headers();
-        let principal = principal
-            .and_then(|name| headers.get(name)?.to_str().ok())
-            .filter(|name| !name.is_empty())
-            .map(|name| cut(name, MAX_PRINCIPAL_BYTES).into());
+        let principal = principal.map_or(Ok(None), |name| principal::of(headers, name));
         Self {
             id: RequestId::of(headers),
             method: request.method().clone(),
             uri: request.uri().clone(),
             peer,
             trace_parent: TraceParent::of(headers),
-            principal,
+            principal: principal.map(|name| name.map(Into::into)),
             function: None,
             is_unaudited: AtomicBool::new(false),
             has_wanted_too_much: AtomicBool::new(false),
@@ -142,9 +136,21 @@ impl RequestInfo {
         self.peer
     }
 
-    /// Who was authenticated.
+    /// The principal that the proxy has authenticated.
     pub(crate) fn principal(&self) -> Option<&str> {
-        self.principal.as_deref()
+        self.principal.as_ref().ok()?.as_deref()
+    }
+
+    /// Checks that the request does not name several principals, or an unreadable one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it does: no guest may run for it, because no record could name the principal.
+    pub(crate) fn check_principal(&self) -> Result<(), Refusal> {
+        match &self.principal {
+            Ok(_) => Ok(()),
+            Err(invalid) => Err(Refusal::Malformed(invalid.detail())),
+        }
     }
 
     /// What the sender says of its trace.
@@ -166,7 +172,7 @@ impl RequestInfo {
             method: cut(self.method.as_str(), MAX_METHOD_BYTES).into(),
             path: kept.into(),
             path_bytes: (kept.len() < path.len()).then_some(path.len() as u64),
-            principal: self.principal.as_deref().map(Cow::Borrowed),
+            principal: self.principal().map(Cow::Borrowed),
         }
     }
 
@@ -244,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_principal_is_believed_only_to_the_header_that_was_named() {
+    fn the_principal_is_that_of_principal_header_alone() {
         let header = HeaderName::from_static("x-user");
         let request = request("/", &[("x-user", "alice")]);
         let info = RequestInfo::new(&request, None, Some(&header));

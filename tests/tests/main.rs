@@ -34,6 +34,7 @@ mod outbound;
 mod outputs;
 mod peers;
 mod permissions;
+mod principal_header;
 mod responses;
 mod reuse;
 mod shutdown;

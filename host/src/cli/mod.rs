@@ -202,8 +202,8 @@ pub struct Serve {
     pub audit: AuditFlags,
 
     /// The request header in which an authenticating proxy in front of the server
-    /// names the user, for the audit log; the proxy must remove it from what
-    /// clients send
+    /// names the principal, for the audit log; the proxy must replace the client's,
+    /// and a request with several of them is answered with 400
     #[arg(long, value_name = "NAME", help_heading = SERVER)]
     pub principal_header: Option<HeaderName>,
 

@@ -202,6 +202,7 @@ async fn answer(
     if request.version() == Version::HTTP_2 {
         http2::check_head(&request, &settings.connections)?;
     }
+    context.request.check_principal()?;
     if context.shared.memory.is_exceeded() {
         return Err(out_of_memory(context));
     }

@@ -14,8 +14,7 @@ pub struct Settings {
     pub threads: NonZeroUsize,
     /// How long running requests may take to finish after the shutdown began.
     pub grace_period: Duration,
-    /// The header in which whoever stands in front of the server names the user
-    /// that it has authenticated.
+    /// The header in which an authenticating proxy names the principal.
     pub principal_header: Option<HeaderName>,
     /// Whether responses name the server.
     pub names_itself: bool,

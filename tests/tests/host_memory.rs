@@ -59,7 +59,7 @@ fn check_refused(host: &TestHost, path: &str) {
     let response = send(host, path);
     check_problem(&response, 500, &["the guest failed"]);
     let id = response.header("x-request-id").expect("an id");
-    host.log().wait_for_entry(&[id, "--max-host-memory"]);
+    let _ = host.log().wait_for_entry(&[id, "--max-host-memory"]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use end_to_end::{Setup, TestHost};
 const MIB: u64 = 1 << 20;
 
 /// What one instance may make the server hold with the flags below: its memories, what is
-/// kept for it, one call (the bytes that the guest hands over, and a copy), its handles.
+/// kept for it (16 MiB by default), one call (the bytes that the guest hands over, and a copy), its handles.
 const ONE_INSTANCE: u64 = 16 * MIB + 16 * MIB + 2 * MIB + 10_000 * 512;
 
 /// What the allocator may hold beyond what is in use, and the rest of the server needs.
@@ -27,7 +27,6 @@ fn serve(more: impl FnOnce(Setup) -> Setup) -> TestHost {
     let setup = TestHost::serve(guest.path())
         .flag("--threads", "1")
         .flag("--max-memory", "16MiB")
-        .flag("--max-host-memory", "16MiB")
         .flag("--max-hostcall-memory", "1MiB")
         .flag("--request-timeout", "600")
         .flag("--cpu-timeout", "600")
@@ -134,11 +133,14 @@ fn max_host_memory_counts_requests_and_responses_of_other_servers() {
         "{head}trailer: y\r\ntransfer-encoding: chunked\r\n\r\n0\r\ny: {trailer}\r\n\r\n"
     ));
     let host = serve(|setup| {
+        let allow = |setup: Setup, authority: &String| {
+            setup.flag("--allow-outbound", format!("http://{authority}"))
+        };
+        // So little that fewer connections reach it.
+        let setup = setup.flag("--max-host-memory", "4MiB");
         [&large_head, &large_trailers]
             .into_iter()
-            .fold(setup, |setup, authority| {
-                setup.flag("--allow-outbound", format!("http://{authority}"))
-            })
+            .fold(setup, allow)
     });
     for (case, authority) in [
         ("l", &large_head),

@@ -4,6 +4,7 @@ use sanitize::line;
 
 use crate::checkpoint::{Checkpoint, Tombstone};
 use crate::hash::Hash;
+use crate::node::is_node_name;
 use crate::read::Line;
 use crate::record::{Record, VERSION};
 use crate::store::Head;
@@ -48,6 +49,12 @@ pub enum Defect {
         /// The hash of what is there.
         found: Hash,
     },
+    /// Its time is not written as a server writes it.
+    #[error("its time is not in UTC with nine digits after the point")]
+    Time,
+    /// The name of its log is not one that a log can have.
+    #[error("its node is not a name of 1 to 64 letters, digits, `-` and `_`")]
+    Node,
     /// It belongs to another log.
     #[error(
         "it belongs to the log of node `{}`, and this is that of `{}`",
@@ -133,6 +140,9 @@ impl Chain {
                 return Err(Defect::BrokenLink { named, found });
             }
         }
+        if !is_time(&host.time) {
+            return Err(Defect::Time);
+        }
         match &self.node {
             Some(node) if *node != host.node => {
                 return Err(Defect::OtherNode {
@@ -141,6 +151,7 @@ impl Chain {
                 });
             }
             Some(_) => {}
+            None if !is_node_name(&host.node) => return Err(Defect::Node),
             None => self.node = Some(host.node.as_ref().to_owned()),
         }
         match (&record.guest, &record.event, &record.checkpoint) {
@@ -157,6 +168,17 @@ impl Chain {
         });
         Ok(record)
     }
+}
+
+/// Whether `text` is a time as records have it, so that texts can be compared.
+fn is_time(text: &str) -> bool {
+    const FORM: &[u8; 30] = b"0000-00-00T00:00:00.000000000Z";
+
+    let fits = |(byte, form): (u8, u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        form => byte == form,
+    };
+    text.len() == FORM.len() && text.bytes().zip(*FORM).all(fits)
 }
 
 fn check_checkpoint(checkpoint: &Checkpoint<'_>, record: &Record<'_>) -> Result<(), Defect> {

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::key::PublicKey;
+
 /// Something that happened to the server, a component or a request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
@@ -18,6 +20,11 @@ pub enum Event<'a> {
         /// log, which no receipt was given for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         torn_bytes: Option<u64>,
+        /// How many records before this one were not covered by a checkpoint when the
+        /// server started: those that were written after the last one before a crash.
+        /// The checkpoint of this start is the first one that covers them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        uncovered: Option<u64>,
     },
     /// The server stopped, as it was asked to.
     ServerStop,
@@ -88,6 +95,19 @@ pub enum Event<'a> {
     EntriesDropped {
         /// How many.
         count: u64,
+    },
+    /// The key of this start is another one than that which signed the log so far.
+    KeyChanged {
+        /// The key that signed last.
+        previous: PublicKey,
+    },
+    /// The log did not end as a server leaves it when this one started: checkpoints
+    /// are missing, so the records may be those of another program.
+    LogUnattested {
+        /// The first record that no checkpoint covered.
+        first: u64,
+        /// The last one.
+        last: u64,
     },
 }
 

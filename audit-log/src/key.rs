@@ -59,22 +59,6 @@ pub enum KeyError {
 }
 
 impl SigningKey {
-    /// Reads the key in the file at `path` (PKCS#8, PEM). If there is no file, it
-    /// makes a new key there, which the user alone can read.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the file cannot be read or made, is no key, or can be read by
-    /// others.
-    pub fn open_or_create(path: &Path) -> Result<Self, KeyError> {
-        match Self::open(path) {
-            Err(KeyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                Self::create(path)
-            }
-            result => result,
-        }
-    }
-
     /// Reads the key in the file at `path` (PKCS#8, PEM).
     ///
     /// # Errors
@@ -109,7 +93,8 @@ impl SigningKey {
             })
     }
 
-    fn create(path: &Path) -> Result<Self, KeyError> {
+    /// Makes a new key in the file at `path`, which the user alone can read.
+    pub(crate) fn create(path: &Path) -> Result<Self, KeyError> {
         let make = || {
             let mut seed = [0; 32];
             getrandom::fill(&mut seed).map_err(io::Error::other)?;

@@ -36,18 +36,22 @@ pub mod tail;
 pub mod verify;
 
 mod chain;
+mod coverage;
 mod hash;
 mod key;
 mod location;
 mod log;
 mod moment;
+mod node;
 mod remote;
 mod store;
 
 pub use chain::{Chain, Defect};
+pub use coverage::Uncovered;
 pub use hash::{Hash, NotHex};
 pub use key::{KeyError, PublicKey, SigningKey};
 pub use location::{Location, NoDataFolder};
 pub use log::{AppendError, AuditLog, Folder, Metrics, Policy, Settings};
 pub use moment::Moment;
+pub use node::is_node_name;
 pub use store::{Head, OpenError};

@@ -69,12 +69,25 @@ impl FromStr for Location {
         match text.split_once(':') {
             Some(("sqlite" | "jsonl", "")) => Err("there is no path after the colon".to_owned()),
             Some(("jsonl", "-")) => Ok(Self::Stdout),
+            Some(("sqlite", path)) if is_special(path) => Err(format!(
+                "`{path}` has a meaning of its own for SQLite; expected a path, such as ./{path}"
+            )),
             Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
             Some(("jsonl", path)) => Ok(Self::JsonLines(path.into())),
             _ if text == "none" => Ok(Self::None),
             _ => Err("expected sqlite:PATH, jsonl:PATH, jsonl:- or none".to_owned()),
         }
     }
+}
+
+/// Whether SQLite takes `path` for something else than a path: a database in memory, or
+/// a URI, whose parameters can ask for one.
+fn is_special(path: &str) -> bool {
+    path.starts_with(':')
+        || path
+            .as_bytes()
+            .get(..5)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"file:"))
 }
 
 impl fmt::Display for Location {
@@ -94,7 +107,15 @@ mod tests {
 
     #[test]
     fn a_location_is_read_as_it_is_shown() {
-        for text in ["sqlite:a/b.db", "jsonl:C:x", "jsonl:-", "none"] {
+        for text in [
+            "sqlite:a/b.db",
+            "sqlite:./file:q",
+            "sqlite:/a/:memory:",
+            "jsonl:C:x",
+            "jsonl::memory:",
+            "jsonl:-",
+            "none",
+        ] {
             assert_eq!(text.parse::<Location>().unwrap().to_string(), text);
         }
     }
@@ -102,7 +123,17 @@ mod tests {
     #[test]
     fn what_names_no_location_is_refused() {
         for text in [
-            "", "sqlite", "sqlite:", "jsonl:", "audit.db", "None", "csv:x",
+            "",
+            "sqlite",
+            "sqlite:",
+            "jsonl:",
+            "audit.db",
+            "None",
+            "csv:x",
+            "sqlite::memory:",
+            "sqlite:file:q?mode=memory",
+            "sqlite:file::memory:?cache=shared",
+            "sqlite:FILE:q",
         ] {
             assert!(text.parse::<Location>().is_err(), "{text}");
         }

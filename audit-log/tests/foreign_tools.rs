@@ -70,7 +70,7 @@ fn a_database_that_was_made_smaller_is_still_a_log() {
         folder.path(),
     );
     let text = text.expect("all programs");
-    assert_eq!(text.matches("good").count(), 7, "{text}");
+    assert_eq!(text.matches("good").count(), 8, "{text}");
     assert!(!text.contains("WRONG"), "{text}");
 }
 
@@ -83,7 +83,10 @@ fn the_chain_is_verified_with_sqlite3_and_sha256sum() {
     let Some(text) = shell(&needs, documented("sha256sum record"), folder.path()) else {
         return;
     };
-    assert_eq!(text, "1 good\n2 good\n3 good\n4 good\n5 good\n6 good\n");
+    assert_eq!(
+        text,
+        "1 good\n2 good\n3 good\n4 good\n5 good\n6 good\n7 good\n"
+    );
     let change = "sqlite3 audit.db \"UPDATE records SET record = replace(record, \
                   '\\\"act\\\"', '\\\"axt\\\"') WHERE sequence = 3\"";
     shell(&needs, change, folder.path());

@@ -268,8 +268,11 @@ fn records_on_standard_output_are_alone_there() {
     let text = host.output().wait_for_end();
     let read = |line| serde_json::from_str::<Value>(line).expect("a record");
     let records: Vec<_> = text.lines().map(read).collect();
-    assert_eq!(records.len(), 4, "{text}");
-    assert_eq!(records[2]["guest"]["action"], "encrypt");
+    let guests = records
+        .iter()
+        .filter(|record| record.get("guest").is_some());
+    let actions: Vec<_> = guests.map(|record| &record["guest"]["action"]).collect();
+    assert_eq!(actions, ["encrypt"], "{text}");
 }
 
 #[test]
@@ -278,7 +281,17 @@ fn metrics_count_records() {
         .flag("--ops-addr", "127.0.0.1:0")
         .start();
     encrypt_hello(&host);
-    Operators::of(&host).wait_for(&[("audit_records_total", 3.0), ("audit_dropped_total", 0.0)]);
+    let operators = Operators::of(&host);
+    operators.wait_for(&[("audit_dropped_total", 0.0)]);
+    // A checkpoint may be added between the two.
+    wait::until("all records are counted", || {
+        let counted = operators.metrics().get("audit_records_total");
+        let records = host.audit_records().len();
+        match counted {
+            Some(counted) if counted.to_string() == records.to_string() => Ok(()),
+            _ => Err(format!("{counted:?} of {records}")),
+        }
+    });
 }
 
 #[test]

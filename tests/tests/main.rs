@@ -3,6 +3,7 @@
 
 mod access_log;
 mod audit;
+mod audit_attacks;
 mod audit_faults;
 mod audit_hostile;
 mod audit_torture;

@@ -1,14 +1,14 @@
 //! Whether a log could be opened, found out without changing anything.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
 use rustix::fs::Access;
 
-use super::{AuditLog, Settings, resume};
+use super::{AuditLog, Settings, find_key, resume};
 use crate::Location;
-use crate::key::{KeyError, SigningKey};
+use crate::key::{KeyError, PublicKey, SigningKey};
 use crate::store::{OpenError, complete_length};
 
 /// What may have to be made before a file can be written.
@@ -34,14 +34,25 @@ impl AuditLog {
         if *location == Location::None {
             return Ok(());
         }
-        if let Some(path) = location.path() {
-            check_log(location, path, folder, settings.node.as_deref())?;
-        }
+        let signer = match location.path() {
+            Some(path) => check_log(settings, path, folder)?,
+            None => None,
+        };
         let beside = location.beside("key");
-        match (&settings.key, &beside) {
-            (Some(path), _) => check_key(path, Folder::MustExist)?,
-            (None, Some(path)) => check_key(path, folder)?,
-            (None, None) => {}
+        let (key, folder) = match &settings.key {
+            Some(path) => (Some(path), Folder::MustExist),
+            None => (beside.as_ref(), folder),
+        };
+        match (key, signer) {
+            (Some(path), Some(signer)) if find_key(path)?.is_none() => {
+                return Err(OpenError::KeyMissing {
+                    location: location.clone(),
+                    path: path.to_owned(),
+                    signer: signer.into(),
+                });
+            }
+            (Some(path), _) => check_key(path, folder)?,
+            (None, _) => {}
         }
         if let Some(path) = &settings.checkpoints {
             check_folder(path, Folder::IsMade).map_err(|source| OpenError::Copies {
@@ -53,12 +64,13 @@ impl AuditLog {
     }
 }
 
+/// Returns the key that signed the log last.
 fn check_log(
-    location: &Location,
+    settings: &Settings,
     path: &Path,
     folder: Folder,
-    node: Option<&str>,
-) -> Result<(), OpenError> {
+) -> Result<Option<PublicKey>, OpenError> {
+    let location = &settings.location;
     let io_error = |source| OpenError::Io {
         path: path.to_owned(),
         source,
@@ -73,32 +85,34 @@ fn check_log(
             return Err(io_error(io::ErrorKind::IsADirectory.into()));
         }
         Ok(metadata) if metadata.is_file() => Some(metadata.len()),
-        Ok(_) if is_database => return Err(not_a_log("it is no regular file")),
+        Ok(_) if is_database => return Err(not_a_log("it is not a regular file")),
         // A pipe or a device, which may not be opened for nothing.
-        Ok(_) => return access(path, Access::WRITE_OK).map_err(io_error),
+        Ok(_) => {
+            access(path, Access::WRITE_OK).map_err(io_error)?;
+            return Ok(None);
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(io_error(error)),
     };
     let Some(size) = size else {
-        return check_folder(folder_of(path), folder).map_err(io_error);
+        check_folder(folder_of(path), folder).map_err(io_error)?;
+        return resume::check_new(settings).map(|()| None);
     };
+    // To open and close a database would take away the locks that SQLite has on it.
+    access(path, Access::READ_OK | Access::WRITE_OK).map_err(io_error)?;
+    if size == 0 {
+        return resume::check_new(settings).map(|()| None);
+    }
     if is_database {
         // SQLite has files of its own beside it.
         check_folder(folder_of(path), Folder::MustExist).map_err(io_error)?;
+    } else {
+        let mut file = File::open(path).map_err(io_error)?;
+        if !is_log(&mut file, size).map_err(io_error)? {
+            return Err(not_a_log("it does not end with an audit record"));
+        }
     }
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .read(true)
-        .append(true)
-        .open(path)
-        .map_err(io_error)?;
-    if size == 0 {
-        return Ok(());
-    }
-    if !is_database && !is_log(&mut file, size).map_err(io_error)? {
-        return Err(not_a_log("it does not end with an audit record"));
-    }
-    resume::check(location, node)
+    resume::check(settings)
 }
 
 fn is_log(file: &mut File, size: u64) -> io::Result<bool> {

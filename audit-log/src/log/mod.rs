@@ -3,21 +3,25 @@
 //! - this file: [`AuditLog`], and how a log is opened.
 //! - `writer.rs`: the one thread that writes.
 //! - `receipt.rs`: how those who wait are woken.
+//! - `stamp.rs`: the place and the time of a record, and when a checkpoint is due.
 //! - `check.rs`: whether a log could be opened, without opening it.
-//! - `resume.rs`: where an existing log ends, and whether it can go on.
+//! - `resume.rs`: whether an existing log can go on; `end.rs`: how it ends.
 //! - `copies.rs`: copies of the checkpoints, somewhere else.
 //! - `settings.rs`, `status.rs`: what goes in, and what is seen from outside.
 
 mod check;
 mod copies;
+mod end;
 mod receipt;
 mod resume;
 mod settings;
+mod stamp;
 mod status;
 mod writer;
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::thread;
@@ -27,11 +31,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::Location;
 use crate::event::Event;
-use crate::key::SigningKey;
+use crate::key::{KeyError, SigningKey};
 use crate::record::{Draft, Entry, Subject};
 use crate::store::OpenError;
 pub use check::Folder;
 use receipt::{Promised, promise};
+use resume::Resumed;
 pub use settings::{Policy, Settings};
 pub use status::Metrics;
 use status::Status;
@@ -101,11 +106,14 @@ impl AuditLog {
         if *location == Location::None {
             return Ok(Self::nowhere());
         }
-        let key = settings.key.clone().or_else(|| location.beside("key"));
-        let key = key
-            .map(|path| SigningKey::open_or_create(&path))
-            .transpose()?;
-        let (store, resumed) = resume::resume(location, settings.node.as_deref())?;
+        let key_file = settings.key.clone().or_else(|| location.beside("key"));
+        // An error of an existing key comes before a log is made.
+        let key = key_file.as_deref().map(find_key).transpose()?.flatten();
+        let (store, resumed) = resume::resume(settings)?;
+        let key = match (key, key_file) {
+            (None, Some(path)) => Some(make_key(&path, location, &resumed)?),
+            (key, _) => key,
+        };
         let copies = match &settings.checkpoints {
             Some(folder) => Some(copies::Copies::start(folder, &resumed.node)?),
             None => None,
@@ -113,14 +121,7 @@ impl AuditLog {
         let (queue, jobs) = mpsc::channel(QUEUE_ENTRIES);
         let (sender, written) = watch::channel(resumed.head.sequence);
         let status = Arc::new(Status::default());
-        let start = Draft::event(
-            Subject::default(),
-            &Event::ServerStart {
-                version: settings.version.into(),
-                previous_stop: resumed.previous_stop,
-                torn_bytes: (resumed.torn_bytes > 0).then_some(resumed.torn_bytes),
-            },
-        );
+        let start = start_records(settings.version, &resumed, key.as_ref());
         let writer = Writer::start(store, resumed, key, copies, status.clone(), sender, &start)
             .map_err(|error| error.at(location))?;
         thread::Builder::new()
@@ -263,6 +264,54 @@ impl fmt::Debug for AuditLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("AuditLog").field(&self.metrics()).finish()
     }
+}
+
+/// The key in the file at `path`, if there is one.
+fn find_key(path: &Path) -> Result<Option<SigningKey>, KeyError> {
+    match SigningKey::open(path) {
+        Err(KeyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        result => result.map(Some),
+    }
+}
+
+/// Makes a key for a log that was never signed. A log that was would be signed by two
+/// keys without a word.
+fn make_key(path: &Path, location: &Location, log: &Resumed) -> Result<SigningKey, OpenError> {
+    match log.signer {
+        Some(signer) => Err(OpenError::KeyMissing {
+            location: location.clone(),
+            path: path.to_owned(),
+            signer: signer.into(),
+        }),
+        None => Ok(SigningKey::create(path)?),
+    }
+}
+
+/// What a server has to say of itself and of the log that it found.
+fn start_records(version: &str, log: &Resumed, key: Option<&SigningKey>) -> Vec<Draft> {
+    let some = |count: u64| (count > 0).then_some(count);
+    let mut events = vec![Event::ServerStart {
+        version: version.into(),
+        previous_stop: log.previous_stop,
+        torn_bytes: some(log.torn_bytes),
+        uncovered: some(log.uncovered),
+    }];
+    if let (Some(previous), Some(key)) = (log.signer, key)
+        && previous != key.public_key()
+    {
+        tracing::warn!("the audit log was signed by another key so far: {previous}");
+        events.push(Event::KeyChanged { previous });
+    }
+    if let (Some((first, last)), Some(_)) = (log.unattested, key) {
+        tracing::error!(
+            "the records {first} to {last} of the audit log are not covered by a checkpoint, as \
+             a server would have left them; look at it with `component-runner audit verify`"
+        );
+        events.push(Event::LogUnattested { first, last });
+    }
+    let drafts = events.iter();
+    let drafts = drafts.map(|event| Draft::event(Subject::default(), event));
+    drafts.collect()
 }
 
 /// Sends a record to the writer, and waits for its receipt.

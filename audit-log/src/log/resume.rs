@@ -1,17 +1,15 @@
-//! Where an existing log ends, and whether it can go on.
+//! Whether an existing log can go on, and as what.
 
 use rustix::system::uname;
 
-use crate::chain::Chain;
-use crate::checkpoint::Tombstone;
-use crate::event::{Event, PreviousStop};
-use crate::read::{Line, ReadError, Reader, Start};
+use super::copies;
+use super::end::{End, Open, damaged};
+use super::settings::Settings;
+use crate::event::PreviousStop;
+use crate::node::is_node_name;
+use crate::read::{Reader, Start};
 use crate::store::{self, Head, OpenError, Store};
-use crate::{Hash, Location};
-
-/// How many of the last records are checked before a log goes on. More is the
-/// business of `audit verify`.
-const CHECKED_RECORDS: u64 = 10_000;
+use crate::{Hash, Location, PublicKey};
 
 /// What a writer needs to know to go on.
 pub(super) struct Resumed {
@@ -20,38 +18,69 @@ pub(super) struct Resumed {
     pub(super) node: String,
     pub(super) previous_stop: PreviousStop,
     pub(super) torn_bytes: u64,
+    /// The key that signed last.
+    pub(super) signer: Option<PublicKey>,
+    /// How many records follow the last checkpoint.
+    pub(super) uncovered: u64,
+    /// The first and the last of them, if no server leaves so many.
+    pub(super) unattested: Option<(u64, u64)>,
 }
 
-/// Opens the log at `location` for writing.
-pub(super) fn resume(
-    location: &Location,
-    node: Option<&str>,
-) -> Result<(Box<dyn Store>, Resumed), OpenError> {
+/// Opens the log of `settings` for writing.
+pub(super) fn resume(settings: &Settings) -> Result<(Box<dyn Store>, Resumed), OpenError> {
+    let location = &settings.location;
     let (store, torn_bytes) = store::open(location)?;
     if torn_bytes > 0 {
         tracing::warn!("took {torn_bytes} bytes of an unfinished record off the audit log");
     }
-    let end = end(location, Reader::open)?;
-    let node = match check_node(location, end.node, node)? {
+    let (end, node) = read(settings, Reader::open)?;
+    let node = match node {
         Some(node) => node,
         None => new_node().map_err(OpenError::Start)?,
     };
+    let tail = end.coverage.tail();
     let resumed = Resumed {
         location: location.clone(),
         head: end.head,
         node,
         previous_stop: end.previous_stop,
         torn_bytes,
+        signer: end.coverage.signer(),
+        uncovered: tail.map_or(0, |(first, last)| last + 1 - first),
+        unattested: end.unattested,
     };
     Ok((store, resumed))
 }
 
-/// Finds what would keep the log at `location` from going on, without changing anything.
-pub(super) fn check(location: &Location, node: Option<&str>) -> Result<(), OpenError> {
+/// Finds what would keep the log of `settings` from going on, without changing anything.
+/// Returns the key that signed it last.
+pub(super) fn check(settings: &Settings) -> Result<Option<PublicKey>, OpenError> {
     // Below, what is no log is one without an end.
-    Reader::open_untouched(location, Start::First)?;
-    let end = end(location, Reader::open_untouched)?;
-    check_node(location, end.node, node).map(drop)
+    Reader::open_untouched(&settings.location, Start::First)?;
+    let (end, _) = read(settings, Reader::open_untouched)?;
+    Ok(end.coverage.signer())
+}
+
+/// The same for a log that is not there yet.
+pub(super) fn check_new(settings: &Settings) -> Result<(), OpenError> {
+    let location = &settings.location;
+    let node = check_node(location, None, settings.node.as_deref())?;
+    match (&settings.checkpoints, node) {
+        (Some(folder), Some(node)) => copies::expect_none(location, folder, &node),
+        _ => Ok(()),
+    }
+}
+
+/// The end of the log of `settings`, and the name that it has or is to have. Both are
+/// compared with what is known from elsewhere.
+fn read(settings: &Settings, open: Open) -> Result<(End, Option<String>), OpenError> {
+    let location = &settings.location;
+    let end = End::read(location, open)?;
+    let node = check_node(location, end.node.clone(), settings.node.as_deref())?;
+    if let (true, Some(folder), Some(node)) = (end.is_kept, &settings.checkpoints, &node) {
+        copies::compare(location, folder, node, open)?;
+    }
+    Ok((end, node))
 }
 
 /// The name that a log has, or else the one that it should have.
@@ -60,6 +89,9 @@ fn check_node(
     found: Option<String>,
     wanted: Option<&str>,
 ) -> Result<Option<String>, OpenError> {
+    if let Some(wanted) = wanted.filter(|wanted| !is_node_name(wanted)) {
+        return Err(OpenError::Node(wanted.to_owned()));
+    }
     match (found, wanted) {
         (Some(found), Some(wanted)) if found != wanted => Err(OpenError::OtherNode {
             location: location.clone(),
@@ -73,77 +105,15 @@ fn check_node(
 /// Checks that the log at `location` ends with `head`, and that its last records
 /// are a chain.
 pub(super) fn check_end(location: &Location, head: Head) -> Result<(), OpenError> {
-    let found = end(location, Reader::open)?.head;
+    let found = End::read(location, Reader::open)?.head;
     if found == head {
         return Ok(());
     }
-    Err(OpenError::Damaged {
-        location: location.clone(),
-        why: format!(
-            "it ended with record {} (hash {}), and now it ends with record {} (hash {})",
-            head.sequence, head.hash, found.sequence, found.hash
-        ),
-    })
-}
-
-struct End {
-    head: Head,
-    node: Option<String>,
-    previous_stop: PreviousStop,
-}
-
-/// Reads the end of a log, with a reader that `open` opens.
-fn end(
-    location: &Location,
-    open: fn(&Location, Start) -> Result<Reader, ReadError>,
-) -> Result<End, OpenError> {
-    let damaged = |why| OpenError::Damaged {
-        location: location.clone(),
-        why,
-    };
-    let mut end = End {
-        head: Head::EMPTY,
-        node: None,
-        previous_stop: PreviousStop::None,
-    };
-    let mut reader = match open(location, Start::Last(CHECKED_RECORDS)) {
-        Ok(reader) => reader,
-        // What cannot be read has no end.
-        Err(ReadError::NotKept(_) | ReadError::NotALog { .. }) => return Ok(end),
-        Err(error) => return Err(error.into()),
-    };
-    if let Some(tombstone) = reader.tombstones()?.last() {
-        let tombstone = Tombstone::from_line(tombstone)
-            .ok_or_else(|| damaged("its last tombstone cannot be read".to_owned()))?;
-        end.head = tombstone.head();
-        end.node = Some(tombstone.node.into_owned());
-        end.previous_stop = PreviousStop::Crash;
-    }
-    let mut chain = Chain::anywhere();
-    while let Some(line) = reader.next()? {
-        let name = name(&line, chain.head());
-        let record = chain
-            .check(&line)
-            .map_err(|defect| damaged(format!("{name}: {defect}")))?;
-        match record.event {
-            Some(Event::ServerStop) => end.previous_stop = PreviousStop::Clean,
-            _ if record.checkpoint.is_some() => {}
-            _ => end.previous_stop = PreviousStop::Crash,
-        }
-    }
-    if let Some(head) = chain.head() {
-        end.head = head;
-        end.node = chain.node().map(ToOwned::to_owned);
-    }
-    Ok(end)
-}
-
-fn name(line: &Line<'_>, before: Option<Head>) -> String {
-    match (line.key, before) {
-        (Some(key), _) => format!("record {key}"),
-        (None, Some(head)) => format!("the record after {}", head.sequence),
-        (None, None) => "one of the last records".to_owned(),
-    }
+    let why = format!(
+        "it ended with record {} (hash {}), and now it ends with record {} (hash {})",
+        head.sequence, head.hash, found.sequence, found.hash
+    );
+    Err(damaged(location, why))
 }
 
 /// A name that no other log has.

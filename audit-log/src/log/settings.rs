@@ -11,7 +11,7 @@ pub struct Settings {
     pub location: Location,
     /// What happens to entries that cannot be written.
     pub policy: Policy,
-    /// The file of the key that signs checkpoints, made if it is not there. By
+    /// The file of the key that signs checkpoints, made with a new log. By
     /// default it lies beside the log, and a log that is in no file has no
     /// checkpoints.
     pub key: Option<PathBuf>,

@@ -10,13 +10,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::copies::Copies;
 use super::receipt::{self, Promised};
 use super::resume::{self, Resumed};
+use super::stamp::{Stamp, Uncovered};
 use super::{AppendError, Job, Status};
 use crate::Location;
-use crate::checkpoint::Checkpoint;
 use crate::event::Event;
-use crate::hash::hex;
 use crate::key::SigningKey;
-use crate::record::{Draft, Position, Subject, VERSION};
+use crate::record::{Draft, Subject};
 use crate::store::{Batch, Head, OpenError, Store, StoreError};
 
 /// The most records that are written at once.
@@ -31,24 +30,15 @@ pub(super) struct Writer {
     /// The last record that is on the disk.
     head: Head,
     stamp: Stamp,
-    key: Option<SigningKey>,
     copies: Option<Copies>,
     status: Arc<Status>,
     written: watch::Sender<u64>,
     /// Set while the log cannot be written.
     failure: Option<Failure>,
-    /// Whether there are records that no checkpoint covers.
-    is_unsigned: bool,
+    uncovered: Uncovered,
     /// How many dropped entries the log knows of.
     known_drops: u64,
     batch: Batch,
-}
-
-/// What is the same, or goes on, in all records of a boot.
-struct Stamp {
-    node: String,
-    boot: String,
-    started: Instant,
 }
 
 struct Failure {
@@ -77,42 +67,8 @@ impl StartError {
     }
 }
 
-impl Stamp {
-    fn new(node: String) -> std::io::Result<Self> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(std::io::Error::other)?;
-        Ok(Self {
-            node,
-            boot: hex(&random, &mut [0; 32]).to_owned(),
-            started: Instant::now(),
-        })
-    }
-
-    /// Writes a record into `batch`, and returns the log's new head.
-    fn put(&self, head: Head, draft: &Draft, batch: &mut Batch) -> Head {
-        let (sequence, previous) = head.next();
-        let monotonic_ns = self.started.elapsed().as_nanos();
-        let position = Position {
-            version: VERSION,
-            sequence,
-            previous,
-            time: &now(),
-            monotonic_ns: u64::try_from(monotonic_ns).unwrap_or(u64::MAX),
-            node: &self.node,
-            boot: &self.boot,
-        };
-        let hash = batch.push(|buffer| draft.write(&position, buffer));
-        Head { sequence, hash }
-    }
-}
-
-/// The time, with as many digits always.
-fn now() -> String {
-    format!("{:.9}", Timestamp::now())
-}
-
 impl Writer {
-    /// Writes the record of the start.
+    /// Writes the records of the start.
     pub(super) fn start(
         store: Box<dyn Store>,
         resumed: Resumed,
@@ -120,25 +76,25 @@ impl Writer {
         copies: Option<Copies>,
         status: Arc<Status>,
         written: watch::Sender<u64>,
-        start: &Draft,
+        start: &[Draft],
     ) -> Result<Self, StartError> {
         let mut writer = Self {
             store,
             location: resumed.location,
             head: resumed.head,
-            stamp: Stamp::new(resumed.node).map_err(StartError::Random)?,
-            key,
+            stamp: Stamp::new(resumed.node, key).map_err(StartError::Random)?,
             copies,
             status,
             written,
             failure: None,
-            is_unsigned: false,
+            uncovered: Uncovered::default(),
             known_drops: 0,
             batch: Batch::default(),
         };
         writer
-            .append([start], Sign::No)
+            .append([], start, Sign::Yes)
             .map_err(StartError::Write)?;
+        writer.tidy();
         Ok(writer)
     }
 
@@ -158,11 +114,11 @@ impl Writer {
                         receipts.push(receipt);
                     }
                     Job::Tick => is_tick = true,
-                    Job::Close(done) => {
-                        drafts.push(Draft::event(Subject::default(), &Event::ServerStop));
-                        closed = Some(done);
-                    }
+                    Job::Close(done) => closed = Some(done),
                 }
+            }
+            if closed.is_some() {
+                drafts.push(Draft::event(Subject::default(), &Event::ServerStop));
             }
             let sign = if is_tick || closed.is_some() {
                 Sign::Yes
@@ -175,10 +131,8 @@ impl Writer {
             let result = self.try_append(&drafts, sign);
             drafts.clear();
             self.tell(receipts.drain(..), result);
-            if self.failure.is_none()
-                && let Err(error) = self.store.tidy()
-            {
-                tracing::warn!("the audit log could not be tidied up: {error}");
+            if self.failure.is_none() {
+                self.tidy();
             }
         }
         let closed: Option<oneshot::Sender<()>> = closed;
@@ -186,6 +140,12 @@ impl Writer {
         drop((jobs, self));
         if let Some(done) = closed {
             let _ = done.send(());
+        }
+    }
+
+    fn tidy(&mut self) {
+        if let Err(error) = self.store.tidy() {
+            tracing::warn!("the audit log could not be tidied up: {error}");
         }
     }
 
@@ -217,11 +177,9 @@ impl Writer {
             let event = Event::EntriesDropped { count: dropped };
             Draft::event(Subject::default(), &event)
         });
-        let own = u64::from(recovered.is_some()) + u64::from(drops.is_some());
-        let first = self.head.sequence + 1 + own;
-        let all = recovered.iter().chain(&drops).chain(drafts);
-        match self.append(all, sign) {
-            Ok(()) => {
+        let own = recovered.iter().chain(&drops);
+        match self.append(own, drafts, sign) {
+            Ok(first) => {
                 self.known_drops += dropped;
                 if self.failure.take().is_some() {
                     self.status.failed.store(false, Ordering::Relaxed);
@@ -288,43 +246,48 @@ impl Writer {
         cause
     }
 
-    /// Appends `drafts`, and after them a checkpoint if one is due.
+    /// Appends records of the log's `own`, and `drafts`, and after them a checkpoint if
+    /// `sign` says so. If one is due already, it comes before them. Returns the sequence of
+    /// the first of `drafts`.
     fn append<'a>(
         &mut self,
-        drafts: impl IntoIterator<Item = &'a Draft>,
+        own: impl IntoIterator<Item = &'a Draft>,
+        drafts: &[Draft],
         sign: Sign,
-    ) -> Result<(), StoreError> {
-        let mut head = self.head;
+    ) -> Result<u64, StoreError> {
+        let (mut head, mut uncovered) = (self.head, self.uncovered);
+        let mut checkpoints = Vec::new();
         self.batch.begin(head.sequence + 1);
-        for draft in drafts {
-            head = self.stamp.put(head, draft, &mut self.batch);
+        // One time for all: records of a batch cannot be torn apart by a clock.
+        let now = Timestamp::now();
+        let (stamp, batch) = (&self.stamp, &mut self.batch);
+        if uncovered.is_due(now) {
+            checkpoints.extend(stamp.sign(now, &mut head, &mut uncovered, batch));
         }
-        let is_unsigned = self.is_unsigned || self.batch.len() > 0;
-        let time;
-        let checkpoint = match &self.key {
-            Some(key) if sign == Sign::Yes && is_unsigned => {
-                time = now();
-                let Head { sequence, hash } = head;
-                let checkpoint = Checkpoint::sign(key, &self.stamp.node, sequence, hash, &time);
-                let draft = Draft::checkpoint(&checkpoint);
-                head = self.stamp.put(head, &draft, &mut self.batch);
-                Some(checkpoint)
-            }
-            _ => None,
-        };
+        for draft in own {
+            stamp.put(draft, now, &mut head, &mut uncovered, batch);
+        }
+        let first = head.sequence + 1;
+        for draft in drafts {
+            stamp.put(draft, now, &mut head, &mut uncovered, batch);
+        }
+        if sign == Sign::Yes && !uncovered.is_empty() {
+            checkpoints.extend(stamp.sign(now, &mut head, &mut uncovered, batch));
+        }
         let count = self.batch.len() as u64;
         if count == 0 {
-            return Ok(());
+            self.store.check()?;
+            return Ok(first);
         }
         self.store.append(&self.batch)?;
         self.head = head;
-        self.is_unsigned = is_unsigned && checkpoint.is_none();
+        self.uncovered = uncovered;
         self.status.appended.fetch_add(count, Ordering::Relaxed);
         self.written.send_replace(head.sequence);
-        if let (Some(copies), Some(checkpoint)) = (&self.copies, checkpoint) {
-            copies.copy(&checkpoint);
+        if let Some(copies) = &self.copies {
+            checkpoints.iter().for_each(|one| copies.copy(one));
         }
-        Ok(())
+        Ok(first)
     }
 }
 

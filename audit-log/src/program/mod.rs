@@ -21,7 +21,7 @@ use crate::query::query;
 use crate::read::{Reader, Start};
 use crate::show::Printer;
 use crate::tail::tail;
-use crate::verify::{Copies, Options, verify};
+use crate::verify::{Copies, INCOMPLETE, Options, verify};
 use crate::{Location, Moment};
 pub use cli::{AuditCommand, Export, Key, KeyFile, Log, Prune, Query, Tail, Verify};
 use pause::Pause;
@@ -84,15 +84,24 @@ fn say(output: &mut dyn Write, text: &str) -> Result<()> {
     }
 }
 
+/// Opens a log to show or copy what it has, and says if that may not be all.
+fn open(log: &Log, start: Start) -> Result<Reader> {
+    let reader = Reader::open(&log.location()?, start)?;
+    if reader.may_be_incomplete()? {
+        note(INCOMPLETE);
+    }
+    Ok(reader)
+}
+
 fn run_tail(flags: &Tail, output: &mut dyn Write, wait: &mut dyn FnMut() -> bool) -> Result<bool> {
-    let mut reader = Reader::open(&flags.log.location()?, Start::Last(flags.number))?;
+    let mut reader = open(&flags.log, Start::Last(flags.number))?;
     let mut printer = Printer::new(flags.format, output)?;
     tail(&mut reader, &mut printer, &mut || flags.follow && wait())?;
     Ok(all_readable(printer.unreadable()))
 }
 
 fn run_query(flags: &Query, output: &mut dyn Write) -> Result<bool> {
-    let mut reader = Reader::open(&flags.log.location()?, Start::First)?;
+    let mut reader = open(&flags.log, Start::First)?;
     let mut printer = Printer::new(flags.format, output)?;
     query(&mut reader, &flags.filter(), &mut printer)?;
     Ok(all_readable(printer.unreadable()))
@@ -141,7 +150,7 @@ fn run_verify(flags: &Verify, output: &mut dyn Write) -> Result<bool> {
 }
 
 fn run_export(flags: &Export, output: &mut dyn Write) -> Result<bool> {
-    let mut reader = Reader::open(&flags.log.location()?, Start::First)?;
+    let mut reader = open(&flags.log, Start::First)?;
     match &flags.output {
         None => {
             export(&mut reader, output)?;
@@ -167,7 +176,9 @@ fn run_prune(flags: &Prune, output: &mut dyn Write) -> Result<bool> {
             last + 1 - first,
             last + 1
         ),
-        None => format!("removed nothing: no record but the last one is older than {before}\n"),
+        None => format!(
+            "removed nothing: no record that a checkpoint of the key covers is older than {before}\n"
+        ),
     };
     say(output, &text)?;
     Ok(true)

@@ -1,19 +1,18 @@
 //! Which records are old, and whether they are as they were written.
 
+use std::collections::VecDeque;
+
 use super::{PruneError, Pruned};
 use crate::chain::Chain;
-use crate::key::{PublicKey, SigningKey};
+use crate::event::Event;
+use crate::key::SigningKey;
 use crate::read::{Reader, Start};
-use crate::record::Record;
 use crate::store::Head;
 use crate::verify::{Finding, check_tombstones};
 use crate::{Location, Moment};
 
 /// How many records are removed at once from a database.
 const STEP_RECORDS: u64 = 10_000;
-
-/// How many of the last records are searched for who signs the log.
-const SEARCHED_RECORDS: u64 = 10_000;
 
 /// Where the log will begin.
 pub(super) struct Cut {
@@ -31,7 +30,8 @@ pub(super) struct Cut {
 
 impl Cut {
     /// Reads the log up to the first record that is not older than `before`, or to
-    /// the last one, and checks all of them.
+    /// the last one, and checks all of them. Only what a checkpoint of `key` covers is
+    /// removed: a tombstone is a signature, too, and must not be one of forged records.
     pub(super) fn find(
         location: &Location,
         before: &Moment,
@@ -55,31 +55,56 @@ impl Cut {
             position: 0,
             tombstones: lines,
         };
-        let mut keys = Vec::new();
-        // The last old record, and where it ends. It is removed only if a record
-        // follows that says that it is the one before it.
-        let mut old: Option<(Head, u64)> = None;
+        // The last other key that signed, and whether the given one did.
+        let (mut other, mut is_signed) = (None, false);
+        // The old records that no checkpoint covers so far, and where they end.
+        let mut pending: VecDeque<(Head, u64)> = VecDeque::new();
+        let mut is_old = true;
         let mut last = base;
         while let Some(line) = reader.next()? {
             let sequence = last.sequence + 1;
             let record = chain
                 .check(&line)
                 .map_err(|defect| damaged(Finding::Record { sequence, defect }))?;
-            if let Some((head, position)) = old.take() {
-                cut.extend(head, position);
+            last = chain.head().unwrap_or(last);
+            is_old = is_old && before.is_after(&record.host.time);
+            // What a server has found out of the log is not to be removed with it.
+            if let (true, Some(Event::LogUnattested { first, last })) = (is_old, &record.event) {
+                return Err(damaged(Finding::Unattested {
+                    sequence: record.host.sequence,
+                    first: *first,
+                    last: *last,
+                }));
             }
-            if !before.is_after(&record.host.time) {
+            if is_old {
+                pending.push_back((last, line.position));
+            }
+            match &record.checkpoint {
+                Some(checkpoint) if checkpoint.public_key == key.public_key() => {
+                    is_signed = true;
+                    let covered =
+                        |(head, _): &mut (Head, u64)| head.sequence <= checkpoint.sequence;
+                    while let Some((head, position)) = pending.pop_front_if(covered) {
+                        cut.extend(head, position);
+                    }
+                }
+                Some(checkpoint) => other = Some(checkpoint.public_key),
+                None => {}
+            }
+            if !is_old && pending.is_empty() {
                 break;
             }
-            last = chain.head().unwrap_or(last);
-            old = Some((last, line.position));
-            keys.extend(signer(&record).filter(|key| keys.last() != Some(key)));
         }
         if cut.steps.is_empty() {
-            return Ok(None);
+            return match other {
+                Some(found) if !is_signed && !pending.is_empty() => Err(PruneError::OtherKey {
+                    found: found.into(),
+                    given: key.public_key().into(),
+                }),
+                _ => Ok(None),
+            };
         }
         chain.node().unwrap_or_default().clone_into(&mut cut.node);
-        check_key(location, keys, key.public_key())?;
         Ok(Some(cut))
     }
 
@@ -105,31 +130,4 @@ impl Cut {
     pub(super) fn last(&self) -> Head {
         self.steps.last().copied().unwrap_or(self.base)
     }
-}
-
-/// Checks that `given` is one of the keys that sign the log: `keys`, or those of
-/// its end. A tombstone of another key would make the log suspect for ever.
-fn check_key(
-    location: &Location,
-    mut keys: Vec<PublicKey>,
-    given: PublicKey,
-) -> Result<(), PruneError> {
-    let mut reader = Reader::open(location, Start::Last(SEARCHED_RECORDS))?;
-    while let Some(line) = reader.next()? {
-        let text = str::from_utf8(line.bytes).unwrap_or_default();
-        let record = serde_json::from_str::<Record<'_>>(text).ok();
-        let signer = record.as_ref().and_then(signer);
-        keys.extend(signer.filter(|key| keys.last() != Some(key)));
-    }
-    match keys.last() {
-        Some(&found) if !keys.contains(&given) => Err(PruneError::OtherKey {
-            found: found.into(),
-            given: given.into(),
-        }),
-        _ => Ok(()),
-    }
-}
-
-fn signer(record: &Record<'_>) -> Option<PublicKey> {
-    Some(record.checkpoint.as_ref()?.public_key)
 }

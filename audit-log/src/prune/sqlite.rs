@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{Cut, PruneError, tombstone};
 use crate::key::SigningKey;
+use crate::store::database_path;
 
 /// How long a server may hold the database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -59,7 +60,7 @@ pub(super) fn remove(path: &Path, cut: &Cut, key: &SigningKey) -> Result<(), Pru
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = Connection::open_with_flags(database_path(path), flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "synchronous", "full")?;
     // What is removed must not stay in the file.

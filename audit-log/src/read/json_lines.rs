@@ -184,13 +184,16 @@ impl JsonLines {
         if self.line.is_empty() || self.line.ends_with(b"\n") {
             return Ok(0);
         }
-        let is_written = self.file.get_ref().is_written();
-        let is_written = is_written.map_err(|e| error(&self.path, e))?;
-        Ok(if is_written {
+        Ok(if self.is_written()? {
             0
         } else {
             self.line.len() as u64
         })
+    }
+
+    pub(super) fn is_written(&self) -> Result<bool, ReadError> {
+        let is_written = self.file.get_ref().is_written();
+        is_written.map_err(|e| error(&self.path, e))
     }
 
     pub(super) fn tombstones(&self) -> &[Vec<u8>] {

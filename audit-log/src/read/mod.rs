@@ -1,9 +1,10 @@
 //! Reading a log, also while somebody writes it.
 //!
 //! - this file: [`Reader`], which looks the same for every kind of log.
-//! - `sqlite.rs`: a database.
+//! - `sqlite.rs`: a database, `connect.rs`: how it is opened.
 //! - `json_lines.rs`: a file, `input.rs`: its bytes.
 
+mod connect;
 mod input;
 mod json_lines;
 mod sqlite;
@@ -11,10 +12,11 @@ mod sqlite;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::ErrorCode;
 use sanitize::line;
 
 use crate::Location;
+use connect::{Connected, connect, connect_untouched};
 pub(crate) use input::is_other_file;
 use json_lines::JsonLines;
 use sqlite::Sqlite;
@@ -119,19 +121,19 @@ impl Reader {
     ///
     /// Fails if it is not there, cannot be read, or is something else.
     pub fn open(location: &Location, start: Start) -> Result<Self, ReadError> {
-        Self::open_with(location, start, sqlite::connect)
+        Self::open_with(location, start, connect)
     }
 
     /// The same, but SQLite makes no files for readers beside the log. It is for a moment:
     /// a writer that starts meanwhile is not noticed.
     pub(crate) fn open_untouched(location: &Location, start: Start) -> Result<Self, ReadError> {
-        Self::open_with(location, start, sqlite::connect_untouched)
+        Self::open_with(location, start, connect_untouched)
     }
 
     fn open_with(
         location: &Location,
         start: Start,
-        connect: fn(&Path) -> rusqlite::Result<Connection>,
+        connect: fn(&Path) -> rusqlite::Result<Connected>,
     ) -> Result<Self, ReadError> {
         let source = match location {
             Location::Sqlite(path) => Source::Sqlite(Sqlite::open(path, start, connect)?),
@@ -219,6 +221,30 @@ impl Reader {
         match &self.0 {
             Source::Sqlite(_) => Ok(0),
             Source::JsonLines(source) => source.unfinished(),
+        }
+    }
+
+    /// Whether a server has the file of this log open for writing. A database says nothing
+    /// of that.
+    pub(crate) fn is_written(&self) -> Result<bool, ReadError> {
+        match &self.0 {
+            Source::Sqlite(_) => Ok(false),
+            Source::JsonLines(source) => source.is_written(),
+        }
+    }
+
+    /// Whether the newest records may be missing: this is a database without its
+    /// write-ahead log (`…-wal`), as it is after a server that stopped, but the last
+    /// record is not that of a stop. So it may have been copied alone, while a server
+    /// wrote it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the log cannot be read.
+    pub fn may_be_incomplete(&self) -> Result<bool, ReadError> {
+        match &self.0 {
+            Source::Sqlite(source) => source.may_be_incomplete(),
+            Source::JsonLines(_) => Ok(false),
         }
     }
 

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
+use super::connect::{Connected, connect, lacks_write_ahead_log};
 use super::{Line, ReadError, Start};
 use crate::checkpoint::Tombstone;
 use crate::store::Schema;
@@ -14,14 +14,15 @@ use crate::store::Schema;
 /// How many records are fetched at once. Between two pages no lock is held.
 const PAGE_RECORDS: i64 = 1024;
 
-/// How long a writer may hold the database.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
 #[derive(Debug)]
 pub(super) struct Sqlite {
     path: PathBuf,
     schema: Schema,
-    connection: Connection,
+    connected: Connected,
+    /// Whether it had no write-ahead log when it was opened.
+    lacks_write_ahead_log: bool,
+    /// Whether it stays as it was when it was held.
+    is_held: bool,
     /// The sequence of the last record that was given.
     last: i64,
     /// The sequence before the first record.
@@ -36,23 +37,14 @@ impl Sqlite {
     pub(super) fn open(
         path: &Path,
         start: Start,
-        connect: fn(&Path) -> rusqlite::Result<Connection>,
+        connect: fn(&Path) -> rusqlite::Result<Connected>,
     ) -> Result<Self, ReadError> {
         let fail = |source: rusqlite::Error| error(path, source);
-        let connection = connect(path).map_err(fail)?;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(fail)?;
-        connection
-            .pragma_update(None, "query_only", true)
-            .map_err(fail)?;
-        // Closing the last connection must not move what a crash has left: whoever
-        // reads a log does not change its files.
-        connection
-            .set_db_config(
-                rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
-                true,
-            )
-            .map_err(fail)?;
-        let schema = Schema::of(&connection).map_err(fail)?;
+        // SQLite makes an empty one.
+        let lacks_write_ahead_log = lacks_write_ahead_log(path);
+        let connected = connect(path).map_err(fail)?;
+        let connection = &connected.connection;
+        let schema = Schema::of(connection).map_err(fail)?;
         let schema = schema.map_err(|why| ReadError::NotALog {
             path: path.to_owned(),
             why,
@@ -80,7 +72,9 @@ impl Sqlite {
         Ok(Self {
             path: path.to_owned(),
             schema,
-            connection,
+            connected,
+            lacks_write_ahead_log,
+            is_held: false,
             last,
             base,
             page: Vec::new().into_iter(),
@@ -88,12 +82,17 @@ impl Sqlite {
         })
     }
 
+    fn connection(&self) -> &Connection {
+        &self.connected.connection
+    }
+
     pub(super) fn hold(&mut self) -> Result<(), ReadError> {
+        self.is_held = true;
         // The transaction begins with what it reads first.
-        self.connection
+        self.connection()
             .execute_batch("BEGIN")
             .and_then(|()| {
-                self.connection
+                self.connection()
                     .query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()))
             })
             .map_err(|source| error(&self.path, source))
@@ -101,6 +100,11 @@ impl Sqlite {
 
     pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, ReadError> {
         if self.page.as_slice().is_empty() {
+            self.fetch().map_err(|source| error(&self.path, source))?;
+        }
+        // A server may have begun to write what was opened as one that does not change.
+        if self.page.as_slice().is_empty() && self.connected.is_immutable && !self.is_held {
+            self.connected = connect(&self.path).map_err(|source| error(&self.path, source))?;
             self.fetch().map_err(|source| error(&self.path, source))?;
         }
         Ok(self.page.next().map(|(sequence, range)| {
@@ -116,7 +120,7 @@ impl Sqlite {
     fn fetch(&mut self) -> rusqlite::Result<()> {
         self.text.clear();
         let mut page = Vec::new();
-        let mut statement = self.connection.prepare_cached(
+        let mut statement = self.connected.connection.prepare_cached(
             "SELECT sequence, record FROM records WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
         )?;
         let mut rows = statement.query((self.last, PAGE_RECORDS))?;
@@ -136,7 +140,7 @@ impl Sqlite {
     pub(super) fn tombstones(&mut self) -> Result<Vec<Vec<u8>>, ReadError> {
         let query = || {
             let mut statement = self
-                .connection
+                .connection()
                 .prepare("SELECT tombstone FROM tombstones ORDER BY sequence")?;
             let rows = statement.query_map((), |row| {
                 Ok(row.get_ref(0)?.as_bytes().unwrap_or_default().to_vec())
@@ -148,10 +152,26 @@ impl Sqlite {
 
     pub(super) fn size(&mut self) -> Result<u64, ReadError> {
         let last: Option<i64> = self
-            .connection
+            .connection()
             .query_row("SELECT max(sequence) FROM records", (), |row| row.get(0))
             .map_err(|source| error(&self.path, source))?;
         Ok(last.map_or(0, |last| last.abs_diff(self.base)))
+    }
+
+    /// Whether the newest records may be missing, because this is a copy of the database
+    /// without its write-ahead log.
+    pub(super) fn may_be_incomplete(&self) -> Result<bool, ReadError> {
+        if !self.lacks_write_ahead_log {
+            return Ok(false);
+        }
+        // After a server that stopped, its checkpoint is the last record.
+        let query = "SELECT count(*) FROM (SELECT record FROM records ORDER BY sequence DESC \
+                     LIMIT 2) WHERE instr(record, '\"event\":{\"type\":\"server-stop\"}') > 0";
+        let has_stopped: bool = self
+            .connection()
+            .query_row(query, (), |row| row.get(0))
+            .map_err(|source| error(&self.path, source))?;
+        Ok(!has_stopped)
     }
 
     /// Lets SQLite look at the structure of its file, and compares the schema: a
@@ -159,7 +179,7 @@ impl Sqlite {
     pub(super) fn check(&mut self) -> Result<Option<String>, ReadError> {
         let fail = |source| error(&self.path, source);
         let result: String = self
-            .connection
+            .connection()
             .query_row("PRAGMA quick_check(1)", (), |row| row.get(0))
             .map_err(fail)?;
         if result != "ok" {
@@ -167,7 +187,7 @@ impl Sqlite {
         }
         let query = || {
             let mut statement = self
-                .connection
+                .connection()
                 .prepare("SELECT sql FROM sqlite_schema ORDER BY rowid")?;
             let rows = statement.query_map((), |row| row.get::<_, Option<String>>(0))?;
             rows.collect::<Result<Vec<_>, _>>()
@@ -188,14 +208,14 @@ impl Sqlite {
     /// Looks for rows that are stored where nobody looks for them.
     fn check_keys(&self) -> rusqlite::Result<Option<String>> {
         let first = "SELECT min(sequence) FROM records";
-        let first: Option<i64> = self.connection.query_row(first, (), |row| row.get(0))?;
+        let first: Option<i64> = self.connection().query_row(first, (), |row| row.get(0))?;
         if let Some(first) = first.filter(|&first| first < 1) {
             return Ok(Some(format!(
                 "there is a record under the number {first}, and the first one is 1"
             )));
         }
         let mut statement = self
-            .connection
+            .connection()
             .prepare("SELECT sequence, tombstone FROM tombstones")?;
         let mut rows = statement.query(())?;
         while let Some(row) = rows.next()? {
@@ -212,48 +232,10 @@ impl Sqlite {
     }
 }
 
-/// Not without the right to write: then SQLite could not read a log whose writer has
-/// crashed. It is not used for anything else.
-pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(path, flags).or_else(|_| {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Connection::open_with_flags(path, flags)
-    })
-}
-
-/// Lets SQLite believe that nobody can change the database, unless the files are there
-/// already that it makes for those who read one that is written.
-pub(super) fn connect_untouched(path: &Path) -> rusqlite::Result<Connection> {
-    use std::fmt::Write;
-
-    let beside = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        Path::new(&name).exists()
-    };
-    if beside("-wal") && beside("-shm") {
-        return connect(path);
-    }
-    let mut uri = "file:".to_owned();
-    for &byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'/' | b'.' | b'-' | b'_' => uri.push(byte.into()),
-            _ if byte.is_ascii_alphanumeric() => uri.push(byte.into()),
-            // Writing into memory does not fail.
-            _ => drop(write!(uri, "%{byte:02x}")),
-        }
-    }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_URI;
-    Connection::open_with_flags(uri + "?immutable=1", flags)
-}
-
 fn error(path: &Path, source: rusqlite::Error) -> ReadError {
     let path = path.to_owned();
     if source.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
-        let why = "it is no SQLite database".to_owned();
+        let why = "it is not an SQLite database".to_owned();
         return ReadError::NotALog { path, why };
     }
     ReadError::Sqlite { path, source }

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use super::identity::Identity;
 use super::{Batch, Head, OpenError, Store, StoreError};
 use crate::key::sync_folder_of;
 use crate::read::is_other_file;
@@ -16,7 +17,11 @@ pub(crate) const TOMBSTONE_START: &[u8] = br#"{"tombstone":{"#;
 
 pub(super) enum JsonLines {
     /// A regular file, and its length up to the last record that is on the disk.
-    File { file: File, length: u64 },
+    File {
+        file: File,
+        length: u64,
+        identity: Identity,
+    },
     /// Standard output, a pipe or a device, which cannot be repaired: after a
     /// failed write it may hold a part of a line.
     Stream(Box<dyn Write + Send>),
@@ -67,14 +72,20 @@ impl JsonLines {
             file.set_len(length).map_err(io_error)?;
             file.sync_all().map_err(io_error)?;
         }
-        Ok((Self::File { file, length }, size - length))
+        let metadata = file.metadata().map_err(io_error)?;
+        let log = Self::File {
+            identity: Identity::new(path, &metadata),
+            file,
+            length,
+        };
+        Ok((log, size - length))
     }
 }
 
 impl Store for JsonLines {
     fn append(&mut self, batch: &Batch) -> Result<(), StoreError> {
         match self {
-            Self::File { file, length } => {
+            Self::File { file, length, .. } => {
                 file.write_all(batch.lines())?;
                 file.sync_data()?;
                 *length += batch.lines().len() as u64;
@@ -84,14 +95,43 @@ impl Store for JsonLines {
                 stream.flush()?;
             }
         }
-        Ok(())
+        // The records are durable only if their file still has its name. If not, they
+        // are in it and must be taken off.
+        self.check().inspect_err(|_| {
+            if let Self::File { length, .. } = self {
+                *length -= batch.lines().len() as u64;
+            }
+        })
+    }
+
+    fn check(&mut self) -> Result<(), StoreError> {
+        let Self::File {
+            length, identity, ..
+        } = self
+        else {
+            return Ok(());
+        };
+        let (size, length) = (identity.check()?, *length);
+        if size == length {
+            return Ok(());
+        }
+        let why = format!("the file has {size} bytes, and {length} were written");
+        Err(StoreError::Other(why))
     }
 
     fn reopen(&mut self, _: Head) -> Result<(), StoreError> {
         match self {
-            Self::File { file, length } => {
+            Self::File {
+                file,
+                length,
+                identity,
+            } => {
+                // A longer file gets shorter, and a shorter one must not get zeros.
+                identity.resize(*length);
+                identity.check()?;
                 file.set_len(*length)?;
                 file.sync_all()?;
+                identity.resize(*length);
                 Ok(())
             }
             Self::Stream(_) => {

@@ -1,16 +1,22 @@
 //! Where records are written to.
 //!
-//! - `sqlite.rs`: a database; `schema.rs`: its tables.
+//! - `sqlite.rs`: a database; `schema.rs`: its tables; `lock.rs`: its one writer.
 //! - `json_lines.rs`: a file, or standard output.
+//! - `identity.rs`: whether a path still leads to the file that is written.
 
+mod identity;
 mod json_lines;
+mod lock;
 mod schema;
 mod sqlite;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use sanitize::line;
 
 use crate::hash::Hash;
+use crate::key::PublicKey;
 use crate::read::ReadError;
 use crate::{Location, hash};
 pub(crate) use json_lines::{RECORD_START, TOMBSTONE_START, complete_length};
@@ -22,6 +28,10 @@ pub(crate) trait Store: Send {
     /// are on the disk. After an error nothing may be appended before
     /// [`Store::reopen`] has succeeded: what the disk holds is not known.
     fn append(&mut self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Checks that the files of the log are still where they were, and have everything
+    /// that was written, as [`Store::append`] does. An error is one of that.
+    fn check(&mut self) -> Result<(), StoreError>;
 
     /// Does what can wait until everybody has their receipt. An error does not
     /// concern the records that were appended.
@@ -181,6 +191,49 @@ pub enum OpenError {
         /// The name that was asked for.
         wanted: String,
     },
+    /// The name that was asked for is not one.
+    #[error(
+        "`{}` cannot be the name of a log; expected 1 to 64 letters, digits, `-` or `_`",
+        line(.0)
+    )]
+    Node(String),
+    /// The log lacks a record of which there is a checkpoint elsewhere.
+    #[error(
+        "the audit log `{location}` is not the one of which checkpoints were copied to `{}`: the \
+         last one is of record {sequence}, signed at {}, and {found}; the log was rolled back \
+         to an older copy or replaced. Put the right one back, or keep both files for \
+         `component-runner audit verify`, and begin a new log with `--audit`, under another name \
+         (`--audit-node`)",
+        copies.display(),
+        line(time)
+    )]
+    RolledBack {
+        /// The log.
+        location: Location,
+        /// The file with the copies.
+        copies: PathBuf,
+        /// The record that was signed.
+        sequence: u64,
+        /// When it was signed.
+        time: String,
+        /// What is there instead.
+        found: String,
+    },
+    /// The log was signed, and there is no key.
+    #[error(
+        "the key `{}` is not there, and the audit log `{location}` was signed with {signer}; put \
+         it back, or make another one with `openssl genpkey -algorithm ed25519`, which the log \
+         records as `key-changed`",
+        path.display()
+    )]
+    KeyMissing {
+        /// The log.
+        location: Location,
+        /// The file of the key.
+        path: PathBuf,
+        /// The key that signed last.
+        signer: Box<PublicKey>,
+    },
     /// The key for checkpoints is missing.
     #[error(transparent)]
     Key(#[from] crate::key::KeyError),
@@ -203,6 +256,12 @@ pub enum OpenError {
         /// The reason.
         why: String,
     },
+}
+
+/// The path of a database in a form that SQLite takes for nothing else, such as the
+/// name of a database in memory.
+pub(crate) fn database_path(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| Path::new(".").join(path))
 }
 
 /// Opens the store at `location` for writing, and makes it if it is not there.

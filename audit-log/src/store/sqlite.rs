@@ -1,15 +1,15 @@
 //! A log in an SQLite database, which every program that knows SQLite can query
 //! while it is written.
 
-use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::identity::Identity;
+use super::lock::WriterLock;
 use super::schema::{APPLICATION_ID, LATEST, Schema};
-use super::{Batch, Head, OpenError, Store, StoreError};
-use crate::key::sync_folder_of;
+use super::{Batch, Head, OpenError, Store, StoreError, database_path};
 
 /// How long another program may hold the database, such as `audit prune`.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,45 +21,26 @@ const REOPEN_TIMEOUT: Duration = Duration::from_millis(250);
 /// database.
 const WAL_PAGES: i64 = 1024;
 
+/// How many bytes of the write-ahead log stay when SQLite begins it anew, after a reader
+/// that had kept it from doing so has ended. A page has a header of 24 bytes there.
+const WAL_BYTES: i64 = WAL_PAGES * (4096 + 24);
+
 pub(super) struct Sqlite {
     path: PathBuf,
     /// None while it is opened anew.
     connection: Option<Connection>,
+    /// The database, its write-ahead log and the index of that, as this opened them.
+    files: Vec<Identity>,
     /// Pages in the write-ahead log that are not yet in the database, about.
     wal_pages: i64,
-    /// Keeps other writers away.
-    _lock: File,
+    /// Excludes other writers. Dropped after the connection.
+    lock: WriterLock,
 }
 
 impl Sqlite {
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
-        let io_error = |source| OpenError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let lock = lock(path)?;
-        // Before SQLite makes it, because SQLite would let others read it.
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(io_error)?;
-        let metadata = file.metadata().map_err(io_error)?;
-        // SQLite takes a file that is too short for its header for an empty one.
-        let why = match metadata.len() {
-            _ if !metadata.is_file() => Some("it is no regular file"),
-            1..100 => Some("it is no SQLite database"),
-            _ => None,
-        };
-        if let Some(why) = why {
-            return Err(OpenError::NotALog {
-                path: path.to_owned(),
-                why: why.to_owned(),
-            });
-        }
-        drop(file);
-        sync_folder_of(path).map_err(io_error)?;
-
+        let path = &database_path(path);
+        let lock = WriterLock::take(path)?;
         let sqlite_error = |source| OpenError::Sqlite {
             path: path.to_owned(),
             source,
@@ -72,12 +53,55 @@ impl Sqlite {
         })?;
         // What a crash has left. If somebody reads it at the moment, it can wait.
         empty_write_ahead_log(&connection).map_err(sqlite_error)?;
-        Ok(Self {
+        let mut log = Self {
             path: path.to_owned(),
             connection: Some(connection),
-            wal_pages: 0,
-            _lock: lock,
-        })
+            files: Vec::new(),
+            // The first records of a boot are moved at once: then a copy of the database
+            // without its write-ahead log ends with a server that did not stop.
+            wal_pages: WAL_PAGES,
+            lock,
+        };
+        log.identify().map_err(|source| OpenError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(log)
+    }
+
+    /// Takes the files that are there for those of this log.
+    fn identify(&mut self) -> std::io::Result<()> {
+        let mut files = vec![Identity::new(&self.path, &self.lock.metadata()?)];
+        for suffix in ["-wal", "-shm"] {
+            let mut name = self.path.as_os_str().to_owned();
+            name.push(suffix);
+            files.push(Identity::of(Path::new(&name))?);
+        }
+        self.files = files;
+        Ok(())
+    }
+
+    /// Checks that the files are still there, and have everything that was written.
+    fn check_files(&mut self) -> Result<(), StoreError> {
+        for file in &mut self.files {
+            file.check()?;
+        }
+        Ok(())
+    }
+
+    /// Does `work`, which may make the write-ahead log shorter.
+    fn shortening(
+        &mut self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
+        let Some(connection) = &self.connection else {
+            return Ok(());
+        };
+        work(connection)?;
+        if let Some(wal) = self.files.get_mut(1) {
+            wal.resize(0);
+        }
+        self.check_files()
     }
 
     fn insert(&mut self, batch: &Batch) -> Result<(), StoreError> {
@@ -92,6 +116,10 @@ impl Sqlite {
             }
         }
         transaction.commit()?;
+        // The first write after a checkpoint may have made it shorter.
+        if let Some(wal) = self.files.get_mut(1) {
+            wal.resize(0);
+        }
         // A batch fills its pages, and touches one or two beside them.
         self.wal_pages += i64::try_from(batch.lines().len() / 4096).unwrap_or(WAL_PAGES) + 2;
         Ok(())
@@ -100,10 +128,24 @@ impl Sqlite {
 
 impl Store for Sqlite {
     fn append(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        let result = self.insert(batch);
+        // A write-ahead log that was cut off would grow again.
+        self.check()?;
+        // The records are durable only if their files still have their names.
+        let result = self.insert(batch).and_then(|()| self.check_files());
         if result.is_err() {
             // Whatever the pages in memory say, the disk may say something else.
             self.connection = None;
+        }
+        result
+    }
+
+    fn check(&mut self) -> Result<(), StoreError> {
+        let result = self.check_files();
+        if result.is_err()
+            && let Some(connection) = self.connection.take()
+        {
+            // What a write-ahead log without a name still has may go into the database.
+            let _ = empty_write_ahead_log(&connection);
         }
         result
     }
@@ -113,16 +155,16 @@ impl Store for Sqlite {
             return Ok(());
         }
         self.wal_pages = 0;
-        let Some(connection) = &self.connection else {
-            return Ok(());
-        };
         // Fails, too, where the disk does: then the records stay where they are.
-        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()))?;
-        Ok(())
+        self.shortening(|connection| {
+            connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()))
+        })
     }
 
     fn reopen(&mut self, head: Head) -> Result<(), StoreError> {
         self.connection = None;
+        // Another database in its place must stay as it is.
+        Identity::new(&self.path, &self.lock.metadata()?).check()?;
         let connection = connect(&self.path)?;
         connection.busy_timeout(REOPEN_TIMEOUT)?;
         let sequence = head.sequence.cast_signed();
@@ -135,31 +177,18 @@ impl Store for Sqlite {
             return Err(StoreError::Other(why.to_owned()));
         }
         self.wal_pages = 0;
+        self.identify()?;
         self.connection = Some(connection);
         Ok(())
     }
 }
 
-/// Takes the lock that all writers of this database share.
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let io_error = |source| OpenError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let mut options = OpenOptions::new();
-    options.write(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // SQLite has locks on the database itself, which must not be disturbed.
-    let lock = options
-        .open(path.with_added_extension("lock"))
-        .map_err(io_error)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::Error(source)) => Err(io_error(source)),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
-            path: path.to_owned(),
-        }),
+impl Drop for Sqlite {
+    /// Leaves everything in the database, also where somebody still reads it.
+    fn drop(&mut self) {
+        if let Some(connection) = &self.connection {
+            let _ = empty_write_ahead_log(connection);
+        }
     }
 }
 
@@ -171,6 +200,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "synchronous", "full")?;
     // `tidy` does it instead, when nobody waits for a receipt.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_BYTES)?;
     Ok(connection)
 }
 
@@ -187,7 +217,7 @@ fn empty_write_ahead_log(connection: &Connection) -> rusqlite::Result<bool> {
 fn not_a_log(path: &Path, error: rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) {
-        let why = "it is no SQLite database".to_owned();
+        let why = "it is not an SQLite database".to_owned();
         return OpenError::NotALog { path, why };
     }
     OpenError::Sqlite {

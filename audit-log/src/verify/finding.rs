@@ -5,6 +5,7 @@ use std::error::Error;
 use sanitize::line;
 
 use crate::chain::Defect;
+use crate::coverage::Uncovered;
 use crate::hash::Hash;
 use crate::key::PublicKey;
 use crate::read::ReadError;
@@ -62,6 +63,23 @@ pub enum Finding {
         after: u64,
         /// How much follows.
         bytes: u64,
+    },
+    /// Records that a server would have signed are not covered by a checkpoint.
+    #[error("{0}")]
+    Uncovered(Uncovered),
+    /// The same was so when a server started, which has signed them since.
+    #[error(
+        "records {first} to {last} were not covered by a checkpoint when the server started that \
+         wrote record {sequence}, though a server would have signed them before: checkpoints were \
+         removed, or these records are forged"
+    )]
+    Unattested {
+        /// The record of the server.
+        sequence: u64,
+        /// The first record that was not covered.
+        first: u64,
+        /// The last one.
+        last: u64,
     },
     /// A checkpoint that was kept somewhere else was changed there.
     #[error("the signature of the checkpoint from outside of record {sequence} is wrong")]
@@ -123,7 +141,13 @@ impl Finding {
     #[must_use]
     pub fn sequence(&self) -> Option<u64> {
         match self {
-            Self::Container(_) | Self::Empty => None,
+            Self::Container(_) | Self::Empty | Self::Uncovered(Uncovered::All) => None,
+            Self::Uncovered(
+                Uncovered::Boundary { sequence, .. } | Uncovered::AfterStop { sequence },
+            ) => Some(*sequence),
+            Self::Uncovered(Uncovered::Long { first, .. }) | Self::Unattested { first, .. } => {
+                Some(*first)
+            }
             Self::Beginning { found } => Some(*found),
             Self::Unfinished { after, .. } | Self::CutOff { last: after, .. } => Some(after + 1),
             Self::Record { sequence, .. }

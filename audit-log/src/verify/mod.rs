@@ -11,19 +11,31 @@ mod outside;
 mod report;
 mod tombstones;
 
+use std::thread;
+use std::time::Duration;
+
 use crate::chain::{Chain, Defect};
 use crate::checkpoint::Checkpoint;
+use crate::coverage::Coverage;
+use crate::event::Event;
 use crate::key::PublicKey;
 use crate::read::{ReadError, Reader};
+use crate::record::Record;
 use crate::store::Head;
 pub use finding::Finding;
 use outside::Outside;
 pub use outside::{Copies, CopiesError};
+pub(crate) use report::INCOMPLETE;
 pub use report::Report;
 pub(crate) use tombstones::check as check_tombstones;
 
 /// How many records are read before somebody is told of it.
 const RECORDS_PER_PROGRESS: u64 = 4096;
+
+/// How often, and how long each time, to wait for the rest of what a server writes at
+/// once.
+const WAITS: u32 = 200;
+const WAIT: Duration = Duration::from_millis(10);
 
 /// What a log is compared with.
 #[derive(Debug, Clone, Default)]
@@ -70,6 +82,7 @@ pub fn verify(
 
 struct Run {
     keys: Vec<PublicKey>,
+    coverage: Coverage,
     outside: Outside,
     report: Report,
 }
@@ -82,6 +95,7 @@ impl Run {
         }
         Self {
             report: Report::new(!keys.is_empty()),
+            coverage: Coverage::default(),
             keys,
             outside: Outside::new(&options.checkpoints),
         }
@@ -137,7 +151,14 @@ impl Run {
             self.find(finding);
             return Ok(());
         }
-        while let Some(line) = reader.next()? {
+        let mut waits = WAITS;
+        loop {
+            let Some(line) = reader.next()? else {
+                if self.awaits_checkpoint(reader, &mut waits)? {
+                    continue;
+                }
+                break;
+            };
             let before = chain.head().unwrap_or(base);
             let record = match chain.check(&line) {
                 Ok(record) => record,
@@ -160,12 +181,17 @@ impl Run {
                 }
             }
             self.report.add_record(head);
+            self.coverage.add(&record);
+            self.note(&record);
             if self.report.records == 1 {
                 self.report.node = Some(record.host.node.into_owned());
             }
             if let Some(finding) = self.outside.compare(head, self.report.node.as_deref()) {
                 self.find(finding);
                 return Ok(());
+            }
+            if self.outside.summary().last == head.sequence {
+                self.coverage.cover(head.sequence);
             }
             if self.report.records.is_multiple_of(RECORDS_PER_PROGRESS) {
                 progress(Progress {
@@ -203,8 +229,40 @@ impl Run {
             }
             base = head;
             self.outside.remember(base);
+            self.coverage.cover_pruned(sequence, key);
         }
         Some(base)
+    }
+
+    /// Whether the log ends with a start or a stop whose checkpoint is still being written:
+    /// a file is read while a server writes it.
+    fn awaits_checkpoint(&self, reader: &Reader, waits: &mut u32) -> Result<bool, ReadError> {
+        if *waits == 0 || self.keys.is_empty() || !self.coverage.ends_with_boundary() {
+            return Ok(false);
+        }
+        *waits = if reader.is_written()? { *waits - 1 } else { 0 };
+        if *waits > 0 {
+            thread::sleep(WAIT);
+        }
+        Ok(true)
+    }
+
+    /// Takes note of what a server has found out when it started.
+    fn note(&mut self, record: &Record<'_>) {
+        let sequence = record.host.sequence;
+        match record.event {
+            Some(Event::ServerStart {
+                uncovered: Some(count),
+                ..
+            }) => self.report.add_crash(count),
+            Some(Event::KeyChanged { previous }) => self.report.add_key_change(sequence, previous),
+            Some(Event::LogUnattested { first, last }) => self.find(Finding::Unattested {
+                sequence,
+                first,
+                last,
+            }),
+            _ => {}
+        }
     }
 
     /// What to say of a record that does not follow `before`.
@@ -223,7 +281,12 @@ impl Run {
     fn end(&mut self, reader: &Reader, head: Head) -> Result<(), ReadError> {
         if self.report.records == 0 {
             self.find(Finding::Empty);
+        } else if !self.keys.is_empty()
+            && let Some(uncovered) = self.coverage.defect()
+        {
+            self.find(Finding::Uncovered(uncovered));
         }
+        self.report.may_be_incomplete = reader.may_be_incomplete()?;
         let bytes = reader.unfinished()?;
         if bytes > 0 {
             let after = head.sequence;

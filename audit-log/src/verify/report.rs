@@ -10,6 +10,10 @@ use crate::checkpoint::{Checkpoint, Tombstone};
 use crate::key::PublicKey;
 use crate::store::Head;
 
+/// What to say of a log whose newest records may be missing.
+pub(crate) const INCOMPLETE: &str = "the newest records may be missing: the server did not stop, \
+    and the database has no write-ahead log (`…-wal`) beside it, as in a copy without that";
+
 /// What is known of a log after it was read.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -35,6 +39,15 @@ pub struct Report {
     /// Whether these are keys that whoever verifies has asked for, and not only
     /// those that the log names.
     pub is_key_expected: bool,
+    /// Whether the newest records may be missing; see [`Reader::may_be_incomplete`].
+    ///
+    /// [`Reader::may_be_incomplete`]: crate::read::Reader::may_be_incomplete
+    pub may_be_incomplete: bool,
+    /// How many servers did not stop by themselves, and how many records these had
+    /// written after their last checkpoint.
+    crashes: (u64, u64),
+    /// Where another key took over, and the one before it.
+    key_changes: Vec<(u64, PublicKey)>,
     pub(super) outside: Summary,
 }
 
@@ -51,6 +64,9 @@ impl Report {
             pruned: None,
             keys: Vec::new(),
             is_key_expected,
+            may_be_incomplete: false,
+            crashes: (0, 0),
+            key_changes: Vec::new(),
             outside: Summary::default(),
         }
     }
@@ -77,6 +93,15 @@ impl Report {
         if self.keys.last() != Some(&key) && !self.keys.contains(&key) {
             self.keys.push(key);
         }
+    }
+
+    pub(super) fn add_crash(&mut self, uncovered: u64) {
+        let (crashes, records) = self.crashes;
+        self.crashes = (crashes + 1, records.saturating_add(uncovered));
+    }
+
+    pub(super) fn add_key_change(&mut self, sequence: u64, previous: PublicKey) {
+        self.key_changes.push((sequence, previous));
     }
 
     /// Whether nothing is wrong.
@@ -107,6 +132,25 @@ impl Report {
         };
         for key in &self.keys {
             writeln!(f, "signed by the key {key}{whose}")?;
+        }
+        Ok(())
+    }
+
+    fn write_history(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (sequence, previous) in &self.key_changes {
+            writeln!(
+                f,
+                "the key was changed in record {sequence}; before that it was {previous}"
+            )?;
+        }
+        let (crashes, records) = self.crashes;
+        if crashes > 0 {
+            writeln!(
+                f,
+                "{} after a crash: {} before them had no checkpoint until then",
+                count(crashes, "start"),
+                count(records, "record"),
+            )?;
         }
         Ok(())
     }
@@ -157,6 +201,7 @@ impl fmt::Display for Report {
             )?;
         }
         self.write_keys(f)?;
+        self.write_history(f)?;
         self.write_outside(f)?;
         match self.uncovered() {
             Some((first, last)) if first == last => {
@@ -167,6 +212,9 @@ impl fmt::Display for Report {
                 "records {first} to {last} are not covered by a checkpoint yet"
             )?,
             None => {}
+        }
+        if self.may_be_incomplete {
+            writeln!(f, "{INCOMPLETE}")?;
         }
         for finding in &self.findings {
             writeln!(f, "WRONG: {finding}")?;

@@ -2,6 +2,7 @@
 
 use super::Finding;
 use crate::checkpoint::Tombstone;
+use crate::node::is_node_name;
 
 /// Checks that the tombstones in `lines` are signed by the keys that they name,
 /// and account for all records up to the last one of them.
@@ -16,6 +17,8 @@ pub(crate) fn check(lines: &[Vec<u8>]) -> Result<Vec<Tombstone<'static>>, Findin
         let sequence = tombstone.sequence;
         let why = if !tombstone.is_signed() {
             Some("its signature is wrong")
+        } else if !is_node_name(&tombstone.node) {
+            Some("its node is not a name of 1 to 64 letters, digits, `-` and `_`")
         } else if before.is_some_and(|before| before.node != tombstone.node) {
             Some("it belongs to the log of another node than the one before it")
         } else if sequence.checked_sub(removed_before) != Some(tombstone.removed) {

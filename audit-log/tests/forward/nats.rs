@@ -258,12 +258,12 @@ fn records_that_were_pruned_too_early_are_counted() {
         let forwarder = log.forward(&server.target("AUDIT"));
         log.append_many(9).await;
         until("it has failed", || forwarder.metrics().failures > 0).await;
-        prune(&log, 10);
+        prune(&log, 11);
         server.restart();
         until("nothing is left", || forwarder.metrics().lag == 0).await;
         log.append(["after"]).await;
         let metrics = log.close(forwarder).await;
-        assert_eq!(metrics.missing, 10);
+        assert_eq!(metrics.missing, 11);
         let mut stream = stream::stream(&server, "AUDIT").await;
         assert_eq!(payloads(&mut stream).await, log.records());
     });

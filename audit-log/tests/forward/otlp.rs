@@ -89,13 +89,13 @@ fn a_log_record_says_what_the_record_says() {
         ];
         assert_eq!(kinds, expected);
 
-        let log_record = logs[1];
-        let record: serde_json::Value = serde_json::from_str(&log.records()[1]).expect("JSON");
+        let log_record = logs[2];
+        let record: serde_json::Value = serde_json::from_str(&log.records()[2]).expect("JSON");
         let host = &record["host"];
         let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
         for (key, value) in [
             ("audit.node", text(&host["node"])),
-            ("audit.sequence", "2".to_owned()),
+            ("audit.sequence", "3".to_owned()),
             ("audit.action", "act".to_owned()),
             ("audit.outcome", "denied".to_owned()),
             ("audit.resource", "thing".to_owned()),
@@ -189,13 +189,13 @@ fn what_is_refused_for_good_is_counted_and_left_out() {
             log.append(["after"]).await;
             let metrics = log.close(forwarder).await;
             let records = log.records();
-            assert_eq!((metrics.rejected, metrics.failures), (1, 0));
-            assert_eq!(metrics.forwarded, records.len() as u64 - 1);
+            assert_eq!((metrics.rejected, metrics.failures), (2, 0));
+            assert_eq!(metrics.forwarded, records.len() as u64 - 2);
             assert_eq!(collector.bodies(), records);
             let said = said::about(&format!("127.0.0.1:{}", collector.port));
             assert_eq!(said.len(), 1, "{said:?}");
             assert!(said[0].contains("no such log"), "{said:?}");
-            assert!(said[0].contains("1 of 1 records"), "{said:?}");
+            assert!(said[0].contains("2 of 2 records"), "{said:?}");
         }
     });
 }
@@ -259,7 +259,7 @@ fn a_receiver_that_is_away_is_named_once() {
         let forwarder = log.forward(&target.parse().expect("a target"));
         until("it has failed", || forwarder.metrics().failures > 2).await;
         let metrics = forwarder.stop(Duration::ZERO).await;
-        assert_eq!(metrics.lag, 1);
+        assert_eq!(metrics.lag, 2);
         let said = said::about(&target);
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].contains("refused"), "{said:?}");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use audit_log::forward::Target;
-use audit_log::{Location, Policy, Settings};
+use audit_log::{Location, Policy, Settings, is_node_name};
 use clap::{Args, ValueEnum};
 
 use super::values::{bytes, number};
@@ -35,7 +35,7 @@ pub struct AuditFlags {
     #[arg(long, value_name = "URL")]
     pub audit_forward: Option<Target>,
 
-    /// The key that signs checkpoints (Ed25519, PEM), made if it is not there
+    /// The key that signs checkpoints (Ed25519, PEM), made with a new log
     /// [default: the path of the log and .key]
     #[arg(long, value_name = "FILE")]
     pub audit_key: Option<PathBuf>,
@@ -119,8 +119,7 @@ impl AuditedRequestFlags {
 }
 
 fn node(text: &str) -> Result<String, String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if (1..=64).contains(&text.len()) && text.chars().all(fits) {
+    if is_node_name(text) {
         Ok(text.to_owned())
     } else {
         Err("expected 1 to 64 letters, digits, `-` or `_`".to_owned())

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use audit_log::Location;
+use audit_log::read::{Reader, Start};
+use audit_log::verify::{self, Finding, Options};
+use audit_log::{Location, SigningKey};
 
 use super::round::Seen;
 use crate::audit::{self, Record};
@@ -35,6 +37,7 @@ impl History {
         self.check_past(&records)?;
         self.check_receipts(&records)?;
         check_starts(&records)?;
+        verify(location)?;
         self.texts = records.into_iter().map(|record| record.text).collect();
         Ok(())
     }
@@ -106,6 +109,28 @@ fn check_starts(records: &[Record]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// An auditor who expects the key of the log finds nothing wrong.
+fn verify(location: &Location) -> Result<(), String> {
+    let key = location.beside("key").expect("a file");
+    let key = SigningKey::open(&key).map_err(|error| error.to_string())?;
+    let options = Options {
+        keys: vec![key.public_key()],
+        checkpoints: Vec::new(),
+    };
+    let fail = |error: audit_log::read::ReadError| error.to_string();
+    let mut reader = Reader::open(location, Start::First).map_err(fail)?;
+    let mut report = verify::verify(&mut reader, &options, &mut |_| {}).map_err(fail)?;
+    // What a power failure leaves in the middle of a write, in `tear.rs`, is taken off by
+    // the next start, but the next server may be killed before that.
+    report
+        .findings
+        .retain(|finding| !matches!(finding, Finding::Unfinished { .. }));
+    match report.is_good() {
+        true => Ok(()),
+        false => Err(report.to_string()),
+    }
 }
 
 /// Whether there is a log that could be read.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use audit_log::program;
-use host::cli::{Cli, Command, FunctionsError, Inlines, LogFormat};
+use host::cli::{Cli, Command, FunctionsError, LogFormat, YesOrNo};
 use host::{guest, server_log};
 
 mod announce;
@@ -31,8 +31,8 @@ const MAX_ERROR_BYTES: usize = 16 << 10;
 
 /// Compiles the component on standard input. Its reader wants to know what is wrong with the
 /// component, and nothing else.
-fn compile(inlines: bool, memory_bytes: u64) -> ExitCode {
-    match guest::compile_component(inlines, memory_bytes) {
+fn compile(inlines: bool, has_gc: bool, memory_bytes: u64) -> ExitCode {
+    match guest::compile_component(inlines, has_gc, memory_bytes) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "{error:#}");
@@ -69,8 +69,12 @@ fn main() -> ExitCode {
         Command::Remove(flags) => orders::remove(&flags).map(|()| true),
         Command::CompileComponent {
             inlines,
+            has_gc,
             memory_bytes,
-        } => return compile(inlines == Inlines::Yes, memory_bytes),
+        } => {
+            let is = |answer| answer == YesOrNo::Yes;
+            return compile(is(inlines), is(has_gc), memory_bytes);
+        }
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

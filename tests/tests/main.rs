@@ -36,6 +36,7 @@ mod outputs;
 mod peers;
 mod permissions;
 mod principal_header;
+mod proposals;
 mod responses;
 mod reuse;
 mod shutdown;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use end_to_end::artifacts::{component, program};
-use end_to_end::guests::{Guest, assemble};
+use end_to_end::guests::Guest;
 use end_to_end::process::{Finished, Process};
 use end_to_end::{Setup, TestHost};
 
@@ -185,20 +185,6 @@ fn an_import_that_nobody_provides_is_named_with_the_remedy() {
             "`example:missing/thing@1.0.0`",
             "component-compose link",
         ],
-    );
-}
-
-/// No component can have a use for them: there is nothing to refer to.
-#[test]
-fn a_table_of_references_to_the_host_is_refused() {
-    let component = assemble("hostile", |source| {
-        source
-            .replace("0 funcref", "0 externref")
-            .replace("ref.null func", "ref.null extern")
-    });
-    check_failed(
-        &fail(&Guest::of(component)),
-        &["guest.wasm`", "requires gc"],
     );
 }
 

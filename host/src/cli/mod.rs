@@ -77,7 +77,9 @@ pub enum Command {
     #[command(name = COMPILE_COMMAND, hide = true)]
     CompileComponent {
         /// Whether functions are inlined
-        inlines: Inlines,
+        inlines: YesOrNo,
+        /// Whether there is a garbage collector
+        has_gc: YesOrNo,
         /// How much memory that may take, in bytes
         memory_bytes: u64,
     },
@@ -122,12 +124,12 @@ impl Command {
     }
 }
 
-/// Whether functions are inlined.
+/// Yes or no, as a word of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Inlines {
-    /// They are
+pub enum YesOrNo {
+    /// Yes
     Yes,
-    /// They are not
+    /// No
     No,
 }
 

@@ -11,7 +11,7 @@ use super::function::Function;
 use super::middleware::{MiddlewareError, put_in_front};
 use super::read::ReadError;
 use super::store::StoreError;
-use crate::guest::{App, LoadError, SharedRuntime, Surroundings, digest};
+use crate::guest::{App, LoadError, SharedRuntime, Surroundings, check_proposals, digest};
 use crate::outbound::{Outbound, OutboundError};
 use crate::telemetry::Telemetry;
 
@@ -187,13 +187,14 @@ fn adapted(
     runtime: Option<&SharedRuntime>,
 ) -> Result<Source, FunctionError> {
     let sha256 = digest(&bytes);
-    if runtime.is_some_and(|runtime| runtime.knows(bytes.len(), &sha256)) {
+    if runtime.is_some_and(|runtime| runtime.knows(&bytes, &sha256)) {
         return Ok(Source {
             bytes,
             digest: sha256,
             adapter: None,
         });
     }
+    check_proposals(&bytes)?;
     let (bytes, adapter) = adapters.adapt(bytes)?;
     Ok(Source {
         digest: digest(&bytes),

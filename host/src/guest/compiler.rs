@@ -14,10 +14,10 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setpriority_process, setrlimit};
+use wasmtime::Engine;
 use wasmtime::component::Component;
-use wasmtime::{Engine, Inlining};
 
-use super::engine;
+use super::engine::{self, EngineKind};
 use super::error::INVALID;
 
 /// The words of the command line that compile one component.
@@ -26,6 +26,9 @@ pub const COMPILE_COMMAND: &str = "compile-component";
 /// The exit code that says that something is wrong with the component, and standard error
 /// what that is.
 const REFUSED: i32 = 1;
+
+/// The exit code of a program of Rust that panicked.
+const PANICKED: i32 = 101;
 
 /// How much compiled code is kept, in bytes.
 const MAX_KEPT_BYTES: u64 = 2 << 30;
@@ -61,6 +64,12 @@ pub enum CompileError {
     /// It said what is wrong with the component.
     #[error("{INVALID}: {}", sanitize::line(.0))]
     Invalid(String),
+    /// The compiler panicked.
+    #[error(
+        "the compiler failed at this component, which is a bug in the compiler: {0}; build the \
+         component another way, for example without optimisation, and report the bug"
+    )]
+    Panicked(String),
     /// It broke.
     #[error(
         "the compiler ended with {status}, perhaps because it needed more than {memory_bytes} \
@@ -82,7 +91,7 @@ impl Compiler {
     pub(super) fn component(
         &self,
         engine: &Engine,
-        inlining: Inlining,
+        kind: EngineKind,
         bytes: &[u8],
         sha256: &str,
     ) -> Result<Component, CompileError> {
@@ -99,7 +108,7 @@ impl Compiler {
                 Err(error) => tracing::warn!("`{}` is not used: {error:#}", path.display()),
             }
         }
-        let code = self.compile(inlining, bytes)?;
+        let code = self.compile(kind, bytes)?;
         if let Some(path) = &kept {
             match keep(path, &code) {
                 // Mapped from the file, it takes no memory that others could not have.
@@ -120,14 +129,11 @@ impl Compiler {
     }
 
     /// Compiles in a process of its own.
-    fn compile(&self, inlining: Inlining, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
-        let inlines = if inlining == Inlining::No {
-            "no"
-        } else {
-            "yes"
-        };
+    fn compile(&self, kind: EngineKind, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
+        let answer = |yes| if yes { "yes" } else { "no" };
         let mut child = Command::new(&self.program)
-            .args([COMPILE_COMMAND, inlines, &self.memory_bytes.to_string()])
+            .args([COMPILE_COMMAND, answer(kind.inlines), answer(kind.has_gc)])
+            .arg(self.memory_bytes.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -143,12 +149,22 @@ impl Compiler {
         if status.success() {
             return Ok(code);
         }
+        Err(self.failure(status, message))
+    }
+
+    /// Why the process ended with `status` after it wrote `message` to standard error.
+    fn failure(&self, status: ExitStatus, message: String) -> CompileError {
         match status.code() {
-            Some(REFUSED) => Err(CompileError::Invalid(message)),
-            _ => Err(CompileError::Died {
+            Some(REFUSED) => CompileError::Invalid(message),
+            Some(PANICKED) => {
+                let lines = message.lines().filter(|line| !line.starts_with("note: "));
+                let lines: Vec<_> = lines.map(str::trim).collect();
+                CompileError::Panicked(lines.join(" ").trim().to_owned())
+            }
+            _ => CompileError::Died {
                 status,
                 memory_bytes: self.memory_bytes,
-            }),
+            },
         }
     }
 
@@ -200,12 +216,12 @@ struct Spoken {
 /// # Errors
 ///
 /// Fails if it is no component.
-pub fn compile_component(inlines: bool, memory_bytes: u64) -> wasmtime::Result<()> {
+pub fn compile_component(inlines: bool, has_gc: bool, memory_bytes: u64) -> wasmtime::Result<()> {
     give_way(memory_bytes);
     let mut bytes = Vec::new();
     io::stdin().lock().read_to_end(&mut bytes)?;
-    let inlining = if inlines { Inlining::Yes } else { Inlining::No };
-    let engine = engine::for_compiling(&engine::config(inlining))?;
+    let kind = EngineKind { inlines, has_gc };
+    let engine = engine::for_compiling(&engine::config(kind))?;
     let code = engine.precompile_component(&bytes)?;
     io::stdout().lock().write_all(&code)?;
     Ok(())
@@ -319,7 +335,32 @@ fn load_file(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
     use super::*;
+
+    #[test]
+    fn a_panic_of_the_compiler_is_reported_as_one_and_not_as_a_lack_of_memory() {
+        let compiler = Compiler {
+            program: PathBuf::new(),
+            time: Duration::ZERO,
+            memory_bytes: 1 << 30,
+            folder: None,
+        };
+        let text = "\nthread 'main' panicked at a.rs:1:2:\nit is odd\nnote: run with `X`";
+        let error = |status| compiler.failure(ExitStatus::from_raw(status), text.to_owned());
+        let panicked = error(PANICKED << 8).to_string();
+        assert!(
+            panicked
+                .contains("bug in the compiler: thread 'main' panicked at a.rs:1:2: it is odd;")
+        );
+        assert!(
+            !panicked.contains("memory") && !panicked.contains("note"),
+            "{panicked}"
+        );
+        // SIGABRT, which is what an allocation that fails ends with.
+        assert!(error(6).to_string().contains("--max-compile-memory"));
+    }
 
     #[test]
     fn code_is_not_kept_where_others_may_write() {

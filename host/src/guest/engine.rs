@@ -3,12 +3,13 @@
 use std::num::NonZeroU32;
 
 use wasmtime::{
-    Cache, CacheConfig, Config, Enabled, Engine, Inlining, InstanceAllocationStrategy,
+    Cache, CacheConfig, Collector, Config, Enabled, Engine, Inlining, InstanceAllocationStrategy,
     PoolingAllocationConfig, ResourcesRequired, Result,
 };
 
 use super::instance_size::{POOL_CONTEXT_BYTES, POOL_CORE_INSTANCES};
 use super::limits::GuestLimits;
+use super::proposals::{Proposals, UnsupportedProposal};
 
 /// How much address space the memories of all instances may reserve together:
 /// half of what a process has on the usual 64-bit machine.
@@ -18,6 +19,52 @@ const MAX_RESERVED_BYTES: u64 = 64 << 40;
 /// bounds check, and its guard.
 const MEMORY_SLOT_BYTES: u64 = (4 << 30) + (64 << 20);
 
+/// The engine that a component is compiled for. wasmtime decides for a whole engine how code
+/// is compiled and what an instance takes of the pool, so there is one for each kind that a
+/// component needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct EngineKind {
+    /// Whether calls between parts of a composition are inlined. For it the compiler keeps
+    /// all functions in memory and takes several times as long.
+    pub(super) inlines: bool,
+    /// Whether there is a garbage collector, for exceptions, `externref`, structs and arrays.
+    /// Each instance may have a heap then, which is one more memory of the pool.
+    pub(super) has_gc: bool,
+}
+
+impl EngineKind {
+    /// The engine of most components.
+    pub(super) const USUAL: Self = Self {
+        inlines: true,
+        has_gc: false,
+    };
+    /// That of large ones.
+    pub(super) const LARGE: Self = Self {
+        inlines: false,
+        has_gc: false,
+    };
+    /// That of all that need a garbage collector.
+    pub(super) const GC: Self = Self {
+        inlines: false,
+        has_gc: true,
+    };
+
+    /// The engine for the component in `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the component uses a proposal that no engine supports.
+    pub(super) fn of(bytes: &[u8]) -> Result<Self, UnsupportedProposal> {
+        Ok(if Proposals::of(bytes).need_gc()? {
+            Self::GC
+        } else if is_large(bytes.len()) {
+            Self::LARGE
+        } else {
+            Self::USUAL
+        })
+    }
+}
+
 /// What the pool has room for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pool {
@@ -25,6 +72,9 @@ pub(super) struct Pool {
     pub(super) instances: u32,
     /// How many memories each of them may have.
     pub(super) memories: u32,
+    /// How many heaps of the garbage collector, which are memories that no component
+    /// announces.
+    pub(super) gc_heaps: u32,
     /// How many tables.
     pub(super) tables: u32,
     /// How large one memory may become.
@@ -82,10 +132,16 @@ impl Kept {
 
 impl Pool {
     /// The pool of one component, which has what it asks for.
-    pub(super) fn exact(needs: &ResourcesRequired, limits: &GuestLimits, total_bytes: u64) -> Self {
+    pub(super) fn exact(
+        kind: EngineKind,
+        needs: &ResourcesRequired,
+        limits: &GuestLimits,
+        total_bytes: u64,
+    ) -> Self {
         Self {
             instances: limits.instances.get(),
             memories: needs.num_memories,
+            gc_heaps: u32::from(kind.has_gc),
             tables: needs.num_tables,
             memory_bytes: limits.memory_bytes,
             table_elements: limits.table_elements,
@@ -99,14 +155,19 @@ impl Pool {
             instances: (self.instances / parts).max(1),
             ..self
         }
-        .fitting(parts.into())
+        .fitting(MAX_RESERVED_BYTES / u64::from(parts))
     }
 
-    /// The same with fewer instances, if the memories of so many would take more than one
-    /// of `parts` equal parts of the address space that pools may have.
-    pub(super) fn fitting(self, parts: u64) -> Self {
-        let slots = MAX_RESERVED_BYTES / parts / MEMORY_SLOT_BYTES;
-        let fitting = slots / u64::from(self.memories.max(1));
+    /// How many memories an instance may have, with its heaps.
+    fn slots(&self) -> u32 {
+        self.memories.saturating_add(self.gc_heaps)
+    }
+
+    /// The same with fewer instances, if the memories of so many would take more address
+    /// space than this.
+    pub(super) fn fitting(self, reserved_bytes: u64) -> Self {
+        let slots = reserved_bytes / MEMORY_SLOT_BYTES;
+        let fitting = slots / u64::from(self.slots().max(1));
         let fitting = u32::try_from(fitting).unwrap_or(u32::MAX);
         Self {
             instances: self.instances.min(fitting),
@@ -126,7 +187,8 @@ pub(super) fn for_serving(config: &Config, size: &Pool) -> Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
     // The pool is exactly as large as the instances need together, so that it
     // cannot run out before the limit on instances is reached.
-    pool.total_memories(size.memories.saturating_mul(instances))
+    pool.total_memories(size.slots().saturating_mul(instances))
+        .total_gc_heaps(size.gc_heaps.saturating_mul(instances))
         .total_tables(size.tables.saturating_mul(instances))
         .total_stacks(instances)
         // These are counters, not reservations. An instance of a component has a memory or
@@ -184,20 +246,33 @@ pub(super) fn initial_bytes(needs: &ResourcesRequired) -> u64 {
     memories.saturating_add(elements.saturating_mul(size_of::<usize>() as u64))
 }
 
-/// What both engines have in common. It decides what the compiled code looks
-/// like, so that the second one finds it in the cache.
-pub(super) fn config(inlining: Inlining) -> Config {
+/// The options of a kind of engine. They decide what the compiled code looks like, so that an
+/// engine of the same kind finds it in the cache.
+pub(super) fn config(kind: EngineKind) -> Config {
     let mut config = Config::new();
-    // A guest that computes for long gives way at every tick of the epoch, so
-    // that it does not keep its neighbours on the same thread from answering.
+    // A guest that computes for long yields at each tick of the epoch, so that it does not
+    // keep its neighbours on the same thread from answering.
     config.epoch_interruption(true);
     // WASI 0.2 has no concurrent calls into one instance; their bookkeeping
     // would cost each call.
     config.concurrency_support(false);
-    config.compiler_inlining(inlining);
-    // No guest of this server needs these, and each is code that can be wrong. Without a
-    // garbage collector, an instance takes no more memories of the pool than it announces.
-    config.wasm_gc(false).gc_support(false).wasm_threads(false);
+    config.compiler_inlining(if kind.inlines {
+        Inlining::Yes
+    } else {
+        Inlining::No
+    });
+    // All proposals that wasmtime has on by default are on, apart from these.
+    if !kind.has_gc {
+        // Without `gc_support` alone, the compiler panics where it meets an exception.
+        config
+            .wasm_gc(false)
+            .gc_support(false)
+            .wasm_exceptions(false);
+    } else {
+        // It frees cycles, too. Each collection moves what is alive from one half of the
+        // heap into the other.
+        config.collector(Collector::Copying);
+    }
     config
 }
 
@@ -210,17 +285,6 @@ pub(super) fn keep_code(config: &mut Config) {
         Err(error) => {
             tracing::warn!("compiled code is not kept for the next start: {error:#}");
         }
-    }
-}
-
-/// Calls between the parts of a composition go through small adapters, which are
-/// worth inlining. For it the compiler keeps all functions in memory and takes three times as
-/// long: gigabytes, for a component as large as a JavaScript engine.
-pub(super) fn inlining(component_bytes: usize) -> Inlining {
-    if is_large(component_bytes) {
-        Inlining::No
-    } else {
-        Inlining::Yes
     }
 }
 
@@ -254,5 +318,25 @@ mod tests {
         }
         // Few slots may keep more.
         assert_eq!(Kept::of(102 << 20, NonZeroU32::new(8).unwrap()), Kept::MOST);
+    }
+
+    #[test]
+    fn a_pool_reserves_address_space_for_the_heap_of_each_instance() {
+        let pool = Pool {
+            instances: 1000,
+            memories: 8,
+            gc_heaps: 0,
+            tables: 1,
+            memory_bytes: 1 << 20,
+            table_elements: 1,
+            kept: Kept::MOST,
+        };
+        let space = MEMORY_SLOT_BYTES * 72;
+        assert_eq!(pool.fitting(space).instances, 9);
+        let with_heaps = Pool {
+            gc_heaps: 1,
+            ..pool
+        };
+        assert_eq!(with_heaps.fitting(space).instances, 8);
     }
 }

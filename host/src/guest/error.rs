@@ -5,6 +5,7 @@ use std::fmt;
 use sanitize::line;
 
 use super::compiler::CompileError;
+use super::proposals::UnsupportedProposal;
 
 /// What is said of a component that wasmtime refuses, before its own words.
 pub(super) const INVALID: &str = "this is not a valid component for this server; build it for \
@@ -25,6 +26,9 @@ pub enum LoadError {
     /// wasmtime refuses the component.
     #[error("{INVALID}: {}", line(format_args!("{:#}", .0)))]
     Invalid(wasmtime::Error),
+    /// The component uses a proposal that no engine of this server supports.
+    #[error(transparent)]
+    Unsupported(#[from] UnsupportedProposal),
     /// It was not compiled.
     #[error(transparent)]
     Compile(#[from] CompileError),

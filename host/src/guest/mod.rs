@@ -3,6 +3,7 @@
 //! - this file: [`App`], from bytes to something that can serve.
 //! - `imports.rs`: whether a component can run here at all.
 //! - `engine.rs`: how wasmtime is set up, and why.
+//! - `proposals/`: the WebAssembly proposals that decide which engine a component needs.
 //! - `compiler.rs`: [`Compiler`], which compiles in a process of its own.
 //! - `runtime.rs`: [`SharedRuntime`], what many components of one server share of it.
 //! - `state.rs`: the data of one store, which is all that a guest gets.
@@ -25,6 +26,7 @@ mod imports;
 mod instance_size;
 mod limits;
 mod output;
+mod proposals;
 mod reused_output;
 mod runtime;
 mod state;
@@ -39,7 +41,7 @@ use audit_log::record::Component as Named;
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{
-    Engine, EngineWeak, Inlining, PoolingAllocatorMetrics, ResourcesRequired, Store, UpdateDeadline,
+    Engine, EngineWeak, PoolingAllocatorMetrics, ResourcesRequired, Store, UpdateDeadline,
 };
 use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -48,11 +50,12 @@ use crate::RequestInfo;
 use crate::audit::{self, AuditCtx, AuditSource, Quota};
 use crate::outbound::Outbound;
 pub use compiler::{COMPILE_COMMAND, CompileError, Compiler, compile_component, private_folder};
-use engine::Pool;
+use engine::{EngineKind, Pool};
 pub use error::{LoadError, MissingImport};
 pub(crate) use host_memory::{BODY_BYTES, fields};
 use instance_size::InstanceSize;
 pub use limits::{GuestLimits, OutOfCpuTime};
+pub use proposals::UnsupportedProposal;
 use runtime::Runtime;
 pub use runtime::{PoolLimits, SharedRuntime};
 pub use state::State;
@@ -130,13 +133,13 @@ impl App {
         // so a first engine tells what the component needs. The next ones find
         // the compiled code in the cache.
         let limits = &surroundings.limits;
-        let inlining = engine::inlining(bytes.len());
-        let needs = compile(inlining, Code::IsKept, bytes, limits)?;
-        let pool = Pool::exact(&needs, limits, total_bytes).part_of(count);
+        let kind = EngineKind::of(bytes)?;
+        let needs = compile(kind, Code::IsKept, bytes, limits)?;
+        let pool = Pool::exact(kind, &needs, limits, total_bytes).part_of(count);
 
         let sha256 = digest(bytes);
         let load = |_| {
-            let runtime = Runtime::new(inlining, Code::IsKept, pool)?;
+            let runtime = Runtime::new(kind, Code::IsKept, pool)?;
             let engine = runtime.linker.engine();
             let component = Component::from_binary(engine, bytes).map_err(LoadError::Invalid)?;
             // What the first request would do otherwise, on each thread.
@@ -214,8 +217,7 @@ impl App {
         limits: &GuestLimits,
         pool: Option<&PoolLimits>,
     ) -> Result<String, LoadError> {
-        let inlining = engine::inlining(bytes.len());
-        let needs = compile(inlining, Code::IsForgotten, bytes, limits)?;
+        let needs = compile(EngineKind::of(bytes)?, Code::IsForgotten, bytes, limits)?;
         if let Some(pool) = pool {
             runtime::check_parts(&needs, &Pool::shared(pool))?;
         }
@@ -318,6 +320,16 @@ impl App {
     }
 }
 
+/// Checks that this server runs all proposals that the component in `bytes` uses.
+///
+/// # Errors
+///
+/// Fails with the name of one that it does not run.
+pub(crate) fn check_proposals(bytes: &[u8]) -> Result<(), LoadError> {
+    EngineKind::of(bytes)?;
+    Ok(())
+}
+
 /// Whether compiled code is kept for the next start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Code {
@@ -327,14 +339,14 @@ enum Code {
 
 /// Checks and compiles the component in `bytes`. Returns what an instance of it needs.
 fn compile(
-    inlining: Inlining,
+    kind: EngineKind,
     code: Code,
     bytes: &[u8],
     limits: &GuestLimits,
 ) -> Result<ResourcesRequired, LoadError> {
     error::check_kind(bytes)?;
     InstanceSize::of(bytes)?.check()?;
-    let mut config = engine::config(inlining);
+    let mut config = engine::config(kind);
     if code == Code::IsKept {
         engine::keep_code(&mut config);
     }

@@ -5,10 +5,10 @@ use std::num::NonZeroU32;
 use std::sync::OnceLock;
 
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, EngineWeak, Inlining, PoolingAllocatorMetrics, ResourcesRequired};
+use wasmtime::{Engine, EngineWeak, PoolingAllocatorMetrics, ResourcesRequired};
 
 use super::compiler::Compiler;
-use super::engine::{self, Kept, Pool};
+use super::engine::{self, EngineKind, Kept, Pool};
 use super::error::{self, LoadError};
 use super::instance_size::InstanceSize;
 use super::limits::GuestLimits;
@@ -18,8 +18,9 @@ use super::{Code, check_size, imports, linker};
 /// How large a memory can be at all, in bytes.
 const MAX_MEMORY_BYTES: usize = 4 << 30;
 
-/// How many pools share the address space: one for most components, and one for large ones.
-const POOLS: u64 = 2;
+/// How much address space each of the pools that functions share may reserve, of the 128 TiB
+/// that a process has on the usual 64-bit machine: there is one for each kind of engine.
+const MAX_POOL_BYTES: u64 = 36 << 40;
 
 /// An engine with its pool, and what guests can import.
 pub(super) struct Runtime {
@@ -29,8 +30,8 @@ pub(super) struct Runtime {
 
 impl Runtime {
     /// A runtime with a pool of this size.
-    pub(super) fn new(inlining: Inlining, code: Code, pool: Pool) -> Result<Self, LoadError> {
-        let mut config = engine::config(inlining);
+    pub(super) fn new(kind: EngineKind, code: Code, pool: Pool) -> Result<Self, LoadError> {
+        let mut config = engine::config(kind);
         if code == Code::IsKept {
             engine::keep_code(&mut config);
         }
@@ -39,7 +40,7 @@ impl Runtime {
         Ok(Self { linker, pool })
     }
 
-    fn engine(&self) -> &Engine {
+    pub(super) fn engine(&self) -> &Engine {
         self.linker.engine()
     }
 }
@@ -59,12 +60,12 @@ pub struct PoolLimits {
     pub total_bytes: u64,
 }
 
-/// What all functions of a server share: one engine and one pool for most of them, and one
-/// of each for those that are large, because what code is compiled like is decided for a
-/// whole engine. The second one is made when it is first needed.
+/// What all functions of a server share: for each kind of engine one, with one pool. Those
+/// beside the usual one are made when they are first needed.
 pub struct SharedRuntime {
     usual: Runtime,
     large: OnceLock<Result<Runtime, String>>,
+    gc: OnceLock<Result<Runtime, String>>,
     pool: Pool,
     compiler: Compiler,
 }
@@ -76,10 +77,19 @@ impl SharedRuntime {
     ///
     /// Fails if this machine does not have the address space.
     pub fn new(limits: PoolLimits, compiler: Compiler) -> Result<Self, LoadError> {
-        let pool = Pool::shared(&limits).fitting(POOLS);
+        // Each pool has room for all instances, also the one whose instances have a heap.
+        let largest = Pool {
+            gc_heaps: 1,
+            ..Pool::shared(&limits)
+        };
+        let pool = Pool {
+            gc_heaps: 0,
+            ..largest.fitting(MAX_POOL_BYTES)
+        };
         Ok(Self {
-            usual: Runtime::new(Inlining::Yes, Code::IsForgotten, pool)?,
+            usual: Runtime::new(EngineKind::USUAL, Code::IsForgotten, pool)?,
             large: OnceLock::new(),
+            gc: OnceLock::new(),
             pool,
             compiler,
         })
@@ -97,34 +107,41 @@ impl SharedRuntime {
         self.usual.engine().pooling_allocator_metrics()
     }
 
-    /// The engines that there are, for whoever advances their epochs.
+    /// The engines that there are, whose epochs have to be advanced.
     pub(crate) fn engines(&self) -> Vec<EngineWeak> {
-        let large = self.large.get().and_then(|large| large.as_ref().ok());
-        [Some(&self.usual), large]
+        let others = [&self.large, &self.gc].map(|other| other.get()?.as_ref().ok());
+        others
             .into_iter()
             .flatten()
+            .chain([&self.usual])
             .map(|runtime| runtime.engine().weak())
             .collect()
     }
 
-    /// Whether a component of this SHA-256 and size has been compiled before: it was to be
-    /// served as it is then.
-    pub(crate) fn knows(&self, component_bytes: usize, sha256: &str) -> bool {
-        let runtime = self.of_size(component_bytes);
+    /// Whether the component in `bytes`, of this SHA-256, has been compiled before: it was to
+    /// be served as it is then.
+    pub(crate) fn knows(&self, bytes: &[u8], sha256: &str) -> bool {
+        let kind = EngineKind::of(bytes).map_err(LoadError::from);
+        let runtime = kind.and_then(|kind| self.of_kind(kind));
         runtime.is_ok_and(|runtime| self.compiler.knows(runtime.engine(), sha256))
     }
 
-    /// The runtime for a component of this size.
-    pub(super) fn of_size(&self, component_bytes: usize) -> Result<&Runtime, LoadError> {
-        if !engine::is_large(component_bytes) {
-            return Ok(&self.usual);
-        }
-        let large = self.large.get_or_init(|| {
-            Runtime::new(Inlining::No, Code::IsForgotten, self.pool)
-                .map_err(|error| error.to_string())
+    /// The runtime of this kind.
+    fn of_kind(&self, kind: EngineKind) -> Result<&Runtime, LoadError> {
+        let other = match kind {
+            EngineKind::USUAL => return Ok(&self.usual),
+            EngineKind { has_gc: true, .. } => &self.gc,
+            EngineKind { has_gc: false, .. } => &self.large,
+        };
+        let other = other.get_or_init(|| {
+            let pool = Pool {
+                gc_heaps: u32::from(kind.has_gc),
+                ..self.pool
+            };
+            Runtime::new(kind, Code::IsForgotten, pool).map_err(|error| error.to_string())
         });
         let failed = |error: &String| LoadError::Engine(wasmtime::Error::msg(error.clone()));
-        large.as_ref().map_err(failed)
+        other.as_ref().map_err(failed)
     }
 
     /// Checks and compiles the component in `bytes`. Returns what an instance of it needs.
@@ -136,9 +153,10 @@ impl SharedRuntime {
     ) -> Result<(&Runtime, Component), LoadError> {
         error::check_kind(bytes)?;
         InstanceSize::of(bytes)?.check()?;
-        let runtime = self.of_size(bytes.len())?;
-        let (engine, inlining) = (runtime.engine(), engine::inlining(bytes.len()));
-        let component = self.compiler.component(engine, inlining, bytes, sha256)?;
+        let kind = EngineKind::of(bytes)?;
+        let runtime = self.of_kind(kind)?;
+        let compiler = &self.compiler;
+        let component = compiler.component(runtime.engine(), kind, bytes, sha256)?;
         imports::check(&component, &runtime.linker)?;
         let needs = component
             .resources_required()
@@ -160,6 +178,7 @@ impl Pool {
             // One more is for the first instance of a new version.
             instances: limits.instances.get().saturating_add(1),
             memories: limits.memories.get(),
+            gc_heaps: 0,
             tables: limits.tables.get(),
             // Each function has a limit of its own, which is looked at when a memory
             // grows. Address space is there for the largest.

@@ -1,0 +1,120 @@
+//! The WebAssembly proposals that a component uses, as far as they decide how it is run.
+//!
+//! - this file: which they are, and what becomes of a component that uses them.
+//! - `scan.rs`: how they are found; `component.rs`: those of the component model.
+//!
+//! All other proposals that wasmtime supports by default cost an instance nothing that does
+//! not use them, and are on in each engine.
+
+mod component;
+mod scan;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// A proposal that not every engine of this server supports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Proposal {
+    /// Exceptions (`try_table`, `throw`), which are objects of the garbage collector.
+    Exceptions,
+    /// Structs, arrays, `i31ref` and subtypes.
+    GarbageCollection,
+    /// `externref`, which is a reference into the heap of the garbage collector.
+    ExternRef,
+    /// Exceptions as they were before the standard (`try`, `catch`, `rethrow`).
+    LegacyExceptions,
+    /// A memory that several threads share.
+    SharedMemory,
+    SharedEverythingThreads,
+    StackSwitching,
+    WideArithmetic,
+    CustomPageSizes,
+    MemoryControl,
+    CustomDescriptors,
+    /// `async`, `stream`, `future`: the ABI of WASI 0.3.
+    ComponentAsync,
+    /// A canonical ABI that passes objects of the garbage collector.
+    ComponentGc,
+    ComponentErrorContext,
+    ComponentMap,
+    ComponentFixedLengthList,
+}
+
+impl Proposal {
+    /// Whether an engine with a garbage collector runs it.
+    fn needs_gc(self) -> bool {
+        matches!(
+            self,
+            Self::Exceptions | Self::GarbageCollection | Self::ExternRef
+        )
+    }
+
+    /// What to do about it, where no engine of this server runs it.
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::LegacyExceptions => {
+                "compile it with `-mllvm -wasm-use-legacy-eh=false`, or translate it with \
+                 `wasm-opt --translate-to-exnref`"
+            }
+            Self::SharedMemory | Self::SharedEverythingThreads => "build it without threads",
+            Self::ComponentAsync => "build it for WASI 0.2",
+            _ => "build it without",
+        }
+    }
+}
+
+impl fmt::Display for Proposal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exceptions => "exception handling",
+            Self::GarbageCollection => "garbage collection",
+            Self::ExternRef => "externref (reference types)",
+            Self::LegacyExceptions => "legacy exception handling",
+            Self::SharedMemory => "a shared memory (threads)",
+            Self::SharedEverythingThreads => "shared-everything threads",
+            Self::StackSwitching => "stack switching",
+            Self::WideArithmetic => "wide arithmetic",
+            Self::CustomPageSizes => "custom page sizes",
+            Self::MemoryControl => "memory control",
+            Self::CustomDescriptors => "custom descriptors",
+            Self::ComponentAsync => "async functions of the component model (WASI 0.3)",
+            Self::ComponentGc => "the GC ABI of the component model",
+            Self::ComponentErrorContext => "error contexts of the component model",
+            Self::ComponentMap => "maps of the component model",
+            Self::ComponentFixedLengthList => "fixed-length lists of the component model",
+        })
+    }
+}
+
+/// A component uses a proposal that no engine of this server supports.
+#[derive(Debug, thiserror::Error)]
+#[error("the component uses {}, which this server does not support; {}", .0, .0.remedy())]
+pub struct UnsupportedProposal(Proposal);
+
+/// The proposals of a component.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Proposals(BTreeSet<Proposal>);
+
+impl Proposals {
+    /// Those that the component in `bytes` uses, in one pass over it. What is not a component
+    /// counts as far as it can be read: the compiler says what is wrong with it.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let mut proposals = Self::default();
+        let _ = proposals.scan(bytes);
+        proposals
+    }
+
+    /// Whether an engine has to have a garbage collector.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no engine runs the component.
+    pub(super) fn need_gc(&self) -> Result<bool, UnsupportedProposal> {
+        match self.0.iter().find(|proposal| !proposal.needs_gc()) {
+            Some(proposal) => Err(UnsupportedProposal(*proposal)),
+            None => Ok(!self.0.is_empty()),
+        }
+    }
+}

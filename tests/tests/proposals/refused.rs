@@ -1,0 +1,87 @@
+//! What neither host runs without flags: this one says which proposal it is, and what to do.
+
+use end_to_end::functions::Folder;
+use end_to_end::guests::Guest;
+use end_to_end::{Setup, TestHost};
+
+use super::component;
+
+/// Checks that a component with these fields is refused with these words: as the only
+/// component of a server, by `--check`, and as a function.
+fn check_refused(fields: &str, words: &[&str]) {
+    let component = component(fields);
+    let guest = Guest::of(&component);
+    let folder = Folder::new();
+    folder.put("guest.wasm", &component);
+    let check = |setup: Setup| setup.switch("--check").fail();
+    for finished in [
+        TestHost::serve(guest.path()).fail(),
+        check(TestHost::serve(guest.path())),
+        check(TestHost::serve_functions(folder.path())),
+    ] {
+        assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+        for word in words {
+            assert!(finished.stderr.contains(word), "{}", finished.stderr);
+        }
+    }
+    let host = TestHost::serve_functions(folder.path()).start();
+    let _ = host.log().wait_for_entry(words);
+}
+
+#[test]
+fn legacy_exceptions_are_refused_by_name_with_the_option_of_the_compiler() {
+    check_refused(
+        "(tag $e)
+         (func $value (param i32) (result i32)
+           try throw $e catch_all end
+           i32.const 1)",
+        &["legacy exception handling", "-wasm-use-legacy-eh=false"],
+    );
+}
+
+#[test]
+fn shared_memories_are_refused_by_name() {
+    check_refused(
+        "(memory $shared 1 1 shared)
+         (func $value (param i32) (result i32) (i32.const 1))",
+        &["a shared memory (threads)", "without threads"],
+    );
+}
+
+#[test]
+fn wide_arithmetic_is_refused_by_name() {
+    check_refused(
+        "(func $value (param i32) (result i32)
+           (drop (i64.mul_wide_u (i64.const 1) (i64.const 2)))
+           (drop)
+           (i32.const 1))",
+        &["wide arithmetic"],
+    );
+}
+
+#[test]
+fn stack_switching_is_refused_by_name() {
+    check_refused(
+        "(type $f (func)) (type $cont (cont $f))
+         (func $value (param i32) (result i32) (i32.const 1))",
+        &["stack switching"],
+    );
+}
+
+#[test]
+fn custom_page_sizes_are_refused_by_name() {
+    check_refused(
+        "(memory $small 1 (pagesize 1))
+         (func $value (param i32) (result i32) (i32.const 1))",
+        &["custom page sizes"],
+    );
+}
+
+#[test]
+fn async_functions_of_the_component_model_are_refused_with_wasi_0_2_named() {
+    let fields =
+        "(func $value (param i32) (result i32) (i32.const 1)) (export \"value\" (func $value)))
+         (core func (canon waitable-set.new))
+         (core module $unused (func $value)";
+    check_refused(fields, &["WASI 0.3", "WASI 0.2"]);
+}

@@ -27,6 +27,9 @@ NATS_VERSION := 2.14.6
 NATS := $(PEERS)/nats-$(NATS_VERSION)/bin/nats-server
 SCHEMATHESIS_VERSION := 4.32.5
 SCHEMATHESIS := $(PEERS)/schemathesis-$(SCHEMATHESIS_VERSION)/bin/schemathesis
+COMPONENTIZE_PY_VERSION := 0.25.1
+COMPONENTIZE_PY := $(PEERS)/componentize-py-$(COMPONENTIZE_PY_VERSION)/bin/componentize-py
+BENCH_PYTHON := target/benchmark-python
 export COMPONENT_RUNNER_PEERS := $(PEERS)
 
 # This Makefile and the tests name paths below `target`.
@@ -102,7 +105,7 @@ soak: build ## Keep the server at 80 % of what it can do for 8 minutes, and look
 pressure: build ## Run the server in 128 MiB, 512 MiB and 2 GiB, 10 minutes each, with hostile and large guests; FLAGS="--mib 128 --seconds 60"
 	@cargo run --quiet -p end-to-end --bin memory-pressure -- $(FLAGS)
 
-bench: build release bench-guests peers nats wrk slowhttptest ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
+bench: build release bench-guests $(BENCH_PYTHON)/app.wasm $(if $(NODE),experiments) peers nats wrk slowhttptest ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
 	@cargo build --profile tuned -p bench
 	@target/tuned/bench $(FLAGS)
 
@@ -157,6 +160,13 @@ guests: setup
 bench-guests: setup
 	@cargo build --profile guest --target wasm32-wasip2 $(BENCH_GUEST_PACKAGES)
 
+$(BENCH_PYTHON)/app.wasm: bench/guests/python/app.py bench/guests/python/world.wit | $(COMPONENTIZE_PY)
+	@mkdir -p $(BENCH_PYTHON)/wit
+	@cp bench/guests/python/app.py $(BENCH_PYTHON)
+	@cp -r bench/guests/python/world.wit wit/deps $(BENCH_PYTHON)/wit
+	@cd $(BENCH_PYTHON) && PYTHONPATH=$(abspath $(dir $(COMPONENTIZE_PY))..) $(abspath $(COMPONENTIZE_PY)) \
+		-d wit -w python componentize app -o app.wasm
+
 named:
 	@test -n "$(filter $(NAME),$(EXPERIMENTS))" || { \
 		echo "name an experiment, such as: make experiment NAME=http-gate"; \
@@ -197,6 +207,10 @@ schemathesis: $(SCHEMATHESIS)
 
 $(SCHEMATHESIS):
 	$(call pip-install,schemathesis $(SCHEMATHESIS_VERSION),which tests interfaces by their description,schemathesis-$(SCHEMATHESIS_VERSION),schemathesis==$(SCHEMATHESIS_VERSION))
+	@touch $@
+
+$(COMPONENTIZE_PY):
+	$(call pip-install,componentize-py $(COMPONENTIZE_PY_VERSION),which makes components of Python,componentize-py-$(COMPONENTIZE_PY_VERSION),componentize-py==$(COMPONENTIZE_PY_VERSION))
 	@touch $@
 
 wrk:

@@ -32,17 +32,11 @@ pub(crate) struct Contents {
 impl Chains {
     /// Takes the parts of the service, and the relay that is built for chains.
     pub(crate) fn find() -> Result<Self> {
-        let bytes = |path: &Path| {
-            fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
-        };
         Ok(Self {
             root: Component::new("http-adapter", bytes(&part("http-adapter")?)?)?,
             relay: bytes(&guest("relay")?)?,
             end: bytes(&part("cipher")?)?,
-            closing: vec![
-                Component::new("audit-stderr", bytes(&part("audit-stderr")?)?)?,
-                Component::new("environment", environment([("SHIFT_AMOUNT", "3")])?)?,
-            ],
+            closing: closing()?,
         })
     }
 
@@ -69,6 +63,26 @@ impl Chains {
     fn relay(&self, number: usize) -> Vec<u8> {
         numbered(&self.relay, number)
     }
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
+}
+
+/// Composes the component in a file with what a host need not have: the audit log and the
+/// environment.
+pub(crate) fn close(path: &Path) -> Result<Vec<u8>> {
+    let root = Component::new("app", bytes(path)?)?;
+    let parts = closing()?;
+    let plan = link(&root, &parts, &LinkOptions::default())?;
+    Ok(plan.encode(parts.iter().chain([&root]))?.bytes)
+}
+
+fn closing() -> Result<Vec<Component>> {
+    Ok(vec![
+        Component::new("audit-stderr", bytes(&part("audit-stderr")?)?)?,
+        Component::new("environment", environment([("SHIFT_AMOUNT", "3")])?)?,
+    ])
 }
 
 /// The same component with a number in it, so that it is equal to none with another one.

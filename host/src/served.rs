@@ -124,7 +124,9 @@ async fn load_functions(
     let runtime = Arc::new(runtime);
     telemetry.metrics.set_pool(runtime.metrics());
     let functions = Arc::new(Functions::shared(runtime.clone()));
-    functions.start_clock().context("cannot start a thread")?;
+    functions
+        .start_epoch_ticker()
+        .context("cannot start a thread")?;
     let loader = Loader {
         runtime,
         audit: log.clone(),

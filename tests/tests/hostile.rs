@@ -71,7 +71,7 @@ fn a_guest_that_fails_late_leaves_no_client_without_a_head() {
     let campaign = Campaign {
         address: server.address(),
         runs: 200,
-        // So many that some of them wait, and then run in the background.
+        // So many that some of them wait, and are offloaded.
         at_once: MAX_CONCURRENCY,
         pause: Duration::ZERO,
     };
@@ -82,13 +82,14 @@ fn a_guest_that_fails_late_leaves_no_client_without_a_head() {
     assert!(outcome.surprises.is_empty(), "{:?}", outcome.surprises);
 }
 
-/// The background gets no processor where others want them all. Nobody needs it to tell a
-/// client that the time is over.
+/// The offload threads may get no processor for long. A client is told by the worker that the
+/// time is over.
 #[test]
 fn a_response_ends_in_time_while_its_guest_cannot_be_ended() {
-    // It begins a response, and then computes for so long that it moves to the background.
+    // It begins a response, and then computes for so long that it is offloaded.
     const NAME: &str = "loop-in-body";
-    const STOP_THERE: &str = "sched_yield:delay_enter=60s";
+    // What it calls before and after each time slice.
+    const STOP_THERE: &str = "clock_gettime:delay_enter=60s";
     // Nor need anybody look whether the client is late.
     const LONG: &str = "600";
 
@@ -100,7 +101,7 @@ fn a_response_ends_in_time_while_its_guest_cannot_be_ended() {
         .flag("--header-read-timeout", LONG)
         .flag("--idle-timeout", LONG)
         .start();
-    let Some(_stopped) = Fault::inject(host.process_id(), "spare", STOP_THERE, &[]) else {
+    let Some(_stopped) = Fault::inject(host.process_id(), "offload", STOP_THERE, &[]) else {
         return;
     };
     let mut client = host.connect();
@@ -108,6 +109,34 @@ fn a_response_ends_in_time_while_its_guest_cannot_be_ended() {
     let response = client.receive();
     assert_eq!(response.status, 200);
     assert!(!response.is_complete, "{response:?}");
+}
+
+/// In `SCHED_IDLE`, a guest would get next to nothing beside busy programs.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_thread_of_the_server_is_sched_idle() {
+    const SCHED_OTHER: &str = "0";
+    // Among the fields behind the name: proc_pid_stat(5).
+    const POLICY: usize = 38;
+
+    let guest = Guest::assemble("hostile");
+    let host = TestHost::serve(guest.path())
+        .flag("--cpu-timeout", "0.05")
+        .start();
+    // It computes for so long that it is offloaded.
+    let response = host.send(&Request::new("GET", "/loop"));
+    check_problem(&response, 504, &[]);
+    let tasks = format!("/proc/{}/task", host.process_id());
+    let stats = std::fs::read_dir(tasks).expect("a running process");
+    let stats: Vec<String> = stats
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("stat")).ok())
+        .collect();
+    assert!(!stats.is_empty());
+    for stat in stats {
+        let (_, fields) = stat.rsplit_once(')').expect("a name");
+        let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
+        assert_eq!(fields[POLICY], SCHED_OTHER, "{stat}");
+    }
 }
 
 /// So many clients, each of which has a guest that sleeps.

@@ -79,12 +79,6 @@ impl Outbox {
         self.cursor.sequence()
     }
 
-    /// What counts the records that are on the disk and not done.
-    pub(super) fn waiting(&self) -> impl Fn() -> u64 + use<> {
-        let (written, status) = (self.written.clone(), self.status.clone());
-        move || status.metrics(*written.borrow()).lag
-    }
-
     /// Notes that everything up to `sequence` is done.
     pub(super) fn settle(&mut self, sequence: u64) {
         if sequence != self.settled() {

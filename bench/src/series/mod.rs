@@ -17,6 +17,7 @@
 //! - [`idle`]: connections that are kept and say nothing.
 //! - [`functions`]: a thousand functions in one server.
 //! - [`fairness`]: good functions beside bad ones.
+//! - [`contention`]: CPU-bound guests beside busy loops of other programs.
 //!
 //! [`beside`] is what those have in common that are about good clients.
 
@@ -24,6 +25,7 @@ mod audit;
 mod beside;
 mod bodies;
 mod connections;
+mod contention;
 mod echo;
 mod fairness;
 mod forward;
@@ -80,6 +82,7 @@ pub(crate) enum Series {
     Idle,
     Functions,
     Fairness,
+    Contention,
 }
 
 impl Series {
@@ -102,6 +105,7 @@ impl Series {
             Self::Idle => idle::run(bench),
             Self::Functions => functions::run(bench),
             Self::Fairness => fairness::run(bench),
+            Self::Contention => contention::run(bench),
         }
     }
 }

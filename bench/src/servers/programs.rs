@@ -60,6 +60,19 @@ pub(crate) fn guest(name: &str) -> Result<PathBuf> {
     existing(target().join(path), "make bench-guests")
 }
 
+/// What an experiment makes.
+pub(crate) fn experiment(path: &str) -> Result<PathBuf> {
+    existing(
+        target().join("experiments").join(path),
+        "make experiments, with Node.js",
+    )
+}
+
+/// The guest in Python that only the benchmark has.
+pub(crate) fn python_guest() -> Result<PathBuf> {
+    existing(target().join("benchmark-python/app.wasm"), "make bench")
+}
+
 /// The root of the workspace.
 pub(crate) fn workspace() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -10,7 +10,7 @@ use wasmtime::EngineWeak;
 use super::function::Function;
 use super::route::{Route, Routes};
 use crate::guest::{App, SharedRuntime};
-use crate::server::{FunctionSettings, Pace, Ticker};
+use crate::server::{EpochInterval, FunctionSettings, Ticker};
 use crate::telemetry::Telemetry;
 
 /// All functions at one moment, and where their requests come from.
@@ -78,7 +78,7 @@ pub struct Functions {
     pool: Pool,
     /// The clock of the engines, once something runs.
     ticker: Mutex<Option<Ticker>>,
-    pace: Arc<Pace>,
+    epoch_interval: Arc<EpochInterval>,
     /// Why functions are not served as they are wanted, by name.
     problems: Mutex<BTreeMap<String, String>>,
 }
@@ -115,7 +115,7 @@ impl Functions {
             table: watch::Sender::new(Arc::new(table)),
             pool,
             ticker: Mutex::default(),
-            pace: Arc::default(),
+            epoch_interval: Arc::default(),
             problems: Mutex::default(),
         }
     }
@@ -127,7 +127,7 @@ impl Functions {
             table: watch::Sender::default(),
             pool: Pool::Shared(runtime),
             ticker: Mutex::default(),
-            pace: Arc::default(),
+            epoch_interval: Arc::default(),
             problems: Mutex::default(),
         }
     }
@@ -192,27 +192,27 @@ impl Functions {
         }
     }
 
-    /// Starts the clock that makes long computations give way, if it does not run yet. No
-    /// guest may run before that.
+    /// Starts the clock that ends the time slices of guests, if it does not run yet. No guest
+    /// may run before that.
     ///
     /// # Errors
     ///
     /// Fails if the system gives no thread.
-    pub fn start_clock(&self) -> io::Result<()> {
+    pub fn start_epoch_ticker(&self) -> io::Result<()> {
         let mut ticker = self.ticker.lock().unwrap_or_else(PoisonError::into_inner);
         if ticker.is_none() {
             let engines = match &self.pool {
                 Pool::Own(engines) => Engines::Own(engines.clone()),
                 Pool::Shared(runtime) => Engines::Shared(Arc::downgrade(runtime)),
             };
-            *ticker = Some(Ticker::start(engines, self.pace.clone())?);
+            *ticker = Some(Ticker::start(engines, self.epoch_interval.clone())?);
         }
         Ok(())
     }
 
-    /// What makes that clock hurry.
-    pub(crate) fn pace(&self) -> Arc<Pace> {
-        self.pace.clone()
+    /// The interval between two ticks of that clock.
+    pub(crate) fn epoch_interval(&self) -> Arc<EpochInterval> {
+        self.epoch_interval.clone()
     }
 }
 

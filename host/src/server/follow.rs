@@ -51,7 +51,7 @@ pub(super) fn finish(running: Running, deadline: Instant, context: Context) {
     });
 }
 
-/// Runs a guest to its end. Tells its body at once if it fails: in the background it may
+/// Runs a guest to its end. Tells its body at once if it fails: on an offload thread it may
 /// take long until the guest is dropped, and with it the other end of the body.
 async fn work(
     mut running: impl Future<Output = wasmtime::Result<()>> + Unpin,

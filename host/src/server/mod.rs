@@ -14,30 +14,32 @@
 //! - `served.rs`: which function it is for, as one worker serves it.
 //! - `admission.rs`, `commons.rs`: who begins, who waits, and who is turned away.
 //! - `instances.rs`: the instances of one worker.
-//! - `running.rs`, `background.rs`, `conduct.rs`: a guest at work, where it goes if that is
-//!   long, and which of them begin there.
+//! - `running.rs`: a guest at work.
+//! - `offload.rs`, `fair_queue.rs`, `cpu_history.rs`: the threads for CPU-bound guests, the
+//!   order in which these run, and which guests begin there.
 //! - `response.rs`, `follow.rs`: what it answers, and what it does after that.
 //! - `failure.rs`: what happens when a guest fails.
 //! - `problem.rs`: what the server answers where no guest does.
-//! - `ticker.rs`: the clock that makes long computations give way.
+//! - `ticker.rs`: the clock that ends the time slices of guests.
 //! - `settings.rs`: how all of this works, and its limits.
 
 mod accept;
 mod admission;
 mod authority;
-mod background;
 mod commons;
-mod conduct;
 mod connection;
 mod connections;
 mod conversation;
+mod cpu_history;
 mod failure;
+mod fair_queue;
 mod follow;
 mod heartbeat;
 mod http1;
 mod http2;
 mod instances;
 mod listener;
+mod offload;
 mod pieces;
 mod problem;
 mod refusal;
@@ -65,16 +67,16 @@ use crate::functions::Functions;
 use crate::memory::MemoryLimit;
 use crate::telemetry::Telemetry;
 use accept::{Workers, accept};
-use background::Background;
 use connections::Connections;
 pub use connections::{TooFewFiles, check_open_files};
 pub use heartbeat::Heartbeats;
 pub(crate) use listener::Accepted;
 pub use listener::{Address, Listener};
+use offload::OffloadRuntime;
 pub use refusal::Refusal;
 pub use settings::{BodyLimits, ConnectionLimits, FunctionSettings, Settings};
 pub(crate) use socket::Socket;
-pub(crate) use ticker::{Pace, Ticker};
+pub(crate) use ticker::{EpochInterval, Ticker};
 use worker::{Common, Worker};
 
 /// Serves `functions` on `listeners` until `shutdown` resolves; then stops accepting,
@@ -99,14 +101,14 @@ pub async fn run(
     telemetry: &Telemetry,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    functions.start_clock()?;
-    let background = Background::start(settings.threads, functions.pace())?;
+    functions.start_epoch_ticker()?;
+    let offload = OffloadRuntime::start(settings.threads, functions.epoch_interval())?;
     let common = Common {
         telemetry: telemetry.clone(),
         unrouted: telemetry.unrouted(),
         functions,
         settings: settings.clone(),
-        background: background.handle(),
+        offload: offload.handle(),
         memory,
     };
     let workers = (0..settings.threads.get())

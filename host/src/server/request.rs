@@ -192,7 +192,7 @@ async fn answer(
     let Served {
         function,
         admission,
-        conduct,
+        cpu_history,
         ..
     } = &*context.served;
     if function.is_paused() {
@@ -225,9 +225,9 @@ async fn answer(
     let deadline = Instant::now() + function.settings().request_timeout;
     let request = Request::from_parts(parts, body);
     let (mut running, head) = start(request, (turn, place, memory), context)?;
-    if conduct.gives_way(has_waited) {
-        running.go_away();
-    } else if conduct.is_suspect() {
+    if cpu_history.should_offload(has_waited) {
+        running.offload();
+    } else if cpu_history.needs_cpu_sample() {
         context.request.meter().be_exact();
     }
     let responding = response::take(running, head, is_head, deadline, context);

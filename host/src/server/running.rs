@@ -1,6 +1,7 @@
 //! A guest at work.
 
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::thread;
 use std::time::Duration;
@@ -8,16 +9,17 @@ use std::time::Duration;
 use tokio::task::yield_now;
 
 use super::admission::Turn;
-use super::background::{Away, Guest};
-use super::conduct::Absence;
+use super::cpu_history::OffloadGuard;
+use super::fair_queue::Key;
 use super::instances::Instance;
+use super::offload::{Guest, OffloadedGuest};
 use super::request::Context as RequestContext;
 
-/// How long a guest may compute on the thread that serves. After that it is measured
-/// exactly: the system may have given the processor to somebody else meanwhile.
-const MAX_FOREGROUND: Duration = Duration::from_millis(4);
+/// How long a guest may compute on the worker by the clock. After that its processor time is
+/// measured: the system may have run another thread meanwhile.
+const MAX_ON_WORKER: Duration = Duration::from_millis(4);
 
-/// How much longer it may go on, by the exact measure. Then it moves to the background.
+/// How much processor time it may use after that. Then it is offloaded.
 const MAX_EXACT: Duration = Duration::from_millis(3);
 
 /// How often a guest goes on until it lets everybody else go first. Each time it may write or
@@ -38,13 +40,12 @@ pub(super) struct Running {
 type Done = (Instance, wasmtime::Result<()>);
 
 enum Work {
-    /// On this thread.
+    /// On the worker.
     Here(Guest<Done>),
-    /// In the background.
-    Away {
-        task: Away<Done>,
-        /// Lets the function know how long that was.
-        absence: Absence,
+    /// On an offload thread.
+    Offloaded {
+        task: OffloadedGuest<Done>,
+        guard: OffloadGuard,
     },
     Done,
 }
@@ -61,7 +62,7 @@ impl Running {
 
     /// Lets the guest go on at once.
     pub(super) fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<wasmtime::Result<()>> {
-        let conduct = &self.context.served.conduct;
+        let history = &self.context.served.cpu_history;
         let done = match &mut self.work {
             Work::Here(guest) => {
                 let meter = self.context.request.meter();
@@ -70,24 +71,24 @@ impl Running {
                 let done = guest.as_mut().poll(cx);
                 meter.end_turn();
                 let used = meter.counted();
-                conduct.spend(used.saturating_sub(before));
+                history.spend(used.saturating_sub(before));
                 if done.is_pending() {
                     if meter.is_exact() && used > MAX_EXACT {
-                        self.go_away();
+                        self.offload();
                         return self.poll_work(cx);
                     }
-                    if !meter.is_exact() && used > MAX_FOREGROUND {
+                    if !meter.is_exact() && used > MAX_ON_WORKER {
                         meter.be_exact();
                     }
                 }
                 let done = ready!(done);
-                conduct.note(used, meter.is_exact(), done.1.is_err());
+                history.record(used, meter.is_exact(), done.1.is_err());
                 done
             }
-            Work::Away { task, absence } => match ready!(Pin::new(task).poll(cx)) {
+            Work::Offloaded { task, guard } => match ready!(Pin::new(task).poll(cx)) {
                 Some(done) => {
                     if done.1.is_err() {
-                        absence.fail();
+                        guard.fail();
                     }
                     done
                 }
@@ -98,11 +99,11 @@ impl Running {
         self.work = Work::Done;
         self.turn = None;
         let (instance, result) = done;
-        self.put_back(instance, result.is_ok());
+        self.release(instance, result.is_ok());
         Poll::Ready(result)
     }
 
-    fn put_back(&self, instance: Instance, is_whole: bool) {
+    fn release(&self, instance: Instance, is_whole: bool) {
         let is_kept = is_whole && !self.context.shared.memory.is_wanted();
         let left = if is_kept {
             self.context.served.instances.put_back(instance)
@@ -112,27 +113,34 @@ impl Running {
             }
             Some(instance)
         };
-        // Nobody else should wait while the system takes a large one apart, nor its client
-        // for the end of a body that it left open.
+        // No other request should wait while the system unmaps the memory of a large one, nor
+        // its client for the end of a body that it left open.
         if let Some(mut large) = left.filter(Instance::is_large) {
             large.store.data_mut().let_go();
-            self.context.shared.background.take_apart(large);
+            let offload = &self.context.shared.offload;
+            offload.drop_off_thread(self.function(), large);
         }
     }
 
-    /// Moves the guest to the background, where it gives way to whatever else this process
-    /// has to do.
-    pub(super) fn go_away(&mut self) {
+    /// What the function is in the queue of the offload threads: the same on all workers.
+    fn function(&self) -> Key {
+        Arc::as_ptr(&self.context.served.function).addr()
+    }
+
+    /// Moves the guest to an offload thread, so that it delays no other request of the
+    /// worker.
+    pub(super) fn offload(&mut self) {
         if let Work::Here(guest) = std::mem::replace(&mut self.work, Work::Done) {
             let request = self.context.request.clone();
             if !request.meter().is_exact() {
-                // Where it goes it waits for everybody, and that is not its time.
+                // There it waits for other guests, which is not its time.
                 request.meter().be_exact();
             }
-            tracing::debug!(request = %request.id(), "guest goes on in the background");
-            self.work = Work::Away {
-                absence: self.context.served.conduct.absence(request.clone()),
-                task: self.context.shared.background.run(guest, request),
+            tracing::debug!(request = %request.id(), "guest is offloaded");
+            let offload = &self.context.shared.offload;
+            self.work = Work::Offloaded {
+                guard: self.context.served.cpu_history.offload(request.clone()),
+                task: offload.run(self.function(), guest, request),
             };
             self.turn = None;
         }
@@ -144,8 +152,8 @@ impl Drop for Running {
     fn drop(&mut self) {
         if let Work::Here(_) = self.work {
             let meter = self.context.request.meter();
-            let conduct = &self.context.served.conduct;
-            conduct.note(meter.counted(), meter.is_exact(), false);
+            let history = &self.context.served.cpu_history;
+            history.record(meter.counted(), meter.is_exact(), false);
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::admission::Admission;
 use super::commons::Commons;
-use super::conduct::Conduct;
+use super::cpu_history::CpuHistory;
 use super::instances::Instances;
 use super::settings::FunctionSettings;
 use crate::functions::{Function, Table};
@@ -27,7 +27,7 @@ pub(super) struct Served {
     /// As many may have an instance as the pool has room for, so it never runs out:
     /// requests wait instead.
     pub(super) admission: Rc<Admission>,
-    pub(super) conduct: Rc<Conduct>,
+    pub(super) cpu_history: Rc<CpuHistory>,
     /// What its instances hold, on all threads.
     pub(super) memory: Arc<FunctionMemory>,
     /// One request at a time waits for memory here; the others wait for it.
@@ -166,7 +166,7 @@ impl Router {
             telemetry: Arc::new(FunctionTelemetry::clone(function.telemetry())),
             instances: Instances::new(app, settings.requests_per_instance),
             admission,
-            conduct: Conduct::new(self.commons.is_some()),
+            cpu_history: CpuHistory::new(self.commons.is_some()),
             memory: function
                 .memory(&self.memory, self.commons.is_some())
                 .clone(),

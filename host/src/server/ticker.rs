@@ -1,4 +1,4 @@
-//! The clock that makes long computations give way.
+//! The clock that ends the time slices of guests.
 
 use std::io;
 use std::sync::Arc;
@@ -9,13 +9,11 @@ use std::time::Duration;
 
 use crate::functions::Engines;
 
-/// How long a guest may compute before its neighbours on the same thread get
-/// their turn.
-const TICK: Duration = Duration::from_millis(5);
+/// How long a guest may compute on a worker before other requests get it.
+const LONG: Duration = Duration::from_millis(5);
 
-/// The same while guests compute in the background: others may wait for the processor that
-/// the system has given to them.
-const SHORT_TICK: Duration = Duration::from_micros(500);
+/// The same while guests compute on offload threads: a worker may wait for their processor.
+const SHORT: Duration = Duration::from_micros(250);
 
 /// Advances the epochs of engines until it is dropped.
 ///
@@ -26,13 +24,13 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
-    pub(crate) fn start(engines: Engines, pace: Arc<Pace>) -> io::Result<Self> {
+    pub(crate) fn start(engines: Engines, interval: Arc<EpochInterval>) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel::<()>();
         thread::Builder::new()
             .name("epoch".to_owned())
             .spawn(move || {
                 // The wait ends early when the other end of the channel is gone.
-                while stopped.recv_timeout(pace.next()) == Err(RecvTimeoutError::Timeout) {
+                while stopped.recv_timeout(interval.next()) == Err(RecvTimeoutError::Timeout) {
                     if !engines.tick() {
                         break;
                     }
@@ -42,30 +40,30 @@ impl Ticker {
     }
 }
 
-/// How fast the clock ticks.
+/// The interval between two ticks.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
-    /// How many short ticks are to come.
-    short_ticks: AtomicU32,
+pub(crate) struct EpochInterval {
+    /// How many short ones are to come.
+    short: AtomicU32,
 }
 
-/// After the last one who hurries: a guest that computes says so once for each tick, and a
-/// little later than that.
-const SHORT_TICKS: u32 = 10;
+/// How many short ones follow the last time slice on an offload thread. One that computes
+/// begins a slice at each tick, and a little later than that.
+const SHORT_INTERVALS: u32 = 20;
 
-impl Pace {
-    /// Makes the next ticks short.
-    pub(crate) fn hurry(&self) {
-        self.short_ticks.store(SHORT_TICKS, Ordering::Relaxed);
+impl EpochInterval {
+    /// Makes the next intervals short.
+    pub(crate) fn shorten(&self) {
+        self.short.store(SHORT_INTERVALS, Ordering::Relaxed);
     }
 
     /// How long it is until the next tick.
     fn next(&self) -> Duration {
-        match self.short_ticks.load(Ordering::Relaxed) {
-            0 => TICK,
+        match self.short.load(Ordering::Relaxed) {
+            0 => LONG,
             left => {
-                self.short_ticks.store(left - 1, Ordering::Relaxed);
-                SHORT_TICK
+                self.short.store(left - 1, Ordering::Relaxed);
+                SHORT
             }
         }
     }
@@ -76,14 +74,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ticks_are_short_for_a_while_after_somebody_hurried() {
-        let pace = Pace::default();
-        assert_eq!(pace.next(), TICK);
-        pace.hurry();
-        pace.hurry();
-        for _ in 0..SHORT_TICKS {
-            assert_eq!(pace.next(), SHORT_TICK);
+    fn intervals_are_short_for_a_while_after_a_slice_on_an_offload_thread() {
+        let interval = EpochInterval::default();
+        assert_eq!(interval.next(), LONG);
+        interval.shorten();
+        interval.shorten();
+        for _ in 0..SHORT_INTERVALS {
+            assert_eq!(interval.next(), SHORT);
         }
-        assert_eq!(pace.next(), TICK);
+        assert_eq!(interval.next(), LONG);
     }
 }

@@ -16,7 +16,7 @@ use super::heartbeat::Heartbeat;
 use super::http1::Scratch;
 use super::listener::Accepted;
 use super::served::Router;
-use super::{Settings, background, connection};
+use super::{Settings, connection, offload};
 use crate::functions::Functions;
 use crate::memory::MemoryLimit;
 use crate::telemetry::{FunctionTelemetry, Telemetry};
@@ -44,8 +44,8 @@ pub(super) struct Common {
     pub(super) telemetry: Telemetry,
     /// What is told of requests that belong to no function.
     pub(super) unrouted: Arc<FunctionTelemetry>,
-    /// Where guests go that compute for long.
-    pub(super) background: background::Handle,
+    /// The threads for CPU-bound guests.
+    pub(super) offload: offload::Handle,
     pub(super) memory: Arc<MemoryLimit>,
 }
 
@@ -53,8 +53,8 @@ pub(super) struct Common {
 pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) router: Router,
-    /// Where guests go that compute for long.
-    pub(super) background: background::Handle,
+    /// The threads for CPU-bound guests.
+    pub(super) offload: offload::Handle,
     pub(super) scratch: Scratch,
     pub(super) telemetry: Telemetry,
     /// What is told of requests that belong to no function.
@@ -69,7 +69,7 @@ impl Shared {
             settings,
             telemetry,
             unrouted,
-            background,
+            offload,
             memory,
         } = common;
         let threads = settings.threads.get();
@@ -82,7 +82,7 @@ impl Shared {
                 threads,
                 memory.clone(),
             ),
-            background,
+            offload,
             scratch: Rc::new(RefCell::new(vec![0; SCRATCH_BYTES].into())),
             settings,
             telemetry,

@@ -39,7 +39,7 @@ impl Sender {
 
     /// Sends spans until there will be no more.
     pub(super) fn work(mut self, mut inbox: Inbox<Span>) {
-        priority::take_a_tenth();
+        priority::add_niceness(priority::BACKGROUND);
         let Some(runtime) = runtime(&inbox) else {
             return;
         };

@@ -19,14 +19,14 @@ use super::ticker::EpochInterval;
 use crate::RequestInfo;
 
 /// What is added to the niceness of the threads: high enough that a worker that wakes up has mostly used less
-/// than its share, and preempts them at once; low enough that they get a third of a processor
-/// beside a busy thread of another program.
-const NICENESS: i32 = 3;
+/// than its share, and preempts them at once; low enough that they get two fifths of a
+/// processor beside a busy thread of another program.
+const NICENESS: i32 = 2;
 
 /// A thread yields again after it has computed for so many times as long as its last yield
 /// took. To a worker, that is after each time slice; to a busy thread of another program, it
 /// would be a large part of its share.
-const YIELD_PERIOD: u32 = 2;
+const YIELD_PERIOD: u32 = 4;
 
 /// The work of a guest until its request is over.
 pub(super) type Guest<T> = Pin<Box<dyn Future<Output = T> + Send>>;

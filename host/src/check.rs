@@ -9,10 +9,12 @@ use audit_log::{AuditLog, Folder, Location};
 use host::access_log::Destination;
 use host::cli::Serve;
 use host::functions::{self, Declaration, Findings};
-use host::guest::App;
+use host::guest::{App, Job, Part};
 use rustix::fs::{Access, access};
+use tokio::runtime::Builder;
 
-use crate::inputs::{Inputs, Served};
+use crate::inputs::{Inputs, One, Served};
+use crate::served;
 
 /// Says whether what `flags` name can be served. Nothing is bound, written or made, and
 /// whether an address or the audit log is in use does not matter: the server that is to be
@@ -28,16 +30,18 @@ pub(crate) fn check(flags: &Serve) -> Result<()> {
         let what = || format!("cannot open the access log `{}`", path.display());
         check_file(path).with_context(what)?;
     }
-    let what = match &inputs.served {
-        Served::One(one) => {
-            let path = one.path.display();
-            let checked = App::check(&one.bytes, &flags.limits.guest(), None);
-            let sha256 = checked.with_context(|| format!("cannot serve `{path}`"))?;
-            format!("`{path}` (sha256:{sha256})")
-        }
-        Served::Functions(_, declaration) => check_functions(declaration, flags)?,
-    };
     let is_tls = inputs.tls.is_some();
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let what = runtime.block_on(async {
+        match inputs.served {
+            Served::One(one) => {
+                let path = one.path.clone();
+                let checked = check_one(*one, flags).await;
+                checked.with_context(|| format!("cannot serve `{}`", path.display()))
+            }
+            Served::Functions(_, declaration) => check_functions(&declaration, flags).await,
+        }
+    })?;
     let addresses = flags.listen.addresses();
     let addresses: Vec<_> = addresses
         .iter()
@@ -49,10 +53,22 @@ pub(crate) fn check(flags: &Serve) -> Result<()> {
     Ok(())
 }
 
-fn check_functions(declaration: &Declaration, flags: &Serve) -> Result<String> {
+async fn check_one(one: One, flags: &Serve) -> Result<String> {
+    let compiler = served::compiler(flags, 0, None)?;
+    let job = Job::of(Part::new(served::name(&one.path), one.bytes));
+    let compiled = compiler.check(&job).await?;
+    let compiled = compiled.context("there is no component")?;
+    App::check(&compiled, &flags.limits.guest(), None)?;
+    let (path, sha256) = (one.path.display(), compiled.sha256);
+    Ok(format!("`{path}` (sha256:{sha256})"))
+}
+
+async fn check_functions(declaration: &Declaration, flags: &Serve) -> Result<String> {
     let pool = flags.pool.pool(&flags.limits, u64::MAX);
+    let compiler = served::compiler(flags, 0, None)?;
+    let max_bytes = flags.pool.max_component_size;
     let Findings { good, problems } =
-        functions::check(declaration, &pool, flags.pool.max_component_size);
+        functions::check(declaration, &compiler, &pool, max_bytes).await;
     if problems.is_empty() {
         return Ok(format!("{good} functions"));
     }

@@ -1,11 +1,10 @@
 //! The program `component-runner`: parse, do what was asked for, exit code.
 
 use std::env;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use audit_log::program;
-use host::cli::{Cli, Command, FunctionsError, LogFormat, YesOrNo};
+use host::cli::{Cli, Command, FunctionsError, LogFormat};
 use host::{guest, server_log};
 
 mod announce;
@@ -28,18 +27,6 @@ const USAGE: u8 = 64;
 
 /// The most bytes of an error that ends the program.
 const MAX_ERROR_BYTES: usize = 16 << 10;
-
-/// Compiles the component on standard input. Its reader wants to know what is wrong with the
-/// component, and nothing else.
-fn compile(inlines: bool, has_gc: bool, memory_bytes: u64) -> ExitCode {
-    match guest::compile_component(inlines, has_gc, memory_bytes) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "{error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
 
 fn main() -> ExitCode {
     let command = match Cli::read(env::args_os()) {
@@ -68,13 +55,10 @@ fn main() -> ExitCode {
         Command::Resume(flags) => orders::resume(&flags).map(|()| true),
         Command::Remove(flags) => orders::remove(&flags).map(|()| true),
         Command::CompileComponent {
-            inlines,
-            has_gc,
             memory_bytes,
-        } => {
-            let is = |answer| answer == YesOrNo::Yes;
-            return compile(is(inlines), is(has_gc), memory_bytes);
-        }
+            cpu_seconds,
+            nice,
+        } => return guest::compile_child(memory_bytes, cpu_seconds, nice),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

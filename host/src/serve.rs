@@ -3,6 +3,7 @@
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -45,7 +46,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
         audit: settings,
         token,
     } = Inputs::read(flags)?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         signals::survive_file_size_limit().context("cannot wait for signals")?;
         let mut listeners = Vec::new();
         for address in flags.listen.addresses() {
@@ -73,13 +74,17 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
         }
         let serving = async {
             let telemetry = &operators.telemetry;
-            let Loaded { functions, changes } =
-                served::load(served, flags, &log, telemetry, &memory).await?;
+            let mut shutdown = pin!(signals::shutdown().context("cannot wait for signals")?);
+            let loaded = tokio::select! {
+                loaded = served::load(served, flags, &log, telemetry, &memory) => loaded?,
+                // Compilers that run are killed.
+                () = &mut shutdown => return Ok(()),
+            };
+            let Loaded { functions, changes } = loaded;
             if let Some((token, changes)) = token.zip(changes.as_ref()) {
                 // Nobody has set it before.
                 let _ = operators.admin.set(changes.admin(token, flags, &log));
             }
-            let shutdown = signals::shutdown().context("cannot wait for signals")?;
             announce_start(&listeners, &functions, &flags.limits_in_words);
             announce_memory(flags, &memory);
             for listener in &listeners {
@@ -113,7 +118,10 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             }
         }
         result
-    })
+    });
+    // What runs on other threads, such as the first instance of a function, is not waited for.
+    runtime.shutdown_background();
+    served
 }
 
 /// Lets this process open as many files as the system allows it to ask for: each

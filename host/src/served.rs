@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use audit_log::event::Event;
 use audit_log::record::Subject;
 use audit_log::{AppendError, AuditLog};
@@ -15,7 +15,9 @@ use host::cli::{Defaults, Serve, read_functions};
 use host::functions::{
     Control, Declaration, Deployer, Functions, Loader, Retention, Store, Summary, Waiting, Watch,
 };
-use host::guest::{App, Compiler, SharedRuntime, Surroundings, private_folder};
+use host::guest::{
+    App, CodeCache, Compiler, CompilerSettings, Job, Part, SharedRuntime, Surroundings,
+};
 use host::memory::MemoryLimit;
 use host::ops::{Admin, Denials, Token};
 use host::telemetry::Telemetry;
@@ -24,6 +26,10 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 
 use crate::inputs::{One, Served};
+
+/// The nice value of compilers beside requests: a tenth of what a worker gets, so that one ends
+/// within its time also on a busy machine.
+const NICE: u8 = 10;
 
 /// How long an order may take, apart from compiling.
 const UPLOAD_TIME: Duration = Duration::from_mins(1);
@@ -81,12 +87,17 @@ async fn load_one(
         limits: flags.limits.guest(),
         outbound: outbound.into(),
     };
+    let what = || format!("cannot serve `{}`", path.display());
+    let job = Job::of(Part::new(&*surroundings.name, bytes));
+    // No request waits for a processor yet.
+    let compiler = compiler(flags, 0, code_cache())?;
+    let artefact = compiler.compile(&job).await.with_context(what)?;
     // Elsewhere, because operators are answered meanwhile.
     let threads = flags.settings().threads;
     let total_bytes = memory.limit_bytes();
-    let apps = spawn_blocking(move || App::load_apart(&bytes, &surroundings, threads, total_bytes))
+    let apps = spawn_blocking(move || App::load(&artefact, &surroundings, threads, total_bytes))
         .await?
-        .with_context(|| format!("cannot serve `{}`", path.display()))?;
+        .with_context(what)?;
     let subject = Subject {
         component: Some(apps[0].component()),
         request: None,
@@ -113,13 +124,7 @@ async fn load_functions(
     if let Ok(threads) = threads.try_into() {
         pool.instances = pool.instances.max(threads);
     }
-    let compiler = Compiler {
-        program: this_program()?,
-        time: flags.pool.compile_timeout,
-        memory_bytes: flags.pool.max_compile_memory,
-        folder: code_folder(),
-    };
-    let runtime = SharedRuntime::new(pool, compiler);
+    let runtime = SharedRuntime::new(pool);
     let runtime = runtime.context("cannot make the pool of instances")?;
     let runtime = Arc::new(runtime);
     telemetry.metrics.set_pool(runtime.metrics());
@@ -129,6 +134,7 @@ async fn load_functions(
         .context("cannot start a thread")?;
     let loader = Loader {
         runtime,
+        compiler: compiler(flags, NICE, code_cache())?.into(),
         audit: log.clone(),
         telemetry: telemetry.clone(),
         max_component_bytes: flags.pool.max_component_size,
@@ -148,12 +154,9 @@ async fn load_functions(
         None => None,
     };
     let mut deployer = Deployer::new(functions.clone(), loader, store.clone());
-    let Summary {
-        served, refused, ..
-    } = deployer
-        .apply(declaration)
-        .await
-        .context("the audit log took no record of the functions")?;
+    let no_record = "the audit log took no record of the functions";
+    deployer.apply(declaration).await.context(no_record)?;
+    let Summary { served, refused } = deployer.settle().await.context(no_record)?;
     if refused > 0 {
         tracing::warn!("{served} functions are served, and {refused} cannot be; see above");
     }
@@ -203,27 +206,22 @@ impl Changes {
     }
 
     /// Never ends. Where it is stopped, nothing is half done: a function is replaced at
-    /// once, or not.
+    /// once, or not, and compilers that run are killed.
     pub(crate) async fn follow(mut self) -> Infallible {
         let mut is_unrecorded = false;
         let mut apply_again = None;
         loop {
-            tokio::select! {
-                Some((order, answer)) = self.orders.recv() => {
-                    let done = self.deployer.carry_out(order).await;
-                    // Whoever asked may be gone.
-                    let _ = answer.send(done);
+            let done = tokio::select! {
+                Some((order, reply)) = self.orders.recv() => {
+                    self.deployer.order(order, reply).await;
                     continue;
                 }
-                () = self.watch.changed() => {}
-                () = reached(apply_again) => {}
-            }
-            apply_again = None;
-            match self.look().await {
-                Ok(again) => {
-                    is_unrecorded = false;
-                    apply_again = again;
-                }
+                finished = self.deployer.finished() => self.deployer.finish(finished).await,
+                () = self.watch.changed() => self.look(&mut apply_again).await,
+                () = reached(apply_again) => self.look(&mut apply_again).await,
+            };
+            match done {
+                Ok(()) => is_unrecorded = false,
                 Err(error) if !is_unrecorded => {
                     is_unrecorded = true;
                     tracing::error!(
@@ -236,23 +234,23 @@ impl Changes {
         }
     }
 
-    /// Applies what is wanted now. Returns when to do that again even without a change.
-    async fn look(&mut self) -> Result<Option<Instant>, AppendError> {
+    /// Applies what is wanted now, and notes when to do that again even without a change.
+    async fn look(&mut self, again: &mut Option<Instant>) -> Result<(), AppendError> {
+        *again = None;
         let (path, defaults) = (self.path.clone(), self.defaults.clone());
         let read = spawn_blocking(move || read_functions(&path, &defaults)).await;
         match read {
             Ok(Ok(declaration)) => {
                 self.watch.look_at(&declaration);
-                let summary = self.deployer.apply(&declaration).await?;
-                Ok(summary.apply_again)
+                *again = self.deployer.apply(&declaration).await?;
+                Ok(())
             }
             Ok(Err(error)) => {
                 let file = self.path.display().to_string();
-                self.deployer.refuse_declaration(&file, &error).await?;
-                Ok(None)
+                self.deployer.refuse_declaration(&file, &error).await
             }
             // The process ends.
-            Err(_) => Ok(None),
+            Err(_) => Ok(()),
         }
     }
 }
@@ -263,6 +261,22 @@ async fn reached(time: Option<Instant>) {
         Some(time) => sleep_until(time).await,
         None => pending().await,
     }
+}
+
+/// What compiles components, in children of this process with this nice value.
+///
+/// # Errors
+///
+/// Fails if this program cannot be found, or wasmtime not be set up.
+pub(crate) fn compiler(flags: &Serve, nice: u8, cache: Option<CodeCache>) -> Result<Compiler> {
+    let compiler = Compiler::new(CompilerSettings {
+        program: this_program()?,
+        time: flags.pool.compile_timeout,
+        memory_bytes: flags.pool.max_compile_memory,
+        nice,
+        cache,
+    });
+    compiler.map_err(|error| anyhow!("wasmtime cannot be set up: {error:#}"))
 }
 
 /// The file of this program. On Linux it is found even if another one has taken its place,
@@ -277,21 +291,27 @@ fn this_program() -> Result<PathBuf> {
 
 /// Where compiled code is kept: in the folder of the user for what can be made anew, unless
 /// others may write there.
-fn code_folder() -> Option<PathBuf> {
+fn code_cache() -> Option<CodeCache> {
     let given = |name: &str| env::var_os(name).filter(|path| !path.is_empty());
     let cache = given("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(Path::new(&given("HOME")?).join(".cache")))?;
+    let cache = cache.or_else(|| Some(Path::new(&given("HOME")?).join(".cache")));
+    let Some(cache) = cache else {
+        tracing::warn!(
+            "compiled code is not kept for the next start: neither XDG_CACHE_HOME nor HOME is set"
+        );
+        return None;
+    };
     let folder = cache.join("component-runner").join("code");
-    let checked = private_folder(&folder);
-    if let Err(error) = &checked {
+    let opened = CodeCache::open(&folder);
+    if let Err(error) = &opened {
         let folder = folder.display();
         tracing::warn!("compiled code is not kept for the next start in `{folder}`: {error}");
     }
-    checked.is_ok().then_some(folder)
+    opened.ok()
 }
 
 /// What a component is called: its file, without the folder and the extension.
-fn name(path: &Path) -> String {
+pub(crate) fn name(path: &Path) -> String {
     let stem = path.file_stem().unwrap_or(path.as_os_str());
     stem.to_string_lossy().into_owned()
 }

@@ -15,6 +15,7 @@
 //! - [`audit`]: what is in an audit log, once the server has written it.
 //! - [`operators`]: what those see who operate a server.
 //! - [`collector`]: a receiver of traces.
+//! - `compilers`: the processes in which a server compiles, and what keeps one busy.
 //! - [`torture`]: kills the server again and again, and reads the log after each.
 //! - [`drain`]: ends the server again and again while clients send.
 //! - [`redeploy`]: kills the server again and again while a function is deployed.
@@ -43,6 +44,8 @@ pub mod cases;
 pub mod churn;
 pub mod client;
 pub mod collector;
+#[cfg(target_os = "linux")]
+pub mod compilers;
 pub mod corpus;
 pub mod drain;
 pub mod functions;
@@ -68,7 +71,7 @@ mod test_host;
 use std::time::Duration;
 
 pub use peer::Peer;
-pub use test_host::{Setup, TestHost};
+pub use test_host::{Setup, Starting, TestHost};
 
 /// How long anything may take. It is far beyond what is usual, so that a busy
 /// machine fails no test.

@@ -40,6 +40,43 @@ pub struct TestHost {
     data: TempDir,
 }
 
+/// A server that may not listen yet.
+#[derive(Debug)]
+pub struct Starting {
+    process: Process,
+    _data: TempDir,
+}
+
+impl Starting {
+    /// What it wrote to its standard output.
+    #[must_use]
+    pub fn output(&self) -> &Output {
+        &self.process.stdout
+    }
+
+    /// What it wrote to its standard error.
+    #[must_use]
+    pub fn log(&self) -> &Output {
+        &self.process.stderr
+    }
+
+    /// The number of its process.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Waits until it ends by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.process.wait()
+    }
+}
+
 /// The command line of a server that is still to be started.
 #[derive(Debug)]
 pub struct Setup {
@@ -362,6 +399,16 @@ impl Setup {
             process,
             urls: lines.iter().map(url).collect(),
             data,
+        }
+    }
+
+    /// Starts the server and does not wait until it listens.
+    #[must_use]
+    pub fn start_without_waiting(self) -> Starting {
+        let (process, data) = self.spawn();
+        Starting {
+            process,
+            _data: data,
         }
     }
 

@@ -179,11 +179,13 @@ pub struct PoolFlags {
     #[arg(long, value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
     pub max_component_size: u64,
 
-    /// How long it may take to compile a component, in seconds, with --functions
+    /// Time limit for compiling one component, in seconds, on the clock; beyond it the
+    /// component is refused
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub compile_timeout: Duration,
 
-    /// How much memory it may take to compile a component, in bytes, with --functions
+    /// Memory limit of the process that compiles one component, in bytes; beyond it the
+    /// component is refused
     #[arg(long, value_name = "BYTES", default_value = "4GiB", value_parser = bytes)]
     pub max_compile_memory: u64,
 

@@ -31,7 +31,7 @@ use std::time::Duration;
 use audit_log::Location;
 use audit_log::program::AuditCommand;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use http::header::HeaderName;
 
 use crate::access_log::Destination;
@@ -73,15 +73,15 @@ pub enum Command {
         component-runner serve app.wasm --audit sqlite:audit.db --audit-checkpoints /mnt/other")]
     Serve(Box<Serve>),
 
-    /// Compile the component on standard input: what `serve` starts for each component
+    /// Do what the request on standard input says: what `serve` starts for each component
     #[command(name = COMPILE_COMMAND, hide = true)]
     CompileComponent {
-        /// Whether functions are inlined
-        inlines: YesOrNo,
-        /// Whether there is a garbage collector
-        has_gc: YesOrNo,
-        /// How much memory that may take, in bytes
+        /// Memory limit in bytes
         memory_bytes: u64,
+        /// Limit on processor time in seconds
+        cpu_seconds: u64,
+        /// Nice value
+        nice: u8,
     },
 
     /// Serve a component as a function of a server that runs, or as the next version of one
@@ -122,15 +122,6 @@ impl Command {
             Self::Serve(_) | Self::CompileComponent { .. } | Self::Audit(_) => None,
         }
     }
-}
-
-/// Yes or no, as a word of the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum YesOrNo {
-    /// Yes
-    Yes,
-    /// No
-    No,
 }
 
 /// The heading of flags that concern the server as a whole.

@@ -12,7 +12,7 @@ const MAX_BYTES: usize = 16 << 10;
 
 /// An error with all its causes. The names of a component in it are foreign: they must not
 /// steer a terminal or fill a log.
-pub(super) fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let shown = |error: &dyn Error| text(error).at_most(MAX_BYTES).to_string();
     let mut text = shown(error);
     let mut source = error.source();

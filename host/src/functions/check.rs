@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::adapter::Adapters;
 use super::cause::chain;
 use super::declaration::{Declaration, Declared};
-use super::load::{FunctionError, adapters, source};
+use super::load::{
+    FunctionError, RegisterError, check_adapters, job, read_adapters, read_component,
+};
 use super::table::Conflict;
-use crate::guest::{App, PoolLimits};
+use crate::guest::{App, Compiler, Part, PoolLimits};
 
 /// What was found.
 #[derive(Debug)]
@@ -20,20 +21,26 @@ pub struct Findings {
 
 /// Looks whether everything that `declaration` wants could be served from a pool of this
 /// size. Nothing is set up, and no compiled code is kept.
-#[must_use]
-pub fn check(declaration: &Declaration, pool: &PoolLimits, max_bytes: u64) -> Findings {
+pub async fn check(
+    declaration: &Declaration,
+    compiler: &Compiler,
+    pool: &PoolLimits,
+    max_bytes: u64,
+) -> Findings {
     let mut findings = Findings {
         good: 0,
         problems: Vec::new(),
     };
-    let adapters = adapters(declaration, max_bytes).unwrap_or_else(|error| {
+    let adapters = adapters(declaration, compiler, max_bytes).await;
+    let adapters = adapters.unwrap_or_else(|error| {
         findings.problems.push(chain(&error));
-        Adapters::default()
+        Vec::new()
     });
     let wanted = declaration.look(&mut findings.problems).unwrap_or_default();
     let mut routes = BTreeMap::new();
     for declared in &wanted {
-        let checked = check_one(declared, &adapters, pool, max_bytes).map_err(|e| chain(&e));
+        let checked = check_one(declared, &adapters, compiler, pool, max_bytes);
+        let checked = checked.await.map_err(|e| chain(&e));
         let other = routes.insert(&declared.route, &declared.name);
         let conflict = other.map(|other| Conflict::new(&declared.route, other).to_string());
         match (checked, conflict) {
@@ -47,9 +54,20 @@ pub fn check(declaration: &Declaration, pool: &PoolLimits, max_bytes: u64) -> Fi
     findings
 }
 
-fn check_one(
+async fn adapters(
+    declaration: &Declaration,
+    compiler: &Compiler,
+    max_bytes: u64,
+) -> Result<Vec<Part>, RegisterError> {
+    let adapters = read_adapters(declaration, max_bytes)?;
+    check_adapters(compiler, &adapters).await?;
+    Ok(adapters)
+}
+
+async fn check_one(
     declared: &Declared,
-    adapters: &Adapters,
+    adapters: &[Part],
+    compiler: &Compiler,
     pool: &PoolLimits,
     max_bytes: u64,
 ) -> Result<(), FunctionError> {
@@ -57,7 +75,10 @@ fn check_one(
         Ok(settings) => settings,
         Err(why) => return Err(FunctionError::Settings(why.clone())),
     };
-    let source = source(declared, adapters, None, max_bytes)?;
-    App::check(&source.bytes, &settings.limits, Some(pool))?;
+    let component = read_component(declared, max_bytes)?;
+    let job = job(component, declared, adapters, max_bytes)?;
+    if let Some(compiled) = compiler.check(&job).await? {
+        App::check(&compiled, &settings.limits, Some(pool))?;
+    }
     Ok(())
 }

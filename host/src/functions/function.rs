@@ -9,7 +9,7 @@ use http::HeaderValue;
 use super::declaration::{Declared, Wish};
 use super::place::Place;
 use super::route::{self, Route};
-use crate::guest::App;
+use crate::guest::{Adapters, App, Compiled, Job};
 use crate::memory::{FunctionMemory, MemoryLimit};
 use crate::server::FunctionSettings;
 use crate::telemetry::FunctionTelemetry;
@@ -23,6 +23,8 @@ pub struct Function {
     telemetry: Arc<FunctionTelemetry>,
     /// The SHA-256 of its own component.
     version: Box<str>,
+    /// What it was compiled from, where there may be something else next.
+    source: Option<Source>,
     /// The middleware that it is composed with, as declared.
     middleware: Vec<Place>,
     /// None for the only function of a server, which sees its requests as they come.
@@ -36,13 +38,38 @@ pub struct Function {
     memory: OnceLock<Arc<FunctionMemory>>,
 }
 
+/// What a function was compiled from.
+pub(super) struct Source {
+    /// The SHA-256 of its own component.
+    version: String,
+    /// Whether it is composed with an adapter.
+    adapters: Adapters,
+    /// The key of the job.
+    key: String,
+}
+
+impl Source {
+    /// That of a function whose component was `compiled` by this job.
+    pub(super) fn new(job: &Job, compiled: &Compiled) -> Self {
+        let adapters = match compiled.adapter {
+            Some(_) => Adapters::Used,
+            None => Adapters::Unused,
+        };
+        let component = job.component.as_ref();
+        Self {
+            version: component.map_or_else(String::new, |part| part.sha256.clone()),
+            adapters,
+            key: job.key(adapters),
+        }
+    }
+}
+
 impl Function {
-    /// `app`, made of the own component of the SHA-256 `version` as it was `declared`, with all
-    /// that is told of it going to `telemetry`.
-    #[must_use]
-    pub fn new(
+    /// `app`, made from `source` as it was `declared`, with all that is told of it going to
+    /// `telemetry`.
+    pub(super) fn new(
         app: App,
-        version: &str,
+        source: Source,
         declared: &Declared,
         settings: FunctionSettings,
         telemetry: Arc<FunctionTelemetry>,
@@ -51,7 +78,8 @@ impl Function {
             prefix: route::header(&declared.route),
             route: Some(declared.route.clone()),
             wish: Some(declared.wish.clone()),
-            version: version.into(),
+            version: source.version.as_str().into(),
+            source: Some(source),
             middleware: declared.middleware.clone(),
             ..Self::only(vec![app], settings, telemetry)
         }
@@ -65,6 +93,7 @@ impl Function {
     ) -> Self {
         Self {
             version: apps[0].component().sha256.as_ref().into(),
+            source: None,
             middleware: Vec::new(),
             apps: apps.into_iter().map(Arc::new).collect(),
             settings,
@@ -127,11 +156,10 @@ impl Function {
         metrics.activate(self.telemetry.metrics(), component, max_instances);
     }
 
-    /// Whether it is what would come of `declared` with its own component of the SHA-256
-    /// `version`, where the composition has the SHA-256 `component`.
-    pub(super) fn is(&self, declared: &Declared, version: &str, component: &str) -> bool {
-        self.version() == version
-            && self.component() == component
+    /// Whether it is what would come of `declared` with what `job` compiles.
+    pub(super) fn is(&self, declared: &Declared, job: &Job) -> bool {
+        let is_source = |source: &Source| source.key == job.key(source.adapters);
+        self.source.as_ref().is_some_and(is_source)
             && self.is_wrapped_as(declared)
             && self.route.as_ref() == Some(&declared.route)
             && self.wish.as_ref() == Some(&declared.wish)

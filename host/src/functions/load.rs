@@ -1,19 +1,23 @@
-//! From a file to a function that can serve.
+//! From files to a function that can serve.
 
 use std::sync::Arc;
 
 use audit_log::AuditLog;
 use http::uri::PathAndQuery;
 
-use super::adapter::{AdaptError, AdapterError, Adapters};
 use super::declaration::{Declaration, Declared, Settings};
-use super::function::Function;
-use super::middleware::{MiddlewareError, put_in_front};
+use super::function::{Function, Source};
 use super::read::ReadError;
 use super::store::StoreError;
-use crate::guest::{App, LoadError, SharedRuntime, Surroundings, check_proposals, digest};
+use crate::guest::{
+    App, Artefact, CompileError, Compiler, Job, LoadError, Part, SharedRuntime, Surroundings,
+};
 use crate::outbound::{Outbound, OutboundError};
 use crate::telemetry::Telemetry;
+
+/// What the component of a function is called in a composition. It does not depend on the name
+/// of the function, so that equal components make equal compositions.
+const FUNCTION: &str = "function";
 
 /// Why a function cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -30,12 +34,12 @@ pub enum FunctionError {
     /// Its file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// It serves no HTTP, and no adapter lets it.
+    /// Its middleware cannot be read.
+    #[error("the middleware cannot be read: {0}")]
+    Middleware(ReadError),
+    /// It cannot be composed or compiled.
     #[error(transparent)]
-    Adapt(#[from] AdaptError),
-    /// It cannot be put behind its middleware.
-    #[error(transparent)]
-    Middleware(#[from] MiddlewareError),
+    Compile(#[from] CompileError),
     /// It cannot run here.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -64,60 +68,20 @@ pub enum RegisterError {
     /// Its file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// It is none.
+    /// It is not an adapter.
     #[error(transparent)]
-    Adapter(#[from] AdapterError),
+    Compile(#[from] CompileError),
     /// The server itself failed at it.
     #[error("the server failed while it loaded an adapter: {0}")]
     Panicked(String),
-}
-
-/// A version of a function: its own component, before it is composed with an adapter and with
-/// middleware.
-pub(super) struct OwnComponent {
-    /// Its bytes.
-    pub(super) bytes: Vec<u8>,
-    /// The SHA-256 of the bytes.
-    pub(super) sha256: String,
-}
-
-impl OwnComponent {
-    /// The component in `bytes`.
-    pub(super) fn new(bytes: Vec<u8>) -> Self {
-        Self {
-            sha256: digest(&bytes),
-            bytes,
-        }
-    }
-
-    /// Reads the component that `declared` names.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it names none, or it cannot be read.
-    pub(super) fn read(declared: &Declared, max_bytes: u64) -> Result<Self, FunctionError> {
-        let component = declared.component.as_ref();
-        let component = component.ok_or(FunctionError::NoComponent)?;
-        let bytes = component.read(declared.folder.as_deref(), max_bytes)?;
-        Ok(Self::new(bytes))
-    }
-}
-
-/// What runs of a function: a component that serves HTTP, before it is compiled.
-pub struct Source {
-    /// The bytes of the function's own component, or of the composition with its adapter and
-    /// its middleware.
-    pub bytes: Vec<u8>,
-    /// The SHA-256 of the bytes.
-    pub digest: String,
-    /// The adapter.
-    pub adapter: Option<String>,
 }
 
 /// Makes functions out of files.
 pub struct Loader {
     /// The pool that they share.
     pub runtime: Arc<SharedRuntime>,
+    /// What compiles them.
+    pub compiler: Arc<Compiler>,
     /// Where their entries go.
     pub audit: AuditLog,
     /// Where all that is told about them goes.
@@ -126,95 +90,95 @@ pub struct Loader {
     pub max_component_bytes: u64,
 }
 
-/// Reads and registers the adapters that `declaration` names.
+/// Reads the adapters that `declaration` names.
 ///
 /// # Errors
 ///
-/// Fails if one of them is none.
-pub fn adapters(declaration: &Declaration, max_bytes: u64) -> Result<Adapters, RegisterError> {
-    let mut adapters = Adapters::default();
-    for place in &declaration.adapters {
-        adapters.add(&place.stem(), place.read(None, max_bytes)?)?;
-    }
-    Ok(adapters)
-}
-
-/// Reads the component of a function and lets it serve HTTP.
-///
-/// # Errors
-///
-/// Fails if it cannot be read, or no adapter fits.
-pub fn source(
-    declared: &Declared,
-    adapters: &Adapters,
-    runtime: Option<&SharedRuntime>,
+/// Fails if one of them cannot be read, or two have the same name.
+pub(super) fn read_adapters(
+    declaration: &Declaration,
     max_bytes: u64,
-) -> Result<Source, FunctionError> {
-    let own = OwnComponent::read(declared, max_bytes)?;
-    composed(own.bytes, declared, adapters, runtime, max_bytes)
+) -> Result<Vec<Part>, ReadError> {
+    let places = declaration.adapters.iter();
+    places
+        .map(|place| Ok(Part::new(place.stem(), place.read(None, max_bytes)?)))
+        .collect()
 }
 
-/// Lets the component in `bytes` serve HTTP, behind the middleware of the function that it
-/// is for.
+/// Checks in a compile child that these components are adapters.
 ///
 /// # Errors
 ///
-/// Fails if no adapter fits, or the middleware does not.
-pub(super) fn composed(
-    bytes: Vec<u8>,
-    declared: &Declared,
-    adapters: &Adapters,
-    runtime: Option<&SharedRuntime>,
-    max_bytes: u64,
-) -> Result<Source, FunctionError> {
-    let source = adapted(bytes, adapters, runtime)?;
-    if declared.middleware.is_empty() {
-        return Ok(source);
+/// Fails if one of them is not.
+pub(super) async fn check_adapters(
+    compiler: &Compiler,
+    adapters: &[Part],
+) -> Result<(), CompileError> {
+    if adapters.is_empty() {
+        return Ok(());
     }
-    let bytes = put_in_front(&declared.middleware, source.bytes, max_bytes)?;
-    Ok(Source {
-        digest: digest(&bytes),
-        bytes,
-        ..source
-    })
+    let job = Job {
+        component: None,
+        adapts: true,
+        adapters: adapters.to_vec(),
+        middleware: Vec::new(),
+    };
+    compiler.check(&job).await.map(drop)
 }
 
-/// Lets the component in `bytes` serve HTTP. One that was compiled for the `runtime` before
-/// does that already, and is not looked at again.
-fn adapted(
-    bytes: Vec<u8>,
-    adapters: &Adapters,
-    runtime: Option<&SharedRuntime>,
-) -> Result<Source, FunctionError> {
-    let sha256 = digest(&bytes);
-    if runtime.is_some_and(|runtime| runtime.knows(&bytes, &sha256)) {
-        return Ok(Source {
-            bytes,
-            digest: sha256,
-            adapter: None,
-        });
-    }
-    check_proposals(&bytes)?;
-    let (bytes, adapter) = adapters.adapt(bytes)?;
-    Ok(Source {
-        digest: digest(&bytes),
-        bytes,
-        adapter: adapter.map(ToOwned::to_owned),
+/// Reads the component of a function.
+///
+/// # Errors
+///
+/// Fails if there is none, or it cannot be read.
+pub(super) fn read_component(declared: &Declared, max_bytes: u64) -> Result<Part, FunctionError> {
+    let Some(component) = &declared.component else {
+        return Err(FunctionError::NoComponent);
+    };
+    let bytes = component.read(declared.folder.as_deref(), max_bytes)?;
+    Ok(component_of(bytes))
+}
+
+/// The component of a function in `bytes`.
+pub(super) fn component_of(bytes: Vec<u8>) -> Part {
+    Part::new(FUNCTION, bytes)
+}
+
+/// What has to be compiled so that `component` serves HTTP behind the middleware of the
+/// function that was `declared`.
+///
+/// # Errors
+///
+/// Fails if the middleware cannot be read.
+pub(super) fn job(
+    component: Part,
+    declared: &Declared,
+    adapters: &[Part],
+    max_bytes: u64,
+) -> Result<Job, FunctionError> {
+    let places = declared.middleware.iter();
+    let read = places.map(|place| Ok(Part::new(place.stem(), place.read(None, max_bytes)?)));
+    Ok(Job {
+        component: Some(component),
+        adapts: true,
+        adapters: adapters.to_vec(),
+        middleware: read
+            .collect::<Result<_, _>>()
+            .map_err(FunctionError::Middleware)?,
     })
 }
 
 impl Loader {
-    /// Checks and compiles what runs of a function, for its own component of the SHA-256
-    /// `version`.
+    /// Makes a function of the artefact of its component.
     ///
     /// # Errors
     ///
     /// Says why it cannot be served.
-    pub fn load(
+    pub(super) fn load(
         &self,
         declared: &Declared,
-        version: &str,
-        source: &Source,
+        job: &Job,
+        artefact: &Artefact,
     ) -> Result<Function, FunctionError> {
         let Settings {
             environment,
@@ -238,10 +202,11 @@ impl Loader {
             limits,
             outbound: Outbound::new(outbound)?.into(),
         };
-        let app = App::load_into(&self.runtime, &source.bytes, surroundings)?;
+        let app = App::load_into(&self.runtime, artefact, surroundings)?;
         let metrics = &self.telemetry.metrics;
         let metrics = metrics.prepare(app.component(), app.max_instances());
         let telemetry = self.telemetry.of(app.component().clone(), metrics);
-        Ok(Function::new(app, version, declared, serving, telemetry))
+        let source = Source::new(job, artefact.compiled());
+        Ok(Function::new(app, source, declared, serving, telemetry))
     }
 }

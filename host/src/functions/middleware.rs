@@ -1,9 +1,9 @@
-//! Components in front of a function: each gets the requests, and passes on what it likes.
+//! Components in front of a function: each gets the requests, and passes on what it likes. A
+//! compile child composes them.
 
 use compose::{Component, ComponentError, LinkOptions, Report, chain};
 
-use super::place::Place;
-use super::read::ReadError;
+use crate::guest::Part;
 
 /// The interface that all of them import and export.
 const HANDLER: &str = "wasi:http/incoming-handler";
@@ -14,31 +14,24 @@ const FUNCTION: &str = "function";
 /// Why a function cannot be served behind its middleware.
 #[derive(Debug, thiserror::Error)]
 pub enum MiddlewareError {
-    /// One of them cannot be read.
-    #[error("the middleware cannot be read: {0}")]
-    Read(#[from] ReadError),
-    /// One of them is no component.
-    #[error("the middleware is none: {0}")]
+    /// One of them is not a component.
+    #[error("the middleware is not a component: {0}")]
     Invalid(#[from] ComponentError),
     /// They do not fit together.
     #[error("the middleware does not fit: {0}")]
     Refused(Report),
 }
 
-/// Puts the components in these places in front of the one in `bytes`, which serves HTTP,
-/// the first of them outermost. Equal inputs give equal bytes.
+/// Puts these components in front of the one in `bytes`, which serves HTTP, the first of them
+/// outermost. Equal inputs give equal bytes.
 ///
 /// # Errors
 ///
 /// Fails if one of them does not import and export `wasi:http/incoming-handler`.
-pub(super) fn put_in_front(
-    places: &[Place],
-    bytes: Vec<u8>,
-    max_bytes: u64,
-) -> Result<Vec<u8>, MiddlewareError> {
+pub(crate) fn wrap(middleware: &[Part], bytes: Vec<u8>) -> Result<Vec<u8>, MiddlewareError> {
     let mut parts = Vec::new();
-    for place in places {
-        parts.push(Component::new(place.stem(), place.read(None, max_bytes)?)?);
+    for Part { name, bytes, .. } in middleware {
+        parts.push(Component::new(name, bytes.to_vec())?);
     }
     let function = Component::new(FUNCTION, bytes)?;
     let plan = chain(HANDLER, &parts, &function, &[], &LinkOptions::default());

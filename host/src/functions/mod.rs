@@ -41,13 +41,16 @@ mod table;
 mod warm;
 mod watch;
 
+pub(crate) use adapter::exports_handler;
 pub use adapter::{AdaptError, AdapterError, Adapters, Misfit};
+pub(crate) use cause::chain as chain_of_causes;
 pub use check::{Findings, check};
 pub use declaration::{Declaration, Declared, Settings, Wish, check_name};
-pub use deploy::{Answer, Control, ControlError, Deployer, Order, Summary, Waiting};
+pub use deploy::{Answer, Control, ControlError, Deployer, Finished, Order, Summary, Waiting};
 pub use function::Function;
-pub use load::{FunctionError, Loader, RegisterError, Source, adapters, source};
+pub use load::{FunctionError, Loader, RegisterError};
 pub use middleware::MiddlewareError;
+pub(crate) use middleware::wrap;
 pub use place::Place;
 pub use read::ReadError;
 pub use record::{Record, Version};

@@ -1,14 +1,15 @@
 //! Which version of a function should run.
 
 use super::declaration::Declared;
-use super::load::{FunctionError, OwnComponent};
+use super::load::{FunctionError, component_of, read_component};
 use super::record::Record;
 use super::store::{Store, StoreError};
+use crate::guest::Part;
 
 /// Which version of a function should run.
 pub(super) struct Pick {
     /// It, if there is one.
-    pub(super) own: Option<OwnComponent>,
+    pub(super) own: Option<Part>,
     /// What is to be noted when it is served.
     pub(super) record: Record,
     /// What is wrong with what is wanted, if there is something; what runs is something
@@ -33,7 +34,7 @@ impl Pick {
             Err(error) => problem = Some(error.into()),
         }
         let file = declared.component.is_some();
-        let file = file.then(|| OwnComponent::read(declared, max_bytes));
+        let file = file.then(|| read_component(declared, max_bytes));
         let kept = |record: &Record| kept(&declared.name, record, store);
         let own = match file {
             Some(Ok(file)) => {
@@ -77,17 +78,9 @@ impl Pick {
 }
 
 /// The active version, as it is kept.
-fn kept(
-    name: &str,
-    record: &Record,
-    store: Option<&Store>,
-) -> Result<Option<OwnComponent>, StoreError> {
+fn kept(name: &str, record: &Record, store: Option<&Store>) -> Result<Option<Part>, StoreError> {
     let Some((store, active)) = store.zip(record.active.as_ref()) else {
         return Ok(None);
     };
-    let bytes = store.bytes(name, active)?;
-    Ok(Some(OwnComponent {
-        bytes,
-        sha256: active.clone(),
-    }))
+    Ok(Some(component_of(store.bytes(name, active)?)))
 }

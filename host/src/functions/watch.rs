@@ -9,7 +9,7 @@ use std::time::Duration;
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::declaration::{Declaration, Declared};
 use super::place::Place;
@@ -34,6 +34,10 @@ pub struct Watch {
     /// The names of files that count beside [`is_component`]. Others in the same folders,
     /// such as a log, may change all the time.
     names: Arc<Mutex<BTreeSet<OsString>>>,
+    /// When the first change was seen that was not looked at yet.
+    changed: Option<Instant>,
+    /// When to look in any case.
+    next: Instant,
 }
 
 impl Watch {
@@ -64,6 +68,8 @@ impl Watch {
             changes,
             watched: BTreeSet::new(),
             names,
+            changed: None,
+            next: Instant::now() + INTERVAL,
         }
     }
 
@@ -103,25 +109,30 @@ impl Watch {
     }
 
     /// Resolves when something has changed, and nothing more changes for a moment; or after
-    /// a while in any case.
+    /// a while in any case. If it is dropped, the next call goes on with what was seen.
     pub async fn changed(&mut self) {
-        // If the watcher is gone, only time tells.
-        match timeout(INTERVAL, self.changes.recv()).await {
-            Ok(Some(())) => {}
-            Ok(None) => return tokio::time::sleep(INTERVAL).await,
-            Err(_) => return,
-        }
-        let end = Instant::now() + MAX_PATIENCE;
-        let quiet = async {
-            while timeout(QUIET, self.changes.recv()).await.is_ok() {
-                // As fast as changes come, there is one at most.
-                tokio::task::yield_now().await;
+        if self.changed.is_none() {
+            match timeout_at(self.next, self.changes.recv()).await {
+                Ok(Some(())) => self.changed = Some(Instant::now()),
+                // If the watcher is gone, only time tells.
+                Ok(None) => sleep_until(self.next).await,
+                Err(_) => {}
             }
-        };
-        tokio::select! {
-            () = quiet => {}
-            () = sleep_until(end) => {}
         }
+        if let Some(since) = self.changed {
+            let quiet = async {
+                while timeout(QUIET, self.changes.recv()).await.is_ok() {
+                    // As fast as changes come, there is one at most.
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::select! {
+                () = quiet => {}
+                () = sleep_until(since + MAX_PATIENCE) => {}
+            }
+        }
+        self.changed = None;
+        self.next = Instant::now() + INTERVAL;
     }
 }
 
@@ -201,6 +212,20 @@ mod tests {
             change(folder.path());
             timeout(INTERVAL / 2, watch.changed()).await.is_ok()
         })
+    }
+
+    #[test]
+    fn a_change_is_not_forgotten_when_waiting_for_quiet_is_interrupted() {
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let mut watch = Watch::new();
+            let (sender, changes) = mpsc::channel(1);
+            watch.changes = changes;
+            sender.try_send(()).unwrap();
+            // It has seen the change, and waits for more.
+            assert!(timeout(Duration::ZERO, watch.changed()).await.is_err());
+            assert!(timeout(INTERVAL / 2, watch.changed()).await.is_ok());
+        });
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use std::num::NonZeroU32;
 
 use wasmtime::{
-    Cache, CacheConfig, Collector, Config, Enabled, Engine, Inlining, InstanceAllocationStrategy,
+    Collector, Config, Enabled, Engine, Inlining, InstanceAllocationStrategy,
     PoolingAllocationConfig, ResourcesRequired, Result,
 };
 
+use super::compile::{EngineKind, Needs};
 use super::instance_size::{POOL_CONTEXT_BYTES, POOL_CORE_INSTANCES};
 use super::limits::GuestLimits;
-use super::proposals::{Proposals, UnsupportedProposal};
 
 /// How much address space the memories of all instances may reserve together:
 /// half of what a process has on the usual 64-bit machine.
@@ -18,52 +18,6 @@ const MAX_RESERVED_BYTES: u64 = 64 << 40;
 /// The address space that one memory reserves: 4 GiB, so that no access needs a
 /// bounds check, and its guard.
 const MEMORY_SLOT_BYTES: u64 = (4 << 30) + (64 << 20);
-
-/// The engine that a component is compiled for. wasmtime decides for a whole engine how code
-/// is compiled and what an instance takes of the pool, so there is one for each kind that a
-/// component needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct EngineKind {
-    /// Whether calls between parts of a composition are inlined. For it the compiler keeps
-    /// all functions in memory and takes several times as long.
-    pub(super) inlines: bool,
-    /// Whether there is a garbage collector, for exceptions, `externref`, structs and arrays.
-    /// Each instance may have a heap then, which is one more memory of the pool.
-    pub(super) has_gc: bool,
-}
-
-impl EngineKind {
-    /// The engine of most components.
-    pub(super) const USUAL: Self = Self {
-        inlines: true,
-        has_gc: false,
-    };
-    /// That of large ones.
-    pub(super) const LARGE: Self = Self {
-        inlines: false,
-        has_gc: false,
-    };
-    /// That of all that need a garbage collector.
-    pub(super) const GC: Self = Self {
-        inlines: false,
-        has_gc: true,
-    };
-
-    /// The engine for the component in `bytes`.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the component uses a proposal that no engine supports.
-    pub(super) fn of(bytes: &[u8]) -> Result<Self, UnsupportedProposal> {
-        Ok(if Proposals::of(bytes).need_gc()? {
-            Self::GC
-        } else if is_large(bytes.len()) {
-            Self::LARGE
-        } else {
-            Self::USUAL
-        })
-    }
-}
 
 /// What the pool has room for.
 #[derive(Debug, Clone, Copy)]
@@ -134,15 +88,15 @@ impl Pool {
     /// The pool of one component, which has what it asks for.
     pub(super) fn exact(
         kind: EngineKind,
-        needs: &ResourcesRequired,
+        needs: &Needs,
         limits: &GuestLimits,
         total_bytes: u64,
     ) -> Self {
         Self {
             instances: limits.instances.get(),
-            memories: needs.num_memories,
+            memories: needs.memories,
             gc_heaps: u32::from(kind.has_gc),
-            tables: needs.num_tables,
+            tables: needs.tables,
             memory_bytes: limits.memory_bytes,
             table_elements: limits.table_elements,
             kept: Kept::of(total_bytes, limits.instances),
@@ -176,7 +130,7 @@ impl Pool {
     }
 }
 
-/// An engine to compile with and to ask a component what it needs.
+/// An engine to compile with, in a child.
 pub(super) fn for_compiling(config: &Config) -> Result<Engine> {
     Engine::new(config)
 }
@@ -237,17 +191,22 @@ pub(super) fn initial_memory_bytes(needs: &ResourcesRequired) -> u64 {
 
 /// How many bytes the memories and tables of an instance begin with: all of them, or if
 /// there are several, the largest and a page of each other one.
-pub(super) fn initial_bytes(needs: &ResourcesRequired) -> u64 {
+pub(super) fn initial_bytes(needs: &Needs) -> u64 {
     const PAGE_BYTES: u64 = 64 << 10;
 
-    let others = needs.num_memories.saturating_sub(1);
-    let memories = initial_memory_bytes(needs).saturating_add(u64::from(others) * PAGE_BYTES);
-    let elements = needs.max_initial_table_size.unwrap_or(0);
-    memories.saturating_add(elements.saturating_mul(size_of::<usize>() as u64))
+    let others = needs.memories.saturating_sub(1);
+    let memories = needs
+        .memory_bytes
+        .saturating_add(u64::from(others) * PAGE_BYTES);
+    memories.saturating_add(
+        needs
+            .table_elements
+            .saturating_mul(size_of::<usize>() as u64),
+    )
 }
 
-/// The options of a kind of engine. They decide what the compiled code looks like, so that an
-/// engine of the same kind finds it in the cache.
+/// The options of a kind of engine. They decide what the compiled code looks like, so that all
+/// engines of the same kind run it.
 pub(super) fn config(kind: EngineKind) -> Config {
     let mut config = Config::new();
     // A guest that computes for long yields at each tick of the epoch, so that it does not
@@ -256,43 +215,26 @@ pub(super) fn config(kind: EngineKind) -> Config {
     // WASI 0.2 has no concurrent calls into one instance; their bookkeeping
     // would cost each call.
     config.concurrency_support(false);
+    // Calls between the parts of a composition go through small adapters, which are
+    // worth inlining.
     config.compiler_inlining(if kind.inlines {
         Inlining::Yes
     } else {
         Inlining::No
     });
     // All proposals that wasmtime has on by default are on, apart from these.
-    if !kind.has_gc {
+    if kind.has_gc {
+        // It frees cycles, too. Each collection moves what is alive from one half of the
+        // heap into the other.
+        config.collector(Collector::Copying);
+    } else {
         // Without `gc_support` alone, the compiler panics where it meets an exception.
         config
             .wasm_gc(false)
             .gc_support(false)
             .wasm_exceptions(false);
-    } else {
-        // It frees cycles, too. Each collection moves what is alive from one half of the
-        // heap into the other.
-        config.collector(Collector::Copying);
     }
     config
-}
-
-/// Keeps compiled code for the next start, in a folder of the user.
-pub(super) fn keep_code(config: &mut Config) {
-    match Cache::new(CacheConfig::new()) {
-        Ok(cache) => {
-            config.cache(Some(cache));
-        }
-        Err(error) => {
-            tracing::warn!("compiled code is not kept for the next start: {error:#}");
-        }
-    }
-}
-
-/// Whether a component of this size is compiled without inlining.
-pub(super) fn is_large(component_bytes: usize) -> bool {
-    const LARGE_BYTES: usize = 512 << 10;
-
-    component_bytes >= LARGE_BYTES
 }
 
 #[cfg(test)]

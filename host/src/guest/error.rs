@@ -4,7 +4,7 @@ use std::fmt;
 
 use sanitize::line;
 
-use super::compiler::CompileError;
+use super::compile::CompileError;
 use super::proposals::UnsupportedProposal;
 
 /// What is said of a component that wasmtime refuses, before its own words.

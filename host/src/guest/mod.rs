@@ -1,10 +1,10 @@
 //! A component, checked and compiled, and what one instance of it may see.
 //!
-//! - this file: [`App`], from bytes to something that can serve.
-//! - `imports.rs`: whether a component can run here at all.
+//! - `compile/`: [`Compiler`], from bytes to an [`Artefact`], in a child process.
+//! - this file: [`App`], from an artefact to something that can serve.
+//! - `imports.rs`: whether a component can run here at all, which the child checks.
 //! - `engine.rs`: how wasmtime is set up, and why.
 //! - `proposals/`: the WebAssembly proposals that decide which engine a component needs.
-//! - `compiler.rs`: [`Compiler`], which compiles in a process of its own.
 //! - `runtime.rs`: [`SharedRuntime`], what many components of one server share of it.
 //! - `state.rs`: the data of one store, which is all that a guest gets.
 //! - `variable.rs`: what it is told by name.
@@ -15,7 +15,7 @@
 //! - `output.rs`: where its standard output and error go.
 //! - `reused_output.rs`: the same where an instance serves several requests.
 
-mod compiler;
+mod compile;
 mod engine;
 mod error;
 #[cfg(test)]
@@ -39,21 +39,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use audit_log::AuditLog;
 use audit_log::record::Component as Named;
 use sha2::{Digest, Sha256};
-use wasmtime::component::{Component, Linker};
-use wasmtime::{
-    Engine, EngineWeak, PoolingAllocatorMetrics, ResourcesRequired, Store, UpdateDeadline,
-};
+use wasmtime::component::Linker;
+use wasmtime::{Engine, EngineWeak, PoolingAllocatorMetrics, Store, UpdateDeadline};
 use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::RequestInfo;
 use crate::audit::{self, AuditCtx, AuditSource, Quota};
 use crate::outbound::Outbound;
-pub use compiler::{COMPILE_COMMAND, CompileError, Compiler, compile_component, private_folder};
-use engine::{EngineKind, Pool};
+pub use compile::{
+    Adapters, Artefact, COMPILE_COMMAND, CodeCache, CompileError, Compiled, Compiler,
+    CompilerSettings, EngineKind, Job, Needs, Part, compile_child,
+};
+use engine::Pool;
 pub use error::{LoadError, MissingImport};
 pub(crate) use host_memory::{BODY_BYTES, fields};
-use instance_size::InstanceSize;
 pub use limits::{GuestLimits, OutOfCpuTime};
 pub use proposals::UnsupportedProposal;
 use runtime::Runtime;
@@ -94,99 +94,79 @@ pub struct Surroundings {
 }
 
 impl App {
-    /// Checks and compiles the component in `bytes`, for instances within these
-    /// `surroundings`.
-    ///
-    /// Compiled code is kept in wasmtime's cache, so that the same component
-    /// loads at once the next time.
-    ///
-    /// # Errors
-    ///
-    /// Fails if this is not a component, does not export a handler of HTTP
-    /// requests, or imports what this server does not provide.
-    pub fn load(bytes: &[u8], surroundings: &Surroundings) -> Result<Self, LoadError> {
-        let mut apps = Self::load_apart(bytes, surroundings, NonZeroUsize::MIN, u64::MAX)?;
-        Ok(apps.swap_remove(0))
-    }
-
-    /// The same for so many `threads`: one for each, or one for all if the component is so
-    /// large that its code should be there once. Each has an engine and a part of the
+    /// Loads a component for so many `threads`: one for each, or one for all if the component
+    /// is so large that its code should be there once. Each has an engine and a part of the
     /// instances for itself, because threads that take places of one pool, and count who
     /// uses one component, wait for each other's caches in every request. The server may
     /// have `total_bytes` of memory.
     ///
     /// # Errors
     ///
-    /// Fails like [`App::load`].
-    pub fn load_apart(
-        bytes: &[u8],
+    /// Fails if the artefact cannot be used, or an instance needs more than it may have.
+    pub fn load(
+        artefact: &Artefact,
         surroundings: &Surroundings,
         threads: NonZeroUsize,
         total_bytes: u64,
     ) -> Result<Vec<Self>, LoadError> {
-        let count = if engine::is_large(bytes.len()) {
+        let Compiled {
+            engine,
+            needs,
+            code_bytes,
+            ..
+        } = artefact.compiled();
+        let count = if compile::is_large(*code_bytes) {
             1
         } else {
             u32::try_from(threads.get()).unwrap_or(u32::MAX)
         };
-        // The pool has to be laid out before the component is compiled for it,
-        // so a first engine tells what the component needs. The next ones find
-        // the compiled code in the cache.
-        let limits = &surroundings.limits;
-        let kind = EngineKind::of(bytes)?;
-        let needs = compile(kind, Code::IsKept, bytes, limits)?;
-        let pool = Pool::exact(kind, &needs, limits, total_bytes).part_of(count);
-
-        let sha256 = digest(bytes);
+        check_size(needs, &surroundings.limits)?;
+        let pool = Pool::exact(*engine, needs, &surroundings.limits, total_bytes).part_of(count);
         let load = |_| {
-            let runtime = Runtime::new(kind, Code::IsKept, pool)?;
-            let engine = runtime.linker.engine();
-            let component = Component::from_binary(engine, bytes).map_err(LoadError::Invalid)?;
-            // What the first request would do otherwise, on each thread.
-            let prepared = component.initialize_copy_on_write_image();
-            prepared.map_err(LoadError::Engine)?;
+            let runtime = Runtime::new(*engine, pool)?;
             // Who uses it is counted for each as well.
             let surroundings = Surroundings {
                 outbound: Arc::new(Outbound::clone(&surroundings.outbound)),
                 ..surroundings.clone()
             };
-            Self::of(&runtime, &component, sha256.clone(), surroundings)
+            Self::of(&runtime, artefact, surroundings)
         };
         let apps: Vec<_> = (0..count).map(load).collect::<Result<_, _>>()?;
-        log_loaded(apps[0].component(), &needs, pool.instances * count);
+        log_loaded(apps[0].component(), needs, pool.instances * count);
         Ok(apps)
     }
 
-    /// Checks and compiles the component in `bytes` for the pool that it shares with others.
+    /// Loads a component for the pool that it shares with others.
     ///
     /// # Errors
     ///
     /// Fails like [`App::load`], and if an instance needs more than the pool has for one.
     pub fn load_into(
         shared: &SharedRuntime,
-        bytes: &[u8],
+        artefact: &Artefact,
         surroundings: Surroundings,
     ) -> Result<Self, LoadError> {
-        let sha256 = digest(bytes);
-        let (runtime, component) = shared.compile(bytes, &sha256, &surroundings.limits)?;
-        Self::of(runtime, &component, sha256, surroundings)
+        let compiled = artefact.compiled();
+        SharedRuntime::check(shared.pool(), compiled, &surroundings.limits)?;
+        let runtime = shared.of_kind(compiled.engine)?;
+        Self::of(&runtime, artefact, surroundings)
     }
 
     fn of(
         runtime: &Runtime,
-        component: &Component,
-        sha256: String,
+        artefact: &Artefact,
         surroundings: Surroundings,
     ) -> Result<Self, LoadError> {
-        let pre = runtime.linker.instantiate_pre(component);
+        let component = artefact.map(runtime.engine())?;
+        // What the first request would do otherwise.
+        let prepared = component.initialize_copy_on_write_image();
+        prepared.map_err(LoadError::Engine)?;
+        let pre = runtime.linker.instantiate_pre(&component);
         let pre = pre.and_then(ProxyPre::new).map_err(LoadError::Link)?;
         let limits = surroundings.limits;
-        let needs = component
-            .resources_required()
-            .ok_or(LoadError::ImportsModule)?;
         let component = Named {
             name: surroundings.name.into(),
-            sha256: sha256.into(),
+            sha256: artefact.compiled().sha256.clone().into(),
         };
         let audit = AuditSource {
             log: surroundings.audit,
@@ -201,27 +181,25 @@ impl App {
             limits,
             outbound: surroundings.outbound,
             max_instances: limits.instances.get().min(runtime.pool.instances),
-            initial_bytes: AtomicU64::new(engine::initial_bytes(&needs)),
+            initial_bytes: AtomicU64::new(engine::initial_bytes(&artefact.compiled().needs)),
         })
     }
 
     /// Checks that [`App::load`], or [`App::load_into`] where there is a shared `pool`, would
-    /// load the component in `bytes`, without setting up anything and without keeping
-    /// compiled code. Returns its SHA-256.
+    /// load a component, without setting up anything.
     ///
     /// # Errors
     ///
-    /// Fails like [`App::load`].
+    /// Fails like them.
     pub fn check(
-        bytes: &[u8],
+        compiled: &Compiled,
         limits: &GuestLimits,
         pool: Option<&PoolLimits>,
-    ) -> Result<String, LoadError> {
-        let needs = compile(EngineKind::of(bytes)?, Code::IsForgotten, bytes, limits)?;
-        if let Some(pool) = pool {
-            runtime::check_parts(&needs, &Pool::shared(pool))?;
+    ) -> Result<(), LoadError> {
+        match pool {
+            Some(pool) => SharedRuntime::check(&Pool::shared(pool), compiled, limits),
+            None => check_size(&compiled.needs, limits),
         }
-        Ok(digest(bytes))
     }
 
     /// The name and the SHA-256 of the component.
@@ -320,60 +298,17 @@ impl App {
     }
 }
 
-/// Checks that this server runs all proposals that the component in `bytes` uses.
-///
-/// # Errors
-///
-/// Fails with the name of one that it does not run.
-pub(crate) fn check_proposals(bytes: &[u8]) -> Result<(), LoadError> {
-    EngineKind::of(bytes)?;
-    Ok(())
-}
-
-/// Whether compiled code is kept for the next start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Code {
-    IsKept,
-    IsForgotten,
-}
-
-/// Checks and compiles the component in `bytes`. Returns what an instance of it needs.
-fn compile(
-    kind: EngineKind,
-    code: Code,
-    bytes: &[u8],
-    limits: &GuestLimits,
-) -> Result<ResourcesRequired, LoadError> {
-    error::check_kind(bytes)?;
-    InstanceSize::of(bytes)?.check()?;
-    let mut config = engine::config(kind);
-    if code == Code::IsKept {
-        engine::keep_code(&mut config);
-    }
-    let engine = engine::for_compiling(&config).map_err(LoadError::Engine)?;
-    let component = Component::from_binary(&engine, bytes).map_err(LoadError::Invalid)?;
-    let linker = linker(&engine).map_err(LoadError::Engine)?;
-    imports::check(&component, &linker)?;
-    let needs = component
-        .resources_required()
-        .ok_or(LoadError::ImportsModule)?;
-    check_size(&needs, limits)?;
-    Ok(needs)
-}
-
-/// Checks that one instance is within what it may take before it does anything.
-fn check_size(needs: &ResourcesRequired, limits: &GuestLimits) -> Result<(), LoadError> {
-    let memory = engine::initial_memory_bytes(needs);
-    if memory > limits.memory_bytes as u64 {
+/// Checks that one instance is within its limits before it does anything.
+fn check_size(needs: &Needs, limits: &GuestLimits) -> Result<(), LoadError> {
+    if needs.memory_bytes > limits.memory_bytes as u64 {
         return Err(LoadError::TooMuchMemory {
-            needs: memory,
+            needs: needs.memory_bytes,
             limit: limits.memory_bytes,
         });
     }
-    let elements = needs.max_initial_table_size.unwrap_or(0);
-    if elements > limits.table_elements as u64 {
+    if needs.table_elements > limits.table_elements as u64 {
         return Err(LoadError::TooManyElements {
-            needs: elements,
+            needs: needs.table_elements,
             limit: limits.table_elements,
         });
     }
@@ -405,15 +340,13 @@ pub fn digest(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 
-fn log_loaded(component: &Named<'_>, needs: &ResourcesRequired, max_instances: u32) {
-    let ResourcesRequired {
-        num_memories,
-        num_tables,
-        ..
+fn log_loaded(component: &Named<'_>, needs: &Needs, max_instances: u32) {
+    let Needs {
+        memories, tables, ..
     } = needs;
     let Named { name, sha256 } = component;
     tracing::info!(
-        "loaded {name}, sha256:{sha256}: {num_memories} memories and {num_tables} tables an instance, \
+        "loaded {name}, sha256:{sha256}: {memories} memories and {tables} tables an instance, \
          at most {max_instances} instances at once"
     );
 }

@@ -1,19 +1,19 @@
 //! Engines: where components are compiled for, and the pool that their instances are made
 //! in.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use wasmtime::component::{Component, Linker};
-use wasmtime::{Engine, EngineWeak, PoolingAllocatorMetrics, ResourcesRequired};
+use wasmtime::component::Linker;
+use wasmtime::{Engine, EngineWeak, PoolingAllocatorMetrics};
 
-use super::compiler::Compiler;
-use super::engine::{self, EngineKind, Kept, Pool};
-use super::error::{self, LoadError};
-use super::instance_size::InstanceSize;
+use super::compile::{Compiled, EngineKind, Needs};
+use super::engine::{self, Kept, Pool};
+use super::error::LoadError;
 use super::limits::GuestLimits;
 use super::state::State;
-use super::{Code, check_size, imports, linker};
+use super::{check_size, linker};
 
 /// How large a memory can be at all, in bytes.
 const MAX_MEMORY_BYTES: usize = 4 << 30;
@@ -30,12 +30,9 @@ pub(super) struct Runtime {
 
 impl Runtime {
     /// A runtime with a pool of this size.
-    pub(super) fn new(kind: EngineKind, code: Code, pool: Pool) -> Result<Self, LoadError> {
-        let mut config = engine::config(kind);
-        if code == Code::IsKept {
-            engine::keep_code(&mut config);
-        }
-        let engine = engine::for_serving(&config, &pool).map_err(LoadError::Engine)?;
+    pub(super) fn new(kind: EngineKind, pool: Pool) -> Result<Self, LoadError> {
+        let engine = engine::for_serving(&engine::config(kind), &pool);
+        let engine = engine.map_err(LoadError::Engine)?;
         let linker = linker(&engine).map_err(LoadError::Engine)?;
         Ok(Self { linker, pool })
     }
@@ -60,23 +57,22 @@ pub struct PoolLimits {
     pub total_bytes: u64,
 }
 
-/// What all functions of a server share: for each kind of engine one, with one pool. Those
-/// beside the usual one are made when they are first needed.
+/// What all functions of a server share: one engine and one pool for each kind of engine that
+/// they need. That for most components is there from the beginning, others are made when they
+/// are first needed.
 pub struct SharedRuntime {
-    usual: Runtime,
-    large: OnceLock<Result<Runtime, String>>,
-    gc: OnceLock<Result<Runtime, String>>,
+    usual: Arc<Runtime>,
+    others: Mutex<BTreeMap<EngineKind, Arc<Runtime>>>,
     pool: Pool,
-    compiler: Compiler,
 }
 
 impl SharedRuntime {
-    /// Lays the pool out, for components that `compiler` compiles.
+    /// Lays the pool out.
     ///
     /// # Errors
     ///
     /// Fails if this machine does not have the address space.
-    pub fn new(limits: PoolLimits, compiler: Compiler) -> Result<Self, LoadError> {
+    pub fn new(limits: PoolLimits) -> Result<Self, LoadError> {
         // Each pool has room for all instances, also the one whose instances have a heap.
         let largest = Pool {
             gc_heaps: 1,
@@ -87,11 +83,9 @@ impl SharedRuntime {
             ..largest.fitting(MAX_POOL_BYTES)
         };
         Ok(Self {
-            usual: Runtime::new(EngineKind::USUAL, Code::IsForgotten, pool)?,
-            large: OnceLock::new(),
-            gc: OnceLock::new(),
+            usual: Runtime::new(EngineKind::default(), pool)?.into(),
+            others: Mutex::default(),
             pool,
-            compiler,
         })
     }
 
@@ -107,67 +101,48 @@ impl SharedRuntime {
         self.usual.engine().pooling_allocator_metrics()
     }
 
-    /// The engines that there are, whose epochs have to be advanced.
+    /// All engines, whose epochs have to be advanced.
     pub(crate) fn engines(&self) -> Vec<EngineWeak> {
-        let others = [&self.large, &self.gc].map(|other| other.get()?.as_ref().ok());
-        others
-            .into_iter()
-            .flatten()
-            .chain([&self.usual])
-            .map(|runtime| runtime.engine().weak())
-            .collect()
+        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let runtimes = [&self.usual].into_iter().chain(others.values());
+        runtimes.map(|runtime| runtime.engine().weak()).collect()
     }
 
-    /// Whether the component in `bytes`, of this SHA-256, has been compiled before: it was to
-    /// be served as it is then.
-    pub(crate) fn knows(&self, bytes: &[u8], sha256: &str) -> bool {
-        let kind = EngineKind::of(bytes).map_err(LoadError::from);
-        let runtime = kind.and_then(|kind| self.of_kind(kind));
-        runtime.is_ok_and(|runtime| self.compiler.knows(runtime.engine(), sha256))
-    }
-
-    /// The runtime of this kind.
-    fn of_kind(&self, kind: EngineKind) -> Result<&Runtime, LoadError> {
-        let other = match kind {
-            EngineKind::USUAL => return Ok(&self.usual),
-            EngineKind { has_gc: true, .. } => &self.gc,
-            EngineKind { has_gc: false, .. } => &self.large,
+    /// The runtime with this kind of engine.
+    pub(super) fn of_kind(&self, kind: EngineKind) -> Result<Arc<Runtime>, LoadError> {
+        if kind == EngineKind::default() {
+            return Ok(self.usual.clone());
+        }
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = others.get(&kind) {
+            return Ok(runtime.clone());
+        }
+        let pool = Pool {
+            gc_heaps: u32::from(kind.has_gc),
+            ..self.pool
         };
-        let other = other.get_or_init(|| {
-            let pool = Pool {
-                gc_heaps: u32::from(kind.has_gc),
-                ..self.pool
-            };
-            Runtime::new(kind, Code::IsForgotten, pool).map_err(|error| error.to_string())
-        });
-        let failed = |error: &String| LoadError::Engine(wasmtime::Error::msg(error.clone()));
-        other.as_ref().map_err(failed)
+        let runtime = Arc::new(Runtime::new(kind, pool)?);
+        others.insert(kind, runtime.clone());
+        Ok(runtime)
     }
 
-    /// Checks and compiles the component in `bytes`. Returns what an instance of it needs.
-    pub(super) fn compile(
-        &self,
-        bytes: &[u8],
-        sha256: &str,
+    /// Checks that a component fits into the pool, with these limits on its instances.
+    pub(super) fn check(
+        pool: &Pool,
+        compiled: &Compiled,
         limits: &GuestLimits,
-    ) -> Result<(&Runtime, Component), LoadError> {
-        error::check_kind(bytes)?;
-        InstanceSize::of(bytes)?.check()?;
-        let kind = EngineKind::of(bytes)?;
-        let runtime = self.of_kind(kind)?;
-        let compiler = &self.compiler;
-        let component = compiler.component(runtime.engine(), kind, bytes, sha256)?;
-        imports::check(&component, &runtime.linker)?;
-        let needs = component
-            .resources_required()
-            .ok_or(LoadError::ImportsModule)?;
+    ) -> Result<(), LoadError> {
         let limits = GuestLimits {
-            table_elements: limits.table_elements.min(self.pool.table_elements),
+            table_elements: limits.table_elements.min(pool.table_elements),
             ..*limits
         };
-        check_size(&needs, &limits)?;
-        check_parts(&needs, &self.pool)?;
-        Ok((runtime, component))
+        check_size(&compiled.needs, &limits)?;
+        check_parts(&compiled.needs, pool)
+    }
+
+    /// The size of each pool.
+    pub(super) fn pool(&self) -> &Pool {
+        &self.pool
     }
 }
 
@@ -190,16 +165,14 @@ impl Pool {
 }
 
 /// Checks that the pool has what one instance needs.
-pub(super) fn check_parts(needs: &ResourcesRequired, pool: &Pool) -> Result<(), LoadError> {
-    let ResourcesRequired {
-        num_memories,
-        num_tables,
-        ..
+fn check_parts(needs: &Needs, pool: &Pool) -> Result<(), LoadError> {
+    let Needs {
+        memories, tables, ..
     } = *needs;
-    if num_memories > pool.memories || num_tables > pool.tables {
+    if memories > pool.memories || tables > pool.tables {
         return Err(LoadError::TooManyParts {
-            memories: num_memories,
-            tables: num_tables,
+            memories,
+            tables,
             max_memories: pool.memories,
             max_tables: pool.tables,
         });

@@ -3,16 +3,18 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use audit_log::{AuditLog, Location, Settings};
 use host::audit::Quota;
 use host::cli::{Cli, Command, Serve};
 use host::functions::Functions;
-use host::guest::{App, Surroundings, Variable};
+use host::guest::{App, Compiler, CompilerSettings, Job, Part, Surroundings, Variable};
 use host::memory::MemoryLimit;
 use host::metrics::Metrics;
 use host::server::{self, Listener};
@@ -68,7 +70,21 @@ impl InProcess {
             limits: flags("app.wasm".as_ref()).limits.guest(),
             outbound: Arc::default(),
         };
-        App::load(bytes, &surroundings).expect("it can be served")
+        let settings = CompilerSettings {
+            program: env!("CARGO_BIN_EXE_component-runner").into(),
+            time: Duration::from_mins(5),
+            memory_bytes: u64::MAX,
+            nice: 0,
+            cache: None,
+        };
+        let compiler = Compiler::new(settings).expect("a compiler");
+        let job = Job::of(Part::new("app", bytes.to_vec()));
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let artefact = runtime.expect("a runtime").block_on(compiler.compile(&job));
+        let artefact = artefact.expect("it can be compiled");
+        let mut apps =
+            App::load(&artefact, &surroundings, NonZeroUsize::MIN, u64::MAX).expect("it fits");
+        apps.remove(0)
     }
 }
 

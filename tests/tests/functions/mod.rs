@@ -1,6 +1,8 @@
 //! Many functions in one server.
 
 mod admin;
+#[cfg(target_os = "linux")]
+mod compiling;
 mod composed;
 mod deploys;
 mod documented;

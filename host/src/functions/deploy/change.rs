@@ -1,23 +1,24 @@
-//! Loading one function, on a thread that may take its time.
+//! Loading one function: reading files and starting instances on threads that may take their
+//! time, compiling in a child.
 
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
-use super::super::adapter::Adapters;
 use super::super::declaration::Declared;
 use super::super::function::Function;
-use super::super::load::{self, FunctionError, Loader, OwnComponent};
+use super::super::load::{self, FunctionError, Loader};
 use super::super::pick::Pick;
 use super::super::record::Record;
 use super::super::store::Store;
 use super::super::warm::warm;
+use crate::guest::{Artefact, Job, Part};
 
 /// What it takes to load a function.
 #[derive(Clone)]
 pub(super) struct Means {
     pub(super) loader: Arc<Loader>,
-    pub(super) adapters: Arc<Adapters>,
+    pub(super) adapters: Arc<[Part]>,
     pub(super) store: Option<Arc<Store>>,
 }
 
@@ -36,11 +37,11 @@ pub(super) struct Change {
     pub(super) problem: Option<FunctionError>,
 }
 
-/// Loads on a thread that may take its time.
-pub(super) async fn load_elsewhere(
-    load: impl FnOnce() -> Result<Option<Loaded>, FunctionError> + Send + 'static,
-) -> Result<Option<Loaded>, FunctionError> {
-    spawn_blocking(load)
+/// Does what takes time on a thread for that.
+pub(super) async fn elsewhere<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, FunctionError> + Send + 'static,
+) -> Result<T, FunctionError> {
+    spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(FunctionError::Panicked(error.to_string())))
 }
@@ -48,66 +49,83 @@ pub(super) async fn load_elsewhere(
 impl Means {
     /// Loads what should run of `declared`, if that differs from what is `active`.
     pub(super) async fn change(self, declared: Declared, active: Option<Arc<Function>>) -> Change {
-        let load = move || {
-            let (store, max_bytes) = (self.store.as_deref(), self.loader.max_component_bytes);
-            // What runs goes on if it is what is wanted but for its version.
-            let goes_on = active.as_ref();
-            let goes_on = goes_on.is_some_and(|active| active.is_wrapped_as(&declared));
-            let Pick {
-                own,
-                record,
-                problem,
-            } = Pick::of(&declared, store, max_bytes, goes_on);
-            let Some(own) = own else {
+        let (wanted, store) = (declared.clone(), self.store.clone());
+        let max_bytes = self.loader.max_component_bytes;
+        // What runs goes on if it is what is wanted but for its version.
+        let goes_on = active.as_ref();
+        let goes_on = goes_on.is_some_and(|active| active.is_wrapped_as(&declared));
+        let pick = move || Ok(Pick::of(&wanted, store.as_deref(), max_bytes, goes_on));
+        let picked = elsewhere(pick).await;
+        let Pick {
+            own,
+            record,
+            problem,
+        } = match picked {
+            Ok(pick) => pick,
+            Err(error) => {
                 return Change {
                     loaded: None,
-                    problem,
+                    problem: Some(error),
                 };
-            };
-            match self.load(&declared, own, record, active.as_deref()) {
-                Ok(loaded) => Change { loaded, problem },
-                Err(error) => Change {
-                    loaded: None,
-                    problem: Some(problem.unwrap_or(error)),
-                },
             }
         };
-        spawn_blocking(load).await.unwrap_or_else(|error| Change {
-            loaded: None,
-            problem: Some(FunctionError::Panicked(error.to_string())),
-        })
+        let Some(component) = own else {
+            return Change {
+                loaded: None,
+                problem,
+            };
+        };
+        match self.load(declared, component, record, active).await {
+            Ok(loaded) => Change { loaded, problem },
+            Err(error) => Change {
+                loaded: None,
+                problem: Some(problem.unwrap_or(error)),
+            },
+        }
     }
 
     /// Composes a version with what `declared` wants around it and loads that. Writes the
     /// version to the disk, where nothing names it yet. None if it is active.
-    pub(super) fn load(
-        &self,
-        declared: &Declared,
-        own: OwnComponent,
-        mut record: Record,
-        active: Option<&Function>,
+    pub(super) async fn load(
+        self,
+        declared: Declared,
+        component: Part,
+        record: Record,
+        active: Option<Arc<Function>>,
     ) -> Result<Option<Loaded>, FunctionError> {
-        let OwnComponent { bytes, sha256 } = own;
-        let (runtime, max_bytes) = (&self.loader.runtime, self.loader.max_component_bytes);
-        // The version is kept as well.
-        let kept = self.store.is_some().then(|| bytes.clone());
-        let source = load::composed(bytes, declared, &self.adapters, Some(runtime), max_bytes)?;
-        if active.is_some_and(|active| active.is(declared, &sha256, &source.digest))
-            && (self.store.is_none() || record.is_active(&sha256))
-        {
+        let adapters = self.adapters.clone();
+        let (wanted, max_bytes) = (declared.clone(), self.loader.max_component_bytes);
+        let job = move || load::job(component, &wanted, &adapters, max_bytes);
+        let job = elsewhere(job).await?;
+        let version = job.component.as_ref().map(|part| &part.sha256);
+        let is_active = |version: &String| record.is_active(version);
+        let is_recorded = self.store.is_none() || version.is_some_and(is_active);
+        if is_recorded && active.is_some_and(|active| active.is(&declared, &job)) {
             return Ok(None);
         }
-        if let Some(adapter) = &source.adapter {
-            let name = &declared.name;
-            tracing::debug!(function = name, adapter, version = sha256, "composed");
+        let artefact = self.loader.compiler.compile(&job).await?;
+        elsewhere(move || self.start(&declared, &job, &artefact, record)).await
+    }
+
+    /// Starts an instance of a version that was compiled.
+    fn start(
+        &self,
+        declared: &Declared,
+        job: &Job,
+        artefact: &Artefact,
+        mut record: Record,
+    ) -> Result<Option<Loaded>, FunctionError> {
+        if let Some(adapter) = &artefact.compiled().adapter {
+            let (name, sha256) = (&declared.name, &artefact.compiled().sha256);
+            tracing::debug!(function = name, adapter, sha256, "composed");
         }
-        let function = self.loader.load(declared, &sha256, &source)?;
+        let function = self.loader.load(declared, job, artefact)?;
         function.set_paused(record.paused);
         warm(&function, declared.smoke())?;
-        if let Some((store, bytes)) = self.store.as_ref().zip(kept) {
-            store.add(&declared.name, &sha256, &bytes)?;
+        if let (Some(store), Some(component)) = (&self.store, &job.component) {
+            store.add(&declared.name, &component.sha256, &component.bytes)?;
         }
-        record.activate(&sha256);
+        record.activate(function.version());
         Ok(Some(Loaded { function, record }))
     }
 }

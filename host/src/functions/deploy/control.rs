@@ -5,8 +5,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::super::store::StoreError;
 
-/// How many orders may wait.
-const MAX_WAITING: usize = 16;
+/// How many orders may wait, or be worked on.
+pub(super) const MAX_WAITING: usize = 16;
 
 /// What an operator orders.
 pub enum Order {
@@ -114,7 +114,7 @@ pub enum ControlError {
     Busy,
 }
 
-/// Takes orders for whoever carries them out, one after the other.
+/// Takes orders for the [`Deployer`](super::Deployer).
 #[derive(Debug, Clone)]
 pub struct Control(mpsc::Sender<Waiting>);
 

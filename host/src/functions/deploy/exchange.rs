@@ -20,6 +20,23 @@ impl Deployer {
         others.find(|other| other.route() == function.route())
     }
 
+    /// Whether another function that is being loaded wants the route that `function` wants.
+    /// Which one gets it depends on their order, not on which is loaded first.
+    pub(super) fn is_contested(&self, function: &Function) -> bool {
+        let others = self
+            .known
+            .iter()
+            .filter(|(name, _)| *name != function.name());
+        let mut wanting =
+            others.filter(|(_, known)| Some(&known.declared.route) == function.route());
+        wanting.any(|(name, _)| self.tasks.has(name) || self.is_waiting(name))
+    }
+
+    fn is_waiting(&self, name: &str) -> bool {
+        let mut waiting = self.waiting.iter();
+        waiting.any(|loaded| loaded.function.name() == name)
+    }
+
     /// Activates functions that wait for routes of each other, all at once. One that wants
     /// the route of somebody who keeps it is refused.
     pub(super) async fn exchange_routes(

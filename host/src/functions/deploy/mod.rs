@@ -1,8 +1,8 @@
 //! From what is wanted to what is served.
 //!
-//! - this file: [`Deployer`], one function after the other.
+//! - this file: [`Deployer`], what is wanted and what is served.
 //! - `scan.rs`: what is wanted, and which files it is in.
-//! - `change.rs`: loading one function.
+//! - `tasks.rs`: which functions are being loaded; `change.rs`: loading one.
 //! - `tell.rs`: what is told of those that cannot be served.
 //! - `removal.rs`: functions that are served no more.
 //! - `exchange.rs`: functions that take over routes of each other.
@@ -14,6 +14,7 @@ mod exchange;
 mod orders;
 mod removal;
 mod scan;
+mod tasks;
 mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,19 +25,23 @@ use audit_log::event::Event;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use super::adapter::Adapters;
 use super::cause::chain;
 use super::declaration::{Declaration, Declared, Wish};
 use super::function::Function;
 use super::load::{self, Loader, RegisterError};
 use super::store::Store;
 use super::table::{Functions, Table};
+use crate::guest::Part;
 use change::{Change, Loaded, Means};
 pub use control::{Answer, Control, ControlError, Order, Waiting};
 use removal::RemovalDelay;
 use scan::{Scan, Stamps};
+pub use tasks::Finished;
+use tasks::{Outcome, Task, Tasks};
 
-/// Brings what is served in line with what is wanted, one function after the other.
+/// Brings what is served in line with what is wanted. Functions are loaded at the same time,
+/// and each is served as soon as it is loaded: call [`finished`](Self::finished) and
+/// [`finish`](Self::finish) for that.
 ///
 /// What cannot be served changes nothing: the version that was served before goes on, unless
 /// its requests would not go through the middleware that is declared now. Why that is so is
@@ -47,7 +52,7 @@ use scan::{Scan, Stamps};
 pub struct Deployer {
     functions: Arc<Functions>,
     loader: Arc<Loader>,
-    adapters: Arc<Adapters>,
+    adapters: Arc<[Part]>,
     /// Where versions are kept, if they are.
     store: Option<Arc<Store>>,
     /// What a function gets of which nothing else is known than its name.
@@ -60,6 +65,12 @@ pub struct Deployer {
     problems: BTreeSet<String>,
     /// Delays the removal of all functions.
     removal_delay: RemovalDelay,
+    /// What is being loaded. Children that compile are killed when this is dropped.
+    tasks: Tasks,
+    /// Functions that are loaded, and want routes of others that may give them away.
+    waiting: Vec<Loaded>,
+    /// How many orders are worked on, or wait for one before them.
+    orders: usize,
 }
 
 /// What is known of one function.
@@ -72,6 +83,8 @@ struct Known {
     active: Option<Arc<Function>>,
     /// Whether what was wanted last cannot be served.
     is_refused: bool,
+    /// Its place among all that are wanted. Of two that want one route, the first gets it.
+    rank: usize,
 }
 
 impl Known {
@@ -82,6 +95,7 @@ impl Known {
             stamps: None,
             active: None,
             is_refused: false,
+            rank: usize::MAX,
         }
     }
 }
@@ -93,9 +107,6 @@ pub struct Summary {
     pub served: usize,
     /// How many things are not as they should be.
     pub refused: usize,
-    /// When to apply the same declaration again: it removes all functions, which takes some
-    /// time without a change.
-    pub apply_again: Option<Instant>,
 }
 
 impl Deployer {
@@ -105,58 +116,127 @@ impl Deployer {
         Self {
             functions,
             loader: Arc::new(loader),
-            adapters: Arc::default(),
+            adapters: Arc::new([]),
             store,
             defaults: Arc::new(Err("nothing is known of functions yet".to_owned())),
             adapter_stamps: Vec::new(),
             known: BTreeMap::new(),
             problems: BTreeSet::new(),
             removal_delay: RemovalDelay::default(),
+            tasks: Tasks::default(),
+            waiting: Vec::new(),
+            orders: 0,
         }
     }
 
-    /// Serves what `declaration` wants, as far as that can be served. The work is done on
-    /// threads of its own.
+    /// Begins to load what `declaration` wants, as far as it is not served already. Returns
+    /// when to apply the same declaration again: if it removes all functions, that takes some
+    /// time without a change.
     ///
     /// # Errors
     ///
     /// Fails if the audit log takes no record of a change. That change is not made, and is
     /// tried again the next time.
-    pub async fn apply(&mut self, declaration: &Declaration) -> Result<Summary, AppendError> {
+    pub async fn apply(
+        &mut self,
+        declaration: &Declaration,
+    ) -> Result<Option<Instant>, AppendError> {
         let (wants, store) = (declaration.clone(), self.store.clone());
         let scan = spawn_blocking(move || Scan::of(&wants, store.as_deref())).await;
         let Ok(mut scan) = scan else {
-            return Ok(self.summary());
+            return Ok(None);
         };
         self.defaults = declaration.defaults.clone();
         let has_new_adapters = scan.adapters != self.adapter_stamps
             && self.read_adapters(declaration, &mut scan).await;
         if let Some(at) = self.delays_removal(&scan) {
-            return Ok(Summary {
-                apply_again: Some(at),
-                ..self.summary()
-            });
+            return Ok(Some(at));
         }
         self.tell(scan.problems);
         if scan.is_complete {
             self.remove_all_but(&scan.wanted).await?;
         }
-        let mut waiting = Vec::new();
-        for (declared, stamps) in scan.wanted {
-            match self.look_at(declared, stamps, has_new_adapters).await? {
-                // Somebody may be about to give its route away.
-                Some(loaded) if self.holder(&loaded.function).is_some() => waiting.push(loaded),
-                Some(loaded) => {
-                    self.activate(loaded).await?;
-                    self.serve();
-                }
-                None => {}
-            }
+        for (rank, (declared, stamps)) in scan.wanted.into_iter().enumerate() {
+            self.look_at(declared, stamps, rank, has_new_adapters);
         }
-        if !waiting.is_empty() {
+        Ok(None)
+    }
+
+    /// A function whose loading has ended. It can be called again if it was dropped.
+    pub async fn finished(&mut self) -> Finished {
+        self.tasks.finished().await
+    }
+
+    /// Serves a function whose loading has ended, if it should be.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`apply`](Self::apply).
+    pub async fn finish(&mut self, finished: Finished) -> Result<(), AppendError> {
+        let Finished { name, outcome } = finished;
+        let done = match outcome {
+            Outcome::Looked(change) => self.looked(&name, change).await,
+            Outcome::Ordered(ordered, reply) => {
+                let answer = self.ordered(ordered).await;
+                // The operator may be gone.
+                let _ = reply.send(answer);
+                Ok(())
+            }
+        };
+        if let Some(next) = self.tasks.next(&name) {
+            self.start(next);
+        }
+        if self.tasks.is_empty() && !self.waiting.is_empty() {
+            let mut waiting = std::mem::take(&mut self.waiting);
+            waiting.retain(|loaded| self.known.contains_key(loaded.function.name()));
+            waiting.sort_by_key(|loaded| self.known.get(loaded.function.name()).map(|f| f.rank));
             self.exchange_routes(waiting).await?;
         }
+        done
+    }
+
+    /// Waits until everything is loaded.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`apply`](Self::apply).
+    pub async fn settle(&mut self) -> Result<Summary, AppendError> {
+        while !self.tasks.is_empty() {
+            let finished = self.finished().await;
+            self.finish(finished).await?;
+        }
         Ok(self.summary())
+    }
+
+    /// Begins a task, or lets it wait for the one before it for the same function.
+    fn begin(&mut self, task: Task) {
+        if let Some(task) = self.tasks.admit(task) {
+            self.start(task);
+        }
+    }
+
+    fn start(&mut self, task: Task) {
+        let means = self.means();
+        match task {
+            Task::Look(declared) => {
+                let name = declared.name.clone();
+                let active = self.known.get(&name);
+                let active = active.and_then(|known| known.active.clone());
+                self.tasks.spawn(async move {
+                    let outcome = Outcome::Looked(means.change(declared, active).await);
+                    Finished { name, outcome }
+                });
+            }
+            Task::Order(order, reply) => {
+                let name = order.name().to_owned();
+                let (declared, active) = self.declared(&name);
+                self.tasks.spawn(async move {
+                    let ordered = means.order(order, declared, active).await;
+                    let outcome = Outcome::Ordered(ordered, reply);
+                    Finished { name, outcome }
+                });
+            }
+        }
     }
 
     fn summary(&self) -> Summary {
@@ -164,18 +244,14 @@ impl Deployer {
         Summary {
             refused: refused.count() + self.problems.len(),
             served: self.functions.table().functions().len(),
-            apply_again: None,
         }
     }
 
     /// Reads the adapters anew. Returns whether that worked.
     async fn read_adapters(&mut self, declaration: &Declaration, scan: &mut Scan) -> bool {
-        let declaration = declaration.clone();
-        let max_bytes = self.loader.max_component_bytes;
-        let read = spawn_blocking(move || load::adapters(&declaration, max_bytes)).await;
-        match read.unwrap_or_else(|error| Err(RegisterError::Panicked(error.to_string()))) {
+        match self.new_adapters(declaration).await {
             Ok(adapters) => {
-                self.adapters = Arc::new(adapters);
+                self.adapters = adapters.into();
                 self.adapter_stamps.clone_from(&scan.adapters);
                 true
             }
@@ -187,39 +263,58 @@ impl Deployer {
         }
     }
 
-    /// Looks whether anything about a function has changed, and loads it if it has.
-    async fn look_at(
-        &mut self,
-        declared: Declared,
-        stamps: Stamps,
-        has_new_adapters: bool,
-    ) -> Result<Option<Loaded>, AppendError> {
-        let name = declared.name.clone();
-        if let Some(known) = self.known.get(&name)
-            && !has_new_adapters
-            && known.declared == declared
-            && known.stamps.as_ref() == Some(&stamps)
-        {
-            return Ok(None);
-        }
-        let active = self.known.get(&name);
-        let active = active.and_then(|known| known.active.clone());
-        let Change { loaded, problem } = self.means().change(declared.clone(), active).await;
-        let known = self.known.entry(name.clone());
+    async fn new_adapters(&self, declaration: &Declaration) -> Result<Vec<Part>, RegisterError> {
+        let declaration = declaration.clone();
+        let max_bytes = self.loader.max_component_bytes;
+        let read = spawn_blocking(move || load::read_adapters(&declaration, max_bytes)).await;
+        let adapters = read.map_err(|error| RegisterError::Panicked(error.to_string()))??;
+        load::check_adapters(&self.loader.compiler, &adapters).await?;
+        Ok(adapters)
+    }
+
+    /// Looks whether anything about a function has changed, and begins to load it if it has.
+    fn look_at(&mut self, declared: Declared, stamps: Stamps, rank: usize, has_new_adapters: bool) {
+        let known = self.known.entry(declared.name.clone());
         let known = known.or_insert_with(|| Known::new(declared.clone()));
-        known.declared = declared;
+        known.rank = rank;
+        let is_same = known.declared == declared && known.stamps.as_ref() == Some(&stamps);
+        if is_same && !has_new_adapters {
+            return;
+        }
+        known.declared = declared.clone();
         known.stamps = Some(stamps);
+        self.begin(Task::Look(declared));
+    }
+
+    /// Serves what was loaded, or keeps it until it can have its route.
+    async fn looked(&mut self, name: &str, change: Change) -> Result<(), AppendError> {
+        let Change { loaded, problem } = change;
+        // What waited for its route is what was wanted before.
+        self.waiting.retain(|other| other.function.name() != name);
+        // It may have been removed meanwhile.
+        let Some(known) = self.known.get_mut(name) else {
+            return Ok(());
+        };
         known.is_refused = false;
         match problem {
             Some(error) => {
-                self.refuse(&name, &error).await?;
+                self.refuse(name, &error).await?;
                 if loaded.is_none() {
-                    self.withdraw_unless_wrapped(&name).await?;
+                    self.withdraw_unless_wrapped(name).await?;
                 }
             }
-            None => self.functions.set_problem(&name, None),
+            None => self.functions.set_problem(name, None),
         }
-        Ok(loaded)
+        let Some(loaded) = loaded else {
+            return Ok(());
+        };
+        if self.holder(&loaded.function).is_some() || self.is_contested(&loaded.function) {
+            self.waiting.push(loaded);
+            return Ok(());
+        }
+        self.activate(loaded).await?;
+        self.serve();
+        Ok(())
     }
 
     fn means(&self) -> Means {
@@ -232,12 +327,20 @@ impl Deployer {
 
     /// Lets a function be served the next time that [`serve`](Self::serve) is called.
     async fn activate(&mut self, loaded: Loaded) -> Result<(), AppendError> {
-        let Loaded { function, record } = loaded;
+        let Loaded {
+            function,
+            mut record,
+        } = loaded;
         let name = function.name().to_owned();
         let active = self
             .known
             .get(&name)
             .and_then(|known| known.active.as_ref());
+        if let Some(active) = active {
+            // It may have been paused or resumed while this was loaded.
+            record.paused = active.is_paused();
+            function.set_paused(record.paused);
+        }
         let replaces = active.map(|active| active.version().to_owned());
         let event = Event::ComponentLoad {
             replaces: active.map(|active| active.component().into()),

@@ -8,98 +8,79 @@ use tokio::task::spawn_blocking;
 use super::super::cause::chain;
 use super::super::declaration::{Declared, check_name};
 use super::super::function::Function;
-use super::super::load::{FunctionError, OwnComponent};
+use super::super::load::{FunctionError, component_of};
 use super::super::record::Record;
 use super::super::store::Store;
 use super::super::table::Conflict;
-use super::change::{Loaded, Means, load_elsewhere};
-use super::control::{Answer, ControlError, Order};
+use super::change::{Loaded, Means, elsewhere};
+use super::control::{Answer, ControlError, MAX_WAITING, Order};
+use super::tasks::{Ordered, Reply, Task};
 use super::{Deployer, Known};
+use crate::guest::Part;
 
 impl Deployer {
-    /// Does what was ordered, or nothing.
-    ///
-    /// # Errors
-    ///
-    /// Says why it was not done. What was served is served still.
-    pub async fn carry_out(&mut self, order: Order) -> Result<Answer, ControlError> {
-        let store = self.store.clone().ok_or(ControlError::NoState)?;
+    /// Begins to do what was ordered, and answers to `reply` when it is done or refused. Orders
+    /// for one function are done one after the other, but for pausing and resuming it.
+    pub async fn order(&mut self, order: Order, reply: Reply) {
+        let refused = match self.check(&order) {
+            Ok(()) if matches!(order, Order::Pause { .. } | Order::Resume { .. }) => {
+                let done = self.act(order).await;
+                let _ = reply.send(done);
+                return;
+            }
+            Ok(()) if self.orders < MAX_WAITING => {
+                self.orders += 1;
+                self.begin(Task::Order(order, reply));
+                return;
+            }
+            Ok(()) => ControlError::Busy,
+            Err(error) => error,
+        };
+        // The operator may be gone.
+        let _ = reply.send(Err(refused));
+    }
+
+    fn check(&self, order: &Order) -> Result<(), ControlError> {
+        if self.store.is_none() {
+            return Err(ControlError::NoState);
+        }
         // It becomes a part of a path.
         let name = order.name();
         check_name(name).map_err(|why| ControlError::BadName {
             name: name.to_owned(),
             why,
-        })?;
-        match order {
-            Order::Deploy { name, bytes } => self.deploy(name, bytes, store).await,
-            Order::Activate { name, version } => self.turn_to(name, version, store).await,
-            Order::Pause { name } => self.set_paused(name, true, store).await,
-            Order::Resume { name } => self.set_paused(name, false, store).await,
-            Order::Remove { name } => self.remove(name).await,
+        })
+    }
+
+    /// Does the rest of an order, after what had to be loaded for it.
+    pub(super) async fn ordered(&mut self, ordered: Ordered) -> Result<Answer, ControlError> {
+        self.orders = self.orders.saturating_sub(1);
+        match ordered {
+            Ordered::Load(declared, loaded) => self.deployed(declared, loaded).await,
+            Ordered::Failed(error) => Err(error),
+            Ordered::Act(order) => self.act(order).await,
         }
     }
 
-    async fn deploy(
-        &mut self,
-        name: String,
-        bytes: Vec<u8>,
-        store: Arc<Store>,
-    ) -> Result<Answer, ControlError> {
-        let (declared, active) = self.declared(&name);
-        let (means, wanted) = (self.means(), declared.clone());
-        let running = active.clone();
-        let load = move || {
-            let record = store.record(&wanted.name)?.wanted_as(&wanted);
-            let own = OwnComponent::new(bytes);
-            means.load(&wanted, own, record, running.as_deref())
-        };
-        let loaded = load_elsewhere(load).await;
-        self.finish(declared, active, loaded).await
-    }
-
-    async fn turn_to(
-        &mut self,
-        name: String,
-        version: Option<String>,
-        store: Arc<Store>,
-    ) -> Result<Answer, ControlError> {
-        let (declared, active) = self.declared(&name);
-        let found = name.clone();
-        let find = move || {
-            let record = store.record(&found)?;
-            if record.versions.is_empty() {
-                return Err(ControlError::Unknown(found));
-            }
-            let sha256 = chosen(&record, version.as_deref());
-            let sha256 = sha256.ok_or_else(|| ControlError::NoVersion {
-                name: found.clone(),
-                version: version.unwrap_or_else(|| "before the active one".to_owned()),
-            })?;
-            let bytes = store.bytes(&found, &sha256)?;
-            Ok((record, sha256, bytes))
-        };
-        let (record, sha256, bytes) = spawn_blocking(find)
-            .await
-            .unwrap_or(Err(ControlError::Busy))?;
-        let (means, wanted): (Means, _) = (self.means(), declared.clone());
-        let running = active.clone();
-        let load = move || {
-            let own = OwnComponent { bytes, sha256 };
-            let record = record.wanted_as(&wanted);
-            means.load(&wanted, own, record, running.as_deref())
-        };
-        let loaded = load_elsewhere(load).await;
-        self.finish(declared, active, loaded).await
+    /// Does an order for which nothing has to be loaded.
+    async fn act(&mut self, order: Order) -> Result<Answer, ControlError> {
+        let store = self.store.clone().ok_or(ControlError::NoState)?;
+        match order {
+            Order::Pause { name } => self.set_paused(name, true, store).await,
+            Order::Resume { name } => self.set_paused(name, false, store).await,
+            Order::Remove { name } => self.remove(name).await,
+            Order::Deploy { .. } | Order::Activate { .. } => Err(ControlError::Busy),
+        }
     }
 
     /// Serves what was loaded.
-    async fn finish(
+    async fn deployed(
         &mut self,
         declared: Declared,
-        active: Option<Arc<Function>>,
         loaded: Result<Option<Loaded>, FunctionError>,
     ) -> Result<Answer, ControlError> {
         let name = declared.name.clone();
+        let active = self.known.get(&name).and_then(|known| known.active.clone());
         let replaces = active.map(|active| active.version().to_owned());
         let is_new = !self.known.contains_key(&name);
         self.known
@@ -234,12 +215,63 @@ impl Deployer {
     }
 
     /// What is known of a function, or what it gets if it is new; and what is served of it.
-    fn declared(&self, name: &str) -> (Declared, Option<Arc<Function>>) {
+    pub(super) fn declared(&self, name: &str) -> (Declared, Option<Arc<Function>>) {
         match self.known.get(name) {
             Some(known) => (known.declared.clone(), known.active.clone()),
             None => (Declared::of_name(name, self.defaults.clone()), None),
         }
     }
+}
+
+impl Means {
+    /// Loads the version that `order` is about.
+    pub(super) async fn order(
+        self,
+        order: Order,
+        declared: Declared,
+        active: Option<Arc<Function>>,
+    ) -> Ordered {
+        let Some(store) = self.store.clone() else {
+            return Ordered::Failed(ControlError::NoState);
+        };
+        let found = match order {
+            Order::Deploy { name, bytes } => {
+                let find = move || Ok((component_of(bytes), store.record(&name)?));
+                match elsewhere(find).await {
+                    Ok(found) => found,
+                    Err(error) => return Ordered::Load(declared, Err(error)),
+                }
+            }
+            Order::Activate { name, version } => {
+                let find = move || find(&store, &name, version.as_deref());
+                match spawn_blocking(find)
+                    .await
+                    .unwrap_or(Err(ControlError::Busy))
+                {
+                    Ok(found) => found,
+                    Err(error) => return Ordered::Failed(error),
+                }
+            }
+            order => return Ordered::Act(order),
+        };
+        let (component, record) = found;
+        let record = record.wanted_as(&declared);
+        let loaded = self.load(declared.clone(), component, record, active).await;
+        Ordered::Load(declared, loaded)
+    }
+}
+
+/// A version of a function that is kept.
+fn find(store: &Store, name: &str, version: Option<&str>) -> Result<(Part, Record), ControlError> {
+    let record = store.record(name)?;
+    if record.versions.is_empty() {
+        return Err(ControlError::Unknown(name.to_owned()));
+    }
+    let sha256 = chosen(&record, version).ok_or_else(|| ControlError::NoVersion {
+        name: name.to_owned(),
+        version: version.unwrap_or("before the active one").to_owned(),
+    })?;
+    Ok((component_of(store.bytes(name, &sha256)?), record))
 }
 
 /// How many digits of a version are enough to name it.

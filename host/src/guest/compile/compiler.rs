@@ -1,0 +1,195 @@
+//! From a job to an artefact, through the cache or a child.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::spawn_blocking;
+
+use super::EngineKind;
+use super::artefact::{Artefact, anonymous_file};
+use super::cache::CodeCache;
+use super::process::{CompileError, Launcher};
+use super::protocol::{Adapters, Compiled, Job};
+use crate::guest::engine;
+
+/// How many children may run at once at least, whatever the number of processors: a component
+/// that takes long delays no other.
+const MIN_CHILDREN: u32 = 4;
+
+/// How components are compiled.
+#[derive(Debug)]
+pub struct CompilerSettings {
+    /// This program, which is started as a child.
+    pub program: PathBuf,
+    /// How long a component may take.
+    pub time: Duration,
+    /// How much memory a child may have, in bytes.
+    pub memory_bytes: u64,
+    /// The nice value of a child: above 0 where requests are served meanwhile.
+    pub nice: u8,
+    /// Where artefacts are kept. None: they are in memory as long as they are used.
+    pub cache: Option<CodeCache>,
+}
+
+/// Compiles components, each in a child, and keeps the artefacts.
+#[derive(Debug)]
+pub struct Compiler {
+    launcher: Launcher,
+    cache: Option<CodeCache>,
+    /// What artefacts depend on beside the job.
+    platform: String,
+    permits: Semaphore,
+    max_children: u32,
+}
+
+impl Compiler {
+    /// A compiler with these settings.
+    ///
+    /// # Errors
+    ///
+    /// Fails if wasmtime cannot be set up on this machine.
+    pub fn new(settings: CompilerSettings) -> wasmtime::Result<Self> {
+        let CompilerSettings {
+            program,
+            time,
+            memory_bytes,
+            nice,
+            cache,
+        } = settings;
+        let processors = available_parallelism().map_or(1, |number| number.get());
+        let max_children = u32::try_from(processors).unwrap_or(1).max(MIN_CHILDREN);
+        Ok(Self {
+            platform: platform(&program)?,
+            launcher: Launcher {
+                program,
+                time,
+                memory_bytes,
+                nice,
+            },
+            cache,
+            permits: Semaphore::new(max_children as usize),
+            max_children,
+        })
+    }
+
+    /// The artefact of the component of `job`. A child that runs is killed if this future is
+    /// dropped.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is none.
+    pub async fn compile(&self, job: &Job) -> Result<Artefact, CompileError> {
+        if let Some(found) = self.kept(job).await? {
+            return Ok(found);
+        }
+        let permit = self.permit(1).await?;
+        // An equal one may have been compiled meanwhile.
+        if let Some(found) = self.kept(job).await? {
+            return Ok(found);
+        }
+        let unfinished = self.cache.as_ref().map(CodeCache::create).transpose();
+        let unfinished = unfinished.unwrap_or_else(|error| {
+            warn_not_kept(&error);
+            None
+        });
+        let file = match &unfinished {
+            Some(unfinished) => unfinished.file.try_clone()?,
+            None => anonymous_file()?,
+        };
+        let compiled = self.run(job, &file, permit).await?;
+        let compiled = compiled.ok_or_else(|| io::Error::other("there is no component"))?;
+        if let Some((cache, unfinished)) = self.cache.clone().zip(unfinished) {
+            let adapters = match compiled.adapter {
+                Some(_) => Adapters::Used,
+                None => Adapters::Unused,
+            };
+            let (key, kept) = (self.key(job, adapters), compiled.clone());
+            let keep = move || cache.keep(&key, &kept, &unfinished);
+            let done = spawn_blocking(keep).await.map_err(io::Error::other)?;
+            done.unwrap_or_else(|error| warn_not_kept(&error));
+        }
+        Ok(Artefact::new(compiled, file))
+    }
+
+    /// What [`compile`](Self::compile) would find out, without an artefact. None if `job` has
+    /// no component: the adapters are fit to be used.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`compile`](Self::compile).
+    pub async fn check(&self, job: &Job) -> Result<Option<Compiled>, CompileError> {
+        let nowhere = File::options().write(true).open("/dev/null")?;
+        let permit = self.permit(1).await?;
+        self.run(job, &nowhere, permit).await
+    }
+
+    /// Does `job` in a child. One that the system kills does it once more when no other runs:
+    /// together they may have had more memory than there is.
+    async fn run(
+        &self,
+        job: &Job,
+        output: &File,
+        permit: SemaphorePermit<'_>,
+    ) -> Result<Option<Compiled>, CompileError> {
+        match self.launcher.run(job, output.try_clone()?).await {
+            Err(CompileError::Killed) => {}
+            done => return done,
+        }
+        drop(permit);
+        let _all = self.permit(self.max_children).await?;
+        truncate(output)?;
+        self.launcher.run(job, output.try_clone()?).await
+    }
+
+    async fn permit(&self, children: u32) -> io::Result<SemaphorePermit<'_>> {
+        let permit = self.permits.acquire_many(children).await;
+        permit.map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    /// What is kept of `job`. An adapter makes no difference for a component that serves HTTP.
+    async fn kept(&self, job: &Job) -> Result<Option<Artefact>, CompileError> {
+        let Some(cache) = self.cache.clone() else {
+            return Ok(None);
+        };
+        let keys = [Adapters::Unused, Adapters::Used].map(|adapters| self.key(job, adapters));
+        let find = move || keys.iter().find_map(|key| cache.get(key));
+        Ok(spawn_blocking(find).await.map_err(io::Error::other)?)
+    }
+
+    fn key(&self, job: &Job, adapters: Adapters) -> String {
+        format!("{}-{}", job.key(adapters), self.platform)
+    }
+}
+
+fn warn_not_kept(error: &io::Error) {
+    tracing::warn!("compiled code is not kept for the next start: {error}");
+}
+
+/// Removes what a child has written before it was killed.
+fn truncate(mut output: &File) -> io::Result<()> {
+    use std::io::Seek;
+
+    if output.metadata()?.is_file() {
+        output.set_len(0)?;
+        output.rewind()?;
+    }
+    Ok(())
+}
+
+/// What artefacts depend on beside their inputs: wasmtime, the processor, and this program.
+fn platform(program: &Path) -> wasmtime::Result<String> {
+    let engine = engine::for_compiling(&engine::config(EngineKind::default()))?;
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    env!("CARGO_PKG_VERSION").hash(&mut hasher);
+    if let Ok(file) = fs::metadata(program) {
+        (file.len(), file.mtime(), file.mtime_nsec()).hash(&mut hasher);
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}

@@ -123,5 +123,9 @@
   (func $handle
     (param "request" (own $incoming-request)) (param "response-out" (own $response-outparam))
     (canon lift (core func $guest "handle")))
-  (instance $handler (export "handle" (func $handle)))
+  ;; The types are exported, too, as tools do it: middleware imports them with the function.
+  (instance $handler
+    (export "incoming-request" (type $incoming-request))
+    (export "response-outparam" (type $response-outparam))
+    (export "handle" (func $handle)))
   (export "wasi:http/incoming-handler@0.2.12" (instance $handler)))

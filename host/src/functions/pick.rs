@@ -15,6 +15,9 @@ pub(super) struct Pick {
     /// What is wrong with what is wanted, if there is something; what runs is something
     /// else then.
     pub(super) problem: Option<FunctionError>,
+    /// What ran last, and its record, if the version above cannot be loaded and nothing goes
+    /// on: the file is broken.
+    pub(super) last: Option<(Part, Record)>,
 }
 
 impl Pick {
@@ -28,7 +31,7 @@ impl Pick {
         goes_on: bool,
     ) -> Self {
         let mut record = Record::default();
-        let mut problem = None;
+        let (mut problem, mut last) = (None, None);
         match store.map(|store| store.record(&declared.name)).transpose() {
             Ok(found) => record = found.unwrap_or_default(),
             Err(error) => problem = Some(error.into()),
@@ -39,6 +42,10 @@ impl Pick {
         let own = match file {
             Some(Ok(file)) => {
                 let is_known = record.file.as_ref() == Some(&file.sha256);
+                if !goes_on && !record.is_active(&file.sha256) {
+                    let kept = kept(&record).ok().flatten();
+                    last = kept.map(|kept| (kept, record.clone()));
+                }
                 record.file = Some(file.sha256.clone());
                 if is_known && !record.is_active(&file.sha256) && record.active.is_some() {
                     match kept(&record) {
@@ -73,6 +80,7 @@ impl Pick {
             own,
             record,
             problem,
+            last,
         }
     }
 }

@@ -96,10 +96,7 @@ impl HostMemory {
 
 /// What the values behind the handles of a store keep.
 pub(super) fn kept_in(table: &mut ResourceTable) -> usize {
-    table
-        .iter_mut()
-        .map(|value| kept_by(value))
-        .fold(0, usize::saturating_add)
+    table.iter_mut().map(kept_by).fold(0, usize::saturating_add)
 }
 
 fn kept_by(value: &mut (dyn Any + Send)) -> usize {

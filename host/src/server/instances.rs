@@ -136,14 +136,13 @@ impl Instance {
         request: Resource<HostIncomingRequest>,
         out: Resource<HostResponseOutparam>,
     ) -> wasmtime::Result<()> {
-        let proxy = match self.proxy.take() {
-            Some(proxy) => proxy,
-            None => {
-                let proxy = self.app.pre().instantiate_async(&mut self.store).await?;
-                let bytes = self.store.data().settle_memory();
-                self.app.set_initial_bytes(bytes);
-                proxy
-            }
+        let proxy = if let Some(proxy) = self.proxy.take() {
+            proxy
+        } else {
+            let proxy = self.app.pre().instantiate_async(&mut self.store).await?;
+            let bytes = self.store.data().settle_memory();
+            self.app.set_initial_bytes(bytes);
+            proxy
         };
         let handler = proxy.wasi_http_incoming_handler();
         handler.call_handle(&mut self.store, request, out).await?;

@@ -127,9 +127,10 @@ fn verify(location: &Location) -> Result<(), String> {
     report
         .findings
         .retain(|finding| !matches!(finding, Finding::Unfinished { .. }));
-    match report.is_good() {
-        true => Ok(()),
-        false => Err(report.to_string()),
+    if report.is_good() {
+        Ok(())
+    } else {
+        Err(report.to_string())
     }
 }
 

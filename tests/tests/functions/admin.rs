@@ -285,7 +285,7 @@ fn denied_requests_leave_few_records_with_their_number() {
         (&"DELETE".into(), &1.into())
     );
     let count = |event: &&Value| event["count"].as_u64().expect("a number");
-    assert_eq!(denied.iter().map(|event| count(event)).sum::<u64>(), 101);
+    assert_eq!(denied.iter().map(count).sum::<u64>(), 101);
     // One at once, one at the end, and one for each 10 s between.
     let intervals = usize::try_from(start.elapsed().as_secs() / 10).expect("a number");
     assert!(denied.len() <= intervals + 3, "{denied:?}");

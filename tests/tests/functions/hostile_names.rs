@@ -19,7 +19,8 @@ const MAX_BYTES: usize = 20 << 10;
 
 /// A component whose core module needs what it does not get, which its error names.
 fn unsatisfied(name: &str) -> Vec<u8> {
-    let name: String = name.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+    let name: Vec<_> = name.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+    let name = name.concat();
     let text = format!(
         r#"(component
              (core module $m (import "{name}" "f" (func)))

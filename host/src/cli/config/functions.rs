@@ -88,13 +88,7 @@ impl Reader<'_> {
         let document = self.file.parse()?;
         let pairs = by_place(document.get_ref());
         let is_adapter = |(key, _): &Pair<'_, '_>| key.get_ref().as_ref() == "adapter";
-        if pairs.iter().all(is_adapter) {
-            return Err(failure(&format!(
-                "`{}` names no functions; it may be cut off; if there should be none, write \
-                 `function = []`",
-                self.file.name
-            )));
-        }
+        let names_no_functions = pairs.iter().all(is_adapter);
         // The folder first: functions may be in it.
         for (key, value) in &pairs {
             match key.get_ref().as_ref() {
@@ -122,6 +116,13 @@ impl Reader<'_> {
                 "function" => self.functions(value, declaration)?,
                 _ => {}
             }
+        }
+        if names_no_functions {
+            return Err(failure(&format!(
+                "`{}` names no functions; it may be cut off; if there should be none, write \
+                 `function = []`",
+                self.file.name
+            )));
         }
         Ok(())
     }

@@ -60,6 +60,7 @@ impl Means {
             own,
             record,
             problem,
+            last,
         } = match picked {
             Ok(pick) => pick,
             Err(error) => {
@@ -75,12 +76,21 @@ impl Means {
                 problem,
             };
         };
-        match self.load(declared, component, record, active).await {
-            Ok(loaded) => Change { loaded, problem },
-            Err(error) => Change {
-                loaded: None,
-                problem: Some(problem.unwrap_or(error)),
-            },
+        let load = self
+            .clone()
+            .load(declared.clone(), component, record, active.clone());
+        let error = match load.await {
+            Ok(loaded) => return Change { loaded, problem },
+            Err(error) => error,
+        };
+        let loaded = match last {
+            Some((last, record)) => self.load(declared, last, record, active).await,
+            None => Ok(None),
+        };
+        Change {
+            // What is wrong with the file is reported.
+            loaded: loaded.unwrap_or_default(),
+            problem: Some(problem.unwrap_or(error)),
         }
     }
 

@@ -175,7 +175,7 @@ impl Deployer {
     pub async fn finish(&mut self, finished: Finished) -> Result<(), AppendError> {
         let Finished { name, outcome } = finished;
         let done = match outcome {
-            Outcome::Looked(change) => self.looked(&name, change).await,
+            Outcome::Looked(change) => self.looked(&name, *change).await,
             Outcome::Ordered(ordered, reply) => {
                 let answer = self.ordered(ordered).await;
                 // The operator may be gone.
@@ -223,7 +223,7 @@ impl Deployer {
                 let active = self.known.get(&name);
                 let active = active.and_then(|known| known.active.clone());
                 self.tasks.spawn(async move {
-                    let outcome = Outcome::Looked(means.change(declared, active).await);
+                    let outcome = Outcome::Looked(means.change(declared, active).await.into());
                     Finished { name, outcome }
                 });
             }
@@ -308,6 +308,10 @@ impl Deployer {
         let Some(loaded) = loaded else {
             return Ok(());
         };
+        if !self.is_wrapped_as_declared(&loaded.function) {
+            // Other middleware was declared meanwhile, and a task for it follows.
+            return Ok(());
+        }
         if self.holder(&loaded.function).is_some() || self.is_contested(&loaded.function) {
             self.waiting.push(loaded);
             return Ok(());
@@ -315,6 +319,12 @@ impl Deployer {
         self.activate(loaded).await?;
         self.serve();
         Ok(())
+    }
+
+    /// Whether the requests of a function go through the middleware that is declared now.
+    fn is_wrapped_as_declared(&self, function: &Function) -> bool {
+        let known = self.known.get(function.name());
+        known.is_some_and(|known| function.is_wrapped_as(&known.declared))
     }
 
     fn means(&self) -> Means {

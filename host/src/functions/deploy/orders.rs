@@ -56,7 +56,7 @@ impl Deployer {
     pub(super) async fn ordered(&mut self, ordered: Ordered) -> Result<Answer, ControlError> {
         self.orders = self.orders.saturating_sub(1);
         match ordered {
-            Ordered::Load(declared, loaded) => self.deployed(declared, loaded).await,
+            Ordered::Load(declared, loaded) => self.deployed(declared, *loaded).await,
             Ordered::Failed(error) => Err(error),
             Ordered::Act(order) => self.act(order).await,
         }
@@ -93,6 +93,10 @@ impl Deployer {
                     version: replaces.clone(),
                     replaces,
                 });
+            }
+            // Other middleware was declared meanwhile.
+            Ok(Some(loaded)) if !self.is_wrapped_as_declared(&loaded.function) => {
+                Err(ControlError::Busy)
             }
             Ok(Some(loaded)) => match self.conflict_of(&loaded.function) {
                 None => Ok(loaded),
@@ -239,7 +243,7 @@ impl Means {
                 let find = move || Ok((component_of(bytes), store.record(&name)?));
                 match elsewhere(find).await {
                     Ok(found) => found,
-                    Err(error) => return Ordered::Load(declared, Err(error)),
+                    Err(error) => return Ordered::Load(declared, Err(error).into()),
                 }
             }
             Order::Activate { name, version } => {
@@ -257,7 +261,7 @@ impl Means {
         let (component, record) = found;
         let record = record.wanted_as(&declared);
         let loaded = self.load(declared.clone(), component, record, active).await;
-        Ordered::Load(declared, loaded)
+        Ordered::Load(declared, loaded.into())
     }
 }
 

@@ -39,14 +39,14 @@ pub struct Finished {
 
 /// What came of a task, up to what changes the state of the server.
 pub(super) enum Outcome {
-    Looked(Change),
+    Looked(Box<Change>),
     Ordered(Ordered, Reply),
 }
 
 /// What came of an order.
 pub(super) enum Ordered {
     /// A version was loaded, or could not be.
-    Load(Declared, Result<Option<Loaded>, FunctionError>),
+    Load(Declared, Box<Result<Option<Loaded>, FunctionError>>),
     /// There is no such version.
     Failed(ControlError),
     /// There is nothing to load for this order.

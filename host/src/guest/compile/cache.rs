@@ -211,7 +211,8 @@ mod tests {
             keep(&cache, "key", "code");
             assert!(cache.get("key").is_some());
             let names = names(folder.path());
-            let code = names.iter().find(|name| name.ends_with(".cwasm")).unwrap();
+            let is_code = |name: &&String| Path::new(name).extension() == Some("cwasm".as_ref());
+            let code = names.iter().find(is_code).unwrap();
             fs::write(folder.path().join(code), damage).unwrap();
             assert!(cache.get("key").is_none(), "{damage}");
         }

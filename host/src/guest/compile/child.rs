@@ -111,8 +111,8 @@ fn build(job: Job) -> Result<Option<(Compiled, Vec<u8>)>, Refusal> {
         for Part { name, bytes, .. } in job.adapters {
             adapters.add(&name, bytes.into())?;
         }
-        let (adapted, name) = adapters.adapt(bytes)?;
-        (bytes, adapter) = (adapted, name.map(ToOwned::to_owned));
+        let (composed, name) = adapters.adapt(bytes)?;
+        (bytes, adapter) = (composed, name.map(ToOwned::to_owned));
     }
     if !job.middleware.is_empty() {
         bytes = wrap(&job.middleware, bytes)?;

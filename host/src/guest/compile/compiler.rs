@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
+use std::num::NonZero;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -62,7 +63,7 @@ impl Compiler {
             nice,
             cache,
         } = settings;
-        let processors = available_parallelism().map_or(1, |number| number.get());
+        let processors = available_parallelism().map_or(1, NonZero::get);
         let max_children = u32::try_from(processors).unwrap_or(1).max(MIN_CHILDREN);
         Ok(Self {
             platform: platform(&program)?,

@@ -120,7 +120,7 @@ impl End {
                 _ if record.checkpoint.is_some() => self.previous_stop,
                 _ => PreviousStop::Crash,
             };
-            batch.add(&record.event, &self.coverage);
+            batch.add(record.event.as_ref(), &self.coverage);
             self.coverage.add(&record);
         }
         if let Some(head) = chain.head() {
@@ -141,7 +141,7 @@ struct LastBatch {
 }
 
 impl LastBatch {
-    fn add(&mut self, event: &Option<Event<'_>>, coverage: &Coverage) {
+    fn add(&mut self, event: Option<&Event<'_>>, coverage: &Coverage) {
         match event {
             Some(Event::ServerStart { .. } | Event::ServerStop) => {
                 self.before.get_or_insert_with(|| coverage.clone());

@@ -285,7 +285,9 @@ impl Writer {
         self.status.appended.fetch_add(count, Ordering::Relaxed);
         self.written.send_replace(head.sequence);
         if let Some(copies) = &self.copies {
-            checkpoints.iter().for_each(|one| copies.copy(one));
+            for checkpoint in &checkpoints {
+                copies.copy(checkpoint);
+            }
         }
         Ok(first)
     }

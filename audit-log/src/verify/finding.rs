@@ -142,15 +142,15 @@ impl Finding {
     pub fn sequence(&self) -> Option<u64> {
         match self {
             Self::Container(_) | Self::Empty | Self::Uncovered(Uncovered::All) => None,
-            Self::Uncovered(
-                Uncovered::Boundary { sequence, .. } | Uncovered::AfterStop { sequence },
-            ) => Some(*sequence),
             Self::Uncovered(Uncovered::Long { first, .. }) | Self::Unattested { first, .. } => {
                 Some(*first)
             }
             Self::Beginning { found } => Some(*found),
             Self::Unfinished { after, .. } | Self::CutOff { last: after, .. } => Some(after + 1),
-            Self::Record { sequence, .. }
+            Self::Uncovered(
+                Uncovered::Boundary { sequence, .. } | Uncovered::AfterStop { sequence },
+            )
+            | Self::Record { sequence, .. }
             | Self::Tombstone { sequence, .. }
             | Self::Key { sequence, .. }
             | Self::OutsideSignature { sequence }

@@ -17,7 +17,7 @@ use support::{append, block_on, boot, folder, json_lines, lines, locations, open
 use tempfile::TempDir;
 
 /// How long something may take that has to happen.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 fn path(location: &Location) -> &Path {
     location.path().expect("a path")

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::process::{Command, Output};
 
@@ -51,7 +52,10 @@ fn composed(name: &str) -> Vec<u8> {
 
 /// A component whose core module needs what it does not get.
 fn unsatisfied(name: &str) -> Vec<u8> {
-    let name: String = name.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+    let name: String = name.bytes().fold(String::new(), |mut text, byte| {
+        write!(text, "\\{byte:02x}").expect("a string takes all");
+        text
+    });
     from_wat(&format!(
         r#"(component
              (core module $m (import "{name}" "f" (func)))

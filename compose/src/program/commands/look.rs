@@ -78,12 +78,12 @@ fn print_inspection(inspection: &Inspection, out: &mut dyn Write) -> io::Result<
         writeln!(out, "{wire}")?;
     }
     for import in &inspection.imports {
-        let (importer, imported) = (line(&import.importer), line(&import.import));
+        let (part, interface) = (line(&import.importer), line(&import.import));
         if import.import == import.name {
-            writeln!(out, "{importer} -- {imported} --> (host)")?;
+            writeln!(out, "{part} -- {interface} --> (host)")?;
         } else {
             let name = line(&import.name);
-            writeln!(out, "{importer} -- {imported} --> (host, as {name})")?;
+            writeln!(out, "{part} -- {interface} --> (host, as {name})")?;
         }
     }
     for export in &inspection.exports {

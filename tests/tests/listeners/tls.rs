@@ -1,6 +1,6 @@
 //! TLS, as a client of its own sees it.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
@@ -143,6 +143,10 @@ fn each_file_that_does_not_fit_is_named() {
     let empty = identity.folder.path().join("empty.pem");
     fs::write(&empty, "").expect("a file");
     let (certificate, key) = (identity.certificate(), identity.key());
+    // Each is given as a private key, too, which only its owner may read.
+    for file in [&*empty, &*certificate] {
+        fs::set_permissions(file, Permissions::from_mode(0o600)).expect("a file");
+    }
     let missing = Path::new("no/such/file.pem");
     for (certificate, key, parts) in [
         (

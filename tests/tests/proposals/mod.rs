@@ -1,5 +1,6 @@
-//! Components that use a WebAssembly proposal each. What `wasmtime serve` runs without flags,
-//! this server runs, with the same answer; what it does not, is refused by name.
+//! Components that use a WebAssembly proposal each. What `wasmtime serve` runs (without flags,
+//! but for one that permits several memories), this server runs, with the same answer; what it
+//! does not, is refused by name.
 
 mod garbage;
 mod refused;
@@ -34,7 +35,7 @@ fn check(fields: &str, expected: u32) {
     folder.put("guest.wasm", &component);
     let alone = TestHost::serve(guest.path()).start();
     let functions = TestHost::serve_functions(folder.path()).start();
-    let peer = Peer::serve(guest.path(), &[]);
+    let peer = Peer::serve(guest.path(), &["-O", "pooling-max-memories-per-module=4"]);
     let answers = [
         alone.send(&request()),
         functions.send(&request().path(format!("/guest{PATH}"))),

@@ -56,10 +56,10 @@ pub(crate) fn check(flags: &Serve) -> Result<()> {
 async fn check_one(one: One, flags: &Serve) -> Result<String> {
     let compiler = served::compiler(flags, 0, None)?;
     let job = Job::of(Part::new(served::name(&one.path), one.bytes));
-    let compiled = compiler.check(&job).await?;
-    let compiled = compiled.context("there is no component")?;
-    App::check(&compiled, &flags.limits.guest(), None)?;
-    let (path, sha256) = (one.path.display(), compiled.sha256);
+    let checked = compiler.check(&job).await?;
+    let checked = checked.context("there is no component")?;
+    App::check(&checked, &flags.limits.guest(), None)?;
+    let (path, sha256) = (one.path.display(), checked.sha256);
     Ok(format!("`{path}` (sha256:{sha256})"))
 }
 

@@ -133,9 +133,10 @@ impl Operators {
 /// Opens the access log anew on each SIGHUP, if it is a file. The signal never ends the server.
 async fn reopen(file: Option<Arc<AccessLog>>, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
-        match &file {
-            Some(log) => log.reopen(),
-            None => tracing::info!("ignoring SIGHUP: no access log file to open anew"),
+        if let Some(log) = &file {
+            log.reopen();
+        } else {
+            tracing::info!("ignoring SIGHUP: no access log file to open anew");
         }
     }
 }

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 
-/// Connections that are open without the head of a request.
-const MAX_SILENT: usize = 64;
+/// Connections that are open without the head of a request. On a busy machine, as many clients
+/// connect at once before the first of them is read.
+const MAX_SILENT: usize = 128;
 
 /// Requests that are answered at once, beside those for health.
 const MAX_ANSWERED: usize = 64;

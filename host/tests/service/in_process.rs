@@ -52,11 +52,11 @@ impl InProcess {
         Self::load_bytes(&bytes, environment)
     }
 
-    /// The component in `bytes`, as it is served. Its audit log is a file without a
-    /// name, which is gone when this process is.
+    /// The component in `bytes`, as it is served. Its audit log stays in the target folder:
+    /// nothing can be appended to a log whose file is removed.
     pub(crate) fn load_bytes(bytes: &[u8], environment: Vec<Variable>) -> App {
-        let folder = tempfile::tempdir().expect("a folder");
-        let location = Location::JsonLines(folder.path().join("audit.jsonl"));
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let location = Location::JsonLines(folder.keep().join("audit.jsonl"));
         let audit = AuditLog::open(&Settings::new(location)).expect("a log");
         let surroundings = Surroundings {
             name: "app".to_owned(),

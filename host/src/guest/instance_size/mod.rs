@@ -270,7 +270,7 @@ mod tests {
                     (alias outer $outer $m (core module $same))
                     (core instance (instantiate $same))
                     (core instance (instantiate $same))
-                    (core instance (export \"none\" (instance 0))))
+                    (core instance))
                 (core instance (instantiate $m))
                 (instance (instantiate $nested))
                 (instance (instantiate $nested)))",

@@ -17,9 +17,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Connected {
     pub(super) connection: Connection,
-    /// Whether SQLite believes that nothing changes the database, so that it does not
-    /// notice a server that starts.
-    pub(super) is_immutable: bool,
+    /// Whether it has to be opened again for records that a server adds later, because
+    /// SQLite believes that nothing changes the database.
+    pub(super) misses_changes: bool,
     /// The copy that is read, if it is one.
     _copy: Option<TempDir>,
 }
@@ -28,7 +28,7 @@ impl Connected {
     fn to(connection: Connection) -> Self {
         Self {
             connection,
-            is_immutable: false,
+            misses_changes: false,
             _copy: None,
         }
     }
@@ -53,7 +53,10 @@ pub(super) fn connect_untouched(path: &Path) -> rusqlite::Result<Connected> {
     if beside(&path, "-wal").exists() && beside(&path, "-shm").exists() {
         return try_connect(&path).map(Connected::to);
     }
-    connect_apart(&path)
+    Ok(Connected {
+        misses_changes: false,
+        ..connect_apart(&path)?
+    })
 }
 
 /// Whether there is nothing in the write-ahead log, as after a server that stopped, and
@@ -96,7 +99,7 @@ fn is_about_files(error: &rusqlite::Error) -> bool {
 fn connect_apart(path: &Path) -> rusqlite::Result<Connected> {
     if lacks_write_ahead_log(path) {
         return Ok(Connected {
-            is_immutable: true,
+            misses_changes: true,
             ..Connected::to(connect_immutable(path)?)
         });
     }
@@ -107,7 +110,7 @@ fn connect_apart(path: &Path) -> rusqlite::Result<Connected> {
     let connection = try_connect(&copy.path().join(COPY))?;
     Ok(Connected {
         connection,
-        is_immutable: false,
+        misses_changes: false,
         _copy: Some(copy),
     })
 }

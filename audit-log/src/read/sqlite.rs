@@ -103,7 +103,7 @@ impl Sqlite {
             self.fetch().map_err(|source| error(&self.path, source))?;
         }
         // A server may have begun to write what was opened as one that does not change.
-        if self.page.as_slice().is_empty() && self.connected.is_immutable && !self.is_held {
+        if self.page.as_slice().is_empty() && self.connected.misses_changes && !self.is_held {
             self.connected = connect(&self.path).map_err(|source| error(&self.path, source))?;
             self.fetch().map_err(|source| error(&self.path, source))?;
         }

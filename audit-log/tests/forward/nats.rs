@@ -53,13 +53,13 @@ fn records_arrive_while_the_log_is_open() {
         let server = Server::start();
         let log = sqlite();
         let forwarder = log.forward(&server.target("AUDIT"));
-        until("the start has arrived", || {
-            forwarder.metrics().forwarded == 1
+        until("the start and its checkpoint have arrived", || {
+            forwarder.metrics().forwarded == 2
         })
         .await;
         log.append(["one"]).await;
         until("the entry has arrived", || {
-            forwarder.metrics().forwarded >= 2
+            forwarder.metrics().forwarded >= 3
         })
         .await;
     });

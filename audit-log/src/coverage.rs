@@ -43,7 +43,7 @@ struct Tail {
 /// What no server leaves uncovered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Uncovered {
-    /// There is no checkpoint.
+    /// The checkpoint is missing.
     #[error(
         "no checkpoint of an expected key covers any record: all of them can be written by a \
          program that has no key"

@@ -254,7 +254,7 @@ fn the_write_ahead_log_gets_shorter_while_a_server_writes() {
     let location = sqlite(&folder);
     let log = open(&location);
     let size = || fs::metadata(wal(&location)).expect("a file").len();
-    // As long as it is read, it cannot be begun anew.
+    // A reader keeps it from being restarted.
     let mut reader = Reader::open(&location, Start::First).expect("a log");
     reader.hold().expect("a log");
     let cause = "x".repeat(4000);

@@ -23,7 +23,7 @@ pub(crate) struct Operators {
     pub(crate) readiness: Arc<Readiness>,
     /// There when functions are, if somebody may deploy them.
     pub(crate) admin: Arc<OnceLock<Admin>>,
-    /// Opens the access log anew on SIGHUP.
+    /// Reopens the access log on SIGHUP.
     reopening: JoinHandle<()>,
 }
 
@@ -130,7 +130,7 @@ impl Operators {
     }
 }
 
-/// Opens the access log anew on each SIGHUP, if it is a file. The signal never ends the server.
+/// Reopens the access log on each SIGHUP, if it is a file. The signal never ends the server.
 async fn reopen(file: Option<Arc<AccessLog>>, mut hangup: Signal) {
     while hangup.recv().await.is_some() {
         if let Some(log) = &file {

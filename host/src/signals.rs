@@ -21,7 +21,7 @@ pub(crate) fn survive_file_size_limit() -> io::Result<()> {
 /// SIGXFSZ, which has this number on every system.
 const FILE_SIZE_LIMIT: i32 = 25;
 
-/// SIGHUP, which opens logs anew. From now on it does not end the process.
+/// SIGHUP, which reopens logs. From now on it does not end the process.
 ///
 /// # Errors
 ///

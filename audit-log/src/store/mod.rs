@@ -219,7 +219,7 @@ pub enum OpenError {
         /// What is there instead.
         found: String,
     },
-    /// The log was signed, and there is no key.
+    /// The log was signed, and its key is missing.
     #[error(
         "the key `{}` is not there, and the audit log `{location}` was signed with {signer}; put \
          it back, or make another one with `openssl genpkey -algorithm ed25519`, which the log \

@@ -21,7 +21,7 @@ const REOPEN_TIMEOUT: Duration = Duration::from_millis(250);
 /// database.
 const WAL_PAGES: i64 = 1024;
 
-/// How many bytes of the write-ahead log stay when SQLite begins it anew, after a reader
+/// The bytes of the write-ahead log that stay when SQLite restarts it, after a reader
 /// that had kept it from doing so has ended. A page has a header of 24 bytes there.
 const WAL_BYTES: i64 = WAL_PAGES * (4096 + 24);
 
@@ -184,7 +184,7 @@ impl Store for Sqlite {
 }
 
 impl Drop for Sqlite {
-    /// Leaves everything in the database, also where somebody still reads it.
+    /// Leaves everything in the database, also while it is being read.
     fn drop(&mut self) {
         if let Some(connection) = &self.connection {
             let _ = empty_write_ahead_log(connection);

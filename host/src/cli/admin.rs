@@ -24,7 +24,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Checks that nobody on the network can read the token.
+    /// Checks that the token does not cross the network in plain text.
     ///
     /// # Errors
     ///

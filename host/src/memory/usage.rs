@@ -184,7 +184,7 @@ impl GroupFiles {
     }
 }
 
-/// What such a file has, which the system makes anew for each reading from its beginning.
+/// The content of such a file, which the system generates for each reading from its beginning.
 fn read(file: &File) -> Option<String> {
     let mut buffer = vec![0; 8 << 10];
     let length = file.read_at(&mut buffer, 0).ok()?;

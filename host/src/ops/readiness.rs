@@ -20,7 +20,7 @@ pub struct Readiness {
     functions: OnceLock<Arc<Functions>>,
 }
 
-/// There is no room for an instance.
+/// No instance has room.
 const OUT_OF_MEMORY: &str =
     "requests are refused: the server has as much memory as it may (`--max-total-memory`)";
 

@@ -28,7 +28,7 @@ fn serve(folder: &Folder) -> TestHost {
 fn an_empty_file_of_functions_is_refused_and_removes_nothing() {
     let folder = Folder::new();
     let host = serve(&folder);
-    // As an editor does that truncates the file and writes it anew.
+    // As an editor does that truncates the file and rewrites it.
     drop(File::create(folder.join("functions.toml")).expect("a file"));
     let entry = host.log().wait_for_entry(&["functions stay as they were"]);
     assert!(entry.contains("`function = []`"), "{entry}");

@@ -16,7 +16,7 @@ use super::control::ControlError;
 use super::scan::{Scan, Stamps};
 
 /// Time without a change after which a declaration that removes all functions is applied: an
-/// editor may have cut the file to write it anew, and a folder may not be mounted.
+/// editor may have cut the file to rewrite it, and a folder may not be mounted.
 const DELAY: Duration = Duration::from_secs(5);
 
 /// Delays the removal of all functions.

@@ -7,6 +7,7 @@ use audit_log::program;
 use host::cli::{Cli, Command, FunctionsError, LogFormat};
 use host::{guest, server_log};
 
+mod allocator;
 mod announce;
 mod check;
 mod inputs;
@@ -16,11 +17,6 @@ mod orders;
 mod serve;
 mod served;
 mod signals;
-
-/// A request makes and drops many small things on one thread, which is what this
-/// allocator is best at.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The exit code for a wrong command line (`EX_USAGE` of `sysexits.h`).
 const USAGE: u8 = 64;

@@ -39,6 +39,8 @@ pub struct RequestInfo {
     is_unaudited: AtomicBool,
     /// Set when its guest failed that got less memory than it wanted.
     has_wanted_too_much: AtomicBool,
+    /// Set when that was because the server had no more.
+    has_lacked_server_memory: AtomicBool,
     /// 0, or 1 and the number of a [`FailureKind`].
     failure: AtomicU8,
     /// Why its body was not read to the end.
@@ -69,6 +71,7 @@ impl RequestInfo {
             function: None,
             is_unaudited: AtomicBool::new(false),
             has_wanted_too_much: AtomicBool::new(false),
+            has_lacked_server_memory: AtomicBool::new(false),
             failure: AtomicU8::new(0),
             body_refusal: OnceLock::new(),
             meter: Meter::default(),
@@ -194,6 +197,17 @@ impl RequestInfo {
     /// Whether the guest failed that got less memory than it wanted.
     pub(crate) fn has_wanted_too_much(&self) -> bool {
         self.has_wanted_too_much.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the guest failed for lack of memory of the server.
+    pub(crate) fn set_lacked_server_memory(&self) {
+        self.has_lacked_server_memory.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the guest failed for lack of memory of the server, which is no fault of its
+    /// own.
+    pub(crate) fn has_lacked_server_memory(&self) -> bool {
+        self.has_lacked_server_memory.load(Ordering::Relaxed)
     }
 
     /// Notes how the guest failed. The last failure counts.

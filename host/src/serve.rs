@@ -23,7 +23,7 @@ use crate::check::folder;
 use crate::inputs::Inputs;
 use crate::operators::Operators;
 use crate::served::Loaded;
-use crate::{logging, served, signals};
+use crate::{allocator, logging, served, signals};
 
 /// Serves what the flags name, until a signal arrives.
 ///
@@ -63,7 +63,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             .transpose()?
             .map(Arc::new);
         let operators = Operators::start(flags, &log, &settings, hangup)?;
-        let memory = MemoryLimit::start(flags.pool.max_total_memory);
+        let memory = MemoryLimit::start(flags.pool.max_total_memory, allocator::release_freed);
         let memory = memory.context("cannot measure the memory of this process")?;
         operators.watch_memory(&memory);
         if let Some(listener) = ops_listener {

@@ -69,6 +69,34 @@ fn max_host_memory_traps_a_guest_that_makes_the_server_keep_more() {
     }
 }
 
+/// The server is full, which is no fault of the guest, and passes.
+#[test]
+fn max_total_memory_counts_what_is_kept_for_a_guest_which_gets_503_and_not_500() {
+    let host = serve(|setup| {
+        setup
+            .flag("--max-host-memory", "1GiB")
+            .flag("--max-total-memory", "160MiB")
+    });
+    // By default the limit is four fifths of what there is. The rest is, among others, for
+    // what the allocator has not given back yet.
+    let limit = 160 * MIB / 4 * 5;
+    for path in ["/b", "/c", "/d", "/e", "/f", "/g", "/i"] {
+        let mut client = host.connect();
+        client.write(&Request::new("GET", path).bytes());
+        let response = host.holds_at_most(limit, || client.receive_if_any());
+        let response = response.unwrap_or_else(|| panic!("{path}: no response"));
+        check_problem(&response, 503, &["overloaded"]);
+        assert_eq!(response.header("retry-after"), Some("1"), "{path}");
+        let id = response.header("x-request-id").expect("an id");
+        let _ = host.log().wait_for_entry(&[id, "--max-total-memory"]);
+    }
+    // Nothing is held once they are gone.
+    let mut client = host.connect();
+    for _ in 0..20 {
+        assert_eq!(client.exchange(&Request::new("GET", "/jd")).status, 200);
+    }
+}
+
 #[test]
 fn max_host_memory_holds_long_methods_and_authorities() {
     let host = serve(|setup| setup);

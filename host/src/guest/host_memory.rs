@@ -47,14 +47,28 @@ pub(super) const TRAILERS_BYTES: usize = (16 << 10) + 100 * FIELD_BYTES;
 /// A standard output: its unfinished line.
 pub(super) const OUTPUT_BYTES: usize = MAX_LINE_BYTES;
 
-/// The guest made the server keep more than the limit.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the strings, fields and bodies that the server keeps for the guest need more than {limit} \
-     bytes; allow more with `--max-host-memory`"
-)]
-pub(super) struct HostMemoryExceeded {
-    limit: usize,
+/// What is part of [`INSTANCE_BYTES`](crate::memory::INSTANCE_BYTES): enough for a request
+/// and a response with a body.
+const INCLUDED_BYTES: usize = 192 << 10;
+
+/// How much is taken of the memory of the server at once.
+const STEP_BYTES: usize = 256 << 10;
+
+/// The guest made the server keep more than it may.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum HostMemoryExceeded {
+    /// More than `--max-host-memory`.
+    #[error(
+        "the strings, fields and bodies that the server keeps for the guest need more than \
+         {limit} bytes; allow more with `--max-host-memory`"
+    )]
+    Limit { limit: usize },
+    /// More than `--max-total-memory` leaves.
+    #[error(
+        "the server has no memory left for the strings, fields and bodies of the guest; allow \
+         more with `--max-total-memory`"
+    )]
+    Server,
 }
 
 /// The host memory of one store.
@@ -62,35 +76,52 @@ pub(super) struct HostMemoryExceeded {
 pub(super) struct HostMemory {
     /// At least what is kept.
     used: usize,
+    /// What was taken of the memory of the server: never less than `used`.
+    taken: usize,
     limit: usize,
 }
 
 impl HostMemory {
     pub(super) fn new(limit: usize) -> Self {
-        Self { used: 0, limit }
+        Self {
+            used: 0,
+            taken: INCLUDED_BYTES.min(limit),
+            limit,
+        }
     }
 
-    /// Adds `bytes` that are about to be kept. `count` says what is kept at the moment.
+    /// Adds `bytes` that are about to be kept. `count` says what is kept at the moment, and
+    /// `take` takes memory of the server, if there is so much.
     ///
     /// # Errors
     ///
-    /// Fails if that is more than the limit together.
+    /// Fails if the limit, or the memory of the server, is exceeded.
     pub(super) fn charge(
         &mut self,
         bytes: usize,
         count: impl FnOnce() -> usize,
+        mut take: impl FnMut(usize) -> bool,
     ) -> Result<(), HostMemoryExceeded> {
         let used = self.used.saturating_add(bytes);
-        if used <= self.limit {
+        if used <= self.taken {
             self.used = used;
             return Ok(());
         }
         let used = count().saturating_add(bytes);
         if used > self.limit {
-            return Err(HostMemoryExceeded { limit: self.limit });
+            return Err(HostMemoryExceeded::Limit { limit: self.limit });
         }
-        self.used = used;
-        Ok(())
+        // A step more than is needed, so that counting is rare.
+        let wanted = used.saturating_add(STEP_BYTES).min(self.limit);
+        for bytes in [wanted, used] {
+            let more = bytes.saturating_sub(self.taken);
+            if more == 0 || take(more) {
+                self.taken += more;
+                self.used = used;
+                return Ok(());
+            }
+        }
+        Err(HostMemoryExceeded::Server)
     }
 }
 
@@ -174,20 +205,52 @@ mod tests {
 
     #[test]
     fn max_host_memory_counts_what_is_kept_and_not_what_was() {
+        let none = |_| panic!("it is included");
         let mut memory = HostMemory::new(100);
-        assert!(memory.charge(60, || panic!("not full")).is_ok());
+        assert!(memory.charge(60, || panic!("not full"), none).is_ok());
         // Of 60 bytes the guest has dropped 20.
-        assert!(memory.charge(60, || 40).is_ok());
+        assert!(memory.charge(60, || 40, none).is_ok());
         assert_eq!(memory.used, 100);
-        assert!(memory.charge(1, || 100).is_err());
+        assert!(memory.charge(1, || 100, none).is_err());
         // A refusal takes nothing.
-        assert!(memory.charge(1, || 99).is_ok());
+        assert!(memory.charge(1, || 99, none).is_ok());
     }
 
     #[test]
     fn max_host_memory_does_not_overflow() {
         let mut memory = HostMemory::new(100);
-        assert!(memory.charge(usize::MAX, || usize::MAX).is_err());
+        let error = memory.charge(usize::MAX, || usize::MAX, |_| true);
+        assert_eq!(error, Err(HostMemoryExceeded::Limit { limit: 100 }));
+    }
+
+    #[test]
+    fn max_total_memory_gives_what_is_kept_beyond_what_an_instance_includes() {
+        const LIMIT: usize = 16 << 20;
+        const MIB: usize = 1 << 20;
+
+        let mut server = MIB;
+        let mut take = |bytes| {
+            let left = server.checked_sub(bytes);
+            server = left.unwrap_or(server);
+            left.is_some()
+        };
+        let mut memory = HostMemory::new(LIMIT);
+        let count = || panic!("it is included");
+        assert!(memory.charge(INCLUDED_BYTES, count, &mut take).is_ok());
+        assert_eq!(memory.taken, INCLUDED_BYTES);
+        assert!(memory.charge(1, || INCLUDED_BYTES, &mut take).is_ok());
+        assert_eq!(memory.taken, INCLUDED_BYTES + 1 + STEP_BYTES);
+        // All that is left, without a step more.
+        let left = INCLUDED_BYTES + MIB - memory.used;
+        let used = memory.used;
+        assert!(memory.charge(left, || used, &mut take).is_ok());
+        assert_eq!(memory.taken, INCLUDED_BYTES + MIB);
+        let used = memory.used;
+        let error = memory.charge(1, || used, &mut take);
+        assert_eq!(error, Err(HostMemoryExceeded::Server));
+        // What the guest has dropped is taken already.
+        assert!(memory.charge(1, || 0, &mut take).is_ok());
+        assert_eq!(memory.taken, INCLUDED_BYTES + MIB);
     }
 
     #[test]

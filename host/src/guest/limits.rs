@@ -44,6 +44,9 @@ pub(super) struct Limiter {
     table_elements: usize,
     /// Whether something did not grow that should have.
     pub(super) has_refused: bool,
+    /// Whether that was because the server had no memory left, and not because of the limits
+    /// of the instance.
+    pub(super) lacked_server_memory: bool,
     /// What the server allows, which all instances share.
     pub(super) claim: Claim,
 }
@@ -54,8 +57,16 @@ impl Limiter {
             memory_bytes: limits.memory_bytes,
             table_elements: limits.table_elements,
             has_refused: false,
+            lacked_server_memory: false,
             claim: Claim::default(),
         }
+    }
+
+    /// Takes `bytes` of the memory of the server.
+    pub(super) fn claim(&mut self, bytes: usize) -> bool {
+        let is_taken = self.claim.take(bytes);
+        self.lacked_server_memory |= !is_taken;
+        is_taken
     }
 }
 
@@ -88,7 +99,7 @@ impl ResourceLimiter for Limiter {
         let fits = maximum.is_none_or(|maximum| desired <= maximum);
         let mut left = self.memory_bytes;
         let grows =
-            fits && take(&mut left, current, desired) && self.claim.take(self.memory_bytes - left);
+            fits && take(&mut left, current, desired) && self.claim(self.memory_bytes - left);
         if grows {
             self.memory_bytes = left;
         }
@@ -106,7 +117,7 @@ impl ResourceLimiter for Limiter {
         let mut left = self.table_elements;
         let grows = fits
             && take(&mut left, current, desired)
-            && (self.claim).take((self.table_elements - left).saturating_mul(ELEMENT_BYTES));
+            && self.claim((self.table_elements - left).saturating_mul(ELEMENT_BYTES));
         if grows {
             self.table_elements = left;
         }
@@ -126,6 +137,7 @@ mod tests {
             memory_bytes: 100,
             table_elements: 0,
             has_refused: false,
+            lacked_server_memory: false,
             claim: Claim::default(),
         };
         assert!(limiter.memory_growing(0, 60, None).unwrap());
@@ -146,6 +158,7 @@ mod tests {
             memory_bytes: 10 * MIB,
             table_elements: 10 * MIB,
             has_refused: false,
+            lacked_server_memory: false,
             claim: Claim::default(),
         };
         limiter
@@ -165,6 +178,7 @@ mod tests {
             memory_bytes: 100,
             table_elements: 0,
             has_refused: false,
+            lacked_server_memory: false,
             claim: Claim::default(),
         };
         assert!(!limiter.memory_growing(0, 60, Some(50)).unwrap());

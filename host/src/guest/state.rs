@@ -82,6 +82,7 @@ impl State {
         self.request = request;
         self.audit = audit;
         self.limiter.has_refused = false;
+        self.limiter.lacked_server_memory = false;
     }
 
     /// What decides how far memories and tables may grow.
@@ -119,9 +120,9 @@ impl State {
             ..
         } = self;
         let count = || host_memory::kept_in(table).saturating_add(outbound.kept_bytes());
-        host_memory.charge(bytes, count).inspect_err(|_| {
-            limiter.has_refused = true;
-        })?;
+        host_memory
+            .charge(bytes, count, |bytes| limiter.claim(bytes))
+            .inspect_err(|_| limiter.has_refused = true)?;
         Ok(())
     }
 
@@ -138,6 +139,12 @@ impl State {
     /// Whether the guest has wanted more memory, or larger tables, than it may have.
     pub(crate) fn has_wanted_too_much(&self) -> bool {
         self.limiter.has_refused
+    }
+
+    /// Whether that was because the server had no more, and not because of the limits of the
+    /// guest.
+    pub(crate) fn has_lacked_server_memory(&self) -> bool {
+        self.limiter.lacked_server_memory
     }
 
     /// Whether the guest has handles on its request or its response.

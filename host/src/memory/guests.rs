@@ -59,6 +59,7 @@ impl FunctionMemory {
         let is_first = self.held.load(Ordering::Relaxed) == 0;
         let reserved = is_first.then_some(initial_bytes.saturating_add(INSTANCE_BYTES));
         let _waiting = Waiting::new(&self.server, reserved.unwrap_or_default());
+        self.server.measure_again();
         loop {
             let mut freed = std::pin::pin!(self.server.freed.notified());
             // From here on nothing that is given back goes unnoticed.
@@ -112,7 +113,10 @@ impl Hold {
         if more == 0 {
             return true;
         }
-        let is_taken = self.function.take(more);
+        let is_taken = self.function.take(more) || {
+            self.function.server.measure_again();
+            self.function.take(more)
+        };
         if is_taken {
             self.bytes.fetch_add(more, Ordering::Relaxed);
         } else {

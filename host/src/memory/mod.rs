@@ -20,7 +20,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,9 @@ pub(crate) use usage::resident_bytes;
 
 /// How often the memory of the process is measured.
 const TICK: Duration = Duration::from_millis(100);
+
+/// How often it is measured at most beside that, before memory is refused.
+const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How many measurements in a row have to find too little for a single instance until
 /// requests are rejected at once. Before that they wait.
@@ -64,6 +67,18 @@ pub struct MemoryLimit {
     freed: Notify,
     /// A request began to wait.
     wanted: Notify,
+    /// Lets the allocator give back what the current thread has freed.
+    release_freed: fn(),
+    gauges: Mutex<Gauges>,
+}
+
+/// What the limit is compared with.
+#[derive(Debug, Default)]
+struct Gauges {
+    /// Of the process, and of its control groups.
+    all: Vec<Gauge>,
+    /// When they were read last because memory was refused.
+    checked: Option<Instant>,
 }
 
 /// What was refused for lack of memory, since the start.
@@ -75,15 +90,25 @@ struct Refused {
 
 impl MemoryLimit {
     /// A limit of so many bytes, or of four fifths of what the system, or a control group
-    /// that this process is in, has. It is measured until it is dropped.
+    /// that this process is in, has. It is measured until it is dropped. While requests wait
+    /// for memory, each worker calls `release_freed`, by which the allocator gives what it
+    /// keeps for later back to the system.
     ///
     /// # Errors
     ///
     /// Fails if the system gives no thread.
-    pub fn start(limit_bytes: Option<usize>) -> io::Result<Arc<Self>> {
-        let mut watch = Watch::new(limit_bytes.map(|bytes| bytes as u64));
-        let limit = Arc::new(Self::new(watch.limit_bytes));
-        limit.measure(&mut watch);
+    pub fn start(limit_bytes: Option<usize>, release_freed: fn()) -> io::Result<Arc<Self>> {
+        let (limit_bytes, gauges) = gauges(limit_bytes.map(|bytes| bytes as u64));
+        let limit = Arc::new(Self {
+            release_freed,
+            gauges: Mutex::new(Gauges {
+                all: gauges,
+                checked: None,
+            }),
+            ..Self::new(limit_bytes)
+        });
+        let mut watch = Watch::default();
+        watch.measure(&limit);
         // A server that has too much when it starts need not wait to know it.
         let is_exceeded = limit.for_guests.load(Ordering::Relaxed) < INSTANCE_BYTES;
         limit.is_exceeded.store(is_exceeded, Ordering::Relaxed);
@@ -107,6 +132,8 @@ impl MemoryLimit {
             reserved: AtomicU64::new(0),
             freed: Notify::new(),
             wanted: Notify::new(),
+            release_freed: || {},
+            gauges: Mutex::default(),
         }
     }
 
@@ -168,19 +195,24 @@ impl MemoryLimit {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
+    /// Lets the allocator give back what this thread has freed.
+    pub(crate) fn release_freed(&self) {
+        (self.release_freed)();
+    }
+
     /// Waits until a request waits for memory.
     pub(crate) async fn wanted(&self) {
         self.wanted.notified().await;
     }
 
     /// Measures what the process has, and how much of the limit that leaves for guests.
-    fn measure(&self, watch: &mut Watch) {
+    fn measure(&self, gauges: &mut Gauges) {
         let before = self.held_bytes();
-        let readings: Vec<_> = watch.gauges.iter_mut().map(Gauge::read).collect();
+        let readings: Vec<_> = gauges.all.iter_mut().map(Gauge::read).collect();
         // An instance may have begun or ended while this was read.
         let held = self.held_bytes().max(before);
-        let left = watch
-            .gauges
+        let left = gauges
+            .all
             .iter_mut()
             .zip(&readings)
             .map(|(gauge, used)| gauge.left_for_guests(*used, held));
@@ -188,18 +220,23 @@ impl MemoryLimit {
         self.for_guests.store(left, Ordering::Relaxed);
         let used = readings.first().copied().flatten().unwrap_or_default();
         self.used_bytes.store(used, Ordering::Relaxed);
-        watch.exceeded_ticks = if left < INSTANCE_BYTES {
-            watch.exceeded_ticks.saturating_add(1)
-        } else {
-            0
+    }
+
+    /// Measures once more before memory is refused, after the allocator has given back what
+    /// this thread has freed: much of what the last measurement found may be gone. Does
+    /// nothing if that was done a moment ago.
+    fn measure_again(&self) {
+        // Another thread that has it does the same.
+        let Ok(mut gauges) = self.gauges.try_lock() else {
+            return;
         };
-        let was_exceeded = self.is_exceeded();
-        let is_exceeded =
-            watch.exceeded_ticks >= EXCEEDED_TICKS || (was_exceeded && watch.exceeded_ticks > 0);
-        self.is_exceeded.store(is_exceeded, Ordering::Relaxed);
-        if self.is_wanted() {
-            self.freed.notify_waiters();
+        let is_recent = |checked: Instant| checked.elapsed() < CHECK_INTERVAL;
+        if gauges.checked.is_some_and(is_recent) {
+            return;
         }
+        self.release_freed();
+        self.measure(&mut gauges);
+        gauges.checked = Some(Instant::now());
     }
 }
 
@@ -213,11 +250,26 @@ impl fmt::Debug for MemoryLimit {
     }
 }
 
+/// The limit in bytes, `given` or found, and the gauges of what counts against it.
+fn gauges(given: Option<u64>) -> (u64, Vec<Gauge>) {
+    let root = Path::new("/");
+    let available = system::available(root);
+    let limit_bytes = given.or_else(|| Some(available? / 5 * 4));
+    let limit_bytes = limit_bytes.unwrap_or(u64::MAX);
+    let process = Gauge::of_process(limit_bytes);
+    let groups = system::groups(root).into_iter().map(|group| {
+        // Who names a limit may come closer to that of the group.
+        let share = if given.is_some() { 19 } else { 16 };
+        let limit = group.limit_bytes / 20 * share;
+        Gauge::of_group(&group, limit)
+    });
+    let all = process.into_iter().chain(groups.flatten()).collect();
+    (limit_bytes, all)
+}
+
 /// Measures the memory of the process, and logs what was refused.
+#[derive(Debug, Default)]
 struct Watch {
-    limit_bytes: u64,
-    /// Of the process, and of its control groups.
-    gauges: Vec<Gauge>,
     exceeded_ticks: u32,
     /// When the log said last what was refused, and what had been refused until then.
     reported: Option<Instant>,
@@ -226,34 +278,28 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(given: Option<u64>) -> Self {
-        let root = Path::new("/");
-        let available = system::available(root);
-        let limit_bytes = given.or_else(|| Some(available? / 5 * 4));
-        let limit_bytes = limit_bytes.unwrap_or(u64::MAX);
-        let process = Gauge::of_process(limit_bytes);
-        let groups = system::groups(root).into_iter().map(|group| {
-            // Who names a limit may come closer to that of the group.
-            let share = if given.is_some() { 19 } else { 16 };
-            let limit = group.limit_bytes / 20 * share;
-            Gauge::of_group(&group, limit)
-        });
-        Self {
-            limit_bytes,
-            gauges: process.into_iter().chain(groups.flatten()).collect(),
-            exceeded_ticks: 0,
-            reported: None,
-            requests: 0,
-            growths: 0,
-        }
-    }
-
     fn run(mut self, limit: &Weak<MemoryLimit>) {
         loop {
             thread::sleep(TICK);
             let Some(limit) = limit.upgrade() else { return };
-            limit.measure(&mut self);
+            self.measure(&limit);
             self.report(&limit);
+        }
+    }
+
+    fn measure(&mut self, limit: &MemoryLimit) {
+        limit.measure(&mut limit.gauges.lock().expect("no thread panics with the lock"));
+        self.exceeded_ticks = if limit.for_guests_bytes() < INSTANCE_BYTES {
+            self.exceeded_ticks.saturating_add(1)
+        } else {
+            0
+        };
+        let was_exceeded = limit.is_exceeded();
+        let is_exceeded =
+            self.exceeded_ticks >= EXCEEDED_TICKS || (was_exceeded && self.exceeded_ticks > 0);
+        limit.is_exceeded.store(is_exceeded, Ordering::Relaxed);
+        if limit.is_wanted() {
+            limit.freed.notify_waiters();
         }
     }
 
@@ -289,28 +335,27 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_limit_below_what_the_process_has_is_exceeded_at_once() {
-        assert!(MemoryLimit::start(Some(1)).unwrap().is_exceeded());
-        assert!(!MemoryLimit::start(Some(1 << 40)).unwrap().is_exceeded());
+        assert!(MemoryLimit::start(Some(1), || {}).unwrap().is_exceeded());
+        assert!(
+            !MemoryLimit::start(Some(1 << 40), || {})
+                .unwrap()
+                .is_exceeded()
+        );
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn what_the_process_has_beside_its_guests_is_not_for_guests() {
-        let limit = MemoryLimit::start(Some(1 << 40)).unwrap();
+        let limit = MemoryLimit::start(Some(1 << 40), || {}).unwrap();
         let used = limit.used_bytes();
         assert!(used > 100 << 10, "{used}");
         assert_eq!(limit.for_guests_bytes(), (1 << 40) - used);
     }
 
-    fn watch(readings: Vec<Option<u64>>) -> Watch {
-        Watch {
-            limit_bytes: 100 << 20,
-            gauges: vec![Gauge::of_readings(100 << 20, readings)],
-            exceeded_ticks: 0,
-            reported: None,
-            requests: 0,
-            growths: 0,
-        }
+    fn limit(readings: Vec<Option<u64>>) -> MemoryLimit {
+        let limit = MemoryLimit::new(100 << 20);
+        limit.gauges.lock().unwrap().all = vec![Gauge::of_readings(100 << 20, readings)];
+        limit
     }
 
     #[test]
@@ -318,15 +363,30 @@ mod tests {
         let over = Some(200 << 20);
         let mut readings = vec![over; EXCEEDED_TICKS as usize];
         readings.push(Some(10 << 20));
-        let mut watch = watch(readings);
-        let limit = MemoryLimit::new(watch.limit_bytes);
+        let limit = limit(readings);
+        let mut watch = Watch::default();
         for _ in 1..EXCEEDED_TICKS {
-            limit.measure(&mut watch);
+            watch.measure(&limit);
             assert!(!limit.is_exceeded());
         }
-        limit.measure(&mut watch);
+        watch.measure(&limit);
         assert!(limit.is_exceeded());
-        limit.measure(&mut watch);
+        watch.measure(&limit);
         assert!(!limit.is_exceeded());
+    }
+
+    #[test]
+    fn before_memory_is_refused_it_is_measured_again() {
+        let limit = Arc::new(limit(vec![Some(99 << 20), Some(10 << 20)]));
+        Watch::default().measure(&limit);
+        let function = FunctionMemory::new(limit.clone(), false);
+        let hold = function.try_hold(0).unwrap();
+        let mut claim = Claim::default();
+        claim.set_hold(hold);
+        assert!(claim.take(10 << 20));
+        assert_eq!(limit.refused_growths(), 0);
+        // What was measured a moment ago is not measured once more.
+        assert!(!claim.take(100 << 20));
+        assert_eq!(limit.used_bytes(), 10 << 20);
     }
 }

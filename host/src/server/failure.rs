@@ -68,6 +68,9 @@ impl Failure {
         const FAILED: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
 
         let id = context.request.id();
+        // The client may try again: the guest would have answered.
+        let is_passing =
+            matches!(self, Self::Trapped(_)) && context.request.has_lacked_server_memory();
         let (status, detail) = match &self {
             Self::Refused(refusal) => {
                 return refuse(*refusal, &context.request, &context.shared.telemetry);
@@ -87,6 +90,13 @@ impl Failure {
         let _ = self.note_apart(context, "request failed").await;
         let (status, detail) = if context.request.is_unaudited() {
             UNAUDITED
+        } else if is_passing {
+            context.shared.memory.refuse_request();
+            return refuse(
+                Refusal::OutOfMemory,
+                &context.request,
+                &context.shared.telemetry,
+            );
         } else {
             (status, detail)
         };

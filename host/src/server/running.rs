@@ -108,8 +108,12 @@ impl Running {
         let left = if is_kept {
             self.context.served.instances.put_back(instance)
         } else {
-            if instance.store.data().has_wanted_too_much() {
+            let state = instance.store.data();
+            if state.has_wanted_too_much() {
                 self.context.request.set_wanted_too_much();
+            }
+            if state.has_lacked_server_memory() {
+                self.context.request.set_lacked_server_memory();
             }
             Some(instance)
         };

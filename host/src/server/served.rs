@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Request;
 use tokio::sync::{Semaphore, watch};
@@ -106,14 +107,19 @@ impl Router {
         }
     }
 
-    /// Drops instances that wait for another request whenever requests wait for memory.
+    /// Whenever requests wait for memory, drops instances that wait for another request, and
+    /// what the allocator keeps.
     pub(super) async fn give_back(&self) -> Infallible {
+        /// Calls of the system take as long as there is memory to give back.
+        const PAUSE: Duration = Duration::from_millis(100);
+
         loop {
             self.memory.wanted().await;
-            let view = self.view.borrow();
-            for served in view.served.iter().flatten() {
+            for served in self.view.borrow().served.iter().flatten() {
                 served.instances.drop_idle();
             }
+            self.memory.release_freed();
+            tokio::time::sleep(PAUSE).await;
         }
     }
 

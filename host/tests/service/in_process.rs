@@ -126,7 +126,7 @@ fn serve(listener: TcpListener, flags: &Serve, stopped: oneshot::Receiver<()>) {
         let telemetry = Telemetry::new(Metrics::new());
         let functions = Functions::one(vec![app], flags.serving(), &telemetry);
         let settings = flags.settings();
-        let memory = MemoryLimit::start(None)?;
+        let memory = MemoryLimit::start(None, || {})?;
         server::run(
             vec![listener],
             functions.into(),

@@ -64,7 +64,7 @@ impl Group {
 
     /// How many processes the system has killed because the group had too much.
     #[must_use]
-    pub fn kills(self) -> u64 {
+    pub fn kills(&self) -> u64 {
         let events = fs::read_to_string(self.folder.join(self.events)).expect("a group");
         let mut figures = events.lines().filter_map(|line| line.split_once(' '));
         let kills = figures.find(|(name, _)| *name == "oom_kill");

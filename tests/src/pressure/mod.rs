@@ -97,9 +97,12 @@ pub fn run(plan: &Plan) -> Result<Report, String> {
     }
     if let Some(first) = &large.first_other {
         let count = large.other;
-        violations.push(format!("{count} requests to large guests: {first}"));
+        let causes = logged(&host, &["large", "script"]);
+        violations.push(format!(
+            "{count} requests to large guests: {first}; the log says: {causes}"
+        ));
     }
-    match group.map(Group::kills) {
+    match group.as_ref().map(Group::kills) {
         Some(0) => {}
         Some(kills) => violations.push(format!("the system killed {kills} processes")),
         None if most_bytes <= plan.limit_bytes => {}
@@ -115,6 +118,17 @@ pub fn run(plan: &Plan) -> Result<Report, String> {
         most_mib: most_bytes >> 20,
         violations,
     })
+}
+
+/// The last lines of the server's log that name one of these.
+fn logged(host: &TestHost, names: &[&str]) -> String {
+    const LINES: usize = 20;
+
+    let text = host.log().text();
+    let lines = text.lines().rev();
+    let found = lines.filter(|line| names.iter().any(|name| line.contains(name)));
+    let found: Vec<_> = found.take(LINES).collect();
+    found.into_iter().rev().collect::<Vec<_>>().join("\n")
 }
 
 /// A server with the defaults, but that hostile guests end sooner, and that no disk matters.

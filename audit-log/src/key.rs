@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::checkpoint::Signature;
 use crate::hash::{digits, hex};
+use crate::regular_file;
 
 /// An Ed25519 key that can sign.
 #[derive(Clone)]
@@ -65,7 +66,7 @@ impl SigningKey {
     ///
     /// Fails if the file cannot be read, is no key, or can be read by others.
     pub fn open(path: &Path) -> Result<Self, KeyError> {
-        let text = fs::read_to_string(path).map_err(|source| KeyError::Io {
+        let text = regular_file::read_to_string(path).map_err(|source| KeyError::Io {
             action: "read",
             path: path.to_owned(),
             source,

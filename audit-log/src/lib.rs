@@ -43,6 +43,7 @@ mod location;
 mod log;
 mod moment;
 mod node;
+mod regular_file;
 mod remote;
 mod store;
 

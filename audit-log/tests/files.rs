@@ -203,6 +203,83 @@ fn a_write_ahead_log_that_is_removed_or_cut_off_loses_no_receipt() {
 }
 
 #[cfg(unix)]
+/// What another program does to a database, and undoes.
+fn execute(location: &Location, sql: &str) {
+    let database = rusqlite::Connection::open(path(location)).expect("a database");
+    database.busy_timeout(DEADLINE).expect("a time");
+    database.execute_batch(sql).expect("a statement");
+}
+
+/// Otherwise each record would have its receipt, and be gone.
+#[test]
+fn a_trigger_or_a_table_of_another_program_gives_no_receipts_until_it_is_gone() {
+    const CHANGES: [(&str, &str); 3] = [
+        (
+            "CREATE TRIGGER t AFTER INSERT ON records BEGIN
+                 DELETE FROM records WHERE sequence = new.sequence; END",
+            "DROP TRIGGER t",
+        ),
+        (
+            "CREATE TRIGGER t AFTER INSERT ON records BEGIN
+                 UPDATE records SET record = '' WHERE sequence = new.sequence; END",
+            "DROP TRIGGER t",
+        ),
+        ("CREATE TABLE more (number)", "DROP TABLE more"),
+    ];
+
+    for (change, undo) in CHANGES {
+        let folder = folder();
+        let location = sqlite(&folder);
+        let log = open(&location);
+        block_on(append(&log, 1));
+        execute(&location, change);
+        for _ in 0..3 {
+            assert!(!takes(&log), "{change}");
+        }
+        assert!(log.metrics().is_failing, "{change}");
+        // Nor does another server begin.
+        block_on(log.close());
+        let error = AuditLog::open(&Settings::new(location.clone())).expect_err(change);
+        assert!(error.to_string().contains("schema"), "{error}");
+        execute(&location, undo);
+        let log = open(&location);
+        assert!(takes(&log), "{change}");
+        // What SQLite does itself changes no table.
+        execute(&location, "VACUUM");
+        assert!(takes(&log), "{change}");
+    }
+}
+
+#[test]
+fn a_pipe_in_the_place_of_the_key_or_of_the_copies_is_refused_and_not_waited_for() {
+    let folder = folder();
+    let location = sqlite(&folder);
+    let copies = folder.path().join("copies");
+    let mut settings = Settings::new(location.clone());
+    settings.node = Some("test".to_owned());
+    settings.checkpoints = Some(copies.clone());
+    let log = AuditLog::open(&settings).expect("a log");
+    block_on(append(&log, 1));
+    block_on(log.close());
+    let copy = fs::read_dir(&copies).expect("a folder").next();
+    let copy = copy.expect("a copy").expect("a file").path();
+    let key = path(&location).with_added_extension("key");
+    for file in [copy, key] {
+        let kept = fs::read(&file).expect("a file");
+        fs::remove_file(&file).expect("a file");
+        let made = std::process::Command::new("mkfifo").arg(&file).status();
+        assert!(made.expect("mkfifo").success());
+        let error = AuditLog::open(&settings).expect_err("a pipe");
+        let cause = format!("{error:?}");
+        assert!(cause.contains("not a regular file"), "{cause}");
+        fs::remove_file(&file).expect("a pipe");
+        fs::write(&file, kept).expect("a file");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(&file, mode).expect("a file");
+    }
+    assert!(takes(&AuditLog::open(&settings).expect("a log")));
+}
+
 #[test]
 fn two_writers_cannot_share_a_log_by_links() {
     for is_symbolic in [true, false] {

@@ -11,7 +11,7 @@ use super::end::{CHECKED_RECORDS, Open};
 use crate::checkpoint::{Checkpoint, Tombstone};
 use crate::read::{ReadError, Start};
 use crate::store::{Head, OpenError};
-use crate::{Hash, Location};
+use crate::{Hash, Location, regular_file};
 use sanitize::json;
 
 /// How much of the end of the file is searched for the last checkpoint.
@@ -33,7 +33,10 @@ impl Copies {
         };
         std::fs::create_dir_all(folder).map_err(fail)?;
         let path = file_of(folder, node);
-        let open = move || OpenOptions::new().append(true).create(true).open(&path);
+        let open = move || {
+            let mut options = OpenOptions::new();
+            regular_file::open(&path, options.append(true).create(true))
+        };
         let mut file = open().map_err(fail)?;
         let (queue, lines) = mpsc::channel::<Vec<u8>>();
         let work = move || {
@@ -148,7 +151,7 @@ impl Copy {
 
 /// The checkpoint of the last record of `node` in the end of the file at `path`.
 fn last(path: &Path, node: &str) -> io::Result<Option<Checkpoint<'static>>> {
-    let mut file = match File::open(path) {
+    let mut file = match regular_file::open(path, OpenOptions::new().read(true)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),

@@ -185,20 +185,7 @@ impl Sqlite {
         if result != "ok" {
             return Ok(Some(format!("the database is damaged: {result}")));
         }
-        let query = || {
-            let mut statement = self
-                .connection()
-                .prepare("SELECT sql FROM sqlite_schema ORDER BY rowid")?;
-            let rows = statement.query_map((), |row| row.get::<_, Option<String>>(0))?;
-            rows.collect::<Result<Vec<_>, _>>()
-        };
-        let found: Vec<_> = query().map_err(fail)?;
-        let expected: Vec<_> = self.schema.statements().collect();
-        let same = found.len() == expected.len()
-            && found
-                .iter()
-                .zip(expected)
-                .all(|(found, expected)| found.as_deref() == Some(expected));
+        let same = self.schema.is_that_of(self.connection()).map_err(fail)?;
         if !same {
             return Ok(Some("the schema of the database was changed".to_owned()));
         }

@@ -45,8 +45,18 @@ impl Schema {
         }))
     }
 
+    /// Whether the database has exactly these tables and views, and nothing beside them: a
+    /// view in place of a table, or a trigger, could change or remove records.
+    pub(crate) fn is_that_of(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        let mut statement = connection.prepare("SELECT sql FROM sqlite_schema ORDER BY rowid")?;
+        let found = statement.query_map((), |row| row.get::<_, Option<String>>(0))?;
+        let found = found.collect::<Result<Vec<_>, _>>()?;
+        let expected: Vec<_> = self.statements().map(|sql| Some(sql.to_owned())).collect();
+        Ok(found == expected)
+    }
+
     /// The statements, as SQLite keeps them.
-    pub(crate) fn statements(&self) -> impl Iterator<Item = &'static str> {
+    fn statements(&self) -> impl Iterator<Item = &'static str> {
         let statements = self.sql.split_terminator(';').map(str::trim);
         statements.filter(|sql| !sql.is_empty())
     }

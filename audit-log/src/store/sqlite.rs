@@ -31,11 +31,18 @@ pub(super) struct Sqlite {
     connection: Option<Connection>,
     /// The database, its write-ahead log and the index of that, as this opened them.
     files: Vec<Identity>,
+    schema: Schema,
+    /// Which SQLite counts up with each change of the schema. None where it has to be compared.
+    schema_cookie: Option<i64>,
     /// Pages in the write-ahead log that are not yet in the database, about.
     wal_pages: i64,
     /// Excludes other writers. Dropped after the connection.
     lock: WriterLock,
 }
+
+/// Why nothing is written to a database.
+const CHANGED_SCHEMA: &str = "another program has changed its schema (a trigger, a view or an \
+     index, perhaps), which the `.schema` of sqlite3 shows";
 
 impl Sqlite {
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
@@ -47,16 +54,22 @@ impl Sqlite {
         };
         let connection = connect(path).map_err(|error| not_a_log(path, error))?;
         let schema = prepare(&connection).map_err(sqlite_error)?;
-        schema.map_err(|why| {
+        let not_a_log = |why| {
             let path = path.to_owned();
             OpenError::NotALog { path, why }
-        })?;
+        };
+        let schema = schema.map_err(not_a_log)?;
+        if !schema.is_that_of(&connection).map_err(sqlite_error)? {
+            return Err(not_a_log(CHANGED_SCHEMA.to_owned()));
+        }
         // What a crash has left. If somebody reads it at the moment, it can wait.
         empty_write_ahead_log(&connection).map_err(sqlite_error)?;
         let mut log = Self {
             path: path.to_owned(),
             connection: Some(connection),
             files: Vec::new(),
+            schema,
+            schema_cookie: None,
             // The first records of a boot are moved at once: then a copy of the database
             // without its write-ahead log ends with a server that did not stop.
             wal_pages: WAL_PAGES,
@@ -108,6 +121,16 @@ impl Sqlite {
         let closed = || StoreError::Other("the database is closed".to_owned());
         let connection = self.connection.as_mut().ok_or_else(closed)?;
         let transaction = connection.transaction()?;
+        let cookie = transaction
+            .prepare_cached("PRAGMA schema_version")?
+            .query_row((), |row| row.get(0))?;
+        if self.schema_cookie != Some(cookie) {
+            // Also what leaves the schema as it is counts this up, such as `VACUUM`.
+            if !self.schema.is_that_of(&transaction)? {
+                return Err(StoreError::Other(CHANGED_SCHEMA.to_owned()));
+            }
+            self.schema_cookie = Some(cookie);
+        }
         {
             let mut insert = transaction
                 .prepare_cached("INSERT INTO records (sequence, record) VALUES (?1, ?2)")?;
@@ -167,6 +190,9 @@ impl Store for Sqlite {
         Identity::new(&self.path, &self.lock.metadata()?).check()?;
         let connection = connect(&self.path)?;
         connection.busy_timeout(REOPEN_TIMEOUT)?;
+        if !self.schema.is_that_of(&connection)? {
+            return Err(StoreError::Other(CHANGED_SCHEMA.to_owned()));
+        }
         let sequence = head.sequence.cast_signed();
         connection.execute("DELETE FROM records WHERE sequence > ?1", [sequence])?;
         // After a failed fsync the system may take pages for written that are not.

@@ -21,7 +21,7 @@ use crate::RequestInfo;
 /// What is added to the niceness of the threads: high enough that a worker that wakes up has mostly used less
 /// than its share, and preempts them at once; low enough that they get two fifths of a
 /// processor beside a busy thread of another program.
-const NICENESS: i32 = 2;
+const NICENESS: i32 = 1;
 
 /// A thread yields again after it has computed for so many times as long as its last yield
 /// took. To a worker, that is after each time slice; to a busy thread of another program, it

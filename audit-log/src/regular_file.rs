@@ -1,0 +1,62 @@
+//! Files that a server reads or writes by itself: a pipe in the place of one would let it wait
+//! for whoever opens the other end.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::path::Path;
+
+/// Opens the file at `path` as `options` say.
+///
+/// # Errors
+///
+/// Fails if that is not possible, or if it is not a regular file. Never waits for another
+/// process.
+pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let refuse = || io::Error::other("it is not a regular file");
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(refuse());
+    }
+    // It may be exchanged in between.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(refuse())
+    }
+}
+
+/// Reads the text of the file at `path`.
+///
+/// # Errors
+///
+/// As [`open`], and if it is not UTF-8.
+pub(crate) fn read_to_string(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    open(path, OpenOptions::new().read(true))?.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let error = read_to_string(&path).unwrap_err();
+        assert!(error.to_string().contains("not a regular file"), "{error}");
+        let error = open(&path, OpenOptions::new().append(true)).unwrap_err();
+        assert!(error.to_string().contains("not a regular file"), "{error}");
+        let error = open(folder.path(), OpenOptions::new().read(true)).unwrap_err();
+        assert!(error.to_string().contains("not a regular file"), "{error}");
+    }
+}

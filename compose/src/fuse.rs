@@ -1,6 +1,7 @@
 //! Fusing: the parts of a composition become one core module.
 
 mod code;
+mod constant;
 mod flat;
 mod head;
 mod interface;

@@ -8,12 +8,12 @@ use wasm_encoder::{
 };
 use wasmparser::DataKind;
 
-use super::FuseError;
 use super::flat::{Def, Item};
 use super::layout::{Helper, Layout};
 use super::memories;
 use super::module::{Module, count};
 use super::utf8::copy_utf8;
+use super::{FuseError, constant};
 
 /// From which module the fused one imports the functions of the host.
 pub(super) const HOST: &str = "host";
@@ -40,7 +40,11 @@ pub(super) fn encode(
     let mut sections = Sections::default();
     sections.begin(layout);
     for (instance, module) in modules.iter().enumerate() {
-        let mut indices = Indices { instance, layout };
+        let mut indices = Indices {
+            instance,
+            layout,
+            modules,
+        };
         // The types of shims are those of the functions that take their place.
         for group in &module.types {
             indices.parse_recursive_type_group(sections.types.ty(), group.clone())?;
@@ -48,7 +52,11 @@ pub(super) fn encode(
     }
     sections.add_helpers(layout);
     for &instance in &layout.instances {
-        let mut indices = Indices { instance, layout };
+        let mut indices = Indices {
+            instance,
+            layout,
+            modules,
+        };
         sections.add_instance(&modules[instance], &mut indices)?;
     }
     Ok(sections.finish(layout, exported))
@@ -208,12 +216,18 @@ impl Sections {
 }
 
 /// The indices of one instance, as they are in the fused module.
-struct Indices<'a> {
-    instance: usize,
-    layout: &'a Layout,
+pub(super) struct Indices<'a> {
+    pub(super) instance: usize,
+    pub(super) layout: &'a Layout,
+    pub(super) modules: &'a [Module<'a>],
 }
 
 impl Indices<'_> {
+    /// Those of another instance.
+    pub(super) fn of(&self, instance: usize) -> Self {
+        Self { instance, ..*self }
+    }
+
     fn item(&self, index: u32) -> Item {
         Item {
             instance: self.instance,
@@ -224,6 +238,15 @@ impl Indices<'_> {
 
 impl Reencode for Indices<'_> {
     type Error = FuseError;
+
+    fn const_expr(
+        &mut self,
+        expression: wasmparser::ConstExpr<'_>,
+    ) -> Result<ConstExpr, Error<FuseError>> {
+        let mut bytes = Vec::new();
+        constant::append(self, &expression, &mut bytes)?;
+        Ok(ConstExpr::raw(bytes))
+    }
 
     fn type_index(&mut self, ty: u32) -> Result<u32, Error<FuseError>> {
         Ok(self.layout.types_of(self.instance) + ty)

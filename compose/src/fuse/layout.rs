@@ -293,6 +293,21 @@ impl Layout {
         }
     }
 
+    /// How many globals an instance imports.
+    pub(super) fn imported_globals(&self, instance: usize) -> u32 {
+        count(self.imports[instance].globals.len())
+    }
+
+    /// The instance that defines a global, and the place of that among those which it
+    /// defines.
+    pub(super) fn defined_global(&self, def: Def) -> Option<(usize, usize)> {
+        let Def::Global(Item { instance, index }) = self.origin(def) else {
+            return None;
+        };
+        let place = index.checked_sub(self.imported_globals(instance))?;
+        Some((instance, usize::try_from(place).ok()?))
+    }
+
     /// Where the types of an instance begin.
     pub(super) fn types_of(&self, instance: usize) -> u32 {
         self.bases[instance].types

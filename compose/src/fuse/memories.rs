@@ -9,12 +9,12 @@ use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, ExportKind, ExportSection, Function, FunctionSection,
     MemorySection, Module as Encoder, RefType, TableSection, TableType, TypeSection, ValType,
 };
-use wasmparser::{DataKind, Operator};
+use wasmparser::DataKind;
 
-use super::FuseError;
 use super::flat::{Def, Item};
 use super::layout::Layout;
 use super::module::Module;
+use super::{FuseError, constant};
 
 /// The export that is the table of functions that allocate.
 pub(super) const REALLOCS: &str = "reallocs";
@@ -95,16 +95,9 @@ fn active_data(modules: &[Module<'_>], layout: &Layout) -> Result<DataSection, F
             else {
                 continue;
             };
-            let operators = offset_expr.get_operators_reader().into_iter();
-            let operators: Result<Vec<_>, _> = operators.collect();
-            let offset = match operators.map_err(FuseError::Unreadable)?.as_slice() {
-                [Operator::I32Const { value }, Operator::End] => *value,
-                _ => {
-                    return Err(FuseError::Unsupported(
-                        "a part decides where its data lies when it starts",
-                    ));
-                }
-            };
+            let offset = constant::number(modules, layout, instance, offset_expr).ok_or(
+                FuseError::Unsupported("a part decides where its data lies when it starts"),
+            )?;
             let index = *memory_index;
             let memory = layout.memory(Def::Memory(Item { instance, index }))?;
             section.active(

@@ -124,7 +124,7 @@ pub fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError>
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = read(path)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(without_mark(&text)).collect();
     let found = found.map_err(|error| damaged(path, &error))?;
     if found.is_empty() {
         return Err(TlsError::NoCertificate(path.to_owned()));
@@ -138,7 +138,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
         path: path.to_owned(),
         source,
     })?;
-    PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
+    PrivateKeyDer::from_pem_slice(without_mark(&text)).map_err(|error| match error {
         pem::Error::NoItemsFound => TlsError::NoKey(path.to_owned()),
         error => damaged(path, &error),
     })
@@ -149,6 +149,11 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
         path: path.to_owned(),
         source,
     })
+}
+
+/// Text without the byte-order mark that some editors put before it.
+fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
 /// The error itself shows parts of the file, as numbers.
@@ -207,6 +212,10 @@ mod tests {
             ),
             (
                 format!("{BEGIN}\nAAAA\n{END}\n"),
+                format!("there is no private key in `{shown}`"),
+            ),
+            (
+                format!("\u{feff}{BEGIN}\nAAAA\n{END}\n"),
                 format!("there is no private key in `{shown}`"),
             ),
         ] {

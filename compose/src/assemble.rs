@@ -8,9 +8,11 @@ use wac_graph::{CompositionGraph, EncodeError, EncodeOptions, NodeId};
 use crate::component::Component;
 use crate::diagnose::Components;
 use crate::guard::guard;
+use crate::needed_exports;
 use crate::open_imports::{OpenImport, name_types};
 use crate::plan::{Plan, not_encodable};
 use crate::report::{Code, Diagnostic, Report};
+use crate::type_imports::TypeImports;
 use crate::version_track;
 
 /// Encodes a plan in which nothing was found to be wrong. The result is still to be
@@ -62,7 +64,15 @@ fn encode(plan: &Plan, components: &Components<'_>) -> Result<Vec<u8>, Report> {
             .set_instantiation_argument(instance(&wire.importer)?, &wire.import, export)
             .map_err(refused)?;
     }
-    for export in &plan.exports {
+    for component in components.values() {
+        pass_types(
+            &mut graph,
+            instance(component.name())?,
+            component.type_imports(),
+        )
+        .map_err(|error| not_encodable(&error.to_string()))?;
+    }
+    for export in needed_exports::in_order(plan, components) {
         let item = graph
             .alias_instance_export(instance(&export.provider)?, &export.export)
             .map_err(refused)?;
@@ -77,6 +87,30 @@ fn encode(plan: &Plan, components: &Components<'_>) -> Result<Vec<u8>, Report> {
     graph
         .encode(options)
         .map_err(|error| not_encoded(error, &instances))
+}
+
+/// Gives an instance the types that it imports by name, from the instances that it is
+/// given already: `wac` would write out another type under that name, which is not the
+/// same where there is a resource in it.
+pub(crate) fn pass_types(
+    graph: &mut CompositionGraph,
+    instance: NodeId,
+    types: &TypeImports,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let given: BTreeMap<String, NodeId> = graph
+        .get_instantiation_arguments(instance)
+        .map(|(name, node)| (name.to_owned(), node))
+        .collect();
+    for (import, used) in types {
+        let Some(used) = used.as_ref().filter(|_| !given.contains_key(import)) else {
+            continue;
+        };
+        if let Some(interface) = given.get(&used.import) {
+            let ty = graph.alias_instance_export(*interface, &used.name)?;
+            graph.set_instantiation_argument(instance, import, ty)?;
+        }
+    }
+    Ok(())
 }
 
 /// The components, in the order in which they are given to `wac`: those with the

@@ -17,7 +17,9 @@ use crate::world::World;
 /// a later version is found as well.
 #[must_use]
 pub fn check(component: &Component, world: &World) -> Report {
+    let types = component.type_imports();
     let imports = component.world().imports.iter();
+    let imports = imports.filter(|(import, _)| !types.contains_key(*import));
     let exports = world.world().exports.iter();
     imports
         .filter_map(|(import, kind)| check_import(component, (import, *kind), world))

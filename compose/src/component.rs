@@ -9,6 +9,7 @@ use wasmparser::{BinaryReaderError, Parser, Payload, Validator};
 
 use crate::guard::{Unrepresentable, guard};
 use crate::place::place;
+use crate::type_imports::{TypeImports, type_imports};
 
 /// A valid component under a name.
 ///
@@ -18,6 +19,7 @@ use crate::place::place;
 pub struct Component {
     types: Types,
     package: Package,
+    type_imports: TypeImports,
 }
 
 /// Why bytes are not a component that can be composed.
@@ -87,6 +89,16 @@ pub enum ComponentError {
         /// The name of the input.
         name: String,
     },
+    /// A type refers to others, and those to further ones, deeper than the validator
+    /// goes.
+    #[error(
+        "`{name}` has a type that is made of others more than {MAXIMUM_DEPTH} deep; build it with \
+         fewer levels of types"
+    )]
+    TooDeepTypes {
+        /// The name of the input.
+        name: String,
+    },
     /// The component is damaged or breaks a rule of its format.
     #[error(
         "`{name}` is not a valid component: {} ({place}); build it again, or copy all of it",
@@ -133,9 +145,9 @@ impl Component {
 
         // The features that are on by default: stricter than `wac`, which takes
         // every proposal, and what a host of today runs.
-        let declared_bytes = Validator::new()
-            .validate_all(&bytes)
-            .and_then(|_| declared_length_bytes(&bytes));
+        let declared_bytes = guard(|| Validator::new().validate_all(&bytes).map(|_| ()))
+            .map_err(|_| ComponentError::TooDeepTypes { name: name.clone() })?
+            .and_then(|()| declared_length_bytes(&bytes));
         match declared_bytes {
             Err(error) => {
                 return Err(ComponentError::Invalid {
@@ -160,7 +172,11 @@ impl Component {
                 name: name.clone(),
                 source,
             })?;
-        let component = Self { types, package };
+        let component = Self {
+            type_imports: type_imports(package.bytes()),
+            types,
+            package,
+        };
         if component.is_wit_package() {
             return Err(ComponentError::WitPackage { name });
         }
@@ -179,14 +195,24 @@ impl Component {
         self.package.bytes()
     }
 
-    /// The names of the imports, in the order of the binary.
+    /// The names of the imports that a host or another component has to provide, in
+    /// the order of the binary.
+    ///
+    /// Imports that only name a type, as `use wasi:http/types.{method}` in a world
+    /// does, are not among them.
     pub fn imports(&self) -> impl Iterator<Item = &str> {
-        self.world().imports.keys().map(String::as_str)
+        let names = self.world().imports.keys().map(String::as_str);
+        names.filter(|name| !self.type_imports.contains_key(*name))
     }
 
     /// The names of the exports, in the order of the binary.
     pub fn exports(&self) -> impl Iterator<Item = &str> {
         self.world().exports.keys().map(String::as_str)
+    }
+
+    /// The imports that only name a type.
+    pub(crate) fn type_imports(&self) -> &TypeImports {
+        &self.type_imports
     }
 
     /// The types that [`Self::world`] refers to.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::component::Component;
 use crate::sections::sections;
-use crate::structure::{Export, Import, Part, Structure};
+use crate::structure::{Export, Import, Part, Structure, named_types};
 use reader::Reader;
 
 /// A composed component, taken apart.
@@ -63,12 +63,13 @@ impl Structure {
         });
         Self {
             host_imports: component.imports().map(str::to_owned).collect(),
-            undescribed: Vec::new(),
+            named_types: named_types(component).collect(),
             parts: vec![Part::new(&name, component.bytes())],
             wires: Vec::new(),
             imports: imports.collect(),
             exports: exports.collect(),
             name,
+            ..Self::default()
         }
         .sorted()
     }

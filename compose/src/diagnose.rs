@@ -47,7 +47,7 @@ fn unknown_names(plan: &Plan, components: &Components<'_>) -> Vec<Diagnostic> {
         let importer = find(&wire.importer, components, &mut diagnostics);
         let provider = find(&wire.provider, components, &mut diagnostics);
         if let Some(importer) = importer
-            && !importer.imports().any(|import| import == wire.import)
+            && !importer.world().imports.contains_key(&wire.import)
         {
             diagnostics.push(missing_import(importer, wire));
         }

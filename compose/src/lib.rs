@@ -51,6 +51,7 @@
 //! - [`record()`]: a composition that something else made gets its record.
 //! - [`inspect()`], [`cost()`], [`diff()`], [`verify()`], [`deny_imports()`]: questions
 //!   about a composition; [`check()`]: does it run on a host of a [`World`]?
+//!   [`core_features()`]: which proposals of WebAssembly does that host have to know?
 //! - [`graph()`]: a picture of it.
 //! - [`fuse()`]: its parts become one core module, which is cheaper to instantiate.
 //!
@@ -62,7 +63,7 @@
 //! - `diagnose`: what keeps a plan from being carried out; `difference`, `signature`:
 //!   what does not fit between two types, as WIT; `resources`: why the resources of
 //!   a composition do not match
-//! - `assemble`, `open_imports`: a plan becomes bytes
+//! - `assemble`, `open_imports`, `type_imports`, `needed_exports`: a plan becomes bytes
 //! - `manifest/`: a declared component (`entry`), and how it is made (`build`)
 //! - `sections`: the outermost layer of a binary; `place`: where a byte of it is;
 //!   `expansion`: how many instances it makes
@@ -84,6 +85,7 @@ mod assemble;
 mod chain;
 mod check;
 mod component;
+mod core_features;
 mod cost;
 mod decompose;
 mod deny;
@@ -99,6 +101,7 @@ mod guard;
 mod inspect;
 mod link;
 mod manifest;
+mod needed_exports;
 mod open_imports;
 mod place;
 mod plan;
@@ -111,6 +114,7 @@ mod signature;
 mod structure;
 mod stub;
 mod swap;
+mod type_imports;
 mod version_track;
 mod wac;
 mod wit;
@@ -120,6 +124,7 @@ mod world_name;
 pub use chain::chain;
 pub use check::check;
 pub use component::{Component, ComponentError};
+pub use core_features::{CoreFeature, core_features};
 pub use cost::{Cost, cost};
 pub use decompose::{Decomposed, decompose};
 pub use deny::deny_imports;
@@ -135,10 +140,10 @@ pub use plan::{Composed, Plan, PlannedComponent};
 pub use planner::LinkOptions;
 pub use provenance::{PROVENANCE_SECTION, Provenance, Verification, record, verify};
 pub use report::{Class, Code, Diagnostic, Report, Severity};
-pub use structure::{Export, Import, Part, Structure, Wire};
+pub use structure::{Export, Import, NamedType, Part, Structure, Wire};
 pub use stub::{StubError, StubSource, stub};
 pub use swap::swap;
-pub use wac::{WacError, emit_wac, run_wac};
+pub use wac::{WacError, emit_wac, run_wac, run_wac_with_wit};
 pub use wit::WitError;
 pub use world::{World, WorldError};
 pub use world_name::{UnknownWorld, WorldName};

@@ -9,10 +9,11 @@ use crate::assemble::assemble;
 use crate::component::Component;
 use crate::decompose::decompose;
 use crate::diagnose::{Components, diagnose};
+use crate::needed_exports;
 use crate::provenance::{Provenance, stamp};
 use crate::report::{Code, Diagnostic, Report};
 use crate::resources::clashes;
-use crate::structure::{Export, Import, Part, Structure, Wire, sha256};
+use crate::structure::{Export, Import, Part, Structure, Wire, named_types, sha256};
 use crate::version_track;
 
 /// Which components become instances, how they are wired, and what the whole
@@ -77,6 +78,10 @@ impl Plan {
 
     /// Composes.
     ///
+    /// Where an export has a type that another interface names, and a part provides
+    /// that interface, the result exports it as well: without a name outside, the
+    /// type cannot be exported.
+    ///
     /// Equal plans give byte-identical compositions, in whichever order the
     /// components come.
     ///
@@ -89,8 +94,8 @@ impl Plan {
     ) -> Result<Composed, Report> {
         let components = self.find_components(components)?;
         let report = Report::from(diagnose(self, &components)).into_result()?;
-        assemble(self, &components)
-            .and_then(|bytes| finish(&self.name, bytes, report))
+        self.compose(&components, &report)
+            .or_else(|error| self.compose_with_needed(&components, &report).ok_or(error))
             .map_err(|error| {
                 // What `wac` and the validator say of it is less.
                 let clashes = clashes(self, &components);
@@ -100,6 +105,41 @@ impl Plan {
                     clashes.into()
                 }
             })
+    }
+
+    fn compose(&self, components: &Components<'_>, report: &Report) -> Result<Composed, Report> {
+        let bytes = assemble(self, components)?;
+        finish(&self.name, bytes, report.clone())
+    }
+
+    /// Composes with the fewest further exports that the types of the exports need;
+    /// nothing if that does not help either.
+    fn compose_with_needed(
+        &self,
+        components: &Components<'_>,
+        report: &Report,
+    ) -> Option<Composed> {
+        let mut needed = needed_exports::candidates(self, components);
+        if needed.is_empty() {
+            return None;
+        }
+        let compose = |needed: &[Export]| {
+            let mut plan = self.clone();
+            plan.exports.extend_from_slice(needed);
+            plan.compose(components, report).ok()
+        };
+        let mut composed = compose(&needed)?;
+        let mut next = 0;
+        while next < needed.len() {
+            let export = needed.remove(next);
+            if let Some(smaller) = compose(&needed) {
+                composed = smaller;
+            } else {
+                needed.insert(next, export);
+                next += 1;
+            }
+        }
+        Some(composed)
     }
 
     /// What the plan comes to, for a picture of it: also of one that cannot be carried
@@ -146,7 +186,11 @@ impl Plan {
             imports,
             exports: self.exports.clone(),
             host_imports: host_imports.into_iter().collect(),
-            undescribed: Vec::new(),
+            named_types: components
+                .values()
+                .flat_map(|part| named_types(part))
+                .collect(),
+            ..Structure::default()
         }
         .sorted()
     }

@@ -14,7 +14,9 @@ use crate::component::{Component, ComponentError};
 use crate::decompose::decompose;
 use crate::report::{Code, Diagnostic, Report, quoted};
 use crate::sections::{Section, custom, id, sections};
-use crate::structure::{Export, Import, Part, Structure, Wire, sha256};
+use crate::structure::{
+    Export, Import, NamedType, Part, Structure, Wire, sha256, undescribed_argument,
+};
 
 /// The name of the custom section.
 pub const PROVENANCE_SECTION: &str = "component-compose:provenance";
@@ -80,6 +82,8 @@ pub(crate) fn stamp(bytes: &mut Vec<u8>, structure: &Structure) -> Provenance {
         exports,
         host_imports,
         undescribed,
+        // These follow from the bytes of the parts.
+        named_types: _,
         name: _,
     } = structure.clone();
     let mut provenance = Provenance {
@@ -308,7 +312,7 @@ fn changed_wires(name: &str, bytes: &[u8], provenance: &Provenance) -> Vec<Diagn
         }
     };
     let found = Structure::of(&component);
-    let recorded = Structure {
+    let mut recorded = Structure {
         name: name.to_owned(),
         parts: provenance.parts.clone(),
         wires: provenance.wires.clone(),
@@ -316,7 +320,19 @@ fn changed_wires(name: &str, bytes: &[u8], provenance: &Provenance) -> Vec<Diagn
         exports: provenance.exports.clone(),
         host_imports: provenance.host_imports.clone(),
         undescribed: provenance.undescribed.clone(),
+        named_types: found.named_types.clone(),
     };
+    // Records of before have these among the imports.
+    for NamedType { importer, import } in &found.named_types {
+        let is_other = |other: &Import| other.importer != *importer || other.import != *import;
+        recorded.imports.retain(is_other);
+        let undescribed = undescribed_argument(importer, import);
+        recorded.undescribed.retain(|other| *other != undescribed);
+    }
+    let types = component.type_imports();
+    recorded
+        .host_imports
+        .retain(|name| !types.contains_key(name));
     if found == recorded {
         return Vec::new();
     }

@@ -7,6 +7,8 @@ use sanitize::line;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::component::Component;
+
 /// The parts of a composition, and how they are put together.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,6 +30,10 @@ pub struct Structure {
     /// [`imports`]: Self::imports
     #[serde(default)]
     pub host_imports: Vec<String>,
+    /// The imports of parts that only name a type of an interface that the part gets as
+    /// well, or a type that stands for itself: nobody has to provide them. Sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named_types: Vec<NamedType>,
     /// What is there but has no place in this description, sorted, such as an instance
     /// that is put together of several; in words, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -77,6 +83,16 @@ pub struct Import {
     pub name: String,
 }
 
+/// One import of a part that only gives a name to a type.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedType {
+    /// The name of the component that imports.
+    pub importer: String,
+    /// The name of the type.
+    pub import: String,
+}
+
 /// One export of a composition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -97,6 +113,7 @@ impl Structure {
         self.imports.sort();
         self.exports.sort();
         self.host_imports.sort();
+        self.named_types.sort();
         self.undescribed.sort();
         self.wires.sort();
         let mut reached: Vec<&str> = Vec::new();
@@ -169,6 +186,20 @@ impl fmt::Display for Wire {
         }
         Ok(())
     }
+}
+
+/// Says in [`Structure::undescribed`] that `importer` gets something for `import` that has
+/// no place in the description.
+pub(crate) fn undescribed_argument(importer: &str, import: &str) -> String {
+    format!("what `{importer}` gets for its import `{import}`")
+}
+
+/// What `component` imports only to name a type.
+pub(crate) fn named_types(component: &Component) -> impl Iterator<Item = NamedType> {
+    component.type_imports().keys().map(|import| NamedType {
+        importer: component.name().to_owned(),
+        import: import.clone(),
+    })
 }
 
 /// The SHA-256 digest of `bytes`, in lower-case hexadecimal digits.

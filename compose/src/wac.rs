@@ -2,21 +2,25 @@
 
 mod emit;
 mod excerpt;
+mod exports;
 mod id;
+mod labels;
 mod nesting;
 mod packages;
 
 use std::error::Error;
 
 use sanitize::line;
-use wac_graph::{CompositionGraph, EncodeOptions, NodeKind};
+use wac_graph::{CompositionGraph, EncodeOptions, NodeId, NodeKind};
 use wac_parser::Document;
 use wac_parser::resolution::Resolution;
 use wasmparser::Validator;
 
+use crate::assemble::pass_types;
 use crate::component::Component;
 use crate::guard::guard;
 use crate::open_imports::{OpenImport, name_types};
+use crate::type_imports::{TypeImports, type_imports};
 use crate::wac::excerpt::Source;
 use crate::wac::packages::Packages;
 
@@ -41,6 +45,12 @@ pub enum WacError {
         /// The names of the packages, in the order of the text.
         names: Vec<String>,
         /// What is missing, where it is used, and how to give it.
+        excerpt: String,
+    },
+    /// The WIT that was given is not valid.
+    #[error("{excerpt}")]
+    Wit {
+        /// What is wrong and where.
         excerpt: String,
     },
     /// Two components have the same name.
@@ -88,19 +98,50 @@ pub enum WacError {
 ///
 /// Returns a [`WacError`] that shows the place in the text, wherever there is one.
 pub fn run_wac(file: &str, text: &str, packages: &[Component]) -> Result<Vec<u8>, WacError> {
+    run_wac_with_wit(file, text, packages, &[])
+}
+
+/// Like [`run_wac`], with packages of WIT that the text may name, too: in `targets`, and
+/// for interfaces. Each of `wit` is a file name and what is in the file; the packages of
+/// WASI 0.2 are known.
+///
+/// # Errors
+///
+/// Those of [`run_wac`], and one if the WIT is not valid.
+pub fn run_wac_with_wit(
+    file: &str,
+    text: &str,
+    packages: &[Component],
+    wit: &[(String, String)],
+) -> Result<Vec<u8>, WacError> {
     refuse_equal_names(packages)?;
+    let text = text.trim_start_matches('\u{feff}');
     let source = Source { file, text };
-    let bytes = guard(|| compose(&source, packages)).map_err(|panic| WacError::Wac {
+    let bytes = guard(|| compose(&source, packages, wit)).map_err(|panic| WacError::Wac {
         file: file.to_owned(),
         source: panic.into(),
     })??;
-    match Validator::new().validate_all(&bytes) {
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(WacError::Invalid {
-            file: file.to_owned(),
-            reason: error.message().to_owned(),
-        }),
-    }
+    let validated = guard(|| Validator::new().validate_all(&bytes).map(|_| ()));
+    let reason = match validated {
+        Ok(Ok(())) => return Ok(bytes),
+        Ok(Err(error)) => with_remedy(error.message()),
+        Err(panic) => panic.to_string(),
+    };
+    Err(WacError::Invalid {
+        file: file.to_owned(),
+        reason,
+    })
+}
+
+/// What the validator says, and what to do about it, where that is known.
+fn with_remedy(message: &str) -> String {
+    let remedy = if message.contains("not valid to be used as export") {
+        "; one of its types is that of an interface which another component provides: export that \
+         interface, too"
+    } else {
+        ""
+    };
+    format!("{message}{remedy}")
 }
 
 fn refuse_equal_names(components: &[Component]) -> Result<(), WacError> {
@@ -114,12 +155,16 @@ fn refuse_equal_names(components: &[Component]) -> Result<(), WacError> {
     }
 }
 
-fn compose(source: &Source<'_>, components: &[Component]) -> Result<Vec<u8>, WacError> {
+fn compose(
+    source: &Source<'_>,
+    components: &[Component],
+    wit: &[(String, String)],
+) -> Result<Vec<u8>, WacError> {
     nesting::refuse_deep(source)?;
     let document = Document::parse(source.text).map_err(|error| source.syntax(&error))?;
     let packages = Packages::used_by(&document, source.text);
     let resolution = document
-        .resolve(packages.bytes(source, components)?)
+        .resolve(packages.bytes(source, components, wit)?)
         .map_err(|error| source.error(&error))?;
     // Only for its errors, which know their place in the text.
     resolution
@@ -127,12 +172,33 @@ fn compose(source: &Source<'_>, components: &[Component]) -> Result<Vec<u8>, Wac
         .map_err(|error| source.error(&error))?;
 
     let mut graph = Resolution::into_graph(resolution);
+    pass_named_types(source, &mut graph)?;
+    exports::put_in_order(source, &mut graph)?;
     let open_imports = open_imports(&graph);
     name_types(graph.types_mut(), &open_imports);
-    graph.encode(options()).map_err(|error| WacError::Wac {
+    let bytes = graph.encode(options()).map_err(|error| WacError::Wac {
         file: source.file.to_owned(),
         source: error.into(),
-    })
+    })?;
+    Ok(labels::without_interfaces(bytes))
+}
+
+/// Passes the types that instances import by name and that the text leaves open.
+fn pass_named_types(source: &Source<'_>, graph: &mut CompositionGraph) -> Result<(), WacError> {
+    let instantiations = graph.node_ids().filter_map(|id| {
+        let node = &graph[id];
+        let is_instance = matches!(node.kind(), NodeKind::Instantiation(_));
+        let package = node.package().filter(|_| is_instance)?;
+        Some((id, type_imports(graph[package].bytes())))
+    });
+    let instantiations: Vec<(NodeId, TypeImports)> = instantiations.collect();
+    for (instance, types) in instantiations {
+        pass_types(graph, instance, &types).map_err(|error| WacError::Wac {
+            file: source.file.to_owned(),
+            source: error,
+        })?;
+    }
+    Ok(())
 }
 
 fn options() -> EncodeOptions<'static> {

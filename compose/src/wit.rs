@@ -1,10 +1,12 @@
 //! WIT text: the standard packages of WASI, and the packages of a caller.
 
+mod earlier;
 mod header;
 mod limits;
 
 use std::collections::BTreeSet;
 
+use semver::Version;
 use wit_parser::{
     PackageId, PackageName, ParseError, Resolve, SourceMap, TypeDef, UnresolvedPackage,
     UnresolvedPackageGroup as Group,
@@ -25,6 +27,9 @@ const WASI: [(&str, &str); 7] = [
     ("cli.wit", include_str!("../../wit/deps/cli.wit")),
     ("http.wit", include_str!("../../wit/deps/http.wit")),
 ];
+
+/// The version of WASI that the standard packages have.
+const WASI_VERSION: Version = Version::new(0, 2, 12);
 
 /// Why WIT text was not understood.
 #[derive(Debug, thiserror::Error)]
@@ -48,8 +53,19 @@ pub(crate) struct Packages {
 /// that of the first text with such a line; a text without one belongs to it. The
 /// order makes no other difference. A package of WASI that is among the texts
 /// replaces the one that the library knows.
+///
+/// Earlier versions of WASI 0.2 that the texts name are known as well: they have what
+/// the latest one has had since then.
 pub(crate) fn parse(texts: &[(String, String)]) -> Result<Packages, WitError> {
-    guard(|| parse_unguarded(texts)).unwrap_or_else(|panic| Err(WitError::of(panic.reason)))
+    parse_with(texts, &[])
+}
+
+/// Like [`parse`], with further packages that are wanted, if they are of WASI.
+pub(crate) fn parse_with(
+    texts: &[(String, String)],
+    wanted: &[PackageName],
+) -> Result<Packages, WitError> {
+    guard(|| parse_unguarded(texts, wanted)).unwrap_or_else(|panic| Err(WitError::of(panic.reason)))
 }
 
 /// Parses the packages of WASI and then `text`, which may use them.
@@ -79,12 +95,21 @@ impl WitError {
     }
 }
 
-fn parse_unguarded(texts: &[(String, String)]) -> Result<Packages, WitError> {
+fn parse_unguarded(
+    texts: &[(String, String)],
+    wanted: &[PackageName],
+) -> Result<Packages, WitError> {
+    let texts: Vec<(String, String)> = texts
+        .iter()
+        .map(|(file, text)| (file.clone(), text.trim_start_matches('\u{feff}').to_owned()))
+        .collect();
+    let texts = texts.as_slice();
     let mut groups = Vec::new();
     for sources in by_package(texts) {
         groups.push(parse_group(sources)?);
     }
     add_wasi(&mut groups)?;
+    add_earlier_wasi(&mut groups, wanted)?;
 
     // Within each package, as resolving goes down the types as well.
     for package in groups.iter().flat_map(packages) {
@@ -127,14 +152,62 @@ fn add_wasi(groups: &mut Vec<Group>) -> Result<(), WitError> {
     Ok(())
 }
 
+/// Adds the packages of earlier versions of WASI that `groups` use, directly or not, or
+/// that are among `wanted`.
+fn add_earlier_wasi(groups: &mut Vec<Group>, wanted: &[PackageName]) -> Result<(), WitError> {
+    let used_packages = groups
+        .iter()
+        .flat_map(packages)
+        .flat_map(|package| package.foreign_deps.keys());
+    let versions: BTreeSet<Version> = used_packages
+        .chain(wanted)
+        .filter(|name| name.namespace == "wasi")
+        .filter_map(|name| name.version.clone())
+        .filter(|version| is_earlier(version))
+        .collect();
+    let given: BTreeSet<PackageName> = groups
+        .iter()
+        .flat_map(packages)
+        .map(|package| package.name.clone())
+        .collect();
+    let mut candidates = Vec::new();
+    for version in versions {
+        for (file, text) in WASI {
+            let text = earlier::earlier(text, &WASI_VERSION, &version);
+            let group = parse_group(sources([(file, text.as_str())]))?;
+            if !given.contains(&group.main.name) {
+                candidates.push(group);
+            }
+        }
+    }
+    let used = used_or_wanted(groups, candidates, wanted);
+    groups.extend(used);
+    Ok(())
+}
+
+/// Whether this is a version of WASI 0.2 before that of the standard packages.
+fn is_earlier(version: &Version) -> bool {
+    let is_release = version.pre.is_empty() && version.build.is_empty();
+    is_release && *version < WASI_VERSION && *version >= Version::new(0, 2, 0)
+}
+
 /// Those of `candidates` that `groups` use, directly or by way of others.
-fn used(groups: &[Group], mut candidates: Vec<Group>) -> Vec<Group> {
+fn used(groups: &[Group], candidates: Vec<Group>) -> Vec<Group> {
+    used_or_wanted(groups, candidates, &[])
+}
+
+fn used_or_wanted(
+    groups: &[Group],
+    mut candidates: Vec<Group>,
+    also: &[PackageName],
+) -> Vec<Group> {
     let mut used: Vec<Group> = Vec::new();
     loop {
         let users = groups.iter().chain(&used);
         let wanted: BTreeSet<PackageName> = users
             .flat_map(packages)
             .flat_map(|package| package.foreign_deps.keys().cloned())
+            .chain(also.iter().cloned())
             .collect();
         let (found, others): (Vec<Group>, Vec<Group>) = candidates
             .into_iter()

@@ -129,10 +129,13 @@ fixtures! {
     a_resource_flows_through_parts => "a-resource-flows-through-parts",
     a_resource_of_the_host_is_not_that_of_a_part => "a-resource-of-the-host-is-not-that-of-a-part",
     a_resource_of_two_origins_is_refused => "a-resource-of-two-origins-is-refused",
+    a_resource_that_a_world_names_is_passed => "a-resource-that-a-world-names-is-passed",
     a_resource_through_three_interfaces => "a-resource-through-three-interfaces",
     a_text_file_is_refused => "a-text-file-is-refused",
     a_wit_package_is_refused => "a-wit-package-is-refused",
     an_empty_file_is_refused => "an-empty-file-is-refused",
+    an_export_brings_the_interface_of_its_types =>
+        "an-export-brings-the-interface-of-its-types",
     an_import_of_nobody_stays_open => "an-import-of-nobody-stays-open",
     an_older_version_satisfies_a_newer_import => "an-older-version-satisfies-a-newer-import",
     an_older_version_without_the_function_is_refused =>

@@ -456,3 +456,127 @@ fn a_hundred_megabytes_of_nothing_are_refused_with_a_word() {
          bytes `\\0asm`\n"
     );
 }
+
+#[test]
+fn types_of_types_that_go_too_deep_are_refused_with_a_word() {
+    let folder = Folder::new();
+    let mut types = r#"(type $t0 (instance (export "f" (func))))"#.to_owned();
+    for level in 1..150 {
+        let below = level - 1;
+        types.push_str(&format!(
+            r#"(type $t{level} (instance
+                (alias outer 1 $t{below} (type $below)) (export "n" (instance (type $below)))))
+            (import "p{level}" (func))"#
+        ));
+    }
+    folder.write("deep.wasm", &from_wat(&format!("(component {types})")));
+    let output = folder.run(&["inspect", "deep.wasm"]);
+    assert_eq!(
+        stderr(&output),
+        "error: cannot use `deep.wasm`: `deep` has a type that is made of others more than 100 \
+         deep; build it with fewer levels of types\n"
+    );
+    assert_eq!(code(&output), Some(5));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_seen_enough_is_not_a_failure() {
+    let folder = Folder::new();
+    for arguments in [
+        &["inspect", "root.wasm"][..],
+        &["inspect", "root.wasm", "--format", "json"],
+        &["graph", "root.wasm"],
+        &["env", "--set", "A=b", "-o", "-"],
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_component-compose"))
+            .args(arguments)
+            .current_dir(folder.path(""))
+            .stdout(writer)
+            .output()
+            .expect("the program starts");
+        assert_eq!(stderr(&output), "", "{arguments:?}");
+        assert_eq!(code(&output), Some(0), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_before_a_file_is_not_part_of_it() {
+    let folder = Folder::new();
+    let mark = "\u{feff}";
+    let text = "package t:whole;\nlet root = new parts:root { ... };\nexport root...;\n";
+    folder.write("a.wac", format!("{mark}{text}").as_bytes());
+    let output = folder.run(&["run", "a.wac", "--with", "root.wasm", "-o", "out.wasm"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (Some(0), ""));
+
+    let world = "package t:host; world host {}";
+    folder.write("host.wit", format!("{mark}{world}").as_bytes());
+    let output = folder.run(&["check", "cipher.wasm", "--world", "host.wit#host"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (Some(0), ""));
+
+    let link = [
+        "link",
+        "root.wasm",
+        "--with",
+        "cipher.wasm",
+        "--dry-run",
+        "--format",
+        "json",
+    ];
+    let plan = stdout(&folder.run(&link));
+    folder.write("plan.json", format!("{mark}{plan}").as_bytes());
+    let output = folder.run(&["build", "plan.json", "-o", "built.wasm"]);
+    assert_eq!((code(&output), stderr(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_world_that_a_text_targets_may_be_in_a_file() {
+    let folder = Folder::new();
+    let world = |body: &str| format!("package t:host; world host {{ {body} }}");
+    folder.write("host.wit", world("export run: func();").as_bytes());
+    let text = "package t:whole targets t:host/host;\nlet root = new parts:root { ... };\n\
+                export root...;\n";
+    folder.write("a.wac", text.as_bytes());
+    let run = [
+        "run",
+        "a.wac",
+        "--with",
+        "root.wasm",
+        "--wit",
+        "host.wit",
+        "-o",
+        "out.wasm",
+    ];
+    let output = folder.run(&run);
+    assert_eq!(code(&output), Some(64));
+    assert!(
+        stderr(&output).contains("t:cipher/cipher@0.1.0"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn check_names_the_core_features_that_a_component_uses() {
+    let folder = Folder::new();
+    folder.write("world.wit", b"package t:host; world host {}");
+    let check = |modules: &str| {
+        folder.write("a.wasm", &from_wat(&format!("(component {modules})")));
+        stdout(&folder.run(&["check", "a.wasm", "--world", "world.wit#host"]))
+    };
+    assert_eq!(
+        check("(core module (memory 1) (table 1 funcref))"),
+        "`a` runs on any host of `t:host/host`\n"
+    );
+    assert_eq!(
+        check("(core module (memory 1) (memory 1) (table 1 funcref) (table 1 funcref) (tag))"),
+        "`a` runs on hosts with the core features below and `t:host/host`
+core feature exceptions
+core feature multi-memory: a module has 2 memories, for which `wasmtime serve` wants \
+         `-O pooling-max-memories-per-module=2`, and which jco does not take
+core feature reference-types: a module has 2 tables, for which `wasmtime serve` wants \
+         `-O pooling-max-tables-per-module=2`\n"
+    );
+}

@@ -114,13 +114,16 @@ import e: other:api/types@2.0.0;
 ";
     assert_eq!(
         error(text),
-        "app.wac:3:13: the package `parts:caesar` is missing; give it with `--with caesar=FILE`
+        "app.wac:3:13: the package `parts:caesar` is missing; give it with `--with caesar=FILE`, or with \
+         `--wit PATH` if it is a package of WIT
 3 | let a = new parts:caesar { };
   |             ^^^^^^^^^^^^
-app.wac:4:13: the package `parts:vigenere@1.2.0` is missing; give it with `--with vigenere=FILE`
+app.wac:4:13: the package `parts:vigenere@1.2.0` is missing; give it with `--with vigenere=FILE`, or with \
+         `--wit PATH` if it is a package of WIT
 4 | let b = new parts:vigenere@1.2.0 { };
   |             ^^^^^^^^^^^^^^^^^^^^
-app.wac:7:11: the package `other:api@2.0.0` is missing; give it with `--with api=FILE`
+app.wac:7:11: the package `other:api@2.0.0` is missing; give it with `--with api=FILE`, or with \
+         `--wit PATH` if it is a package of WIT
 7 | import e: other:api/types@2.0.0;
   |           ^^^^^^^^^^^^^^^^^^^^^
 given: `cipher`, `app`"

@@ -329,3 +329,44 @@ proptest! {
         let _ = World::from_wit(&texts(&[("a.wit", &first), ("b.wit", &second)]), None);
     }
 }
+
+#[test]
+fn earlier_versions_of_wasi_are_known() {
+    let app = "package t:app; world app { include wasi:http/proxy@0.2.12; }";
+    let app = wasi_component(app);
+    for version in ["0.2.0", "0.2.4", "0.2.11", "0.2.12"] {
+        let host =
+            format!("\u{feff}package t:host; world host {{ include wasi:http/proxy@{version}; }}");
+        let world = world(&[("host.wit", &host)], None);
+        let findings = findings(&app, &world);
+        assert_eq!(findings, Vec::<String>::new(), "{version}");
+    }
+    // What came later is missing.
+    let app = wasi_component("package t:app; world app { import wasi:cli/exit@0.2.12; }");
+    for (version, missing) in [("0.2.4", 1), ("0.2.12", 0)] {
+        let host = format!("package t:host; world host {{ import wasi:cli/exit@{version}; }}");
+        let findings = findings(&app, &world(&[("host.wit", &host)], None));
+        assert_eq!(findings.len(), missing, "{version}: {findings:?}");
+        assert!(
+            findings
+                .iter()
+                .all(|finding| finding.contains("`exit-with-code: func("))
+        );
+    }
+    let late = "package t:host; world host { import wasi:cli/environment@0.2.99; }";
+    let message = error(&[("host.wit", late)], None).to_string();
+    assert!(
+        message.contains("package 'wasi:cli@0.2.99' not found"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_text_of_an_earlier_version_uses_the_others_of_that_version() {
+    let host = "package t:host; world host { import wasi:http/types@0.2.4; }";
+    let http = "package wasi:http@0.2.4; interface types { use wasi:io/streams@0.2.4.{input-stream}; \
+                take: func(body: input-stream); }";
+    let world = world(&[("host.wit", host), ("http.wit", http)], None);
+    let app = "package t:app; world app { import wasi:io/streams@0.2.12; }";
+    assert_eq!(findings(&wasi_component(app), &world).len(), 0);
+}

@@ -12,7 +12,9 @@ use wasmparser::{
 use super::Decomposed;
 use crate::component::Component;
 use crate::sections::{Section, custom, id};
-use crate::structure::{Export, Import, Part, Structure, WHOLE_INSTANCE, Wire};
+use crate::structure::{
+    Export, Import, NamedType, Part, Structure, WHOLE_INSTANCE, Wire, undescribed_argument,
+};
 
 /// Where an item of an index space comes from.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +25,10 @@ enum Item<'b> {
     Export { instantiation: usize, name: &'b str },
     /// The instance of a part.
     Instance { instantiation: usize },
+    /// A type of an instance that a part exports under this name.
+    TypeOfExport { instantiation: usize, name: &'b str },
+    /// A type of an instance of the host.
+    TypeOfHost(&'b str),
     /// A component within the composition: its section.
     Component(&'b [u8]),
     /// Types, and what is put together of other items.
@@ -34,7 +40,39 @@ struct Instantiation<'b> {
     bytes: &'b [u8],
     /// The number of the instance in its index space.
     index: u32,
-    arguments: Vec<(&'b str, Item<'b>)>,
+    arguments: Vec<Argument<'b>>,
+}
+
+#[derive(Debug)]
+struct Argument<'b> {
+    name: &'b str,
+    kind: ComponentExternalKind,
+    item: Item<'b>,
+}
+
+impl Instantiation<'_> {
+    /// Whether `argument` only names a type: one that the host gives as such, or one of
+    /// an instance that is an argument, too.
+    fn is_named_type(&self, argument: &Argument<'_>) -> bool {
+        let is_given = |is_its_instance: &dyn Fn(&Item<'_>) -> bool| {
+            let mut items = self.arguments.iter().map(|argument| &argument.item);
+            items.any(is_its_instance)
+        };
+        match argument.item {
+            Item::Host(_) => argument.kind == ComponentExternalKind::Type,
+            Item::TypeOfHost(of) => {
+                is_given(&|item| matches!(item, Item::Host(name) if *name == of))
+            }
+            Item::TypeOfExport {
+                instantiation: of,
+                name: from,
+            } => is_given(&|item| {
+                matches!(item, Item::Export { instantiation, name }
+                    if *instantiation == of && *name == from)
+            }),
+            _ => false,
+        }
+    }
 }
 
 /// Reads the sections of a composition, one after the other.
@@ -139,7 +177,11 @@ impl<'b> Reader<'b> {
     ) -> Item<'b> {
         let arguments = arguments
             .iter()
-            .map(|argument| (argument.name, self.get(argument.kind, argument.index)))
+            .map(|argument| Argument {
+                name: argument.name,
+                kind: argument.kind,
+                item: self.get(argument.kind, argument.index),
+            })
             .collect();
         self.instantiations.push(Instantiation {
             bytes,
@@ -163,6 +205,16 @@ impl<'b> Reader<'b> {
                         instantiation,
                         name,
                     },
+                    Item::Export {
+                        instantiation,
+                        name,
+                    } if kind == ComponentExternalKind::Type => Item::TypeOfExport {
+                        instantiation,
+                        name,
+                    },
+                    Item::Host(name) if kind == ComponentExternalKind::Type => {
+                        Item::TypeOfHost(name)
+                    }
                     _ => Item::Other,
                 };
                 self.add(kind, item);
@@ -211,9 +263,12 @@ impl<'b> Reader<'b> {
                 .parts
                 .push(Part::new(importer, instantiation.bytes));
             parts.insert(importer.clone(), instantiation.bytes);
-            for &(import, item) in &instantiation.arguments {
-                let (importer, import) = (importer.clone(), import.to_owned());
-                if let Some((provider, export)) = source(item, &names) {
+            for argument in &instantiation.arguments {
+                let (importer, import) = (importer.clone(), argument.name.to_owned());
+                let item = argument.item;
+                if instantiation.is_named_type(argument) {
+                    structure.named_types.push(NamedType { importer, import });
+                } else if let Some((provider, export)) = source(item, &names) {
                     structure.wires.push(Wire {
                         importer,
                         import,
@@ -227,7 +282,7 @@ impl<'b> Reader<'b> {
                         name: name.to_owned(),
                     });
                 } else {
-                    let undescribed = format!("what `{importer}` gets for its import `{import}`");
+                    let undescribed = undescribed_argument(&importer, &import);
                     structure.undescribed.push(undescribed);
                 }
             }
@@ -283,6 +338,10 @@ fn source(item: Item<'_>, names: &[String]) -> Option<(String, String)> {
         Item::Instance { instantiation } => {
             Some((names.get(instantiation)?.clone(), WHOLE_INSTANCE.to_owned()))
         }
-        Item::Host(_) | Item::Component(_) | Item::Other => None,
+        Item::Host(_)
+        | Item::TypeOfExport { .. }
+        | Item::TypeOfHost(_)
+        | Item::Component(_)
+        | Item::Other => None,
     }
 }

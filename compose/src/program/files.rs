@@ -35,12 +35,17 @@ pub(crate) fn read_structure(input: &Input) -> Result<Structure, Failure> {
 /// Whether a file looks like a plan: JSON, where components and manifests begin with
 /// something else.
 pub(crate) fn is_plan(bytes: &[u8]) -> bool {
-    bytes.trim_ascii_start().starts_with(b"{")
+    without_mark(bytes).trim_ascii_start().starts_with(b"{")
+}
+
+/// Text without the byte-order mark that some editors put before it.
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
 /// Reads a plan.
 pub(crate) fn parse_plan(path: &Path, bytes: &[u8]) -> Result<Plan, Failure> {
-    serde_json::from_slice(bytes)
+    serde_json::from_slice(without_mark(bytes))
         .with_context(|| format!("`{}` is not a plan", path.display()))
         .map_err(Failure::usage)
 }
@@ -97,7 +102,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
 
 /// Takes what was read from a file as text.
 pub(crate) fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
-    String::from_utf8(bytes)
+    String::from_utf8(without_mark(&bytes).to_vec())
         .map_err(|_| Failure::usage(anyhow!("`{}` is not text in UTF-8", path.display())))
 }
 
@@ -122,7 +127,7 @@ fn unusable(path: &Path, error: ComponentError) -> Failure {
 pub(crate) fn write_output(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let result = if path == Path::new("-") {
         let mut stdout = io::stdout().lock();
-        stdout.write_all(bytes).and_then(|()| stdout.flush())
+        unless_closed(stdout.write_all(bytes).and_then(|()| stdout.flush()))
     } else if is_device(path) {
         // Renaming would replace it.
         fs::write(path, bytes)
@@ -132,6 +137,14 @@ pub(crate) fn write_output(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     result
         .with_context(|| format!("cannot write `{}`", path.display()))
         .map_err(Failure::io)
+}
+
+/// Takes a pipe whose reader has closed it for one that took everything.
+pub(crate) fn unless_closed(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
 }
 
 fn is_device(path: &Path) -> bool {

@@ -153,8 +153,10 @@ fn instance(
             Some(format!("  \"{}\": {item},\n", wire.import))
         })
         .collect();
-    let mut imports = structure.imports.iter();
-    if imports.any(|import| import.importer == part.name) {
+    let imports = structure.imports.iter().map(|import| &import.importer);
+    let types = structure.named_types.iter().map(|ty| &ty.importer);
+    // What names a type is passed with the interface that has it, if it is left open.
+    if imports.chain(types).any(|importer| *importer == part.name) {
         arguments.push("  ...\n".to_owned());
     }
     let id = ids.get(part.name.as_str()).map_or("", String::as_str);

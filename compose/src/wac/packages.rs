@@ -4,10 +4,13 @@ use semver::Version;
 use wac_parser::Document;
 use wac_parser::lexer::{Lexer, Token};
 use wac_types::BorrowedPackageKey;
+use wit_parser::{PackageName, Resolve};
 
 use crate::component::Component;
+use crate::guard::guard;
 use crate::wac::excerpt::Source;
 use crate::wac::{WacError, id};
+use crate::wit;
 
 /// The packages that a text uses, each once, in the order of the text.
 pub(super) struct Packages<'t> {
@@ -51,56 +54,98 @@ impl<'t> Packages<'t> {
     }
 
     /// The component of each package, in the form that `wac` takes.
+    /// A package that is no component is one of WIT: of `texts`, or of WASI.
     pub(super) fn bytes<'p, T>(
         &'p self,
         source: &Source<'_>,
         components: &[Component],
+        texts: &[(String, String)],
     ) -> Result<T, WacError>
     where
         T: FromIterator<(BorrowedPackageKey<'p>, Vec<u8>)>,
     {
-        let found = self.packages.iter().map(|package| {
-            let version = package.version.as_ref();
-            let key = BorrowedPackageKey::from_name_and_version(package.name, version);
-            let component = package.find(components).ok_or(package)?;
-            Ok((key, component.bytes().to_vec()))
-        });
-        let found: Result<T, &Package<'_>> = found.collect();
-        found.map_err(|_| self.missing(source, components))
+        let mut others: Vec<&Package<'_>> = Vec::new();
+        let mut found = Vec::new();
+        for package in &self.packages {
+            match package.find(components) {
+                Some(component) => found.push((package.key(), component.bytes().to_vec())),
+                None => others.push(package),
+            }
+        }
+        if !others.is_empty() {
+            let names: Vec<PackageName> = others.iter().filter_map(|other| other.wit()).collect();
+            let resolve = wit::parse_with(texts, &names)
+                .map_err(|error| WacError::Wit {
+                    excerpt: error.to_string(),
+                })?
+                .resolve;
+            let mut missing = Vec::new();
+            for package in others {
+                let bytes = package.wit().and_then(|name| encoded(&resolve, &name));
+                match bytes {
+                    Some(bytes) => found.push((package.key(), bytes)),
+                    None => missing.push(package),
+                }
+            }
+            if !missing.is_empty() {
+                return Err(missing_packages(&missing, source, components));
+            }
+        }
+        Ok(found.into_iter().collect())
     }
+}
 
-    fn missing(&self, source: &Source<'_>, components: &[Component]) -> WacError {
-        let missing: Vec<&Package<'_>> = self
-            .packages
-            .iter()
-            .filter(|package| package.find(components).is_none())
-            .collect();
-        let mut excerpts: Vec<String> = missing
-            .iter()
-            .map(|package| {
-                let message = format!(
-                    "the package `{}` is missing; give it with `--with {}=FILE`",
-                    package.full_name(),
-                    package.last_word(),
-                );
-                source.at(package.offset, package.len, &message)
-            })
-            .collect();
-        let given: Vec<String> = components
-            .iter()
-            .map(|component| format!("`{}`", component.name()))
-            .collect();
-        if !given.is_empty() {
-            excerpts.push(format!("given: {}", given.join(", ")));
-        }
-        WacError::MissingPackages {
-            names: missing.iter().map(|package| package.full_name()).collect(),
-            excerpt: excerpts.join("\n"),
-        }
+/// The package `name` in binary form.
+fn encoded(resolve: &Resolve, name: &PackageName) -> Option<Vec<u8>> {
+    let package = *resolve.package_names.get(name)?;
+    guard(|| wit_component::encode(resolve, package)).ok()?.ok()
+}
+
+fn missing_packages(
+    missing: &[&Package<'_>],
+    source: &Source<'_>,
+    components: &[Component],
+) -> WacError {
+    let mut excerpts: Vec<String> = missing
+        .iter()
+        .map(|package| {
+            let message = format!(
+                "the package `{}` is missing; give it with `--with {}=FILE`, or with `--wit PATH` \
+                 if it is a package of WIT",
+                package.full_name(),
+                package.last_word(),
+            );
+            source.at(package.offset, package.len, &message)
+        })
+        .collect();
+    let given: Vec<String> = components
+        .iter()
+        .map(|component| format!("`{}`", component.name()))
+        .collect();
+    if !given.is_empty() {
+        excerpts.push(format!("given: {}", given.join(", ")));
+    }
+    WacError::MissingPackages {
+        names: missing.iter().map(|package| package.full_name()).collect(),
+        excerpt: excerpts.join("\n"),
     }
 }
 
 impl Package<'_> {
+    fn key(&self) -> BorrowedPackageKey<'_> {
+        BorrowedPackageKey::from_name_and_version(self.name, self.version.as_ref())
+    }
+
+    /// The name as one of WIT; nothing if it has more than two words.
+    fn wit(&self) -> Option<PackageName> {
+        let (namespace, name) = self.name.split_once(':')?;
+        (!name.contains(':')).then(|| PackageName {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            version: self.version.clone(),
+        })
+    }
+
     fn full_name(&self) -> String {
         match &self.version {
             Some(version) => format!("{}@{version}", self.name),

@@ -120,6 +120,10 @@ pub(crate) struct Run {
     /// One or more components that the file names, as FILE or NAME=FILE; may be repeated
     #[arg(long = "with", value_name = "PART", num_args = 1.., value_parser = input)]
     pub(crate) parts: Vec<Input>,
+    /// A WIT file or folder with packages that the file names, as in `targets`; those of
+    /// WASI 0.2 are known; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) wit: Vec<PathBuf>,
     /// Where the result goes; `-` is standard output
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: PathBuf,

@@ -5,13 +5,14 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use compose::{
-    Component, Composed, LinkOptions, Part, Plan, Report, Structure, deny_imports, record, run_wac,
+    Component, Composed, LinkOptions, Part, Plan, Report, Structure, deny_imports, record,
+    run_wac_with_wit,
 };
 
 use super::describe::{Description, answer, describe, print_structure, print_warnings};
 use crate::program::cli::{Chain, Compose, Format, Input, Link, Run, Swap};
 use crate::program::failure::Failure;
-use crate::program::files::{read_component, read_components, read_text, write_output};
+use crate::program::files::{read_component, read_components, read_text, read_wit, write_output};
 
 pub(super) fn link(arguments: &Link) -> Result<(), Failure> {
     let root = read_component(&arguments.root)?;
@@ -47,7 +48,11 @@ pub(super) fn run(arguments: &Run) -> Result<(), Failure> {
     let path = &arguments.file;
     let text = read_text(path)?;
     let parts = read_components(&arguments.parts)?;
-    let bytes = run_wac(&path.display().to_string(), &text, &parts)?;
+    let mut texts = Vec::new();
+    for path in &arguments.wit {
+        texts.extend(read_wit(path)?);
+    }
+    let bytes = run_wac_with_wit(&path.display().to_string(), &text, &parts, &texts)?;
     let name = path.file_stem().unwrap_or(path.as_os_str());
     let bytes = record(&name.to_string_lossy(), bytes)?;
     let component = Component::new(name.to_string_lossy(), bytes)?;

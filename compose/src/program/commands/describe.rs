@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::program::cli::Format;
 use crate::program::failure::Failure;
+use crate::program::files::unless_closed;
 use crate::program::say;
 
 /// What is known about something composed.
@@ -73,9 +74,10 @@ impl Place {
         self.printed(printed)
     }
 
-    /// Says what came of printing here.
+    /// Says what came of printing here. A reader that has seen enough, as `head` has,
+    /// is not a failure.
     pub(super) fn printed(self, printed: io::Result<()>) -> Result<(), Failure> {
-        printed
+        unless_closed(printed)
             .with_context(|| format!("cannot write to {}", self.name))
             .map_err(Failure::io)
     }

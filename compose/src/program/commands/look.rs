@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use compose::{GraphFormat, InspectedPart, Inspection, Report, Structure, Verification, WorldName};
+use compose::{
+    CoreFeature, GraphFormat, InspectedPart, Inspection, Report, Structure, Verification, WorldName,
+};
 use sanitize::line;
 use serde::Serialize;
 
@@ -19,6 +21,8 @@ struct Checked {
     component: String,
     world: String,
     imports: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    features: Vec<CoreFeature>,
     report: Report,
 }
 
@@ -33,6 +37,7 @@ pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
         component: component.name().to_owned(),
         world: world.name().to_owned(),
         imports: component.imports().map(str::to_owned).collect(),
+        features: compose::core_features(&component),
         report: compose::check(&component, &world),
     };
     let Checked {
@@ -47,7 +52,15 @@ pub(super) fn check(arguments: &Check) -> Result<(), Failure> {
     }
     answer(&checked, arguments.format, |_, out| {
         let (component, world) = (line(component), line(world));
-        writeln!(out, "`{component}` runs on any host of `{world}`")?;
+        let which = if checked.features.is_empty() {
+            "any host of"
+        } else {
+            "hosts with the core features below and"
+        };
+        writeln!(out, "`{component}` runs on {which} `{world}`")?;
+        for feature in &checked.features {
+            writeln!(out, "{feature}")?;
+        }
         for import in &checked.imports {
             writeln!(out, "import {}", line(import))?;
         }

@@ -18,9 +18,9 @@ use super::fair_queue::{FairQueue, Key};
 use super::ticker::EpochInterval;
 use crate::RequestInfo;
 
-/// What is added to the niceness of the threads: high enough that a worker that wakes up has mostly used less
-/// than its share, and preempts them at once; low enough that they get two fifths of a
-/// processor beside a busy thread of another program.
+/// What is added to the niceness of the threads: enough that a worker that wakes up has mostly
+/// used less than its share, and preempts them at once; so little that they get more than two
+/// fifths of a processor beside a busy thread of another program.
 const NICENESS: i32 = 1;
 
 /// A thread yields again after it has computed for so many times as long as its last yield

@@ -13,13 +13,13 @@ use crate::version_track;
 /// Each of them imports and exports `interface`, which has a version or means any.
 /// A call to the result reaches the first middleware; what that calls reaches the
 /// second, and so on until the app. The result exports what the first middleware
-/// does, and what else the app does. Imports of other interfaces are wired to
-/// `parts`, as [`link`](crate::link()) does; what no part exports stays an import.
+/// does, and of the app only what [`LinkOptions::also_export`] names: those
+/// calls do not pass the middlewares. Imports of other interfaces are wired to `parts`, as [`link`](crate::link()) does; what no part exports stays an import.
 ///
 /// # Errors
 ///
-/// Returns a report if a component does not import or export the interface, and
-/// for the reasons of [`link`](crate::link()).
+/// Returns a report if a component does not import or export the interface, if the app
+/// does not export what `also_export` names, and for the reasons of [`link`](crate::link()).
 pub fn chain(
     interface: &str,
     middlewares: &[Component],
@@ -44,7 +44,14 @@ pub fn chain(
     if named(interface, first.exports()).is_none() {
         planner.report(not_exported(first, interface));
     }
-    planner.finish(app.name(), exports(first, app))
+    let mut exports = exports_of(first);
+    for name in &options.also_export {
+        match also_exported(name, first, app) {
+            Ok(others) => exports.extend(others),
+            Err(diagnostic) => planner.report(diagnostic),
+        }
+    }
+    planner.finish(app.name(), exports)
 }
 
 /// What connects two neighbours of the chain: a wire for each version that the one in
@@ -89,18 +96,23 @@ fn named<'n>(interface: &str, names: impl Iterator<Item = &'n str>) -> Option<&'
     Some(version_track::highest(first, names))
 }
 
-/// All exports of the outermost component, and those of the app that it does not
-/// hide.
-fn exports(first: &Component, app: &Component) -> Vec<Export> {
-    let mut exports = exports_of(first);
-    if first.name() != app.name() {
-        let others = exports_of(app).into_iter().filter(|export| {
-            let mut names = first.exports();
-            !names.any(|name| version_track::same_track(name, &export.name))
-        });
-        exports.extend(others.collect::<Vec<Export>>());
+/// The exports of `app` that `interface` means, which go past the middlewares; without
+/// those that the outermost component exports itself.
+fn also_exported(
+    interface: &str,
+    first: &Component,
+    app: &Component,
+) -> Result<Vec<Export>, Diagnostic> {
+    let mut exports = exports_of(app);
+    exports.retain(|export| version_track::means(interface, &export.name));
+    if exports.is_empty() {
+        return Err(crate::diagnose::missing_export(app, interface));
     }
-    exports
+    exports.retain(|export| {
+        let mut names = first.exports();
+        !names.any(|name| version_track::same_track(name, &export.name))
+    });
+    Ok(exports)
 }
 
 fn not_imported(component: &Component, interface: &str) -> Diagnostic {

@@ -15,6 +15,9 @@ pub struct LinkOptions {
     /// Which part provides an interface that several export: the name of the part
     /// by the interface, with or without a version.
     pub prefer: BTreeMap<String, String>,
+    /// Which exports of an app [`chain`](crate::chain()) exports past the middlewares:
+    /// interfaces, with or without a version.
+    pub also_export: Vec<String>,
 }
 
 /// A plan in the making.

@@ -3,8 +3,8 @@
 mod support;
 
 use compose::{
-    Code, Component, Composed, LinkOptions, Structure, chain, cost, decompose, deny_imports, diff,
-    extract, inspect, swap, verify,
+    Code, Component, Composed, LinkOptions, Report, Structure, chain, cost, decompose,
+    deny_imports, diff, extract, inspect, swap, verify,
 };
 use pretty_assertions::assert_eq;
 use support::{component, linked};
@@ -50,17 +50,19 @@ fn log(name: &str) -> Component {
 }
 
 fn chained(middlewares: &[Component]) -> Composed {
+    chained_with(middlewares, &["t:parts/admin".to_owned()]).expect("fits")
+}
+
+fn chained_with(middlewares: &[Component], also_export: &[String]) -> Result<Composed, Report> {
     let app = app();
     let parts = [log("log")];
-    let plan = chain(
-        "t:http/handler",
-        middlewares,
-        &app,
-        &parts,
-        &LinkOptions::default(),
-    );
+    let options = LinkOptions {
+        also_export: also_export.to_vec(),
+        ..LinkOptions::default()
+    };
+    let plan = chain("t:http/handler", middlewares, &app, &parts, &options)?;
     let components = middlewares.iter().chain(&parts).chain([&app]);
-    plan.expect("fits").encode(components).expect("fits")
+    plan.encode(components)
 }
 
 /// The app with a log and a gate in front of it.
@@ -101,6 +103,26 @@ fn a_chain_passes_calls_on_in_the_order_given() {
         composed.bytes,
         chained(&[middleware("logger"), middleware("gate")]).bytes
     );
+}
+
+#[test]
+fn an_export_of_the_app_passes_the_middlewares_only_if_it_is_named() {
+    let exports = |also_export: &[&str]| {
+        let also_export: Vec<String> = also_export.iter().map(ToString::to_string).collect();
+        let composed = chained_with(&[middleware("gate")], &also_export)?;
+        let exports = composed.structure.exports.into_iter();
+        Ok(exports.map(|export| export.name).collect())
+    };
+    let (handler, admin) = ("t:http/handler@0.2.1", "t:parts/admin@0.1.0");
+    let only: Result<Vec<String>, Report> = exports(&[]);
+    assert_eq!(only, Ok(vec![handler.to_owned()]));
+    let both = exports(&[admin]);
+    assert_eq!(both, Ok(vec![handler.to_owned(), admin.to_owned()]));
+    // What the gate exports goes through the gate.
+    let again = exports(&["t:http/handler"]);
+    assert_eq!(again, Ok(vec![handler.to_owned()]));
+    let report = exports(&["t:parts/clock"]).expect_err("nothing to export");
+    assert_eq!(report.diagnostics[0].code, Code::MissingExport, "{report}");
 }
 
 #[test]

@@ -218,6 +218,7 @@ fn a_preference_decides_between_two_parts() {
 
     let prefer = |interface: &str| LinkOptions {
         prefer: [(interface.to_owned(), "b".to_owned())].into(),
+        ..LinkOptions::default()
     };
     for interface in ["t:parts/words", "t:parts/words@0.1.0"] {
         let plan = link(&root(), &parts, &prefer(interface)).expect("decided");

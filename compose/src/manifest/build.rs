@@ -154,6 +154,7 @@ fn make(
             let root = ingredients.get(root)?;
             let options = LinkOptions {
                 prefer: prefer.clone(),
+                ..LinkOptions::default()
             };
             let plan = link(root, &parts, &options)?;
             encode(&plan, parts.iter().chain([root]))?
@@ -162,6 +163,7 @@ fn make(
             middlewares,
             on,
             around,
+            also_export,
             with,
             prefer,
         } => {
@@ -170,6 +172,7 @@ fn make(
             let app = ingredients.get(around)?;
             let options = LinkOptions {
                 prefer: prefer.clone(),
+                also_export: also_export.clone(),
             };
             let plan = chain(on, &middlewares, app, &parts, &options)?;
             encode(&plan, middlewares.iter().chain(&parts).chain([app]))?

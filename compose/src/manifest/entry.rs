@@ -28,6 +28,7 @@ pub(super) struct Entry {
     prefer: Option<BTreeMap<String, String>>,
     on: Option<String>,
     around: Option<String>,
+    also_export: Option<Vec<String>>,
     replace: Option<BTreeMap<String, String>>,
 
     #[serde(default)]
@@ -59,6 +60,7 @@ pub(super) enum Recipe {
         middlewares: Vec<String>,
         on: String,
         around: String,
+        also_export: Vec<String>,
         with: Vec<String>,
         prefer: BTreeMap<String, String>,
     },
@@ -180,6 +182,7 @@ impl Entry {
                 middlewares: self.chain.take().ok_or_else(|| missing(way))?,
                 on: self.on.take().ok_or_else(|| missing("on"))?,
                 around: self.around.take().ok_or_else(|| missing("around"))?,
+                also_export: self.also_export.take().unwrap_or_default(),
                 with: self.with.take().unwrap_or_default(),
                 prefer: self.prefer.take().unwrap_or_default(),
             },
@@ -206,6 +209,7 @@ impl Entry {
             ("prefer", self.prefer.is_some()),
             ("on", self.on.is_some()),
             ("around", self.around.is_some()),
+            ("also-export", self.also_export.is_some()),
             ("replace", self.replace.is_some()),
         ];
         match leftovers.into_iter().find(|(_, is_left)| *is_left) {

@@ -59,8 +59,8 @@ pub(crate) struct Link {
 /// Put components in front of an app, each of which passes calls on to the next.
 ///
 /// Each of them imports and exports INTERFACE. The first is outermost: it gets the
-/// calls of the host. The result exports what it exports, and what else the app
-/// exports.
+/// calls of the host. The result exports what it exports. Other exports of the app would
+/// go past the middlewares, and are left out unless `--also-export` names them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -76,6 +76,10 @@ pub(crate) struct Chain {
     /// The app
     #[arg(value_name = "APP", last = true, required = true, value_parser = input)]
     pub(crate) app: Input,
+    /// An export of the app that goes past the middlewares, with a version or without; may
+    /// be repeated
+    #[arg(long, value_name = "INTERFACE")]
+    pub(crate) also_export: Vec<String>,
     /// One component that provides other imports; may be repeated
     #[arg(long = "with", value_name = "PART", value_parser = input)]
     pub(crate) parts: Vec<Input>,

@@ -28,7 +28,10 @@ pub(super) fn chain(arguments: &Chain) -> Result<(), Failure> {
     let middlewares = read_components(&arguments.middlewares)?;
     let app = read_component(&arguments.app)?;
     let parts = read_components(&arguments.parts)?;
-    let options = options(&arguments.prefer, &arguments.parts)?;
+    let options = LinkOptions {
+        also_export: arguments.also_export.clone(),
+        ..options(&arguments.prefer, &arguments.parts)?
+    };
     let plan = compose::chain(&arguments.on, &middlewares, &app, &parts, &options)?;
     let components: Vec<&Component> = middlewares.iter().chain(&parts).chain([&app]).collect();
     let inputs = arguments.middlewares.iter().chain(&arguments.parts);
@@ -81,7 +84,10 @@ fn options(prefer: &[(String, String)], parts: &[Input]) -> Result<LinkOptions, 
         })?;
         preferred.insert(interface.clone(), part.name());
     }
-    Ok(LinkOptions { prefer: preferred })
+    Ok(LinkOptions {
+        prefer: preferred,
+        ..LinkOptions::default()
+    })
 }
 
 fn deny(structure: &Structure, patterns: &[String]) -> Result<(), Failure> {

@@ -88,6 +88,25 @@ pub fn read_secret(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Checks that no other user may write the file at `path`, which all may read: platforms that
+/// mount secrets into containers let them be read.
+///
+/// # Errors
+///
+/// Fails if another user may; then it says what to do about it.
+pub fn check_unwritable(path: &Path) -> io::Result<()> {
+    let found = fs::metadata(path)?;
+    check_owner(&found)?;
+    if found.is_file() && found.mode() & OTHERS_WRITE != 0 {
+        return Err(denied(format!(
+            "other users may write it (mode {:03o}): `chmod go-w {}`",
+            found.mode() & 0o777,
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
 /// Opens the file of a lock, which is made if it does not exist. Nothing in it changes, and a
 /// symbolic link is not followed.
 ///
@@ -154,6 +173,18 @@ mod tests {
         }
         let error = read_secret(&secret(folder.path(), 0o600), 2).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn a_secret_that_all_may_read_and_no_other_may_write_is_unwritable() {
+        let folder = tempfile::tempdir().unwrap();
+        for mode in [0o600, 0o444, 0o644] {
+            assert!(check_unwritable(&secret(folder.path(), mode)).is_ok());
+        }
+        for mode in [0o620, 0o602, 0o666] {
+            let error = check_unwritable(&secret(folder.path(), mode)).unwrap_err();
+            assert!(error.to_string().contains("`chmod go-w "), "{error}");
+        }
     }
 
     #[test]

@@ -24,7 +24,8 @@ pub struct GuestFlags {
     pub env_file: Vec<PathBuf>,
 
     /// Set an environment variable to the content of a file, without the line feed at
-    /// its end, so that a secret is on no command line; may be repeated; --env goes before
+    /// its end, so that a secret is on no command line; no other user may write the file; may be
+    /// repeated; --env goes before
     #[arg(long, value_name = "KEY=FILE", value_parser = variable_in_file)]
     pub env_secret: Vec<(String, PathBuf)>,
 

@@ -8,6 +8,7 @@ use super::files;
 use super::guests::GuestFlags;
 use super::values;
 use crate::guest::Variable;
+use crate::permissions::check_unwritable;
 
 /// Why the variables of a guest cannot be had. It says nothing of their values.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +95,12 @@ fn parse(line: &str) -> Result<Option<Variable>, String> {
 
 /// The secret in a file, without the line feed that editors put at the end.
 fn secret(key: &str, path: &Path) -> Result<String, VariableError> {
+    let unreadable = |source| VariableError::Unreadable {
+        flag: "--env-secret",
+        path: path.to_owned(),
+        source,
+    };
+    check_unwritable(path).map_err(unreadable)?;
     let mut text = read("--env-secret", path)?;
     if text.contains('\0') {
         return Err(VariableError::Secret {
@@ -204,6 +211,17 @@ mod tests {
             let variables = environment(&folder, &["--env-secret=A=DIR/secret"]).unwrap();
             assert_eq!(variables, [value]);
         }
+    }
+
+    #[test]
+    fn env_secret_refuses_a_file_that_others_may_write() {
+        let folder = folder(&[("secret", "a")]);
+        let path = folder.path().join("secret");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        std::fs::set_permissions(path, mode).unwrap();
+        let error = environment(&folder, &["--env-secret=A=DIR/secret"]).unwrap_err();
+        let text = format!("{error}");
+        assert!(text.contains("chmod go-w"), "{text}");
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub mod telemetry;
 pub mod tls;
 pub mod traces;
 
+mod host_name;
 mod mailbox;
 mod meter;
 mod principal;

@@ -6,7 +6,8 @@
 ;; status, fields and body. If that failed, it answers 502, and the body is the number of
 ;; the error code in two digits. The OPTION is one letter: f and F set the timeout for the
 ;; first byte to 50 ms and to an hour, b that between bytes to 50 ms; w posts the body
-;; `whole`, and p posts `part` of a body and traps; n names no path.
+;; `whole`, and p posts `part` of a body and traps; e posts without a body; g sends the body
+;; `whole` with GET, and o opens a body with GET and ends it; n names no path.
 (component $component
   (import "wasi:io/poll@0.2.12" (instance $poll
     (export "pollable" (type $pollable (sub resource)))
@@ -233,10 +234,17 @@
       (local.set $has-body (i32.or
         (i32.eq (global.get $option) (i32.const 0x77))
         (i32.eq (global.get $option) (i32.const 0x70))))
-      (if (local.get $has-body)
+      ;; e
+      (if (i32.or (local.get $has-body) (i32.eq (global.get $option) (i32.const 0x65)))
         (then
           (drop (call $request.method
-            (local.get $request) (i32.const 2) (i32.const 0) (i32.const 0)))
+            (local.get $request) (i32.const 2) (i32.const 0) (i32.const 0)))))
+      ;; g, o
+      (local.set $has-body (i32.or (local.get $has-body) (i32.or
+        (i32.eq (global.get $option) (i32.const 0x67))
+        (i32.eq (global.get $option) (i32.const 0x6f)))))
+      (if (local.get $has-body)
+        (then
           (call $request.body (local.get $request) (i32.const 64))
           (call $open-body)))
       (call $send
@@ -300,7 +308,11 @@
         (local.set $count (i32.sub (local.get $count) (i32.const 1)))
         (br_if $another (local.get $count)))
 
-      (if (i32.eq (global.get $option) (i32.const 0x77))
+      (if (i32.eq (global.get $option) (i32.const 0x6f))
+        (then (call $finish-body)))
+      (if (i32.or
+          (i32.eq (global.get $option) (i32.const 0x77))
+          (i32.eq (global.get $option) (i32.const 0x67)))
         (then
           (call $write (global.get $output-stream) (i32.const 0) (i32.const 5) (i32.const 64))
           (call $finish-body)))

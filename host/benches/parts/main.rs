@@ -11,6 +11,14 @@
 
 mod bodies;
 mod calls;
+#[path = "../../src/host_name.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "a part of the library that it shows nobody"
+)]
+mod host_name;
 mod instances;
 mod requests;
 #[path = "../../src/functions/route.rs"]

@@ -8,15 +8,18 @@ use http::header::HOST;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Uri};
 
+use crate::host_name::Host;
+
 /// Where the requests to a function go: `/prefix`, `host/prefix` or `host`.
 ///
-/// A host is compared without regard to case and port. A prefix ends where a segment of
-/// the path ends: `/app` is the beginning of `/app/x`, but not of `/apple`. Both are
-/// compared as they are written, without decoding anything.
+/// A host is compared without regard to case, port, a dot at its end and the spelling of an
+/// address. A prefix ends where a segment of the path ends:
+/// `/app` is the beginning of `/app/x`, but not of `/apple`. It is compared as it is written,
+/// without decoding anything.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Route {
-    /// In lower case. None: any host.
-    host: Option<Box<str>>,
+    /// None: any host.
+    host: Option<Host>,
     /// Empty, or segments that each begin with `/`.
     prefix: Box<str>,
 }
@@ -63,14 +66,15 @@ impl FromStr for Route {
                     .to_owned(),
             );
         }
-        let is_of_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        let is_address =
-            |host: &str| host.starts_with('[') && host.ends_with(']') && host.contains(':');
-        if !host.chars().all(is_of_host) && !is_address(host) {
-            return Err(format!(
-                "`{host}` is no host: expected a name or an address, without a port"
-            ));
-        }
+        let host = match host {
+            "" => None,
+            name if name.contains(':') && !name.ends_with(']') => {
+                return Err(format!(
+                    "`{name}` is not a host without a port; an IPv6 address stands in brackets"
+                ));
+            }
+            name => Some(Host::parse(name).map_err(|error| error.to_string())?),
+        };
         let prefix = path.strip_suffix('/').unwrap_or(path);
         let is_of_path = |c: char| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '\\');
         let is_segment =
@@ -82,7 +86,7 @@ impl FromStr for Route {
             ));
         }
         Ok(Self {
-            host: (!host.is_empty()).then(|| host.to_ascii_lowercase().into()),
+            host,
             prefix: prefix.into(),
         })
     }
@@ -90,7 +94,9 @@ impl FromStr for Route {
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.host.as_deref().unwrap_or_default())?;
+        if let Some(host) = &self.host {
+            host.fmt(f)?;
+        }
         let is_root = self.prefix.is_empty();
         f.write_str(if is_root { "/" } else { &self.prefix })
     }
@@ -101,7 +107,7 @@ impl fmt::Display for Route {
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
     /// Empty where no route names a host.
-    hosts: HashMap<Box<str>, Prefixes>,
+    hosts: HashMap<Host, Prefixes>,
     any_host: Prefixes,
 }
 
@@ -132,10 +138,7 @@ impl Routes {
     /// The number of what a request belongs to.
     pub(crate) fn find<B>(&self, request: &Request<B>) -> Option<usize> {
         let path = request.uri().path();
-        let of_host = || {
-            let host = host(request)?.to_ascii_lowercase();
-            self.hosts.get(host.as_str())?.find(path)
-        };
+        let of_host = || self.hosts.get(&host(request)?)?.find(path);
         let found = if self.hosts.is_empty() {
             None
         } else {
@@ -163,17 +166,13 @@ impl Prefixes {
     }
 }
 
-/// The host that a request is for, without the port.
-fn host<B>(request: &Request<B>) -> Option<&str> {
+/// The host that a request is for.
+fn host<B>(request: &Request<B>) -> Option<Host> {
     let named = match request.uri().authority() {
         Some(authority) => authority.as_str(),
         None => request.headers().get(HOST)?.to_str().ok()?,
     };
-    let end = match named.strip_prefix('[') {
-        Some(address) => address.find(']').map(|end| end + 2),
-        None => named.find(':'),
-    };
-    named.get(..end.unwrap_or(named.len()))
+    Host::of_authority(named)
 }
 
 /// `uri` without `prefix` at the beginning of its path: `/app/x?q` without `/app` is

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::host::Host;
+use crate::host_name::Host;
 
 /// Whether a request to `host`, which is allowed, may go to `address`.
 ///

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::account::{Account, Slot};
@@ -18,11 +19,37 @@ use super::errors::from_hyper;
 pub(super) struct RequestBody {
     body: WasiBody,
     account: Arc<Account>,
+    /// What has been read of it to know whether there is any.
+    first: Option<Frame<Bytes>>,
+    has_ended: bool,
 }
 
 impl RequestBody {
     pub(super) fn new(body: WasiBody, account: Arc<Account>) -> Self {
-        Self { body, account }
+        Self {
+            has_ended: body.is_end_stream(),
+            body,
+            account,
+            first: None,
+        }
+    }
+
+    /// Whether there is anything in it. A guest that leaves that open for longer than `limit`
+    /// means to write something.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the guest gives the body up.
+    pub(super) async fn has_content(&mut self, limit: Duration) -> Result<bool, Error> {
+        if self.has_ended {
+            return Ok(false);
+        }
+        match timeout(limit, self.frame()).await {
+            Ok(Some(frame)) => self.first = Some(frame?),
+            Ok(None) => self.has_ended = true,
+            Err(_) => {}
+        }
+        Ok(!self.has_ended)
     }
 }
 
@@ -34,6 +61,12 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
+        if self.has_ended {
+            return Poll::Ready(None);
+        }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         // A guest that is gone seems to have finished what it wrote. The server must not
         // take half a body for the whole.
@@ -44,11 +77,15 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.has_ended || (self.first.is_none() && self.body.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.first {
+            Some(_) => SizeHint::default(),
+            None if self.has_ended => SizeHint::with_exact(0),
+            None => self.body.size_hint(),
+        }
     }
 }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{
-    CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -22,7 +23,7 @@ use super::connect::{self, Stream};
 use super::errors::from_hyper;
 use super::origin::Origin;
 use super::report::Report;
-use super::{MAX_FIELDS, MAX_HEAD_BYTES, Outbound, Sent};
+use super::{MAX_FIELDS, MAX_HEAD_BYTES, MAX_PARSED_FIELDS, Outbound, Sent};
 
 /// The fields that concern one connection and no other. Guests cannot set most of them,
 /// but this part relies on none.
@@ -81,7 +82,8 @@ async fn exchange(order: Order, report: &Report) -> Sent {
     let connect_deadline = earlier(deadline, options.connect_timeout);
     let stream = connect::connect(&outbound, &origin, report, connect_deadline).await?;
     let request = prepare(request, &origin)?;
-    let request = request.map(|body| RequestBody::new(body, account));
+    let mut request = request.map(|body| RequestBody::new(body, account));
+    frame_body(&mut request).await?;
 
     let head_deadline = earlier(deadline, options.first_byte_timeout);
     let head = timeout_at(head_deadline, receive_head(stream, request)).await;
@@ -90,6 +92,11 @@ async fn exchange(order: Order, report: &Report) -> Sent {
         Err(_) if head_deadline < deadline => return Err(Error::ConnectionReadTimeout),
         Err(_) => return Err(Error::HttpResponseTimeout),
     };
+    if response.headers().len() > MAX_FIELDS {
+        tracing::debug!("the response has more than {MAX_FIELDS} header fields");
+        // The limit that this error can name is one of bytes.
+        return Err(Error::HttpResponseHeaderSectionSize(None));
+    }
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Error::HttpUpgradeFailed);
     }
@@ -105,7 +112,11 @@ fn earlier(deadline: Instant, wanted: Option<Duration>) -> Instant {
 /// The request as it goes over a connection to `origin`.
 fn prepare(request: Request<WasiBody>, origin: &Origin) -> Result<Request<WasiBody>, Error> {
     let (mut head, body) = request.into_parts();
-    let path = head.uri.path_and_query().cloned();
+    let path = match head.uri.path_and_query() {
+        // An empty path is sent as `/` (RFC 9112, section 3.2.1).
+        Some(path) if path.as_str().starts_with('?') => format!("/{path}").parse().ok(),
+        path => path.cloned(),
+    };
     head.uri = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
     head.version = Version::HTTP_11;
     for name in OF_CONNECTION {
@@ -120,6 +131,33 @@ fn prepare(request: Request<WasiBody>, origin: &Origin) -> Result<Request<WasiBo
     Ok(Request::from_parts(head, body))
 }
 
+/// Announces the body of a request where hyper would not: it takes a body of GET and HEAD whose
+/// length is not known for none, and says nothing of an empty body where servers expect one
+/// (RFC 9110, section 8.6).
+async fn frame_body(request: &mut Request<RequestBody>) -> Result<(), Error> {
+    /// The time in which a guest that opens a body of GET begins to write it or closes it.
+    const OPEN: Duration = Duration::from_secs(1);
+
+    if request.headers().contains_key(CONTENT_LENGTH) {
+        return Ok(());
+    }
+    let is_without = matches!(*request.method(), Method::GET | Method::HEAD);
+    let wants_length = matches!(
+        *request.method(),
+        Method::POST | Method::PUT | Method::PATCH
+    );
+    let limit = if is_without { OPEN } else { Duration::ZERO };
+    let has_content = request.body_mut().has_content(limit).await?;
+    if has_content && is_without {
+        let chunked = HeaderValue::from_static("chunked");
+        request.headers_mut().insert(TRANSFER_ENCODING, chunked);
+    } else if !has_content && wants_length {
+        let none = HeaderValue::from_static("0");
+        request.headers_mut().insert(CONTENT_LENGTH, none);
+    }
+    Ok(())
+}
+
 /// Sends a request over a new connection until the head of the response is there. The
 /// connection is none if it ended with it.
 async fn receive_head(
@@ -128,7 +166,9 @@ async fn receive_head(
 ) -> Result<(Response<Incoming>, Option<Connection>), Error> {
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(MAX_HEAD_BYTES)
-        .max_headers(MAX_FIELDS)
+        .max_headers(MAX_PARSED_FIELDS)
+        // RFC 9112, section 5.2: a client replaces the fold by spaces.
+        .allow_obsolete_multiline_headers_in_responses(true)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|error| from_hyper(&error))?;
@@ -206,5 +246,22 @@ mod tests {
             ("host", b"api.example:8443"),
         ];
         assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn a_query_without_a_path_is_sent_behind_a_slash() {
+        for (url, target) in [
+            ("http://a?b", "/?b"),
+            ("http://a", "/"),
+            ("http://a/?b", "/?b"),
+        ] {
+            let request = Request::builder().uri(url);
+            let request = request
+                .body(Empty::new().map_err(|never| match never {}).boxed_unsync())
+                .expect("a request");
+            let origin = Origin::of(request.uri()).expect("an origin");
+            let request = prepare(request, &origin).expect("it is fine");
+            assert_eq!(*request.uri(), target, "{url}");
+        }
     }
 }

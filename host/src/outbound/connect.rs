@@ -12,11 +12,11 @@ use tokio_rustls::TlsConnector;
 use wasmtime_wasi_http::Error;
 
 use super::errors::from_io;
-use super::host::Host;
 use super::lookup::Lookups;
 use super::origin::Origin;
 use super::report::Report;
 use super::{Outbound, address};
+use crate::host_name::Host;
 
 /// The bytes of a connection, encrypted or not.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}

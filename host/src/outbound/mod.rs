@@ -1,7 +1,7 @@
 //! The requests that guests send: to whom they may, and how that is done.
 //!
 //! - this file: [`Outbound`], which all guests of a server share, and what a store has.
-//! - `origin.rs`, `host.rs`, `policy.rs`: scheme, host and port, and which are allowed.
+//! - `origin.rs`, `policy.rs`: scheme, host and port, and which are allowed.
 //! - `client.rs`: one request, in the order of what happens to it.
 //! - `account.rs`: how many there may be at once.
 //! - `lookup.rs`, `address.rs`, `tls.rs`, `connect.rs`: from a name to a connection.
@@ -24,7 +24,6 @@ mod body;
 mod client;
 mod connect;
 mod errors;
-mod host;
 mod lookup;
 mod origin;
 mod policy;
@@ -41,6 +40,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::RequestId;
 use crate::guest::{BODY_BYTES, fields};
+pub use crate::host_name::HostError;
 use account::Account;
 use client::Order;
 use lookup::Lookups;
@@ -63,6 +63,10 @@ const MAX_TIMEOUT: Duration = Duration::from_hours(365 * 24);
 
 /// How many fields the head of a response may have.
 const MAX_FIELDS: usize = 100;
+
+/// How many are read, so that the error of a response with more than [`MAX_FIELDS`] names them:
+/// as many as fit into the largest head with some content.
+const MAX_PARSED_FIELDS: usize = 1000;
 
 /// What guests may send.
 #[derive(Debug, Clone, PartialEq, Eq)]

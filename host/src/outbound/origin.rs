@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use http::Uri;
 
-use super::host::Host;
+use crate::host_name::{Host, HostError};
 
 /// The scheme of an origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,26 +40,12 @@ pub enum OriginError {
     /// There is no such port.
     #[error("`{0}` is not a port; expected a number from 1 to 65535")]
     Port(String),
-    /// An address of IPv6 is not marked as one.
-    #[error(
-        "`{0}` has several colons; an IPv6 address stands in brackets, as in https://[2001:db8::1]:443"
-    )]
-    NoBrackets(String),
-    /// What is in brackets is not an address.
-    #[error("`{0}` is not an IPv6 address")]
-    Ipv6(String),
     /// An address of IPv4 in the clothes of IPv6.
     #[error("`{0}` stands for an IPv4 address; write it as `{1}`")]
     Mapped(Ipv6Addr, Ipv4Addr),
-    /// It looks like an address, and some programs would take it for one.
-    #[error("`{0}` is not an IPv4 address of four decimal numbers")]
-    Ipv4(String),
-    /// The name is not ASCII.
-    #[error("`{0}` is not ASCII; write the name in the form that DNS has, with `xn--`")]
-    NotAscii(String),
-    /// The name is not one that DNS could have.
-    #[error("`{0}` is not the name of a host")]
-    Name(String),
+    /// It names no host.
+    #[error(transparent)]
+    Host(#[from] HostError),
     /// A `*` stands where none may.
     #[error(
         "`{0}` has a `*` in another place than before its first dot, as in https://*.example.com"
@@ -146,7 +132,7 @@ pub(super) fn split<'a>(
     }
     let host_end = if authority.starts_with('[') {
         let bracket = authority.find(']');
-        bracket.ok_or_else(|| OriginError::Ipv6(authority.to_owned()))? + 1
+        bracket.ok_or_else(|| HostError::Ipv6(authority.to_owned()))? + 1
     } else {
         0
     };
@@ -156,7 +142,7 @@ pub(super) fn split<'a>(
     let (host, port) = authority.split_at(host_end + colon);
     // Of two colons the last may be that of a port, or part of an address.
     if host_end == 0 && host.contains(':') {
-        return Err(OriginError::NoBrackets(authority.to_owned()));
+        return Err(HostError::NoBrackets(authority.to_owned()).into());
     }
     let port = &port[1..];
     let is_number = port.bytes().all(|byte| byte.is_ascii_digit());

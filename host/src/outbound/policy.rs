@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::host::Host;
 use super::origin::{self, Origin, OriginError, Scheme};
+use crate::host_name::{Host, HostError};
 
 /// One origin to which guests may send requests, or all below one name.
 ///
@@ -99,7 +99,7 @@ impl Pattern {
         match Host::parse(parent)? {
             Host::Name(name) if name.contains('.') => Ok(Self::Below(name)),
             Host::Name(_) => Err(OriginError::TopLevel(pattern())),
-            Host::Ip(_) => Err(OriginError::Name(pattern())),
+            Host::Ip(_) => Err(HostError::Name(pattern()).into()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Requests that guests send. `guests/sender.wat` sends the request that its own path
 //! describes, and answers with what it gets for it.
 
+mod framing;
 mod limits;
 mod policy;
 mod tls;

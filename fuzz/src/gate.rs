@@ -45,6 +45,7 @@ pub fn pass(input: &[u8], at_once: usize) -> Passed {
                     assert!(count > 0, "no progress");
                     drop(held.drain(..count));
                 }
+                Ok(Progress::Replaced(line)) => held = line.replace_in(&held),
                 Ok(Progress::Incomplete) => break,
                 Err(refusal) => {
                     return Passed {

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use audit_log::record::{self, Component};
 use http::header::HeaderName;
-use http::{Method, Request, Uri};
+use http::{Method, Request, Uri, Version};
 
 use crate::RequestId;
 use crate::meter::Meter;
@@ -30,6 +30,7 @@ pub struct RequestInfo {
     id: RequestId,
     method: Method,
     uri: Uri,
+    version: Version,
     peer: Option<SocketAddr>,
     trace_parent: Option<TraceParent>,
     principal: Result<Option<Box<str>>, InvalidPrincipal>,
@@ -65,6 +66,7 @@ impl RequestInfo {
             id: RequestId::of(headers),
             method: request.method().clone(),
             uri: request.uri().clone(),
+            version: request.version(),
             peer,
             trace_parent: TraceParent::of(headers),
             principal: principal.map(|name| name.map(Into::into)),
@@ -127,6 +129,11 @@ impl RequestInfo {
     /// The method.
     pub(crate) fn method(&self) -> &Method {
         &self.method
+    }
+
+    /// The version of HTTP.
+    pub(crate) fn version(&self) -> Version {
+        self.version
     }
 
     /// The target, without the query.

@@ -17,7 +17,7 @@ use crate::permissions::read_secret;
 const MAX_KEY_BYTES: u64 = 1 << 20;
 
 /// What the server offers in the handshake (ALPN), what it likes best first.
-const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+const PROTOCOLS: [&[u8]; 3] = [b"h2", b"http/1.1", b"http/1.0"];
 
 /// Why no TLS can be spoken with these files.
 #[derive(Debug, thiserror::Error)]

@@ -6,3 +6,5 @@ mod field;
 pub(crate) mod framing;
 #[path = "../../../host/src/server/http1/head.rs"]
 pub(crate) mod head;
+#[path = "../../../host/src/server/http1/target.rs"]
+mod target;

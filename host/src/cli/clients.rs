@@ -23,8 +23,13 @@ pub struct ClientFlags {
     pub header_read_timeout: Duration,
 
     /// How long a connection may wait for its next request, in seconds; then it is closed
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
     pub idle_timeout: Duration,
+
+    /// How long a guest may take to begin its response to a client of HTTP/1 that has shut
+    /// down its sending side, and may be gone, in seconds; then it is cancelled
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub half_close_timeout: Duration,
 
     /// How long a client may take nothing of a response, in seconds; then its
     /// connection is broken
@@ -89,6 +94,7 @@ impl ClientFlags {
             max_connections: self.max_connections,
             header_read_timeout: self.header_read_timeout,
             idle_timeout: self.idle_timeout,
+            half_close_timeout: self.half_close_timeout,
             write_timeout: self.write_timeout,
             max_requests: self.max_requests_per_connection,
             max_target_bytes: self.max_target_size,

@@ -27,10 +27,19 @@ pub(super) fn memory(text: &str) -> Result<usize, String> {
     usize::try_from(bytes).map_err(|_| format!("{bytes} bytes are more than this machine has"))
 }
 
+/// The longest time that a flag takes, in seconds: 100 years. Later points in time are beyond
+/// what clocks can represent.
+const MAX_SECONDS: f64 = 3_155_760_000.0;
+
 /// Parses a number of seconds: `30` or `0.5`.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let error = || "expected a number of seconds, such as 30 or 0.5".to_owned();
     let seconds: f64 = text.parse().map_err(|_| error())?;
+    if seconds > MAX_SECONDS {
+        return Err(format!(
+            "expected at most {MAX_SECONDS} seconds, which are 100 years"
+        ));
+    }
     Duration::try_from_secs_f64(seconds).map_err(|_| error())
 }
 
@@ -93,7 +102,7 @@ mod tests {
     #[test]
     fn fractions_of_a_second_are_possible() {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
-        for bad in ["soon", "-1", "1e999"] {
+        for bad in ["soon", "-1", "1e999", "NaN", "1.8e19", "3155760001"] {
             assert!(seconds(bad).is_err(), "{bad}");
         }
     }

@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::DATE;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -35,7 +36,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::metrics::Exporter;
-use crate::server::{Accepted, Listener, Socket};
+use crate::server::{Accepted, Listener, Socket, date};
 pub use admin::{Admin, Denials, MAX_TOKEN_BYTES, Token, TokenError};
 use answer::problem;
 pub use hosts::{Hosts, parse_host};
@@ -145,12 +146,21 @@ impl Connection {
         };
         let service = service_fn(|request| {
             let connection = self.clone();
-            async move { Ok::<_, Infallible>(connection.answer(request).await) }
+            async move {
+                let mut response = connection.answer(request).await;
+                if let Some(date) = date() {
+                    response.headers_mut().insert(DATE, date);
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME)
             .keep_alive(false)
+            // A client that has sent all of its request may say so. Time limits end the rest.
+            .half_close(true)
+            .auto_date_header(false)
             .max_buf_size(MAX_HEAD_BYTES)
             .serve_connection(TokioIo::new(socket), service);
         tokio::select! {

@@ -119,6 +119,7 @@ async fn serve_http1(
         conversation.clone(),
         scratch,
         limits.message(&shared.settings.bodies),
+        limits.half_close_timeout,
     );
     let service = {
         let (conversation, shared) = (conversation.clone(), shared.clone());
@@ -131,6 +132,8 @@ async fn serve_http1(
     }
     let connection = builder
         .timer(TokioTimer::new())
+        // Its clock never steps back, and panics before 1970.
+        .auto_date_header(false)
         // Heads are looked at, and waited for, by the gate.
         .header_read_timeout(None)
         .max_header_size(limits.max_header_bytes + MIN_BUFFER_BYTES)
@@ -167,6 +170,7 @@ async fn serve_http2(
     let socket = Begun::new(socket, begun, conversation.clone());
     let connection = http2::Builder::new(OnThisThread)
         .timer(TokioTimer::new())
+        .auto_date_header(false)
         .max_concurrent_streams(limits.http2_max_streams.get())
         .initial_stream_window_size(limits.http2_stream_window_bytes)
         .initial_connection_window_size(limits.http2_connection_window_bytes)

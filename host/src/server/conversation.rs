@@ -27,6 +27,8 @@ pub(super) struct Conversation {
     begun: Cell<u64>,
     /// How many of them are not over.
     in_flight: Cell<usize>,
+    /// How many responses have begun.
+    responded: Cell<u64>,
     /// How many responses wait for their client, and not for their guest.
     handed_out: Cell<usize>,
     /// The number of the request that is refused, and how.
@@ -61,6 +63,7 @@ impl Conversation {
             sent: Cell::new(Instant::now()),
             begun: Cell::default(),
             in_flight: Cell::default(),
+            responded: Cell::default(),
             handed_out: Cell::default(),
             refused: Cell::default(),
             broken_body: Cell::default(),
@@ -83,6 +86,17 @@ impl Conversation {
     /// How many requests have begun.
     pub(super) fn begun(&self) -> u64 {
         self.begun.get()
+    }
+
+    /// Whether a request has begun that is not over.
+    pub(super) fn has_requests(&self) -> bool {
+        self.in_flight.get() > 0
+    }
+
+    /// Whether the last request that has begun has no response yet. Only for HTTP/1.1, where
+    /// they are answered in turn.
+    pub(super) fn awaits_response(&self) -> bool {
+        self.begun.get() > self.responded.get()
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -220,6 +234,13 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
+    /// The response begins.
+    pub(super) fn respond(&mut self) {
+        let responded = &self.conversation.responded;
+        responded.set(responded.get() + 1);
+        self.set_handed_out(true);
+    }
+
     /// The client has to take something before this can go on, or not.
     pub(super) fn set_handed_out(&mut self, is_handed_out: bool) {
         let count = &self.conversation.handed_out;

@@ -1,7 +1,7 @@
 //! What hyper lets through of HTTP/2 that must not get in.
 
 use bytes::BytesMut;
-use http::header::{CONTENT_LENGTH, EXPECT, HOST};
+use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -11,6 +11,20 @@ use super::connection::PREFACE;
 use super::refusal::Refusal;
 use super::settings::ConnectionLimits;
 use super::socket::Socket;
+
+/// Joins the fields `cookie`, which clients of HTTP/2 may send in pieces, to the one field that
+/// everything else expects (RFC 9113, section 8.2.3).
+pub(super) fn join_cookies(headers: &mut HeaderMap) {
+    let pieces = headers.get_all(COOKIE);
+    // Fields with white space around them are refused, and stay what they are until then.
+    if pieces.iter().count() < 2 || pieces.iter().any(is_padded) {
+        return;
+    }
+    let pieces: Vec<_> = pieces.iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&pieces.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
+}
 
 /// Checks the head of a request as the gate does it for HTTP/1.1 (RFC 9113, section 8).
 pub(super) fn check_head<B>(
@@ -76,11 +90,15 @@ fn check_fields(headers: &HeaderMap, limits: &ConnectionLimits) -> Result<(), Re
     {
         return Err(Refusal::Expectation);
     }
-    let is_padded = |value: &[u8]| value.trim_ascii().len() < value.len();
-    if headers.values().any(|value| is_padded(value.as_bytes())) {
+    if headers.values().any(is_padded) {
         return Err(Refusal::Malformed("the value of a header field is invalid"));
     }
     Ok(())
+}
+
+/// Whether there is white space around a value.
+fn is_padded(value: &HeaderValue) -> bool {
+    value.as_bytes().trim_ascii().len() < value.len()
 }
 
 /// Reads as much as it takes to know that the first frame is one of settings (RFC 9113,
@@ -96,14 +114,19 @@ pub(super) async fn begins_well(
     /// Empty settings, and that the connection ends because of an error of the protocol.
     const GO_AWAY: &[u8] = b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x01";
 
+    let is_prefix = |begun: &[u8]| begun.starts_with(PREFACE) || PREFACE.starts_with(begun);
     let whole = PREFACE.len() + FRAME_HEAD_BYTES;
     let read = timeout(limits.header_read_timeout, async {
-        while begun.len() < whole && socket.read_buf(begun).await.is_ok_and(|count| count > 0) {}
+        // A preface that is wrong already is not waited for.
+        while begun.len() < whole
+            && is_prefix(begun)
+            && socket.read_buf(begun).await.is_ok_and(|count| count > 0)
+        {}
     });
-    if read.await.is_err() || begun.len() < whole {
+    if read.await.is_err() || (begun.len() < whole && is_prefix(begun)) {
         return false;
     }
-    let is_good = begun.starts_with(PREFACE) && begun[TYPE_AT] == SETTINGS;
+    let is_good = is_prefix(begun) && begun[TYPE_AT] == SETTINGS;
     if !is_good {
         // It has broken the protocol: whether it hears so is its business.
         let _ = timeout(limits.write_timeout, socket.write_all(GO_AWAY)).await;

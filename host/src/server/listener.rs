@@ -13,6 +13,8 @@ use rustix::fs::{Mode, fchmod};
 use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket};
 use tokio_rustls::TlsAcceptor;
 
+use super::socket::canonical;
+
 /// Where to listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
@@ -187,7 +189,11 @@ impl Listener {
         match &self.socket {
             ListeningSocket::Tcp(listener, tls) => {
                 let (stream, peer) = listener.accept().await?;
-                Ok(Accepted::Tcp(stream.into_std()?, peer, tls.clone()))
+                Ok(Accepted::Tcp(
+                    stream.into_std()?,
+                    canonical(peer),
+                    tls.clone(),
+                ))
             }
             ListeningSocket::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;

@@ -18,6 +18,7 @@
 //! - `offload.rs`, `fair_queue.rs`, `cpu_history.rs`: the threads for CPU-bound guests, the
 //!   order in which these run, and which guests begin there.
 //! - `response.rs`, `follow.rs`: what it answers, and what it does after that.
+//! - `date.rs`: the field `date` of responses.
 //! - `failure.rs`: what happens when a guest fails.
 //! - `problem.rs`: what the server answers where no guest does.
 //! - `ticker.rs`: the clock that ends the time slices of guests.
@@ -31,6 +32,7 @@ mod connection;
 mod connections;
 mod conversation;
 mod cpu_history;
+mod date;
 mod failure;
 mod fair_queue;
 mod follow;
@@ -69,6 +71,7 @@ use crate::telemetry::Telemetry;
 use accept::{Workers, accept};
 use connections::Connections;
 pub use connections::{TooFewFiles, check_open_files};
+pub(crate) use date::now as date;
 pub use heartbeat::Heartbeats;
 pub(crate) use listener::Accepted;
 pub use listener::{Address, Listener};

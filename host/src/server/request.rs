@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header::{CONNECTION, HOST, HeaderName, HeaderValue, SERVER};
+use http::header::{CONNECTION, DATE, HOST, HeaderName, HeaderValue, SERVER};
 use http::request::Parts;
+use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
@@ -17,6 +18,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::admission::{Place, Turn};
 use super::conversation::Conversation;
+use super::date;
 use super::failure::{self, Failure};
 use super::http1::HIDDEN_UPGRADE;
 use super::http2;
@@ -59,6 +61,11 @@ pub(super) async fn handle(
     let version = request.version();
     let is_head = request.method() == Method::HEAD;
     request.headers_mut().remove(HIDDEN_UPGRADE);
+    if version == Version::HTTP_2 {
+        http2::join_cookies(request.headers_mut());
+    } else {
+        name_path(&mut request);
+    }
     if version == Version::HTTP_10 {
         name_host(&mut request, conversation.ends.local);
     }
@@ -145,17 +152,39 @@ fn turn_away(
 }
 
 /// Lets a request of HTTP/1.0, which need not say which host it is for, say that
-/// it is for the address where it arrived.
+/// it is for the address where it arrived; a socket in the file system is on this machine.
 fn name_host(request: &mut Request<Incoming>, local: Option<SocketAddr>) {
     if request.uri().authority().is_some() || request.headers().contains_key(HOST) {
         return;
     }
-    let Some(local) = local else { return };
     let mut parts = request.uri().clone().into_parts();
     parts.scheme = Some(http::uri::Scheme::HTTP);
-    parts.authority = local.to_string().parse().ok();
+    parts.authority = match local {
+        Some(local) => local.to_string().parse().ok(),
+        None => Some(Authority::from_static("localhost")),
+    };
     if let Ok(uri) = Uri::from_parts(parts) {
         *request.uri_mut() = uri;
+    }
+}
+
+/// Writes the path `/` where a target names a host and a query alone, such as `http://h?q`: an
+/// empty path is the same (RFC 9110, section 4.2.3).
+fn name_path<B>(request: &mut Request<B>) {
+    let target = request.uri().path_and_query();
+    let Some(query) = target
+        .map(PathAndQuery::as_str)
+        .filter(|target| target.starts_with('?'))
+    else {
+        return;
+    };
+    let target = format!("/{query}").parse();
+    let mut parts = request.uri().clone().into_parts();
+    if let Ok(target) = target {
+        parts.path_and_query = Some(target);
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
     }
 }
 
@@ -171,6 +200,11 @@ fn finish_head(
     settings: &Settings,
     version: Version,
 ) {
+    if !headers.contains_key(DATE)
+        && let Some(date) = date::now()
+    {
+        headers.insert(DATE, date);
+    }
     if settings.names_itself && !headers.contains_key(SERVER) {
         headers.insert(SERVER, HeaderValue::from_static("component-runner"));
     }

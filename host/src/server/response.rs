@@ -6,8 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Response, StatusCode};
+use http::header::{CONTENT_LENGTH, HeaderName, TRAILER};
+use http::response::Parts;
+use http::{HeaderMap, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -48,6 +49,8 @@ struct Stream {
     guest: Followed,
     sent: u64,
     length: Length,
+    /// Whether the head says which trailers follow.
+    names_trailers: bool,
     turns_to_break: u32,
 }
 
@@ -66,16 +69,17 @@ pub(super) async fn take(
     if context.request.is_unaudited() {
         return Err(Failure::Unaudited);
     }
-    let (head, body) = head.map_err(Failure::ErrorResponse)?.into_parts();
+    let (mut head, body) = head.map_err(Failure::ErrorResponse)?.into_parts();
     if head.status.is_informational() {
         let why = format!("{} is no status of a response", head.status.as_u16());
         return Err(Failure::BrokenOff(why));
     }
+    remove_length(&mut head);
     // Nobody gets this body, so nobody waits for it.
     if is_head
         || matches!(
             head.status,
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
         )
     {
         if !is_done {
@@ -112,6 +116,7 @@ pub(super) async fn take(
     let length = Length::of(&head.headers);
     length.check(begun.len() as u64, is_whole)?;
     if is_whole {
+        name_trailers(&mut head.headers, trailers.as_ref());
         if let Some(running) = running {
             finish(running, deadline, context.clone());
         }
@@ -127,6 +132,7 @@ pub(super) async fn take(
     let stream = Stream {
         context: context.clone(),
         length,
+        names_trailers: head.headers.contains_key(TRAILER),
         sent: begun.len() as u64,
         begun,
         body,
@@ -137,6 +143,35 @@ pub(super) async fn take(
         head,
         ResponseBody::of(Content::Stream(Box::new(stream))),
     ))
+}
+
+/// Lets a head name the trailers that follow, without which HTTP/1.1 has none (RFC 9110, section
+/// 6.6.2), unless the guest has done so.
+fn name_trailers(headers: &mut HeaderMap, trailers: Option<&HeaderMap>) {
+    let trailers = trailers.filter(|trailers| !trailers.is_empty());
+    if let Some(trailers) = trailers.filter(|_| !headers.contains_key(TRAILER))
+        && let Ok(names) = names(trailers).try_into()
+    {
+        headers.insert(TRAILER, names);
+    }
+}
+
+/// The names of fields, as a list.
+fn names(fields: &HeaderMap) -> String {
+    let names: Vec<_> = fields.keys().map(HeaderName::as_str).collect();
+    names.join(", ")
+}
+
+/// Removes the length from a head that must not have one: of 204 (RFC 9110, section 8.6), and
+/// of 205, which has no content either (section 15.3.6). That of 304 is the length of another
+/// response, and stays.
+fn remove_length(head: &mut Parts) {
+    if matches!(
+        head.status,
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT
+    ) {
+        head.headers.remove(CONTENT_LENGTH);
+    }
 }
 
 /// Runs `guest` until it has set its response. Returns that, and whether the guest is
@@ -268,7 +303,7 @@ impl ResponseBody {
         status: StatusCode,
         mut exchange: Option<Exchange>,
     ) {
-        in_flight.set_handed_out(true);
+        in_flight.respond();
         self.in_flight = Some(in_flight);
         if let Some(exchange) = &mut exchange {
             exchange.responds(status);
@@ -369,12 +404,30 @@ impl Stream {
         if self.sent > self.context.shared.settings.bodies.max_response_bytes {
             return Err(Failure::TooLarge);
         }
+        let trailers = frame.as_ref().and_then(Frame::trailers_ref);
+        if let Some(trailers) = trailers {
+            self.report_lost(trailers);
+        }
         let is_whole = frame.as_ref().is_none_or(Frame::is_trailers);
         self.length.check(self.sent, is_whole)?;
         if is_whole || self.length.is_reached(self.sent) {
             self.guest.set_complete();
         }
         Ok(frame)
+    }
+
+    /// Logs that trailers are lost: hyper sends those over HTTP/1.1 that the head has named,
+    /// and that has been sent.
+    fn report_lost(&self, trailers: &HeaderMap) {
+        let request = &self.context.request;
+        if request.version() < Version::HTTP_2 && !self.names_trailers && !trailers.is_empty() {
+            let names = names(trailers);
+            tracing::warn!(
+                request = %request.id(),
+                "the trailers `{names}` of the guest are not sent: over HTTP/1.1 the head of the \
+                 response has to name them in the field `trailer`"
+            );
+        }
     }
 
     /// Breaks the connection, after [`TURNS_TO_BREAK`].

@@ -47,6 +47,9 @@ pub struct ConnectionLimits {
     pub header_read_timeout: Duration,
     /// How long it may wait for a request.
     pub idle_timeout: Duration,
+    /// How long a guest may take to begin its response when the client has shut down its
+    /// sending side, and may be gone.
+    pub half_close_timeout: Duration,
     /// How long its client may take nothing of a response.
     pub write_timeout: Duration,
     /// How many requests it may send.
@@ -71,7 +74,8 @@ impl ConnectionLimits {
         MessageLimits {
             head_bytes: self.max_header_bytes,
             body_bytes: bodies.max_request_bytes,
-            target_bytes: self.max_target_bytes,
+            // No more fit into a `Uri`.
+            target_bytes: self.max_target_bytes.min(usize::from(u16::MAX) - 1),
             fields: self.max_headers.get(),
         }
     }

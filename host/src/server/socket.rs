@@ -3,11 +3,13 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
+use rustix::event::{self, PollFd, PollFlags, Timespec};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
@@ -31,6 +33,11 @@ pub(crate) struct Ends {
     pub(super) is_tls: bool,
 }
 
+/// The address itself, where a socket of IPv6 has one of IPv4 as `::ffff:127.0.0.1`.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
 /// The protocol that both ends of a TLS connection have agreed on (ALPN) for HTTP/2.
 pub(super) const H2: &[u8] = b"h2";
 
@@ -44,7 +51,7 @@ impl Socket {
                 // Answers are written whole, so waiting for more to send only delays them.
                 stream.set_nodelay(true)?;
                 let ends = Ends {
-                    local: stream.local_addr().ok(),
+                    local: stream.local_addr().ok().map(canonical),
                     peer: Some(peer),
                     is_tls: tls.is_some(),
                 };
@@ -75,6 +82,23 @@ impl Socket {
         };
         // If it fails, the connection is broken already.
         let _ = stream.set_zero_linger();
+    }
+
+    /// Whether the other end has reset the connection, or has closed a socket in the file
+    /// system. Over TCP, one that closes its socket only says that it sends nothing more.
+    pub(super) fn is_closed(&self) -> bool {
+        let socket = match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Tls(stream) => stream.get_ref().0.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+        };
+        let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::empty())];
+        let at_once = Timespec::default();
+        let is_known = event::poll(&mut polled, Some(&at_once)).is_ok();
+        is_known
+            && polled[0]
+                .revents()
+                .intersects(PollFlags::HUP | PollFlags::ERR)
     }
 
     /// Whether both ends have agreed to speak HTTP/2.

@@ -17,6 +17,8 @@
     (data (i32.const 6232) "trailer-many")
     (data (i32.const 6256) "trailer-huge")
     (data (i32.const 6280) "trailer-length")
+    (data (i32.const 6760) "trailer-one")
+    (data (i32.const 6784) "trailer-late")
 
     (data (i32.const 128) "x")
     (data (i32.const 136) "a b")
@@ -153,4 +155,19 @@
         (then
           (call $answer-with-trailer (local.get $out) (i32.const 0) (i32.const 14)
             (i32.const 16) (i32.const 1) (i32.const 1)) (return (i32.const 1))))
+      ;; /trailer-one: ends its body with one trailer.
+      (if (call $asked (i32.const 6760))
+        (then
+          (call $answer-with-trailer (local.get $out) (i32.const 128) (i32.const 1)
+            (i32.const 16) (i32.const 1) (i32.const 1)) (return (i32.const 1))))
+      ;; /trailer-late: does so when the client has a part of the body.
+      (if (call $asked (i32.const 6784))
+        (then
+          (call $begin-answer (local.get $out))
+          (global.set $headers (call $fields.new))
+          (call $add-header (i32.const 128) (i32.const 1) (i32.const 16) (i32.const 1))
+          (call $stream.drop (global.get $output-stream))
+          (call $finish (global.get $outgoing-body)
+            (i32.const 1) (global.get $headers) (global.get $result))
+          (return (i32.const 1))))
       (i32.const 0))

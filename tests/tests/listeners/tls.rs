@@ -2,12 +2,13 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use end_to_end::client::Connection;
+use end_to_end::cases::check_result;
+use end_to_end::client::{Connection, encrypt};
 use end_to_end::functions::write_secret;
 use end_to_end::operators::Operators;
 use end_to_end::{DEADLINE, Setup, TestHost};
@@ -107,6 +108,80 @@ fn http_1_1_is_spoken_over_tls_1_2_and_1_3() {
         assert_eq!(version.version, negotiated);
         check_service(identity.connect(&host, version));
     }
+}
+
+/// With and without the alert that announces it.
+#[test]
+fn a_request_over_tls_is_answered_after_the_end_of_the_stream() {
+    let identity = Identity::new();
+    let host = identity.given_to(app()).start();
+    for is_announced in [true, false].repeat(10) {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&TLS13])
+            .expect("a version")
+            .with_root_certificates(identity.roots.clone())
+            .with_no_client_auth();
+        let name = ServerName::try_from(NAME).expect("a name");
+        let mut client = ClientConnection::new(config.into(), name).expect("a client");
+        let mut stream = connect(&host);
+        client.complete_io(&mut stream).expect("a handshake");
+        let request = encrypt("hello").bytes();
+        client.writer().write_all(&request).expect("memory");
+        if is_announced {
+            client.send_close_notify();
+        }
+        while client.wants_write() {
+            client.write_tls(&mut stream).expect("the server takes it");
+        }
+        stream.shutdown(Shutdown::Write).expect("a connection");
+        let mut connection = Connection::over(StreamOwned::new(client, stream));
+        check_result(&connection.receive(), "khoor");
+    }
+}
+
+/// With HTTP/2 agreed on, nothing but its preface can come first.
+#[test]
+fn a_wrong_preface_of_http2_over_tls_is_answered_at_once() {
+    let identity = Identity::new();
+    let setup = app().flag("--header-read-timeout", "600");
+    let host = identity.given_to(setup).start();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])
+        .expect("a version")
+        .with_root_certificates(identity.roots.clone())
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let name = ServerName::try_from(NAME).expect("a name");
+    let client = ClientConnection::new(config.into(), name).expect("a client");
+    let mut stream = StreamOwned::new(client, connect(&host));
+    stream.write_all(b"GET / HTTP/1.1\r\n").expect("it reads");
+    let mut answer = [0; 26];
+    stream.read_exact(&mut answer).expect("settings and the end");
+    // GOAWAY, because of an error of the protocol.
+    assert_eq!((answer[12], answer[25]), (7, 1), "{}", answer.escape_ascii());
+}
+
+/// `curl --http1.0 https://…` offers nothing else.
+#[test]
+fn http_1_0_is_agreed_on_over_tls() {
+    let identity = Identity::new();
+    let host = identity.given_to(app()).start();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])
+        .expect("a version")
+        .with_root_certificates(identity.roots.clone())
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.0".to_vec()];
+    let name = ServerName::try_from(NAME).expect("a name");
+    let mut client = ClientConnection::new(config.into(), name).expect("a client");
+    let mut stream = connect(&host);
+    client.complete_io(&mut stream).expect("a handshake");
+    assert_eq!(client.alpn_protocol(), Some(&b"http/1.0"[..]));
+    let mut connection = Connection::over(StreamOwned::new(client, stream));
+    check_result(&connection.exchange(&encrypt("hello").http_1_0()), "khoor");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::field::Field;
 use super::head::{self, BodyFraming, MessageLimits};
+use super::target::{self, NewLine};
 use crate::server::Refusal;
 
 /// How long the line with the size of a chunk may be, with its extensions.
@@ -38,7 +39,7 @@ enum Phase {
 }
 
 /// How far the bytes that have come may pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Progress {
     /// So many may.
     Passes(usize),
@@ -46,6 +47,8 @@ pub(crate) enum Progress {
     Incomplete,
     /// So many belong to nothing, and are left out.
     Skipped(usize),
+    /// They begin with a request line that has to be replaced before they are looked at again.
+    Replaced(NewLine),
 }
 
 impl Framing {
@@ -154,7 +157,13 @@ impl Framing {
         let Some(end) = self.end_of_head(bytes)? else {
             return Ok(Progress::Incomplete);
         };
-        let head = head::check(&bytes[..end], self.limits)?;
+        let head = match head::check(&bytes[..end], self.limits) {
+            Ok(head) => head,
+            Err(refusal) => {
+                let line = head::request_line(&bytes[..end]).and_then(target::encode_target);
+                return line.map(Progress::Replaced).ok_or(refusal);
+            }
+        };
         if let Some(at) = head.later_version_at {
             bytes[at] = b'1';
         }
@@ -317,6 +326,7 @@ mod tests {
                 match framing.advance(&mut waiting) {
                     Ok(Progress::Passes(count)) => passed.extend(waiting.drain(..count)),
                     Ok(Progress::Skipped(count)) => drop(waiting.drain(..count)),
+                    Ok(Progress::Replaced(line)) => waiting = line.replace_in(&waiting),
                     Ok(Progress::Incomplete) => break,
                     Err(refusal) => return (text_of(passed), Err(refusal), framing),
                 }

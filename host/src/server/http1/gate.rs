@@ -5,14 +5,17 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::{Framing, Progress};
+use super::half_closed::HalfClosed;
 use super::head::MessageLimits;
 use super::linger::Linger;
+use super::target::NewLine;
 use crate::server::Refusal;
 use crate::server::conversation::{Conversation, Expired};
 use crate::server::socket::Socket;
@@ -38,6 +41,11 @@ pub(in crate::server) struct Gate {
     is_idle_for_long: bool,
     /// Set when nothing more is let through.
     end: Option<End>,
+    /// The time that a guest has to begin its response to a half-closed client.
+    half_close_timeout: Duration,
+    half_closed: Option<HalfClosed>,
+    /// How many requests had begun when all responses had been written to the last byte.
+    flushed: u64,
     linger: Option<Linger>,
     /// Whether the client was told that nothing more comes.
     has_shut_down: bool,
@@ -52,6 +60,8 @@ enum End {
     Broken,
     /// Nothing at all, because it has a request that is the last one.
     Silence,
+    /// Nothing until its requests are answered, then the end of the stream.
+    HalfClosed,
 }
 
 impl Gate {
@@ -62,6 +72,7 @@ impl Gate {
         conversation: Rc<Conversation>,
         scratch: Scratch,
         limits: MessageLimits,
+        half_close_timeout: Duration,
     ) -> Self {
         let mut gate = Self {
             socket,
@@ -72,6 +83,9 @@ impl Gate {
             passable: 0,
             is_idle_for_long: false,
             end: None,
+            half_close_timeout,
+            half_closed: None,
+            flushed: 0,
             linger: None,
             has_shut_down: false,
         };
@@ -89,10 +103,16 @@ impl Gate {
         self.conclude(result);
     }
 
-    /// Notes what came out of a check.
-    fn conclude(&mut self, result: Result<(), Refusal>) {
-        if let Err(refusal) = result {
-            self.refuse(refusal);
+    /// Acts on what came out of a check.
+    fn conclude(&mut self, result: Result<Option<NewLine>, Refusal>) {
+        match result {
+            Ok(Some(line)) => {
+                let unchecked = self.held.split_off(self.passable);
+                self.held.extend_from_slice(&line.replace_in(&unchecked));
+                return self.check_held();
+            }
+            Ok(None) => {}
+            Err(refusal) => self.refuse(refusal),
         }
         let is_coming = self.held.len() > self.passable && self.framing.is_between_messages();
         self.conversation.set_head_is_coming(is_coming);
@@ -145,6 +165,37 @@ impl Gate {
         self.conclude(result);
     }
 
+    /// The client sends nothing more. What has come as a whole is still answered.
+    fn end_of_stream(&mut self) {
+        if !self.framing.is_between_messages() || !self.owes_response() {
+            self.end = Some(End::Closed);
+            return;
+        }
+        // A part of another head, which will never be whole.
+        self.held.clear();
+        self.conversation.set_head_is_coming(false);
+        self.end = Some(End::HalfClosed);
+    }
+
+    /// Whether a request has come as a whole of which the response is not written to its end.
+    fn owes_response(&self) -> bool {
+        self.conversation.has_requests() || self.framing.heads > self.flushed
+    }
+
+    /// Waits until the client has its responses, or is known to have left.
+    fn poll_half_closed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.owes_response() {
+            self.end = Some(End::Closed);
+            return Poll::Ready(Ok(()));
+        }
+        let half_closed = self
+            .half_closed
+            .get_or_insert_with(|| HalfClosed::begin(self.half_close_timeout));
+        half_closed
+            .poll(cx, &self.conversation, &self.socket)
+            .map(Err)
+    }
+
     fn expire(&mut self, expired: Expired) {
         match expired {
             Expired::Idle => self.is_idle_for_long = true,
@@ -156,8 +207,12 @@ impl Gate {
 }
 
 /// Looks how much of `bytes` may pass. Returns how many are left after some that belong to
-/// nothing were taken out, and how many of these may pass.
-fn check(framing: &mut Framing, bytes: &mut [u8]) -> (usize, usize, Result<(), Refusal>) {
+/// nothing were taken out, how many of these may pass, and whether those after them begin with
+/// a line that has to be replaced.
+fn check(
+    framing: &mut Framing,
+    bytes: &mut [u8],
+) -> (usize, usize, Result<Option<NewLine>, Refusal>) {
     let mut length = bytes.len();
     let mut passing = 0;
     while passing < length {
@@ -167,11 +222,12 @@ fn check(framing: &mut Framing, bytes: &mut [u8]) -> (usize, usize, Result<(), R
                 bytes.copy_within(passing + count..length, passing);
                 length -= count;
             }
+            Ok(Progress::Replaced(line)) => return (length, passing, Ok(Some(line))),
             Ok(Progress::Incomplete) => break,
             Err(refusal) => return (length, passing, Err(refusal)),
         }
     }
-    (length, passing, Ok(()))
+    (length, passing, Ok(None))
 }
 
 impl Read for Gate {
@@ -189,6 +245,7 @@ impl Read for Gate {
                 Some(End::Closed) => return Poll::Ready(Ok(())),
                 Some(End::Broken) => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
                 Some(End::Silence) => return Poll::Pending,
+                Some(End::HalfClosed) => return gate.poll_half_closed(cx),
                 None => {}
             }
             if let Some(expired) = gate.conversation.take_expired() {
@@ -205,12 +262,16 @@ impl Read for Gate {
                 gate.end = Some(End::Closed);
                 return Poll::Ready(Ok(()));
             }
-            ready!(read)?;
+            match ready!(read) {
+                // TLS that ends without saying so. Requests say themselves where they end.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+                read => read?,
+            }
             gate.is_idle_for_long = false;
             let count = buffer.filled().len();
             if count == 0 {
-                gate.end = Some(End::Closed);
-                return Poll::Ready(Ok(()));
+                gate.end_of_stream();
+                continue;
             }
             gate.take(&mut scratch[..count], &mut cursor);
             if cursor.remaining() < room {
@@ -249,6 +310,10 @@ impl Write for Gate {
         let flushed = Pin::new(&mut self.socket).poll_flush(cx);
         // TLS takes more than the client does, and waits for it only here.
         self.conversation.set_blocked(flushed.is_pending());
+        // Where no request is left, hyper has written all that it had before it flushes.
+        if flushed.is_ready() && !self.conversation.has_requests() {
+            self.flushed = self.conversation.begun();
+        }
         flushed
     }
 
@@ -264,7 +329,7 @@ impl Write for Gate {
             || gate.end == Some(End::Broken)
             || !gate.held.is_empty()
             || !gate.framing.is_between_messages();
-        if !has_more || gate.end == Some(End::Closed) {
+        if !has_more || matches!(gate.end, Some(End::Closed | End::HalfClosed)) {
             return Poll::Ready(Ok(()));
         }
         let linger = gate.linger.get_or_insert_with(Linger::begin);

@@ -1,9 +1,9 @@
 //! Whether the head of a request is what it should be.
 
-use http::Uri;
 use http::header::HeaderName;
 
 use super::field::{Field, is_token};
+use super::target::check_target;
 use crate::server::Refusal;
 use crate::server::authority::is_host;
 
@@ -98,6 +98,11 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
+/// The first line of `head`, without its CRLF.
+pub(super) fn request_line(head: &[u8]) -> Option<&[u8]> {
+    Lines(head).next()
+}
+
 /// Checks `METHOD SP TARGET SP HTTP/1.x` (RFC 9112, section 3), and returns x.
 fn check_request_line(line: &[u8], max_target_bytes: usize) -> Result<u8, Refusal> {
     const MALFORMED: Refusal = Refusal::Malformed("the request line is malformed");
@@ -135,35 +140,6 @@ fn check_request_line(line: &[u8], max_target_bytes: usize) -> Result<u8, Refusa
     }
     check_target(method, target)?;
     Ok(version)
-}
-
-/// Checks the form of a target (RFC 9112, section 3.2) and its characters.
-fn check_target(method: &[u8], target: &[u8]) -> Result<(), Refusal> {
-    let is_absolute = |scheme: &[u8]| {
-        let start = target.get(..scheme.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    };
-    let has_form = match target {
-        [b'/', ..] => true,
-        b"*" => method == b"OPTIONS",
-        _ => (is_absolute(b"http://") || is_absolute(b"https://")) && names_host(target),
-    };
-    // Some of what a URI may not have is often sent all the same. A fragment is not.
-    let is_allowed =
-        |&byte: &u8| matches!(byte, b'!'..=b'~') && !matches!(byte, b'#' | b'<' | b'>' | b'`');
-    if has_form && target.iter().all(is_allowed) {
-        Ok(())
-    } else {
-        Err(Refusal::Malformed("the target of the request is invalid"))
-    }
-}
-
-/// Whether a target with a scheme names a host.
-fn names_host(target: &[u8]) -> bool {
-    let authority = Uri::try_from(target)
-        .ok()
-        .and_then(|uri| uri.into_parts().authority);
-    authority.is_some_and(|authority| is_host(authority.as_str().as_bytes()))
 }
 
 /// The fields on which it depends where a message ends, and who gets it.

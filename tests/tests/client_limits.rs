@@ -35,7 +35,12 @@ fn a_head_that_does_not_end_is_answered_with_408() {
 /// A clock cannot represent the end of such a time.
 #[test]
 fn a_time_of_centuries_is_refused_with_the_flag_and_the_limit() {
-    for flag in ["--idle-timeout", "--request-timeout", "--grace-period", "--outbound-timeout"] {
+    for flag in [
+        "--idle-timeout",
+        "--request-timeout",
+        "--grace-period",
+        "--outbound-timeout",
+    ] {
         let finished = app().flag(flag, "18000000000000000000").fail();
         assert_eq!(finished.code, Some(64), "{}", finished.stderr);
         for part in [flag, "at most 3155760000 seconds"] {

@@ -158,9 +158,16 @@ fn a_wrong_preface_of_http2_over_tls_is_answered_at_once() {
     let mut stream = StreamOwned::new(client, connect(&host));
     stream.write_all(b"GET / HTTP/1.1\r\n").expect("it reads");
     let mut answer = [0; 26];
-    stream.read_exact(&mut answer).expect("settings and the end");
+    stream
+        .read_exact(&mut answer)
+        .expect("settings and the end");
     // GOAWAY, because of an error of the protocol.
-    assert_eq!((answer[12], answer[25]), (7, 1), "{}", answer.escape_ascii());
+    assert_eq!(
+        (answer[12], answer[25]),
+        (7, 1),
+        "{}",
+        answer.escape_ascii()
+    );
 }
 
 /// `curl --http1.0 https://…` offers nothing else.

@@ -52,5 +52,8 @@ fn a_folded_field_of_a_server_reaches_the_guest_on_one_line() {
     assert_eq!(response.status, 200, "{response:?}");
     let value = response.header("x-folded").expect("the field");
     let words: Vec<_> = value.split_whitespace().collect();
-    assert_eq!((words, value.contains(['\r', '\n'])), (vec!["a", "b"], false));
+    assert_eq!(
+        (words, value.contains(['\r', '\n'])),
+        (vec!["a", "b"], false)
+    );
 }

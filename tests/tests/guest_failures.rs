@@ -54,6 +54,28 @@ fn a_guest_that_traps_is_answered_for_with_500() {
     );
 }
 
+/// axum writes no body for HEAD, and its adapter traps where the body is finished.
+#[test]
+fn for_head_the_head_is_the_response_although_the_guest_traps_after_it() {
+    let host = unruly();
+    let mut client = host.connect();
+    for _ in 0..2 {
+        let response = client.exchange(&Request::new("HEAD", "/premature"));
+        assert_eq!(response.status, 200, "{response:?}");
+        assert_eq!(response.header("content-length"), Some("4"));
+        assert!(response.body.is_empty(), "{response:?}");
+        let id = response.header("x-request-id").expect("an id");
+        let cause = "wasm `unreachable` instruction executed";
+        let what = "guest failed after responding";
+        let _ = host.log().wait_for_entry(&[id, what, cause]);
+    }
+    // Of any other method, the body belongs to the response.
+    check_failure(&host, "/premature", 500, "unreachable");
+    // Without a head there is nothing to respond with.
+    let response = client.exchange(&Request::new("HEAD", "/trap"));
+    assert_eq!(response.status, 500, "{response:?}");
+}
+
 #[test]
 fn a_guest_without_any_memory_is_served_and_answered_for() {
     let guest = Guest::assemble("without-memory");

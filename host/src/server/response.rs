@@ -64,24 +64,35 @@ pub(super) async fn take(
     deadline: Instant,
     context: &RequestContext,
 ) -> Result<Response<ResponseBody>, Failure> {
-    let (head, is_done) = run_until_head(&mut running, head).await?;
+    let (head, result) = run_until_head(&mut running, head).await?;
+    let is_done = result.is_some();
+    if let Some(Err(error)) = result {
+        let failure = Failure::of_guest(error);
+        // Nothing has been sent yet, so the client can still be told, unless it has asked for no
+        // more than the head. Frameworks write no body for HEAD, and trap where they finish one
+        // that is shorter than its `content-length`.
+        if !head.as_ref().is_ok_and(|head| has_no_body(head, is_head)) {
+            return Err(failure);
+        }
+        // Fails only if the server ends.
+        let _ = failure
+            .note_apart(context, "guest failed after responding")
+            .await;
+    }
     // Whatever the guest made of it, its client must not take this for done.
     if context.request.is_unaudited() {
         return Err(Failure::Unaudited);
     }
-    let (mut head, body) = head.map_err(Failure::ErrorResponse)?.into_parts();
+    let head = head.map_err(Failure::ErrorResponse)?;
+    let has_no_body = has_no_body(&head, is_head);
+    let (mut head, body) = head.into_parts();
     if head.status.is_informational() {
         let why = format!("{} is no status of a response", head.status.as_u16());
         return Err(Failure::BrokenOff(why));
     }
     remove_length(&mut head);
     // Nobody gets this body, so nobody waits for it.
-    if is_head
-        || matches!(
-            head.status,
-            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
-        )
-    {
+    if has_no_body {
         if !is_done {
             finish(running, deadline, context.clone());
         }
@@ -174,12 +185,23 @@ fn remove_length(head: &mut Parts) {
     }
 }
 
-/// Runs `guest` until it has set its response. Returns that, and whether the guest is
-/// done.
+/// Whether the head is all that the client gets of this response.
+fn has_no_body<B>(response: &Response<B>, is_head: bool) -> bool {
+    const WITHOUT_BODY: [StatusCode; 3] = [
+        StatusCode::NO_CONTENT,
+        StatusCode::RESET_CONTENT,
+        StatusCode::NOT_MODIFIED,
+    ];
+
+    is_head || WITHOUT_BODY.contains(&response.status())
+}
+
+/// Runs `guest` until it has set its response. Returns that, and how the guest ended, if it
+/// has.
 async fn run_until_head(
     guest: &mut Running,
     mut head: oneshot::Receiver<Head>,
-) -> Result<(Head, bool), Failure> {
+) -> Result<(Head, Option<wasmtime::Result<()>>), Failure> {
     let (result, head) = poll_fn(|cx| {
         let result = match Pin::new(&mut *guest).poll(cx) {
             Poll::Ready(result) => Some(result),
@@ -193,9 +215,8 @@ async fn run_until_head(
     })
     .await;
     match (result, head) {
-        // Nothing has been sent yet, so the client can still be told.
-        (Some(Err(error)), _) => Err(Failure::of_guest(error)),
-        (result, Some(head)) => Ok((head, result.is_some())),
+        (result, Some(head)) => Ok((head, result)),
+        (Some(Err(error)), None) => Err(Failure::of_guest(error)),
         (_, None) => Err(Failure::Silent),
     }
 }

@@ -39,12 +39,13 @@ pub struct GuestFlags {
     #[arg(long, value_name = "ORIGIN")]
     pub allow_outbound: Vec<AllowedOrigin>,
 
-    /// How long such a request may take until the head of its response is there, in
-    /// seconds
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    /// Time limit for such a request until the head of its response is there, with the time
+    /// that it waits for --max-outbound, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = timeout)]
     pub outbound_timeout: Duration,
 
-    /// How many such requests one request may have at once
+    /// Number of such requests that one request may have at once; more of them wait, within
+    /// --outbound-timeout
     #[arg(long, value_name = "NUMBER", default_value = "8", value_parser = number::<NonZeroU32>)]
     pub max_outbound: NonZeroU32,
 }

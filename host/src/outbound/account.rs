@@ -5,20 +5,18 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The account of one instance.
 #[derive(Debug)]
 pub(super) struct Account {
-    free: Semaphore,
-    /// How many connections have nothing more to carry, and close by themselves.
-    closing: AtomicUsize,
+    free: Arc<Semaphore>,
     /// How many bytes of requests the server keeps.
     kept_bytes: AtomicUsize,
     /// Whether the instance is gone.
     is_closed: AtomicBool,
-    /// Whether the log has a refusal of the request at hand.
-    has_told: AtomicBool,
+    /// Whether the log has a refusal or a failure of the request at hand.
+    has_logged: AtomicBool,
 }
 
 /// Bytes that the server keeps of a request, for as long as this value lives.
@@ -28,40 +26,26 @@ pub(super) struct Kept {
     bytes: usize,
 }
 
-/// A request under way, from before it has a connection to when that is closed.
-#[derive(Debug)]
-pub(super) struct Slot {
-    account: Arc<Account>,
-    is_closing: AtomicBool,
-}
+/// A request under way, from before it has a connection to when that is closed. Dropping it
+/// lets the next one begin.
+pub(super) type Slot = OwnedSemaphorePermit;
 
 impl Account {
     pub(super) fn new(max_at_once: NonZeroU32) -> Self {
         let slots = usize::try_from(max_at_once.get()).unwrap_or(usize::MAX);
         Self {
-            free: Semaphore::new(slots.min(Semaphore::MAX_PERMITS)),
-            closing: AtomicUsize::new(0),
+            free: Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS))),
             kept_bytes: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
-            has_told: AtomicBool::new(false),
+            has_logged: AtomicBool::new(false),
         }
     }
 
-    /// A slot for one more request, or none if there are as many as there may be. Waits
-    /// only for connections that close by themselves: a guest that sends one request
-    /// after the other never has two at once.
-    pub(super) async fn take(self: &Arc<Self>) -> Option<Slot> {
-        let permit = match self.free.try_acquire() {
-            Ok(permit) => permit,
-            Err(_) if self.is_about_to_be_free() => self.free.acquire().await.ok()?,
-            Err(_) => return None,
-        };
-        // The slot gives it back.
-        permit.forget();
-        Some(Slot {
-            account: self.clone(),
-            is_closing: AtomicBool::new(false),
-        })
+    /// A slot for one more request. Waits for one, in the order of the calls, while there are
+    /// as many as there may be.
+    pub(super) async fn take(&self) -> Option<Slot> {
+        // It fails if the semaphore is closed, and nothing closes it.
+        self.free.clone().acquire_owned().await.ok()
     }
 
     /// Counts so many bytes of a request for as long as the server keeps them.
@@ -78,10 +62,6 @@ impl Account {
         self.kept_bytes.load(Ordering::Relaxed)
     }
 
-    fn is_about_to_be_free(&self) -> bool {
-        self.closing.load(Ordering::SeqCst) > 0 || self.free.available_permits() > 0
-    }
-
     /// Says that the instance is gone. What it has not finished, it never will.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
@@ -93,12 +73,12 @@ impl Account {
 
     /// Says that the instance serves another request from now on.
     pub(super) fn begin_request(&self) {
-        self.has_told.store(false, Ordering::Relaxed);
+        self.has_logged.store(false, Ordering::Relaxed);
     }
 
-    /// Whether a refusal is the first one of the request at hand.
-    pub(super) fn is_first_refusal(&self) -> bool {
-        !self.has_told.swap(true, Ordering::Relaxed)
+    /// Whether a refusal or a failure is the first one of the request at hand.
+    pub(super) fn is_first_failure(&self) -> bool {
+        !self.has_logged.swap(true, Ordering::Relaxed)
     }
 }
 
@@ -106,25 +86,6 @@ impl Drop for Kept {
     fn drop(&mut self) {
         let kept = &self.account.kept_bytes;
         kept.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
-impl Slot {
-    /// Says that the response is there, or not wanted, so that the connection closes.
-    pub(super) fn close(&self) {
-        if !self.is_closing.swap(true, Ordering::SeqCst) {
-            self.account.closing.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        // In this order, whoever waits for a slot never misses one.
-        self.account.free.add_permits(1);
-        if self.is_closing.load(Ordering::SeqCst) {
-            self.account.closing.fetch_sub(1, Ordering::SeqCst);
-        }
     }
 }
 
@@ -141,28 +102,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_request_more_than_there_may_be_gets_no_slot() {
+    async fn one_request_more_than_max_outbound_waits_until_one_is_over() {
         let account = account(2);
         let first = account.take().await.expect("a slot");
         let _second = account.take().await.expect("a slot");
-        assert!(account.take().await.is_none());
-        drop(first);
-        assert!(account.take().await.is_some());
-    }
-
-    #[tokio::test]
-    async fn a_request_waits_for_a_connection_that_closes_by_itself() {
-        let account = account(1);
-        let first = account.take().await.expect("a slot");
-        first.close();
-        first.close();
-        let mut second = pin!(account.take());
-        let waits = poll_fn(|cx| second.as_mut().poll(cx).is_pending().into()).await;
+        let mut third = pin!(account.take());
+        let waits = poll_fn(|cx| third.as_mut().poll(cx).is_pending().into()).await;
         assert!(waits);
         drop(first);
-        let second = second.await.expect("a slot");
-        assert!(account.take().await.is_none());
-        drop(second);
+        assert!(third.await.is_some());
     }
 
     #[test]
@@ -178,11 +126,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_refusal_of_each_request_is_told() {
+    fn only_the_first_failure_of_each_request_is_logged() {
         let account = account(1);
-        assert!(account.is_first_refusal());
-        assert!(!account.is_first_refusal());
+        assert!(account.is_first_failure());
+        assert!(!account.is_first_failure());
         account.begin_request();
-        assert!(account.is_first_refusal());
+        assert!(account.is_first_failure());
     }
 }

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::account::{Account, Slot};
+use super::account::Account;
 use super::errors::from_hyper;
 
 /// The body that a guest writes.
@@ -93,8 +93,6 @@ impl Body for RequestBody {
 pub(super) struct ResponseBody {
     body: Incoming,
     pause: Option<Pause>,
-    /// None as soon as the response has ended.
-    slot: Option<Arc<Slot>>,
 }
 
 /// How long the server may send nothing while the guest waits.
@@ -108,25 +106,13 @@ struct Pause {
 
 impl ResponseBody {
     /// Must be called within a runtime that has timers.
-    pub(super) fn new(body: Incoming, slot: Arc<Slot>, max_pause: Option<Duration>) -> Self {
+    pub(super) fn new(body: Incoming, max_pause: Option<Duration>) -> Self {
         let pause = max_pause.map(|limit| Pause {
             limit,
             end: Box::pin(sleep(limit)),
             is_running: false,
         });
-        let mut body = Self {
-            body,
-            pause,
-            slot: Some(slot),
-        };
-        body.close_if(body.body.is_end_stream());
-        body
-    }
-
-    fn close_if(&mut self, has_ended: bool) {
-        if has_ended && let Some(slot) = self.slot.take() {
-            slot.close();
-        }
+        Self { body, pause }
     }
 }
 
@@ -143,14 +129,11 @@ impl Body for ResponseBody {
                 return Poll::Pending;
             };
             ready!(pause.poll(cx));
-            self.close_if(true);
             return Poll::Ready(Some(Err(Error::ConnectionReadTimeout)));
         };
         if let Some(pause) = &mut self.pause {
             pause.is_running = false;
         }
-        let has_ended = !matches!(frame, Some(Ok(_))) || self.body.is_end_stream();
-        self.close_if(has_ended);
         Poll::Ready(frame.map(|frame| frame.map_err(|error| from_hyper(&error))))
     }
 
@@ -176,11 +159,5 @@ impl Pause {
             self.is_running = true;
         }
         self.end.as_mut().poll(cx)
-    }
-}
-
-impl Drop for ResponseBody {
-    fn drop(&mut self) {
-        self.close_if(true);
     }
 }

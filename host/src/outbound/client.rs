@@ -24,6 +24,7 @@ use super::errors::from_hyper;
 use super::origin::Origin;
 use super::report::Report;
 use super::{MAX_FIELDS, MAX_HEAD_BYTES, MAX_PARSED_FIELDS, Outbound, Sent};
+use crate::functions::chain_of_causes;
 
 /// The fields that concern one connection and no other. Guests cannot set most of them,
 /// but this part relies on none.
@@ -60,7 +61,7 @@ pub(super) async fn send(order: Order, report: Report) -> Sent {
     let sent = exchange(order, &report).await;
     match &sent {
         Ok((response, _)) => report.close(response.status()),
-        Err(error) => report.close(error),
+        Err(error) => report.fail(error),
     }
     sent
 }
@@ -77,6 +78,12 @@ async fn exchange(order: Order, report: &Report) -> Sent {
     let deadline = Instant::now() + outbound.timeout;
     let slot = timeout_at(deadline, account.take()).await;
     let Ok(Some(slot)) = slot else {
+        report.explain(format_args!(
+            "{} other requests of the guest were under way for {} s; let it read or drop their \
+             responses first, or allow more with `--max-outbound` or `--outbound-timeout`",
+            outbound.max_at_once,
+            outbound.timeout.as_secs_f64()
+        ));
         return Err(Error::ConnectionLimitReached);
     };
     let connect_deadline = earlier(deadline, options.connect_timeout);
@@ -86,14 +93,16 @@ async fn exchange(order: Order, report: &Report) -> Sent {
     frame_body(&mut request).await?;
 
     let head_deadline = earlier(deadline, options.first_byte_timeout);
-    let head = timeout_at(head_deadline, receive_head(stream, request)).await;
+    let head = timeout_at(head_deadline, receive_head(stream, request, report)).await;
     let (response, connection) = match head {
         Ok(head) => head?,
         Err(_) if head_deadline < deadline => return Err(Error::ConnectionReadTimeout),
         Err(_) => return Err(Error::HttpResponseTimeout),
     };
     if response.headers().len() > MAX_FIELDS {
-        tracing::debug!("the response has more than {MAX_FIELDS} header fields");
+        report.explain(format_args!(
+            "the response has more than {MAX_FIELDS} header fields"
+        ));
         // The limit that this error can name is one of bytes.
         return Err(Error::HttpResponseHeaderSectionSize(None));
     }
@@ -163,7 +172,12 @@ async fn frame_body(request: &mut Request<RequestBody>) -> Result<(), Error> {
 async fn receive_head(
     stream: Box<dyn Stream>,
     request: Request<RequestBody>,
+    report: &Report,
 ) -> Result<(Response<Incoming>, Option<Connection>), Error> {
+    let failed = |error: &hyper::Error| {
+        report.explain(chain_of_causes(error));
+        from_hyper(error)
+    };
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_PARSED_FIELDS)
@@ -171,13 +185,13 @@ async fn receive_head(
         .allow_obsolete_multiline_headers_in_responses(true)
         .handshake(TokioIo::new(stream))
         .await
-        .map_err(|error| from_hyper(&error))?;
+        .map_err(|error| failed(&error))?;
     let mut connection = Box::pin(connection);
     let mut response = pin!(sender.send_request(request));
     let ended = tokio::select! {
         biased;
         response = &mut response => {
-            let response = response.map_err(|error| from_hyper(&error))?;
+            let response = response.map_err(|error| failed(&error))?;
             return Ok((response, Some(connection)));
         }
         ended = &mut connection => ended,
@@ -185,7 +199,7 @@ async fn receive_head(
     // Whatever it had to say of the response was said before it ended.
     match (response.await, ended) {
         (Ok(response), _) => Ok((response, None)),
-        (Err(_), Err(error)) | (Err(error), Ok(())) => Err(from_hyper(&error)),
+        (Err(_), Err(error)) | (Err(error), Ok(())) => Err(failed(&error)),
     }
 }
 
@@ -199,15 +213,15 @@ fn hand_over(
     Response<WasiBody>,
     Box<dyn Future<Output = Result<(), Error>> + Send>,
 ) {
-    let slot = Arc::new(slot);
     let max_pause = options.between_bytes_timeout;
-    let body = |body| ResponseBody::new(body, slot.clone(), max_pause).boxed_unsync();
+    let body = |body| ResponseBody::new(body, max_pause).boxed_unsync();
     let response = response.map(body);
     let rest = async move {
         if let Some(connection) = connection {
             // The body has the error, if the guest wants to know.
             let _ = connection.await;
         }
+        // Also if the guest has not read the body: what is left of it is here, and small.
         drop((slot, kept));
         Ok(())
     };

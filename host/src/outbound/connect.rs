@@ -38,11 +38,11 @@ pub(super) async fn connect(
         .await
         .map_err(|_| Error::DnsTimeout)??;
     let connected = async {
-        let stream = connect_tcp(&addresses, deadline).await?;
+        let stream = connect_tcp(&addresses, deadline, report).await?;
         // Heads and chunks are written whole, so waiting for more only delays them.
         stream.set_nodelay(true).map_err(|error| from_io(&error))?;
         match &outbound.tls {
-            Some(tls) if origin.is_encrypted() => encrypt(tls, &origin.host, stream).await,
+            Some(tls) if origin.is_encrypted() => encrypt(tls, &origin.host, stream, report).await,
             None if origin.is_encrypted() => Err(Error::ConfigurationError),
             _ => Ok(Box::new(stream) as Box<dyn Stream>),
         }
@@ -62,7 +62,7 @@ async fn addresses(
         Host::Ip(address) => return Ok(vec![SocketAddr::new(*address, origin.port)]),
         Host::Name(name) => name,
     };
-    let found = lookups.addresses(name, origin.port).await?;
+    let found = lookups.addresses(name, origin.port, report).await?;
     let (allowed, refused): (Vec<_>, Vec<_>) = found
         .into_iter()
         .partition(|found| address::is_allowed(&origin.host, found.ip()));
@@ -76,14 +76,21 @@ async fn addresses(
 }
 
 /// Tries one address after the other. Each may take its share of the time that is left.
-async fn connect_tcp(addresses: &[SocketAddr], deadline: Instant) -> Result<TcpStream, Error> {
+async fn connect_tcp(
+    addresses: &[SocketAddr],
+    deadline: Instant,
+    report: &Report,
+) -> Result<TcpStream, Error> {
     let mut failure = Error::DestinationUnavailable;
     for (left, address) in (1..=addresses.len()).rev().zip(addresses) {
         let time_left = deadline.saturating_duration_since(Instant::now());
         let share = time_left / u32::try_from(left).unwrap_or(u32::MAX);
         match timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => failure = from_io(&error),
+            Ok(Err(error)) => {
+                report.explain(format_args!("{address}: {error}"));
+                failure = from_io(&error);
+            }
             Err(_) => failure = Error::ConnectionTimeout,
         }
     }
@@ -95,6 +102,7 @@ async fn encrypt(
     tls: &Arc<ClientConfig>,
     host: &Host,
     stream: TcpStream,
+    report: &Report,
 ) -> Result<Box<dyn Stream>, Error> {
     let name = match host {
         Host::Ip(address) => ServerName::from(*address),
@@ -105,6 +113,10 @@ async fn encrypt(
     let stream = TlsConnector::from(tls.clone())
         .connect(name, stream)
         .await
-        .map_err(|error| from_io(&error))?;
+        .map_err(|error| {
+            // That of a certificate, for example, says what is wrong with it.
+            report.explain(&error);
+            from_io(&error)
+        })?;
     Ok(Box::new(stream))
 }

@@ -8,6 +8,8 @@ use std::thread;
 use tokio::sync::{Semaphore, oneshot};
 use wasmtime_wasi_http::Error;
 
+use super::report::Report;
+
 /// How many look-ups there may be at once, of all guests together.
 const MAX_AT_ONCE: usize = 64;
 
@@ -37,7 +39,12 @@ impl Lookups {
     /// # Errors
     ///
     /// Fails if it has none, or that cannot be found out.
-    pub(super) async fn addresses(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+    pub(super) async fn addresses(
+        &self,
+        name: &str,
+        port: u16,
+        report: &Report,
+    ) -> Result<Vec<SocketAddr>, Error> {
         // It is never closed, so it can only be full.
         let place = self.places.clone().acquire_owned().await;
         let (sender, answer) = oneshot::channel();
@@ -53,6 +60,10 @@ impl Lookups {
         thread.spawn(look_up).map_err(|_| unknown())?;
         match answer.await {
             Ok(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
+            Ok(Err(error)) => {
+                report.explain(error);
+                Err(unknown())
+            }
             _ => Err(unknown()),
         }
     }

@@ -31,7 +31,7 @@ mod report;
 mod tls;
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Method, Request, Response};
@@ -249,6 +249,7 @@ impl WasiHttpHooks for OutboundCtx {
             account: account.clone(),
             method: request.method().clone(),
             origin: None,
+            reason: Mutex::default(),
             outcome: None,
         };
         match self.admit(&request, &mut report) {
@@ -265,7 +266,7 @@ impl WasiHttpHooks for OutboundCtx {
                 Box::new(client::send(order, report))
             }
             Err(error) => {
-                report.close(&error);
+                report.fail(&error);
                 Box::new(std::future::ready(Err(error)))
             }
         }

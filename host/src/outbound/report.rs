@@ -3,9 +3,10 @@
 
 use std::fmt::Display;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::Method;
+use wasmtime_wasi_http::Error;
 
 use super::account::Account;
 use super::origin::Origin;
@@ -14,6 +15,9 @@ use crate::RequestId;
 /// The longest method that the log shows, in bytes.
 const MAX_METHOD_BYTES: usize = 16;
 
+/// The longest reason that the log shows, in bytes: servers choose parts of it.
+const MAX_REASON_BYTES: usize = 512;
+
 /// Tells the log of one request when that is over, or given up.
 pub(super) struct Report {
     pub(super) request_id: RequestId,
@@ -21,6 +25,8 @@ pub(super) struct Report {
     pub(super) method: Method,
     /// None if what the guest gave for one names no origin.
     pub(super) origin: Option<Origin>,
+    /// What the error code that the guest gets does not say.
+    pub(super) reason: Mutex<Option<String>>,
     pub(super) outcome: Option<String>,
 }
 
@@ -30,6 +36,44 @@ impl Report {
         if tracing::enabled!(tracing::Level::DEBUG) {
             self.outcome = Some(outcome.to_string());
         }
+    }
+
+    /// Takes down that it failed. A guest can fail as often as it likes, so that the log has
+    /// the first failure of each request that it serves, and with debug all of them.
+    pub(super) fn fail(self, error: &Error) {
+        let reason = self
+            .reason
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let reason = reason.map(|reason| format!(": {reason}"));
+        let outcome = format!("{error}{}", reason.unwrap_or_default());
+        if self.account.is_first_failure() {
+            let (request, method, origin) = (&self.request_id, self.method(), self.origin());
+            tracing::warn!(%request, "a request of the guest failed: {method} to {origin}: {outcome}");
+        }
+        self.close(outcome);
+    }
+
+    /// Adds a reason to a failure that follows.
+    pub(super) fn explain(&self, reason: impl Display) {
+        let reason = sanitize::line(&reason)
+            .at_most(MAX_REASON_BYTES)
+            .to_string();
+        let mut known = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(reason);
+    }
+
+    fn origin(&self) -> &dyn Display {
+        match &self.origin {
+            Some(origin) => origin,
+            None => &"no valid origin",
+        }
+    }
+
+    fn method(&self) -> &str {
+        let method = self.method.as_str();
+        &method[..method.len().min(MAX_METHOD_BYTES)]
     }
 
     /// Says that the guest may not send requests there.
@@ -53,7 +97,7 @@ impl Report {
 
     /// A guest can be refused as often as it likes. The operator hears of the first time.
     fn refuse(&self, reason: impl Display) {
-        if self.account.is_first_refusal() {
+        if self.account.is_first_failure() {
             tracing::info!(request = %self.request_id, "a request of the guest was refused: {reason}");
         }
     }
@@ -61,13 +105,8 @@ impl Report {
 
 impl Drop for Report {
     fn drop(&mut self) {
-        let Self { method, origin, .. } = self;
-        let origin: &dyn Display = match origin {
-            Some(origin) => origin,
-            None => &"no valid origin",
-        };
+        let (method, origin) = (self.method(), self.origin());
         let outcome = self.outcome.as_deref().unwrap_or("given up");
-        let method = &method.as_str()[..method.as_str().len().min(MAX_METHOD_BYTES)];
         tracing::debug!(request = %self.request_id, "the guest sent {method} to {origin}: {outcome}");
     }
 }

@@ -4,7 +4,7 @@ use end_to_end::client::Connection;
 use end_to_end::upstream::{Arrival, Upstream};
 use end_to_end::{Setup, TestHost};
 
-use super::{begin, error_code, origin, sender_to, with};
+use super::{begin, error_code, origin, sender, sender_to, with};
 
 /// A request at work, whose head has arrived at `upstream`.
 fn arrived(host: &TestHost, how: &str, upstream: &Upstream) -> (Connection, Arrival) {
@@ -144,11 +144,54 @@ fn as_many_requests_as_a_guest_may_send_at_once_are_sent() {
 }
 
 #[test]
-fn one_request_more_than_a_guest_may_send_at_once_is_refused() {
+fn one_request_more_than_max_outbound_waits_until_another_is_over() {
     let upstream = Upstream::start();
     let host = at_most_2(&upstream);
-    let mut client = begin(&host, "3", &origin(&upstream));
+    let mut client = begin(&host, "6", &origin(&upstream));
+    let mut arrivals = vec![upstream.receive(), upstream.receive()];
+    for _ in 2..6 {
+        // The guest reads no body but the last one.
+        let mut arrival = arrivals.remove(0);
+        arrival.write("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nother");
+        arrivals.push(upstream.receive());
+    }
+    for arrival in &mut arrivals {
+        arrival.write("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlast");
+    }
+    let response = client.receive();
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_eq!(response.body, b"last");
+}
+
+#[test]
+fn beyond_max_outbound_a_request_waits_for_outbound_timeout_and_the_log_names_both() {
+    let upstream = Upstream::start();
+    let origin = origin(&upstream);
+    let host = with(&[&origin], |setup| short(setup).flag("--max-outbound", "2"));
+    let mut client = begin(&host, "3", &origin);
+    // They answer nothing.
+    let _arrivals = [upstream.receive(), upstream.receive()];
     assert_eq!(error_code(&client.receive()), "connection-limit-reached");
+    let _ = host.log().wait_for_entry(&[
+        "a request of the guest failed",
+        &origin,
+        "`--max-outbound` or `--outbound-timeout`",
+    ]);
+}
+
+#[test]
+fn a_failure_of_another_server_is_logged_with_its_origin_and_reason() {
+    let upstream = Upstream::start();
+    let origin = origin(&upstream);
+    let host = sender(&[&origin]);
+    let (mut client, mut arrival) = arrived(&host, "1", &upstream);
+    arrival.write("SSH-2.0-OpenSSH_9.9\r\n");
+    drop(arrival);
+    let response = client.receive();
+    assert_eq!(error_code(&response), "HTTP-protocol-error");
+    let id = response.header("x-request-id").expect("an id");
+    let log = host.log();
+    let _ = log.wait_for_entry(&[id, "GET to", &origin, "invalid HTTP version parsed"]);
 }
 
 #[test]

@@ -102,6 +102,7 @@ fn a_certificate_that_nobody_vouches_for_is_refused() {
     let answered = upstream.answer();
     assert_eq!(error_code(&client.receive()), "TLS-certificate-error");
     assert!(answered.join().expect("no panic").is_err());
+    let _ = host.log().wait_for_entry(&[&url, "UnknownIssuer"]);
 }
 
 #[test]
@@ -116,6 +117,8 @@ fn a_certificate_of_another_host_is_refused() {
     let answered = upstream.answer();
     assert_eq!(error_code(&client.receive()), "TLS-certificate-error");
     assert!(answered.join().expect("no panic").is_err());
+    let log = host.log();
+    let _ = log.wait_for_entry(&[&url, "certificate not valid for name", "api.example"]);
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use audit_log::program;
 use host::cli::{Cli, Command, FunctionsError, LogFormat};
-use host::{guest, server_log};
+use host::guest::{self, ChildLimits};
+use host::server_log;
 
 mod allocator;
 mod announce;
@@ -25,6 +26,10 @@ const USAGE: u8 = 64;
 const MAX_ERROR_BYTES: usize = 16 << 10;
 
 fn main() -> ExitCode {
+    // Not a command of the command line: no help and no suggestion names it.
+    if let Some(limits) = ChildLimits::of(env::args_os()) {
+        return guest::compile_child(limits);
+    }
     let command = match Cli::read(env::args_os()) {
         Ok(cli) => cli.command,
         Err(error) => {
@@ -34,6 +39,9 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    // Errors of wasmtime pass through guests, which could print where the server was built, and a
+    // backtrace of the first trap costs 200 ms. Panics have backtraces all the same.
+    wasmtime::error::disable_backtrace();
     let format = match &command {
         Command::Serve(flags) => flags.logs.log_format,
         _ => LogFormat::Human,
@@ -50,11 +58,6 @@ fn main() -> ExitCode {
         Command::Pause(flags) => orders::pause(&flags).map(|()| true),
         Command::Resume(flags) => orders::resume(&flags).map(|()| true),
         Command::Remove(flags) => orders::remove(&flags).map(|()| true),
-        Command::CompileComponent {
-            memory_bytes,
-            cpu_seconds,
-            nice,
-        } => return guest::compile_child(memory_bytes, cpu_seconds, nice),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

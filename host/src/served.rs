@@ -16,7 +16,7 @@ use host::functions::{
     Control, Declaration, Deployer, Functions, Loader, Retention, Store, Summary, Waiting, Watch,
 };
 use host::guest::{
-    App, CodeCache, Compiler, CompilerSettings, Job, Part, SharedRuntime, Surroundings,
+    App, CodeCache, Compiler, CompilerSettings, Job, Part, SharedRuntime, Surroundings, clock_limit,
 };
 use host::memory::MemoryLimit;
 use host::ops::{Admin, Denials, Token};
@@ -91,7 +91,7 @@ async fn load_one(
     let job = Job::of(Part::new(&*surroundings.name, bytes));
     // No request waits for a processor yet.
     let compiler = compiler(flags, 0, code_cache())?;
-    let artefact = compiler.compile(&job).await.with_context(what)?;
+    let artefact = compiler.compile(&job, false).await.with_context(what)?;
     // Elsewhere, because operators are answered meanwhile.
     let threads = flags.settings().threads;
     let total_bytes = memory.limit_bytes();
@@ -201,7 +201,7 @@ impl Changes {
             store: self.store.clone(),
             denials: Denials::new(log.clone()),
             max_component_bytes: flags.pool.max_component_size,
-            max_time: UPLOAD_TIME.saturating_add(flags.pool.compile_timeout),
+            max_time: UPLOAD_TIME.saturating_add(clock_limit(flags.pool.compile_timeout)),
         }
     }
 

@@ -179,9 +179,9 @@ pub struct PoolFlags {
     #[arg(long, value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
     pub max_component_size: u64,
 
-    /// Time limit for compiling one component, in seconds, on the clock; beyond it the
-    /// component is refused
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    /// Limit on the processor time for compiling one component, of all threads together, in
+    /// seconds; beyond it, or beyond 20 times as much on the clock, the component is refused
+    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
     pub compile_timeout: Duration,
 
     /// Memory limit of the process that compiles one component, in bytes; beyond it the

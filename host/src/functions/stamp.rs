@@ -17,6 +17,11 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
+    /// The size of the file.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// That of the file to which `path` leads, if it leads anywhere.
     pub(super) fn of(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;

@@ -48,8 +48,8 @@ use crate::RequestInfo;
 use crate::audit::{self, AuditCtx, AuditSource, Quota};
 use crate::outbound::Outbound;
 pub use compile::{
-    Adapters, Artefact, COMPILE_COMMAND, CodeCache, CompileError, Compiled, Compiler,
-    CompilerSettings, EngineKind, Job, Needs, Part, compile_child,
+    Adapters, Artefact, COMPILE_COMMAND, ChildLimits, CodeCache, CompileError, Compiled, Compiler,
+    CompilerSettings, EngineKind, Job, Needs, Part, clock_limit, compile_child,
 };
 use engine::Pool;
 pub use error::{LoadError, MissingImport};

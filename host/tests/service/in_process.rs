@@ -80,7 +80,9 @@ impl InProcess {
         let compiler = Compiler::new(settings).expect("a compiler");
         let job = Job::of(Part::new("app", bytes.to_vec()));
         let runtime = Builder::new_current_thread().enable_all().build();
-        let artefact = runtime.expect("a runtime").block_on(compiler.compile(&job));
+        let artefact = runtime
+            .expect("a runtime")
+            .block_on(compiler.compile(&job, true));
         let artefact = artefact.expect("it can be compiled");
         let mut apps =
             App::load(&artefact, &surroundings, NonZeroUsize::MIN, u64::MAX).expect("it fits");

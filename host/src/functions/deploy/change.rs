@@ -113,7 +113,9 @@ impl Means {
         if is_recorded && active.is_some_and(|active| active.is(&declared, &job)) {
             return Ok(None);
         }
-        let artefact = self.loader.compiler.compile(&job).await?;
+        let is_new = record.active.is_none();
+        let compiler = &self.loader.compiler;
+        let artefact = compiler.compile(&job, is_new).await?;
         elsewhere(move || self.start(&declared, &job, &artefact, record)).await
     }
 

@@ -29,6 +29,7 @@ use super::cause::chain;
 use super::declaration::{Declaration, Declared, Wish};
 use super::function::Function;
 use super::load::{self, Loader, RegisterError};
+use super::stamp::Stamp;
 use super::store::Store;
 use super::table::{Functions, Table};
 use crate::guest::Part;
@@ -156,7 +157,11 @@ impl Deployer {
         if scan.is_complete {
             self.remove_all_but(&scan.wanted).await?;
         }
-        for (rank, (declared, stamps)) in scan.wanted.into_iter().enumerate() {
+        let mut wanted: Vec<_> = scan.wanted.into_iter().enumerate().collect();
+        // The smallest first, so that it does not wait until the largest is compiled.
+        let bytes = |stamps: &Stamps| stamps.iter().flatten().map(Stamp::bytes).sum::<u64>();
+        wanted.sort_by_key(|(_, (_, stamps))| bytes(stamps));
+        for (rank, (declared, stamps)) in wanted {
             self.look_at(declared, stamps, rank, has_new_adapters);
         }
         Ok(None)

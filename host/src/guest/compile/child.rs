@@ -1,6 +1,7 @@
 //! The child process: reads, composes, checks and compiles one component, and ends.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -14,7 +15,7 @@ use wasmtime::OutOfMemory;
 use wasmtime::component::Component;
 
 use super::engine_kind::Shape;
-use super::process::OUT_OF_MEMORY;
+use super::process::{COMPILE_COMMAND, OUT_OF_MEMORY};
 use super::protocol::{Compiled, Job, Reply};
 use super::{Needs, Part};
 use crate::functions::{Adapters, chain_of_causes, exports_handler, wrap};
@@ -26,12 +27,51 @@ use crate::guest::{digest, engine, imports, linker};
 /// The exit code if the server cannot be talked to: it has ended.
 const NO_SERVER: i32 = 3;
 
-/// Does the job that comes from standard input (`protocol.rs`). The process must have nothing
-/// else to do, and is bounded: it may have so many bytes of memory and compute for so many
-/// seconds, at this nice value. It ends when the server does.
+/// The limits of a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChildLimits {
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// Processor time in seconds.
+    pub cpu_seconds: u64,
+    /// Nice value.
+    pub nice: u8,
+}
+
+impl ChildLimits {
+    /// Those that a command line names which makes this program a child: after its name,
+    /// [`COMPILE_COMMAND`] and three numbers.
+    pub fn of(words: impl IntoIterator<Item = OsString>) -> Option<Self> {
+        let words: Vec<_> = words.into_iter().map(|word| word.into_string()).collect();
+        let [_, Ok(command), Ok(memory_bytes), Ok(cpu_seconds), Ok(nice)] = &words[..] else {
+            return None;
+        };
+        if command != COMPILE_COMMAND {
+            return None;
+        }
+        Some(Self {
+            memory_bytes: memory_bytes.parse().ok()?,
+            cpu_seconds: cpu_seconds.parse().ok()?,
+            nice: nice.parse().ok()?,
+        })
+    }
+
+    /// The command line that names them, without the name of the program.
+    pub(super) fn words(self) -> [String; 4] {
+        [
+            COMPILE_COMMAND.to_owned(),
+            self.memory_bytes.to_string(),
+            self.cpu_seconds.to_string(),
+            self.nice.to_string(),
+        ]
+    }
+}
+
+/// Does the job that comes from standard input (`protocol.rs`), within these limits. The process
+/// must have nothing else to do. It ends when the server does.
 #[must_use]
-pub fn compile_child(memory_bytes: u64, cpu_seconds: u64, nice: u8) -> ExitCode {
-    set_limits(memory_bytes, cpu_seconds, nice);
+pub fn compile_child(limits: ChildLimits) -> ExitCode {
+    set_limits(limits);
     match answer() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -44,7 +84,12 @@ pub fn compile_child(memory_bytes: u64, cpu_seconds: u64, nice: u8) -> ExitCode 
 
 /// Lets requests go first, bounds this process, and makes it the first that the system
 /// kills when memory runs out, before the server.
-fn set_limits(memory_bytes: u64, cpu_seconds: u64, nice: u8) {
+fn set_limits(limits: ChildLimits) {
+    let ChildLimits {
+        memory_bytes,
+        cpu_seconds,
+        nice,
+    } = limits;
     // It works without any of these; the server watches the time as well.
     let _ = setpriority_process(None, nice.into());
     let _ = fs::write("/proc/self/oom_score_adj", "1000");

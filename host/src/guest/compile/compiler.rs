@@ -6,10 +6,10 @@ use std::io;
 use std::num::NonZero;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
 
 use super::EngineKind;
@@ -17,6 +17,7 @@ use super::artefact::{Artefact, anonymous_file};
 use super::cache::CodeCache;
 use super::process::{CompileError, Launcher};
 use super::protocol::{Adapters, Compiled, Job};
+use super::queue::{Permit, Priority, Queue};
 use crate::guest::engine;
 
 /// How many children may run at once at least, whatever the number of processors: a component
@@ -28,7 +29,7 @@ const MIN_CHILDREN: u32 = 4;
 pub struct CompilerSettings {
     /// This program, which is started as a child.
     pub program: PathBuf,
-    /// How long a component may take.
+    /// The processor time that a component may take, of all threads together.
     pub time: Duration,
     /// How much memory a child may have, in bytes.
     pub memory_bytes: u64,
@@ -45,7 +46,7 @@ pub struct Compiler {
     cache: Option<CodeCache>,
     /// What artefacts depend on beside the job.
     platform: String,
-    permits: Semaphore,
+    queue: Arc<Queue>,
     max_children: u32,
 }
 
@@ -74,22 +75,23 @@ impl Compiler {
                 nice,
             },
             cache,
-            permits: Semaphore::new(max_children as usize),
+            queue: Queue::new(max_children),
             max_children,
         })
     }
 
-    /// The artefact of the component of `job`. A child that runs is killed if this future is
-    /// dropped.
+    /// The artefact of the component of `job`, which `is_new` if no version of its function was
+    /// active before. A child that runs is killed if this future is dropped.
     ///
     /// # Errors
     ///
     /// Says why there is none.
-    pub async fn compile(&self, job: &Job) -> Result<Artefact, CompileError> {
+    pub async fn compile(&self, job: &Job, is_new: bool) -> Result<Artefact, CompileError> {
         if let Some(found) = self.kept(job).await? {
             return Ok(found);
         }
-        let permit = self.permit(1).await?;
+        let priority = priority(job, is_new);
+        let permit = self.queue.permit(1, priority).await?;
         // An equal one may have been compiled meanwhile.
         if let Some(found) = self.kept(job).await? {
             return Ok(found);
@@ -103,7 +105,7 @@ impl Compiler {
             Some(unfinished) => unfinished.file.try_clone()?,
             None => anonymous_file()?,
         };
-        let compiled = self.run(job, &file, permit).await?;
+        let compiled = self.run(job, &file, permit, priority).await?;
         let compiled = compiled.ok_or_else(|| io::Error::other("there is no component"))?;
         if let Some((cache, unfinished)) = self.cache.clone().zip(unfinished) {
             let adapters = match compiled.adapter {
@@ -126,8 +128,9 @@ impl Compiler {
     /// Fails like [`compile`](Self::compile).
     pub async fn check(&self, job: &Job) -> Result<Option<Compiled>, CompileError> {
         let nowhere = File::options().write(true).open("/dev/null")?;
-        let permit = self.permit(1).await?;
-        self.run(job, &nowhere, permit).await
+        let priority = priority(job, true);
+        let permit = self.queue.permit(1, priority).await?;
+        self.run(job, &nowhere, permit, priority).await
     }
 
     /// Does `job` in a child. One that the system kills does it once more when no other runs:
@@ -136,21 +139,17 @@ impl Compiler {
         &self,
         job: &Job,
         output: &File,
-        permit: SemaphorePermit<'_>,
+        permit: Permit,
+        priority: Priority,
     ) -> Result<Option<Compiled>, CompileError> {
         match self.launcher.run(job, output.try_clone()?).await {
             Err(CompileError::Killed) => {}
             done => return done,
         }
         drop(permit);
-        let _all = self.permit(self.max_children).await?;
+        let _all = self.queue.permit(self.max_children, priority).await?;
         truncate(output)?;
         self.launcher.run(job, output.try_clone()?).await
-    }
-
-    async fn permit(&self, children: u32) -> io::Result<SemaphorePermit<'_>> {
-        let permit = self.permits.acquire_many(children).await;
-        permit.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 
     /// What is kept of `job`. An adapter makes no difference for a component that serves HTTP.
@@ -165,6 +164,14 @@ impl Compiler {
 
     fn key(&self, job: &Job, adapters: Adapters) -> String {
         format!("{}-{}", job.key(adapters), self.platform)
+    }
+}
+
+fn priority(job: &Job, is_new: bool) -> Priority {
+    let component = job.component.as_ref();
+    Priority {
+        is_new,
+        bytes: component.map_or(0, |part| part.bytes.len() as u64),
     }
 }
 

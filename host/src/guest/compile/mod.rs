@@ -11,6 +11,7 @@
 //! - `process.rs`: starting a child, its limits, and [`CompileError`].
 //! - `cache.rs`: artefacts that are kept for the next start; `folder.rs`: where they are safe.
 //! - `artefact.rs`: [`Artefact`], compiled code in a file, verified and mapped.
+//! - `queue.rs`: which job is next.
 //! - `compiler.rs`: [`Compiler`], all of it together.
 
 mod artefact;
@@ -21,12 +22,13 @@ mod engine_kind;
 mod folder;
 mod process;
 mod protocol;
+mod queue;
 
 pub use artefact::Artefact;
 pub use cache::CodeCache;
-pub use child::compile_child;
+pub use child::{ChildLimits, compile_child};
 pub use compiler::{Compiler, CompilerSettings};
 pub use engine_kind::EngineKind;
 pub(super) use engine_kind::is_large;
-pub use process::{COMPILE_COMMAND, CompileError};
+pub use process::{COMPILE_COMMAND, CompileError, clock_limit};
 pub use protocol::{Adapters, Compiled, Job, Needs, Part};

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::{self, available_parallelism};
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -17,6 +17,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::child::ChildLimits;
 use super::protocol::{Compiled, Job, MAX_REPLY_BYTES, Reply};
 
 /// The words of the command line that make this program a child.
@@ -38,6 +39,16 @@ const MAX_STDERR_BYTES: u64 = 4096;
 /// All others may be secrets of the operator.
 const PASSED_VARIABLES: [&str; 1] = ["LD_LIBRARY_PATH"];
 
+/// How many times its processor time a child may take on the clock.
+const CLOCK_FACTOR: u32 = 20;
+
+/// The time after which a child is killed that may use so much processor time. Beside busy
+/// programs it gets a small part of a processor, and none while it is stopped.
+#[must_use]
+pub fn clock_limit(processor_time: Duration) -> Duration {
+    processor_time.saturating_mul(CLOCK_FACTOR)
+}
+
 /// Why a component was not compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
@@ -46,7 +57,7 @@ pub enum CompileError {
     Run(#[from] io::Error),
     /// It took too long.
     #[error(
-        "compiling takes longer than {} s; allow more with `--compile-timeout`",
+        "compiling takes more than {} s of processor time; allow more with `--compile-timeout`",
         .0.as_secs_f64()
     )]
     TimedOut(Duration),
@@ -89,7 +100,7 @@ pub enum CompileError {
 pub(super) struct Launcher {
     /// The program, which becomes a child if it is given [`COMPILE_COMMAND`].
     pub(super) program: PathBuf,
-    /// How long a child may take.
+    /// The processor time that a child may use, of all threads together.
     pub(super) time: Duration,
     /// How much memory it may have, in bytes.
     pub(super) memory_bytes: u64,
@@ -130,7 +141,8 @@ impl Launcher {
         output: File,
     ) -> Result<Option<Compiled>, CompileError> {
         let (running, socket, stderr) = self.start(output)?;
-        let Ok(spoken) = timeout(self.time, speak(job, socket, stderr)).await else {
+        let limit = clock_limit(self.time);
+        let Ok(spoken) = timeout(limit, speak(job, socket, stderr)).await else {
             return Err(CompileError::TimedOut(self.time));
         };
         let (reply, message) = spoken?;
@@ -153,9 +165,13 @@ impl Launcher {
         let passed = passed
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)));
+        let limits = ChildLimits {
+            memory_bytes: self.memory_bytes,
+            cpu_seconds: self.cpu_seconds(),
+            nice: self.nice,
+        };
         let mut child = Command::new(&self.program)
-            .arg(COMPILE_COMMAND)
-            .args([self.memory_bytes, self.cpu_seconds(), self.nice.into()].map(|n| n.to_string()))
+            .args(limits.words())
             .env_clear()
             .envs(passed)
             // A terminal interrupts the server, which then ends it.
@@ -175,12 +191,10 @@ impl Launcher {
         ))
     }
 
-    /// How long a child may compute on all processors together, in seconds: it is the server
-    /// that watches the time, and this is for a child whose server cannot.
+    /// The same in whole seconds, as the system counts it.
     fn cpu_seconds(&self) -> u64 {
-        let processors = available_parallelism().map_or(1, |number| number.get() as u64);
-        let seconds = self.time.as_secs().saturating_add(1);
-        seconds.saturating_mul(processors)
+        let rest = u64::from(self.time.subsec_nanos() > 0);
+        self.time.as_secs().saturating_add(rest)
     }
 
     /// Why a child failed that ended without a reply.

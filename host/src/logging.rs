@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use host::cli::LogFormat;
-use host::server_log::{self, Json, Stderr, text_fields};
+use host::server_log::{self, Json, Stderr, has_color, text_fields};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -44,7 +44,7 @@ pub(crate) fn init(format: LogFormat) -> FlushOnDrop {
         .log_internal_errors(false);
     match format {
         LogFormat::Human => builder
-            .with_ansi(io::stderr().is_terminal())
+            .with_ansi(io::stderr().is_terminal() && has_color(|name| env::var_os(name)))
             .fmt_fields(text_fields())
             .init(),
         LogFormat::Json => {

@@ -57,7 +57,8 @@ impl Operators {
     /// All metrics.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        let response = self.get("/metrics");
+        let accept = "application/openmetrics-text; version=1.0.0, text/plain; q=0.5";
+        let response = self.send(&Request::new("GET", "/metrics").header("accept", accept));
         assert_eq!(response.status, 200, "{response:?}");
         assert_eq!(
             response.header("content-type"),

@@ -306,6 +306,49 @@ fn a_body_that_breaks_off_is_counted_as_broken() {
     ]);
 }
 
+/// What `promtool check metrics` wants: no type of `OpenMetrics`, and each metric has the name
+/// of its series.
+#[test]
+fn metrics_are_in_the_text_format_of_prometheus_unless_accept_names_openmetrics() {
+    let (host, operators) = with_operators(app());
+    assert_eq!(host.send(&encrypt("a")).status, 200);
+    for accept in [None, Some("*/*"), Some("text/plain;version=0.0.4")] {
+        let request = Request::new("GET", "/metrics");
+        let request = match accept {
+            Some(accept) => request.header("accept", accept),
+            None => request,
+        };
+        let response = operators.send(&request);
+        let media_type = response.header("content-type");
+        assert_eq!(media_type, Some("text/plain; version=0.0.4; charset=utf-8"));
+        assert_eq!(response.header("vary"), Some("accept"));
+        let text = String::from_utf8(response.body).expect("text");
+        let (mut name, mut kind) = ("", "");
+        for line in text.lines() {
+            let words: Vec<_> = line.splitn(4, ' ').collect();
+            match words[..] {
+                ["#", "HELP", described, _] => name = described,
+                ["#", "TYPE", described, found] => {
+                    assert_eq!(described, name, "{text}");
+                    assert!(matches!(found, "counter" | "gauge" | "histogram"), "{line}");
+                    kind = found;
+                }
+                ["#", ..] => panic!("{line}"),
+                _ => {
+                    let series = line.split(['{', ' ']).next().expect("a name");
+                    let suffix = series.strip_prefix(name).expect(line);
+                    match kind {
+                        "histogram" => assert!(suffix.starts_with('_'), "{line}"),
+                        _ => assert_eq!(suffix, "", "{line}"),
+                    }
+                }
+            }
+        }
+        assert!(text.contains("# TYPE component_runner_build_info gauge\n"));
+        assert!(text.contains("# TYPE component_runner_connections_total counter\n"));
+    }
+}
+
 #[test]
 fn metrics_are_whole_while_many_requests_are_served() {
     let (host, operators) = with_operators(app());

@@ -112,9 +112,7 @@ fn write(mut inbox: Inbox<Vec<u8>>, mut output: Output, is_reopening: &AtomicBoo
         for line in &lines {
             text.extend_from_slice(line);
         }
-        if !output.write(&text) {
-            inbox.drop_items(lines.len() as u64);
-        }
+        inbox.drop_items(output.write(&text));
         lines.clear();
         text.clear();
         if is_reopening.swap(false, Ordering::Acquire) {

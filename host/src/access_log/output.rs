@@ -2,23 +2,20 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 
 use super::Destination;
+use crate::server_log::count_lines;
 
 /// An open file that lines go to.
 pub(super) struct Output {
     destination: Destination,
-    file: Sink,
+    file: File,
     /// Whether the last line is there only in part.
     is_torn: bool,
     /// Whether the last lines were lost.
     is_failing: bool,
-}
-
-enum Sink {
-    Stdout,
-    File(File),
 }
 
 impl Output {
@@ -31,13 +28,14 @@ impl Output {
         })
     }
 
-    /// Writes whole lines. Returns whether they are written; what is wrong is said when
-    /// it begins and when it ends.
-    pub(super) fn write(&mut self, lines: &[u8]) -> bool {
+    /// Writes whole lines. Returns how many of them are lost; what is wrong is logged when it
+    /// begins and when it ends.
+    pub(super) fn write(&mut self, lines: &[u8]) -> u64 {
         if lines.is_empty() {
-            return true;
+            return 0;
         }
-        let result = self.try_write(lines);
+        let mut left = lines;
+        let result = self.try_write(&mut left);
         match &result {
             Ok(()) if self.is_failing => {
                 tracing::info!("the access log can be written again");
@@ -48,10 +46,12 @@ impl Output {
             _ => {}
         }
         self.is_failing = result.is_err();
-        result.is_ok()
+        // One that was written in part is lost as well: what is left of it is not written.
+        count_lines(left)
     }
 
-    fn try_write(&mut self, mut lines: &[u8]) -> io::Result<()> {
+    /// Writes `lines`, of which it leaves what is not written.
+    fn try_write(&mut self, lines: &mut &[u8]) -> io::Result<()> {
         if self.is_torn {
             self.write_some(b"\n")?;
             self.is_torn = false;
@@ -59,7 +59,7 @@ impl Output {
         while !lines.is_empty() {
             let written = self.write_some(lines)?;
             self.is_torn = lines[..written].last() != Some(&b'\n');
-            lines = &lines[written..];
+            *lines = &lines[written..];
         }
         Ok(())
     }
@@ -67,16 +67,7 @@ impl Output {
     /// Writes at least one byte.
     fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            let written = match &mut self.file {
-                Sink::Stdout => {
-                    let mut stdout = io::stdout().lock();
-                    // All of it: what is left would wait for the next line feed.
-                    let written = stdout.write_all(bytes).map(|()| bytes.len());
-                    written.and_then(|bytes| stdout.flush().map(|()| bytes))
-                }
-                Sink::File(file) => file.write(bytes),
-            };
-            match written {
+            match self.file.write(bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => return result,
@@ -101,14 +92,15 @@ impl Output {
     }
 }
 
-fn open(destination: &Destination) -> io::Result<Sink> {
+fn open(destination: &Destination) -> io::Result<File> {
     match destination {
-        Destination::Stdout => Ok(Sink::Stdout),
+        // Without the buffer of `io::stdout`, which does not report how much it has written.
+        Destination::Stdout => Ok(io::stdout().as_fd().try_clone_to_owned()?.into()),
         Destination::File(path) => {
             // It says who was here.
             let mut options = OpenOptions::new();
             options.append(true).create(true).mode(0o640);
-            options.open(path).map(Sink::File)
+            options.open(path)
         }
     }
 }
@@ -116,6 +108,7 @@ fn open(destination: &Destination) -> io::Result<Sink> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::fd::OwnedFd;
 
     use super::*;
 
@@ -125,11 +118,11 @@ mod tests {
         let path = folder.path().join("access.log");
         let old = folder.path().join("access.log.1");
         let mut output = Output::open(&Destination::File(path.clone())).unwrap();
-        assert!(output.write(b"one\n"));
+        assert_eq!(output.write(b"one\n"), 0);
         fs::rename(&path, &old).unwrap();
-        assert!(output.write(b"two\n"));
+        assert_eq!(output.write(b"two\n"), 0);
         output.reopen();
-        assert!(output.write(b"three\n"));
+        assert_eq!(output.write(b"three\n"), 0);
         assert_eq!(fs::read_to_string(&old).unwrap(), "one\ntwo\n");
         assert_eq!(fs::read_to_string(&path).unwrap(), "three\n");
     }
@@ -143,7 +136,7 @@ mod tests {
         let moved = folder.path().join("moved");
         fs::rename(&inner, &moved).unwrap();
         output.reopen();
-        assert!(output.write(b"one\n"));
+        assert_eq!(output.write(b"one\n"), 0);
         assert_eq!(
             fs::read_to_string(moved.join("access.log")).unwrap(),
             "one\n"
@@ -154,7 +147,29 @@ mod tests {
     #[test]
     fn what_cannot_be_written_is_lost() {
         let mut output = Output::open(&Destination::File("/dev/full".into())).unwrap();
-        assert!(!output.write(b"one\n"));
+        assert_eq!(output.write(b"one\n"), 1);
         assert!(!output.is_torn);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn only_lines_that_are_not_written_whole_count_as_lost() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        let mut output = Output {
+            destination: Destination::Stdout,
+            file: File::from(OwnedFd::from(writer)),
+            is_torn: false,
+            is_failing: false,
+        };
+        // More than fits into a pipe (64 KiB), of which none is read.
+        let lines = b"0123456789abcde\n".repeat(10_000);
+        let lost = output.write(&lines);
+        drop(output);
+        let mut text = String::new();
+        io::Read::read_to_string(&mut reader, &mut text).unwrap();
+        let written = text.matches('\n').count() as u64;
+        assert!(written > 0, "the pipe takes some lines");
+        assert_eq!(written + lost, 10_000);
     }
 }

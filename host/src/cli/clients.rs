@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{bytes, memory, number, seconds};
+use super::values::{bytes, memory, number, seconds, timeout};
 use crate::server::{BodyLimits, ConnectionLimits};
 
 /// What a client may send, and how long it may take.
@@ -19,7 +19,7 @@ pub struct ClientFlags {
 
     /// How long a client may take to send the head of a request, or for the handshake
     /// of TLS, in seconds; beyond it 408
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = timeout)]
     pub header_read_timeout: Duration,
 
     /// How long a connection may wait for its next request, in seconds; then it is closed
@@ -33,7 +33,7 @@ pub struct ClientFlags {
 
     /// How long a client may take nothing of a response, in seconds; then its
     /// connection is broken
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = timeout)]
     pub write_timeout: Duration,
 
     /// How many requests one connection may send; after them it is closed

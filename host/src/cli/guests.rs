@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{memory, number, seconds, variable, variable_in_file};
+use super::values::{memory, number, seconds, timeout, variable, variable_in_file};
 use crate::guest::{GuestLimits, Variable};
 use crate::outbound::{AllowedOrigin, OutboundSettings};
 
@@ -68,12 +68,12 @@ impl GuestFlags {
 pub struct GuestLimitFlags {
     /// How long a guest may work on a request, from its first byte to the last one of the
     /// response, in seconds; beyond it the client gets 504
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = timeout)]
     pub request_timeout: Duration,
 
     /// How long a guest may compute for a request, in seconds of a processor; beyond it
     /// the client gets 504
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = timeout)]
     pub cpu_timeout: Duration,
 
     /// How large the memories of an instance may become together, in bytes; what would

@@ -35,7 +35,6 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use http::header::HeaderName;
 
 use crate::access_log::Destination;
-use crate::guest::COMPILE_COMMAND;
 use crate::server::{FunctionSettings, Settings};
 pub use admin::{Asked, Deploy, Logs, Named, Rollback};
 pub use audit::{AuditFlags, AuditedRequestFlags};
@@ -73,17 +72,6 @@ pub enum Command {
         component-runner serve app.wasm --audit sqlite:audit.db --audit-checkpoints /mnt/other")]
     Serve(Box<Serve>),
 
-    /// Do what the request on standard input says: what `serve` starts for each component
-    #[command(name = COMPILE_COMMAND, hide = true)]
-    CompileComponent {
-        /// Memory limit in bytes
-        memory_bytes: u64,
-        /// Limit on processor time in seconds
-        cpu_seconds: u64,
-        /// Nice value
-        nice: u8,
-    },
-
     /// Serve a component as a function of a server that runs, or as the next version of one
     Deploy(Deploy),
 
@@ -119,7 +107,7 @@ impl Command {
             Self::Rollback(rollback) => Some(&rollback.asked),
             Self::Logs(logs) => Some(&logs.asked),
             Self::Pause(named) | Self::Resume(named) | Self::Remove(named) => Some(&named.asked),
-            Self::Serve(_) | Self::CompileComponent { .. } | Self::Audit(_) => None,
+            Self::Serve(_) | Self::Audit(_) => None,
         }
     }
 }
@@ -280,6 +268,14 @@ mod tests {
     use crate::guest::Variable;
 
     #[test]
+    fn no_error_suggests_a_command_that_the_help_does_not_name() {
+        let words = ["component-runner", "compile-componen"];
+        let error = Cli::read(words).unwrap_err().to_string();
+        assert!(error.contains("compile-componen'"), "{error}");
+        assert!(!error.contains("compile-component"), "{error}");
+    }
+
+    #[test]
     fn the_default_address_is_on_loopback() {
         let addresses = serve(&[]).unwrap().listen.addresses();
         assert_eq!(addresses, ["127.0.0.1:3000".parse().unwrap()]);
@@ -304,6 +300,11 @@ mod tests {
             ["--addr", "127.0.0.1:99999"],
             ["--grace-period", "soon"],
             ["--request-timeout", "1e999"],
+            ["--request-timeout", "0"],
+            ["--cpu-timeout", "0"],
+            ["--outbound-timeout", "0"],
+            ["--header-read-timeout", "0"],
+            ["--write-timeout", "0"],
             ["--threads", "0"],
             ["--reuse", "0"],
             ["--reuse", "many"],

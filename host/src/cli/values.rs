@@ -43,6 +43,14 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|_| error())
 }
 
+/// The same, where no time at all would let nothing succeed.
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        Duration::ZERO => Err("expected more than 0 seconds".to_owned()),
+        timeout => Ok(timeout),
+    }
+}
+
 /// Parses a whole number of a type that says how small and how large it may be.
 pub(super) fn number<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: ParseIntError| {
@@ -104,6 +112,14 @@ mod tests {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
         for bad in ["soon", "-1", "1e999", "NaN", "1.8e19", "3155760001"] {
             assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_is_longer_than_0() {
+        assert_eq!(timeout("0.5"), Ok(Duration::from_millis(500)));
+        for bad in ["0", "0.0", "1e-10", "soon"] {
+            assert!(timeout(bad).is_err(), "{bad}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! All numbers as text, in the format of `OpenMetrics`.
+//! All numbers as text.
 
 use std::fmt;
 use std::slice;
@@ -12,6 +12,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::{Registry, Unit};
 use wasmtime::PoolingAllocatorMetrics;
 
+use super::format::{Format, to_prometheus};
 use super::process::{Process, as_f64};
 use super::records::Records;
 use super::series::{Labels, Value, Writer};
@@ -45,10 +46,6 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// The media type of [`Exporter::text`].
-    pub const MEDIA_TYPE: &'static str =
-        "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
     /// Tells what `sources` know whenever it is asked.
     #[must_use]
     pub fn new(sources: Sources) -> Self {
@@ -68,13 +65,16 @@ impl Exporter {
 
     /// All numbers.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn text(&self, format: Format) -> String {
         let mut text = String::new();
         // Writing into memory does not fail, and no number is too large for the format.
         if encode(&mut text, &self.registry).is_err() {
             tracing::error!("some of the metrics could not be written");
         }
-        text
+        match format {
+            Format::OpenMetrics => text,
+            Format::Prometheus => to_prometheus(&text),
+        }
     }
 }
 
@@ -305,7 +305,7 @@ mod tests {
         function.began();
         function.began();
         function.finished(&Method::GET, 200, Duration::from_millis(2));
-        let text = exporter.text();
+        let text = exporter.text(Format::OpenMetrics);
         for line in [
             "component_runner_connections_open 1",
             "component_runner_connections_total 1",
@@ -342,7 +342,7 @@ mod tests {
         let exporter = exporter(&metrics);
         let _first = metrics.add(&component("first"), 10);
         let _second = metrics.add(&component("second"), 10);
-        let text = exporter.text();
+        let text = exporter.text(Format::OpenMetrics);
         let types = text.matches("# TYPE component_runner_requests_queued gauge");
         assert_eq!(types.count(), 1);
         assert_has(
@@ -361,7 +361,7 @@ mod tests {
         let exporter = exporter(&metrics);
         let _function = metrics.add(&component("a\"b\\c\nd"), 10);
         assert_has(
-            &exporter.text(),
+            &exporter.text(Format::OpenMetrics),
             r#"component_runner_requests_queued{function="a\"b\\c\nd"} 0"#,
         );
     }

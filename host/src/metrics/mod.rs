@@ -4,13 +4,14 @@
 //! - `function.rs`: [`FunctionMetrics`], about one component.
 //! - `labels.rs`: what is counted apart.
 //! - `sharded.rs`: counting on many threads; `histogram.rs`: durations.
-//! - `exporter.rs`: all of it as text; `series.rs`: one metric of it.
+//! - `exporter.rs`: all of it as text; `series.rs`: one metric of it; `format.rs`: [`Format`].
 //! - `process.rs`, `records.rs`: what others know, when it is asked for.
 //!
 //! Whoever serves requests only adds to numbers of its own thread: nothing is locked
 //! or shared on the way of a request.
 
 mod exporter;
+mod format;
 mod function;
 mod histogram;
 mod labels;
@@ -25,6 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use audit_log::record::Component;
 pub use exporter::{Exporter, Sources};
+pub use format::Format;
 pub use function::{FunctionMetrics, Queued};
 pub(crate) use labels::CLIENT_GONE;
 pub use labels::{ConnectionError, FailureKind, Reason};

@@ -3,16 +3,15 @@
 use std::iter;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, VARY};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 
 use super::{Liveness, Readiness};
-use crate::metrics::Exporter;
+use crate::metrics::{Exporter, Format};
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
-const METRICS: HeaderValue = HeaderValue::from_static(Exporter::MEDIA_TYPE);
 
 /// The methods that all paths have.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
@@ -43,7 +42,14 @@ pub(super) async fn to<B>(
             None => response(StatusCode::OK, TEXT, ready(readiness)),
             Some(why) => problem(StatusCode::SERVICE_UNAVAILABLE, why),
         },
-        _ => response(StatusCode::OK, METRICS, exporter.text()),
+        _ => {
+            let format = Format::accepted(request.headers());
+            let text = exporter.text(format);
+            let mut response = response(StatusCode::OK, format.media_type(), text);
+            let headers = response.headers_mut();
+            headers.insert(VARY, HeaderValue::from_static(Format::HEADER));
+            response
+        }
     }
 }
 
@@ -158,6 +164,7 @@ mod tests {
     #[test]
     fn metrics_have_the_media_type_of_their_format() {
         let response = ask(Method::HEAD, "/metrics", &Readiness::new(None));
-        assert_eq!(response.headers()[CONTENT_TYPE], Exporter::MEDIA_TYPE);
+        let media_type = Format::Prometheus.media_type();
+        assert_eq!(response.headers()[CONTENT_TYPE], media_type);
     }
 }

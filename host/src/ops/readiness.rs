@@ -24,6 +24,10 @@ pub struct Readiness {
 const OUT_OF_MEMORY: &str =
     "requests are refused: the server has as much memory as it may (`--max-total-memory`)";
 
+/// No request would get anything but 404.
+const NO_FUNCTION: &str =
+    "no function is served; the log and the list of functions have the causes";
+
 /// In which part of its life the server is.
 const STARTING: u8 = 0;
 const SERVING: u8 = 1;
@@ -82,6 +86,7 @@ impl Readiness {
             DRAINING => Some("the server is shutting down"),
             _ if self.is_unaudited() => Some("the audit log cannot be written"),
             _ if self.is_out_of_memory() => Some(OUT_OF_MEMORY),
+            _ if self.serves_nothing() => Some(NO_FUNCTION),
             _ => None,
         }
     }
@@ -95,6 +100,14 @@ impl Readiness {
     pub fn unserved(&self) -> Vec<String> {
         let functions = self.functions.get();
         functions.map_or_else(Vec::new, |functions| functions.unserved())
+    }
+
+    /// Whether functions are declared, and none of them can be served.
+    fn serves_nothing(&self) -> bool {
+        let functions = self.functions.get();
+        functions.is_some_and(|functions| {
+            functions.table().functions().is_empty() && !functions.problems().is_empty()
+        })
     }
 
     fn is_unaudited(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Events and lines as text, or as objects of JSON.
 
+use std::ffi::OsString;
 use std::fmt::{self, Debug};
 
 use jiff::Timestamp;
@@ -21,6 +22,14 @@ const MAX_FIELD_BYTES: usize = 8 << 10;
 /// Events as objects of JSON, one on a line.
 #[derive(Debug, Clone, Copy)]
 pub struct Json;
+
+/// Whether a terminal gets colours, by the variables of the environment: not where `NO_COLOR`
+/// is set to anything (<https://no-color.org>), nor where `TERM` is `dumb`.
+pub fn has_color(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    let is_unwanted = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let is_dumb = variable("TERM").is_some_and(|value| value == "dumb");
+    !is_unwanted && !is_dumb
+}
 
 /// The fields of an event as text. Values are foreign: they are [sanitized](sanitize::lines).
 #[must_use]
@@ -151,4 +160,28 @@ fn to_line(object: &Value) -> Vec<u8> {
     sanitize::json::write(&mut line, object);
     line.push(b'\n');
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_color_and_a_dumb_terminal_keep_colours_out_of_the_log() {
+        for (no_color, term, expected) in [
+            (None, None, true),
+            (None, Some("xterm-256color"), true),
+            (Some(""), Some("xterm"), true),
+            (Some("1"), Some("xterm"), false),
+            (Some("0"), None, false),
+            (None, Some("dumb"), false),
+        ] {
+            let variable = |name: &str| match name {
+                "NO_COLOR" => no_color.map(OsString::from),
+                "TERM" => term.map(OsString::from),
+                _ => None,
+            };
+            assert_eq!(has_color(variable), expected, "{no_color:?} {term:?}");
+        }
+    }
 }

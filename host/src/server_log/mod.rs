@@ -19,7 +19,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::mailbox::{Capacity, Inbox, Mailbox};
 pub(crate) use format::guest_line;
 use format::server_line;
-pub use format::{Json, text_fields};
+pub use format::{Json, has_color, text_fields};
 
 /// What may wait to be written. Lines are collected for a moment, so that a guest that prints
 /// a line for each request does not wake the writer for each.
@@ -71,7 +71,7 @@ pub fn write(lines: Vec<u8>) {
         let _ = io::stderr().write_all(&lines);
         return;
     };
-    let (count, bytes) = (count(&lines), lines.capacity());
+    let (count, bytes) = (count_lines(&lines), lines.capacity());
     if !queue.send(lines, bytes) {
         DROPPED.fetch_add(count, Ordering::Relaxed);
     }
@@ -93,7 +93,19 @@ pub fn close(deadline: Duration) {
     }
 }
 
-fn count(lines: &[u8]) -> u64 {
+/// Writes lines, and returns how many of them are lost, in part or as a whole.
+fn write_all(output: &mut impl Write, mut lines: &[u8]) -> u64 {
+    while !lines.is_empty() {
+        match output.write(lines) {
+            Ok(written) if written > 0 => lines = &lines[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            _ => break,
+        }
+    }
+    count_lines(lines)
+}
+
+pub(crate) fn count_lines(lines: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', lines).count() as u64
 }
 
@@ -106,8 +118,9 @@ fn work(mut inbox: Inbox<Vec<u8>>) {
         for lines in writes.drain(..) {
             text.extend_from_slice(&lines);
         }
-        if io::stderr().write_all(&text).is_err() {
-            DROPPED.fetch_add(count(&text), Ordering::Relaxed);
+        let lost = write_all(&mut io::stderr(), &text);
+        if lost > 0 {
+            DROPPED.fetch_add(lost, Ordering::Relaxed);
         } else if reported < dropped() {
             reported = report(reported);
         }
@@ -148,5 +161,35 @@ impl<'a> MakeWriter<'a> for Stderr {
 
     fn make_writer(&'a self) -> Self {
         *self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes so many bytes, and then fails.
+    struct Full(usize);
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let written = bytes.len().min(self.0);
+            self.0 -= written;
+            match written {
+                0 => Err(io::ErrorKind::WouldBlock.into()),
+                written => Ok(written),
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn only_lines_that_are_not_written_whole_count_as_dropped() {
+        for (room, lost) in [(0, 3), (1, 3), (2, 2), (5, 1), (6, 0)] {
+            assert_eq!(write_all(&mut Full(room), b"a\nb\nc\n"), lost, "{room}");
+        }
     }
 }

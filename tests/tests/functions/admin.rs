@@ -360,10 +360,14 @@ fn the_commands_say_what_they_did() {
     assert_eq!(done.code, Some(1));
     assert_eq!(done.stderr, "error: there is no function `where`\n");
     fs::write(place.folder.join("token"), "another-token-of-somebody").expect("a file");
+    let missing = operators.get("/v1/functions");
+    assert_eq!(missing.status, 401, "{missing:?}");
+    let text = missing.text();
+    assert!(text.contains("the token is missing"), "{text}");
     let done = place.order(&operators, &["list"]);
     assert_eq!(done.code, Some(1));
     assert!(
-        done.stderr.contains("this needs the token"),
+        done.stderr.contains("the token is wrong"),
         "{}",
         done.stderr
     );

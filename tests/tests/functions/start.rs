@@ -2,10 +2,10 @@
 
 use std::os::unix::fs::symlink;
 
-use end_to_end::TestHost;
 use end_to_end::client::{Request, encrypt};
 use end_to_end::functions::Folder;
 use end_to_end::operators::Operators;
+use end_to_end::{TestHost, wait};
 
 use crate::functions::routes::get;
 
@@ -74,6 +74,28 @@ fn what_cannot_be_served_is_reported_and_the_rest_is_served() {
         let cause = record.json["event"]["cause"].as_str().expect("a text");
         assert!(cause.contains(why), "{cause}");
     }
+}
+
+#[test]
+fn readyz_is_503_while_functions_are_declared_and_none_is_served() {
+    let folder = Folder::new();
+    folder.put("broken.wasm", "broken");
+    let host = TestHost::serve_functions(folder.path())
+        .flag("--ops-addr", "127.0.0.1:0")
+        .start();
+    let operators = Operators::of(&host);
+    let ready = operators.get("/readyz");
+    assert_eq!(ready.status, 503, "{ready:?}");
+    let text = ready.text();
+    assert!(text.contains("no function is served"), "{text}");
+    folder.put_locator("good.wasm", "first-1");
+    wait::until("a server that is ready", || {
+        let ready = operators.get("/readyz");
+        if (ready.status, &*ready.text()) == (200, "ready\nnot served: broken\n") {
+            return Ok(());
+        }
+        Err(format!("{ready:?}"))
+    });
 }
 
 #[test]

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, HeaderValue, WWW_AUTHENTICATE};
-use http::{Method, Request, Response, StatusCode};
+use http::header::{ALLOW, AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tokio::task::spawn_blocking;
@@ -82,7 +82,7 @@ impl Admin {
     {
         if !self.allows(&request) {
             self.deny(&request).await;
-            return unauthorized();
+            return unauthorized(request.headers());
         }
         let path = request.uri().path().to_owned();
         let method = request.method().clone();
@@ -239,8 +239,13 @@ impl Admin {
     }
 }
 
-fn unauthorized() -> Answered {
-    let why = "this needs the token: `authorization: Bearer TOKEN`";
+fn unauthorized(headers: &HeaderMap) -> Answered {
+    let why = if headers.contains_key(AUTHORIZATION) {
+        "the token is wrong: expected `authorization: Bearer TOKEN` with that of the file which \
+         --admin-token of the server names"
+    } else {
+        "the token is missing: expected `authorization: Bearer TOKEN`"
+    };
     let mut response = problem(StatusCode::UNAUTHORIZED, why);
     let bearer = HeaderValue::from_static("Bearer");
     response.headers_mut().insert(WWW_AUTHENTICATE, bearer);

@@ -1,5 +1,7 @@
 //! From the files of a certificate and its key to what a listener needs for TLS.
 
+mod validity;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,13 +62,12 @@ pub enum TlsError {
         source: Error,
     },
     /// The key is of no kind that is known.
-    #[error("the private key in `{}` cannot be used", path.display())]
-    Key {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: Error,
-    },
+    #[error(
+        "the private key in `{}` cannot be used; expected RSA of 2048 to 4096 bits, ECDSA on P-256 \
+         or P-384, or Ed25519",
+        .0.display()
+    )]
+    Key(PathBuf),
     /// The key is that of another certificate.
     #[error(
         "the private key in `{}` does not fit the first certificate in `{}`, which must be that \
@@ -84,7 +85,7 @@ pub enum TlsError {
 
 /// Speaks TLS 1.2 and 1.3 as the server of the first certificate in the file
 /// `certificate`, whose private key is in the file `key` (both PEM). The other
-/// certificates in the file are sent along.
+/// certificates in the file are sent along. The log warns of those that are expired or expire soon.
 ///
 /// # Errors
 ///
@@ -94,10 +95,8 @@ pub fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError>
     let chain = certificates(certificate)?;
     let secret = private_key(key)?;
     let provider = Arc::new(ring::default_provider());
-    let unusable = |source| TlsError::Key {
-        path: key.to_owned(),
-        source,
-    };
+    // The reason itself is no more than that the key cannot be parsed as one of these.
+    let unusable = |_| TlsError::Key(key.to_owned());
     // Only to tell this error from those of the certificate.
     provider
         .key_provider
@@ -107,7 +106,7 @@ pub fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError>
         .with_safe_default_protocol_versions()
         .map_err(unusable)?
         .with_no_client_auth()
-        .with_single_cert(chain, secret)
+        .with_single_cert(chain.clone(), secret)
         .map_err(|source| match source {
             Error::InconsistentKeys(_) => TlsError::OtherKey {
                 key: key.to_owned(),
@@ -118,6 +117,7 @@ pub fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError>
                 source,
             },
         })?;
+    validity::warn(certificate, &chain);
     config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

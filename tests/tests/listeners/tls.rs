@@ -34,6 +34,11 @@ struct Identity {
 
 impl Identity {
     fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// One whose certificate `change` changes.
+    fn with(change: impl FnOnce(&mut CertificateParams)) -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![]).expect("no names");
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -41,7 +46,8 @@ impl Identity {
         let issuer = Issuer::new(params, key);
 
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![NAME.to_owned()]).expect("a name");
+        let mut params = CertificateParams::new(vec![NAME.to_owned()]).expect("a name");
+        change(&mut params);
         let certificate = params.signed_by(&key, &issuer).expect("a certificate");
 
         let folder = tempfile::tempdir().expect("a folder");
@@ -280,6 +286,48 @@ fn a_tls_key_that_others_may_read_or_write_is_refused_with_chmod_600() {
             finished.stderr
         );
     }
+}
+
+#[test]
+fn a_certificate_that_is_expired_is_named_at_start() {
+    let identity = Identity::with(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 2));
+    let host = identity.given_to(app()).start();
+    let file = identity.certificate().display().to_string();
+    let log = host.log();
+    let _ = log.wait_for_entry(&["certificate 1", &file, "expired at 2020-01-02"]);
+    let valid = Identity::new();
+    let host = valid.given_to(app()).start();
+    let _ = host.log().wait_for_entry(&["serving"]);
+    let text = host.log().text();
+    assert!(!text.contains("certificate"), "{text}");
+}
+
+/// A key of a kind that ring does not know: ECDSA on P-521, made by `openssl ecparam`.
+const P_521: &str = "\
+-----BEGIN PRIVATE KEY-----
+MIHuAgEAMBAGByqGSM49AgEGBSuBBAAjBIHWMIHTAgEBBEIBWpfhMP8yNVlCfpqs
+3Q06uSyr0/e8LM7lRBsC+1DWJKKhcD/NXNHKfWuh0DznpGsaGgXvKVhSovxCOrQl
+3CwWJwuhgYkDgYYABAFTgFqkdFUt9QcUMiKHwi80Be375xq5O44JrXXB2bJ3UqG6
+YwlZMUWF6pSTBrksKTVZHafXysyYOQOleH+nhSjs8QCmZnwjkM0sPY3EkeVRRlwl
+YvEwh94rVlT1DYGmXulaKCLiFgHWXL3Qa/ORx6NUWyC6UkP7UjI74shyZKCSe9b/
+tw==
+-----END PRIVATE KEY-----
+";
+
+#[test]
+fn a_tls_key_of_another_kind_is_refused_with_the_kinds_that_there_are() {
+    let identity = Identity::new();
+    write_secret(&identity.key(), P_521.to_owned());
+    let finished = identity.given_to(app()).fail();
+    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+    for part in ["key.pem`", "RSA of 2048", "P-256", "Ed25519"] {
+        assert!(finished.stderr.contains(part), "{}", finished.stderr);
+    }
+    assert!(
+        !finished.stderr.contains("unexpected"),
+        "{}",
+        finished.stderr
+    );
 }
 
 #[test]

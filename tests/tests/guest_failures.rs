@@ -135,6 +135,18 @@ fn the_client_does_not_hear_the_cause() {
     );
 }
 
+/// Guests can print the errors of their calls, and what the server is made of is not theirs.
+#[test]
+fn rust_backtrace_adds_no_stack_of_the_server_to_the_failure_of_a_guest() {
+    let guest = Guest::assemble("unruly");
+    let host = TestHost::serve(guest.path())
+        .process_env("RUST_BACKTRACE", "1")
+        .start();
+    check_failure(&host, "/trap", 500, "wasm backtrace");
+    let text = host.log().text();
+    assert!(!text.to_lowercase().contains("stack backtrace"), "{text}");
+}
+
 #[test]
 fn each_failure_has_an_id_of_its_own() {
     let host = unruly();

@@ -169,8 +169,11 @@ fn beyond_max_outbound_a_request_waits_for_outbound_timeout_and_the_log_names_bo
     let origin = origin(&upstream);
     let host = with(&[&origin], |setup| short(setup).flag("--max-outbound", "2"));
     let mut client = begin(&host, "3", &origin);
-    // They answer nothing.
-    let _arrivals = [upstream.receive(), upstream.receive()];
+    // Their responses do not end, and the guest reads none of them.
+    let mut arrivals = [upstream.receive(), upstream.receive()];
+    for arrival in &mut arrivals {
+        arrival.write("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegin");
+    }
     assert_eq!(error_code(&client.receive()), "connection-limit-reached");
     let _ = host.log().wait_for_entry(&[
         "a request of the guest failed",

@@ -102,7 +102,9 @@ fn a_certificate_that_nobody_vouches_for_is_refused() {
     let answered = upstream.answer();
     assert_eq!(error_code(&client.receive()), "TLS-certificate-error");
     assert!(answered.join().expect("no panic").is_err());
-    let _ = host.log().wait_for_entry(&[&url, "UnknownIssuer"]);
+    let _ = host
+        .log()
+        .wait_for_entry(&[&url, "invalid peer certificate"]);
 }
 
 #[test]

@@ -39,6 +39,7 @@ mod peers;
 mod permissions;
 mod principal_header;
 mod proposals;
+mod proxies;
 mod responses;
 mod reuse;
 mod shutdown;

@@ -220,8 +220,8 @@ mod tests {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
         std::fs::set_permissions(path, mode).unwrap();
         let error = environment(&folder, &["--env-secret=A=DIR/secret"]).unwrap_err();
-        let text = format!("{error}");
-        assert!(text.contains("chmod go-w"), "{text}");
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("chmod go-w"), "{cause}");
     }
 
     #[test]

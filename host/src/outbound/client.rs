@@ -123,7 +123,7 @@ fn prepare(request: Request<WasiBody>, origin: &Origin) -> Result<Request<WasiBo
     let (mut head, body) = request.into_parts();
     let path = match head.uri.path_and_query() {
         // An empty path is sent as `/` (RFC 9112, section 3.2.1).
-        Some(path) if path.as_str().starts_with('?') => format!("/{path}").parse().ok(),
+        Some(path) if path.as_str().starts_with('?') => format!("/{}", path.as_str()).parse().ok(),
         path => path.cloned(),
     };
     head.uri = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));

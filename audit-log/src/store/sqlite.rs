@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::identity::Identity;
 use super::lock::WriterLock;
@@ -120,7 +120,9 @@ impl Sqlite {
     fn insert(&mut self, batch: &Batch) -> Result<(), StoreError> {
         let closed = || StoreError::Other("the database is closed".to_owned());
         let connection = self.connection.as_mut().ok_or_else(closed)?;
-        let transaction = connection.transaction()?;
+        // One that begins by reading would fail where another process, such as `prune`, writes
+        // in between.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let cookie = transaction
             .prepare_cached("PRAGMA schema_version")?
             .query_row((), |row| row.get(0))?;

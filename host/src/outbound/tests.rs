@@ -152,7 +152,7 @@ async fn no_guest_gets_a_tunnel() {
 async fn a_body_whose_guest_is_gone_is_not_whole() {
     let account = Arc::new(Account::new(NonZeroU32::MIN));
     let body = || {
-        let part = Full::new(Bytes::from_static(b"part"));
+        let part = Full::new(bytes::Bytes::from_static(b"part"));
         part.map_err(|never| match never {}).boxed_unsync()
     };
     let mut whole = body::RequestBody::new(body(), account.clone());

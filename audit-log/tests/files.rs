@@ -267,8 +267,8 @@ fn a_pipe_in_the_place_of_the_key_or_of_the_copies_is_refused_and_not_waited_for
     for file in [copy, key] {
         let kept = fs::read(&file).expect("a file");
         fs::remove_file(&file).expect("a file");
-        let made = std::process::Command::new("mkfifo").arg(&file).status();
-        assert!(made.expect("mkfifo").success());
+        let command = std::process::Command::new("mkfifo").arg(&file).status();
+        assert!(command.expect("mkfifo").success());
         let error = AuditLog::open(&settings).expect_err("a pipe");
         let cause = format!("{error:?}");
         assert!(cause.contains("not a regular file"), "{cause}");

@@ -48,7 +48,7 @@ pub fn chain(
     for name in &options.also_export {
         match also_exported(name, first, app) {
             Ok(others) => exports.extend(others),
-            Err(diagnostic) => planner.report(diagnostic),
+            Err(diagnostic) => planner.report(*diagnostic),
         }
     }
     planner.finish(app.name(), exports)
@@ -102,11 +102,11 @@ fn also_exported(
     interface: &str,
     first: &Component,
     app: &Component,
-) -> Result<Vec<Export>, Diagnostic> {
+) -> Result<Vec<Export>, Box<Diagnostic>> {
     let mut exports = exports_of(app);
     exports.retain(|export| version_track::means(interface, &export.name));
     if exports.is_empty() {
-        return Err(crate::diagnose::missing_export(app, interface));
+        return Err(Box::new(crate::diagnose::missing_export(app, interface)));
     }
     exports.retain(|export| {
         let mut names = first.exports();

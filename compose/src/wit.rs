@@ -163,7 +163,7 @@ fn add_earlier_wasi(groups: &mut Vec<Group>, wanted: &[PackageName]) -> Result<(
         .chain(wanted)
         .filter(|name| name.namespace == "wasi")
         .filter_map(|name| name.version.clone())
-        .filter(|version| is_earlier(version))
+        .filter(is_earlier)
         .collect();
     let given: BTreeSet<PackageName> = groups
         .iter()

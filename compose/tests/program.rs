@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -463,11 +464,13 @@ fn types_of_types_that_go_too_deep_are_refused_with_a_word() {
     let mut types = r#"(type $t0 (instance (export "f" (func))))"#.to_owned();
     for level in 1..150 {
         let below = level - 1;
-        types.push_str(&format!(
+        write!(
+            types,
             r#"(type $t{level} (instance
                 (alias outer 1 $t{below} (type $below)) (export "n" (instance (type $below)))))
             (import "p{level}" (func))"#
-        ));
+        )
+        .expect("memory");
     }
     folder.write("deep.wasm", &from_wat(&format!("(component {types})")));
     let output = folder.run(&["inspect", "deep.wasm"]);

@@ -1,4 +1,4 @@
-//! Behind nginx and HAProxy, with the configurations that `docs/proxies.md` shows. Where one of
+//! Behind nginx and `HAProxy`, with the configurations that `docs/proxies.md` shows. Where one of
 //! them is not installed, its test says so and is skipped.
 
 use std::fs;

@@ -97,12 +97,12 @@ pub(crate) fn read_wit(path: &Path) -> Result<Vec<(String, String)>, Failure> {
 
 /// Reads a file that holds text.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
-    text(path, read(path)?)
+    text(path, &read(path)?)
 }
 
 /// Takes what was read from a file as text.
-pub(crate) fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Failure> {
-    String::from_utf8(without_mark(&bytes).to_vec())
+pub(crate) fn text(path: &Path, bytes: &[u8]) -> Result<String, Failure> {
+    String::from_utf8(without_mark(bytes).to_vec())
         .map_err(|_| Failure::usage(anyhow!("`{}` is not text in UTF-8", path.display())))
 }
 

@@ -192,7 +192,7 @@ fn compile_timeout_counts_no_time_in_which_the_compiler_does_not_run() {
     let place = Place::new();
     let host = place
         .setup()
-        .flag("--compile-timeout", &SECONDS.to_string())
+        .flag("--compile-timeout", SECONDS.to_string())
         .start();
     let (answer, compiler) = deploy_slow(&host, Operators::of(&host), "slow");
     compiler.signal(Signal::STOP);

@@ -317,7 +317,7 @@ tw==
 #[test]
 fn a_tls_key_of_another_kind_is_refused_with_the_kinds_that_there_are() {
     let identity = Identity::new();
-    write_secret(&identity.key(), P_521.to_owned());
+    write_secret(&identity.key(), P_521);
     let finished = identity.given_to(app()).fail();
     assert_eq!(finished.code, Some(1), "{}", finished.stderr);
     for part in ["key.pem`", "RSA of 2048", "P-256", "Ed25519"] {

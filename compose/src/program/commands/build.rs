@@ -20,7 +20,7 @@ pub(super) fn build(arguments: &Build) -> Result<(), Failure> {
         let plan = parse_plan(path, &bytes)?;
         return build_plan(&plan, arguments);
     }
-    let text = text(path, bytes)?;
+    let text = text(path, &bytes)?;
     build_manifest(&text, arguments).map_err(|failure| failure.context(path.display().to_string()))
 }
 

@@ -42,7 +42,7 @@ impl ChildLimits {
     /// Those that a command line names which makes this program a child: after its name,
     /// [`COMPILE_COMMAND`] and three numbers.
     pub fn of(words: impl IntoIterator<Item = OsString>) -> Option<Self> {
-        let words: Vec<_> = words.into_iter().map(|word| word.into_string()).collect();
+        let words: Vec<_> = words.into_iter().map(OsString::into_string).collect();
         let [_, Ok(command), Ok(memory_bytes), Ok(cpu_seconds), Ok(nice)] = &words[..] else {
             return None;
         };

@@ -1,5 +1,5 @@
-//! Files that a server reads or writes by itself: a pipe in the place of one would let it wait
-//! for whoever opens the other end.
+//! Files that a server reads or writes by itself: with a pipe in the place of one, it would block
+//! until another process opens the pipe.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};

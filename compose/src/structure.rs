@@ -31,7 +31,7 @@ pub struct Structure {
     #[serde(default)]
     pub host_imports: Vec<String>,
     /// The imports of parts that only name a type of an interface that the part gets as
-    /// well, or a type that stands for itself: nobody has to provide them. Sorted.
+    /// well, or a type that needs no provider. Sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub named_types: Vec<NamedType>,
     /// What is there but has no place in this description, sorted, such as an instance

@@ -129,13 +129,15 @@ fn refuse_large<'t>(types: impl IntoIterator<Item = &'t TypeDef>) -> Result<(), 
     limits::exceeded(types).map_or(Ok(()), |reason| Err(WitError::of(reason)))
 }
 
+/// The names of all packages in `groups`.
+fn names(groups: &[Group]) -> BTreeSet<PackageName> {
+    let packages = groups.iter().flat_map(packages);
+    packages.map(|package| package.name.clone()).collect()
+}
+
 /// Adds the packages of WASI that are not among `groups` already.
 fn add_wasi(groups: &mut Vec<Group>) -> Result<(), WitError> {
-    let given: BTreeSet<PackageName> = groups
-        .iter()
-        .flat_map(packages)
-        .map(|package| package.name.clone())
-        .collect();
+    let given = names(groups);
     let mut missing = Vec::new();
     for text in WASI {
         let group = parse_group(sources([text]))?;
@@ -165,11 +167,7 @@ fn add_earlier_wasi(groups: &mut Vec<Group>, wanted: &[PackageName]) -> Result<(
         .filter_map(|name| name.version.clone())
         .filter(is_earlier)
         .collect();
-    let given: BTreeSet<PackageName> = groups
-        .iter()
-        .flat_map(packages)
-        .map(|package| package.name.clone())
-        .collect();
+    let given = names(groups);
     let mut candidates = Vec::new();
     for version in versions {
         for (file, text) in WASI {

@@ -76,7 +76,7 @@ export app.run;
     let error = run_wac_with_wit("a.wac", text, &[app()], &other).expect_err("it has no `walk`");
     assert!(error.to_string().contains("walk"), "{error}");
 
-    let error = run_wac("a.wac", text, &[app()]).expect_err("nobody knows the world");
+    let error = run_wac("a.wac", text, &[app()]).expect_err("an unknown world");
     assert!(matches!(error, WacError::MissingPackages { .. }), "{error}");
 
     let broken = [("host.wit".to_owned(), "package t:host; wurld".to_owned())];

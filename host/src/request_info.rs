@@ -211,7 +211,7 @@ impl RequestInfo {
         self.has_lacked_server_memory.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the guest failed for lack of memory of the server, which is no fault of its
+    /// Whether the guest failed because the server had no memory for it, through no fault of its
     /// own.
     pub(crate) fn has_lacked_server_memory(&self) -> bool {
         self.has_lacked_server_memory.load(Ordering::Relaxed)

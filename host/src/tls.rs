@@ -95,7 +95,7 @@ pub fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError>
     let chain = certificates(certificate)?;
     let secret = private_key(key)?;
     let provider = Arc::new(ring::default_provider());
-    // The reason itself is no more than that the key cannot be parsed as one of these.
+    // The reason itself says only that the key cannot be parsed as one of these.
     let unusable = |_| TlsError::Key(key.to_owned());
     // Only to tell this error from those of the certificate.
     provider

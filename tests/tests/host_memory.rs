@@ -69,7 +69,7 @@ fn max_host_memory_traps_a_guest_that_makes_the_server_keep_more() {
     }
 }
 
-/// The server is full, which is no fault of the guest, and passes.
+/// The server is full: the guest did nothing wrong, and a later request can succeed.
 #[test]
 fn max_total_memory_counts_what_is_kept_for_a_guest_which_gets_503_and_not_500() {
     let host = serve(|setup| {

@@ -15,14 +15,14 @@ use end_to_end::{TestHost, wait};
 /// A little more than the 16 MiB of `--max-request-body`.
 const TOO_MANY_BYTES: usize = 18 << 20;
 
-/// The configuration below a title of `docs/proxies.md`.
-fn documented(title: &str) -> String {
+/// The configuration below a title of `docs/proxies.md`, in front of `host`.
+fn documented(title: &str, host: &TestHost) -> String {
     let path = workspace().join("docs/proxies.md");
     let document = fs::read_to_string(path).expect("a document");
     let section = document.split(&format!("\n## {title}\n")).nth(1);
     let block = section.and_then(|section| section.split("```").nth(1));
     let (_language, text) = block.and_then(|block| block.split_once('\n')).expect(title);
-    text.to_owned()
+    text.replace("127.0.0.1:8080", &host.address().to_string())
 }
 
 fn is_installed(program: &str) -> bool {
@@ -33,17 +33,19 @@ fn is_installed(program: &str) -> bool {
     is_there
 }
 
-/// An address at which nobody listens at the moment.
+/// An unused address.
 fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     listener.local_addr().expect("an address")
 }
 
-/// Waits until `proxy` accepts connections at `address`.
-fn wait_for(address: SocketAddr, proxy: &Process) {
+/// Starts a proxy, and waits until it accepts connections at `address`.
+fn start(command: &mut Command, address: SocketAddr) -> Process {
+    let proxy = Process::start(command);
     wait::until("the proxy", || {
         Connection::try_open(address).map_err(|error| format!("{error}: {}", proxy.stderr.text()))
     });
+    proxy
 }
 
 /// Checks what clients get through the proxy at `address`.
@@ -89,8 +91,7 @@ fn nginx_in_front_passes_on_requests_and_the_413_of_an_upload_of_18_mib() {
     let host = TestHost::serve(component("app")).start();
     let folder = tempfile::tempdir().expect("a folder");
     let address = free_address();
-    let server = documented("nginx")
-        .replace("127.0.0.1:8080", &host.address().to_string())
+    let server = documented("nginx", &host)
         .replace("listen 80;", &format!("listen {address};"))
         // Otherwise it refuses the upload itself.
         .replace("client_max_body_size 16m;", "client_max_body_size 100m;");
@@ -104,8 +105,7 @@ fn nginx_in_front_passes_on_requests_and_the_413_of_an_upload_of_18_mib() {
     );
     let file = folder.path().join("nginx.conf");
     fs::write(&file, text).expect("a file");
-    let proxy = Process::start(Command::new("nginx").arg("-c").arg(&file));
-    wait_for(address, &proxy);
+    let _proxy = start(Command::new("nginx").arg("-c").arg(&file), address);
     check_clients(address);
 }
 
@@ -117,13 +117,10 @@ fn haproxy_in_front_passes_on_requests_half_closes_and_the_413_of_an_upload_of_1
     let host = TestHost::serve(component("app")).start();
     let folder = tempfile::tempdir().expect("a folder");
     let address = free_address();
-    let text = documented("HAProxy")
-        .replace("127.0.0.1:8080", &host.address().to_string())
-        .replace("bind :80", &format!("bind {address}"));
+    let text = documented("HAProxy", &host).replace("bind :80", &format!("bind {address}"));
     let file = folder.path().join("haproxy.cfg");
     fs::write(&file, text).expect("a file");
-    let proxy = Process::start(Command::new("haproxy").arg("-f").arg(&file));
-    wait_for(address, &proxy);
+    let _proxy = start(Command::new("haproxy").arg("-f").arg(&file), address);
     check_clients(address);
     for _ in 0..20 {
         let mut client = Connection::open(address);

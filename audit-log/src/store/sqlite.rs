@@ -128,9 +128,7 @@ impl Sqlite {
             .query_row((), |row| row.get(0))?;
         if self.schema_cookie != Some(cookie) {
             // Also what leaves the schema as it is counts this up, such as `VACUUM`.
-            if !self.schema.is_that_of(&transaction)? {
-                return Err(StoreError::Other(CHANGED_SCHEMA.to_owned()));
-            }
+            check_schema(&self.schema, &transaction)?;
             self.schema_cookie = Some(cookie);
         }
         {
@@ -192,9 +190,7 @@ impl Store for Sqlite {
         Identity::new(&self.path, &self.lock.metadata()?).check()?;
         let connection = connect(&self.path)?;
         connection.busy_timeout(REOPEN_TIMEOUT)?;
-        if !self.schema.is_that_of(&connection)? {
-            return Err(StoreError::Other(CHANGED_SCHEMA.to_owned()));
-        }
+        check_schema(&self.schema, &connection)?;
         let sequence = head.sequence.cast_signed();
         connection.execute("DELETE FROM records WHERE sequence > ?1", [sequence])?;
         // After a failed fsync the system may take pages for written that are not.
@@ -217,6 +213,14 @@ impl Drop for Sqlite {
         if let Some(connection) = &self.connection {
             let _ = empty_write_ahead_log(connection);
         }
+    }
+}
+
+fn check_schema(schema: &Schema, connection: &Connection) -> Result<(), StoreError> {
+    if schema.is_that_of(connection)? {
+        Ok(())
+    } else {
+        Err(StoreError::Other(CHANGED_SCHEMA.to_owned()))
     }
 }
 

@@ -54,7 +54,7 @@ impl<'t> Packages<'t> {
     }
 
     /// The component of each package, in the form that `wac` takes.
-    /// A package that is no component is one of WIT: of `texts`, or of WASI.
+    /// Packages other than components are WIT: of `texts`, or of WASI.
     pub(super) fn bytes<'p, T>(
         &'p self,
         source: &Source<'_>,

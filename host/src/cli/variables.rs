@@ -95,13 +95,10 @@ fn parse(line: &str) -> Result<Option<Variable>, String> {
 
 /// The secret in a file, without the line feed that editors put at the end.
 fn secret(key: &str, path: &Path) -> Result<String, VariableError> {
-    let unreadable = |source| VariableError::Unreadable {
-        flag: "--env-secret",
-        path: path.to_owned(),
-        source,
-    };
-    check_unwritable(path).map_err(unreadable)?;
-    let mut text = read("--env-secret", path)?;
+    const FLAG: &str = "--env-secret";
+
+    check_unwritable(path).map_err(|source| unreadable(FLAG, path, source))?;
+    let mut text = read(FLAG, path)?;
     if text.contains('\0') {
         return Err(VariableError::Secret {
             key: key.to_owned(),
@@ -118,11 +115,15 @@ fn secret(key: &str, path: &Path) -> Result<String, VariableError> {
 }
 
 fn read(flag: &'static str, path: &Path) -> Result<String, VariableError> {
-    files::read(path).map_err(|source| VariableError::Unreadable {
+    files::read(path).map_err(|source| unreadable(flag, path, source))
+}
+
+fn unreadable(flag: &'static str, path: &Path, source: io::Error) -> VariableError {
+    VariableError::Unreadable {
         flag,
         path: path.to_owned(),
         source,
-    })
+    }
 }
 
 fn sorted(variables: BTreeMap<String, String>) -> Vec<Variable> {

@@ -16,7 +16,7 @@ pub(crate) fn now() -> Option<HeaderValue> {
     CURRENT.with_borrow_mut(|date| date.at(SystemTime::now()))
 }
 
-/// The value for one second. It is made anew for each other one, also where the clock steps
+/// The value for one second. It is formatted again for each other second, also where the clock steps
 /// back.
 struct Date(Option<(u64, HeaderValue)>);
 

@@ -16,7 +16,7 @@ use super::socket::Socket;
 /// everything else expects (RFC 9113, section 8.2.3).
 pub(super) fn join_cookies(headers: &mut HeaderMap) {
     let pieces = headers.get_all(COOKIE);
-    // Fields with white space around them are refused, and stay what they are until then.
+    // Fields with white space around them are refused later, unchanged.
     if pieces.iter().count() < 2 || pieces.iter().any(is_padded) {
         return;
     }

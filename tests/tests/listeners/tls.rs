@@ -74,20 +74,29 @@ impl Identity {
             .flag("--tls-key", self.key())
     }
 
-    fn connect(
+    /// A client that trusts it, and offers these protocols (ALPN).
+    fn client(
         &self,
-        host: &TestHost,
         version: &'static SupportedProtocolVersion,
-    ) -> Connection<StreamOwned<ClientConnection, TcpStream>> {
+        protocols: &[&[u8]],
+    ) -> ClientConnection {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[version])
             .expect("a version")
             .with_root_certificates(self.roots.clone())
             .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         let name = ServerName::try_from(NAME).expect("a name");
-        let mut client = ClientConnection::new(config.into(), name).expect("a client");
+        ClientConnection::new(config.into(), name).expect("a client")
+    }
+
+    fn connect(
+        &self,
+        host: &TestHost,
+        version: &'static SupportedProtocolVersion,
+    ) -> Connection<StreamOwned<ClientConnection, TcpStream>> {
+        let mut client = self.client(version, &[b"http/1.1"]);
         let mut stream = connect(host);
         client.complete_io(&mut stream).expect("a handshake");
         assert_eq!(client.alpn_protocol(), Some(&b"http/1.1"[..]));
@@ -122,14 +131,7 @@ fn a_request_over_tls_is_answered_after_the_end_of_the_stream() {
     let identity = Identity::new();
     let host = identity.given_to(app()).start();
     for is_announced in [true, false].repeat(10) {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&TLS13])
-            .expect("a version")
-            .with_root_certificates(identity.roots.clone())
-            .with_no_client_auth();
-        let name = ServerName::try_from(NAME).expect("a name");
-        let mut client = ClientConnection::new(config.into(), name).expect("a client");
+        let mut client = identity.client(&TLS13, &[]);
         let mut stream = connect(&host);
         client.complete_io(&mut stream).expect("a handshake");
         let request = encrypt("hello").bytes();
@@ -152,15 +154,7 @@ fn a_wrong_preface_of_http2_over_tls_is_answered_at_once() {
     let identity = Identity::new();
     let setup = app().flag("--header-read-timeout", "600");
     let host = identity.given_to(setup).start();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&TLS13])
-        .expect("a version")
-        .with_root_certificates(identity.roots.clone())
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let name = ServerName::try_from(NAME).expect("a name");
-    let client = ClientConnection::new(config.into(), name).expect("a client");
+    let client = identity.client(&TLS13, &[b"h2"]);
     let mut stream = StreamOwned::new(client, connect(&host));
     stream.write_all(b"GET / HTTP/1.1\r\n").expect("it reads");
     let mut answer = [0; 26];
@@ -181,15 +175,7 @@ fn a_wrong_preface_of_http2_over_tls_is_answered_at_once() {
 fn http_1_0_is_agreed_on_over_tls() {
     let identity = Identity::new();
     let host = identity.given_to(app()).start();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&TLS13])
-        .expect("a version")
-        .with_root_certificates(identity.roots.clone())
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.0".to_vec()];
-    let name = ServerName::try_from(NAME).expect("a name");
-    let mut client = ClientConnection::new(config.into(), name).expect("a client");
+    let mut client = identity.client(&TLS13, &[b"http/1.0"]);
     let mut stream = connect(&host);
     client.complete_io(&mut stream).expect("a handshake");
     assert_eq!(client.alpn_protocol(), Some(&b"http/1.0"[..]));

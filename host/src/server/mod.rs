@@ -42,6 +42,7 @@ mod http2;
 mod instances;
 mod listener;
 mod offload;
+mod pace;
 mod pieces;
 mod problem;
 mod refusal;

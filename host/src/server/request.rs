@@ -98,6 +98,9 @@ pub(super) async fn handle(
         };
         let is_tls = conversation.ends.is_tls;
         let exchange = served.telemetry.begin(&request, &context.request, is_tls);
+        if let Some(pace) = &served.pace {
+            pace.next().await;
+        }
         let mut response = match answer(request, &context).await {
             Ok(response) => response,
             Err(failure) => for_client(failure.report(&context).await),
@@ -105,6 +108,7 @@ pub(super) async fn handle(
         name_request(response.headers_mut(), &context.request);
         (response, Some(exchange))
     } else {
+        shared.unrouted_pace.next().await;
         let (response, exchange) = turn_away(refusal, &request, info, &conversation, &shared);
         (for_client(response), exchange)
     };

@@ -14,6 +14,7 @@ use super::admission::Admission;
 use super::commons::Commons;
 use super::cpu_history::CpuHistory;
 use super::instances::Instances;
+use super::pace::{Iterations, Pace};
 use super::settings::FunctionSettings;
 use crate::functions::{Function, Table};
 use crate::memory::{FunctionMemory, MemoryLimit};
@@ -29,6 +30,8 @@ pub(super) struct Served {
     /// requests wait instead.
     pub(super) admission: Rc<Admission>,
     pub(super) cpu_history: Rc<CpuHistory>,
+    /// None where there is no other function, which would have to wait.
+    pub(super) pace: Option<Rc<Pace>>,
     /// What its instances hold, on all threads.
     pub(super) memory: Arc<FunctionMemory>,
     /// One request at a time waits for memory here; the others wait for it.
@@ -51,6 +54,7 @@ pub(super) struct Router {
     threads: usize,
     commons: Option<Rc<Commons>>,
     memory: Arc<MemoryLimit>,
+    iterations: Rc<Iterations>,
 }
 
 /// What this worker knows of.
@@ -69,6 +73,7 @@ impl Router {
         thread: usize,
         threads: usize,
         memory: Arc<MemoryLimit>,
+        iterations: Rc<Iterations>,
     ) -> Self {
         let table = changes.borrow_and_update().clone();
         let places = |all: u32| (all as usize / threads).max(1);
@@ -82,6 +87,7 @@ impl Router {
             threads,
             commons: shared_instances.map(|all| Commons::new(places(all))),
             memory,
+            iterations,
         }
     }
 
@@ -173,6 +179,13 @@ impl Router {
             instances: Instances::new(app, settings.requests_per_instance),
             admission,
             cpu_history: CpuHistory::new(self.commons.is_some()),
+            pace: match before {
+                Some(before) => before.pace.clone(),
+                None => {
+                    let commons = self.commons.as_ref();
+                    commons.map(|_| Pace::new(self.iterations.clone()))
+                }
+            },
             memory: function
                 .memory(&self.memory, self.commons.is_some())
                 .clone(),

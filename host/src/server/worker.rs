@@ -8,13 +8,14 @@ use std::thread;
 
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::LocalSet;
+use tokio::task::{LocalSet, yield_now};
 use tokio::time::timeout;
 
 use super::connections::Slot;
 use super::heartbeat::Heartbeat;
 use super::http1::Scratch;
 use super::listener::Accepted;
+use super::pace::{Iterations, Pace};
 use super::served::Router;
 use super::{Settings, connection, offload};
 use crate::functions::Functions;
@@ -23,6 +24,10 @@ use crate::telemetry::{FunctionTelemetry, Telemetry};
 
 /// How much is read from a connection at once.
 const SCRATCH_BYTES: usize = 64 << 10;
+
+/// How many connections begin, one after the other, before the event loop looks for new
+/// events: requests on those that are there wait meanwhile.
+const MAX_BEGUN_CONNECTIONS: u64 = 8;
 
 /// A handle on one worker thread.
 ///
@@ -59,11 +64,13 @@ pub(super) struct Shared {
     pub(super) telemetry: Telemetry,
     /// What is told of requests that belong to no function.
     pub(super) unrouted: Arc<FunctionTelemetry>,
+    /// The pace of these.
+    pub(super) unrouted_pace: Rc<Pace>,
     pub(super) memory: Arc<MemoryLimit>,
 }
 
 impl Shared {
-    fn new(thread: usize, common: Common) -> Rc<Self> {
+    fn new(thread: usize, common: Common, iterations: &Rc<Iterations>) -> Rc<Self> {
         let Common {
             functions,
             settings,
@@ -81,12 +88,14 @@ impl Shared {
                 thread,
                 threads,
                 memory.clone(),
+                iterations.clone(),
             ),
             offload,
             scratch: Rc::new(RefCell::new(vec![0; SCRATCH_BYTES].into())),
             settings,
             telemetry,
             unrouted,
+            unrouted_pace: Pace::new(iterations.clone()),
             memory,
         })
     }
@@ -104,7 +113,9 @@ impl Worker {
             .spawn(move || {
                 // A task of the runtime: it replies until the last connection has ended.
                 runtime.spawn(pulse.reply());
-                runtime.block_on(work(incoming, Shared::new(index, common)));
+                let iterations = Rc::default();
+                let shared = Shared::new(index, common, &iterations);
+                runtime.block_on(work(incoming, shared, &iterations));
                 drop(runtime);
                 // Nobody waits for this any more if the server was dropped.
                 let _ = finish.send(());
@@ -134,24 +145,32 @@ impl Worker {
 }
 
 /// Serves connections until no more can come, then lets them end.
-async fn work(mut incoming: mpsc::UnboundedReceiver<(Accepted, Slot)>, shared: Rc<Shared>) {
+async fn work(
+    mut incoming: mpsc::UnboundedReceiver<(Accepted, Slot)>,
+    shared: Rc<Shared>,
+    iterations: &Iterations,
+) {
     let tasks = LocalSet::new();
     let (end, ending) = watch::channel(false);
     let router = shared.clone();
     let following = tasks.spawn_local(async move { router.router.follow().await });
     let router = shared.clone();
     let giving_back = tasks.spawn_local(async move { router.router.give_back().await });
-    tasks
-        .run_until(async {
-            while let Some((accepted, slot)) = incoming.recv().await {
-                let connection = connection::serve(accepted, shared.clone(), ending.clone());
-                tokio::task::spawn_local(async move {
-                    connection.await;
-                    drop(slot);
-                });
+    let accepting = async {
+        let mut begun = 0_u64;
+        while let Some((accepted, slot)) = incoming.recv().await {
+            let connection = connection::serve(accepted, shared.clone(), ending.clone());
+            tokio::task::spawn_local(async move {
+                connection.await;
+                drop(slot);
+            });
+            begun += 1;
+            if begun % MAX_BEGUN_CONNECTIONS == 0 {
+                yield_now().await;
             }
-        })
-        .await;
+        }
+    };
+    tasks.run_until(iterations.count(accepting)).await;
 
     // The connections, and guests that still work after their response.
     following.abort();

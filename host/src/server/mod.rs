@@ -32,6 +32,7 @@ mod connection;
 mod connections;
 mod conversation;
 mod cpu_history;
+mod crowding;
 mod date;
 mod failure;
 mod fair_queue;
@@ -72,6 +73,7 @@ use crate::telemetry::Telemetry;
 use accept::{Workers, accept};
 use connections::Connections;
 pub use connections::{TooFewFiles, check_open_files};
+use crowding::Crowding;
 pub(crate) use date::now as date;
 pub use heartbeat::Heartbeats;
 pub(crate) use listener::Accepted;
@@ -106,13 +108,16 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     functions.start_epoch_ticker()?;
-    let offload = OffloadRuntime::start(settings.threads, functions.epoch_interval())?;
+    let crowding = Arc::<Crowding>::default();
+    let interval = functions.epoch_interval();
+    let offload = OffloadRuntime::start(settings.threads, interval, crowding.clone())?;
     let common = Common {
         telemetry: telemetry.clone(),
         unrouted: telemetry.unrouted(),
         functions,
         settings: settings.clone(),
         offload: offload.handle(),
+        crowding,
         memory,
     };
     let workers = (0..settings.threads.get())

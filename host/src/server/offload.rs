@@ -14,6 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
+use super::crowding::Crowding;
 use super::fair_queue::{FairQueue, Key};
 use super::ticker::EpochInterval;
 use crate::RequestInfo;
@@ -22,6 +23,10 @@ use crate::RequestInfo;
 /// used less than its share, and preempts them at once; so little that they get more than two
 /// fifths of a processor beside a busy thread of another program.
 const NICENESS: i32 = 1;
+
+/// The same of the threads that are on duty while workers are crowded: workers then get nearly
+/// all of a processor that they need, and guests what is left.
+const CROWDED_NICENESS: i32 = 19;
 
 /// A thread yields again after it has computed for so many times as long as its last yield
 /// took. To a worker, that is after each time slice; to a busy thread of another program, it
@@ -38,8 +43,10 @@ pub(super) type OffloadedGuest<T> = FallibleTask<T>;
 /// Threads for guests that compute for long. They share the processors with the workers,
 /// and with other programs, by the scheduler of the system; which guest runs next on them
 /// is decided by a [`FairQueue`], at each tick of the epoch.
+///
+/// There are as many again for the time in which workers are crowded.
 pub(super) struct OffloadRuntime {
-    runtime: Option<Runtime>,
+    runtimes: Vec<Runtime>,
     queue: Arc<Queue>,
 }
 
@@ -48,26 +55,32 @@ pub(super) struct OffloadRuntime {
 pub(super) struct Handle(Arc<Queue>);
 
 impl OffloadRuntime {
-    /// Starts so many threads.
-    pub(super) fn start(threads: NonZeroUsize, interval: Arc<EpochInterval>) -> io::Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(threads.get())
-            .thread_name("offload")
-            .enable_all()
-            .on_thread_start(|| priority::add_niceness(NICENESS))
-            .build()?;
+    /// Starts so many threads, and as many for the time in which workers are crowded.
+    pub(super) fn start(
+        threads: NonZeroUsize,
+        interval: Arc<EpochInterval>,
+        crowding: Arc<Crowding>,
+    ) -> io::Result<Self> {
         let queue = Arc::new(Queue {
             guests: Mutex::default(),
             waiting: Semaphore::new(0),
             interval,
+            crowding,
         });
-        for _ in 0..threads.get() {
-            runtime.spawn(queue.clone().serve());
-        }
-        Ok(Self {
-            runtime: Some(runtime),
-            queue,
-        })
+        let runtimes = [Duty::Usual, Duty::Crowded].map(|duty| {
+            let runtime = Builder::new_multi_thread()
+                .worker_threads(threads.get())
+                .thread_name(duty.thread_name())
+                .enable_all()
+                .on_thread_start(move || priority::add_niceness(duty.niceness()))
+                .build()?;
+            for _ in 0..threads.get() {
+                runtime.spawn(queue.clone().serve(duty));
+            }
+            Ok(runtime)
+        });
+        let runtimes = runtimes.into_iter().collect::<io::Result<_>>()?;
+        Ok(Self { runtimes, queue })
     }
 
     pub(super) fn handle(&self) -> Handle {
@@ -78,7 +91,7 @@ impl OffloadRuntime {
 impl Drop for OffloadRuntime {
     /// Guests that are still here have no client any more.
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        for runtime in self.runtimes.drain(..) {
             runtime.shutdown_background();
         }
         // Each holds on to the queue that it is in.
@@ -127,6 +140,44 @@ struct Queue {
     guests: Mutex<FairQueue<Runnable>>,
     waiting: Semaphore,
     interval: Arc<EpochInterval>,
+    crowding: Arc<Crowding>,
+}
+
+/// When a thread takes guests.
+#[derive(Debug, Clone, Copy)]
+enum Duty {
+    /// Unless workers are crowded.
+    Usual,
+    /// While workers are crowded.
+    Crowded,
+}
+
+impl Duty {
+    fn thread_name(self) -> &'static str {
+        match self {
+            Self::Usual => "offload",
+            Self::Crowded => "offload-nice",
+        }
+    }
+
+    fn niceness(self) -> i32 {
+        match self {
+            Self::Usual => NICENESS,
+            Self::Crowded => CROWDED_NICENESS,
+        }
+    }
+
+    fn is_on(self, crowding: &Crowding) -> bool {
+        matches!(self, Self::Crowded) == crowding.is_on()
+    }
+
+    /// Waits until a thread may take guests.
+    async fn begins(self, crowding: &Crowding) {
+        match self {
+            Self::Usual => crowding.ends().await,
+            Self::Crowded => crowding.begins().await,
+        }
+    }
 }
 
 impl Queue {
@@ -139,11 +190,16 @@ impl Queue {
     ///
     /// A worker that has used more than its share when it wakes up does not preempt this
     /// thread: the system looks at it again after up to 4 ms, or when this thread yields.
-    async fn serve(self: Arc<Self>) {
+    async fn serve(self: Arc<Self>, duty: Duty) {
         let mut yields = Yields::default();
         loop {
+            duty.begins(&self.crowding).await;
             let permit = self.waiting.acquire().await;
-            permit.expect("the semaphore is never closed").forget();
+            let permit = permit.expect("the semaphore is never closed");
+            if !duty.is_on(&self.crowding) {
+                continue;
+            }
+            permit.forget();
             let Some((function, guest)) = self.guests().pop() else {
                 continue;
             };
@@ -216,7 +272,7 @@ mod tests {
     }
 
     fn one_thread() -> OffloadRuntime {
-        OffloadRuntime::start(NonZeroUsize::MIN, Arc::default()).unwrap()
+        OffloadRuntime::start(NonZeroUsize::MIN, Arc::default(), Arc::default()).unwrap()
     }
 
     #[test]

@@ -4,25 +4,39 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 use tokio::task::{spawn_local, yield_now};
 
+use super::crowding::Crowding;
+
 /// How many requests of one function begin in one iteration. A worker polls the tasks that
 /// are ready in their order: those of other functions wait while these begin, or are refused.
 const MAX_BEGUN: u32 = 16;
 
-/// How many iterations a worker's event loop has begun. In each it looks for new events.
+/// The event loop of one worker. In each iteration it looks for new events.
 #[derive(Debug, Default)]
-pub(super) struct Iterations(Cell<u64>);
+pub(super) struct EventLoop {
+    /// How many iterations have begun.
+    iterations: Cell<u64>,
+    pub(super) crowding: Arc<Crowding>,
+}
 
-impl Iterations {
+impl EventLoop {
+    pub(super) fn new(crowding: Arc<Crowding>) -> Rc<Self> {
+        Rc::new(Self {
+            iterations: Cell::default(),
+            crowding,
+        })
+    }
+
     /// Lets `main` run as what the loop polls first in each iteration, and counts them.
     pub(super) async fn count<F: Future>(&self, main: F) -> F::Output {
         let mut main = pin!(main);
         std::future::poll_fn(|cx: &mut Context<'_>| -> Poll<F::Output> {
-            self.0.set(self.0.get() + 1);
+            self.iterations.set(self.iterations.get() + 1);
             Pin::as_mut(&mut main).poll(cx)
         })
         .await
@@ -34,16 +48,16 @@ impl Iterations {
 /// One function cannot fill a worker's event loop with its requests, however many there are,
 /// and whether they are served or refused.
 pub(super) struct Pace {
-    iterations: Rc<Iterations>,
+    event_loop: Rc<EventLoop>,
     /// How many have begun in the iteration of this number.
     begun: Cell<(u64, u32)>,
     waiting: RefCell<VecDeque<oneshot::Sender<()>>>,
 }
 
 impl Pace {
-    pub(super) fn new(iterations: Rc<Iterations>) -> Rc<Self> {
+    pub(super) fn new(event_loop: Rc<EventLoop>) -> Rc<Self> {
         Rc::new(Self {
-            iterations,
+            event_loop,
             begun: Cell::default(),
             waiting: RefCell::default(),
         })
@@ -66,7 +80,7 @@ impl Pace {
 
     /// Whether one more may begin in this iteration.
     fn begin(&self) -> bool {
-        let iteration = self.iterations.0.get();
+        let iteration = self.event_loop.iterations.get();
         let begun = match self.begun.get() {
             (counted, begun) if counted == iteration => begun,
             _ => 0,
@@ -78,6 +92,7 @@ impl Pace {
     /// Lets those who wait begin.
     async fn call(self: Rc<Self>) {
         while !self.waiting.borrow().is_empty() {
+            self.event_loop.crowding.note();
             yield_now().await;
             let mut begun = 0;
             while begun < MAX_BEGUN {
@@ -101,7 +116,7 @@ mod tests {
     /// How many requests have begun after each iteration, of so many that come at once.
     fn begun(requests: u32, iterations: usize) -> Vec<u32> {
         let runtime = Builder::new_current_thread().build().unwrap();
-        let counter = Rc::new(Iterations::default());
+        let counter = EventLoop::new(Arc::default());
         let pace = Pace::new(counter.clone());
         let begun = Rc::new(Cell::new(0));
         let main = async {
@@ -139,7 +154,7 @@ mod tests {
     #[test]
     fn whoever_waits_no_more_takes_the_place_of_nobody() {
         let runtime = Builder::new_current_thread().build().unwrap();
-        let counter = Rc::new(Iterations::default());
+        let counter = EventLoop::new(Arc::default());
         let pace = Pace::new(counter.clone());
         let main = async {
             for _ in 0..MAX_BEGUN {

@@ -14,7 +14,7 @@ use super::admission::Admission;
 use super::commons::Commons;
 use super::cpu_history::CpuHistory;
 use super::instances::Instances;
-use super::pace::{Iterations, Pace};
+use super::pace::{EventLoop, Pace};
 use super::settings::FunctionSettings;
 use crate::functions::{Function, Table};
 use crate::memory::{FunctionMemory, MemoryLimit};
@@ -54,7 +54,7 @@ pub(super) struct Router {
     threads: usize,
     commons: Option<Rc<Commons>>,
     memory: Arc<MemoryLimit>,
-    iterations: Rc<Iterations>,
+    event_loop: Rc<EventLoop>,
 }
 
 /// What this worker knows of.
@@ -73,7 +73,7 @@ impl Router {
         thread: usize,
         threads: usize,
         memory: Arc<MemoryLimit>,
-        iterations: Rc<Iterations>,
+        event_loop: Rc<EventLoop>,
     ) -> Self {
         let table = changes.borrow_and_update().clone();
         let places = |all: u32| (all as usize / threads).max(1);
@@ -87,7 +87,7 @@ impl Router {
             threads,
             commons: shared_instances.map(|all| Commons::new(places(all))),
             memory,
-            iterations,
+            event_loop,
         }
     }
 
@@ -183,7 +183,7 @@ impl Router {
                 Some(before) => before.pace.clone(),
                 None => {
                     let commons = self.commons.as_ref();
-                    commons.map(|_| Pace::new(self.iterations.clone()))
+                    commons.map(|_| Pace::new(self.event_loop.clone()))
                 }
             },
             memory: function

@@ -12,10 +12,11 @@ use tokio::task::{LocalSet, yield_now};
 use tokio::time::timeout;
 
 use super::connections::Slot;
+use super::crowding::Crowding;
 use super::heartbeat::Heartbeat;
 use super::http1::Scratch;
 use super::listener::Accepted;
-use super::pace::{Iterations, Pace};
+use super::pace::{EventLoop, Pace};
 use super::served::Router;
 use super::{Settings, connection, offload};
 use crate::functions::Functions;
@@ -51,6 +52,8 @@ pub(super) struct Common {
     pub(super) unrouted: Arc<FunctionTelemetry>,
     /// The threads for CPU-bound guests.
     pub(super) offload: offload::Handle,
+    /// Whether workers are crowded.
+    pub(super) crowding: Arc<Crowding>,
     pub(super) memory: Arc<MemoryLimit>,
 }
 
@@ -70,7 +73,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    fn new(thread: usize, common: Common, iterations: &Rc<Iterations>) -> Rc<Self> {
+    fn new(thread: usize, common: Common, event_loop: &Rc<EventLoop>) -> Rc<Self> {
         let Common {
             functions,
             settings,
@@ -78,6 +81,7 @@ impl Shared {
             unrouted,
             offload,
             memory,
+            ..
         } = common;
         let threads = settings.threads.get();
         let shared_instances = functions.shared_instances();
@@ -88,14 +92,14 @@ impl Shared {
                 thread,
                 threads,
                 memory.clone(),
-                iterations.clone(),
+                event_loop.clone(),
             ),
             offload,
             scratch: Rc::new(RefCell::new(vec![0; SCRATCH_BYTES].into())),
             settings,
             telemetry,
             unrouted,
-            unrouted_pace: Pace::new(iterations.clone()),
+            unrouted_pace: Pace::new(event_loop.clone()),
             memory,
         })
     }
@@ -113,9 +117,9 @@ impl Worker {
             .spawn(move || {
                 // A task of the runtime: it replies until the last connection has ended.
                 runtime.spawn(pulse.reply());
-                let iterations = Rc::default();
-                let shared = Shared::new(index, common, &iterations);
-                runtime.block_on(work(incoming, shared, &iterations));
+                let event_loop = EventLoop::new(common.crowding.clone());
+                let shared = Shared::new(index, common, &event_loop);
+                runtime.block_on(work(incoming, shared, &event_loop));
                 drop(runtime);
                 // Nobody waits for this any more if the server was dropped.
                 let _ = finish.send(());
@@ -148,7 +152,7 @@ impl Worker {
 async fn work(
     mut incoming: mpsc::UnboundedReceiver<(Accepted, Slot)>,
     shared: Rc<Shared>,
-    iterations: &Iterations,
+    event_loop: &EventLoop,
 ) {
     let tasks = LocalSet::new();
     let (end, ending) = watch::channel(false);
@@ -165,12 +169,13 @@ async fn work(
                 drop(slot);
             });
             begun += 1;
-            if begun % MAX_BEGUN_CONNECTIONS == 0 {
+            if begun % MAX_BEGUN_CONNECTIONS == 0 && !incoming.is_empty() {
+                event_loop.crowding.note();
                 yield_now().await;
             }
         }
     };
-    tasks.run_until(iterations.count(accepting)).await;
+    tasks.run_until(event_loop.count(accepting)).await;
 
     // The connections, and guests that still work after their response.
     following.abort();

@@ -29,6 +29,8 @@ SCHEMATHESIS_VERSION := 4.32.5
 SCHEMATHESIS := $(PEERS)/schemathesis-$(SCHEMATHESIS_VERSION)/bin/schemathesis
 COMPONENTIZE_PY_VERSION := 0.25.1
 COMPONENTIZE_PY := $(PEERS)/componentize-py-$(COMPONENTIZE_PY_VERSION)/bin/componentize-py
+# What the tests run that others have made: proxies, clients, and tools of operators.
+DEBIAN := $(PEERS)/debian
 BENCH_PYTHON := target/benchmark-python
 export COMPONENT_RUNNER_PEERS := $(PEERS)
 
@@ -37,7 +39,7 @@ unexport CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench microbench build release experiments experiment lint setup programs guests \
-	bench-guests experiment-guests named peers nats schemathesis wrk slowhttptest strace torture-audit torture-functions \
+	bench-guests experiment-guests named peers nats schemathesis debian wrk slowhttptest strace torture-audit torture-functions \
 	hostile drain soak pressure clean
 
 # Copies the guests named first, as cargo has built them, into the folder named
@@ -82,7 +84,7 @@ run: build ## Build everything and serve the cipher on ADDR (127.0.0.1:3000)
 	@exec target/release/component-runner serve $(PARTS)/app.wasm --addr $(ADDR) --audit $(AUDIT) \
 		$${SHIFT_AMOUNT+--env "SHIFT_AMOUNT=$$SHIFT_AMOUNT"}
 
-test: build experiments peers nats schemathesis strace ## Run all tests
+test: build experiments peers nats schemathesis debian strace ## Run all tests
 	cargo test --workspace --exclude host
 	cargo test --release -p host
 
@@ -208,6 +210,16 @@ schemathesis: $(SCHEMATHESIS)
 $(SCHEMATHESIS):
 	$(call pip-install,schemathesis $(SCHEMATHESIS_VERSION),which tests interfaces by their description,schemathesis-$(SCHEMATHESIS_VERSION),schemathesis==$(SCHEMATHESIS_VERSION))
 	@touch $@
+
+debian: $(DEBIAN)/complete
+
+# Tests say that they are skipped where their program is missing.
+$(DEBIAN)/complete: tests/unpack-programs.sh
+	@if tests/unpack-programs.sh $(DEBIAN); then \
+		mkdir -p $(DEBIAN) && touch $@; \
+	else \
+		echo "tests with these programs will check nothing, unless the system has them"; \
+	fi
 
 $(COMPONENTIZE_PY):
 	$(call pip-install,componentize-py $(COMPONENTIZE_PY_VERSION),which makes components of Python,componentize-py-$(COMPONENTIZE_PY_VERSION),componentize-py==$(COMPONENTIZE_PY_VERSION))

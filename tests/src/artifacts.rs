@@ -61,7 +61,8 @@ pub fn target() -> PathBuf {
 }
 
 /// The folder of the other hosts: the same choice as in the Makefile.
-fn peers() -> PathBuf {
+#[must_use]
+pub fn peers() -> PathBuf {
     if let Some(peers) = env::var_os("COMPONENT_RUNNER_PEERS") {
         return PathBuf::from(peers);
     }

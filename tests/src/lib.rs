@@ -26,6 +26,7 @@
 //! - [`strace`]: system calls that fail for a while.
 //! - [`random`]: numbers that look random and come again with the same seed.
 //! - [`artifacts`]: where the programs and the components are.
+//! - [`installed`]: programs that others have made.
 //! - [`process`] and [`output`]: a program that runs, and what it prints.
 //! - [`wait`]: looks again until a condition holds.
 //!
@@ -52,6 +53,7 @@ pub mod functions;
 pub mod guests;
 pub mod hostile;
 pub mod http2;
+pub mod installed;
 pub mod operators;
 pub mod output;
 pub mod pressure;

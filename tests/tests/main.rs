@@ -47,5 +47,6 @@ mod slow_readers;
 mod soak;
 mod stalls;
 mod start_up_errors;
+mod third_party;
 mod transcripts;
 mod variables;

@@ -1,16 +1,20 @@
-//! Behind nginx and `HAProxy`, with the configurations that `docs/proxies.md` shows. Where one of
-//! them is not installed, its test says so and is skipped.
+//! Behind nginx, `HAProxy` and Apache, with the configurations that `docs/proxies.md` shows. Where
+//! one of them is not installed, its tests say so and are skipped; `make debian` brings them.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use end_to_end::artifacts::{component, workspace};
 use end_to_end::cases::{check_problem, check_result};
 use end_to_end::client::{Connection, Request, chunk, encrypt, json, post};
+use end_to_end::installed::Installed;
 use end_to_end::process::Process;
 use end_to_end::{TestHost, wait};
+use tempfile::TempDir;
 
 /// A little more than the 16 MiB of `--max-request-body`.
 const TOO_MANY_BYTES: usize = 18 << 20;
@@ -25,27 +29,103 @@ fn documented(title: &str, host: &TestHost) -> String {
     text.replace("127.0.0.1:8080", &host.address().to_string())
 }
 
-fn is_installed(program: &str) -> bool {
-    let is_there = Command::new(program).arg("-v").output().is_ok();
-    if !is_there {
-        eprintln!("skipped: {program} is not installed");
-    }
-    is_there
-}
-
 /// An unused address.
 fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     listener.local_addr().expect("an address")
 }
 
-/// Starts a proxy, and waits until it accepts connections at `address`.
-fn start(command: &mut Command, address: SocketAddr) -> Process {
-    let proxy = Process::start(command);
-    wait::until("the proxy", || {
-        Connection::try_open(address).map_err(|error| format!("{error}: {}", proxy.stderr.text()))
-    });
-    proxy
+/// A proxy that runs.
+struct Proxy {
+    address: SocketAddr,
+    _process: Process,
+    _folder: TempDir,
+}
+
+impl Proxy {
+    /// Starts a proxy whose configuration is in `folder`, and waits until it accepts connections
+    /// at `address`.
+    fn start(command: &mut Command, address: SocketAddr, folder: TempDir) -> Self {
+        let process = Process::start(command);
+        wait::until("the proxy", || {
+            let opened = Connection::try_open(address);
+            opened.map_err(|error| format!("{error}: {}", process.stderr.text()))
+        });
+        Self {
+            address,
+            _process: process,
+            _folder: folder,
+        }
+    }
+
+    /// nginx as it is documented, with what `change` makes of that. None where it is missing.
+    fn nginx(host: &TestHost, change: impl FnOnce(String) -> String) -> Option<Self> {
+        let nginx = Installed::find("nginx", "-v")?;
+        let folder = tempfile::tempdir().expect("a folder");
+        let address = free_address();
+        let server = change(documented("nginx", host));
+        let server = server.replace("listen 80;", &format!("listen {address};"));
+        let own = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+        let own =
+            own.map(|name| format!("{name}_temp_path {};\n", show(&folder.path().join(name))));
+        let text = format!(
+            "daemon off;\nworker_processes 1;\npid {};\nerror_log stderr;\n\
+             events {{}}\nhttp {{\naccess_log off;\n{}{server}}}\n",
+            show(&folder.path().join("pid")),
+            own.concat()
+        );
+        let file = folder.path().join("nginx.conf");
+        fs::write(&file, text).expect("a file");
+        let mut command = nginx.command();
+        command.arg("-c").arg(&file);
+        Some(Self::start(&mut command, address, folder))
+    }
+
+    /// The same of `HAProxy`.
+    fn haproxy(host: &TestHost, change: impl FnOnce(String) -> String) -> Option<Self> {
+        let haproxy = Installed::find("haproxy", "-v")?;
+        let folder = tempfile::tempdir().expect("a folder");
+        let address = free_address();
+        let text = change(documented("HAProxy", host));
+        let text = text.replace("bind :80", &format!("bind {address}"));
+        let file = folder.path().join("haproxy.cfg");
+        fs::write(&file, text).expect("a file");
+        let mut command = haproxy.command();
+        command.arg("-f").arg(&file);
+        Some(Self::start(&mut command, address, folder))
+    }
+
+    /// The same of Apache.
+    fn apache(host: &TestHost, change: impl FnOnce(String) -> String) -> Option<Self> {
+        const MODULES: [&str; 6] = [
+            "mpm_event",
+            "authz_core",
+            "headers",
+            "proxy",
+            "proxy_http",
+            "proxy_http2",
+        ];
+
+        let apache = Installed::find("apache2", "-v")?;
+        let folder = tempfile::tempdir().expect("a folder");
+        let address = free_address();
+        let modules = MODULES.map(|name| {
+            let file = apache.file(&format!("usr/lib/apache2/modules/mod_{name}.so"));
+            format!("LoadModule {name}_module {}\n", show(&file))
+        });
+        let root = show(folder.path());
+        let text = format!(
+            "ServerName localhost\nServerRoot {root}\nDefaultRuntimeDir {root}\n\
+             PidFile {root}/pid\nErrorLog /dev/stderr\nListen {address}\n{}{}",
+            modules.concat(),
+            change(documented("Apache", host))
+        );
+        let file = folder.path().join("apache.conf");
+        fs::write(&file, text).expect("a file");
+        let mut command = apache.command();
+        command.args(["-D", "FOREGROUND", "-f"]).arg(&file);
+        Some(Self::start(&mut command, address, folder))
+    }
 }
 
 /// Checks what clients get through the proxy at `address`.
@@ -83,50 +163,74 @@ fn check_clients(address: SocketAddr) {
     }
 }
 
+/// Sends requests about a second after each other through a proxy that closes idle connections
+/// after a second: none is lost, because the server does not close them first.
+fn check_idle_connections(address: SocketAddr) {
+    thread::scope(|scope| {
+        for index in 0..60 {
+            scope.spawn(move || {
+                for _ in 0..3 {
+                    check_result(&Connection::open(address).exchange(&encrypt("abc")), "def");
+                    thread::sleep(Duration::from_millis(970 + index));
+                }
+            });
+        }
+    });
+}
+
 #[test]
 fn nginx_in_front_passes_on_requests_and_the_413_of_an_upload_of_18_mib() {
-    if !is_installed("nginx") {
-        return;
-    }
     let host = TestHost::serve(component("app")).start();
-    let folder = tempfile::tempdir().expect("a folder");
-    let address = free_address();
-    let server = documented("nginx", &host)
-        .replace("listen 80;", &format!("listen {address};"))
-        // Otherwise it refuses the upload itself.
-        .replace("client_max_body_size 16m;", "client_max_body_size 100m;");
-    let own = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-    let own = own.map(|name| format!("{name}_temp_path {};\n", show(&folder.path().join(name))));
-    let text = format!(
-        "daemon off;\nworker_processes 1;\npid {};\nerror_log stderr;\n\
-         events {{}}\nhttp {{\naccess_log off;\n{}{server}}}\n",
-        show(&folder.path().join("pid")),
-        own.concat()
-    );
-    let file = folder.path().join("nginx.conf");
-    fs::write(&file, text).expect("a file");
-    let _proxy = start(Command::new("nginx").arg("-c").arg(&file), address);
-    check_clients(address);
+    // Otherwise it refuses the upload itself.
+    let change =
+        |text: String| text.replace("client_max_body_size 16m;", "client_max_body_size 100m;");
+    if let Some(proxy) = Proxy::nginx(&host, change) {
+        check_clients(proxy.address);
+    }
+}
+
+#[test]
+fn nginx_in_front_loses_no_request_on_an_idle_connection() {
+    let host = TestHost::serve(component("app")).start();
+    let change =
+        |text: String| text.replace("keepalive 64;", "keepalive 64; keepalive_timeout 1s;");
+    if let Some(proxy) = Proxy::nginx(&host, change) {
+        check_idle_connections(proxy.address);
+    }
 }
 
 #[test]
 fn haproxy_in_front_passes_on_requests_half_closes_and_the_413_of_an_upload_of_18_mib() {
-    if !is_installed("haproxy") {
-        return;
-    }
     let host = TestHost::serve(component("app")).start();
-    let folder = tempfile::tempdir().expect("a folder");
-    let address = free_address();
-    let text = documented("HAProxy", &host).replace("bind :80", &format!("bind {address}"));
-    let file = folder.path().join("haproxy.cfg");
-    fs::write(&file, text).expect("a file");
-    let _proxy = start(Command::new("haproxy").arg("-f").arg(&file), address);
-    check_clients(address);
-    for _ in 0..20 {
-        let mut client = Connection::open(address);
-        client.write(&encrypt("abc").bytes());
-        client.end().expect("an open connection");
-        check_result(&client.receive(), "def");
+    let http2 = |text: String| text.replace(" check ", " check proto h2 ");
+    for change in [|text: String| text, http2] {
+        let Some(proxy) = Proxy::haproxy(&host, change) else {
+            return;
+        };
+        check_clients(proxy.address);
+        for _ in 0..20 {
+            let mut client = Connection::open(proxy.address);
+            client.write(&encrypt("abc").bytes());
+            client.end().expect("an open connection");
+            check_result(&client.receive(), "def");
+        }
+    }
+}
+
+#[test]
+fn haproxy_in_front_loses_no_request_on_an_idle_connection() {
+    let host = TestHost::serve(component("app")).start();
+    let change = |text: String| text.replace(" check ", " check pool-purge-delay 1s ");
+    if let Some(proxy) = Proxy::haproxy(&host, change) {
+        check_idle_connections(proxy.address);
+    }
+}
+
+#[test]
+fn apache_in_front_passes_on_requests_and_the_413_of_an_upload_of_18_mib() {
+    let host = TestHost::serve(component("app")).start();
+    if let Some(proxy) = Proxy::apache(&host, |text| text) {
+        check_clients(proxy.address);
     }
 }
 

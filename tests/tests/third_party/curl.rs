@@ -1,0 +1,172 @@
+//! curl: each version of HTTP that it speaks, in the clear, over TLS and over a Unix socket.
+
+use std::fs;
+use std::path::Path;
+
+use end_to_end::installed::Installed;
+use end_to_end::process::Finished;
+
+use super::{Certificate, app, run_to_end};
+
+/// A little more than the 16 MiB of `--max-request-body`.
+const TOO_MANY_BYTES: usize = 18 << 20;
+
+const MESSAGE: &str = r#"{"message":"abc"}"#;
+const RESULT: &str = r#"{"result":"def"}"#;
+
+/// A way in which curl reaches a server.
+struct Form<'a> {
+    curl: &'a Installed,
+    flags: Vec<&'a str>,
+    url: String,
+    /// The version that has to be spoken.
+    version: &'a str,
+}
+
+impl Form<'_> {
+    /// What curl prints of its requests with these arguments: each body, and then a line with the
+    /// version, the status and how many connections were opened.
+    fn run(&self, arguments: &[&str]) -> Finished {
+        let mut command = self.curl.command();
+        command
+            .args([
+                "--silent",
+                "--show-error",
+                "--max-time",
+                "120",
+                "--no-progress-meter",
+            ])
+            .args([
+                "--write-out",
+                "\n%{http_version} %{http_code} %{num_connects}\n",
+            ])
+            .args(&self.flags)
+            .args(arguments);
+        let mut finished = run_to_end(&mut command);
+        // Some versions of curl say 1 for 1.0.
+        finished.stdout = finished.stdout.replace("\n1 ", "\n1.0 ");
+        finished
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// Sends each kind of request that services get from curl.
+    fn check(&self, folder: &Path) {
+        let Self { version, .. } = *self;
+        let encrypt = self.url("/encrypt");
+        let json = ["--header", "content-type: application/json"];
+        let post = |more: &[&str]| {
+            let data = ["--data-binary", MESSAGE, &encrypt];
+            self.run(&[&json, more, &data].concat())
+        };
+        let expected = format!("{RESULT}\n{version} 200 1\n");
+        assert_eq!(post(&[]).stdout, expected);
+        // A connection of HTTP/1.0 is for one request. curl 7.88 breaks one of HTTP/2 without TLS
+        // before its second request, to whatever server.
+        if !self.flags.contains(&"--http2-prior-knowledge") {
+            let again = u8::from(version == "1.0");
+            assert_eq!(
+                post(&[&encrypt]).stdout,
+                format!("{expected}{RESULT}\n{version} 200 {again}\n")
+            );
+        }
+        if version != "1.0" {
+            let chunked = ["--header", "transfer-encoding: chunked"];
+            assert_eq!(post(&chunked).stdout, expected);
+        }
+        // A server has to ignore that of HTTP/1.0 (RFC 9110, section 10.1.1).
+        if version != "1.0" {
+            let expecting = post(&[
+                "--verbose",
+                "--header",
+                "expect: 100-continue",
+                "--expect100-timeout",
+                "100",
+            ]);
+            assert_eq!(expecting.stdout, expected);
+            let interim = format!("\n< HTTP/{version} 100");
+            assert!(expecting.stderr.contains(&interim), "{expecting:?}");
+        }
+        let head = self.run(&["--head", &encrypt]).stdout;
+        let last = head.lines().last().expect("a line");
+        assert_eq!(last, format!("{version} 405 1"), "{head}");
+        if version != "2" {
+            self.check_upload(folder, &encrypt);
+        }
+    }
+
+    /// A body that is too large gets a 413 whether curl waits for it or sends all of it.
+    fn check_upload(&self, folder: &Path, url: &str) {
+        let file = folder.join("upload");
+        fs::write(&file, vec![b'x'; TOO_MANY_BYTES]).expect("a file");
+        let data = format!("@{}", file.display());
+        for header in ["expect:", "expect: 100-continue"] {
+            let refused = self.run(&["--header", header, "--data-binary", &data, url]);
+            let status = format!("\n{} 413 1\n", self.version);
+            assert!(refused.stdout.ends_with(&status), "{header}: {refused:?}");
+            assert!(
+                refused.stdout.contains("the body is too large"),
+                "{refused:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn curl_speaks_http_1_0_1_1_and_2_in_the_clear_and_over_a_unix_socket() {
+    let Some(curl) = Installed::find("curl", "--version") else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = folder.path().join("socket");
+    let socket = socket.to_str().expect("a path of text");
+    let host = app().and_address(format!("unix:{socket}")).start();
+    let unix = ["--unix-socket", socket];
+    for (flag, version) in [
+        ("--http1.0", "1.0"),
+        ("--http1.1", "1.1"),
+        // It asks whether HTTP/2 may follow, which a server may ignore.
+        ("--http2", "1.1"),
+        ("--http2-prior-knowledge", "2"),
+    ] {
+        for (flags, url) in [(&unix[..], "http://localhost"), (&[], &*host.urls()[0])] {
+            let form = Form {
+                curl: &curl,
+                flags: [&[flag], flags].concat(),
+                url: url.to_owned(),
+                version,
+            };
+            form.check(folder.path());
+        }
+    }
+}
+
+#[test]
+fn curl_speaks_http_1_0_1_1_and_2_over_tls_1_2_and_1_3() {
+    let Some(curl) = Installed::find("curl", "--version") else {
+        return;
+    };
+    let certificate = Certificate::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = certificate.given_to(app()).start();
+    let ca = certificate.path();
+    let ca = ca.to_str().expect("a path of text");
+    for tls in [&["--tlsv1.2", "--tls-max", "1.2"][..], &["--tlsv1.3"]] {
+        for (flags, version) in [
+            (&["--http1.0"][..], "1.0"),
+            (&["--http1.1"], "1.1"),
+            (&["--no-alpn"], "1.1"),
+            (&["--http2"], "2"),
+        ] {
+            let form = Form {
+                curl: &curl,
+                flags: [&["--cacert", ca], tls, flags].concat(),
+                url: host.urls()[0].clone(),
+                version,
+            };
+            form.check(folder.path());
+        }
+    }
+}

@@ -8,7 +8,7 @@ use end_to_end::cases::check_problem;
 use end_to_end::client::{Connection, Request, Response, post};
 use end_to_end::functions::Folder;
 use end_to_end::guests::{Guest, assemble};
-use end_to_end::http2::{self, Client, END_STREAM, Event};
+use end_to_end::http2::{self, Client, END_STREAM, Event, Frame};
 use end_to_end::operators::Operators;
 use end_to_end::{DEADLINE, Setup, TestHost, artifacts};
 
@@ -309,4 +309,34 @@ fn a_client_that_sends_a_large_body_to_its_end_sees_that_it_was_too_large() {
 
 fn setup_with_small_bodies() -> Setup {
     TestHost::serve(artifacts::component("app")).flag("--max-request-body", "1MiB")
+}
+
+/// A client that resets a stream has not sent the whole of its request, whatever the code: a guest
+/// that took what there is for a whole upload would store half of it.
+#[test]
+fn a_request_of_http2_that_is_reset_before_its_end_reaches_no_guest_as_a_whole_one() {
+    let host = TestHost::serve(artifacts::component("app")).start();
+    let body = r#"{"message":"a"}"#;
+    let mut client = Client::open(host.address(), DEADLINE).expect("it listens");
+    client.send(&http2::begin()).expect("it reads");
+    for (stream, code) in [(1, 0_u32), (3, 8), (5, 11), (7, 99)] {
+        let json = [("content-type", "application/json")];
+        let head = http2::head(stream, "POST", "/encrypt", &json, 0);
+        let data = Frame::new("DATA", 0, stream, body).bytes();
+        let ping = Frame::new("PING", 0, 0, [0; 8]).bytes();
+        client.send(&[head, data, ping].concat()).expect("it reads");
+        // It has read them, and waits for the rest.
+        assert_eq!(client.event().expect("an answer"), Event::Pong(vec![0; 8]));
+        let reset = Frame::new("RST_STREAM", 0, stream, code.to_be_bytes());
+        client.send(&reset.bytes()).expect("it reads");
+    }
+    client
+        .send(&http2::post(9, "/encrypt", body))
+        .expect("it reads");
+    let event = client.event().expect("an answer");
+    assert!(
+        matches!(&event, Event::Response(9, response) if response.status == 200),
+        "{event:?}"
+    );
+    assert_eq!(host.audit_entries().len(), 1);
 }

@@ -1,13 +1,15 @@
 //! One connection, from the first byte to the last.
 
+use std::fmt::Display;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use hyper::server::conn::{http1, http2};
+use http::Request;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
@@ -15,18 +17,15 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::conversation::{Conversation, Expired, LAST_CALL};
 use super::http1::Gate;
-use super::http2 as rules;
+use super::http2::{self, PREFACE};
+use super::incoming::Incoming;
 use super::listener::Accepted;
 use super::request;
 use super::settings::ConnectionLimits;
 use super::socket::{Begun, Socket};
-use super::spawn::OnThisThread;
 use super::turn::InTurn;
 use super::worker::Shared;
 use crate::metrics::ConnectionError;
-
-/// What a connection of HTTP/2 begins with (RFC 9113, section 3.4).
-pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Says when the server ends.
 pub(super) type Ending = watch::Receiver<bool>;
@@ -123,7 +122,10 @@ async fn serve_http1(
     );
     let service = {
         let (conversation, shared) = (conversation.clone(), shared.clone());
-        service_fn(move |request| request::handle(request, conversation.clone(), shared.clone()))
+        service_fn(move |request: Request<_>| {
+            let request = request.map(Incoming::Http1);
+            request::handle(request, conversation.clone(), shared.clone())
+        })
     };
     let mut builder = http1::Builder::new();
     // Told what it does anyway, hyper would take memory for it with each request.
@@ -157,31 +159,75 @@ async fn serve_http2(
     ending: Ending,
 ) {
     let limits = &shared.settings.connections;
-    if !rules::begins_well(&mut socket, &mut begun, limits).await {
+    if !http2::begins_well(&mut socket, &mut begun, limits).await {
         return;
     }
-    let service = {
-        let (conversation, shared) = (conversation.clone(), shared.clone());
-        service_fn(move |request| request::handle(request, conversation.clone(), shared.clone()))
-    };
-    // What is only a little too large is answered with a document that says so.
-    let header_bytes = limits.max_header_bytes.saturating_mul(2);
-    let header_bytes = u32::try_from(header_bytes).unwrap_or(u32::MAX);
     let socket = Begun::new(socket, begun, conversation.clone());
-    let connection = http2::Builder::new(OnThisThread)
-        .timer(TokioTimer::new())
-        .auto_date_header(false)
-        .max_concurrent_streams(limits.http2_max_streams.get())
-        .initial_stream_window_size(limits.http2_stream_window_bytes)
-        .initial_connection_window_size(limits.http2_connection_window_bytes)
-        .max_header_list_size(header_bytes)
-        .max_send_buf_size(shared.settings.bodies.buffered_bytes)
-        .serve_connection(TokioIo::new(socket), service);
-    run(connection, &conversation, &shared, ending, Protocol::Http2).await;
+    let handshake = http2::Connection::open(socket, conversation.clone(), shared.clone());
+    // The preface is there: this waits for nothing but a client that takes no settings.
+    match timeout(limits.write_timeout, handshake).await {
+        Ok(Ok(connection)) => {
+            run(connection, &conversation, &shared, ending, Protocol::Http2).await;
+        }
+        Ok(Err(error)) => note_early_end(&error, &conversation, &shared),
+        Err(_) => shared
+            .telemetry
+            .metrics
+            .connection_failed(ConnectionError::WriteTimeout),
+    }
+}
+
+/// A connection that reads and answers requests while it is polled.
+pub(super) trait Serving: Future<Output = Result<(), Self::Error>> {
+    /// Why it ends early.
+    type Error: EarlyEnd;
+
+    /// Lets it end after what it has begun.
+    fn end(self: Pin<&mut Self>);
+}
+
+/// Why a connection ended early.
+pub(super) trait EarlyEnd: Display {
+    /// As what it is counted. None if it was not the client who ended it.
+    fn kind(&self) -> Option<ConnectionError>;
+}
+
+impl<C: GracefulConnection<Error = hyper::Error>> Serving for C {
+    type Error = hyper::Error;
+
+    fn end(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl EarlyEnd for hyper::Error {
+    fn kind(&self) -> Option<ConnectionError> {
+        let source = std::error::Error::source(self).and_then(|source| source.downcast_ref());
+        let source = source.map(std::io::Error::kind);
+        if self.is_user() {
+            return None;
+        }
+        // This is what the gate says of a body that breaks the rules.
+        let is_lost = source.is_some_and(|kind| kind != std::io::ErrorKind::InvalidData);
+        if is_lost || self.is_incomplete_message() || self.is_canceled() {
+            Some(ConnectionError::Lost)
+        } else {
+            Some(ConnectionError::Protocol)
+        }
+    }
+}
+
+/// Counts and logs that a connection ended early.
+fn note_early_end(error: &impl EarlyEnd, conversation: &Conversation, shared: &Shared) {
+    if let Some(kind) = error.kind() {
+        shared.telemetry.metrics.connection_failed(kind);
+    }
+    let peer = conversation.ends.peer;
+    tracing::debug!(?peer, "connection ended early: {error}");
 }
 
 /// Lets a connection work until it ends, its client is late, or the server ends.
-async fn run<C: GracefulConnection<Error = hyper::Error>>(
+async fn run<C: Serving>(
     connection: C,
     conversation: &Conversation,
     shared: &Shared,
@@ -202,10 +248,7 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
             biased;
             result = connection.as_mut() => {
                 if let Err(error) = result {
-                    if let Some(kind) = kind(&error) {
-                        metrics.connection_failed(kind);
-                    }
-                    tracing::debug!(?peer, "connection ended early: {error}");
+                    note_early_end(&error, conversation, shared);
                 }
                 return;
             }
@@ -257,27 +300,10 @@ fn is_over(told: Duration, taken: Duration, limit: Duration) -> bool {
     (told >= limit && taken >= limit) || told >= limit * MOST
 }
 
-/// As what the early end of a connection is counted. None if it was not the client who
-/// ended it.
-fn kind(error: &hyper::Error) -> Option<ConnectionError> {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
-    let source = source.map(std::io::Error::kind);
-    if error.is_user() {
-        return None;
-    }
-    // This is what the gate says of a body that breaks the rules.
-    let is_lost = source.is_some_and(|kind| kind != std::io::ErrorKind::InvalidData);
-    if is_lost || error.is_incomplete_message() || error.is_canceled() {
-        Some(ConnectionError::Lost)
-    } else {
-        Some(ConnectionError::Protocol)
-    }
-}
-
 /// Lets a connection end after what it has begun.
-fn end<C: GracefulConnection>(connection: Pin<&mut C>, is_graceful: bool) -> bool {
+fn end<C: Serving>(connection: Pin<&mut C>, is_graceful: bool) -> bool {
     if !is_graceful {
-        connection.graceful_shutdown();
+        connection.end();
     }
     true
 }

@@ -5,11 +5,11 @@
 //!   them, and how many there may be.
 //! - `worker.rs`: a thread with its own runtime; a connection stays on it. `heartbeat.rs`:
 //!   whether its event loop still runs.
-//! - `socket.rs`, `connection.rs`: one connection, of HTTP/1.1 or HTTP/2, with hyper.
-//! - `http1/`, `http2.rs`, `authority.rs`: what has to be right before anybody sees it.
+//! - `socket.rs`, `connection.rs`: one connection, of HTTP/1.1 with hyper or of HTTP/2 with `h2`.
+//! - `http1/`, `http2/`, `authority.rs`: what has to be right before anybody sees it.
 //! - `conversation.rs`: what the parts of a connection tell each other.
 //! - `turn.rs`: why the answers of several connections leave together.
-//! - `request.rs`, `request_body.rs`: one request, and what is refused of it
+//! - `request.rs`, `incoming.rs`, `request_body.rs`: one request, and what is refused of it
 //!   (`refusal.rs`); `pieces.rs` is for bodies that have begun.
 //! - `served.rs`: which function it is for, as one worker serves it.
 //! - `admission.rs`, `commons.rs`: who begins, who waits, and who is turned away.
@@ -40,6 +40,7 @@ mod follow;
 mod heartbeat;
 mod http1;
 mod http2;
+mod incoming;
 mod instances;
 mod listener;
 mod offload;
@@ -54,7 +55,6 @@ mod running;
 mod served;
 mod settings;
 mod socket;
-mod spawn;
 mod ticker;
 mod turn;
 mod worker;

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::incoming::Incoming;
 use http::header::{CONNECTION, DATE, HOST, HeaderName, HeaderValue, SERVER};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
-use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 use wasmtime_wasi_http::WasiHttpView;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use super::incoming::Incoming;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep, timeout};
 use wasmtime_wasi_http::Error;
@@ -146,7 +146,7 @@ async fn next(
     body: &mut Incoming,
     meter: &mut Meter,
     limits: &BodyLimits,
-) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, Refusal> {
+) -> Result<Option<Result<Frame<Bytes>, Error>>, Refusal> {
     // Usually it is there, and nobody needs to know the time.
     let at_once = poll_fn(|cx| Poll::Ready(Pin::new(&mut *body).poll_frame(cx))).await;
     if let Poll::Ready(frame) = at_once {
@@ -178,7 +178,7 @@ impl Rest {
             }
             let frame = match frame {
                 Some(Ok(frame)) => frame,
-                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => return Poll::Ready(None),
             };
             let Some(data) = frame.data_ref() else {

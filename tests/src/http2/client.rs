@@ -21,6 +21,8 @@ pub struct Client {
 /// What a server did that matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
+    /// It sent the head of an informational response (1xx) with this status on this stream.
+    Informational(u32, u16),
     /// It sent a whole response on this stream.
     Response(u32, Response),
     /// It reset this stream, with the code of this name.
@@ -140,7 +142,9 @@ impl Client {
             return Ok(Some(Event::GoAway(code(4)?)));
         } else if frame.is("HEADERS") {
             // No server of these tests sends more than fits in one frame.
-            self.take_headers(frame)?;
+            if let Some(event) = self.take_headers(frame)? {
+                return Ok(Some(event));
+            }
         } else if frame.is("DATA") {
             let response = self.responses.get_mut(&frame.stream).ok_or_else(invalid)?;
             response.body.extend(&frame.payload);
@@ -152,7 +156,7 @@ impl Client {
         Ok(whole.map(|response| Event::Response(frame.stream, response)))
     }
 
-    fn take_headers(&mut self, frame: &Frame) -> io::Result<()> {
+    fn take_headers(&mut self, frame: &Frame) -> io::Result<Option<Event>> {
         if frame.flags & PADDED != 0 {
             return Err(invalid());
         }
@@ -167,6 +171,9 @@ impl Client {
         // Fields without a status are trailers, which nobody here looks at.
         if let Some(at) = status {
             let status = headers.remove(at).1.parse().map_err(|_| invalid())?;
+            if (100..200).contains(&status) {
+                return Ok(Some(Event::Informational(frame.stream, status)));
+            }
             let response = Response {
                 status,
                 headers,
@@ -175,7 +182,7 @@ impl Client {
             };
             self.responses.insert(frame.stream, response);
         }
-        Ok(())
+        Ok(None)
     }
 }
 

@@ -10,6 +10,7 @@ use super::{PATIENCE, check_problem, themes};
 themes! {
     "http2",
     continuations
+    expectations
     fields
     floods
     flow_control
@@ -18,7 +19,28 @@ themes! {
     preface
     pseudo_fields
     settings
+    states
     streams
+}
+
+/// The sections of RFC 9113 that demand an error of what a client sends, or demand that it is none.
+const SECTIONS: [&str; 31] = [
+    "3.4", "4.1", "4.2", "4.3", "5.1", "5.1.1", "5.1.2", "5.5", "6.1", "6.2", "6.3", "6.4", "6.5",
+    "6.5.2", "6.5.3", "6.6", "6.7", "6.8", "6.9", "6.9.1", "6.9.2", "6.10", "7", "8.1", "8.1.1",
+    "8.2.1", "8.2.2", "8.3", "8.3.1", "8.4", "8.5",
+];
+
+#[test]
+fn every_section_that_demands_an_error_has_a_case() {
+    let themes = end_to_end::corpus::themes("http2");
+    let cases = themes.iter().flat_map(|theme| load(theme));
+    let covered: Vec<_> = cases.map(|case| case.section).collect();
+    let missing = SECTIONS.map(|section| format!("9113 {section}"));
+    let missing: Vec<_> = missing
+        .iter()
+        .filter(|section| !covered.contains(section))
+        .collect();
+    assert!(missing.is_empty(), "no case of {missing:?}");
 }
 
 /// The last stream that a client can open.
@@ -74,7 +96,9 @@ impl Exchange {
                 Event::Pong(_) => continue,
                 Event::Reset(_, code) | Event::GoAway(code) if code == "NO_ERROR" => continue,
                 Event::GoAway(_) | Event::Ended => false,
-                Event::Reset(stream, _) | Event::Response(stream, _) => {
+                Event::Reset(stream, _)
+                | Event::Response(stream, _)
+                | Event::Informational(stream, _) => {
                     choices.iter().all(|choice| !is_about(choice, *stream))
                 }
             };
@@ -142,6 +166,9 @@ fn is(choice: &Expected, event: &Event) -> bool {
             on == stream
                 && *status == response.status
                 && body.as_ref().is_none_or(|body| *body == response.body)
+        }
+        (Expected::Response(on, status, None), Event::Informational(stream, found)) => {
+            on == stream && status == found
         }
         (Expected::Reset(on, code), Event::Reset(stream, found)) => on == stream && code == found,
         (Expected::GoAway(code), Event::GoAway(found)) => code == found,

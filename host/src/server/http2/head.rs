@@ -1,20 +1,15 @@
-//! What hyper lets through of HTTP/2 that must not get in.
+//! What `h2` lets through of the head of a request that must not get in.
 
-use bytes::BytesMut;
 use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
 
-use super::authority::is_host;
-use super::connection::PREFACE;
-use super::refusal::Refusal;
-use super::settings::ConnectionLimits;
-use super::socket::Socket;
+use super::super::authority::is_host;
+use super::super::refusal::Refusal;
+use super::super::settings::ConnectionLimits;
 
 /// Joins the fields `cookie`, which clients of HTTP/2 may send in pieces, to the one field that
 /// everything else expects (RFC 9113, section 8.2.3).
-pub(super) fn join_cookies(headers: &mut HeaderMap) {
+pub(in super::super) fn join_cookies(headers: &mut HeaderMap) {
     let pieces = headers.get_all(COOKIE);
     // Fields with white space around them are refused later, unchanged.
     if pieces.iter().count() < 2 || pieces.iter().any(is_padded) {
@@ -27,7 +22,7 @@ pub(super) fn join_cookies(headers: &mut HeaderMap) {
 }
 
 /// Checks the head of a request as the gate does it for HTTP/1.1 (RFC 9113, section 8).
-pub(super) fn check_head<B>(
+pub(in super::super) fn check_head<B>(
     request: &Request<B>,
     limits: &ConnectionLimits,
 ) -> Result<(), Refusal> {
@@ -44,7 +39,7 @@ pub(super) fn check_head<B>(
     if !has_form || !target.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Refusal::Malformed("the target of the request is invalid"));
     }
-    // Without an authority, hyper does not tell the scheme.
+    // Without an authority, `h2` does not tell the scheme.
     if uri.authority().is_some() && !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err(Refusal::Malformed("the scheme of the request is invalid"));
     }
@@ -99,38 +94,4 @@ fn check_fields(headers: &HeaderMap, limits: &ConnectionLimits) -> Result<(), Re
 /// Whether there is white space around a value.
 fn is_padded(value: &HeaderValue) -> bool {
     value.as_bytes().trim_ascii().len() < value.len()
-}
-
-/// Reads as much as it takes to know that the first frame is one of settings (RFC 9113,
-/// section 3.4), and says so to a client of which it is not.
-pub(super) async fn begins_well(
-    socket: &mut Socket,
-    begun: &mut BytesMut,
-    limits: &ConnectionLimits,
-) -> bool {
-    const FRAME_HEAD_BYTES: usize = 9;
-    const TYPE_AT: usize = PREFACE.len() + 3;
-    const SETTINGS: u8 = 4;
-    /// Empty settings, and that the connection ends because of an error of the protocol.
-    const GO_AWAY: &[u8] = b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x01";
-
-    let is_prefix = |begun: &[u8]| begun.starts_with(PREFACE) || PREFACE.starts_with(begun);
-    let whole = PREFACE.len() + FRAME_HEAD_BYTES;
-    let read = timeout(limits.header_read_timeout, async {
-        // A preface that is wrong already is not waited for.
-        while begun.len() < whole
-            && is_prefix(begun)
-            && socket.read_buf(begun).await.is_ok_and(|count| count > 0)
-        {}
-    });
-    if read.await.is_err() || (begun.len() < whole && is_prefix(begun)) {
-        return false;
-    }
-    let is_good = is_prefix(begun) && begun[TYPE_AT] == SETTINGS;
-    if !is_good {
-        // It has broken the protocol: whether it hears so is its business.
-        let _ = timeout(limits.write_timeout, socket.write_all(GO_AWAY)).await;
-        let _ = socket.shutdown().await;
-    }
-    is_good
 }

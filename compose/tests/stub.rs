@@ -86,9 +86,11 @@ fn every_function_has_a_name_that_tells_the_call() {
     assert_eq!(
         function_names(stub.bytes()),
         [
+            "runner:audit/audit-log@0.1.0#append",
+            "runner:audit/audit-log@0.1.0#count",
+            "stub: allocate",
             "stub: runner:audit/audit-log@0.1.0#append is not implemented",
             "stub: runner:audit/audit-log@0.1.0#count is not implemented",
-            "stub: allocate",
         ]
     );
 }
@@ -135,12 +137,17 @@ fn resources_are_satisfied() {
     assert_eq!(
         function_names(stub.bytes()),
         [
+            "t:t/files#[constructor]file",
+            "t:t/files#[static]file.open",
+            "t:t/files#[method]file.read",
+            "t:t/files#[method]file.join",
+            "t:t/files#[dtor]file",
+            "stub: allocate",
             "stub: t:t/files#[constructor]file is not implemented",
             "stub: t:t/files#[static]file.open is not implemented",
             "stub: t:t/files#[method]file.read is not implemented",
             "stub: t:t/files#[method]file.join is not implemented",
             "stub: t:t/files#[dtor]file is not implemented",
-            "stub: allocate",
         ]
     );
 }
@@ -213,11 +220,15 @@ fn asynchronous_functions_are_satisfied() {
     assert_eq!(
         function_names(stub.bytes()),
         [
+            "t:t/files@0.3.0#[method]file.read",
+            "t:t/files@0.3.0#flush",
+            "t:t/files@0.3.0#done",
+            "t:t/files@0.3.0#[dtor]file",
+            "stub: allocate",
             "stub: t:t/files@0.3.0#[method]file.read is not implemented",
             "stub: t:t/files@0.3.0#flush is not implemented",
             "stub: t:t/files@0.3.0#done is not implemented",
             "stub: t:t/files@0.3.0#[dtor]file is not implemented",
-            "stub: allocate",
         ]
     );
     let app = component("app", wit);

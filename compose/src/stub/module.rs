@@ -1,11 +1,16 @@
 //! The core module of a stub: functions that trap, under names that tell.
+//!
+//! A host shows the names of the functions on the stack. A compiler that inlines a function into
+//! its caller, as wasmtime may do across components, takes it off the stack. So each function
+//! calls the one that traps through a table, which no compiler sees through.
 
 use std::error::Error;
 
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, ExportKind, ExportSection, Function, FunctionSection,
-    GlobalSection, GlobalType, InstructionSink, MemorySection, MemoryType, Module, NameMap,
-    NameSection, TypeSection, ValType,
+    BlockType, CodeSection, ConstExpr, ElementSection, Elements, ExportKind, ExportSection,
+    Function, FunctionSection, GlobalSection, GlobalType, InstructionSink, MemorySection,
+    MemoryType, Module, NameMap, NameSection, RefType, TableSection, TableType, TypeSection,
+    ValType,
 };
 use wit_parser::abi::{WasmSignature, WasmType};
 use wit_parser::{
@@ -25,7 +30,8 @@ struct Stub {
     name: String,
     params: Vec<ValType>,
     results: Vec<ValType>,
-    body: Function,
+    /// None if it traps.
+    body: Option<Function>,
 }
 
 /// The module whose functions are the exports of `world`.
@@ -50,10 +56,10 @@ pub(super) fn encode(
             };
             stubs.push(Stub {
                 export: resolve.wasm_export_name(ABI, export),
-                name: not_implemented(&interface, &function.name),
+                name: format!("{interface}#{}", function.name),
                 params: signature.params.into_iter().map(val_type).collect(),
                 results: signature.results.into_iter().map(val_type).collect(),
-                body: trap(),
+                body: None,
             });
         }
         stubs.extend(destructors(resolve, key, &interface));
@@ -64,15 +70,11 @@ pub(super) fn encode(
             name: "stub: allocate".to_owned(),
             params: vec![ValType::I32; 4],
             results: vec![ValType::I32],
-            body: realloc(),
+            body: Some(realloc()),
         });
     }
     let memory = needs_memory.then(|| resolve.wasm_export_name(ABI, WasmExport::Memory));
     Ok(assemble(&stubs, memory.as_deref()))
-}
-
-fn not_implemented(interface: &str, function: &str) -> String {
-    format!("stub: {interface}#{function} is not implemented")
 }
 
 fn destructors(resolve: &Resolve, key: &WorldKey, interface: &str) -> Vec<Stub> {
@@ -89,10 +91,10 @@ fn destructors(resolve: &Resolve, key: &WorldKey, interface: &str) -> Vec<Stub> 
             };
             Stub {
                 export: resolve.wasm_export_name(ABI, export),
-                name: not_implemented(interface, &format!("[dtor]{name}")),
+                name: format!("{interface}#[dtor]{name}"),
                 params: vec![ValType::I32],
                 results: Vec::new(),
-                body: trap(),
+                body: None,
             }
         })
         .collect()
@@ -113,6 +115,15 @@ fn val_type(ty: WasmType) -> ValType {
         WasmType::F32 => ValType::F32,
         WasmType::F64 => ValType::F64,
     }
+}
+
+/// Calls the function in this slot of the table, whose type is `ty` and which traps.
+fn call_trap(slot: u32, ty: u32) -> Function {
+    let mut body = Function::new([]);
+    let mut code = body.instructions();
+    code.i32_const(slot.cast_signed()).call_indirect(0, ty);
+    code.unreachable().end();
+    body
 }
 
 fn trap() -> Function {
@@ -176,26 +187,56 @@ fn pages(code: &mut InstructionSink<'_>, global: u32) {
     code.i32_const(1).i32_add();
 }
 
+/// The module of these functions, and after them one for each that traps.
 fn assemble(stubs: &[Stub], memory: Option<&str>) -> Vec<u8> {
     let mut types = TypeSection::new();
     let mut functions = FunctionSection::new();
     let mut exports = ExportSection::new();
     let mut code = CodeSection::new();
     let mut function_names = NameMap::new();
+    let trap_type = index(stubs.len());
+    let mut traps = Vec::new();
     for (index, stub) in (0..).zip(stubs) {
         let (params, results) = (stub.params.iter().copied(), stub.results.iter().copied());
         types.ty().function(params, results);
         functions.function(index);
         exports.export(&stub.export, ExportKind::Func, index);
-        code.function(&stub.body);
         function_names.append(index, &stub.name);
+        if let Some(body) = &stub.body {
+            code.function(body);
+        } else {
+            code.function(&call_trap(self::index(traps.len()), trap_type));
+            traps.push(format!("stub: {} is not implemented", stub.name));
+        }
     }
+    types.ty().function([], []);
+    let trap_functions = (trap_type..).zip(&traps);
+    for (index, name) in trap_functions.clone() {
+        functions.function(trap_type);
+        code.function(&trap());
+        function_names.append(index, name);
+    }
+    let trap_functions: Vec<u32> = trap_functions.map(|(index, _)| index).collect();
+    let mut tables = TableSection::new();
+    tables.table(TableType {
+        element_type: RefType::FUNCREF,
+        table64: false,
+        minimum: traps.len() as u64,
+        maximum: Some(traps.len() as u64),
+        shared: false,
+    });
+    let mut elements = ElementSection::new();
+    let first = ConstExpr::i32_const(0);
+    elements.active(None, &first, Elements::Functions(trap_functions.into()));
     let mut names = NameSection::new();
     names.module("stub");
     names.functions(&function_names);
 
     let mut module = Module::new();
     module.section(&types).section(&functions);
+    if !traps.is_empty() {
+        module.section(&tables);
+    }
     if let Some(memory) = memory {
         exports.export(memory, ExportKind::Memory, 0);
         let mut memories = MemorySection::new();
@@ -216,6 +257,15 @@ fn assemble(stubs: &[Stub], memory: Option<&str>) -> Vec<u8> {
         globals.global(address, &ConstExpr::i32_const(16));
         module.section(&memories).section(&globals);
     }
-    module.section(&exports).section(&code).section(&names);
+    module.section(&exports);
+    if !traps.is_empty() {
+        module.section(&elements);
+    }
+    module.section(&code).section(&names);
     module.finish()
+}
+
+/// The number of functions in a module is limited by the WIT that describes them.
+fn index(number: usize) -> u32 {
+    u32::try_from(number).expect("less than 2^32 functions")
 }

@@ -39,11 +39,32 @@ fn files() -> BTreeMap<String, Vec<u8>> {
         ),
         ("plain.wasm", part("export t:parts/words@0.1.0;")),
         (
+            "both.wasm",
+            part("export t:parts/words@0.1.0; export t:app/run@0.1.0;"),
+        ),
+        (
             "app.wac",
             text(
                 "package t:whole; let words = new parts:words { ... };
                  let root = new parts:root { \"t:parts/words@0.1.0\": words[\"t:parts/words@0.1.0\"] };
                  export root...;",
+            ),
+        ),
+        (
+            "target.wac",
+            text(
+                "package t:whole targets t:host/app;
+                 let root = new parts:root { ... };
+                 export root...;",
+            ),
+        ),
+        (
+            "app.wit",
+            text(
+                "package t:host;
+                 world app { import t:parts/words@0.1.0; export t:app/run@0.1.0; }
+                 package t:parts@0.1.0 { interface words { next: func(text: string) -> string; } }
+                 package t:app@0.1.0 { interface run { run: func(); } }",
             ),
         ),
         ("host.wit", text("package t:host; world host { import t:parts/log@0.1.0; }
@@ -148,6 +169,58 @@ fn a_wac_text_means_components_by_their_names() {
 }
 
 #[test]
+fn a_wac_text_may_target_a_world_of_a_file_that_the_key_wit_names() {
+    let made = |further: &str| {
+        build(&format!(
+            "[components]
+             root = {{ file = 'root.wasm' }}
+             [components.app]
+             wac = 'target.wac'
+             with = ['root']
+             {further}
+             output = 'app'"
+        ))
+    };
+    let error = made("").expect_err("no such world");
+    assert!(error.contains("t:host"), "{error}");
+    let outputs = made("wit = ['app.wit']").expect("it builds");
+    let imports = outputs[0]
+        .structure
+        .imports
+        .iter()
+        .map(|import| &*import.name);
+    assert_eq!(imports.collect::<Vec<_>>(), ["t:parts/words@0.1.0"]);
+}
+
+#[test]
+fn also_export_names_what_goes_past_a_chain() {
+    let exports = |further: &str| {
+        let text = format!(
+            "[components]
+             layer = {{ file = 'layer.wasm' }}
+             both = {{ file = 'both.wasm' }}
+             [components.app]
+             chain = ['layer']
+             on = 't:parts/words'
+             around = 'both'
+             {further}
+             output = 'app'"
+        );
+        let outputs = build(&text).expect("it builds");
+        let exports = outputs[0].structure.exports.iter();
+        exports
+            .map(|export| export.name.clone())
+            .collect::<Vec<_>>()
+    };
+    let words = "t:parts/words@0.1.0";
+    assert_eq!(exports(""), [words]);
+    assert_eq!(
+        exports("also-export = ['t:app/run']"),
+        [words, "t:app/run@0.1.0"]
+    );
+}
+
+#[test]
 fn a_fused_component_is_one_module() {
     let output = output("[components.app]\nfuse = 'a'\noutput = 'app'");
     let app = Component::new("app", output.bytes).expect("valid");
@@ -200,12 +273,12 @@ fn every_file_is_named_beforehand() {
     let manifest = Manifest::parse(
         "[components]
          a = { file = 'a.wasm', world = 'host.wit#host', output = 'x' }
-         b = { wac = 'b.wac', with = ['a'], output = 'y' }
+         b = { wac = 'b.wac', with = ['a'], wit = ['b.wit'], output = 'y' }
          c = { stub = ['t:a/b'], wit = ['c.wit'], output = 'z' }",
     );
     let manifest = manifest.expect("it makes sense");
     let files: Vec<&str> = manifest.files().into_iter().collect();
-    assert_eq!(files, ["a.wasm", "b.wac", "c.wit", "host.wit"]);
+    assert_eq!(files, ["a.wasm", "b.wac", "b.wit", "c.wit", "host.wit"]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::report::Report;
 use crate::structure::Structure;
 use crate::stub::{StubError, StubSource, stub};
 use crate::swap::swap;
-use crate::wac::{WacError, run_wac};
+use crate::wac::{WacError, run_wac_with_wit};
 use crate::world::WorldError;
 
 /// A component that a manifest wants written.
@@ -187,8 +187,9 @@ fn make(
             let (plan, components) = swap(ingredients.get(app)?, replacements)?;
             encode(&plan, &components)?
         }
-        Recipe::Wac { path, with } => {
-            let bytes = run_wac(path, ingredients.text(path)?, &ingredients.copies(with)?)?;
+        Recipe::Wac { path, with, wit } => {
+            let (text, parts) = (ingredients.text(path)?, ingredients.copies(with)?);
+            let bytes = run_wac_with_wit(path, text, &parts, &ingredients.texts(wit)?)?;
             (record(name, bytes)?, Report::default())
         }
         Recipe::Fuse { component } => (fuse(ingredients.get(component)?)?.bytes, Report::default()),

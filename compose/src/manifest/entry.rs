@@ -71,6 +71,7 @@ pub(super) enum Recipe {
     Wac {
         path: String,
         with: Vec<String>,
+        wit: Vec<String>,
     },
     Fuse {
         component: String,
@@ -102,7 +103,8 @@ impl Recipe {
     /// The files that it is made of.
     pub(super) fn files(&self) -> Vec<&str> {
         match self {
-            Self::File { path } | Self::Wac { path, .. } => vec![path],
+            Self::File { path } => vec![path],
+            Self::Wac { path, wit, .. } => [vec![path.as_str()], strings(wit)].concat(),
             Self::Stub { wit, .. } => wit.iter().map(String::as_str).collect(),
             _ => Vec::new(),
         }
@@ -193,6 +195,7 @@ impl Entry {
             "wac" => Recipe::Wac {
                 path: self.wac.take().ok_or_else(|| missing(way))?,
                 with: self.with.take().unwrap_or_default(),
+                wit: self.wit.take().unwrap_or_default(),
             },
             _ => Recipe::Fuse {
                 component: self.fuse.take().ok_or_else(|| missing(way))?,

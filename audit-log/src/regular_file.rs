@@ -1,7 +1,7 @@
 //! Files that a server reads or writes by itself: with a pipe in the place of one, it would block
 //! until another process opens the pipe.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -12,9 +12,17 @@ use std::path::Path;
 /// Fails if that is not possible, or if it is not a regular file. Never waits for another
 /// process.
 pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    let refuse = || io::Error::other("it is not a regular file");
-    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-        return Err(refuse());
+    let check = |metadata: &Metadata| {
+        if metadata.is_file() {
+            Ok(())
+        } else if metadata.is_dir() {
+            Err(io::ErrorKind::IsADirectory.into())
+        } else {
+            Err(io::Error::other("it is not a regular file"))
+        }
+    };
+    if let Ok(metadata) = std::fs::metadata(path) {
+        check(&metadata)?;
     }
     // It may be exchanged in between.
     #[cfg(unix)]
@@ -24,11 +32,8 @@ pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
     }
     let file = options.open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(refuse())
-    }
+    check(&file.metadata()?)?;
+    Ok(file)
 }
 
 /// Reads the text of the file at `path`.
@@ -57,6 +62,6 @@ mod tests {
         let error = open(&path, OpenOptions::new().append(true)).unwrap_err();
         assert!(error.to_string().contains("not a regular file"), "{error}");
         let error = open(folder.path(), OpenOptions::new().read(true)).unwrap_err();
-        assert!(error.to_string().contains("not a regular file"), "{error}");
+        assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
     }
 }

@@ -263,8 +263,9 @@ fn a_pipe_in_the_place_of_the_key_or_of_the_copies_is_refused_and_not_waited_for
     block_on(log.close());
     let copy = fs::read_dir(&copies).expect("a folder").next();
     let copy = copy.expect("a copy").expect("a file").path();
-    let key = path(&location).with_added_extension("key");
-    for file in [copy, key] {
+    let log = path(&location).to_owned();
+    let [key, lock] = ["key", "lock"].map(|name| log.with_added_extension(name));
+    for file in [copy, key, lock, log] {
         let kept = fs::read(&file).expect("a file");
         fs::remove_file(&file).expect("a file");
         let command = std::process::Command::new("mkfifo").arg(&file).status();

@@ -5,6 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::regular_file;
+
 /// How often the file is written at most.
 const SAVE_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -34,7 +36,7 @@ impl Cursor {
         options.read(true).write(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
+        let mut file = regular_file::open(path, &mut options)?;
         let mut text = Vec::new();
         (&mut file).take(MAX_BYTES).read_to_end(&mut text)?;
         let sequence = match parse(&text, node) {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::{Cut, PruneError, tombstone};
 use crate::key::{SigningKey, sync_folder_of};
+use crate::regular_file;
 
 /// Takes the lock that all writers of this file take.
 pub(super) fn lock(path: &Path) -> Result<File, PruneError> {
@@ -14,7 +15,7 @@ pub(super) fn lock(path: &Path) -> Result<File, PruneError> {
         source,
     };
     let mut options = OpenOptions::new();
-    let file = options.read(true).append(true).open(path).map_err(fail)?;
+    let file = regular_file::open(path, options.read(true).append(true)).map_err(fail)?;
     file.try_lock().map_err(|error| match error {
         TryLockError::Error(source) => fail(source),
         TryLockError::WouldBlock => PruneError::InUse {

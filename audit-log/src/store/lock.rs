@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::OpenError;
 use crate::key::sync_folder_of;
+use crate::regular_file;
 
 /// Excludes other writers of a database, by whichever path they open it.
 #[derive(Debug)]
@@ -37,12 +38,8 @@ impl WriterLock {
         let file = lock.file.insert(open(path).map_err(io_error)?);
         let metadata = file.metadata().map_err(io_error)?;
         // SQLite takes a file that is too short for its header for an empty one.
-        match metadata.len() {
-            _ if !metadata.is_file() => {
-                return Err(not_a_log("it is not a regular file".to_owned()));
-            }
-            1..100 => return Err(not_a_log("it is not an SQLite database".to_owned())),
-            _ => {}
+        if (1..100).contains(&metadata.len()) {
+            return Err(not_a_log("it is not an SQLite database".to_owned()));
         }
         try_lock(file, path)?;
         // SQLite finds the newest records of a database by its name.
@@ -84,7 +81,7 @@ fn open(path: &Path) -> std::io::Result<File> {
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    regular_file::open(path, &mut options)
 }
 
 /// Locks `file` for the writer of the log at `path`.

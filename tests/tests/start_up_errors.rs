@@ -222,6 +222,20 @@ fn a_port_that_is_in_use_is_named() {
 }
 
 #[test]
+fn any_address_of_ipv6_and_one_of_ipv4_at_the_same_port_are_named_with_the_reason() {
+    let port = {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        free.local_addr().expect("an address").port()
+    };
+    let (any, loopback) = (format!("[::]:{port}"), format!("127.0.0.1:{port}"));
+    for (first, second) in [(&any, &loopback), (&loopback, &any)] {
+        let finished = app().address(first).and_address(second).fail();
+        let reason = format!("`{any}` takes the connections of IPv4 as well");
+        check_failed(&finished, &[&reason, &loopback, "in use"]);
+    }
+}
+
+#[test]
 fn a_folder_is_no_audit_log() {
     let folder = tempfile::tempdir().expect("a folder");
     for kind in ["sqlite", "jsonl"] {

@@ -42,6 +42,27 @@ impl Address {
             Self::Unix { .. } => self.to_string(),
         }
     }
+
+    /// Whether it is one of IPv6.
+    #[must_use]
+    pub fn is_ipv6(&self) -> bool {
+        matches!(self, Self::Tcp(address) if address.is_ipv6())
+    }
+
+    /// The one of `bound` that keeps this from being bound, because one of them is IPv6 and takes
+    /// the connections of IPv4 at the same port as well.
+    #[must_use]
+    pub fn conflict<'a>(&self, bound: &'a [Self]) -> Option<&'a Self> {
+        let is_any_v6 = |address: &SocketAddr| address.is_ipv6() && address.ip().is_unspecified();
+        let Self::Tcp(this) = self else { return None };
+        bound.iter().find(|other| match other {
+            Self::Tcp(other) => {
+                this.port() == other.port()
+                    && (is_any_v6(this) && other.is_ipv4() || is_any_v6(other) && this.is_ipv4())
+            }
+            Self::Unix { .. } => false,
+        })
+    }
 }
 
 impl FromStr for Address {
@@ -251,6 +272,25 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_address_of_ipv6_is_in_conflict_with_ipv4_at_the_same_port() {
+        let parse = |text: &str| text.parse::<Address>().unwrap();
+        for (one, other, expected) in [
+            ("[::]:80", "0.0.0.0:80", true),
+            ("[::]:80", "127.0.0.1:80", true),
+            ("[::]:80", "0.0.0.0:81", false),
+            ("[::1]:80", "127.0.0.1:80", false),
+            ("0.0.0.0:80", "127.0.0.1:80", false),
+            ("[::]:80", "unix:a", false),
+        ] {
+            for (one, other) in [(one, other), (other, one)] {
+                let bound = [parse("[::]:9"), parse(other)];
+                let found = parse(one).conflict(&bound);
+                assert_eq!(found, expected.then_some(&bound[1]), "{one} {other}");
+            }
+        }
+    }
 
     #[test]
     fn a_unix_socket_has_mode_0600_unless_the_address_names_another() {

@@ -300,20 +300,42 @@ tw==
 -----END PRIVATE KEY-----
 ";
 
+/// A key that is too short: RSA of 1024 bits, made by `openssl genrsa`.
+const RSA_1024: &str = "\
+-----BEGIN PRIVATE KEY-----
+MIICdgIBADANBgkqhkiG9w0BAQEFAASCAmAwggJcAgEAAoGBANIJEZs88+N358mg
+2EbsqqyZ4bosu05VTvJzLZpRxM43tfE15+K+E0HrTuBl1WHLMHovkE35z5NLX8+6
+divz+nNUQi1DE6DUT/i/Ll1O5VFPPawMMUX4CGLmajsxHoyiyn2XxtRcmKvDZ66m
+skTK2WlLlNZCuUrz8eCtz4aCrgLJAgMBAAECgYEApnp9tBhKECB4Xn7ZLs5kMc7+
+9jyCcoJ3wwC8QrdRUUsjMX/Svwx94yAKMx9EVPFjCVYuAUBi4ZM67EIVbJ1EAzo1
+eLQ3IGfz08lTlsSX4qy/WQ9mEHCK80QwhwXwg4qyYi7LSoiYZYsv7w2cDj1KOKBF
+ieEpSUvpzp9oDF0fVCECQQDtAR0gXOXFbgyeJ2NFpTeHCj38GhltJiH+tn241jaA
+//jBU2dKMLQYImq5f15fFnHcBU5Rug45GstGI6jkZRo1AkEA4t6aYgMp9339Xzvn
+sUdl5ln6ribiyL7ZrvCvoRIR2c9sTKGvdxCZiF8lo98mrY+BunVkITLpehQIawn3
+PTh4xQJAeTSUnLRlna5GLaufDUMNPrZyNLd0QWm7APR7H0gN37MImHX64Oo/cAhJ
+5EvLC34DBK6B+zHXjESzqE8cVJGP8QJAdABqZA9GGBw9v8I7t/PP8La1bPLJJugf
+GkpLI0rAAeUDdTN/Kpw8RPSRpHbnqfsk1BhOOIN1ykwP+dtApfcIGQJAa7Qd5biQ
+5bSOvdS9WfaOHofa8Mk82oPHzABavO/KA3kA5g+Nto0mU0eIaTGSRb59ddKxPZOO
+mzpJOq++ZwvEXg==
+-----END PRIVATE KEY-----
+";
+
 #[test]
 fn a_tls_key_of_another_kind_is_refused_with_the_kinds_that_there_are() {
-    let identity = Identity::new();
-    write_secret(&identity.key(), P_521);
-    let finished = identity.given_to(app()).fail();
-    assert_eq!(finished.code, Some(1), "{}", finished.stderr);
-    for part in ["key.pem`", "RSA of 2048", "P-256", "Ed25519"] {
-        assert!(finished.stderr.contains(part), "{}", finished.stderr);
+    for key in [P_521, RSA_1024] {
+        let identity = Identity::new();
+        write_secret(&identity.key(), key);
+        let finished = identity.given_to(app()).fail();
+        assert_eq!(finished.code, Some(1), "{}", finished.stderr);
+        for part in ["key.pem`", "RSA of 2048", "P-256", "Ed25519"] {
+            assert!(finished.stderr.contains(part), "{}", finished.stderr);
+        }
+        assert!(
+            !finished.stderr.contains("unexpected"),
+            "{}",
+            finished.stderr
+        );
     }
-    assert!(
-        !finished.stderr.contains("unexpected"),
-        "{}",
-        finished.stderr
-    );
 }
 
 #[test]

@@ -10,7 +10,7 @@
 //!   two kinds of it, [`Hash`] links them.
 //! - [`log`](AuditLog): the handle that everybody appends through, and the one
 //!   thread that writes.
-//! - `store`: where it writes to.
+//! - `store`: where it writes to; [`DefaultLogs`], where no log is named.
 //! - [`read`]: how records come back.
 //! - [`forward`]: how they go on to where many logs are collected, and [`otlp`], one of
 //!   the ways there.
@@ -37,6 +37,7 @@ pub mod verify;
 
 mod chain;
 mod coverage;
+mod default_logs;
 mod hash;
 mod key;
 mod location;
@@ -49,9 +50,10 @@ mod store;
 
 pub use chain::{Chain, Defect};
 pub use coverage::Uncovered;
+pub use default_logs::{DefaultLogs, NoDataFolder, NoDefaultLog};
 pub use hash::{Hash, NotHex};
 pub use key::{KeyError, PublicKey, SigningKey};
-pub use location::{Location, NoDataFolder};
+pub use location::Location;
 pub use log::{AppendError, AuditLog, Folder, Metrics, Policy, Settings};
 pub use moment::Moment;
 pub use node::is_node_name;

@@ -1,6 +1,5 @@
 //! Where a log is kept.
 
-use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -19,33 +18,7 @@ pub enum Location {
     None,
 }
 
-/// There is no folder for the data of the user.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "there is no default place for the audit log, because neither XDG_DATA_HOME nor HOME is set; \
-     name one with `--audit`, such as `--audit sqlite:audit.db`"
-)]
-pub struct NoDataFolder;
-
 impl Location {
-    /// Where a log is kept if nobody says otherwise:
-    /// `$XDG_DATA_HOME/component-runner/audit.db`, with `~/.local/share` where that
-    /// variable is not set.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the user has no home folder, either.
-    pub fn default_place() -> Result<Self, NoDataFolder> {
-        let folder = |name| {
-            let path = PathBuf::from(env::var_os(name)?);
-            path.is_absolute().then_some(path)
-        };
-        let data = folder("XDG_DATA_HOME")
-            .or_else(|| Some(folder("HOME")?.join(".local/share")))
-            .ok_or(NoDataFolder)?;
-        Ok(Self::Sqlite(data.join("component-runner").join("audit.db")))
-    }
-
     /// The file that holds the log, if it is in one.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use audit_log::{AuditLog, Folder, Location};
+use audit_log::{AuditLog, DefaultLogs, Folder, Location};
 use host::access_log::Destination;
 use host::cli::Serve;
 use host::functions::{self, Declaration, Findings};
@@ -78,12 +78,13 @@ async fn check_functions(declaration: &Declaration, flags: &Serve) -> Result<Str
     )
 }
 
-/// Who makes the folder of the audit log: the server does it at the default place alone.
+/// The component that makes the folder of the audit log: the server does so for default logs
+/// only.
 pub(crate) fn folder(location: &Location) -> Folder {
-    if Location::default_place().is_ok_and(|place| place == *location) {
-        Folder::IsMade
-    } else {
-        Folder::MustExist
+    let logs = DefaultLogs::of_user().ok();
+    match (logs, location.path().and_then(Path::parent)) {
+        (Some(logs), Some(folder)) if logs.folder() == folder => Folder::IsMade,
+        _ => Folder::MustExist,
     }
 }
 

@@ -74,7 +74,7 @@ impl Inputs {
             // The command line has one of them, or is refused.
             (None, None) => bail!("there is nothing to serve: give APP.wasm or --functions"),
         };
-        let audit = flags.audit.settings()?;
+        let audit = flags.audit.settings(&flags.listen.first_address())?;
         if flags.audit.audit_forward.is_some() && audit.location.path().is_none() {
             return Err(ForwardError::NotKept(audit.location).into());
         }

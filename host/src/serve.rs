@@ -1,6 +1,7 @@
 //! `component-runner serve`, from the flags to the last record of the audit log.
 
 use std::fs::DirBuilder;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::pin::pin;
@@ -43,20 +44,23 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
     let Inputs {
         served,
         tls,
-        audit: settings,
+        audit: mut settings,
         token,
     } = Inputs::read(flags)?;
     let served = runtime.block_on(async {
         signals::survive_file_size_limit().context("cannot wait for signals")?;
         let mut listeners = Vec::new();
-        for address in flags.listen.addresses() {
-            listeners.push(bind(&address, tls.clone())?);
+        let addresses = flags.listen.addresses();
+        for address in &addresses {
+            let bound = &addresses[..listeners.len()];
+            let listener = bind(address, tls.clone());
+            listeners.push(listener.map_err(|error| explain(error, address, bound))?);
         }
         let ops_listener = match &flags.listen.ops_addr {
             Some(address) => Some(bind(address, None)?),
             None => None,
         };
-        let log = open(&settings)?;
+        let log = open(flags, &mut settings)?;
         let target = flags.audit.audit_forward.as_ref();
         let forwarder = target
             .map(|target| Forwarder::start(&log, &settings.location, target))
@@ -142,14 +146,27 @@ fn bind(address: &Address, tls: Option<TlsAcceptor>) -> Result<Listener> {
     Listener::bind(address, tls).with_context(|| format!("cannot listen on `{address}`"))
 }
 
-/// Opens the audit log. Only the default folder is made if it is not there: in
-/// what the operator names, there may be a mistake.
-fn open(settings: &Settings) -> Result<AuditLog> {
-    if settings.location == Location::None {
-        tracing::warn!("THERE IS NO AUDIT LOG: all entries are forgotten (--audit none)");
-    } else {
-        tracing::info!("the audit log is {}", settings.location);
+/// Says of an address that is in use whether that is because of those that were bound before it.
+fn explain(error: anyhow::Error, address: &Address, bound: &[Address]) -> anyhow::Error {
+    let cause = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    match address.conflict(bound) {
+        Some(other) if cause == Some(io::ErrorKind::AddrInUse) => {
+            let (any, ipv4) = if other.is_ipv6() {
+                (other, address)
+            } else {
+                (address, other)
+            };
+            error.context(format!(
+                "`{any}` takes the connections of IPv4 as well; leave out `{ipv4}`"
+            ))
+        }
+        _ => error,
     }
+}
+
+/// Opens the audit log, and names it in `settings` if no flag does. Only the default folder is
+/// made if it is not there: in what the operator names, there may be a mistake.
+fn open(flags: &Serve, settings: &mut Settings) -> Result<AuditLog> {
     if folder(&settings.location) == Folder::IsMade
         && let Some(folder) = settings.location.path().and_then(Path::parent)
     {
@@ -160,7 +177,24 @@ fn open(settings: &Settings) -> Result<AuditLog> {
             .create(folder)
             .with_context(what)?;
     }
-    Ok(AuditLog::open(settings)?)
+    let preferred = settings.location.clone();
+    let log = match flags.audit.default_logs()? {
+        Some(logs) => logs.open(settings, &flags.listen.first_address().to_string())?,
+        None => AuditLog::open(settings)?,
+    };
+    let location = &settings.location;
+    if *location == Location::None {
+        tracing::warn!("THERE IS NO AUDIT LOG: all entries are forgotten (--audit none)");
+    } else if *location == preferred {
+        tracing::info!("the audit log is {location}");
+    } else {
+        tracing::warn!(
+            "the audit log is {location}, because another server writes {preferred}; this server \
+             continues it at its next start at the same address, and `component-runner audit` \
+             reads it with `--audit {location}`"
+        );
+    }
+    Ok(log)
 }
 
 /// Says in one line of the log what is served, where, and within which limits.

@@ -6,6 +6,7 @@ mod audit;
 mod audit_attacks;
 mod audit_faults;
 mod audit_hostile;
+mod audit_side_by_side;
 mod audit_torture;
 mod bodies;
 mod check;

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use anyhow::{Context, Result};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 use crate::Moment;
-use crate::location::{Location, NoDataFolder};
+use crate::default_logs::{DefaultLogs, NoDefaultLog};
+use crate::location::Location;
 use crate::query::Filter;
 use crate::record::Outcome;
 use crate::show::Format;
@@ -89,19 +91,45 @@ pub enum AuditCommand {
 pub struct Log {
     /// The log: sqlite:PATH or jsonl:PATH [default:
     /// sqlite:$XDG_DATA_HOME/component-runner/audit.db, with ~/.local/share where
-    /// that variable is not set]
+    /// that variable is not set; where servers ran side by side, the others have
+    /// audit@ADDRESS.db beside it: one must be named, but for `verify`, which checks all]
     #[arg(long, value_name = "LOCATION")]
     audit: Option<Location>,
 }
 
 impl Log {
-    /// The log that is named, or that of the default place.
+    /// The log that is named, or the only one at the default place.
+    ///
+    /// # Errors
+    ///
+    /// Fails if none is named, and there is no default place or there are several logs.
+    pub fn location(&self) -> Result<Location> {
+        let mut logs = self.locations()?;
+        match logs.pop() {
+            Some(log) if logs.is_empty() => Ok(log),
+            last => {
+                logs.extend(last);
+                Err(NoDefaultLog::Several(logs).into())
+            }
+        }
+    }
+
+    /// The log that is named, or all at the default place.
     ///
     /// # Errors
     ///
     /// Fails if none is named and there is no default place.
-    pub fn location(&self) -> Result<Location, NoDataFolder> {
-        self.audit.clone().map_or_else(Location::default_place, Ok)
+    pub fn locations(&self) -> Result<Vec<Location>> {
+        if let Some(location) = &self.audit {
+            return Ok(vec![location.clone()]);
+        }
+        let logs = DefaultLogs::of_user().map_err(NoDefaultLog::from)?;
+        let what = || format!("cannot read the folder `{}`", logs.folder().display());
+        let mut found = logs.existing().with_context(what)?;
+        if found.is_empty() {
+            found.push(logs.first());
+        }
+        Ok(found)
     }
 }
 

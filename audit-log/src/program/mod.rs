@@ -138,9 +138,30 @@ fn run_verify(flags: &Verify, output: &mut dyn Write) -> Result<bool> {
         }
         options.checkpoints.extend(copies.checkpoints);
     }
-    let mut reader = Reader::open(&flags.log.location()?, Start::First)?;
+    if !options.keys.is_empty() || !options.checkpoints.is_empty() {
+        // These are of one log.
+        return verify_log(&flags.log.location()?, &options, output);
+    }
+    let locations = flags.log.locations()?;
+    if let [location] = &locations[..] {
+        return verify_log(location, &options, output);
+    }
+    let mut is_good = true;
+    for location in &locations {
+        say(output, &format!("{location}\n"))?;
+        // A log that cannot be read hides nothing of the others.
+        is_good &= verify_log(location, &options, output).unwrap_or_else(|error| {
+            note(&format!("error: {error:#}"));
+            false
+        });
+    }
+    Ok(is_good)
+}
+
+fn verify_log(location: &Location, options: &Options, output: &mut dyn Write) -> Result<bool> {
+    let mut reader = Reader::open(location, Start::First)?;
     let mut display = Display::new();
-    let report = verify(&mut reader, &options, &mut |progress| {
+    let report = verify(&mut reader, options, &mut |progress| {
         display.show(progress);
     });
     display.end();

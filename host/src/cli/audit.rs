@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use audit_log::forward::Target;
-use audit_log::{Location, Policy, Settings, is_node_name};
+use audit_log::{DefaultLogs, Location, NoDataFolder, Policy, Settings, is_node_name};
 use clap::{Args, ValueEnum};
 
 use super::values::{bytes, number};
 use crate::audit::Quota;
+use crate::server::Address;
 
 /// How the audit log is kept.
 #[expect(
@@ -18,8 +19,9 @@ use crate::audit::Quota;
 #[command(next_help_heading = "Audit log")]
 pub struct AuditFlags {
     /// Where to keep the audit log: sqlite:PATH, jsonl:PATH, jsonl:- (standard
-    /// output), or none, which forgets it [default:
-    /// sqlite:$XDG_DATA_HOME/component-runner/audit.db, where $XDG_DATA_HOME is
+    /// output), or none, which forgets it; while another server writes the default log,
+    /// a server has audit@ADDRESS.db beside it, with the address where it listens
+    /// [default: sqlite:$XDG_DATA_HOME/component-runner/audit.db, where $XDG_DATA_HOME is
     /// ~/.local/share unless it is set]
     #[arg(long, value_name = "LOCATION")]
     pub audit: Option<Location>,
@@ -77,15 +79,17 @@ pub enum PolicyFlag {
 }
 
 impl AuditFlags {
-    /// How the log that these flags name is kept.
+    /// How the log that these flags name is kept, or the default log that a server at
+    /// `address` tries first.
     ///
     /// # Errors
     ///
     /// Fails if no place is named and there is no home folder for the default one.
-    pub fn settings(&self) -> Result<Settings, audit_log::NoDataFolder> {
-        let location = match &self.audit {
-            Some(location) => location.clone(),
-            None => Location::default_place()?,
+    pub fn settings(&self, address: &Address) -> Result<Settings, NoDataFolder> {
+        let location = match (&self.audit, self.default_logs()?) {
+            (Some(location), _) => location.clone(),
+            (None, Some(logs)) => logs.preferred(&address.to_string()),
+            (None, None) => DefaultLogs::of_user()?.first(),
         };
         Ok(Settings {
             policy: self.requests.policy(),
@@ -95,6 +99,19 @@ impl AuditFlags {
             version: env!("CARGO_PKG_VERSION"),
             ..Settings::new(location)
         })
+    }
+
+    /// The default logs, if the server may take any of them: no flag names a log, nor the name
+    /// or the key of one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no home folder for them.
+    pub fn default_logs(&self) -> Result<Option<DefaultLogs>, NoDataFolder> {
+        if self.audit.is_some() || self.audit_node.is_some() || self.audit_key.is_some() {
+            return Ok(None);
+        }
+        DefaultLogs::of_user().map(Some)
     }
 }
 

@@ -52,6 +52,12 @@ impl ListenFlags {
         }
         self.addr.clone()
     }
+
+    /// The first of them.
+    #[must_use]
+    pub fn first_address(&self) -> Address {
+        self.addresses().swap_remove(0)
+    }
 }
 
 /// Parses an address that cannot be reached from another machine: whoever asks there

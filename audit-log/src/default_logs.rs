@@ -1,0 +1,255 @@
+//! The audit logs of servers for which no log is named.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use crate::log::{AuditLog, Settings};
+use crate::{Location, OpenError};
+
+/// The first log.
+const FIRST: &str = "audit.db";
+
+/// How the name of a further log begins; the address of its server follows.
+const FURTHER: &str = "audit@";
+
+/// The most bytes of an address that are in the name of a log.
+const ADDRESS_BYTES: usize = 100;
+
+/// The most servers with equal addresses (port 0, for one) that run side by side with default
+/// logs.
+const EQUAL_ADDRESSES: usize = 1000;
+
+/// The logs in the data folder of a user: `audit.db`, and `audit@ADDRESS.db` of each server that
+/// found the others locked when it began its log.
+///
+/// A server that has such a log uses it whenever it starts again. Every other server continues
+/// `audit.db`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefaultLogs {
+    folder: PathBuf,
+}
+
+/// There is no folder for the data of the user.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "there is no default place for the audit log, because neither XDG_DATA_HOME nor HOME is set; \
+     name one with `--audit`, such as `--audit sqlite:audit.db`"
+)]
+pub struct NoDataFolder;
+
+/// Why no default log can be read.
+#[derive(Debug, thiserror::Error)]
+pub enum NoDefaultLog {
+    /// There is no folder for them.
+    #[error(transparent)]
+    NoDataFolder(#[from] NoDataFolder),
+    /// Servers have run side by side.
+    #[error(
+        "there are {} audit logs at the default place, because servers ran side by side; name one \
+         of them:{}",
+        .0.len(),
+        .0.iter().map(|log| format!("\n  --audit {log}")).collect::<String>()
+    )]
+    Several(Vec<Location>),
+}
+
+impl DefaultLogs {
+    /// The logs in `$XDG_DATA_HOME/component-runner`, with `~/.local/share` where that variable
+    /// is not set.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the user has no home folder, either.
+    pub fn of_user() -> Result<Self, NoDataFolder> {
+        let folder = |name| {
+            let path = PathBuf::from(env::var_os(name)?);
+            path.is_absolute().then_some(path)
+        };
+        let data = folder("XDG_DATA_HOME")
+            .or_else(|| Some(folder("HOME")?.join(".local/share")))
+            .ok_or(NoDataFolder)?;
+        Ok(Self {
+            folder: data.join("component-runner"),
+        })
+    }
+
+    /// The folder that holds the logs, which may not be there yet.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The log of a server that runs alone.
+    #[must_use]
+    pub fn first(&self) -> Location {
+        Location::Sqlite(self.folder.join(FIRST))
+    }
+
+    /// The log that the server at `address` tries first: its own if it has one, and otherwise
+    /// [`DefaultLogs::first`].
+    #[must_use]
+    pub fn preferred(&self, address: &str) -> Location {
+        let own = self.own(address, 1);
+        if exists(&own) { own } else { self.first() }
+    }
+
+    /// The `number`th log that is named for `address`.
+    fn own(&self, address: &str, number: usize) -> Location {
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() || c == '.' {
+                c
+            } else {
+                '-'
+            }
+        };
+        let address = address.trim_matches(['[', '/']).replace("]:", ":");
+        let address: String = address.chars().take(ADDRESS_BYTES).map(plain).collect();
+        let number = match number {
+            1 => String::new(),
+            number => format!("@{number}"),
+        };
+        let name = format!("{FURTHER}{address}{number}.db");
+        Location::Sqlite(self.folder.join(name))
+    }
+
+    /// Opens the log of the server at `address`, and names it in `settings`: the first one of
+    /// its own logs that are there, of [`DefaultLogs::first`] and of a new log that no other
+    /// process writes.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`AuditLog::open`].
+    pub fn open(&self, settings: &mut Settings, address: &str) -> Result<AuditLog, OpenError> {
+        let numbers = 1..=EQUAL_ADDRESSES;
+        let own = numbers.clone().map(|number| self.own(address, number));
+        let found = own.clone().take_while(exists);
+        let new = own.skip_while(exists);
+        let mut result = None;
+        for location in found.chain([self.first()]).chain(new) {
+            settings.location = location;
+            match AuditLog::open(settings) {
+                Err(error @ OpenError::InUse { .. }) => result = Some(error),
+                done => return done,
+            }
+        }
+        Err(result.expect("at least one log was tried"))
+    }
+
+    /// The logs that are there.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the folder is there and cannot be read.
+    pub fn existing(&self) -> io::Result<Vec<Location>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut paths = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let is_log = |name: &str| {
+                let further = name.strip_prefix(FURTHER);
+                name == FIRST || further.is_some_and(|name| name.ends_with(".db"))
+            };
+            if name.is_some_and(is_log) {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        Ok(paths.into_iter().map(Location::Sqlite).collect())
+    }
+}
+
+fn exists(log: &Location) -> bool {
+    log.path().is_some_and(Path::exists)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logs(folder: &Path) -> DefaultLogs {
+        DefaultLogs {
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// Opens the default log of the server at `address`.
+    fn open(logs: &DefaultLogs, address: &str) -> (AuditLog, Location) {
+        let mut settings = Settings::new(Location::None);
+        let log = logs.open(&mut settings, address).unwrap();
+        (log, settings.location)
+    }
+
+    fn close(log: &AuditLog) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.unwrap().block_on(log.close());
+    }
+
+    #[test]
+    fn a_locked_default_log_leads_to_one_of_its_own_which_a_restart_continues() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = logs(folder.path());
+        let (first, at) = open(&logs, "127.0.0.1:3000");
+        assert_eq!(at, logs.first());
+        let (second, own) = open(&logs, "127.0.0.1:3001");
+        assert_eq!(own, logs.own("127.0.0.1:3001", 1));
+        let (third, other) = open(&logs, "127.0.0.1:3001");
+        assert_eq!(other, logs.own("127.0.0.1:3001", 2));
+        assert_eq!(logs.existing().unwrap().len(), 3);
+
+        [first, second, third].iter().for_each(close);
+        let (_second, at) = open(&logs, "127.0.0.1:3001");
+        assert_eq!(at, own);
+        let (_third, at) = open(&logs, "127.0.0.1:3001");
+        assert_eq!(at, other);
+        let (_first, at) = open(&logs, "127.0.0.1:3000");
+        assert_eq!(at, logs.first());
+        assert_eq!(logs.existing().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn servers_that_run_one_after_the_other_share_the_first_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = logs(folder.path());
+        for address in ["127.0.0.1:3000", "[::1]:80", "unix:/run/app.sock"] {
+            let (log, at) = open(&logs, address);
+            assert_eq!(at, logs.first(), "{address}");
+            close(&log);
+        }
+    }
+
+    #[test]
+    fn a_log_is_named_for_the_address_of_its_server() {
+        let logs = logs(Path::new("/data"));
+        for (address, name) in [
+            ("127.0.0.1:3001", "audit@127.0.0.1-3001.db"),
+            ("[::1]:3001", "audit@--1-3001.db"),
+            ("unix:/run/app.sock", "audit@unix--run-app.sock.db"),
+            (
+                &*"é/".repeat(200),
+                &*format!("audit@{}.db", "-".repeat(100)),
+            ),
+        ] {
+            let path = Path::new("/data").join(name);
+            assert_eq!(logs.own(address, 1), Location::Sqlite(path));
+        }
+    }
+
+    #[test]
+    fn copies_in_the_same_folder_are_no_default_logs() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [
+            "audit.db",
+            "audit.db-wal",
+            "audit-copy.db",
+            "audit@a-1.db.key",
+        ] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let logs = logs(folder.path());
+        assert_eq!(logs.existing().unwrap(), [logs.first()]);
+    }
+}

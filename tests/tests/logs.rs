@@ -31,6 +31,16 @@ fn as_json_each_entry_is_an_object_on_a_line() {
     let id = response.header("x-request-id").expect("an id").to_owned();
     host.terminate();
     let text = host.log().wait_for_end();
+    for line in text.lines() {
+        let keys = [
+            "{\"timestamp\":",
+            ",\"level\":",
+            ",\"message\":",
+            ",\"target\":",
+        ];
+        let places = keys.map(|key| line.find(key));
+        assert!(places[0] == Some(0) && places.is_sorted(), "{line}");
+    }
     let entries: Vec<Value> = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}")))
@@ -60,6 +70,21 @@ fn as_json_what_guests_print_is_an_object_too() {
     assert_eq!(entry["request"], "my-id");
     assert_eq!(entry["stream"], "stdout");
     assert_eq!(entry["target"], "guest");
+}
+
+#[test]
+fn a_line_that_a_guest_prints_over_several_handles_is_one() {
+    let guest = Guest::assemble("hostile");
+    let mut host = TestHost::serve(guest.path()).start();
+    let request = Request::new("GET", "/print-in-pieces").header("x-request-id", "my-id");
+    assert_eq!(host.send(&request).status, 200);
+    host.terminate();
+    let text = host.log().wait_for_end();
+    let printed: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("my-id "))
+        .collect();
+    assert_eq!(printed, ["my-id stdout: a line"], "{text}");
 }
 
 #[test]

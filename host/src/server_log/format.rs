@@ -5,7 +5,8 @@ use std::fmt::{self, Debug};
 
 use jiff::Timestamp;
 use sanitize::lines;
-use serde_json::{Map, Value, json};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::field::MakeExt;
@@ -98,14 +99,52 @@ where
     ) -> fmt::Result {
         let mut visitor = JsonVisitor(Map::new());
         event.record(&mut visitor);
-        let mut object = visitor.0;
+        let mut fields = visitor.0;
+        let message = fields.remove("message");
         let metadata = event.metadata();
-        object.insert("timestamp".to_owned(), now().into());
-        object.insert("level".to_owned(), metadata.level().as_str().into());
-        object.insert("target".to_owned(), metadata.target().into());
-        let line = to_line(&object.into());
+        let line = Entry {
+            level: metadata.level().as_str(),
+            message: message.as_ref().and_then(Value::as_str).unwrap_or_default(),
+            target: metadata.target(),
+            fields,
+        }
+        .to_line();
         // It was made of text.
         writer.write_str(&String::from_utf8_lossy(&line))
+    }
+}
+
+/// A line of the log as JSON.
+struct Entry<'a> {
+    level: &'a str,
+    message: &'a str,
+    target: &'a str,
+    fields: Map<String, Value>,
+}
+
+impl Entry<'_> {
+    /// The line, with what every line has first.
+    fn to_line(&self) -> Vec<u8> {
+        let mut line = Vec::with_capacity(256);
+        sanitize::json::write(&mut line, self);
+        line.push(b'\n');
+        line
+    }
+}
+
+impl Serialize for Entry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("timestamp", &now())?;
+        map.serialize_entry("level", self.level)?;
+        map.serialize_entry("message", self.message)?;
+        map.serialize_entry("target", self.target)?;
+        for (name, value) in &self.fields {
+            if !matches!(&**name, "timestamp" | "level" | "target") {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        map.end()
     }
 }
 
@@ -114,13 +153,13 @@ pub(super) fn server_line(message: &str) -> Vec<u8> {
     const TARGET: &str = module_path!();
 
     if is_json() {
-        let entry = json!({
-            "timestamp": now(),
-            "level": "WARN",
-            "message": message,
-            "target": TARGET,
-        });
-        return to_line(&entry);
+        return Entry {
+            level: "WARN",
+            message,
+            target: TARGET,
+            fields: Map::new(),
+        }
+        .to_line();
     }
     format!("{}  WARN {TARGET}: {message}\n", now()).into_bytes()
 }
@@ -130,19 +169,20 @@ pub(crate) fn guest_line(request: &RequestInfo, name: &str, text: &str) -> Vec<u
     let id = request.id();
     let function = request.component();
     if is_json() {
-        let mut entry = json!({
-            "timestamp": now(),
-            "level": "INFO",
-            "message": text,
-            "request": id.to_string(),
-            "stream": name,
-            "target": "guest",
-        });
+        let mut fields = Map::new();
+        fields.insert("request".to_owned(), id.to_string().into());
+        fields.insert("stream".to_owned(), name.into());
         if let Some(function) = function {
-            entry["function"] = function.name.as_ref().into();
-            entry["version"] = function.sha256.as_ref().into();
+            fields.insert("function".to_owned(), function.name.as_ref().into());
+            fields.insert("version".to_owned(), function.sha256.as_ref().into());
         }
-        return to_line(&entry);
+        return Entry {
+            level: "INFO",
+            message: text,
+            target: "guest",
+            fields,
+        }
+        .to_line();
     }
     match function {
         Some(function) => format!("{id} {} {name}: {text}\n", sanitize::line(&function.name)),
@@ -153,13 +193,6 @@ pub(crate) fn guest_line(request: &RequestInfo, name: &str, text: &str) -> Vec<u
 
 fn now() -> String {
     format!("{:.6}", Timestamp::now())
-}
-
-fn to_line(object: &Value) -> Vec<u8> {
-    let mut line = Vec::with_capacity(256);
-    sanitize::json::write(&mut line, object);
-    line.push(b'\n');
-    line
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ mod meter;
 mod principal;
 mod request_id;
 mod request_info;
+mod system_clock;
 mod tail;
 mod trace_parent;
 

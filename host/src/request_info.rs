@@ -11,6 +11,7 @@ use http::header::HeaderName;
 use http::{Method, Request, Uri, Version};
 
 use crate::RequestId;
+use crate::guest::MemoryLack;
 use crate::meter::Meter;
 use crate::metrics::FailureKind;
 use crate::principal::{self, InvalidPrincipal};
@@ -39,9 +40,7 @@ pub struct RequestInfo {
     /// Set when the audit log took no record of something that happened.
     is_unaudited: AtomicBool,
     /// Set when its guest failed that got less memory than it wanted.
-    has_wanted_too_much: AtomicBool,
-    /// Set when that was because the server had no more.
-    has_lacked_server_memory: AtomicBool,
+    memory_lack: OnceLock<MemoryLack>,
     /// 0, or 1 and the number of a [`FailureKind`].
     failure: AtomicU8,
     /// Why its body was not read to the end.
@@ -72,8 +71,7 @@ impl RequestInfo {
             principal: principal.map(|name| name.map(Into::into)),
             function: None,
             is_unaudited: AtomicBool::new(false),
-            has_wanted_too_much: AtomicBool::new(false),
-            has_lacked_server_memory: AtomicBool::new(false),
+            memory_lack: OnceLock::new(),
             failure: AtomicU8::new(0),
             body_refusal: OnceLock::new(),
             meter: Meter::default(),
@@ -196,25 +194,15 @@ impl RequestInfo {
         self.is_unaudited.load(Ordering::Relaxed)
     }
 
-    /// Notes that the guest failed, and got less memory than it wanted before.
-    pub(crate) fn set_wanted_too_much(&self) {
-        self.has_wanted_too_much.store(true, Ordering::Relaxed);
+    /// Notes that the guest failed, and why it got less memory than it wanted before.
+    pub(crate) fn set_memory_lack(&self, lack: MemoryLack) {
+        // A guest fails once.
+        let _ = self.memory_lack.set(lack);
     }
 
-    /// Whether the guest failed that got less memory than it wanted.
-    pub(crate) fn has_wanted_too_much(&self) -> bool {
-        self.has_wanted_too_much.load(Ordering::Relaxed)
-    }
-
-    /// Notes that the guest failed for lack of memory of the server.
-    pub(crate) fn set_lacked_server_memory(&self) {
-        self.has_lacked_server_memory.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the guest failed because the server had no memory for it, through no fault of its
-    /// own.
-    pub(crate) fn has_lacked_server_memory(&self) -> bool {
-        self.has_lacked_server_memory.load(Ordering::Relaxed)
+    /// Why the guest, if it failed, got less memory than it wanted, if it did.
+    pub(crate) fn memory_lack(&self) -> Option<MemoryLack> {
+        self.memory_lack.get().copied()
     }
 
     /// Notes how the guest failed. The last failure counts.

@@ -14,6 +14,7 @@ use rustls::{Error, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 use crate::permissions::read_secret;
+use crate::system_clock::SystemClock;
 
 /// The largest file of a private key, in bytes.
 const MAX_KEY_BYTES: u64 = 1 << 20;
@@ -117,6 +118,7 @@ pub fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError>
                 source,
             },
         })?;
+    config.time_provider = Arc::new(SystemClock);
     validity::warn(certificate, &chain);
     config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
     Ok(TlsAcceptor::from(Arc::new(config)))

@@ -56,7 +56,7 @@ fn a_mistake_is_a_usage_error_with_file_line_key_and_value() {
         (
             "component = \"app.wasm\"\nrequest-timeout = \"soon\"\n",
             "error: server.toml:2: `request-timeout = \"soon\"`: expected a number of seconds, such \
-             as 30 or 0.5\n",
+             as 30 or 0.5, or `off`\n",
         ),
         (
             "component = \"app.wasm\"\n\nmax-memroy = \"1MiB\"\n",

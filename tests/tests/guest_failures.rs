@@ -103,6 +103,38 @@ fn a_guest_that_loops_for_ever_is_answered_for_with_504() {
     check_failure(&host, "/loop", 504, "did not finish within");
 }
 
+/// Such as server-sent events.
+#[test]
+fn request_timeout_ends_no_response_that_its_guest_goes_on_with() {
+    let guest = Guest::assemble("hostile");
+    for (request, idle) in [("3", "600"), ("off", "off")] {
+        let host = TestHost::serve(guest.path())
+            .flag("--request-timeout", request)
+            .flag("--response-idle-timeout", idle)
+            .start();
+        // It takes 4 seconds.
+        let response = host.send(&get("/write-slowly"));
+        assert!(response.is_complete, "{response:?}");
+        assert_eq!(response.body, b"good");
+    }
+}
+
+#[test]
+fn response_idle_timeout_ends_a_response_that_its_guest_does_not_go_on_with() {
+    let guest = Guest::assemble("hostile");
+    let host = TestHost::serve(guest.path())
+        .flag("--request-timeout", "600")
+        .flag("--response-idle-timeout", "1")
+        .start();
+    let mut client = host.connect();
+    client.write(&get("/sleep-in-body").bytes());
+    let response = client.receive();
+    assert_eq!(response.status, 200);
+    assert!(!response.is_complete, "{response:?}");
+    let cause = "guest did not go on with its response within 1 s";
+    let _ = host.log().wait_for_entry(&["while responding", cause]);
+}
+
 /// A client would wait for what is missing, and take what is too much for the next response.
 #[test]
 fn a_body_of_another_length_than_its_head_says_reaches_no_client_as_if_it_were_whole() {
@@ -142,9 +174,18 @@ fn rust_backtrace_adds_no_stack_of_the_server_to_the_failure_of_a_guest() {
     let host = TestHost::serve(guest.path())
         .process_env("RUST_BACKTRACE", "1")
         .start();
+    check_good(&host.send(&get("/good")));
+    #[cfg(target_os = "linux")]
+    let before = host.anonymous_bytes();
     check_failure(&host, "/trap", 500, "wasm backtrace");
     let text = host.log().text();
     assert!(!text.to_lowercase().contains("stack backtrace"), "{text}");
+    // The symbols of the server alone would be more than 30 MiB.
+    #[cfg(target_os = "linux")]
+    {
+        let more = host.anonymous_bytes().saturating_sub(before);
+        assert!(more < 16 << 20, "{more} bytes more");
+    }
 }
 
 #[test]

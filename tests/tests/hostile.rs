@@ -96,7 +96,8 @@ fn a_response_ends_in_time_while_its_guest_cannot_be_ended() {
     let guest = Guest::assemble("hostile");
     let host = TestHost::serve(guest.path())
         .flag("--threads", "1")
-        .flag("--request-timeout", "1")
+        .flag("--request-timeout", LONG)
+        .flag("--response-idle-timeout", "1")
         .flag("--write-timeout", LONG)
         .flag("--header-read-timeout", LONG)
         .flag("--idle-timeout", LONG)

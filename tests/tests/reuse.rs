@@ -9,6 +9,7 @@ use std::thread;
 use end_to_end::cases::check_result;
 use end_to_end::client::{Request, chunk, encrypt};
 use end_to_end::guests::Guest;
+use end_to_end::operators::Operators;
 use end_to_end::process::Signal;
 use end_to_end::{Setup, TestHost, artifacts, wait};
 use serde_json::Value;
@@ -124,6 +125,21 @@ fn an_instance_that_keeps_its_request_or_its_response_is_never_used_again() {
         let _ = host.send(&get(path));
         assert_eq!(count(&host), "1", "after {path}");
     }
+}
+
+#[test]
+fn reuse_that_a_guest_prevents_is_logged_once_and_counted() {
+    let guest = Guest::assemble("counter");
+    let mut host = setup(&guest, "9").flag("--ops-addr", "127.0.0.1:0").start();
+    let operators = Operators::of(&host);
+    assert_eq!(count(&host), "1");
+    for _ in 0..3 {
+        let _ = host.send(&get("/hold"));
+    }
+    operators.wait_for(&[("instances_not_reused_total{function=\"guest\"}", 3.0)]);
+    host.terminate();
+    let log = host.log().wait_for_end();
+    assert_eq!(log.matches("are not reused").count(), 1, "{log}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::fs;
 use end_to_end::TestHost;
 use end_to_end::client::Request;
 use end_to_end::guests::Guest;
+use end_to_end::operators::Operators;
 
 /// The most memory that the server had, in MiB.
 fn peak_mib(host: &TestHost) -> u64 {
@@ -22,11 +23,13 @@ fn peak_mib(host: &TestHost) -> u64 {
 fn a_response_that_nobody_reads_is_not_kept_in_memory() {
     let guest = Guest::assemble("hostile");
     let host = TestHost::serve(guest.path())
-        .flag("--request-timeout", "1")
+        .flag("--write-timeout", "1")
+        .flag("--ops-addr", "127.0.0.1:0")
         .start();
+    let operators = Operators::of(&host);
     let mut connection = host.connect();
     connection.write(&Request::new("GET", "/write-for-ever").bytes());
-    let _ = host.log().wait_for_entry(&["did not finish within 1 s"]);
+    operators.wait_for(&[("connection_errors_total{kind=\"write_timeout\"}", 1.0)]);
     // Without backpressure, it would be some hundred MiB by now.
     let peak = peak_mib(&host);
     assert!(peak < 100, "{peak} MiB");

@@ -71,7 +71,7 @@ impl Sandbox {
     /// The store of one request.
     pub(crate) fn store(&self) -> Store<State> {
         let request = RequestInfo::new(&Request::new(()), None, None);
-        self.app.store(Arc::new(request), false)
+        self.app.store(Arc::new(request))
     }
 
     /// A store with an instance.

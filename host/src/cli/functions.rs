@@ -245,6 +245,7 @@ impl GuestLimitFlags {
     pub fn serving(&self, requests_per_instance: NonZeroU32) -> FunctionSettings {
         FunctionSettings {
             request_timeout: self.request_timeout,
+            response_idle_timeout: self.response_idle_timeout,
             requests_per_instance,
             max_queued: self.max_queue,
             queue_timeout: self.queue_timeout,

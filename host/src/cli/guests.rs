@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{memory, number, seconds, timeout, variable, variable_in_file};
+use super::values::{memory, number, seconds, timeout, timeout_or_off, variable, variable_in_file};
 use crate::guest::{GuestLimits, Variable};
 use crate::outbound::{AllowedOrigin, OutboundSettings};
 
@@ -66,10 +66,15 @@ impl GuestFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits on guests")]
 pub struct GuestLimitFlags {
-    /// How long a guest may work on a request, from its first byte to the last one of the
-    /// response, in seconds; beyond it the client gets 504
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = timeout)]
+    /// Time limit of a guest until the head of its response, and again for what it does after
+    /// the end of the response, in seconds, or `off`; beyond it the client gets 504
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = timeout_or_off)]
     pub request_timeout: Duration,
+
+    /// Time limit of a guest between two pieces of the body of its response, in seconds, or
+    /// `off`; beyond it the response breaks off
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = timeout_or_off)]
+    pub response_idle_timeout: Duration,
 
     /// How long a guest may compute for a request, in seconds of a processor; beyond it
     /// the client gets 504

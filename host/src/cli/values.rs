@@ -51,6 +51,14 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The same, or `off` for the longest time that there is.
+pub(super) fn timeout_or_off(text: &str) -> Result<Duration, String> {
+    if text == "off" {
+        return Ok(Duration::from_secs_f64(MAX_SECONDS));
+    }
+    timeout(text).map_err(|error| format!("{error}, or `off`"))
+}
+
 /// Parses a whole number of a type that says how small and how large it may be.
 pub(super) fn number<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: ParseIntError| {
@@ -120,6 +128,17 @@ mod tests {
         assert_eq!(timeout("0.5"), Ok(Duration::from_millis(500)));
         for bad in ["0", "0.0", "1e-10", "soon"] {
             assert!(timeout(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn off_is_the_longest_timeout() {
+        let longest = seconds("3155760000").unwrap();
+        assert_eq!(timeout_or_off("off"), Ok(longest));
+        assert_eq!(timeout_or_off("0.5"), Ok(Duration::from_millis(500)));
+        for bad in ["0", "Off", "none", "soon", "1.8e19"] {
+            let error = timeout_or_off(bad).unwrap_err();
+            assert!(error.ends_with(", or `off`"), "{bad}: {error}");
         }
     }
 

@@ -57,7 +57,7 @@ pub(super) fn warm(function: &Function, smoke: Option<&PathAndQuery>) -> Result<
 async fn begin(function: &Function) -> wasmtime::Result<()> {
     let app = function.app();
     let request = RequestInfo::new(&Request::new(()), None, None);
-    let mut store = app.store(Arc::new(request), false);
+    let mut store = app.store(Arc::new(request));
     app.pre().instantiate_async(&mut store).await?;
     Ok(())
 }
@@ -71,7 +71,7 @@ async fn ask(function: &Function, path: &PathAndQuery) -> Result<(), String> {
     let request = request.map_err(|error| error.to_string())?;
     let app = function.app();
     let info = Arc::new(RequestInfo::new(&request, None, None));
-    let mut store = app.store(info.clone(), false);
+    let mut store = app.store(info.clone());
     let (sender, answer) = oneshot::channel::<Result<Response<HyperOutgoingBody>, ErrorCode>>();
     let mut http = store.data_mut().http();
     let said = |error: wasmtime::Error| format!("{error:#}");

@@ -36,17 +36,23 @@ pub struct GuestLimits {
 #[error("the guest computed for longer than it may")]
 pub struct OutOfCpuTime;
 
+/// Why a guest got less memory than it wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MemoryLack {
+    /// Beyond the limits of the guest.
+    Limit,
+    /// The server had no more, through no fault of the guest.
+    Server,
+}
+
 /// Decides how far the memories and tables of one instance may grow.
 pub(super) struct Limiter {
     /// What is left.
     pub(super) memory_bytes: usize,
     /// What is left.
     table_elements: usize,
-    /// Whether something did not grow that should have.
-    pub(super) has_refused: bool,
-    /// Whether that was because the server had no memory left, and not because of the limits
-    /// of the instance.
-    pub(super) lacked_server_memory: bool,
+    /// Why something did not grow that should have.
+    pub(super) lack: Option<MemoryLack>,
     /// What the server allows, which all instances share.
     pub(super) claim: Claim,
 }
@@ -56,8 +62,7 @@ impl Limiter {
         Self {
             memory_bytes: limits.memory_bytes,
             table_elements: limits.table_elements,
-            has_refused: false,
-            lacked_server_memory: false,
+            lack: None,
             claim: Claim::default(),
         }
     }
@@ -65,8 +70,15 @@ impl Limiter {
     /// Takes `bytes` of the memory of the server.
     pub(super) fn claim(&mut self, bytes: usize) -> bool {
         let is_taken = self.claim.take(bytes);
-        self.lacked_server_memory |= !is_taken;
+        if !is_taken {
+            self.lack = Some(MemoryLack::Server);
+        }
         is_taken
+    }
+
+    /// The guest did not get what it wanted.
+    pub(super) fn refuse(&mut self) {
+        self.lack.get_or_insert(MemoryLack::Limit);
     }
 }
 
@@ -103,7 +115,9 @@ impl ResourceLimiter for Limiter {
         if grows {
             self.memory_bytes = left;
         }
-        self.has_refused |= !grows;
+        if !grows {
+            self.refuse();
+        }
         Ok(grows)
     }
 
@@ -121,7 +135,9 @@ impl ResourceLimiter for Limiter {
         if grows {
             self.table_elements = left;
         }
-        self.has_refused |= !grows;
+        if !grows {
+            self.refuse();
+        }
         Ok(grows)
     }
 }
@@ -136,14 +152,13 @@ mod tests {
         let mut limiter = Limiter {
             memory_bytes: 100,
             table_elements: 0,
-            has_refused: false,
-            lacked_server_memory: false,
+            lack: None,
             claim: Claim::default(),
         };
         assert!(limiter.memory_growing(0, 60, None).unwrap());
-        assert!(!limiter.has_refused);
+        assert_eq!(limiter.lack, None);
         assert!(!limiter.memory_growing(0, 50, None).unwrap());
-        assert!(limiter.has_refused);
+        assert_eq!(limiter.lack, Some(MemoryLack::Limit));
         assert!(limiter.memory_growing(60, 100, None).unwrap());
         assert!(!limiter.memory_growing(100, 101, None).unwrap());
     }
@@ -157,8 +172,7 @@ mod tests {
         let mut limiter = Limiter {
             memory_bytes: 10 * MIB,
             table_elements: 10 * MIB,
-            has_refused: false,
-            lacked_server_memory: false,
+            lack: None,
             claim: Claim::default(),
         };
         limiter
@@ -177,8 +191,7 @@ mod tests {
         let mut limiter = Limiter {
             memory_bytes: 100,
             table_elements: 0,
-            has_refused: false,
-            lacked_server_memory: false,
+            lack: None,
             claim: Claim::default(),
         };
         assert!(!limiter.memory_growing(0, 60, Some(50)).unwrap());

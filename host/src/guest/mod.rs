@@ -13,7 +13,6 @@
 //! - `host_memory.rs`: what the server keeps for it, in bytes.
 //! - `host_functions.rs`: the host functions that keep something, each with its charge.
 //! - `output.rs`: where its standard output and error go.
-//! - `reused_output.rs`: the same where an instance serves several requests.
 
 mod compile;
 mod engine;
@@ -27,7 +26,6 @@ mod instance_size;
 mod limits;
 mod output;
 mod proposals;
-mod reused_output;
 mod runtime;
 mod state;
 mod variable;
@@ -54,6 +52,7 @@ pub use compile::{
 use engine::Pool;
 pub use error::{LoadError, MissingImport};
 pub(crate) use host_memory::{BODY_BYTES, fields};
+pub(crate) use limits::MemoryLack;
 pub use limits::{GuestLimits, OutOfCpuTime};
 pub use proposals::UnsupportedProposal;
 use runtime::Runtime;
@@ -253,25 +252,16 @@ impl App {
         self.pre.engine().weak()
     }
 
-    /// A store for `request`, and for others after it if it
-    /// `is_reused`. It has no instance yet.
+    /// A store for `request`, and for others after it. It has no instance yet.
     ///
     /// The server does this for every request; whoever wants one part of a
     /// request alone, such as a benchmark, starts here.
     #[must_use]
-    pub fn store(&self, request: Arc<RequestInfo>, is_reused: bool) -> Store<State> {
+    pub fn store(&self, request: Arc<RequestInfo>) -> Store<State> {
         let audit = AuditCtx::new(self.audit.clone(), request.clone());
         let outbound = self.outbound.ctx(request.id().clone());
         let (environment, config) = (self.environment.clone(), self.config.clone());
-        let state = State::new(
-            request,
-            environment,
-            config,
-            audit,
-            outbound,
-            self.limits,
-            is_reused,
-        );
+        let state = State::new(request, environment, config, audit, outbound, self.limits);
         let mut store = Store::new(self.pre.engine(), state);
         store.limiter(|state| state.limiter());
         store.set_hostcall_fuel(self.limits.hostcall_bytes);

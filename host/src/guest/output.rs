@@ -5,7 +5,7 @@
 use std::io;
 use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -22,13 +22,37 @@ pub(super) const MAX_LINE_BYTES: usize = 8 * 1024;
 /// The most bytes that are taken at once.
 const MAX_WRITE_BYTES: usize = 64 * 1024;
 
-/// The standard output or standard error of one request.
-#[derive(Debug, Clone)]
-pub(super) struct Output {
-    pub(super) request: Arc<RequestInfo>,
-    pub(super) name: &'static str,
-    /// How many bytes the request may print on both.
-    pub(super) max_bytes: usize,
+/// The standard output or standard error of an instance. All handles on it share the line that
+/// is not complete, so that a line is one also where each piece of it comes over a handle of its
+/// own.
+#[derive(Clone)]
+pub(super) struct Output(Arc<Mutex<Lines>>);
+
+impl Output {
+    /// The output of this `name` of an instance that serves `request`, which may print
+    /// `max_bytes` on both outputs.
+    pub(super) fn new(request: Arc<RequestInfo>, name: &'static str, max_bytes: usize) -> Self {
+        Self(Arc::new(Mutex::new(Lines {
+            request,
+            name,
+            max_bytes,
+            unfinished: Vec::new(),
+        })))
+    }
+
+    /// Lets `request` print from now on.
+    pub(super) fn begin_request(&self, request: Arc<RequestInfo>) {
+        self.lock().request = request;
+    }
+
+    /// Prints the line that is not complete, if there is one.
+    pub(super) fn end_line(&self) {
+        self.lock().end();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lines> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl IsTerminal for Output {
@@ -39,36 +63,30 @@ impl IsTerminal for Output {
 
 impl StdoutStream for Output {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(Lines::new(self.clone()))
+        Box::new(self.clone())
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(Lines::new(self.clone()))
+        Box::new(self.clone())
     }
 }
 
-/// A stream that holds back the last line until it is complete.
+/// The lines of one output, of which the last one is held back until it is complete.
 struct Lines {
-    output: Output,
+    request: Arc<RequestInfo>,
+    name: &'static str,
+    /// How many bytes the request may print on both.
+    max_bytes: usize,
     unfinished: Vec<u8>,
 }
 
 impl Lines {
-    fn new(output: Output) -> Self {
-        Self {
-            output,
-            unfinished: Vec::new(),
-        }
-    }
-
     /// Prints what the request may still print. The guest does not hear of what is left
     /// out: it is none of its business how much of its output is kept.
     fn print(&mut self, mut bytes: &[u8]) {
         let mut lines = Vec::new();
-        let Output {
-            request, max_bytes, ..
-        } = &self.output;
-        let room = max_bytes.saturating_sub(request.print(bytes.len()));
+        let max_bytes = self.max_bytes;
+        let room = max_bytes.saturating_sub(self.request.print(bytes.len()));
         let is_last = room > 0 && room < bytes.len();
         bytes = &bytes[..bytes.len().min(room)];
         while !bytes.is_empty() {
@@ -86,25 +104,28 @@ impl Lines {
         }
         if is_last {
             self.finish_line(&mut lines);
-            let Output {
-                request,
-                name,
-                max_bytes,
-            } = &self.output;
             let text = format!("(all beyond {max_bytes} bytes is left out)");
-            add_line(&mut lines, request, name, &text);
+            add_line(&mut lines, &self.request, self.name, &text);
         }
         write_log(lines);
+    }
+
+    /// Prints the line that is not complete, if there is one.
+    fn end(&mut self) {
+        if !self.unfinished.is_empty() {
+            let mut lines = Vec::new();
+            self.finish_line(&mut lines);
+            write_log(lines);
+        }
     }
 
     /// Moves the unfinished line to `lines`, with its prefix. It is sanitized, so that no
     /// guest controls the operator's terminal.
     fn finish_line(&mut self, lines: &mut Vec<u8>) {
-        let Output { request, name, .. } = &self.output;
         let text = String::from_utf8_lossy(&self.unfinished);
         // Each byte that is not UTF-8 became three.
         let text = sanitize::line(text).at_most(3 * MAX_LINE_BYTES).to_string();
-        add_line(lines, request, name, &text);
+        add_line(lines, &self.request, self.name, &text);
         self.unfinished.clear();
         // Prefixes can make many short lines larger than the queue of the log.
         if lines.len() >= MAX_WRITE_BYTES {
@@ -115,11 +136,7 @@ impl Lines {
 
 impl Drop for Lines {
     fn drop(&mut self) {
-        if !self.unfinished.is_empty() {
-            let mut lines = Vec::new();
-            self.finish_line(&mut lines);
-            write_log(lines);
-        }
+        self.end();
     }
 }
 
@@ -129,13 +146,13 @@ fn add_line(lines: &mut Vec<u8>, request: &RequestInfo, name: &str, text: &str) 
 }
 
 #[async_trait::async_trait]
-impl Pollable for Lines {
+impl Pollable for Output {
     async fn ready(&mut self) {}
 }
 
-impl OutputStream for Lines {
+impl OutputStream for Output {
     fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
-        self.print(&bytes);
+        self.lock().print(&bytes);
         Ok(())
     }
 
@@ -148,13 +165,13 @@ impl OutputStream for Lines {
     }
 }
 
-impl AsyncWrite for Lines {
+impl AsyncWrite for Output {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.print(bytes);
+        self.lock().print(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 

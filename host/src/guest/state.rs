@@ -10,13 +10,13 @@ use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::host_memory::{self, HostMemory};
-use super::limits::{GuestLimits, Limiter};
+use super::limits::{GuestLimits, Limiter, MemoryLack};
 use super::output::Output;
-use super::reused_output::{CurrentRequest, ReusedOutput};
 use crate::RequestInfo;
 use crate::audit::{AuditCtx, AuditCtxView, AuditView};
 use crate::memory::Hold;
 use crate::outbound::OutboundCtx;
+use crate::system_clock::SystemClock;
 
 /// The most random bytes that a guest gets in one call.
 const MAX_RANDOM_BYTES: u64 = 1 << 20;
@@ -27,8 +27,6 @@ pub struct State {
     limits: GuestLimits,
     limiter: Limiter,
     host_memory: HostMemory,
-    /// Shared with the outputs of an instance that serves several requests.
-    current: Option<CurrentRequest>,
     environment: Arc<[(String, String)]>,
     config: Arc<WasiConfigVariables>,
     audit: AuditCtx,
@@ -37,7 +35,13 @@ pub struct State {
     outbound: OutboundCtx,
     table: ResourceTable,
     /// Made when the guest first asks for something of it: many never do.
-    wasi: Option<Box<WasiCtx>>,
+    wasi: Option<Box<Wasi>>,
+}
+
+/// The WASI context of an instance, and the outputs in it.
+struct Wasi {
+    ctx: WasiCtx,
+    outputs: [Output; 2],
 }
 
 impl State {
@@ -48,14 +52,12 @@ impl State {
         audit: AuditCtx,
         outbound: OutboundCtx,
         limits: GuestLimits,
-        is_reused: bool,
     ) -> Self {
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(limits.field_bytes);
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
         Self {
-            current: is_reused.then(|| CurrentRequest::new(request.clone())),
             request,
             limits,
             limiter: Limiter::new(&limits),
@@ -75,14 +77,20 @@ impl State {
     /// WASI context, whose clock must not begin anew under a guest that has seen
     /// it.
     pub(super) fn begin_request(&mut self, request: Arc<RequestInfo>, audit: AuditCtx) {
-        if let Some(current) = &self.current {
-            current.set(request.clone());
+        for output in self.wasi.iter().flat_map(|wasi| &wasi.outputs) {
+            output.begin_request(request.clone());
         }
         self.outbound.begin_request(request.id().clone());
         self.request = request;
         self.audit = audit;
-        self.limiter.has_refused = false;
-        self.limiter.lacked_server_memory = false;
+        self.limiter.lack = None;
+    }
+
+    /// Prints what the guest has printed without the end of the line, because its request is over.
+    pub(crate) fn end_lines(&self) {
+        for output in self.wasi.iter().flat_map(|wasi| &wasi.outputs) {
+            output.end_line();
+        }
     }
 
     /// What decides how far memories and tables may grow.
@@ -122,7 +130,7 @@ impl State {
         let count = || host_memory::kept_in(table).saturating_add(outbound.kept_bytes());
         host_memory
             .charge(bytes, count, |bytes| limiter.claim(bytes))
-            .inspect_err(|_| limiter.has_refused = true)?;
+            .inspect_err(|_| limiter.refuse())?;
         Ok(())
     }
 
@@ -136,15 +144,9 @@ impl State {
         self.limits.memory_bytes - self.limiter.memory_bytes
     }
 
-    /// Whether the guest has wanted more memory, or larger tables, than it may have.
-    pub(crate) fn has_wanted_too_much(&self) -> bool {
-        self.limiter.has_refused
-    }
-
-    /// Whether that was because the server had no more, and not because of the limits of the
-    /// guest.
-    pub(crate) fn has_lacked_server_memory(&self) -> bool {
-        self.limiter.lacked_server_memory
+    /// Why the guest got less memory, or smaller tables, than it wanted, if it did.
+    pub(crate) fn memory_lack(&self) -> Option<MemoryLack> {
+        self.limiter.lack
     }
 
     /// Whether the guest has handles on its request or its response.
@@ -172,33 +174,25 @@ impl WasiView for State {
     /// output and error that end in the server's log. It gets no arguments, no
     /// files, no network and an empty standard input.
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let ctx = self.wasi.get_or_insert_with(|| {
-            let mut builder = WasiCtxBuilder::new();
-            builder
+        let wasi = self.wasi.get_or_insert_with(|| {
+            let output = |name| Output::new(self.request.clone(), name, self.limits.output_bytes);
+            let [stdout, stderr] = ["stdout", "stderr"].map(output);
+            let ctx = WasiCtxBuilder::new()
                 .envs(&self.environment)
                 .max_random_size(MAX_RANDOM_BYTES)
+                .wall_clock(SystemClock)
                 .allow_tcp(false)
-                .allow_udp(false);
-            let max_bytes = self.limits.output_bytes;
-            if let Some(current) = &self.current {
-                let output = |name| ReusedOutput {
-                    current: current.clone(),
-                    name,
-                    max_bytes,
-                };
-                builder.stdout(output("stdout")).stderr(output("stderr"));
-            } else {
-                let output = |name| Output {
-                    request: self.request.clone(),
-                    name,
-                    max_bytes,
-                };
-                builder.stdout(output("stdout")).stderr(output("stderr"));
-            }
-            Box::new(builder.build())
+                .allow_udp(false)
+                .stdout(stdout.clone())
+                .stderr(stderr.clone())
+                .build();
+            Box::new(Wasi {
+                ctx,
+                outputs: [stdout, stderr],
+            })
         });
         WasiCtxView {
-            ctx,
+            ctx: &mut wasi.ctx,
             table: &mut self.table,
         }
     }

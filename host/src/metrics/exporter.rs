@@ -152,7 +152,12 @@ fn requests(functions: &[Arc<FunctionMetrics>], writer: &mut Writer<'_>) -> fmt:
             (labels, function.failures(kind))
         })
     });
-    writer.counters("guest_failures", "Failures of guests.", failures)
+    writer.counters("guest_failures", "Failures of guests.", failures)?;
+    writer.counters(
+        "instances_not_reused",
+        "Instances that served fewer requests than --reuse allows, because the guest held on to one.",
+        per_function(functions, FunctionMetrics::not_reused_count),
+    )
 }
 
 fn memory(memory: &MemoryLimit, writer: &mut Writer<'_>) -> fmt::Result {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ pub struct FunctionMetrics {
     active: Mutex<Active>,
     /// What it printed last, which goes on like its numbers.
     tail: Tail,
+    is_reuse_in_vain: AtomicBool,
     shards: Sharded<Shard>,
 }
 
@@ -44,6 +45,7 @@ struct Shard {
     queued: AtomicI64,
     durations: Durations,
     failures: [AtomicU64; FailureKind::ALL.len()],
+    not_reused: AtomicU64,
     /// By the numbers of method and code.
     requests: [[AtomicU64; CODE_COUNT]; METHOD_COUNT],
 }
@@ -83,6 +85,7 @@ impl Default for Shard {
             queued: AtomicI64::default(),
             durations: Durations::default(),
             failures: Default::default(),
+            not_reused: AtomicU64::default(),
             requests: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::default())),
         }
     }
@@ -100,6 +103,7 @@ impl FunctionMetrics {
                 pools: Arc::default(),
             }),
             tail: Tail::default(),
+            is_reuse_in_vain: AtomicBool::new(false),
             shards: Sharded::new(),
         }
     }
@@ -153,6 +157,16 @@ impl FunctionMetrics {
         self.shards.mine().failures[kind as usize].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts an instance that serves no further request, because the guest holds on to the last
+    /// one. Returns whether it is the first.
+    pub fn not_reused(&self) -> bool {
+        self.shards
+            .mine()
+            .not_reused
+            .fetch_add(1, Ordering::Relaxed);
+        !self.is_reuse_in_vain.swap(true, Ordering::Relaxed)
+    }
+
     /// Counts a request that is over: how it was answered, and how long that took from
     /// the end of its head to the last byte of the response.
     pub fn finished(&self, method: &Method, code: u16, duration: Duration) {
@@ -173,6 +187,10 @@ impl FunctionMetrics {
 
     pub(super) fn failures(&self, kind: FailureKind) -> u64 {
         self.shards.sum(|shard| &shard.failures[kind as usize])
+    }
+
+    pub(super) fn not_reused_count(&self) -> u64 {
+        self.shards.sum(|shard| &shard.not_reused)
     }
 
     pub(super) fn durations(&self) -> Histogram {

@@ -6,6 +6,7 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::OutboundError;
+use crate::system_clock::SystemClock;
 
 /// Reads the roots of the system, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
 ///
@@ -27,6 +28,7 @@ pub(super) fn config() -> Result<Arc<ClientConfig>, OutboundError> {
         .map_err(OutboundError::Tls)?
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.time_provider = Arc::new(SystemClock);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

@@ -9,6 +9,7 @@ use audit_log::record::Subject;
 use http::{Response, StatusCode};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use wasmtime::WasmBacktrace;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 use super::problem;
@@ -16,12 +17,15 @@ use super::refusal::Refusal;
 use super::request::Context;
 use super::response::ResponseBody;
 use crate::RequestInfo;
-use crate::guest::OutOfCpuTime;
+use crate::guest::{MemoryLack, OutOfCpuTime};
 use crate::metrics::FailureKind;
 use crate::telemetry::Telemetry;
 
 /// The longest cause that a log has, in bytes.
 const MAX_CAUSE_BYTES: usize = 4096;
+
+/// The longest time that a record may take until it is in the audit log.
+const MAX_RECORD_TIME: Duration = Duration::from_secs(30);
 
 /// Why a request gets no response from a guest, or not all of it.
 pub(super) enum Failure {
@@ -39,8 +43,10 @@ pub(super) enum Failure {
     BrokenOff(String),
     /// The response is larger than it may be.
     TooLarge,
-    /// The guest took longer than it may.
+    /// The guest took longer than it may, to its response or after that.
     TimedOut,
+    /// The guest took longer than it may to go on with its response.
+    Idle,
     /// The guest computed longer than it may.
     OutOfCpuTime,
     /// The audit log took no record of what happened.
@@ -69,8 +75,8 @@ impl Failure {
 
         let id = context.request.id();
         // The client may try again: the guest would have answered.
-        let is_passing =
-            matches!(self, Self::Trapped(_)) && context.request.has_lacked_server_memory();
+        let is_passing = matches!(self, Self::Trapped(_))
+            && context.request.memory_lack() == Some(MemoryLack::Server);
         let (status, detail) = match &self {
             Self::Refused(refusal) => {
                 return refuse(*refusal, &context.request, &context.shared.telemetry);
@@ -80,7 +86,7 @@ impl Failure {
             Self::Silent => (FAILED, "the guest did not answer"),
             Self::ErrorResponse(_) | Self::BrokenOff(_) => (FAILED, "the guest reported an error"),
             Self::TooLarge => (FAILED, "the response is too large"),
-            Self::TimedOut | Self::OutOfCpuTime => (
+            Self::TimedOut | Self::Idle | Self::OutOfCpuTime => (
                 StatusCode::GATEWAY_TIMEOUT,
                 "the guest did not answer in time",
             ),
@@ -107,12 +113,12 @@ impl Failure {
     fn kind(&self, request: &RequestInfo) -> Option<FailureKind> {
         match self {
             Self::Refused(_) | Self::Unusable(_) => None,
-            Self::Trapped(_) if request.has_wanted_too_much() => Some(FailureKind::Memory),
+            Self::Trapped(_) if request.memory_lack().is_some() => Some(FailureKind::Memory),
             Self::Trapped(_) => Some(FailureKind::Trap),
             Self::Silent => Some(FailureKind::NoResponse),
             Self::ErrorResponse(_) => Some(FailureKind::ErrorResponse),
             Self::BrokenOff(_) | Self::TooLarge => Some(FailureKind::BrokenResponse),
-            Self::TimedOut => Some(FailureKind::Timeout),
+            Self::TimedOut | Self::Idle => Some(FailureKind::Timeout),
             Self::OutOfCpuTime => Some(FailureKind::Cpu),
             Self::Unaudited => Some(FailureKind::Unaudited),
         }
@@ -131,7 +137,8 @@ impl Failure {
             telemetry.failed(&context.request, kind);
         }
         let request = context.request.id();
-        let limit = context.served.settings().request_timeout;
+        let settings = context.served.settings();
+        let (limit, idle_limit) = (settings.request_timeout, settings.response_idle_timeout);
         let cpu_limit = context.served.function.app().limits().cpu_time;
         let cause = match &self {
             Self::Unusable(error) => {
@@ -153,6 +160,10 @@ impl Failure {
                 format!("response has more than {bytes} bytes")
             }
             Self::TimedOut => format!("guest did not finish within {} s", limit.as_secs_f64()),
+            Self::Idle => format!(
+                "guest did not go on with its response within {} s",
+                idle_limit.as_secs_f64()
+            ),
             Self::OutOfCpuTime => {
                 format!("guest computed for more than {} s", cpu_limit.as_secs_f64())
             }
@@ -162,14 +173,21 @@ impl Failure {
             .component()
             .map(|component| &*component.name);
         tracing::error!(%request, %cause, function, "{what}");
-        let first = cause.lines().next().unwrap_or_default();
+        let mut lines = cause.lines();
+        let first = lines.next().unwrap_or_default();
         context
             .request
             .keep_line(format_args!("{request} {what}: {first}"));
+        for line in lines {
+            context
+                .request
+                .keep_line(format_args!("{request}   | {line}"));
+        }
 
         let cause = cause.into();
         let kind = match self {
             Self::TimedOut => return record(context, &timeout_of(limit)).await,
+            Self::Idle => return record(context, &timeout_of(idle_limit)).await,
             Self::OutOfCpuTime => return record(context, &timeout_of(cpu_limit)).await,
             Self::Silent => GuestFailure::NoResponse,
             Self::ErrorResponse(_) => GuestFailure::ErrorResponse,
@@ -201,7 +219,8 @@ const UNAUDITED: (StatusCode, &str) = (
     "the audit log took no record of this request",
 );
 
-/// Leaves a record in the audit log, which may take as long as a guest may.
+/// Leaves a record in the audit log, which may take as long as a guest may, and at most
+/// [`MAX_RECORD_TIME`].
 async fn record(context: &Context, event: &Event<'_>) {
     let app = context.served.function.app();
     let request = context.request.for_audit();
@@ -211,6 +230,7 @@ async fn record(context: &Context, event: &Event<'_>) {
     };
     let id = context.request.id();
     let limit = context.served.settings().request_timeout;
+    let limit = limit.min(MAX_RECORD_TIME);
     let cause = match timeout(limit, app.audit().record(subject, event)).await {
         Ok(Ok(_)) => return,
         Ok(Err(error)) => error.to_string(),
@@ -220,15 +240,66 @@ async fn record(context: &Context, event: &Event<'_>) {
     tracing::error!(request = %id, %cause, "the audit log took no record of the failure");
 }
 
-/// Why a guest failed, for the log. The names of functions in it are foreign: they must not
-/// pass for lines of the log, or steer a terminal.
+/// Why a guest failed, for the log: its causes, and from the next line on its stack, which may be
+/// too long for the rest. The names of functions in it are foreign: they must not pass for lines
+/// of the log, or steer a terminal.
 fn cause(error: &wasmtime::Error) -> String {
-    sanitize::text(format_args!("{error:?}"))
+    sanitize::text(Cause(error))
         .at_most(MAX_CAUSE_BYTES)
         .to_string()
+}
+
+struct Cause<'a>(&'a wasmtime::Error);
+
+impl fmt::Display for Cause<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for cause in self.0.chain().filter(|cause| !is_stack(cause)) {
+            write!(f, "{separator}{cause}")?;
+            separator = ": ";
+        }
+        match self.0.downcast_ref::<WasmBacktrace>() {
+            Some(stack) => write!(f, "\n{stack}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether this link of the chain of causes is the stack of a guest, found out from its beginning:
+/// names on the stack may be of any length.
+fn is_stack(cause: &dyn std::error::Error) -> bool {
+    const STACK: &str = "error while executing at wasm backtrace:";
+
+    let beginning = sanitize::text(cause).at_most(STACK.len());
+    beginning.to_string().starts_with(STACK)
 }
 
 /// The beginning of a message of a guest, which may be of any length.
 fn beginning(message: fmt::Arguments<'_>) -> String {
     sanitize::line(message).at_most(MAX_CAUSE_BYTES).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_causes_of_a_failure_come_before_its_stack_and_are_never_cut_off() {
+        let long = format!("(func ${} unreachable)", "f".repeat(2 * MAX_CAUSE_BYTES));
+        let module = format!("(module {long} (start 0))");
+        let engine = wasmtime::Engine::default();
+        let module = wasmtime::Module::new(&engine, wat::parse_str(module).unwrap()).unwrap();
+        let mut store = wasmtime::Store::new(&engine, ());
+        let error = wasmtime::Instance::new(&mut store, &module, &[]).unwrap_err();
+        let text = cause(&error.context("the guest failed"));
+        let mut lines = text.lines();
+        let first = lines.next().unwrap();
+        assert!(first.starts_with("the guest failed: wasm trap: "), "{text}");
+        assert!(first.contains("unreachable"), "{text}");
+        assert_eq!(
+            lines.next(),
+            Some("error while executing at wasm backtrace:")
+        );
+        assert!(text.len() < MAX_CAUSE_BYTES + 10);
+    }
 }

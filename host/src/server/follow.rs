@@ -5,7 +5,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::failure::Failure;
 use super::request::Context;
@@ -17,17 +17,24 @@ pub(super) struct Followed {
     context: Context,
     task: Option<AbortHandle>,
     failed: Failed,
-    /// Whether the client has, or will get, the whole of it.
-    is_complete: bool,
+    /// None when the client has, or will get, the whole of its response.
+    complete: Option<oneshot::Sender<()>>,
 }
 
-/// Lets `running`, if it is not done, go on until the deadline.
-pub(super) fn follow(running: Option<Running>, deadline: Instant, context: Context) -> Followed {
+/// Lets `running`, if it is not done, go on as long as its response does, and for the request
+/// timeout after that.
+pub(super) fn follow(running: Option<Running>, context: Context) -> Followed {
     let (tell, failed) = oneshot::channel();
+    let (complete, completed) = oneshot::channel();
     let task = running.map(|running| {
         let context = context.clone();
         let task = async move {
-            if let Err(failure) = work(running, deadline, tell).await {
+            let over = async {
+                // Without its client this task is aborted.
+                let _ = completed.await;
+                sleep(context.served.settings().request_timeout).await;
+            };
+            if let Err(failure) = work(running, over, tell).await {
                 failure.note_apart(&context, "guest failed while responding");
             }
         };
@@ -37,7 +44,7 @@ pub(super) fn follow(running: Option<Running>, deadline: Instant, context: Conte
         context,
         task,
         failed: Failed::Unknown(failed),
-        is_complete: false,
+        complete: Some(complete),
     }
 }
 
@@ -45,23 +52,27 @@ pub(super) fn follow(running: Option<Running>, deadline: Instant, context: Conte
 pub(super) fn finish(running: Running, deadline: Instant, context: Context) {
     let (tell, _) = oneshot::channel();
     tokio::task::spawn_local(async move {
-        if let Err(failure) = work(running, deadline, tell).await {
+        if let Err(failure) = work(running, sleep_until(deadline), tell).await {
             failure.note_apart(&context, "guest failed after responding");
         }
     });
 }
 
-/// Runs a guest to its end. Tells its body at once if it fails: on an offload thread it may
-/// take long until the guest is dropped, and with it the other end of the body.
+/// Runs a guest to its end, or until its time is `over`. Tells its body at once if it fails: on an
+/// offload thread it may take long until the guest is dropped, and with it the other end of the
+/// body.
 async fn work(
     mut running: impl Future<Output = wasmtime::Result<()>> + Unpin,
-    deadline: Instant,
+    over: impl Future<Output = ()>,
     tell: oneshot::Sender<()>,
 ) -> Result<(), Failure> {
-    let failure = match timeout_at(deadline, &mut running).await {
-        Ok(Ok(())) => return Ok(()),
-        Ok(Err(error)) => Failure::of_guest(error),
-        Err(_) => Failure::TimedOut,
+    let failure = tokio::select! {
+        biased;
+        result = &mut running => match result {
+            Ok(()) => return Ok(()),
+            Err(error) => Failure::of_guest(error),
+        },
+        () = over => Failure::TimedOut,
     };
     // Nobody wants to know it any more if the client has gone.
     let _ = tell.send(());
@@ -92,15 +103,21 @@ impl Followed {
         self.failed.poll(cx)
     }
 
+    /// The client has, or will get, the whole response.
     pub(super) fn set_complete(&mut self) {
-        self.is_complete = true;
+        if let Some(complete) = self.complete.take() {
+            // Fails if the guest is done.
+            let _ = complete.send(());
+        }
     }
 
     /// Leaves a record of a failure, for which the client need not wait: its connection
     /// breaks now.
     pub(super) fn fail(&mut self, failure: Failure) {
         self.failed = Failed::Known(true);
-        self.is_complete = false;
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
         failure.note_apart(&self.context, "guest failed while responding");
     }
 }
@@ -110,7 +127,7 @@ impl Drop for Followed {
     /// a record, and gets to finish it. One whose client has gone does not.
     fn drop(&mut self) {
         if let Some(task) = &self.task
-            && !self.is_complete
+            && self.complete.is_some()
         {
             task.abort();
         }
@@ -138,8 +155,8 @@ mod tests {
                 (_, Failed::Unknown(_)) => Poll::Pending,
                 (has_failed, Failed::Known(_)) => Poll::Ready(has_failed),
             });
-            let deadline = Instant::now() + Duration::from_millis(1);
-            let (has_failed, result) = tokio::join!(is_over, work(&mut guest, deadline, tell));
+            let over = sleep(Duration::from_millis(1));
+            let (has_failed, result) = tokio::join!(is_over, work(&mut guest, over, tell));
             assert_eq!(has_failed, result.is_err());
             has_failed
         })

@@ -14,6 +14,7 @@ use super::admission::Place;
 use crate::RequestInfo;
 use crate::guest::{App, State};
 use crate::memory::Hold;
+use crate::metrics::FunctionMetrics;
 
 /// With more memory than this an instance is large: to take so much back that the guest has
 /// touched takes the system a millisecond.
@@ -24,6 +25,7 @@ const MAX_SMALL_BYTES: usize = 4 << 20;
 pub(super) struct Instances {
     app: Arc<App>,
     requests_per_instance: NonZeroU32,
+    metrics: Arc<FunctionMetrics>,
     idle: RefCell<Vec<Instance>>,
 }
 
@@ -44,10 +46,15 @@ pub(super) struct Instance {
 }
 
 impl Instances {
-    pub(super) fn new(app: Arc<App>, requests_per_instance: NonZeroU32) -> Self {
+    pub(super) fn new(
+        app: Arc<App>,
+        requests_per_instance: NonZeroU32,
+        metrics: Arc<FunctionMetrics>,
+    ) -> Self {
         Self {
             app,
             requests_per_instance,
+            metrics,
             idle: RefCell::default(),
         }
     }
@@ -83,7 +90,7 @@ impl Instances {
             return instance;
         }
         let remaining = self.requests_per_instance.get() - 1;
-        let mut store = self.app.store(request, remaining > 0);
+        let mut store = self.app.store(request);
         if let Some(memory) = &memory {
             store.data_mut().set_hold(memory.clone());
         }
@@ -100,10 +107,22 @@ impl Instances {
     /// Keeps an instance that has served its request to the end for another one, if it
     /// may have one. Returns it otherwise.
     pub(super) fn put_back(&self, mut instance: Instance) -> Option<Instance> {
-        // One that still holds a body would keep its client waiting for the end.
-        if instance.remaining == 0 || instance.store.data_mut().holds_on_to_its_request() {
+        if instance.remaining == 0 {
             return Some(instance);
         }
+        // One that still holds a body would keep its client waiting for the end.
+        if instance.store.data_mut().holds_on_to_its_request() {
+            if self.metrics.not_reused() {
+                tracing::warn!(
+                    "instances of {} are not reused, as `--reuse` allows: the guest keeps a handle \
+                     on its request or its response, as runtimes of JavaScript and Go do; the \
+                     metric component_runner_instances_not_reused_total counts them",
+                    sanitize::line(&self.app.component().name)
+                );
+            }
+            return Some(instance);
+        }
+        instance.store.data().end_lines();
         instance.remaining -= 1;
         let place = instance.place.take();
         self.idle.borrow_mut().push(instance);

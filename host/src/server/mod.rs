@@ -17,7 +17,8 @@
 //! - `running.rs`: a guest at work.
 //! - `offload.rs`, `fair_queue.rs`, `cpu_history.rs`: the threads for CPU-bound guests, the
 //!   order in which these run, and which guests begin there.
-//! - `response.rs`, `follow.rs`: what it answers, and what it does after that.
+//! - `response.rs`, `response_stream.rs`, `follow.rs`: what it answers, before and after the
+//!   head is sent, and what it does after that.
 //! - `date.rs`: the field `date` of responses.
 //! - `failure.rs`: what happens when a guest fails.
 //! - `problem.rs`: what the server answers where no guest does.
@@ -51,6 +52,7 @@ mod refusal;
 mod request;
 mod request_body;
 mod response;
+mod response_stream;
 mod running;
 mod served;
 mod settings;

@@ -1,14 +1,13 @@
 //! A response, from the guest to the client.
 
-use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, HeaderName, TRAILER};
 use http::response::Parts;
-use http::{HeaderMap, Response, StatusCode, Version};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -16,16 +15,12 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::conversation::InFlight;
 use super::failure::Failure;
-use super::follow::{Followed, finish, follow};
+use super::follow::finish;
 use super::pieces;
 use super::request::{Context as RequestContext, Head};
+use super::response_stream::{Broken, Length, Stream};
 use super::running::Running;
 use crate::telemetry::Exchange;
-
-/// How many more turns a connection has after its guest failed. A head that was handed out
-/// just before leaves in them: hyper hands it on in the first, and [`super::turn`] may let
-/// others go first. A client that got nothing at all would send its request again.
-const TURNS_TO_BREAK: u32 = 2;
 
 /// The body of a response, on its way to the client.
 pub(super) struct ResponseBody {
@@ -39,19 +34,6 @@ enum Content {
     Whole(Bytes, Option<HeaderMap>),
     /// A guest still works on it.
     Stream(Box<Stream>),
-}
-
-struct Stream {
-    context: RequestContext,
-    /// What has come of it already.
-    begun: Bytes,
-    body: HyperOutgoingBody,
-    guest: Followed,
-    sent: u64,
-    length: Length,
-    /// Whether the head says which trailers follow.
-    names_trailers: bool,
-    turns_to_break: u32,
 }
 
 /// Runs a guest until its response is whole, or larger than what is kept, or until the
@@ -124,8 +106,7 @@ pub(super) async fn take(
     if begun.len() as u64 > limits.max_response_bytes {
         return Err(Failure::TooLarge);
     }
-    let length = Length::of(&head.headers);
-    length.check(begun.len() as u64, is_whole)?;
+    Length::of(&head.headers).check(begun.len() as u64, is_whole)?;
     if is_whole {
         name_trailers(&mut head.headers, trailers.as_ref());
         if let Some(running) = running {
@@ -136,20 +117,7 @@ pub(super) async fn take(
             ResponseBody::whole(begun, trailers),
         ));
     }
-    let mut guest = follow(running, deadline, context.clone());
-    if length.is_reached(begun.len() as u64) {
-        guest.set_complete();
-    }
-    let stream = Stream {
-        context: context.clone(),
-        length,
-        names_trailers: head.headers.contains_key(TRAILER),
-        sent: begun.len() as u64,
-        begun,
-        body,
-        guest,
-        turns_to_break: TURNS_TO_BREAK,
-    };
+    let stream = Stream::new(begun, body, &head.headers, running, context);
     Ok(Response::from_parts(
         head,
         ResponseBody::of(Content::Stream(Box::new(stream))),
@@ -168,7 +136,7 @@ fn name_trailers(headers: &mut HeaderMap, trailers: Option<&HeaderMap>) {
 }
 
 /// The names of fields, as a list.
-fn names(fields: &HeaderMap) -> String {
+pub(super) fn names(fields: &HeaderMap) -> String {
     let names: Vec<_> = fields.keys().map(HeaderName::as_str).collect();
     names.join(", ")
 }
@@ -264,35 +232,6 @@ impl Taking {
     }
 }
 
-/// How long a response says that its body is, if it does.
-#[derive(Debug, Clone, Copy)]
-struct Length(Option<u64>);
-
-impl Length {
-    fn of(headers: &HeaderMap) -> Self {
-        let value = headers.get(CONTENT_LENGTH);
-        Self(value.and_then(|value| value.to_str().ok()?.parse().ok()))
-    }
-
-    /// Whether a body of so many `bytes` is all that a client asks for.
-    fn is_reached(self, bytes: u64) -> bool {
-        self.0 == Some(bytes)
-    }
-
-    /// Checks a body that has come to so many `bytes`, which may be all of them. A client
-    /// waits for what is missing, and takes what is too much for the next response.
-    fn check(self, bytes: u64, is_whole: bool) -> Result<(), Failure> {
-        match self.0 {
-            Some(length) if bytes > length || (is_whole && bytes < length) => {
-                let verb = if is_whole { "has" } else { "goes on after" };
-                let why = format!("its length is given as {length} bytes, and it {verb} {bytes}");
-                Err(Failure::BrokenOff(why))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
 impl ResponseBody {
     fn of(content: Content) -> Self {
         Self {
@@ -312,7 +251,7 @@ impl ResponseBody {
         match &self.content {
             // Trailers leave no room for a length.
             Content::Whole(_, trailers) => trailers.is_some(),
-            Content::Stream(stream) => stream.length.0.is_none(),
+            Content::Stream(stream) => !stream.has_length(),
         }
     }
 
@@ -332,19 +271,6 @@ impl ResponseBody {
         self.exchange = exchange;
     }
 }
-
-/// The guest failed after the head of its response was on its way, so that only
-/// breaking the connection tells the client.
-#[derive(Debug)]
-pub(super) struct Broken;
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the guest failed in the middle of its response")
-    }
-}
-
-impl std::error::Error for Broken {}
 
 impl Body for ResponseBody {
     type Data = Bytes;
@@ -387,81 +313,5 @@ impl Body for ResponseBody {
             Content::Whole(..) => SizeHint::default(),
             Content::Stream(stream) => stream.size_hint(),
         }
-    }
-}
-
-impl Stream {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        // The head is on its way already, so this is all there is to tell the client.
-        if self.guest.poll_failed(cx) || self.context.request.is_unaudited() {
-            return self.break_off(cx);
-        }
-        if !self.begun.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.begun)))));
-        }
-        loop {
-            let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-            match self.check(frame) {
-                // It would cost both ends something, and count for nothing.
-                Ok(Some(frame)) if frame.data_ref().is_some_and(Bytes::is_empty) => {}
-                Ok(frame) => return Poll::Ready(frame.map(Ok)),
-                Err(failure) => {
-                    self.guest.fail(failure);
-                    return self.break_off(cx);
-                }
-            }
-        }
-    }
-
-    /// Looks at what the guest gives, or at the end of that, before the client gets it.
-    fn check(
-        &mut self,
-        frame: Option<Result<Frame<Bytes>, wasmtime_wasi_http::Error>>,
-    ) -> Result<Option<Frame<Bytes>>, Failure> {
-        let frame = frame.transpose();
-        let frame = frame.map_err(|error| Failure::BrokenOff(error.to_string()))?;
-        let data = frame.as_ref().and_then(Frame::data_ref);
-        self.sent += data.map_or(0, Bytes::len) as u64;
-        if self.sent > self.context.shared.settings.bodies.max_response_bytes {
-            return Err(Failure::TooLarge);
-        }
-        let trailers = frame.as_ref().and_then(Frame::trailers_ref);
-        if let Some(trailers) = trailers {
-            self.report_lost(trailers);
-        }
-        let is_whole = frame.as_ref().is_none_or(Frame::is_trailers);
-        self.length.check(self.sent, is_whole)?;
-        if is_whole || self.length.is_reached(self.sent) {
-            self.guest.set_complete();
-        }
-        Ok(frame)
-    }
-
-    /// Logs that trailers are lost: hyper sends those over HTTP/1.1 that the head has named,
-    /// and that has been sent.
-    fn report_lost(&self, trailers: &HeaderMap) {
-        let request = &self.context.request;
-        if request.version() < Version::HTTP_2 && !self.names_trailers && !trailers.is_empty() {
-            let names = names(trailers);
-            tracing::warn!(
-                request = %request.id(),
-                "the trailers `{names}` of the guest are not sent: over HTTP/1.1 the head of the \
-                 response has to name them in the field `trailer`"
-            );
-        }
-    }
-
-    /// Breaks the connection, after [`TURNS_TO_BREAK`].
-    fn break_off<T>(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Broken>>> {
-        if self.turns_to_break > 0 {
-            self.turns_to_break -= 1;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(Some(Err(Broken)))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        pieces::size(&self.begun, &self.body.size_hint())
     }
 }

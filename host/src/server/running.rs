@@ -108,12 +108,8 @@ impl Running {
         let left = if is_kept {
             self.context.served.instances.put_back(instance)
         } else {
-            let state = instance.store.data();
-            if state.has_wanted_too_much() {
-                self.context.request.set_wanted_too_much();
-            }
-            if state.has_lacked_server_memory() {
-                self.context.request.set_lacked_server_memory();
+            if let Some(lack) = instance.store.data().memory_lack() {
+                self.context.request.set_memory_lack(lack);
             }
             Some(instance)
         };

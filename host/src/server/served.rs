@@ -176,7 +176,11 @@ impl Router {
         let app = function.app_of(self.thread).clone();
         Rc::new(Served {
             telemetry: Arc::new(FunctionTelemetry::clone(function.telemetry())),
-            instances: Instances::new(app, settings.requests_per_instance),
+            instances: Instances::new(
+                app,
+                settings.requests_per_instance,
+                function.telemetry().metrics().clone(),
+            ),
             admission,
             cpu_history: CpuHistory::new(self.commons.is_some()),
             pace: match before {

@@ -27,8 +27,10 @@ pub struct Settings {
 /// How the requests to one function are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FunctionSettings {
-    /// How long a guest may work on a request, to the last byte of its response.
+    /// The time limit of a guest until the head of its response, and again after the end of it.
     pub request_timeout: Duration,
+    /// The time limit of a guest between two pieces of the body of its response.
+    pub response_idle_timeout: Duration,
     /// How many requests one instance serves, one after the other. Only with 1
     /// are they isolated from each other.
     pub requests_per_instance: NonZeroU32,

@@ -5,6 +5,8 @@
     (data (i32.const 4984) "sleep")
     (data (i32.const 5008) "sleep-in-body")
     (data (i32.const 5032) "sleep-after-body")
+    (data (i32.const 6808) "write-slowly")
+    (data (i32.const 6832) "print-in-pieces")
     (data (i32.const 5056) "wait-for-nothing")
     (data (i32.const 5080) "ask-whether-ready")
     (data (i32.const 5104) "poll-many")
@@ -50,6 +52,12 @@
       (if (call $asked (i32.const 4960))
         (then
           (call $print-for-ever (call $stderr) (global.get $scratch) (i32.const 4096))))
+      ;; /print-in-pieces: prints a line, the two halves of which over handles of their own.
+      (if (call $asked (i32.const 6832))
+        (then
+          (call $write (call $stdout) (i32.const 64) (i32.const 3) (global.get $result))
+          (call $write (call $stdout) (i32.const 67) (i32.const 4) (global.get $result))
+          (call $good (local.get $out)) (return (i32.const 1))))
       ;; /sleep: sleeps for ever.
       (if (call $asked (i32.const 4984)) (then (call $wait-for-ever)))
       ;; /sleep-in-body: sleeps for ever while the client has a part of its body.
@@ -62,6 +70,18 @@
         (then
           (call $good (local.get $out))
           (call $wait-for-ever)))
+      ;; /write-slowly: answers byte by byte, a second apart.
+      (if (call $asked (i32.const 6808))
+        (then
+          (call $open)
+          (call $set-response (local.get $out))
+          (loop $more
+            (call $wait (i64.const 1000000000))
+            (call $write (global.get $output-stream)
+              (i32.add (i32.const 104) (local.get $count)) (i32.const 1) (global.get $result))
+            (local.set $count (i32.add (local.get $count) (i32.const 1)))
+            (br_if $more (i32.lt_u (local.get $count) (i32.const 4))))
+          (call $end-body) (return (i32.const 1))))
       ;; /wait-for-nothing: waits for what is there, for ever.
       (if (call $asked (i32.const 5056)) (then (loop $forever (call $wait (i64.const 0)) (br $forever))))
       ;; /ask-whether-ready: asks for ever whether a timer of an hour has ended.

@@ -66,6 +66,7 @@ impl Server {
         }
         let host = setup
             .flag("--request-timeout", request_timeout.to_string())
+            .flag("--response-idle-timeout", request_timeout.to_string())
             .flag("--max-concurrency", MAX_CONCURRENCY.to_string())
             .start();
         Self {

@@ -76,9 +76,11 @@ const TABLE: &[Behaviour] = rows! {
     "print-for-ever" Plain LATE "--max-output, --cpu-timeout";
     "print-without-lines" Plain LATE "--max-output, --cpu-timeout";
     "print-much-at-once" Plain LATE "--max-output, --cpu-timeout";
+    "print-in-pieces" Plain GOOD "nothing";
     "sleep" Plain LATE "--request-timeout";
-    "sleep-in-body" Plain BROKEN "--request-timeout";
+    "sleep-in-body" Plain BROKEN "--response-idle-timeout";
     "sleep-after-body" Plain GOOD "--request-timeout";
+    "write-slowly" Plain GOOD "nothing";
     "sleep" Leaves UNSEEN "the end of its client";
     "sleep-in-body" Leaves UNSEEN "the end of its client";
     "wait-for-nothing" Plain LATE "--cpu-timeout";
@@ -117,7 +119,7 @@ const TABLE: &[Behaviour] = rows! {
     "status-204" Plain NO_CONTENT "nothing";
     "status-304" Plain NOT_MODIFIED "nothing";
     "write-for-ever" Plain BROKEN "--max-response-body";
-    "write-byte-by-byte" Plain BROKEN "--cpu-timeout, --request-timeout";
+    "write-byte-by-byte" Plain BROKEN "--cpu-timeout";
     "write-nothing" Plain LATE_OR_BROKEN "--cpu-timeout";
     "write-for-ever" Deaf UNSEEN "--write-timeout";
     "write-for-ever" Leaves UNSEEN "the end of its client";

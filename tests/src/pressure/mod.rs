@@ -139,6 +139,7 @@ fn setup(functions: &Path, cache: &Path) -> Setup {
         .flag("--ops-addr", "127.0.0.1:0")
         .flag("--audit", "none")
         .flag("--request-timeout", "10")
+        .flag("--response-idle-timeout", "10")
         .flag("--cpu-timeout", "0.2")
         .flag("--write-timeout", "1")
         .flag("--compile-timeout", "600")

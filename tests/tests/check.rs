@@ -118,7 +118,7 @@ fn a_wrong_flag_is_a_usage_error() {
 fn a_component_that_cannot_be_served_is_refused() {
     check_refused(check("no/such.wasm"), 1, &["`no/such.wasm`"]);
     let text = Guest::of("(component)");
-    check_refused(check(text.path()), 1, &["not WebAssembly"]);
+    check_refused(check(text.path()), 1, &["text, not a component"]);
     let missing = Guest::assemble("missing-import");
     let parts = ["`example:missing/thing@1.0.0`", "component-compose link"];
     check_refused(check(missing.path()), 1, &parts);

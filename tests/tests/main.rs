@@ -41,6 +41,7 @@ mod permissions;
 mod principal_header;
 mod proposals;
 mod proxies;
+mod refusals;
 mod responses;
 mod reuse;
 mod shutdown;

@@ -129,63 +129,10 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
-fn an_empty_file_is_not_webassembly() {
-    check_failed(&fail(&Guest::of("")), &["guest.wasm`", "not WebAssembly"]);
-}
-
-#[test]
-fn a_text_is_not_webassembly() {
-    let finished = fail(&Guest::of("(component)"));
-    check_failed(&finished, &["guest.wasm`", "not WebAssembly"]);
-}
-
-#[test]
-fn a_core_module_is_told_from_a_component() {
-    let module = wat::parse_str("(module)").expect("a module");
-    let finished = fail(&Guest::of(module));
-    check_failed(
-        &finished,
-        &["core module, not a component", "wasm32-wasip2"],
-    );
-}
-
-#[test]
 fn a_component_that_is_cut_short_is_not_valid() {
     let whole = fs::read(component("app")).expect("a component");
     let finished = fail(&Guest::of(&whole[..whole.len() / 2]));
     check_failed(&finished, &["guest.wasm`", "not a valid component"]);
-}
-
-#[test]
-fn a_component_without_a_handler_hears_what_it_exports_instead() {
-    let finished = fail(&Guest::assemble("no-handler"));
-    check_failed(
-        &finished,
-        &[
-            "does not export `wasi:http/incoming-handler@0.2",
-            "it exports `run`",
-            "component-compose link",
-        ],
-    );
-}
-
-#[test]
-fn a_handler_of_another_type_is_refused() {
-    let finished = fail(&Guest::assemble("other-handler"));
-    check_failed(&finished, &["guest.wasm`", "wasi:http/incoming-handler"]);
-}
-
-#[test]
-fn an_import_that_nobody_provides_is_named_with_the_remedy() {
-    let finished = fail(&Guest::assemble("missing-import"));
-    check_failed(
-        &finished,
-        &[
-            "imports",
-            "`example:missing/thing@1.0.0`",
-            "component-compose link",
-        ],
-    );
 }
 
 #[test]

@@ -7,7 +7,6 @@
 use std::fmt;
 
 use compose::{Component, ComponentError, LinkOptions, Report, link};
-use wasmparser::{Parser, Payload};
 
 /// What a component exports that serves HTTP.
 const HANDLER: &str = "wasi:http/incoming-handler@0.2.";
@@ -166,26 +165,6 @@ impl Adapters {
     }
 }
 
-/// Whether the component in `bytes` exports the handler, as far as it can be read.
-pub(crate) fn exports_handler(bytes: &[u8]) -> bool {
-    let mut depth = 0_usize;
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload {
-            Ok(Payload::Version { .. }) => depth += 1,
-            Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
-            Ok(Payload::ComponentExportSection(exports)) if depth == 1 => {
-                let mut exports = exports.into_iter().flatten();
-                if exports.any(|export| export.name.name.starts_with(HANDLER)) {
-                    return true;
-                }
-            }
-            Ok(_) => {}
-            Err(_) => return false,
-        }
-    }
-    false
-}
-
 fn serves_http(component: &Component) -> bool {
     component.exports().any(|name| name.starts_with(HANDLER))
 }
@@ -224,17 +203,6 @@ mod tests {
         let adapter = component(Some("a:b/greeter@1.0.0"), HTTP);
         adapters.add("greeting", adapter).unwrap();
         adapters
-    }
-
-    #[test]
-    fn only_a_component_that_exports_the_handler_itself_serves_http() {
-        assert!(exports_handler(&component(None, HTTP)));
-        assert!(!exports_handler(&component(Some(HTTP), "a:b/c@1.0.0")));
-        let nested = wat::parse_str(format!(
-            r#"(component (component (instance $e) (export "{HTTP}" (instance $e))))"#
-        ));
-        assert!(!exports_handler(&nested.unwrap()));
-        assert!(!exports_handler(b"no component"));
     }
 
     #[test]

@@ -41,7 +41,6 @@ mod table;
 mod warm;
 mod watch;
 
-pub(crate) use adapter::exports_handler;
 pub use adapter::{AdaptError, AdapterError, Adapters, Misfit};
 pub(crate) use cause::chain as chain_of_causes;
 pub use check::{Findings, check};

@@ -1,21 +1,35 @@
 //! Why a component cannot be served, in words that say what to do about it.
 
-use std::fmt;
-
 use sanitize::line;
 
 use super::compile::CompileError;
+pub use super::imports::MissingImport;
 use super::proposals::UnsupportedProposal;
-
-/// What is said of a component that wasmtime refuses, before its own words.
-pub(super) const INVALID: &str = "this is not a valid component for this server; build it for \
-     `wasm32-wasip2`, and copy all of it";
 
 /// Why a component cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// There are no bytes.
+    #[error("this is an empty file, expected a component; build or copy it again")]
+    Empty,
+    /// The bytes are text.
+    #[error(
+        "this is text, not a component; if it is WAT, assemble it with `wasm-tools parse`, and if \
+         it is source code, build it for the target `wasm32-wasip2`"
+    )]
+    Text,
+    /// The bytes are something else that is known. Holds what it is and what to do.
+    #[error("this is not WebAssembly but {what}; {remedy}")]
+    OtherFormat {
+        /// What it is.
+        what: &'static str,
+        /// What to do about it.
+        remedy: &'static str,
+    },
     /// The bytes are no WebAssembly.
-    #[error("this is not WebAssembly: it does not start with `\\0asm`")]
+    #[error(
+        "this is not WebAssembly: it does not start with `\\0asm`; build or copy the component again"
+    )]
     NotWasm,
     /// The bytes are a core module.
     #[error(
@@ -23,8 +37,53 @@ pub enum LoadError {
          or make a component of it with `wasm-tools component new`"
     )]
     CoreModule,
+    /// The binary format has another version.
+    #[error(
+        "this is a component in version {0} of the binary format, and this server reads version \
+         {COMPONENT_VERSION}; build it with current tools"
+    )]
+    OtherVersion(u16),
+    /// Types are nested deeper than they can be followed.
+    #[error(
+        "the component has types that are nested, or made of others, too deep to be followed; \
+         build it with fewer levels of types"
+    )]
+    TooDeepTypes,
+    /// The component only describes interfaces.
+    #[error(
+        "this is a WIT package, not a component: it describes interfaces, but contains no code; \
+         build a component of a world in it, and give that to the server"
+    )]
+    WitPackage,
+    /// The component is one for WASI 0.3. Holds an interface that says so.
+    #[error(
+        "this is a component for WASI 0.3, which it shows by `{}`, and this server serves WASI \
+         0.2; build it for WASI 0.2, so that it exports `wasi:http/incoming-handler@0.2`",
+        line(.0)
+    )]
+    Wasi03(String),
+    /// The component is a program. Holds the interface that makes it one.
+    #[error(
+        "this is a command, a program that runs once, as it exports `{}`, and does not serve \
+         requests; run it with `wasmtime run`, or build it so that it exports \
+         `wasi:http/incoming-handler@0.2`",
+        line(.0)
+    )]
+    Command(String),
+    /// The component passes requests on. Holds the import that it passes them to.
+    #[error(
+        "this is a middleware without anything behind it: it passes requests on to `{}`, which it \
+         imports; put it in front of a component that serves HTTP: `component-compose chain --on \
+         wasi:http/incoming-handler THIS.wasm -- NEXT.wasm -o APP.wasm`, or name it as \
+         `middleware` of a function",
+        line(.0)
+    )]
+    Middleware(String),
     /// wasmtime refuses the component.
-    #[error("{INVALID}: {}", line(format_args!("{:#}", .0)))]
+    #[error(
+        "this is not a valid component for this server; build it again, or copy all of it: {}",
+        line(format_args!("{:#}", .0))
+    )]
     Invalid(wasmtime::Error),
     /// The component uses a proposal that no engine of this server supports.
     #[error(transparent)]
@@ -35,9 +94,8 @@ pub enum LoadError {
     /// The component does not serve HTTP. Holds what it exports instead.
     #[error(
         "the component does not export `wasi:http/incoming-handler@0.2`, so it cannot serve \
-         requests; it exports {}; link it to a component that exports the handler and imports \
-         this: `component-compose link HANDLER.wasm --with THIS.wasm -o APP.wasm`",
-        list(.0)
+         requests; it exports {}; {}",
+        list(.0), no_handler_remedy(.0)
     )]
     NoHandler(Vec<String>),
     /// The handler takes or returns something else.
@@ -54,10 +112,17 @@ pub enum LoadError {
     )]
     MissingImports(Vec<MissingImport>),
     /// The component wants to be given code, not only functions.
-    #[error("the component imports a core module, which no server of WASI provides")]
+    #[error(
+        "the component imports a core module or a component, which no server of WASI provides; \
+         build it with that inside"
+    )]
     ImportsModule,
     /// An import has the right name and the wrong type.
-    #[error("the component does not fit this server: {}", line(format_args!("{:#}", .0)))]
+    #[error(
+        "the component does not fit this server, which provides WASI 0.2.12: {}; build it for that \
+         version or an older one of 0.2",
+        line(format_args!("{:#}", .0))
+    )]
     Link(wasmtime::Error),
     /// Its memories begin with more than they may become.
     #[error(
@@ -128,22 +193,12 @@ pub enum LoadError {
     Engine(wasmtime::Error),
 }
 
-/// What a component imports and nobody provides.
-#[derive(Debug)]
-pub struct MissingImport {
-    /// Its name, with the version.
-    pub name: String,
-    /// The version of its package that this server provides, if it has any.
-    pub provided: Option<&'static str>,
-}
-
-impl fmt::Display for MissingImport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`", line(&self.name))?;
-        if let Some(version) = self.provided {
-            write!(f, " (this server has the version {version})")?;
-        }
-        Ok(())
+fn no_handler_remedy(exports: &[String]) -> &'static str {
+    if exports.is_empty() {
+        "build it for a world that exports the handler, such as `wasi:http/proxy`"
+    } else {
+        "link it to a component that exports the handler and imports this: `component-compose link \
+         HANDLER.wasm --with THIS.wasm -o APP.wasm`"
     }
 }
 
@@ -163,11 +218,54 @@ fn joined(imports: &[MissingImport]) -> String {
     shown.join(", ")
 }
 
-/// Tells a component from what is taken for one most often.
-pub(super) fn check_kind(bytes: &[u8]) -> Result<(), LoadError> {
-    match bytes {
+/// The version of the binary format of components.
+const COMPONENT_VERSION: u16 = 0x0d;
+
+/// What is taken for a component, by its first bytes, and what to do about it.
+const OTHER_FORMATS: [(&[u8], &str, &str); 5] = [
+    (
+        b"\x7fELF",
+        "native code",
+        "give the component that it was compiled from: what `wasmtime compile` makes runs in \
+         `wasmtime` only",
+    ),
+    (b"\x1f\x8b", "a compressed file (gzip)", "unpack it"),
+    (b"\x28\xb5\x2f\xfd", "a compressed file (zstd)", "unpack it"),
+    (
+        b"PK\x03\x04",
+        "an archive (zip)",
+        "unpack it, and give the component in it",
+    ),
+    (
+        b"!<arch>\n",
+        "a library of object files",
+        "link it for the target `wasm32-wasip2`",
+    ),
+];
+
+/// Tells a component from other files by its first bytes.
+///
+/// # Errors
+///
+/// Says what the file is instead.
+pub(super) fn check_format(bytes: &[u8]) -> Result<(), LoadError> {
+    let is_text = || !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok();
+    match *bytes {
+        [] => Err(LoadError::Empty),
         [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(LoadError::CoreModule),
+        [b'\0', b'a', b's', b'm', low, high, 1, 0, ..] => match u16::from_le_bytes([low, high]) {
+            COMPONENT_VERSION => Ok(()),
+            other => Err(LoadError::OtherVersion(other)),
+        },
+        // Cut short, or nothing that there is: the compiler says what.
         [b'\0', b'a', b's', b'm', ..] => Ok(()),
-        _ => Err(LoadError::NotWasm),
+        _ => {
+            let mut formats = OTHER_FORMATS.iter();
+            match formats.find(|(magic, ..)| bytes.starts_with(magic)) {
+                Some(&(_, what, remedy)) => Err(LoadError::OtherFormat { what, remedy }),
+                None if is_text() => Err(LoadError::Text),
+                None => Err(LoadError::NotWasm),
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use wasmtime::Engine;
 use wasmtime::component::Linker;
 use wit_parser::{PackageId, Resolve};
 
-use super::imports::PROVIDED;
+use super::imports::{PROVIDED, Package};
 use super::state::State;
 use super::{host_functions, linker};
 
@@ -26,9 +26,8 @@ const WIT: [(&str, &str); 3] = [
 /// A host function: its interface, without a version, and its name.
 type Name = (String, String);
 
-/// All functions of all interfaces that guests can import, each with the version of its
-/// interface.
-fn host_functions_of_wit() -> BTreeMap<Name, String> {
+/// All interfaces that guests can import, each with its version and its functions.
+fn interfaces_of_wit() -> BTreeMap<String, (String, BTreeSet<String>)> {
     let packages = installed_packages();
     let mut folders: Vec<_> = WIT
         .iter()
@@ -36,8 +35,7 @@ fn host_functions_of_wit() -> BTreeMap<Name, String> {
         .collect();
     folders.push(workspace().join("wit"));
 
-    let mut functions = BTreeMap::new();
-    let mut provided = BTreeSet::new();
+    let mut interfaces = BTreeMap::new();
     for folder in folders {
         let mut resolve = Resolve::default();
         resolve.push_dir(&folder).expect("valid WIT");
@@ -45,7 +43,7 @@ fn host_functions_of_wit() -> BTreeMap<Name, String> {
         for id in ids {
             let package = &resolve.packages[id];
             let name = format!("{}:{}", package.name.namespace, package.name.name);
-            if !PROVIDED.iter().any(|(provided, _)| *provided == name) {
+            if !PROVIDED.iter().any(|package| package.name == name) {
                 continue;
             }
             let version = package.name.version.as_ref().expect("a version");
@@ -54,18 +52,24 @@ fn host_functions_of_wit() -> BTreeMap<Name, String> {
                 if EXPORTED.contains(&interface.as_str()) {
                     continue;
                 }
-                for function in resolve.interfaces[*id].functions.keys() {
-                    let name = (interface.clone(), function.clone());
-                    functions.insert(name, version.to_string());
-                }
+                let (_, functions) = interfaces
+                    .entry(interface)
+                    .or_insert_with(|| (version.to_string(), BTreeSet::new()));
+                functions.extend(resolve.interfaces[*id].functions.keys().cloned());
             }
-            provided.insert(name);
         }
     }
-    for (package, _) in PROVIDED {
-        assert!(provided.contains(package), "no WIT of `{package}`");
-    }
-    functions
+    interfaces
+}
+
+/// All their functions, each with the version of its interface.
+fn host_functions_of_wit() -> BTreeMap<Name, String> {
+    let interfaces = interfaces_of_wit().into_iter();
+    let functions = interfaces.flat_map(|(interface, (version, functions))| {
+        let names = functions.into_iter();
+        names.map(move |function| ((interface.clone(), function), version.clone()))
+    });
+    functions.collect()
 }
 
 /// The folders of the packages that this workspace is built of.
@@ -180,4 +184,19 @@ fn max_host_memory_every_function_that_charges_has_a_hostile_guest() {
         let case = format!(";; {interface} {function}:");
         assert!(guest.contains(&case), "no `{case}` in keeper.wat");
     }
+}
+
+#[test]
+fn the_interfaces_that_a_component_may_import_are_those_of_the_wit() {
+    let provided = PROVIDED.iter().flat_map(
+        |Package {
+             name, interfaces, ..
+         }| {
+            let interfaces = interfaces.iter();
+            interfaces.map(move |interface| format!("{name}/{interface}"))
+        },
+    );
+    let provided: BTreeSet<_> = provided.collect();
+    let known: BTreeSet<_> = interfaces_of_wit().into_keys().collect();
+    assert_eq!(provided, known);
 }

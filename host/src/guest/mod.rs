@@ -2,7 +2,8 @@
 //!
 //! - `compile/`: [`Compiler`], from bytes to an [`Artefact`], in a child process.
 //! - this file: [`App`], from an artefact to something that can serve.
-//! - `imports.rs`: whether a component can run here at all, which the child checks.
+//! - `world.rs`: what a component imports and exports, and whether it can run here at all, which
+//!   the child judges first; `imports.rs`: what this server provides.
 //! - `engine.rs`: how wasmtime is set up, and why.
 //! - `proposals/`: the WebAssembly proposals that decide which engine a component needs.
 //! - `runtime.rs`: [`SharedRuntime`], what many components of one server share of it.
@@ -29,6 +30,7 @@ mod proposals;
 mod runtime;
 mod state;
 mod variable;
+mod world;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

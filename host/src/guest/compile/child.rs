@@ -18,10 +18,11 @@ use super::engine_kind::Shape;
 use super::process::{COMPILE_COMMAND, OUT_OF_MEMORY};
 use super::protocol::{Compiled, Job, Reply};
 use super::{Needs, Part};
-use crate::functions::{Adapters, chain_of_causes, exports_handler, wrap};
-use crate::guest::error::{LoadError, check_kind};
+use crate::functions::{AdaptError, Adapters, chain_of_causes, wrap};
+use crate::guest::error::{LoadError, check_format};
 use crate::guest::instance_size::InstanceSize;
 use crate::guest::proposals::Proposals;
+use crate::guest::world::{World, check_nesting};
 use crate::guest::{digest, engine, imports, linker};
 
 /// The exit code if the server cannot be talked to: it has ended.
@@ -147,16 +148,28 @@ fn build(job: Job) -> Result<Option<(Compiled, Vec<u8>)>, Refusal> {
         return Ok(None);
     };
     let (mut bytes, mut adapter) = (component.bytes.to_vec(), None);
+    check_format(&bytes)?;
+    for Part { bytes, .. } in [&component].into_iter().chain(&job.middleware) {
+        check_nesting(bytes)?;
+    }
+    let world = World::of(&bytes);
+    world.check_kind()?;
     // Composing would refuse some proposals, too, without their names.
     for Part { bytes, .. } in [&component].into_iter().chain(&job.middleware) {
         Proposals::of(bytes).need_gc()?;
     }
     // What wasmtime runs need not be something that can be composed.
-    if job.adapts && !exports_handler(&bytes) {
+    if job.adapts && !world.serves_http() {
         for Part { name, bytes, .. } in job.adapters {
             adapters.add(&name, bytes.into())?;
         }
-        let (composed, name) = adapters.adapt(bytes)?;
+        let (composed, name) = match adapters.adapt(bytes) {
+            Err(AdaptError::NoAdapter(misfit)) => {
+                world.check_command()?;
+                return Err(AdaptError::NoAdapter(misfit).into());
+            }
+            adapted => adapted?,
+        };
         (bytes, adapter) = (composed, name.map(ToOwned::to_owned));
     }
     if !job.middleware.is_empty() {
@@ -169,15 +182,16 @@ fn build(job: Job) -> Result<Option<(Compiled, Vec<u8>)>, Refusal> {
 /// Checks and compiles the component in `bytes`.
 fn compile(bytes: &[u8], adapter: Option<String>) -> Result<(Compiled, Vec<u8>), LoadError> {
     let invalid = |error: wasmparser::BinaryReaderError| LoadError::Invalid(error.into());
-    check_kind(bytes)?;
+    World::of(bytes).check()?;
     let has_gc = Proposals::of(bytes).need_gc()?;
     InstanceSize::of(bytes)?.check()?;
     let shape = Shape::of(bytes).map_err(invalid)?;
     let kind = shape.engine(has_gc);
     let engine = engine::for_compiling(&engine::config(kind)).map_err(LoadError::Engine)?;
-    let component = Component::from_binary(&engine, bytes).map_err(LoadError::Invalid)?;
     let linker = linker(&engine).map_err(LoadError::Engine)?;
-    imports::check(&component, &linker)?;
+    imports::check(bytes, &linker)?;
+    let component = Component::from_binary(&engine, bytes).map_err(LoadError::Invalid)?;
+    imports::check_compiled(&component, &linker)?;
     let needs = component
         .resources_required()
         .ok_or(LoadError::ImportsModule)?;

@@ -1,0 +1,59 @@
+//! What is read of the world of a component.
+
+use super::*;
+
+fn needs(text: &str) -> Vec<Needs> {
+    let bytes = wat::parse_str(text).expect("valid WAT");
+    let world = World::of(&bytes);
+    assert!(world.is_whole);
+    world.imports.iter().map(|import| import.kind).collect()
+}
+
+#[test]
+fn a_resource_needs_a_provider_where_it_is_introduced_and_nowhere_else() {
+    let imports = r#"(component $c
+        (import "a:b/c" (instance $c (export "r" (type (sub resource)))))
+        (alias export $c "r" (type $r))
+        (import "r" (type $r2 (eq $r)))
+        (import "s" (type (sub resource)))
+        (import "a:b/d" (instance
+            (alias outer $c $r2 (type $r3))
+            (export "r" (type (eq $r3))))))"#;
+    let (needed, named) = (Needs::Implementation, Needs::Nothing);
+    assert_eq!(needs(imports), [needed, named, needed, named]);
+}
+
+#[test]
+fn code_that_is_imported_is_told_from_interfaces() {
+    let imports = r#"(component
+        (import "m" (core module))
+        (import "c" (component))
+        (import "i" (instance (export "f" (func))))
+        (import "f" (func)))"#;
+    let implementation = Needs::Implementation;
+    assert_eq!(
+        needs(imports),
+        [Needs::Code, Needs::Code, implementation, implementation]
+    );
+}
+
+#[test]
+fn what_nested_components_import_and_export_is_not_of_this_world() {
+    let nested = r#"(component (component
+        (import "f" (func))
+        (instance $e)
+        (export "wasi:http/incoming-handler@0.2.12" (instance $e))))"#;
+    let bytes = wat::parse_str(nested).expect("valid WAT");
+    let world = World::of(&bytes);
+    assert!(world.is_whole && world.imports.is_empty() && !world.serves_http());
+}
+
+#[test]
+fn names_are_known_of_what_cannot_be_read_to_its_end() {
+    let text = r#"(component (import "wasi:cli/run@0.3.0" (instance)))"#;
+    let mut bytes = wat::parse_str(text).expect("valid WAT");
+    bytes.extend([8, 2, 1, 0x7f]);
+    let world = World::of(&bytes);
+    assert!(!world.is_whole);
+    assert!(matches!(world.check_kind(), Err(LoadError::Wasi03(_))));
+}

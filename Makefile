@@ -34,12 +34,19 @@ DEBIAN := $(PEERS)/debian
 BENCH_PYTHON := target/benchmark-python
 export COMPONENT_RUNNER_PEERS := $(PEERS)
 
+# What other toolchains build, kept beside the other hosts, anew when a source of it changes.
+FOREIGN_RUST := axum command middleware module waki wasi03 wstd
+FOREIGN_JAVASCRIPT := fetch hono
+FOREIGN_SOURCES := rust-toolchain.toml $(shell find wit/deps tests/foreign -type f ! -name '*.md' | sort)
+FOREIGN := $(PEERS)/foreign-$(shell cat $(FOREIGN_SOURCES) | cksum | cut -d' ' -f1)
+export COMPONENT_RUNNER_FOREIGN := $(FOREIGN)
+
 # This Makefile and the tests name paths below `target`.
 unexport CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench microbench build release experiments experiment lint setup programs guests \
-	bench-guests experiment-guests named peers nats schemathesis debian wrk slowhttptest strace torture-audit torture-functions \
+	bench-guests experiment-guests named peers foreign nats schemathesis debian wrk slowhttptest strace torture-audit torture-functions \
 	hostile drain soak pressure clean
 
 # Copies the guests named first, as cargo has built them, into the folder named
@@ -84,7 +91,7 @@ run: build ## Build everything and serve the cipher on ADDR (127.0.0.1:3000)
 	@exec target/release/component-runner serve $(PARTS)/app.wasm --addr $(ADDR) --audit $(AUDIT) \
 		$${SHIFT_AMOUNT+--env "SHIFT_AMOUNT=$$SHIFT_AMOUNT"}
 
-test: build experiments peers nats schemathesis debian strace ## Run all tests
+test: build experiments peers foreign nats schemathesis debian strace ## Run all tests
 	cargo test --workspace --exclude host
 	cargo test --release -p host
 
@@ -198,6 +205,54 @@ $(WASMTIME): | setup
 	@echo "this happens once per machine and takes 10 to 20 minutes"
 	@cargo install --quiet --locked wasmtime-cli@$(WASMTIME_VERSION) \
 		--root $(PEERS)/wasmtime-$(WASMTIME_VERSION)
+
+foreign: $(FOREIGN)/rust.built $(FOREIGN)/python.built $(if $(NODE),$(FOREIGN)/javascript.built) ## Build components with the toolchains of others, once per machine
+	@ln -sfn $(notdir $(FOREIGN)) $(PEERS)/foreign
+	@$(if $(NODE),,echo "left out the components in JavaScript, which need node and npm")
+
+# Without the flags of cargo that are for the guests of this workspace.
+$(FOREIGN)/rust.built: | setup
+	@echo "building components with crates of others, into $(FOREIGN);"
+	@echo "this happens once per machine and takes about 2 minutes"
+	@mkdir -p $(FOREIGN)
+	@RUSTFLAGS= cargo build --quiet --locked --release --target wasm32-wasip2 \
+		--manifest-path tests/foreign/rust/Cargo.toml --target-dir $(FOREIGN)/rust
+	@for name in $(FOREIGN_RUST); do \
+		cp $(FOREIGN)/rust/wasm32-wasip2/release/foreign[-_]$$name.wasm $(FOREIGN)/$$name.wasm || exit; \
+	done
+	@rm -r $(FOREIGN)/rust
+	@touch $@
+
+# The engine of componentize-js has the handler of WASI 0.2.10.
+$(FOREIGN)/javascript.built: | $(POLYGLOT)/node_modules/.package-lock.json
+	@echo "building components of JavaScript, into $(FOREIGN); this happens once per machine"
+	@mkdir -p $(FOREIGN)/javascript/wit/deps
+	@cp tests/foreign/javascript/*.js* $(FOREIGN)/javascript
+	@cp tests/foreign/javascript/world.wit $(FOREIGN)/javascript/wit
+	@for package in cli clocks filesystem http io random sockets; do \
+		sed 's/0\.2\.12/0.2.10/g' wit/deps/$$package.wit \
+			> $(FOREIGN)/javascript/wit/deps/$$package.wit || exit; \
+	done
+	@npm install --prefix $(FOREIGN)/javascript --no-package-lock --ignore-scripts \
+		--no-audit --no-fund --loglevel=error
+	@for name in $(FOREIGN_JAVASCRIPT); do \
+		$(FOREIGN)/javascript/node_modules/.bin/esbuild $(FOREIGN)/javascript/$$name.js --bundle \
+			--format=esm --log-level=warning --outfile=$(FOREIGN)/javascript/$$name.bundle.js && \
+		$(POLYGLOT)/node_modules/.bin/componentize-js $(FOREIGN)/javascript/$$name.bundle.js \
+			--wit $(FOREIGN)/javascript/wit --world-name service --out $(FOREIGN)/$$name.wasm || exit; \
+	done
+	@rm -r $(FOREIGN)/javascript
+	@touch $@
+
+$(FOREIGN)/python.built: | $(COMPONENTIZE_PY)
+	@echo "building a component of Python, into $(FOREIGN); this happens once per machine"
+	@mkdir -p $(FOREIGN)/python/wit
+	@cp tests/foreign/python/app.py $(FOREIGN)/python
+	@cp -r tests/foreign/python/world.wit wit/deps $(FOREIGN)/python/wit
+	@cd $(FOREIGN)/python && PYTHONPATH=$(abspath $(dir $(COMPONENTIZE_PY))..) $(abspath $(COMPONENTIZE_PY)) \
+		-d wit -w service componentize app -o $(abspath $(FOREIGN))/python.wasm
+	@rm -r $(FOREIGN)/python
+	@touch $@
 
 nats: $(NATS)
 

@@ -51,6 +51,17 @@ pub fn schemathesis() -> PathBuf {
     existing(peers().join(folder), "make schemathesis")
 }
 
+/// A component that another toolchain has built, if it was built on this machine.
+#[must_use]
+pub fn foreign(name: &str) -> Option<PathBuf> {
+    let folder = match env::var_os("COMPONENT_RUNNER_FOREIGN") {
+        Some(folder) => PathBuf::from(folder),
+        None => peers().join("foreign"),
+    };
+    let path = folder.join(format!("{name}.wasm"));
+    path.exists().then_some(path)
+}
+
 /// The target folder of the workspace, or the one that the environment names.
 #[must_use]
 pub fn target() -> PathBuf {

@@ -20,6 +20,7 @@ mod corpus;
 mod documented;
 mod drain;
 mod experiments;
+mod foreign;
 mod functions;
 mod fused;
 mod guest_failures;

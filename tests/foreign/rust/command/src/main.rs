@@ -1,0 +1,5 @@
+//! A program that runs once.
+
+fn main() {
+    println!("hello");
+}

@@ -19,7 +19,8 @@ pub struct Inspection {
     /// What it consists of, in the order of [`Structure`]; one part, if it is not
     /// a composition.
     pub parts: Vec<InspectedPart>,
-    /// Every import of a part that another part satisfies.
+    /// Every import of a part that another part satisfies. A part of a part is named with a
+    /// slash, here and below: `outer/inner`.
     pub wires: Vec<Wire>,
     /// Every import of a part that is left to the host.
     pub imports: Vec<Import>,
@@ -76,7 +77,7 @@ pub fn inspect(component: &Component) -> Inspection {
         host_imports,
         undescribed,
         ..
-    } = Structure::of(component);
+    } = Structure::expanded(component);
     let whole = Part::new(component.name(), component.bytes());
     let mut parts = if is_bounded(component) {
         parts(component)

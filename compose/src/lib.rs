@@ -66,7 +66,7 @@
 //! - `assemble`, `open_imports`, `type_imports`, `needed_exports`: a plan becomes bytes
 //! - `manifest/`: a declared component (`entry`), and how it is made (`build`)
 //! - `sections`: the outermost layer of a binary; `place`: where a byte of it is;
-//!   `expansion`: how many instances it makes
+//!   `expansion`: how many instances it makes; `expand`: what is within its parts
 //! - `fuse/`: a composition becomes one module: flattened (`translation`, `flat`),
 //!   rid of what only the order of making needs (`shims`), given one set of indices
 //!   (`layout`), encoded (`code`, `memories`), and made a component again (`outside`)
@@ -93,6 +93,7 @@ mod diagnose;
 mod diff;
 mod difference;
 mod environment;
+mod expand;
 mod expansion;
 mod extract;
 mod fuse;

@@ -32,6 +32,19 @@ pub(crate) fn read_structure(input: &Input) -> Result<Structure, Failure> {
     Ok(plan.structure(&components_of(&plan)?)?)
 }
 
+/// The same, down to the parts that are no compositions.
+pub(crate) fn read_expanded(input: &Input) -> Result<Structure, Failure> {
+    let bytes = read(&input.path)?;
+    if !is_plan(&bytes) {
+        return Ok(Structure::expanded(&component(input, bytes)?));
+    }
+    let plan = parse_plan(&input.path, &bytes)?;
+    let components = components_of(&plan)?;
+    let parts = components.iter();
+    let parts = parts.map(|part| (part.name().to_owned(), part.bytes()));
+    Ok(plan.structure(&components)?.expand(parts))
+}
+
 /// Whether a file looks like a plan: JSON, where components and manifests begin with
 /// something else.
 pub(crate) fn is_plan(bytes: &[u8]) -> bool {

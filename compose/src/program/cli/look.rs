@@ -50,7 +50,8 @@ pub(crate) struct Inspect {
 /// Draw a component or a plan.
 ///
 /// Parts are boxes, wires are labelled with interface and version, and imports that
-/// no plain WASI host offers are dashed.
+/// no plain WASI host offers are dashed. Of a part that is a composition itself, its
+/// parts are drawn, as `outer/inner`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -76,7 +77,7 @@ pub(crate) enum Picture {
     Mermaid,
     /// For Graphviz
     Dot,
-    /// The facts alone
+    /// The facts alone, of the parts of the whole
     Json,
 }
 

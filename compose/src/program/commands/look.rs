@@ -13,7 +13,9 @@ use super::describe::answer;
 use super::make::print_cost;
 use crate::program::cli::{Check, Diff, Format, Graph, Inspect, Picture, Verify};
 use crate::program::failure::{Failure, exit_of};
-use crate::program::files::{read, read_component, read_structure, read_wit, write_output};
+use crate::program::files::{
+    read, read_component, read_expanded, read_structure, read_wit, write_output,
+};
 
 /// What a check came to.
 #[derive(Serialize)]
@@ -135,7 +137,12 @@ fn print_part(part: &InspectedPart, depth: usize, out: &mut dyn Write) -> io::Re
 }
 
 pub(super) fn graph(arguments: &Graph) -> Result<(), Failure> {
-    let structure = read_structure(&arguments.file)?;
+    let read = match arguments.format {
+        // What can be made into a composition again.
+        Picture::Json => read_structure,
+        _ => read_expanded,
+    };
+    let structure = read(&arguments.file)?;
     let format = match arguments.format {
         Picture::Svg => GraphFormat::Svg,
         Picture::Mermaid => GraphFormat::Mermaid,

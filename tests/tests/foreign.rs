@@ -1,11 +1,14 @@
 //! Components that other toolchains build (`foreign/`): what each answers, or why it is refused.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
+use end_to_end::TestHost;
+use end_to_end::artifacts::{self, program};
 use end_to_end::client::{Request, Response};
 use end_to_end::guests::{Guest, assemble};
-use end_to_end::{TestHost, artifacts};
+use end_to_end::process::Process;
 
 /// What is said of a component by its server.
 enum Expected {
@@ -19,6 +22,8 @@ enum Expected {
 const COMPILING: Duration = Duration::from_secs(300);
 
 use Expected::{Refused, Served};
+
+const PYTHON: Expected = Served(&[("POST", "/orders", "tea", "POST /orders: tea")]);
 
 /// The component of this name, if it was built.
 fn built(name: &str) -> Option<PathBuf> {
@@ -110,7 +115,7 @@ foreign! {
         ("GET", "/items/a%20b", "", "a b"),
         ("POST", "/orders", r#"{"item":"tea"}"#, r#"{"item":"tea"}"#),
     ]),
-    python: Served(&[("POST", "/orders", "tea", "POST /orders: tea")]),
+    python: PYTHON,
     middleware: Refused(&[
         "this is a middleware",
         "`wasi:http/incoming-handler@0.2.12`",
@@ -140,4 +145,18 @@ by_hand! {
         (func $value (param $n i32) (result i32)
           (i32.store $other (i32.const 0) (local.get $n))
           (i32.load $other (i32.const 0)))" => Served(&[("GET", "/1234567", "", "00000008")]),
+}
+
+#[test]
+fn fused_python_is_served_as_python_is() {
+    let Some(component) = built("python") else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let fused = folder.path().join("fused.wasm");
+    let mut command = Command::new(program("component-compose"));
+    command.arg("fuse").arg(component).arg("-o").arg(&fused);
+    let finished = Process::start(&mut command).finish();
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    check(fused, &PYTHON);
 }

@@ -70,6 +70,16 @@ pub struct Misfit {
     fitting: Vec<(String, Vec<String>)>,
 }
 
+impl Misfit {
+    /// That of a component with these exports, where no adapter is registered.
+    pub(crate) fn without_adapters(exports: Vec<String>) -> Self {
+        Self {
+            exports,
+            fitting: Vec::new(),
+        }
+    }
+}
+
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let quoted = |names: &[String]| {

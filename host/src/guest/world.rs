@@ -4,6 +4,7 @@
 //! wrong with the rest is found by the compiler.
 
 use std::collections::HashSet;
+use std::error::Error;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -18,6 +19,7 @@ use wasmparser::{
 
 use super::error::LoadError;
 use super::imports::{self, MissingImport};
+use crate::functions::{AdaptError, Misfit};
 
 /// The interface that makes a component a server of HTTP, and its function.
 const HANDLER: (&str, &str) = ("wasi:http/incoming-handler", "handle");
@@ -270,6 +272,20 @@ impl World {
             Some(export) if !self.serves_http() => Err(LoadError::Command(export.name.clone())),
             _ => Ok(()),
         }
+    }
+
+    /// Checks that it serves HTTP where no adapter could make it do so.
+    ///
+    /// # Errors
+    ///
+    /// Says what it exports instead.
+    pub(super) fn check_without_adapters(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+        if self.serves_http() || !self.is_whole {
+            return Ok(());
+        }
+        self.check_command()?;
+        let exports = self.exports.iter().map(|export| export.name.clone());
+        Err(AdaptError::NoAdapter(Misfit::without_adapters(exports.collect())).into())
     }
 
     /// Checks that it serves HTTP, and imports nothing that this server does not provide.

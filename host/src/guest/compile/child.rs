@@ -160,6 +160,9 @@ fn build(job: Job) -> Result<Option<(Compiled, Vec<u8>)>, Refusal> {
     }
     // What wasmtime runs need not be something that can be composed.
     if job.adapts && !world.serves_http() {
+        if job.adapters.is_empty() {
+            world.check_without_adapters()?;
+        }
         for Part { name, bytes, .. } in job.adapters {
             adapters.add(&name, bytes.into())?;
         }

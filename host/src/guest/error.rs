@@ -74,7 +74,7 @@ pub enum LoadError {
     #[error(
         "this is a middleware without anything behind it: it passes requests on to `{}`, which it \
          imports; put it in front of a component that serves HTTP: `component-compose chain --on \
-         wasi:http/incoming-handler THIS.wasm -- NEXT.wasm -o APP.wasm`, or name it as \
+         wasi:http/incoming-handler -o APP.wasm THIS.wasm -- NEXT.wasm`, or name it as \
          `middleware` of a function",
         line(.0)
     )]

@@ -2,10 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags, open, openat};
 
 /// Why a component cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +54,8 @@ pub enum ReadError {
 }
 
 /// Reads the file at `path` once, as a whole. If it stands in a `folder` into which others
-/// put files, it must not be a link that leads out of there.
+/// put files, links must not lead out of there; within it they may, as in a volume of
+/// Kubernetes (`app.wasm -> ..data/app.wasm`, `..data -> ..2025_01_01`).
 ///
 /// # Errors
 ///
@@ -69,26 +69,10 @@ pub(super) fn read(
         path: path.to_owned(),
         source,
     };
-    let mut target = path.to_owned();
-    let mut flags = OFlags::NONBLOCK;
-    if let Some(folder) = folder {
-        target = path.canonicalize().map_err(unreadable)?;
-        let folder = folder.canonicalize().map_err(unreadable)?;
-        if target.parent() != Some(folder.as_path()) {
-            return Err(ReadError::Outside {
-                path: path.to_owned(),
-                target,
-            });
-        }
-        // It may have become a link since.
-        flags |= OFlags::NOFOLLOW;
-    }
-    // A pipe that nobody writes to would hold this up for ever.
-    let file = File::options()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(target)
-        .map_err(unreadable)?;
+    let file = match folder {
+        Some(folder) => open_within(path, folder)?,
+        None => open_file(path).map_err(unreadable)?,
+    };
     let metadata = file.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(ReadError::NoFile(path.to_owned()));
@@ -109,6 +93,47 @@ pub(super) fn read(
     Ok(bytes)
 }
 
+/// Without waiting: a pipe that nobody writes to would hold this up for ever.
+const FLAGS: OFlags = OFlags::RDONLY
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC);
+
+fn open_file(path: &Path) -> io::Result<File> {
+    Ok(open(path, FLAGS, Mode::empty())?.into())
+}
+
+/// Opens the file to which `path` leads, if that is below `folder`.
+fn open_within(path: &Path, folder: &Path) -> Result<File, ReadError> {
+    let unreadable = |source| ReadError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let target = path.canonicalize().map_err(unreadable)?;
+    let folder = folder.canonicalize().map_err(unreadable)?;
+    let Ok(below) = target.strip_prefix(&folder) else {
+        return Err(ReadError::Outside {
+            path: path.to_owned(),
+            target,
+        });
+    };
+    open_below(&folder, below).map_err(unreadable)
+}
+
+/// Opens the file at the path `below` a folder, where no part of that path is a link: one may
+/// have become a link since the path was found.
+fn open_below(folder: &Path, below: &Path) -> io::Result<File> {
+    let mut opened: File = open(folder, FLAGS | OFlags::DIRECTORY, Mode::empty())?.into();
+    let mut names = below.iter().peekable();
+    while let Some(name) = names.next() {
+        let mut flags = FLAGS | OFlags::NOFOLLOW;
+        if names.peek().is_some() {
+            flags |= OFlags::DIRECTORY;
+        }
+        opened = openat(&opened, name, flags, Mode::empty())?.into();
+    }
+    Ok(opened)
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -126,10 +151,24 @@ mod tests {
         let read = |name: &str, max| read(&folder.path().join(name), Some(folder.path()), max);
         assert_eq!(read("a", 3).unwrap(), b"abc");
 
-        symlink("a", folder.path().join("inside")).unwrap();
+        for (link, target) in [
+            ("inside", "a"),
+            // As Kubernetes mounts them.
+            ("..data", "..v1"),
+            ("app", "..data/app"),
+        ] {
+            symlink(target, folder.path().join(link)).unwrap();
+        }
         assert_eq!(read("inside", 3).unwrap(), b"abc");
+        fs::create_dir(folder.path().join("..v1")).unwrap();
+        fs::write(folder.path().join("..v1/app"), "app").unwrap();
+        assert_eq!(read("app", 3).unwrap(), b"app");
         symlink(&secret, folder.path().join("outside")).unwrap();
         let error = read("outside", 10).unwrap_err();
+        assert!(matches!(error, ReadError::Outside { .. }), "{error}");
+        symlink(outside.path(), folder.path().join("away")).unwrap();
+        symlink("away/x", folder.path().join("through")).unwrap();
+        let error = read("through", 10).unwrap_err();
         assert!(matches!(error, ReadError::Outside { .. }), "{error}");
 
         let error = read("a", 2).unwrap_err();
@@ -139,6 +178,24 @@ mod tests {
         assert!(matches!(error, ReadError::NoFile(_)), "{error}");
         let error = read("absent", 10).unwrap_err();
         assert!(matches!(error, ReadError::Unreadable { .. }), "{error}");
+    }
+
+    #[test]
+    fn no_link_is_followed_on_the_way_to_a_file_whose_path_is_known() {
+        let outside = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("x"), "secret").unwrap();
+        fs::create_dir(folder.path().join("real")).unwrap();
+        fs::write(folder.path().join("real/x"), "abc").unwrap();
+        symlink(outside.path(), folder.path().join("link")).unwrap();
+        symlink("real/x", folder.path().join("x")).unwrap();
+        assert!(open_below(folder.path(), Path::new("real/x")).is_ok());
+        for link in ["link/x", "x"] {
+            assert!(
+                open_below(folder.path(), Path::new(link)).is_err(),
+                "{link}"
+            );
+        }
     }
 
     #[test]

@@ -31,6 +31,17 @@ pub use guests::{FunctionMemory, Hold, INSTANCE_BYTES};
 use usage::Gauge;
 pub(crate) use usage::resident_bytes;
 
+/// The memory that further processes can get: of the machine, and of the control groups that this
+/// process is in. None where the system does not say it.
+pub(crate) fn unused_bytes() -> Option<u64> {
+    let root = Path::new("/");
+    let groups = system::groups(root).into_iter().filter_map(|group| {
+        let used = Gauge::of_group(&group, group.limit_bytes)?.read()?;
+        Some(group.limit_bytes.saturating_sub(used))
+    });
+    groups.chain(system::machine_unused(root)).min()
+}
+
 /// How often the memory of the process is measured.
 const TICK: Duration = Duration::from_millis(100);
 

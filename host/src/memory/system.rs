@@ -33,10 +33,20 @@ pub(super) fn groups(root: &Path) -> Vec<Group> {
         .collect()
 }
 
-/// The memory of the machine (proc(5), `meminfo`).
+/// The memory of the machine.
 fn machine(root: &Path) -> Option<u64> {
+    machine_bytes(root, "MemTotal:")
+}
+
+/// The memory of the machine that programs can get without swapping.
+pub(super) fn machine_unused(root: &Path) -> Option<u64> {
+    machine_bytes(root, "MemAvailable:")
+}
+
+/// A figure of `meminfo` (proc(5)).
+fn machine_bytes(root: &Path, name: &str) -> Option<u64> {
     let text = fs::read_to_string(root.join("proc/meminfo")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
     let kibibytes: u64 = line?.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }

@@ -17,12 +17,21 @@ use super::artefact::{Artefact, anonymous_file};
 use super::cache::CodeCache;
 use super::process::{CompileError, Launcher};
 use super::protocol::{Adapters, Compiled, Job};
-use super::queue::{Permit, Priority, Queue};
+use super::queue::{Demand, Permit, Priority, Queue};
 use crate::guest::engine;
+use crate::memory::unused_bytes;
 
 /// How many children may run at once at least, whatever the number of processors: a component
 /// that takes long delays no other.
 const MIN_CHILDREN: u32 = 4;
+
+/// The most bytes of a component that is compiled within a second or two.
+const SMALL_BYTES: u64 = 1 << 20;
+
+/// The memory that a child is expected to need: so much, and so many bytes more for each byte of
+/// its component. Large components in Python and JavaScript needed two thirds of it.
+const MEMORY_BYTES: u64 = 128 << 20;
+const MEMORY_FACTOR: u64 = 32;
 
 /// How components are compiled.
 #[derive(Debug)]
@@ -47,7 +56,6 @@ pub struct Compiler {
     /// What artefacts depend on beside the job.
     platform: String,
     queue: Arc<Queue>,
-    max_children: u32,
 }
 
 impl Compiler {
@@ -75,8 +83,7 @@ impl Compiler {
                 nice,
             },
             cache,
-            queue: Queue::new(max_children),
-            max_children,
+            queue: Queue::new(max_children, unused_bytes),
         })
     }
 
@@ -91,7 +98,7 @@ impl Compiler {
             return Ok(found);
         }
         let priority = priority(job, is_new);
-        let permit = self.queue.permit(1, priority).await?;
+        let permit = self.queue.permit(self.demand(job), priority).await?;
         // An equal one may have been compiled meanwhile.
         if let Some(found) = self.kept(job).await? {
             return Ok(found);
@@ -129,7 +136,7 @@ impl Compiler {
     pub async fn check(&self, job: &Job) -> Result<Option<Compiled>, CompileError> {
         let nowhere = File::options().write(true).open("/dev/null")?;
         let priority = priority(job, true);
-        let permit = self.queue.permit(1, priority).await?;
+        let permit = self.queue.permit(self.demand(job), priority).await?;
         self.run(job, &nowhere, permit, priority).await
     }
 
@@ -147,7 +154,11 @@ impl Compiler {
             done => return done,
         }
         drop(permit);
-        let _all = self.queue.permit(self.max_children, priority).await?;
+        let alone = Demand {
+            is_alone: true,
+            ..self.demand(job)
+        };
+        let _alone = self.queue.permit(alone, priority).await?;
         truncate(output)?;
         self.launcher.run(job, output.try_clone()?).await
     }
@@ -160,6 +171,17 @@ impl Compiler {
         let keys = [Adapters::Unused, Adapters::Used].map(|adapters| self.key(job, adapters));
         let find = move || keys.iter().find_map(|key| cache.get(key));
         Ok(spawn_blocking(find).await.map_err(io::Error::other)?)
+    }
+
+    fn demand(&self, job: &Job) -> Demand {
+        let parts = job.component.iter().chain(&job.middleware);
+        let bytes: u64 = parts.map(|part| part.bytes.len() as u64).sum();
+        let memory_bytes = MEMORY_BYTES.saturating_add(bytes.saturating_mul(MEMORY_FACTOR));
+        Demand {
+            is_alone: false,
+            is_small: bytes <= SMALL_BYTES,
+            memory_bytes: memory_bytes.min(self.launcher.memory_bytes),
+        }
     }
 
     fn key(&self, job: &Job, adapters: Adapters) -> String {

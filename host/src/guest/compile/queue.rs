@@ -1,6 +1,7 @@
 //! Which of the jobs that wait is compiled next.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,15 +17,35 @@ pub(super) struct Priority {
     pub(super) bytes: u64,
 }
 
-/// Lets so many children run at once, in the order of their [`Priority`].
-#[derive(Debug)]
-pub(super) struct Queue {
-    state: Mutex<State>,
+/// What a job needs to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Demand {
+    /// Whether no other child may run meanwhile.
+    pub(super) is_alone: bool,
+    /// Whether it is over soon, so that it does not have to wait for those that are not.
+    pub(super) is_small: bool,
+    /// The memory that its child is expected to need, in bytes.
+    pub(super) memory_bytes: u64,
 }
 
-#[derive(Debug)]
+/// Lets children run at once, as many as processors and memory allow, in the order of their
+/// [`Priority`]. One may always run. The last place is for small jobs, which do not wait until a
+/// large one is compiled.
+pub(super) struct Queue {
+    state: Mutex<State>,
+    /// How many children may run at once.
+    max_children: u32,
+    /// The memory that there is for more children, in bytes, where that is known.
+    free_bytes: fn() -> Option<u64>,
+}
+
+#[derive(Debug, Default)]
 struct State {
-    free: u32,
+    running: u32,
+    running_large: u32,
+    /// What the children that run are expected to need.
+    memory_bytes: u64,
+    has_one_alone: bool,
     waiting: BTreeMap<(Priority, u64), Waiter>,
     /// The number of the next job that waits: of equal ones, the first goes first.
     next: u64,
@@ -32,34 +53,31 @@ struct State {
 
 #[derive(Debug)]
 struct Waiter {
-    children: u32,
+    demand: Demand,
     granted: oneshot::Sender<Permit>,
 }
 
-/// The right to run some children, which goes to the next job when this is dropped.
+/// The right to run a child, which goes to the next job when this is dropped.
 #[derive(Debug)]
 pub(super) struct Permit {
     queue: Arc<Queue>,
-    children: u32,
+    demand: Demand,
 }
 
 impl Queue {
-    pub(super) fn new(children: u32) -> Arc<Self> {
-        let state = State {
-            free: children,
-            waiting: BTreeMap::new(),
-            next: 0,
-        };
+    pub(super) fn new(max_children: u32, free_bytes: fn() -> Option<u64>) -> Arc<Self> {
         Arc::new(Self {
-            state: Mutex::new(state),
+            state: Mutex::default(),
+            max_children,
+            free_bytes,
         })
     }
 
-    /// Waits until so many children may run. A job that gives up, because this future is
-    /// dropped, delays no other.
+    /// Waits until a child may run that has this demand. A job that gives up, because this
+    /// future is dropped, delays no other.
     pub(super) async fn permit(
         self: &Arc<Self>,
-        children: u32,
+        demand: Demand,
         priority: Priority,
     ) -> io::Result<Permit> {
         let (granted, permit) = oneshot::channel();
@@ -67,7 +85,7 @@ impl Queue {
             let mut state = self.lock();
             let key = (priority, state.next);
             state.next += 1;
-            state.waiting.insert(key, Waiter { children, granted });
+            state.waiting.insert(key, Waiter { demand, granted });
         }
         self.grant();
         permit.await.map_err(|_| io::ErrorKind::BrokenPipe.into())
@@ -78,23 +96,42 @@ impl Queue {
         while let Some(waiter) = self.next() {
             let permit = Permit {
                 queue: self.clone(),
-                children: waiter.children,
+                demand: waiter.demand,
             };
             // One whose job has given up is dropped, which lets the next one begin.
             let _ = waiter.granted.send(permit);
         }
     }
 
-    /// The first of those that wait, if there is room for it, which it has then.
+    /// The first of those that wait and may begin. It has begun then.
     fn next(&self) -> Option<Waiter> {
         let mut state = self.lock();
         state
             .waiting
             .retain(|_, waiter| !waiter.granted.is_closed());
-        let (_, first) = state.waiting.first_key_value()?;
-        let free = state.free.checked_sub(first.children)?;
-        state.free = free;
-        state.waiting.pop_first().map(|(_, waiter)| waiter)
+        if state.waiting.is_empty() || state.has_one_alone || state.running >= self.max_children {
+            return None;
+        }
+        let free_bytes = (self.free_bytes)().unwrap_or(u64::MAX);
+        let mut is_overtaking = false;
+        let mut found = None;
+        for (key, waiter) in &state.waiting {
+            let demand = waiter.demand;
+            if is_overtaking && !demand.is_small {
+                continue;
+            }
+            if state.admits(demand, self.max_children, free_bytes) {
+                found = Some(*key);
+                break;
+            }
+            if demand.is_alone {
+                break;
+            }
+            is_overtaking = true;
+        }
+        let waiter = state.waiting.remove(&found?)?;
+        state.count(waiter.demand);
+        Some(waiter)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -102,9 +139,43 @@ impl Queue {
     }
 }
 
+impl State {
+    /// Whether one more child may run.
+    fn admits(&self, demand: Demand, max_children: u32, free_bytes: u64) -> bool {
+        if self.running == 0 {
+            return true;
+        }
+        let has_place = demand.is_small || self.running_large + 1 < max_children;
+        let needed = self.memory_bytes.saturating_add(demand.memory_bytes);
+        !demand.is_alone && has_place && needed <= free_bytes
+    }
+
+    fn count(&mut self, demand: Demand) {
+        self.running += 1;
+        self.running_large += u32::from(!demand.is_small);
+        self.memory_bytes += demand.memory_bytes;
+        self.has_one_alone = demand.is_alone;
+    }
+
+    fn uncount(&mut self, demand: Demand) {
+        self.running -= 1;
+        self.running_large -= u32::from(!demand.is_small);
+        self.memory_bytes -= demand.memory_bytes;
+        self.has_one_alone = false;
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.queue.lock().free += self.children;
+        self.queue.lock().uncount(self.demand);
         self.queue.grant();
     }
 }
@@ -137,15 +208,34 @@ mod tests {
         }
     }
 
+    /// What a job needs of which only the size matters.
+    fn demand(memory_bytes: u64) -> Demand {
+        Demand {
+            is_alone: false,
+            is_small: false,
+            memory_bytes,
+        }
+    }
+
+    const SMALL: Demand = Demand {
+        is_alone: false,
+        is_small: true,
+        memory_bytes: 1,
+    };
+
+    fn unlimited() -> Option<u64> {
+        None
+    }
+
     #[test]
     fn formerly_active_jobs_go_first_and_then_the_smallest() {
         run(async {
-            let queue = Queue::new(1);
-            let first = queue.permit(1, of(true, 9)).await.unwrap();
+            let queue = Queue::new(2, unlimited);
+            let first = queue.permit(demand(1), of(true, 9)).await.unwrap();
             let mut jobs = [
-                pin!(queue.permit(1, of(true, 5))),
-                pin!(queue.permit(1, of(true, 2))),
-                pin!(queue.permit(1, of(false, 7))),
+                pin!(queue.permit(demand(1), of(true, 5))),
+                pin!(queue.permit(demand(1), of(true, 2))),
+                pin!(queue.permit(demand(1), of(false, 7))),
             ];
             for job in &mut jobs {
                 assert!(waits(job.as_mut()).await);
@@ -161,22 +251,63 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_wants_all_children_waits_for_all_and_one_that_gives_up_delays_no_other() {
+    fn one_that_runs_alone_waits_for_all_and_one_that_gives_up_delays_no_other() {
         run(async {
-            let queue = Queue::new(2);
-            let first = queue.permit(1, of(true, 1)).await.unwrap();
-            let mut all = Box::pin(queue.permit(2, of(true, 1)));
+            let alone = Demand {
+                is_alone: true,
+                ..SMALL
+            };
+            let queue = Queue::new(2, unlimited);
+            let first = queue.permit(SMALL, of(true, 1)).await.unwrap();
+            let mut all = Box::pin(queue.permit(alone, of(true, 1)));
             assert!(waits(all.as_mut()).await);
-            let mut next = pin!(queue.permit(1, of(true, 2)));
+            let mut next = pin!(queue.permit(SMALL, of(true, 2)));
             assert!(waits(next.as_mut()).await);
             drop(all);
             // One that was granted and has not noticed gives it back, too.
-            let mut third = Box::pin(queue.permit(1, of(true, 3)));
+            let mut third = Box::pin(queue.permit(SMALL, of(true, 3)));
             assert!(waits(third.as_mut()).await);
             drop(first);
             drop(third);
+            let next = next.await.unwrap();
+            let mut all = pin!(queue.permit(alone, of(true, 9)));
+            assert!(waits(all.as_mut()).await);
+            drop(next);
+            let _all = all.await.unwrap();
+            let mut last = pin!(queue.permit(SMALL, of(false, 0)));
+            assert!(waits(last.as_mut()).await);
+        });
+    }
+
+    #[test]
+    fn a_small_job_waits_for_no_large_one() {
+        run(async {
+            let queue = Queue::new(3, unlimited);
+            let _one = queue.permit(demand(1), of(true, 9)).await.unwrap();
+            let _two = queue.permit(demand(1), of(true, 9)).await.unwrap();
+            let mut large = pin!(queue.permit(demand(1), of(false, 9)));
+            assert!(waits(large.as_mut()).await);
+            let small = queue.permit(SMALL, of(true, 1)).await.unwrap();
+            let mut next = pin!(queue.permit(SMALL, of(true, 1)));
+            assert!(waits(next.as_mut()).await);
+            drop(small);
             let _next = next.await.unwrap();
-            let _last = queue.permit(1, of(true, 9)).await.unwrap();
+            assert!(waits(large).await);
+        });
+    }
+
+    #[test]
+    fn as_many_run_at_once_as_there_is_memory_for_and_one_always() {
+        run(async {
+            let queue = Queue::new(9, || Some(5));
+            let first = queue.permit(demand(7), of(true, 1)).await.unwrap();
+            let mut second = pin!(queue.permit(demand(2), of(true, 1)));
+            assert!(waits(second.as_mut()).await);
+            drop(first);
+            let _second = second.await.unwrap();
+            let _third = queue.permit(demand(3), of(true, 1)).await.unwrap();
+            let mut fourth = pin!(queue.permit(SMALL, of(true, 1)));
+            assert!(waits(fourth.as_mut()).await);
         });
     }
 }

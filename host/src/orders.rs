@@ -134,8 +134,10 @@ pub(crate) fn list(flags: &Asked) -> Result<()> {
         let text = |key: &str| function[key].as_str().unwrap_or("-");
         let version = short(&function["version"]);
         let mut line = format!("{:<24} {version:<12} {}", text("name"), text("route"));
-        if function["paused"] == true {
-            line.push_str("  paused");
+        for state in ["paused", "loading"] {
+            if function[state] == true {
+                line = format!("{line}  {state}");
+            }
         }
         if let Some(problem) = function["problem"].as_str() {
             let first = problem.lines().next().unwrap_or_default();

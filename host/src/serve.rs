@@ -1,5 +1,6 @@
 //! `component-runner serve`, from the flags to the last record of the audit log.
 
+use std::convert::Infallible;
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -16,6 +17,7 @@ use host::memory::MemoryLimit;
 use host::server::{self, Address, Listener};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
@@ -95,14 +97,22 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
                 announcer.print(&format!("listening on {}", listener.url()));
             }
             operators.readiness.serves(functions.clone());
-            let shutdown = operators.until(shutdown);
+            let (drain, draining) = oneshot::channel::<Infallible>();
+            let shutdown = operators.until(async {
+                shutdown.await;
+                drop(drain);
+            });
             let settings = flags.settings();
             let run = server::run(listeners, functions, settings, memory, telemetry, shutdown);
             let following = async {
-                match changes {
-                    Some(changes) => changes.follow().await,
-                    None => std::future::pending().await,
+                if let Some(changes) = changes {
+                    // Nothing is loaded any more when the server ends.
+                    tokio::select! {
+                        never = changes.follow() => match never {},
+                        _ = draining => {}
+                    }
                 }
+                std::future::pending::<Infallible>().await
             };
             tokio::select! {
                 done = run => Ok(done?),
@@ -197,7 +207,8 @@ fn open(flags: &Serve, settings: &mut Settings) -> Result<AuditLog> {
     Ok(log)
 }
 
-/// Says in one line of the log what is served, where, and within which limits.
+/// Says in one line of the log what is served, where, and within which limits. Functions are
+/// loaded after that.
 fn announce_start(listeners: &[Listener], functions: &Functions, limits: &str) {
     let urls: Vec<_> = listeners.iter().map(Listener::url).collect();
     let addresses = urls.join(",");
@@ -210,7 +221,7 @@ fn announce_start(listeners: &[Listener], functions: &Functions, limits: &str) {
             limits,
             "serving"
         ),
-        all => tracing::info!(functions = all.len(), addresses, limits, "serving"),
+        _ => tracing::info!(addresses, limits, "listening; functions are loading"),
     }
 }
 

@@ -13,7 +13,7 @@ use audit_log::record::Subject;
 use audit_log::{AppendError, AuditLog};
 use host::cli::{Defaults, Serve, read_functions};
 use host::functions::{
-    Control, Declaration, Deployer, Functions, Loader, Retention, Store, Summary, Waiting, Watch,
+    Control, Declaration, Deployer, Functions, Loader, Retention, Store, Waiting, Watch, Watched,
 };
 use host::guest::{
     App, CodeCache, Compiler, CompilerSettings, Job, Part, SharedRuntime, Surroundings, clock_limit,
@@ -37,16 +37,16 @@ const UPLOAD_TIME: Duration = Duration::from_mins(1);
 /// What is served, and who looks for changes of it.
 pub(crate) struct Loaded {
     pub(crate) functions: Arc<Functions>,
-    /// None where there is one component, which does not change.
+    /// What loads functions. None where there is one component, which is loaded.
     pub(crate) changes: Option<Changes>,
 }
 
-/// Loads what is to be served. A function that cannot be served is reported, and the others
-/// are served.
+/// Loads the component that is to be served, or prepares to load functions: those are loaded by
+/// [`Changes::follow`], while the server answers requests.
 ///
 /// # Errors
 ///
-/// Fails if nothing can be served, or the audit log takes no record of it.
+/// Fails if nothing can be served, or the audit log takes no record of the component.
 pub(crate) async fn load(
     served: Served,
     flags: &Serve,
@@ -60,7 +60,7 @@ pub(crate) async fn load(
             changes: None,
         }),
         Served::Functions(path, declaration) => {
-            load_functions(path, &declaration, flags, log, telemetry, memory).await
+            prepare_functions(path, declaration, flags, log, telemetry, memory).await
         }
     }
 }
@@ -109,9 +109,9 @@ async fn load_one(
     Ok(Functions::one(apps, flags.serving(), telemetry).into())
 }
 
-async fn load_functions(
+async fn prepare_functions(
     path: PathBuf,
-    declaration: &Declaration,
+    declaration: Declaration,
     flags: &Serve,
     log: &AuditLog,
     telemetry: &Telemetry,
@@ -139,9 +139,6 @@ async fn load_functions(
         telemetry: telemetry.clone(),
         max_component_bytes: flags.pool.max_component_size,
     };
-    // What changes while the functions are loaded is looked at after that.
-    let mut watch = Watch::new();
-    watch.look_at(declaration);
     let store = match flags.deploys.state.clone() {
         Some(folder) => {
             let retention = Retention {
@@ -153,23 +150,19 @@ async fn load_functions(
         }
         None => None,
     };
-    let mut deployer = Deployer::new(functions.clone(), loader, store.clone());
-    let no_record = "the audit log took no record of the functions";
-    deployer.apply(declaration).await.context(no_record)?;
-    let Summary { served, refused } = deployer.settle().await.context(no_record)?;
-    if refused > 0 {
-        tracing::warn!("{served} functions are served, and {refused} cannot be; see above");
-    }
+    let deployer = Deployer::new(functions.clone(), loader, store.clone());
     let (control, orders) = Control::new();
     let changes = Changes {
         functions: functions.clone(),
         store,
         control,
         orders,
+        declaration,
         path,
         defaults: flags.function_defaults.clone(),
         deployer,
-        watch,
+        watch: Watch::new(),
+        again: None,
     };
     Ok(Loaded {
         functions,
@@ -184,11 +177,15 @@ pub(crate) struct Changes {
     /// Where orders come in.
     control: Control,
     orders: mpsc::Receiver<Waiting>,
+    /// What is wanted at the start.
+    declaration: Declaration,
     /// The file or the folder of functions.
     path: PathBuf,
     defaults: Defaults,
     deployer: Deployer,
     watch: Watch,
+    /// When to look again even without a change.
+    again: Option<Instant>,
 }
 
 impl Changes {
@@ -205,21 +202,13 @@ impl Changes {
         }
     }
 
-    /// Never ends. Where it is stopped, nothing is half done: a function is replaced at
-    /// once, or not, and compilers that run are killed.
+    /// Loads what is wanted, at first and whenever that changes. Never ends. Where it is stopped,
+    /// nothing is half done: a function is replaced at once, or not, and compilers that run are
+    /// killed.
     pub(crate) async fn follow(mut self) -> Infallible {
         let mut is_unrecorded = false;
-        let mut apply_again = None;
+        let mut done = self.apply(self.declaration.clone()).await;
         loop {
-            let done = tokio::select! {
-                Some((order, reply)) = self.orders.recv() => {
-                    self.deployer.order(order, reply).await;
-                    continue;
-                }
-                finished = self.deployer.finished() => self.deployer.finish(finished).await,
-                () = self.watch.changed() => self.look(&mut apply_again).await,
-                () = reached(apply_again) => self.look(&mut apply_again).await,
-            };
             match done {
                 Ok(()) => is_unrecorded = false,
                 Err(error) if !is_unrecorded => {
@@ -231,27 +220,58 @@ impl Changes {
                 }
                 Err(_) => {}
             }
+            done = self.next().await;
         }
     }
 
-    /// Applies what is wanted now, and notes when to do that again even without a change.
-    async fn look(&mut self, again: &mut Option<Instant>) -> Result<(), AppendError> {
-        *again = None;
+    /// Does what is to be done next. It ends with a change that has, or should have, a record.
+    async fn next(&mut self) -> Result<(), AppendError> {
+        loop {
+            tokio::select! {
+                Some((order, reply)) = self.orders.recv() => {
+                    self.deployer.order(order, reply).await;
+                }
+                finished = self.deployer.finished() => {
+                    let done = self.deployer.finish(finished).await;
+                    let again = [self.again, self.deployer.again(Instant::now())];
+                    self.again = again.into_iter().flatten().min();
+                    return done;
+                }
+                () = self.watch.changed() => return self.look().await,
+                () = reached(self.again) => return self.look().await,
+            }
+        }
+    }
+
+    /// Applies what is wanted now.
+    async fn look(&mut self) -> Result<(), AppendError> {
         let (path, defaults) = (self.path.clone(), self.defaults.clone());
         let read = spawn_blocking(move || read_functions(&path, &defaults)).await;
         match read {
-            Ok(Ok(declaration)) => {
-                self.watch.look_at(&declaration);
-                *again = self.deployer.apply(&declaration).await?;
-                Ok(())
-            }
+            Ok(Ok(declaration)) => self.apply(declaration).await,
             Ok(Err(error)) => {
-                let file = self.path.display().to_string();
-                self.deployer.refuse_declaration(&file, &error).await
+                let now = Instant::now();
+                let refused = self.deployer.refuse_declaration(&self.path, &error).await;
+                self.again = self.deployer.again(now);
+                refused
             }
             // The process ends.
             Err(_) => Ok(()),
         }
+    }
+
+    /// Applies what is declared, and notes when to do that again even without a change.
+    async fn apply(&mut self, declaration: Declaration) -> Result<(), AppendError> {
+        let now = Instant::now();
+        let look = move || (Watched::of(&declaration), declaration);
+        // It fails if the process ends.
+        let Ok((watched, declaration)) = spawn_blocking(look).await else {
+            return Ok(());
+        };
+        self.watch.look_at(watched);
+        let applied = self.deployer.apply(&declaration).await;
+        self.again = self.deployer.again(now);
+        applied
     }
 }
 

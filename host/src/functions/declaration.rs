@@ -196,7 +196,7 @@ impl Declaration {
 
 /// Whether this is the file of a function, and not one that is still being written under
 /// a hidden name.
-fn is_function(path: &Path) -> bool {
+pub(super) fn is_function(path: &Path) -> bool {
     let is_hidden = path
         .file_name()
         .is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));

@@ -62,6 +62,25 @@ pub enum FunctionError {
     Panicked(String),
 }
 
+impl FunctionError {
+    /// Whether that may be so because a file is still being written.
+    pub(super) fn is_of_files(&self) -> bool {
+        match self {
+            Self::Read(_)
+            | Self::Middleware(_)
+            | Self::Compile(_)
+            | Self::Load(_)
+            | Self::Start(_)
+            | Self::Smoke { .. } => true,
+            Self::Settings(_)
+            | Self::NoComponent
+            | Self::Store(_)
+            | Self::Outbound(_)
+            | Self::Panicked(_) => false,
+        }
+    }
+}
+
 /// Why an adapter cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RegisterError {

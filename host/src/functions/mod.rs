@@ -13,7 +13,7 @@
 //!   should run.
 //! - `deploy/`: [`Deployer`], from what is wanted to what is served; `stamp.rs`: whether a
 //!   file is to be read again.
-//! - `watch.rs`: [`Watch`], when to look again.
+//! - `watch.rs`: [`Watch`], when to look again; `way.rs`: the links on the way to a file.
 //! - `check.rs`: whether all that could be served, for `--check`.
 //! - `cause.rs`: errors as the logs have them.
 //!
@@ -40,12 +40,13 @@ mod store;
 mod table;
 mod warm;
 mod watch;
+mod way;
 
 pub use adapter::{AdaptError, AdapterError, Adapters, Misfit};
 pub(crate) use cause::chain as chain_of_causes;
 pub use check::{Findings, check};
 pub use declaration::{Declaration, Declared, Settings, Wish, check_name};
-pub use deploy::{Answer, Control, ControlError, Deployer, Finished, Order, Summary, Waiting};
+pub use deploy::{Answer, Control, ControlError, Deployer, Finished, Order, Waiting};
 pub use function::Function;
 pub use load::{FunctionError, Loader, RegisterError};
 pub use middleware::MiddlewareError;
@@ -56,6 +57,6 @@ pub use record::{Record, Version};
 pub use route::Route;
 pub(crate) use route::without_prefix;
 pub use store::{Retention, Store, StoreError};
-pub(crate) use table::Engines;
 pub use table::{Conflict, Functions, Table};
-pub use watch::Watch;
+pub(crate) use table::{Engines, Found};
+pub use watch::{Watch, Watched};

@@ -17,6 +17,11 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
+    /// Whether that is the same file, to which somebody may have written meanwhile.
+    pub(super) fn is_same_file(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+
     /// The size of the file.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::watch;
@@ -17,7 +18,24 @@ use crate::telemetry::Telemetry;
 #[derive(Debug, Default)]
 pub struct Table {
     functions: Vec<Arc<Function>>,
+    /// The routes of all functions: those that are loading have the number after the last one
+    /// that is served.
     routes: Routes,
+    /// The names of those that are wanted, and of which nothing is served yet.
+    loading: Vec<String>,
+    /// Whether it is not known yet which functions are wanted.
+    is_unknown: bool,
+}
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The function of this number.
+    Served(usize),
+    /// One that is not loaded yet, or may be.
+    Loading,
+    /// No function.
+    Nothing,
 }
 
 /// Two functions want the same requests.
@@ -57,17 +75,44 @@ impl Table {
         Ok(())
     }
 
+    /// Adds a function that is being loaded, after those that are served. Requests to it get no
+    /// other answer until it is.
+    pub(super) fn add_loading(&mut self, name: &str, route: &Route) {
+        self.loading.push(name.to_owned());
+        // Where another one has its route, that one is asked.
+        let _ = self.routes.add(route, self.functions.len());
+    }
+
+    /// Notes that it is not known yet which functions are wanted: a request without a route may
+    /// be for one of them.
+    pub(super) fn set_unknown(&mut self) {
+        self.is_unknown = true;
+    }
+
+    /// The names of those that are being loaded, and of which nothing is served yet.
+    #[must_use]
+    pub fn loading(&self) -> &[String] {
+        &self.loading
+    }
+
     /// The functions, in the order in which they were added.
     #[must_use]
     pub fn functions(&self) -> &[Arc<Function>] {
         &self.functions
     }
 
-    /// The number of the function to which a request belongs.
-    pub(crate) fn find<B>(&self, request: &http::Request<B>) -> Option<usize> {
-        match &self.functions[..] {
-            [only] if only.route().is_none() => Some(0),
-            _ => self.routes.find(request),
+    /// What a request is for.
+    pub(crate) fn find<B>(&self, request: &http::Request<B>) -> Found {
+        if let [only] = &self.functions[..]
+            && only.route().is_none()
+        {
+            return Found::Served(0);
+        }
+        match self.routes.find(request) {
+            Some(number) if number < self.functions.len() => Found::Served(number),
+            Some(_) => Found::Loading,
+            None if self.is_unknown => Found::Loading,
+            None => Found::Nothing,
         }
     }
 }
@@ -81,6 +126,8 @@ pub struct Functions {
     epoch_interval: Arc<EpochInterval>,
     /// Why functions are not served as they are wanted, by name.
     problems: Mutex<BTreeMap<String, String>>,
+    /// Whether some of those that were wanted at the start were neither served nor refused yet.
+    is_starting: AtomicBool,
 }
 
 /// Where the instances are made.
@@ -109,7 +156,7 @@ impl Functions {
         let function = Function::only(apps, settings, telemetry);
         let table = Table {
             functions: vec![Arc::new(function)],
-            routes: Routes::default(),
+            ..Table::default()
         };
         Self {
             table: watch::Sender::new(Arc::new(table)),
@@ -117,19 +164,36 @@ impl Functions {
             ticker: Mutex::default(),
             epoch_interval: Arc::default(),
             problems: Mutex::default(),
+            is_starting: AtomicBool::new(false),
         }
     }
 
-    /// Those that are added later, in instances of the pool of `runtime`.
+    /// Those that are added later, in instances of the pool of `runtime`. Until it is known which
+    /// they are, each request may be for one of them.
     #[must_use]
     pub fn shared(runtime: Arc<SharedRuntime>) -> Self {
+        let mut table = Table::default();
+        table.set_unknown();
         Self {
-            table: watch::Sender::default(),
+            table: watch::Sender::new(Arc::new(table)),
             pool: Pool::Shared(runtime),
             ticker: Mutex::default(),
             epoch_interval: Arc::default(),
             problems: Mutex::default(),
+            is_starting: AtomicBool::new(true),
         }
+    }
+
+    /// Whether some of the functions that were wanted at the start were neither served nor
+    /// refused yet.
+    #[must_use]
+    pub fn is_starting(&self) -> bool {
+        self.is_starting.load(Ordering::Acquire)
+    }
+
+    /// Notes that each function that was wanted at the start is served or refused.
+    pub(super) fn set_started(&self) {
+        self.is_starting.store(false, Ordering::Release);
     }
 
     /// What is served at the moment.
@@ -144,6 +208,12 @@ impl Functions {
         let table = self.table();
         let mut functions = table.functions().iter();
         functions.find(|function| function.name() == name).cloned()
+    }
+
+    /// Whether the function of this name is being loaded, and nothing of it is served yet.
+    #[must_use]
+    pub fn is_loading(&self, name: &str) -> bool {
+        self.table().loading.iter().any(|loading| loading == name)
     }
 
     /// Serves `table` from now on. Requests that have begun go on with what they began

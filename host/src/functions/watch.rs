@@ -1,7 +1,8 @@
 //! When to look again at what is wanted.
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,8 +12,9 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::declaration::{Declaration, Declared};
+use super::declaration::{Declaration, Declared, is_function};
 use super::place::Place;
+use super::way::Way;
 
 /// How long nothing must happen before somebody is taken to be done.
 const QUIET: Duration = Duration::from_millis(100);
@@ -25,15 +27,82 @@ const MAX_PATIENCE: Duration = Duration::from_secs(2);
 /// once none tells all.
 const INTERVAL: Duration = Duration::from_secs(10);
 
+/// What tells a folder from another one in its place: its device, and its number there. None if
+/// it does not exist.
+type Identity = Option<(u64, u64)>;
+
+/// What decides what is wanted and what it is: entries of folders.
+#[derive(Debug, Default)]
+pub struct Watched {
+    /// Each file that is named and its folder, each link on the way there, and what is missing.
+    /// Other entries of the same folders, such as a log, may change all the time.
+    entries: BTreeSet<PathBuf>,
+    /// The folder of functions, in which each component counts.
+    functions: Option<PathBuf>,
+    /// The folders in which all that is.
+    folders: BTreeMap<PathBuf, Identity>,
+}
+
+impl Watched {
+    /// That of a declaration, as the links on the disk are at the moment. It may take its time.
+    #[must_use]
+    pub fn of(declaration: &Declaration) -> Self {
+        let mut entries = BTreeSet::new();
+        let mut functions = None;
+        if let Some(folder) = &declaration.folder {
+            let way = Way::of(folder);
+            entries.extend(way.entries);
+            functions = way.end;
+        }
+        let links = functions.as_deref().map(links).unwrap_or_default();
+        for file in files(declaration).chain(links) {
+            let way = Way::of(&file);
+            entries.extend(way.entries);
+            let folder = way.end.as_deref().and_then(Path::parent);
+            entries.extend(folder.map(Path::to_owned));
+        }
+        let parents = entries.iter().filter_map(|entry| entry.parent());
+        let folders = parents.chain(functions.as_deref());
+        let identified = |folder: &Path| {
+            let found = fs::metadata(folder).ok();
+            let identity = found.map(|found| (found.dev(), found.ino()));
+            (folder.to_owned(), identity)
+        };
+        let folders = folders.map(identified).collect();
+        Self {
+            entries,
+            functions,
+            folders,
+        }
+    }
+
+    /// Whether a change of this entry is one of what is wanted.
+    fn counts(&self, path: &Path) -> bool {
+        let is_in_functions =
+            || self.functions.is_some() && path.parent() == self.functions.as_deref();
+        // A folder that is watched and removed is named by itself.
+        self.entries.contains(path)
+            || self.folders.contains_key(path)
+            || is_in_functions() && is_function(path)
+    }
+}
+
+/// The functions in a folder that are links.
+fn links(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_link = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_symlink());
+    let links = entries.filter(is_link).map(|entry| entry.path());
+    links.filter(|path| is_function(path)).collect()
+}
+
 /// Tells when something may have changed in some folders.
 pub struct Watch {
     /// None if the system cannot tell.
     watcher: Option<RecommendedWatcher>,
     changes: mpsc::Receiver<()>,
-    watched: BTreeSet<PathBuf>,
-    /// The names of files that count beside [`is_component`]. Others in the same folders,
-    /// such as a log, may change all the time.
-    names: Arc<Mutex<BTreeSet<OsString>>>,
+    /// The folders that are watched.
+    folders: BTreeMap<PathBuf, Identity>,
+    watched: Arc<Mutex<Watched>>,
     /// When the first change was seen that was not looked at yet.
     changed: Option<Instant>,
     /// When to look in any case.
@@ -46,16 +115,15 @@ impl Watch {
     pub fn new() -> Self {
         // One change that nobody has looked at is enough to know.
         let (sender, changes) = mpsc::channel(1);
-        let names = Arc::<Mutex<BTreeSet<_>>>::default();
-        let counting = names.clone();
-        let counts = move |path: &PathBuf| {
-            let names = counting.lock().unwrap_or_else(PoisonError::into_inner);
-            let name = path.file_name();
-            is_component(path) || name.is_some_and(|name| names.contains(name))
-        };
+        let watched = Arc::<Mutex<Watched>>::default();
+        let counting = watched.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             let is_change = event.is_ok_and(|event| {
-                event.need_rescan() || is_change(event.kind) && event.paths.iter().any(&counts)
+                event.need_rescan()
+                    || is_change(event.kind) && {
+                        let watched = counting.lock().unwrap_or_else(PoisonError::into_inner);
+                        event.paths.iter().any(|path| watched.counts(path))
+                    }
             });
             if is_change {
                 // There may be one already.
@@ -66,46 +134,36 @@ impl Watch {
         Self {
             watcher,
             changes,
-            watched: BTreeSet::new(),
-            names,
+            folders: BTreeMap::new(),
+            watched,
             changed: None,
             next: Instant::now() + INTERVAL,
         }
     }
 
-    /// Watches from now on all folders in which something is that `declaration` names.
-    pub fn look_at(&mut self, declaration: &Declaration) {
-        let files: Vec<_> = files(declaration).collect();
-        let names = files.iter().filter_map(|file| file.file_name());
-        *self.names.lock().unwrap_or_else(PoisonError::into_inner) =
-            names.map(ToOwned::to_owned).collect();
-        let folders: BTreeSet<_> = files
-            .iter()
-            .map(|file| parent(file))
-            .chain(declaration.folder.as_deref())
-            .map(Path::to_owned)
-            .collect();
+    /// Watches all folders in which something of `watched` is. Those that were removed and made
+    /// again since the last call are watched as they are now.
+    pub fn look_at(&mut self, watched: Watched) {
         let Some(watcher) = &mut self.watcher else {
             return;
         };
-        for folder in self.watched.difference(&folders) {
+        let mut folders = watched.folders.clone();
+        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = watched;
+        for (folder, identity) in &self.folders {
             // One that is gone needs nothing.
-            let _ = watcher.unwatch(folder);
-        }
-        let mut are_watched = BTreeSet::new();
-        for folder in folders {
-            if self.watched.contains(&folder) {
-                are_watched.insert(folder);
-                continue;
-            }
-            match watcher.watch(&folder, RecursiveMode::NonRecursive) {
-                Ok(()) => {
-                    are_watched.insert(folder);
-                }
-                Err(error) => tracing::debug!("`{}` is not watched: {error}", folder.display()),
+            if folders.get(folder) != Some(identity) {
+                let _ = watcher.unwatch(folder);
             }
         }
-        self.watched = are_watched;
+        // Also those that are watched: what was removed may have got the same number again.
+        folders.retain(|folder, _| {
+            let done = watcher.watch(folder, RecursiveMode::NonRecursive);
+            if let Err(error) = &done {
+                tracing::debug!("`{}` is not watched: {error}", folder.display());
+            }
+            done.is_ok()
+        });
+        self.folders = folders;
     }
 
     /// Resolves when something has changed, and nothing more changes for a moment; or after
@@ -163,10 +221,6 @@ fn is_change(kind: EventKind) -> bool {
     }
 }
 
-fn is_component(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end == "wasm")
-}
-
 /// All files that count, but for those in the folder of functions.
 fn files(declaration: &Declaration) -> impl Iterator<Item = PathBuf> {
     let file = &declaration.file;
@@ -178,14 +232,6 @@ fn files(declaration: &Declaration) -> impl Iterator<Item = PathBuf> {
     places.map(Place::file).chain(file)
 }
 
-/// The folder of a file: one that is replaced by another file is seen only there.
-fn parent(file: &Path) -> &Path {
-    let parent = file
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    parent.unwrap_or(Path::new("."))
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -194,24 +240,45 @@ mod tests {
 
     use super::*;
 
-    /// Whether a change is told of soon, after `change` was done in the folder.
-    fn tells(change: impl FnOnce(&Path)) -> bool {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("old.wasm"), "old").unwrap();
-        let declaration = Declaration {
-            file: folder.path().join("functions.toml"),
-            folder: Some(folder.path().to_owned()),
+    /// A folder `f` of functions, and a file beside it.
+    fn declaration(root: &Path) -> Declaration {
+        Declaration {
+            file: root.join("functions.toml"),
+            folder: Some(root.join("f")),
             functions: Vec::new(),
             adapters: Vec::new(),
             defaults: std::sync::Arc::new(Err(String::new())),
-        };
+        }
+    }
+
+    fn root() -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("f")).unwrap();
+        fs::write(root.path().join("f/old.wasm"), "old").unwrap();
+        root
+    }
+
+    /// Whether a change is told of soon, after each of these `changes` below a folder.
+    fn tells_all(root: &Path, changes: &[&dyn Fn(&Path)]) -> Vec<bool> {
+        let declaration = declaration(root);
         let runtime = Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let mut watch = Watch::new();
-            watch.look_at(&declaration);
-            change(folder.path());
-            timeout(INTERVAL / 2, watch.changed()).await.is_ok()
+            let mut told = Vec::new();
+            for change in changes {
+                watch.look_at(Watched::of(&declaration));
+                change(root);
+                let changed = timeout(INTERVAL / 2, watch.changed()).await;
+                told.push(changed.is_ok());
+            }
+            told
         })
+    }
+
+    /// Whether a change is told of soon, after `change` was done in the folder of functions.
+    fn tells(change: impl Fn(&Path)) -> bool {
+        let root = root();
+        tells_all(root.path(), &[&|root| change(&root.join("f"))]) == [true]
     }
 
     #[test]
@@ -243,12 +310,67 @@ mod tests {
             fs::read(folder.join("old.wasm")).unwrap()
         )));
         assert!(tells(|folder| fs::write(
-            folder.join("functions.toml"),
+            folder.join("../functions.toml"),
+            "x"
+        )
+        .unwrap()));
+        assert!(!tells(|folder| fs::write(
+            folder.join("../other.wasm"),
             "x"
         )
         .unwrap()));
         assert!(!tells(
             |folder| fs::write(folder.join("access.log"), "x").unwrap()
         ));
+    }
+
+    #[test]
+    fn a_volume_that_turns_to_another_version_is_a_change() {
+        use std::os::unix::fs::symlink;
+
+        let root = root();
+        let folder = root.path().join("f");
+        for version in ["..v1", "..v2"] {
+            fs::create_dir(folder.join(version)).unwrap();
+            fs::write(folder.join(version).join("app.wasm"), version).unwrap();
+        }
+        symlink("..v1", folder.join("..data")).unwrap();
+        symlink("..data/app.wasm", folder.join("app.wasm")).unwrap();
+        let turn = |root: &Path| {
+            symlink("..v2", root.join("f/..next")).unwrap();
+            fs::rename(root.join("f/..next"), root.join("f/..data")).unwrap();
+        };
+        let write = |root: &Path| fs::write(root.join("f/..v2/app.wasm"), "new").unwrap();
+        assert_eq!(tells_all(root.path(), &[&turn, &write]), [true, true]);
+    }
+
+    #[test]
+    fn a_folder_that_is_made_again_is_watched_again() {
+        let root = root();
+        let at = root.path().join("deep");
+        fs::create_dir(&at).unwrap();
+        fs::rename(root.path().join("f"), at.join("f")).unwrap();
+        let remove = |at: &Path| fs::remove_dir_all(at).unwrap();
+        let make = |at: &Path| fs::create_dir_all(at.join("f")).unwrap();
+        let write = |at: &Path| fs::write(at.join("f/new.wasm"), "x").unwrap();
+        let replace = |at: &Path| {
+            fs::rename(at.join("f"), at.join("g")).unwrap();
+            fs::create_dir(at.join("f")).unwrap();
+        };
+        let remove_and_make = |at: &Path| {
+            fs::remove_dir_all(at.join("f")).unwrap();
+            fs::create_dir(at.join("f")).unwrap();
+        };
+        let changes: [&dyn Fn(&Path); 8] = [
+            &remove,
+            &make,
+            &write,
+            &replace,
+            &write,
+            &remove_and_make,
+            &write,
+            &remove_and_make,
+        ];
+        assert_eq!(tells_all(&at, &changes), [true; 8]);
     }
 }

@@ -64,6 +64,8 @@ label! {
         NoRoute = "no_route",
         /// Its function is paused.
         Paused = "paused",
+        /// Its function is not loaded yet.
+        Loading = "loading",
     }
 }
 

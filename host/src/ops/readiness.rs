@@ -24,6 +24,9 @@ pub struct Readiness {
 const OUT_OF_MEMORY: &str =
     "requests are refused: the server has as much memory as it may (`--max-total-memory`)";
 
+/// Some functions would answer requests with 503.
+const LOADING: &str = "functions are loading: not all of them were served or refused yet";
+
 /// No request would get anything but 404.
 const NO_FUNCTION: &str =
     "no function is served; the log and the list of functions have the causes";
@@ -86,6 +89,7 @@ impl Readiness {
             DRAINING => Some("the server is shutting down"),
             _ if self.is_unaudited() => Some("the audit log cannot be written"),
             _ if self.is_out_of_memory() => Some(OUT_OF_MEMORY),
+            _ if self.is_loading() => Some(LOADING),
             _ if self.serves_nothing() => Some(NO_FUNCTION),
             _ => None,
         }
@@ -102,12 +106,14 @@ impl Readiness {
         functions.map_or_else(Vec::new, |functions| functions.unserved())
     }
 
-    /// Whether functions are declared, and none of them can be served.
+    fn is_loading(&self) -> bool {
+        let functions = self.functions.get();
+        functions.is_some_and(|functions| functions.is_starting())
+    }
+
     fn serves_nothing(&self) -> bool {
         let functions = self.functions.get();
-        functions.is_some_and(|functions| {
-            functions.table().functions().is_empty() && !functions.problems().is_empty()
-        })
+        functions.is_some_and(|functions| functions.table().functions().is_empty())
     }
 
     fn is_unaudited(&self) -> bool {

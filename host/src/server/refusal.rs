@@ -37,6 +37,8 @@ pub enum Refusal {
     TooManyConnections,
     /// An operator wants the function to answer nothing.
     Paused,
+    /// The function is not loaded yet.
+    Loading,
     /// No function has a route to which the request belongs.
     NoRoute,
 }
@@ -71,6 +73,7 @@ impl Refusal {
                 "the body ended early, or is not framed as it should be",
             ),
             Self::Paused => (StatusCode::SERVICE_UNAVAILABLE, "the function is paused"),
+            Self::Loading => (StatusCode::SERVICE_UNAVAILABLE, "the function is loading"),
             Self::NoRoute => (StatusCode::NOT_FOUND, "no function is served here"),
             Self::QueueFull | Self::QueueTimeout | Self::OutOfMemory | Self::TooManyConnections => {
                 (StatusCode::SERVICE_UNAVAILABLE, "the server is overloaded")
@@ -95,6 +98,7 @@ impl Refusal {
             Self::OutOfMemory => Reason::Memory,
             Self::TooManyConnections => Reason::Connections,
             Self::Paused => Reason::Paused,
+            Self::Loading => Reason::Loading,
             Self::NoRoute => Reason::NoRoute,
         }
     }
@@ -108,6 +112,7 @@ impl Refusal {
                 | Self::OutOfMemory
                 | Self::TooManyConnections
                 | Self::Paused
+                | Self::Loading
         )
     }
 

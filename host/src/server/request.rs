@@ -71,12 +71,11 @@ pub(super) async fn handle(
     }
     let principal = shared.settings.principal_header.as_ref();
     let mut info = RequestInfo::new(&request, conversation.ends.peer, principal);
-    let refusal = conversation.refusal();
-    let served = match refusal {
+    let served = match conversation.refusal() {
         // Where the gate has put a request in the place of something else, there is only
         // that to tell.
-        Some(_) => None,
-        None => shared.router.find(&request),
+        Some(refusal) => Err(Unserved::Unreadable(refusal)),
+        None => shared.router.find(&request).map_err(Unserved::Unrouted),
     };
     let for_client = |response| {
         if is_head {
@@ -85,32 +84,35 @@ pub(super) async fn handle(
             response
         }
     };
-    let (mut response, exchange) = if let Some(served) = &served {
-        let function = &served.function;
-        if function.route().is_some() {
-            info.set_function(served.telemetry.clone());
+    let (mut response, exchange) = match &served {
+        Ok(served) => {
+            let function = &served.function;
+            if function.route().is_some() {
+                info.set_function(served.telemetry.clone());
+            }
+            let context = Context {
+                request: Arc::new(info),
+                shared: shared.clone(),
+                served: served.clone(),
+                conversation: conversation.clone(),
+            };
+            let is_tls = conversation.ends.is_tls;
+            let exchange = served.telemetry.begin(&request, &context.request, is_tls);
+            if let Some(pace) = &served.pace {
+                pace.next().await;
+            }
+            let mut response = match answer(request, &context).await {
+                Ok(response) => response,
+                Err(failure) => for_client(failure.report(&context).await),
+            };
+            name_request(response.headers_mut(), &context.request);
+            (response, Some(exchange))
         }
-        let context = Context {
-            request: Arc::new(info),
-            shared: shared.clone(),
-            served: served.clone(),
-            conversation: conversation.clone(),
-        };
-        let is_tls = conversation.ends.is_tls;
-        let exchange = served.telemetry.begin(&request, &context.request, is_tls);
-        if let Some(pace) = &served.pace {
-            pace.next().await;
+        Err(unserved) => {
+            shared.unrouted_pace.next().await;
+            let (response, exchange) = turn_away(*unserved, &request, info, &conversation, &shared);
+            (for_client(response), exchange)
         }
-        let mut response = match answer(request, &context).await {
-            Ok(response) => response,
-            Err(failure) => for_client(failure.report(&context).await),
-        };
-        name_request(response.headers_mut(), &context.request);
-        (response, Some(exchange))
-    } else {
-        shared.unrouted_pace.next().await;
-        let (response, exchange) = turn_away(refusal, &request, info, &conversation, &shared);
-        (for_client(response), exchange)
     };
     finish_head(
         response.headers_mut(),
@@ -126,9 +128,18 @@ pub(super) async fn handle(
     Ok(response)
 }
 
+/// Why a request has no function.
+#[derive(Clone, Copy)]
+enum Unserved {
+    /// It cannot be read, and the gate has put another one in its place.
+    Unreadable(Refusal),
+    /// Its route is that of none that is served.
+    Unrouted(Refusal),
+}
+
 /// Answers a request that belongs to no function.
 fn turn_away(
-    refusal: Option<Refusal>,
+    unserved: Unserved,
     request: &Request<Incoming>,
     info: RequestInfo,
     conversation: &Conversation,
@@ -136,19 +147,23 @@ fn turn_away(
 ) -> (Response<ResponseBody>, Option<Exchange>) {
     let info = Arc::new(info);
     let ends = &conversation.ends;
-    let (refusal, exchange) = if let Some(refusal) = refusal {
-        let (status, _) = refusal.response();
-        let id = info.id().to_string();
-        shared.telemetry.log_unreadable(status, ends.peer, &id);
-        (refusal, None)
-    } else {
-        let is_http2 = request.version() == Version::HTTP_2;
-        let checked = is_http2.then(|| http2::check_head(request, &shared.settings.connections));
-        let refusal = checked.and_then(Result::err).unwrap_or(Refusal::NoRoute);
-        (
-            refusal,
-            Some(shared.unrouted.begin(request, &info, ends.is_tls)),
-        )
+    let (refusal, exchange) = match unserved {
+        Unserved::Unreadable(refusal) => {
+            let (status, _) = refusal.response();
+            let id = info.id().to_string();
+            shared.telemetry.log_unreadable(status, ends.peer, &id);
+            (refusal, None)
+        }
+        Unserved::Unrouted(refusal) => {
+            let is_http2 = request.version() == Version::HTTP_2;
+            let checked =
+                is_http2.then(|| http2::check_head(request, &shared.settings.connections));
+            let refusal = checked.and_then(Result::err).unwrap_or(refusal);
+            (
+                refusal,
+                Some(shared.unrouted.begin(request, &info, ends.is_tls)),
+            )
+        }
     };
     let mut response = failure::refuse(refusal, &info, &shared.telemetry);
     name_request(response.headers_mut(), &info);

@@ -15,8 +15,9 @@ use super::commons::Commons;
 use super::cpu_history::CpuHistory;
 use super::instances::Instances;
 use super::pace::{EventLoop, Pace};
+use super::refusal::Refusal;
 use super::settings::FunctionSettings;
-use crate::functions::{Function, Table};
+use crate::functions::{Found, Function, Table};
 use crate::memory::{FunctionMemory, MemoryLimit};
 use crate::telemetry::FunctionTelemetry;
 
@@ -92,17 +93,25 @@ impl Router {
     }
 
     /// The function of a request, in the version that is active now.
-    pub(super) fn find<B>(&self, request: &Request<B>) -> Option<Rc<Served>> {
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is none, or it is not loaded yet.
+    pub(super) fn find<B>(&self, request: &Request<B>) -> Result<Rc<Served>, Refusal> {
         // An error means that nothing will change any more.
         if self.changes.borrow().has_changed().unwrap_or(false) {
             self.update();
         }
         let mut view = self.view.borrow_mut();
         let View { table, served } = &mut *view;
-        let number = table.find(request)?;
+        let number = match table.find(request) {
+            Found::Served(number) => number,
+            Found::Loading => return Err(Refusal::Loading),
+            Found::Nothing => return Err(Refusal::NoRoute),
+        };
         let served = served[number]
             .get_or_insert_with(|| self.serve(table.functions()[number].clone(), None));
-        Some(served.clone())
+        Ok(served.clone())
     }
 
     /// Follows changes also while no request comes, so that nothing old is kept.

@@ -83,6 +83,9 @@ pub enum ControlError {
     /// There is no such function.
     #[error("there is no function `{0}`")]
     Unknown(String),
+    /// It has nothing to show yet.
+    #[error("`{0}` is loading; try it again when it is served")]
+    Loading(String),
     /// There is no such version of it.
     #[error("`{name}` has no version {version} that was kept")]
     NoVersion {

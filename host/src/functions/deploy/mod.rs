@@ -4,16 +4,23 @@
 //! - `scan.rs`: what is wanted, and which files it is in.
 //! - `tasks.rs`: which functions are being loaded; `change.rs`: loading one.
 //! - `tell.rs`: what is told of those that cannot be served.
+//! - `start.rs`: which of those that were wanted at the start are served or refused.
+//! - `settling.rs`: files that may still be written.
 //! - `removal.rs`: functions that are served no more.
 //! - `exchange.rs`: functions that take over routes of each other.
+//! - `adapters.rs`: reading the adapters; `activate.rs`: serving what is loaded.
 //! - `control.rs`: what an operator orders; `orders.rs`: how it is done.
 
+mod activate;
+mod adapters;
 mod change;
 mod control;
 mod exchange;
 mod orders;
 mod removal;
 mod scan;
+mod settling;
+mod start;
 mod tasks;
 mod tell;
 
@@ -21,22 +28,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use audit_log::AppendError;
-use audit_log::event::Event;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use super::cause::chain;
 use super::declaration::{Declaration, Declared, Wish};
 use super::function::Function;
-use super::load::{self, Loader, RegisterError};
+use super::load::Loader;
 use super::stamp::Stamp;
 use super::store::Store;
-use super::table::{Functions, Table};
+use super::table::Functions;
 use crate::guest::Part;
 use change::{Change, Loaded, Means};
 pub use control::{Answer, Control, ControlError, Order, Waiting};
-use removal::RemovalDelay;
 use scan::{Scan, Stamps};
+use settling::{Deferred, SETTLING_TIME, Unchanged, are_same_files};
+use start::Start;
 pub use tasks::Finished;
 use tasks::{Outcome, Task, Tasks};
 
@@ -60,12 +66,17 @@ pub struct Deployer {
     defaults: Arc<Wish>,
     /// What the adapters were read from.
     adapter_stamps: Stamps,
+    /// The files of adapters that cannot be used.
+    bad_adapters: Unchanged,
     /// By name.
     known: BTreeMap<String, Known>,
     /// What is wrong beside the functions, so that it is told once.
     problems: BTreeSet<String>,
-    /// Delays the removal of all functions.
-    removal_delay: RemovalDelay,
+    /// The documents by which all functions are removed.
+    emptied: Unchanged,
+    /// The file that does not say what is wanted.
+    bad_document: Unchanged,
+    start: Start,
     /// What is being loaded. Children that compile are killed when this is dropped.
     tasks: Tasks,
     /// Functions that are loaded, and want routes of others that may give them away.
@@ -82,8 +93,14 @@ struct Known {
     stamps: Option<Stamps>,
     /// What is served of it.
     active: Option<Arc<Function>>,
+    /// Since when those files are as they are.
+    changed: Instant,
     /// Whether what was wanted last cannot be served.
     is_refused: bool,
+    /// Why that is so, where the files may still be written.
+    deferred: Option<Deferred>,
+    /// Whether it is being loaded, or will be.
+    is_loading: bool,
     /// Its place among all that are wanted. Of two that want one route, the first gets it.
     rank: usize,
 }
@@ -95,19 +112,13 @@ impl Known {
             declared,
             stamps: None,
             active: None,
+            changed: Instant::now(),
             is_refused: false,
+            deferred: None,
+            is_loading: false,
             rank: usize::MAX,
         }
     }
-}
-
-/// What came of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Summary {
-    /// How many functions are served.
-    pub served: usize,
-    /// How many things are not as they should be.
-    pub refused: usize,
 }
 
 impl Deployer {
@@ -121,37 +132,36 @@ impl Deployer {
             store,
             defaults: Arc::new(Err("nothing is known of functions yet".to_owned())),
             adapter_stamps: Vec::new(),
+            bad_adapters: Unchanged::default(),
             known: BTreeMap::new(),
             problems: BTreeSet::new(),
-            removal_delay: RemovalDelay::default(),
+            emptied: Unchanged::default(),
+            bad_document: Unchanged::default(),
+            start: Start::default(),
             tasks: Tasks::default(),
             waiting: Vec::new(),
             orders: 0,
         }
     }
 
-    /// Begins to load what `declaration` wants, as far as it is not served already. Returns
-    /// when to apply the same declaration again: if it removes all functions, that takes some
-    /// time without a change.
+    /// Begins to load what `declaration` wants, as far as it is not served already.
     ///
     /// # Errors
     ///
     /// Fails if the audit log takes no record of a change. That change is not made, and is
     /// tried again the next time.
-    pub async fn apply(
-        &mut self,
-        declaration: &Declaration,
-    ) -> Result<Option<Instant>, AppendError> {
+    pub async fn apply(&mut self, declaration: &Declaration) -> Result<(), AppendError> {
         let (wants, store) = (declaration.clone(), self.store.clone());
         let scan = spawn_blocking(move || Scan::of(&wants, store.as_deref())).await;
         let Ok(mut scan) = scan else {
-            return Ok(None);
+            return Ok(());
         };
+        self.bad_document.forget();
         self.defaults = declaration.defaults.clone();
         let has_new_adapters = scan.adapters != self.adapter_stamps
             && self.read_adapters(declaration, &mut scan).await;
-        if let Some(at) = self.delays_removal(&scan) {
-            return Ok(Some(at));
+        if self.delays_removal(&scan) {
+            return Ok(());
         }
         self.tell(scan.problems);
         if scan.is_complete {
@@ -164,7 +174,26 @@ impl Deployer {
         for (rank, (declared, stamps)) in wanted {
             self.look_at(declared, stamps, rank, has_new_adapters);
         }
-        Ok(None)
+        self.begin_start();
+        let reported = self.report_settled().await;
+        self.follow_start();
+        reported
+    }
+
+    /// When to apply what is wanted again after `now`, even without a change: to remove all
+    /// functions, or to report what is wrong with files that have not changed since.
+    #[must_use]
+    pub fn again(&self, now: Instant) -> Option<Instant> {
+        let emptied = self.emptied.noted().map(|since| since + removal::DELAY);
+        let bad = [&self.bad_document, &self.bad_adapters].map(Unchanged::noted);
+        let deferred = self.known.values().filter(|known| known.deferred.is_some());
+        let deferred = deferred.map(|known| known.changed);
+        let settling = deferred.chain(bad.into_iter().flatten());
+        settling
+            .map(|since| since + SETTLING_TIME)
+            .chain(emptied)
+            .filter(|&at| at > now)
+            .min()
     }
 
     /// A function whose loading has ended. It can be called again if it was dropped.
@@ -191,26 +220,16 @@ impl Deployer {
         if let Some(next) = self.tasks.next(&name) {
             self.start(next);
         }
+        self.follow_start();
         if self.tasks.is_empty() && !self.waiting.is_empty() {
             let mut waiting = std::mem::take(&mut self.waiting);
             waiting.retain(|loaded| self.known.contains_key(loaded.function.name()));
             waiting.sort_by_key(|loaded| self.known.get(loaded.function.name()).map(|f| f.rank));
-            self.exchange_routes(waiting).await?;
+            let exchanged = self.exchange_routes(waiting).await;
+            self.follow_start();
+            exchanged?;
         }
         done
-    }
-
-    /// Waits until everything is loaded.
-    ///
-    /// # Errors
-    ///
-    /// Fails like [`apply`](Self::apply).
-    pub async fn settle(&mut self) -> Result<Summary, AppendError> {
-        while !self.tasks.is_empty() {
-            let finished = self.finished().await;
-            self.finish(finished).await?;
-        }
-        Ok(self.summary())
     }
 
     /// Begins a task, or lets it wait for the one before it for the same function.
@@ -225,8 +244,11 @@ impl Deployer {
         match task {
             Task::Look(declared) => {
                 let name = declared.name.clone();
-                let active = self.known.get(&name);
-                let active = active.and_then(|known| known.active.clone());
+                let mut active = None;
+                if let Some(known) = self.known.get_mut(&name) {
+                    known.is_loading = true;
+                    active.clone_from(&known.active);
+                }
                 self.tasks.spawn(async move {
                     let outcome = Outcome::Looked(means.change(declared, active).await.into());
                     Finished { name, outcome }
@@ -244,39 +266,6 @@ impl Deployer {
         }
     }
 
-    fn summary(&self) -> Summary {
-        let refused = self.known.values().filter(|known| known.is_refused);
-        Summary {
-            refused: refused.count() + self.problems.len(),
-            served: self.functions.table().functions().len(),
-        }
-    }
-
-    /// Reads the adapters anew. Returns whether that worked.
-    async fn read_adapters(&mut self, declaration: &Declaration, scan: &mut Scan) -> bool {
-        match self.new_adapters(declaration).await {
-            Ok(adapters) => {
-                self.adapters = adapters.into();
-                self.adapter_stamps.clone_from(&scan.adapters);
-                true
-            }
-            Err(error) => {
-                let text = format!("the adapters stay as they were: {}", chain(&error));
-                scan.problems.insert(text);
-                false
-            }
-        }
-    }
-
-    async fn new_adapters(&self, declaration: &Declaration) -> Result<Vec<Part>, RegisterError> {
-        let declaration = declaration.clone();
-        let max_bytes = self.loader.max_component_bytes;
-        let read = spawn_blocking(move || load::read_adapters(&declaration, max_bytes)).await;
-        let adapters = read.map_err(|error| RegisterError::Panicked(error.to_string()))??;
-        load::check_adapters(&self.loader.compiler, &adapters).await?;
-        Ok(adapters)
-    }
-
     /// Looks whether anything about a function has changed, and begins to load it if it has.
     fn look_at(&mut self, declared: Declared, stamps: Stamps, rank: usize, has_new_adapters: bool) {
         let known = self.known.entry(declared.name.clone());
@@ -286,8 +275,25 @@ impl Deployer {
         if is_same && !has_new_adapters {
             return;
         }
+        let before = known.stamps.as_deref().unwrap_or_default();
+        let are_written = known.declared == declared && are_same_files(before, &stamps);
+        if known.stamps.as_ref() != Some(&stamps) {
+            known.changed = Instant::now();
+        }
         known.declared = declared.clone();
         known.stamps = Some(stamps);
+        if known.deferred.is_some() && are_written {
+            // It is loaded when nothing more is written.
+            return;
+        }
+        self.load(declared);
+    }
+
+    /// Begins to load what is wanted of a function.
+    fn load(&mut self, declared: Declared) {
+        if let Some(known) = self.known.get_mut(&declared.name) {
+            known.deferred = None;
+        }
         self.begin(Task::Look(declared));
     }
 
@@ -301,7 +307,12 @@ impl Deployer {
             return Ok(());
         };
         known.is_refused = false;
+        known.is_loading = false;
+        known.deferred = None;
         match problem {
+            Some(error) if loaded.is_none() && self.may_be_unfinished(name, &error) => {
+                self.defer(name, error);
+            }
             Some(error) => {
                 self.refuse(name, &error).await?;
                 if loaded.is_none() {
@@ -315,10 +326,12 @@ impl Deployer {
         };
         if !self.is_wrapped_as_declared(&loaded.function) {
             // Other middleware was declared meanwhile, and a task for it follows.
+            self.set_loading(name);
             return Ok(());
         }
         if self.holder(&loaded.function).is_some() || self.is_contested(&loaded.function) {
             self.waiting.push(loaded);
+            self.set_loading(name);
             return Ok(());
         }
         self.activate(loaded).await?;
@@ -338,77 +351,5 @@ impl Deployer {
             adapters: self.adapters.clone(),
             store: self.store.clone(),
         }
-    }
-
-    /// Lets a function be served the next time that [`serve`](Self::serve) is called.
-    async fn activate(&mut self, loaded: Loaded) -> Result<(), AppendError> {
-        let Loaded {
-            function,
-            mut record,
-        } = loaded;
-        let name = function.name().to_owned();
-        let active = self
-            .known
-            .get(&name)
-            .and_then(|known| known.active.as_ref());
-        if let Some(active) = active {
-            // It may have been paused or resumed while this was loaded.
-            record.paused = active.is_paused();
-            function.set_paused(record.paused);
-        }
-        let replaces = active.map(|active| active.version().to_owned());
-        let event = Event::ComponentLoad {
-            replaces: active.map(|active| active.component().into()),
-        };
-        let recorded = self.record(Some(function.app().component()), &event).await;
-        let is_recorded = recorded.is_ok();
-        let mut noted = Ok(());
-        if let Some(store) = self.store.clone()
-            && is_recorded
-        {
-            let name = name.clone();
-            let set = spawn_blocking(move || store.set(&name, record)).await;
-            noted = set.unwrap_or(Ok(()));
-        }
-        let Some(known) = self.known.get_mut(&name) else {
-            return recorded;
-        };
-        if !is_recorded || noted.is_err() {
-            // It is tried again the next time.
-            known.stamps = None;
-            known.is_refused = true;
-        }
-        if let Err(error) = noted {
-            self.refuse(&name, &error).await?;
-            self.withdraw_unless_wrapped(&name).await?;
-        } else if is_recorded {
-            tracing::info!(
-                function = name,
-                version = function.version(),
-                component = function.component(),
-                replaces,
-                route = function.route().map(tracing::field::display),
-                "deployed"
-            );
-            function.count();
-            known.active = Some(Arc::new(function));
-        }
-        recorded
-    }
-
-    /// Serves all that is active.
-    fn serve(&self) {
-        let mut table = Table::default();
-        let active = self
-            .known
-            .values()
-            .filter_map(|known| known.active.as_ref());
-        for function in active {
-            if let Err(conflict) = table.add(function.clone()) {
-                // Nobody is activated at the route of another one.
-                tracing::error!(function = function.name(), "not served: {conflict}");
-            }
-        }
-        self.functions.replace(table);
     }
 }

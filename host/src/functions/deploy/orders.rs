@@ -23,7 +23,7 @@ impl Deployer {
     /// for one function are done one after the other, but for pausing and resuming it.
     pub async fn order(&mut self, order: Order, reply: Reply) {
         let refused = match self.check(&order) {
-            Ok(()) if matches!(order, Order::Pause { .. } | Order::Resume { .. }) => {
+            Ok(()) if self.is_done_at_once(&order) => {
                 let done = self.act(order).await;
                 let _ = reply.send(done);
                 return;
@@ -38,6 +38,13 @@ impl Deployer {
         };
         // The operator may be gone.
         let _ = reply.send(Err(refused));
+    }
+
+    /// Whether an order waits for nothing: not until another version is loaded, but for one that
+    /// is the first.
+    fn is_done_at_once(&self, order: &Order) -> bool {
+        let is_about_requests = matches!(order, Order::Pause { .. } | Order::Resume { .. });
+        is_about_requests && !self.is_loading(order.name())
     }
 
     fn check(&self, order: &Order) -> Result<(), ControlError> {

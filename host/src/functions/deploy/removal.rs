@@ -7,7 +7,6 @@ use audit_log::AppendError;
 use audit_log::event::Event;
 use audit_log::record::Component;
 use tokio::task::spawn_blocking;
-use tokio::time::Instant;
 
 use super::super::declaration::Declared;
 use super::super::store::StoreError;
@@ -17,33 +16,12 @@ use super::scan::{Scan, Stamps};
 
 /// Time without a change after which a declaration that removes all functions is applied: an
 /// editor may have cut the file to rewrite it, and a folder may not be mounted.
-const DELAY: Duration = Duration::from_secs(5);
-
-/// Delays the removal of all functions.
-#[derive(Default)]
-pub(super) struct RemovalDelay {
-    /// The documents that remove all functions, and since when they are as they are.
-    since: Option<(Stamps, Instant)>,
-}
-
-impl RemovalDelay {
-    /// When to remove all functions, if these `documents` do not change until then.
-    fn until(&mut self, documents: &Stamps) -> Instant {
-        match &self.since {
-            Some((known, since)) if known == documents => *since + DELAY,
-            _ => {
-                let now = Instant::now();
-                self.since = Some((documents.clone(), now));
-                now + DELAY
-            }
-        }
-    }
-}
+pub(super) const DELAY: Duration = Duration::from_secs(5);
 
 impl Deployer {
-    /// When to apply the declaration again, if it would remove all functions that have a file,
-    /// and has not been unchanged for long enough.
-    pub(super) fn delays_removal(&mut self, scan: &Scan) -> Option<Instant> {
+    /// Whether the declaration would remove all functions that have a file, and has not been
+    /// unchanged for long enough.
+    pub(super) fn delays_removal(&mut self, scan: &Scan) -> bool {
         let has_file = |declared: &Declared| declared.component.is_some();
         let known = self
             .known
@@ -52,13 +30,13 @@ impl Deployer {
         let count = known.count();
         let is_empty = !scan.wanted.iter().any(|(declared, _)| has_file(declared));
         if count == 0 || !is_empty || !scan.is_complete {
-            self.removal_delay = RemovalDelay::default();
-            return None;
+            self.emptied.forget();
+            return false;
         }
-        let is_new = self.removal_delay.since.is_none();
-        let until = self.removal_delay.until(&scan.documents);
-        if Instant::now() >= until {
-            return None;
+        let is_new = self.emptied.noted().is_none();
+        if self.emptied.since(&scan.documents).elapsed() >= DELAY {
+            self.emptied.forget();
+            return false;
         }
         if is_new {
             let seconds = DELAY.as_secs();
@@ -67,7 +45,7 @@ impl Deployer {
                  {seconds} s without a change"
             );
         }
-        Some(until)
+        true
     }
 
     /// Serves no more what is not wanted any more.
@@ -174,34 +152,11 @@ impl Deployer {
     fn drop_function(&mut self, name: &str) {
         let known = self.known.remove(name);
         self.functions.set_problem(name, None);
+        self.serve();
         let Some(active) = known.and_then(|known| known.active) else {
             return;
         };
-        self.serve();
         self.loader.telemetry.metrics.remove(name);
         tracing::info!(function = name, version = active.version(), "removed");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::super::super::stamp::Stamp;
-    use super::*;
-
-    #[test]
-    fn the_delay_of_a_removal_begins_anew_when_the_document_changes() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let stamps = || vec![Stamp::of(file.path()), None];
-        let mut delay = RemovalDelay::default();
-        let before = Instant::now();
-        let first = delay.until(&stamps());
-        assert!(first >= before + DELAY);
-        assert_eq!(delay.until(&stamps()), first);
-        fs::write(file.path(), "function = []").unwrap();
-        let second = delay.until(&stamps());
-        assert!(second > first);
-        assert_eq!(delay.until(&stamps()), second);
     }
 }

@@ -2,31 +2,43 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::path::Path;
 
 use audit_log::AppendError;
 use audit_log::event::Event;
 use audit_log::record::{Component, Subject};
+use tokio::task::spawn_blocking;
 
 use super::super::cause::{chain, cut};
+use super::super::stamp::Stamp;
 use super::Deployer;
+use super::settling::SETTLING_TIME;
 
 impl Deployer {
-    /// Tells that what is wanted cannot be known, and why. Everything goes on as it was.
+    /// Tells that what is wanted cannot be known, and why, if that stays so for a while: the file
+    /// may still be written. Everything goes on as it was.
     ///
     /// # Errors
     ///
     /// Fails if the audit log takes no record of it.
     pub async fn refuse_declaration(
         &mut self,
-        file: &str,
+        file: &Path,
         error: &(dyn Error + Send + Sync),
     ) -> Result<(), AppendError> {
+        let path = file.to_owned();
+        let stamp = spawn_blocking(move || Stamp::of(&path)).await;
+        let since = self.bad_document.since(&[stamp.ok().flatten()]);
+        if since.elapsed() < SETTLING_TIME {
+            return Ok(());
+        }
+        let file = file.display().to_string();
         let cause = chain(error);
         if self.problems.contains(&cause) {
             return Ok(());
         }
         let event = Event::FunctionsRefused {
-            file: file.into(),
+            file: (&*file).into(),
             cause: cut(&cause).into(),
         };
         self.record(None, &event).await?;
@@ -53,6 +65,7 @@ impl Deployer {
             return Ok(());
         };
         known.is_refused = true;
+        known.is_loading = false;
         let cause = chain(error);
         let active = known.active.clone();
         let event = Event::ComponentRefused {
@@ -67,6 +80,10 @@ impl Deployer {
             known.stamps = None;
         }
         self.functions.set_problem(name, Some(cause.clone()));
+        if self.functions.is_loading(name) {
+            // Before it is told: its requests get another answer from now on.
+            self.serve();
+        }
         let goes_on = active.as_ref().map(|active| active.version());
         tracing::error!(function = name, %cause, goes_on, "function refused");
         recorded

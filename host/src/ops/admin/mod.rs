@@ -202,7 +202,7 @@ impl Admin {
             }
         };
         let Some(function) = self.functions.served(name) else {
-            return refused(&ControlError::Unknown(name.to_owned()));
+            return self.unserved(name);
         };
         let (lines, next) = function.lines(number);
         let answer = serde_json::json!({ "lines": lines, "next": next });
@@ -212,10 +212,20 @@ impl Admin {
     /// The numbers about a function.
     fn stats(&self, name: &str) -> Answered {
         let Some(function) = self.functions.served(name) else {
-            return refused(&ControlError::Unknown(name.to_owned()));
+            return self.unserved(name);
         };
         let answer = serde_json::json!(function.telemetry().metrics().stats());
         json(StatusCode::OK, answer.to_string())
+    }
+
+    /// The answer where a function is not served.
+    fn unserved(&self, name: &str) -> Answered {
+        let name = name.to_owned();
+        refused(&if self.functions.is_loading(&name) {
+            ControlError::Loading(name)
+        } else {
+            ControlError::Unknown(name)
+        })
     }
 
     async fn list(&self) -> Answered {
@@ -261,7 +271,9 @@ fn refused(error: &ControlError) -> Answered {
         }
         ControlError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
         ControlError::Store(_) => StatusCode::INSUFFICIENT_STORAGE,
-        ControlError::Unaudited(_) | ControlError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        ControlError::Unaudited(_) | ControlError::Busy | ControlError::Loading(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     };
     problem(status, &error.to_string())
 }

@@ -1,0 +1,93 @@
+//! Serving functions that are loaded.
+
+use std::sync::Arc;
+
+use audit_log::AppendError;
+use audit_log::event::Event;
+use tokio::task::spawn_blocking;
+
+use super::super::table::Table;
+use super::Deployer;
+use super::change::Loaded;
+
+impl Deployer {
+    /// Lets a function be served the next time that [`serve`](Self::serve) is called.
+    pub(super) async fn activate(&mut self, loaded: Loaded) -> Result<(), AppendError> {
+        let Loaded {
+            function,
+            mut record,
+        } = loaded;
+        let name = function.name().to_owned();
+        let active = self
+            .known
+            .get(&name)
+            .and_then(|known| known.active.as_ref());
+        if let Some(active) = active {
+            // It may have been paused or resumed while this was loaded.
+            record.paused = active.is_paused();
+            function.set_paused(record.paused);
+        }
+        let replaces = active.map(|active| active.version().to_owned());
+        let event = Event::ComponentLoad {
+            replaces: active.map(|active| active.component().into()),
+        };
+        let recorded = self.record(Some(function.app().component()), &event).await;
+        let is_recorded = recorded.is_ok();
+        let mut noted = Ok(());
+        if let Some(store) = self.store.clone()
+            && is_recorded
+        {
+            let name = name.clone();
+            let set = spawn_blocking(move || store.set(&name, record)).await;
+            noted = set.unwrap_or(Ok(()));
+        }
+        let Some(known) = self.known.get_mut(&name) else {
+            return recorded;
+        };
+        if !is_recorded || noted.is_err() {
+            // It is tried again the next time.
+            known.stamps = None;
+            known.is_refused = true;
+            known.is_loading = true;
+        }
+        if let Err(error) = noted {
+            self.refuse(&name, &error).await?;
+            self.withdraw_unless_wrapped(&name).await?;
+        } else if is_recorded {
+            tracing::info!(
+                function = name,
+                version = function.version(),
+                component = function.component(),
+                replaces,
+                route = function.route().map(tracing::field::display),
+                "deployed"
+            );
+            function.count();
+            known.active = Some(Arc::new(function));
+            known.is_loading = false;
+        }
+        recorded
+    }
+
+    /// Serves all that is active, and answers for what is being loaded.
+    pub(super) fn serve(&self) {
+        let mut table = Table::default();
+        let active = self
+            .known
+            .values()
+            .filter_map(|known| known.active.as_ref());
+        for function in active {
+            if let Err(conflict) = table.add(function.clone()) {
+                // Nobody is activated at the route of another one.
+                tracing::error!(function = function.name(), "not served: {conflict}");
+            }
+        }
+        for (name, route) in self.loading() {
+            table.add_loading(name, route);
+        }
+        if !self.start.is_known() {
+            table.set_unknown();
+        }
+        self.functions.replace(table);
+    }
+}

@@ -1,0 +1,110 @@
+//! The way to a file: the entries of folders on which it depends what a path leads to.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{self, Component, Path, PathBuf};
+
+/// As many links as the system follows (path_resolution(7)).
+const MAX_LINKS: usize = 40;
+
+/// What a path leads to, and on which entries of folders that depends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Way {
+    /// Each link that is followed, and what is at the end; or, if there is nothing, the first
+    /// entry that is missing. No folder of these paths is a link.
+    pub(super) entries: Vec<PathBuf>,
+    /// What is at the end, if there is something.
+    pub(super) end: Option<PathBuf>,
+}
+
+impl Way {
+    /// The way along `path`, as it is at the moment.
+    pub(super) fn of(path: &Path) -> Self {
+        let mut way = Self {
+            entries: Vec::new(),
+            end: None,
+        };
+        let Ok(path) = path::absolute(path) else {
+            return way;
+        };
+        let mut here = PathBuf::new();
+        let mut rest = VecDeque::from(names(&path));
+        let mut links = 0;
+        while let Some(name) = rest.pop_front() {
+            let entry = here.join(&name);
+            if name == ".." {
+                here.pop();
+                continue;
+            }
+            let Ok(found) = fs::symlink_metadata(&entry) else {
+                way.entries.push(entry);
+                return way;
+            };
+            if found.is_symlink() {
+                links += 1;
+                let target = fs::read_link(&entry);
+                way.entries.push(entry);
+                let Ok(target) = target else { return way };
+                if links > MAX_LINKS {
+                    return way;
+                }
+                // One that is absolute begins with the root, which takes the place of `here`.
+                rest = names(&target).into_iter().chain(rest).collect();
+            } else {
+                here = entry;
+            }
+        }
+        way.entries.push(here.clone());
+        way.end = Some(here);
+        way
+    }
+}
+
+/// The parts of a path, of which the first may be the root.
+fn names(path: &Path) -> Vec<OsString> {
+    let parts = path.components();
+    let parts = parts.filter(|part| *part != Component::CurDir);
+    parts.map(|part| part.as_os_str().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn it_names_all_links_and_the_end_and_what_is_missing() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
+        let at = |name: &str| root.join(name);
+        fs::create_dir_all(at("f/..v1")).unwrap();
+        fs::write(at("f/..v1/app.wasm"), "").unwrap();
+        symlink("..v1", at("f/..data")).unwrap();
+        symlink("..data/app.wasm", at("f/app.wasm")).unwrap();
+        symlink(at("f"), at("absolute")).unwrap();
+        symlink("../f/./app.wasm", at("f/around.wasm")).unwrap();
+        symlink("loop", at("loop")).unwrap();
+
+        let end = "f/..v1/app.wasm";
+        for (path, links) in [
+            ("f/..v1/app.wasm", &[][..]),
+            ("f/app.wasm", &["f/app.wasm", "f/..data"]),
+            ("absolute/app.wasm", &["absolute", "f/app.wasm", "f/..data"]),
+            (
+                "f/around.wasm",
+                &["f/around.wasm", "f/app.wasm", "f/..data"],
+            ),
+        ] {
+            let way = Way::of(&at(path));
+            let entries = links.iter().chain([&end]).map(|name| at(name));
+            assert_eq!(way.entries, entries.collect::<Vec<_>>(), "{path}");
+            assert_eq!(way.end, Some(at(end)), "{path}");
+        }
+        let missing = Way::of(&at("f/gone/below/x.wasm"));
+        assert_eq!(missing.entries, [at("f/gone")]);
+        assert_eq!(missing.end, None);
+        assert_eq!(Way::of(&at("loop")).end, None);
+    }
+}

@@ -20,6 +20,9 @@ use crate::client::{Connection, Request, Response};
 use crate::output::Output;
 use crate::process::{Finished, Process, Signal};
 
+/// What the log says when each function is served or refused.
+const LOADED: &str = "all functions are loaded";
+
 /// A `component-runner serve` that listens on a free port.
 ///
 /// ```no_run
@@ -87,6 +90,8 @@ pub struct Setup {
     data: TempDir,
     /// Whether its standard error is read from the beginning.
     is_log_read: bool,
+    /// Whether it is waited for until it says that all functions are loaded.
+    loads_functions: bool,
 }
 
 impl TestHost {
@@ -100,7 +105,9 @@ impl TestHost {
     /// Begins the command line that serves the functions in this folder, or those that
     /// this file names.
     pub fn serve_functions(path: impl AsRef<Path>) -> Setup {
-        Self::serve_with_file().flag("--functions", path)
+        let mut setup = Self::serve_with_file().flag("--functions", path);
+        setup.loads_functions = true;
+        setup
     }
 
     /// The same, where a file of --config names the component.
@@ -119,6 +126,7 @@ impl TestHost {
             other_addresses: 0,
             data,
             is_log_read: true,
+            loads_functions: false,
         }
     }
 
@@ -366,10 +374,18 @@ impl Setup {
         Self { command, ..self }
     }
 
-    /// Starts the server and waits until it listens.
+    /// Starts the server and waits until it listens, and until each of its functions is served or
+    /// refused.
     #[must_use]
     pub fn start(self) -> TestHost {
         self.start_within(DEADLINE)
+    }
+
+    /// Starts the server and waits until it listens, but for no function.
+    #[must_use]
+    pub fn start_listening(mut self) -> TestHost {
+        self.loads_functions = false;
+        self.start()
     }
 
     /// The same, where compiling the component may take as long as `limit`.
@@ -388,8 +404,13 @@ impl Setup {
         const START: &str = "listening on ";
 
         let listeners = self.addresses.len() + self.other_addresses;
+        let loads_functions = self.loads_functions && self.is_log_read;
         let (process, data) = self.spawn();
         let lines = output(&process).wait_for_lines_or_end(START, listeners, limit);
+        let lines = lines.filter(|_| {
+            let log = &process.stderr;
+            !loads_functions || log.wait_for_entry_or_end(&[LOADED], limit).is_some()
+        });
         let Some(lines) = lines else {
             let log = process.stderr.wait_for_end();
             panic!("the server does not start:\n{log}");

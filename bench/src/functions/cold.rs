@@ -2,32 +2,22 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use crate::functions::Folder;
-use crate::load::http;
 use crate::load::job::Job;
 use crate::servers::Server;
 use crate::servers::running::Running;
 
-/// How often it is said how far it is.
-const TELL_INTERVAL: Duration = Duration::from_secs(10);
-
-/// How long it may take.
-const PATIENCE: Duration = Duration::from_mins(30);
-
 /// Starts a server of `count` functions in the folder, where no compiled code is yet. Returns
-/// how long it took until one of them answered; all are served then.
+/// how long it took until all of them were served.
 pub(crate) fn start(server: &Server, count: usize, job: &Job, folder: &Folder) -> Result<Duration> {
     eprintln!("the first start of {count} functions");
-    let running = Running::start(server)?;
-    // It listens before it serves: who comes before that waits.
-    while http::post_until(running.addr, job.path(), Instant::now() + TELL_INTERVAL)?.is_none() {
+    let running = Running::start_telling(server, || {
         eprintln!("    {} of {count} are compiled", compiled(&folder.cache()));
-        ensure!(running.age() < PATIENCE, "compiling takes too long");
-    }
+    })?;
     let took = running.age();
     job.check(running.addr)?;
     eprintln!("    took {:.1} s", took.as_secs_f64());

@@ -147,7 +147,7 @@ impl Target {
         // Each compiles, which is kept.
         for (name, server) in &target.servers {
             let running = Running::start(server)?;
-            wait_for(&running, target.job(name))?;
+            target.job(name).check(running.addr)?;
         }
         Ok(target)
     }
@@ -176,7 +176,7 @@ fn cost(server: &Server, job: &Job) -> Result<Duration> {
     const REQUESTS: u32 = 5;
 
     let running = Running::start(server)?;
-    wait_for(&running, job)?;
+    job.check(running.addr)?;
     let before = processor_time(running.id())?;
     for _ in 0..REQUESTS {
         job.check(running.addr)?;
@@ -186,25 +186,10 @@ fn cost(server: &Server, job: &Job) -> Result<Duration> {
     Ok(used / REQUESTS)
 }
 
-/// Asks until there is a good answer: a server of functions listens before it has compiled
-/// them.
-fn wait_for(running: &Running, job: &Job) -> Result<()> {
-    const TIMEOUT: Duration = Duration::from_mins(3);
-
-    let begin = Instant::now();
-    loop {
-        match job.check(running.addr) {
-            Ok(_) => return Ok(()),
-            Err(why) if begin.elapsed() > TIMEOUT => return Err(why),
-            Err(_) => std::thread::sleep(Duration::from_millis(100)),
-        }
-    }
-}
-
 /// One turn: a new process, asked while each processor has a busy loop of another program.
 fn take(server: &Server, job: &Job, duration: Duration) -> Result<Vec<f64>> {
     let running = Running::start(server)?;
-    wait_for(&running, job)?;
+    job.check(running.addr)?;
     let busy_loop = |_| {
         let mut command = Command::new("sh");
         command.args(["-c", "while :; do :; done"]);

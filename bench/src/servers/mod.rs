@@ -62,6 +62,8 @@ pub(crate) struct Server {
     folder: Option<PathBuf>,
     /// Where it keeps compiled code, if that matters.
     cache: Option<PathBuf>,
+    /// Whether it loads functions while it listens.
+    loads_functions: bool,
 }
 
 impl Server {
@@ -117,6 +119,7 @@ impl Server {
             component: component.map(Path::to_owned),
             folder: None,
             cache: None,
+            loads_functions: false,
         }
     }
 }
@@ -144,6 +147,7 @@ impl Programs {
         Server {
             component: None,
             cache: Some(folder.cache()),
+            loads_functions: true,
             ..self.ours(&flags).within(folder.path())
         }
     }

@@ -1,17 +1,28 @@
 //! A server that runs and accepts connections.
 
+use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
-use std::thread::sleep;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::servers::Server;
 use crate::servers::process::Process;
 
 /// How long a server may take until it listens: the first time it compiles.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How long a server may take until its functions are loaded: the first time it compiles them.
+const LOADING_TIMEOUT: Duration = Duration::from_mins(30);
+
+/// How often it is told that they are not.
+const TELL_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What our server logs when they are.
+const LOADED: &str = "all functions are loaded";
 
 /// How long to wait between two attempts to connect.
 const RETRY_INTERVAL: Duration = Duration::from_micros(200);
@@ -30,8 +41,22 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts a server on loopback and waits until it accepts connections.
+    /// Starts a server on loopback and waits until it accepts connections, and until all of its
+    /// functions are loaded.
     pub(crate) fn start(server: &Server) -> Result<Self> {
+        Self::start_telling(server, || {})
+    }
+
+    /// The same, and calls `tell` every now and then while functions are loaded.
+    pub(crate) fn start_telling(server: &Server, tell: impl FnMut()) -> Result<Self> {
+        let mut running = Self::listen(server)?;
+        if let Some(log) = running.process.child().stderr.take() {
+            wait_until_loaded(log, tell)?;
+        }
+        Ok(running)
+    }
+
+    fn listen(server: &Server) -> Result<Self> {
         let mut ended = None;
         for _ in 0..ATTEMPTS {
             let addr = free_address()?;
@@ -39,7 +64,11 @@ impl Running {
             command
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
-                .stderr(Stdio::null());
+                .stderr(if server.loads_functions {
+                    Stdio::piped()
+                } else {
+                    Stdio::null()
+                });
             let started = Instant::now();
             let mut process = Process::spawn(&mut command)?;
             ended = loop {
@@ -75,6 +104,28 @@ impl Running {
     /// How long ago the process was started.
     pub(crate) fn age(&self) -> Duration {
         self.started.elapsed()
+    }
+}
+
+/// Waits until this log says that all functions are loaded. It is read to its end.
+fn wait_until_loaded(log: impl Read + Send + 'static, mut tell: impl FnMut()) -> Result<()> {
+    let (sender, loaded) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            if line.contains(LOADED) {
+                // It fails for one that is said twice.
+                let _ = sender.send(());
+            }
+        }
+    });
+    let begin = Instant::now();
+    loop {
+        match loaded.recv_timeout(TELL_INTERVAL) {
+            Ok(()) => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => tell(),
+            Err(RecvTimeoutError::Disconnected) => bail!("the server ended while it loaded"),
+        }
+        ensure!(begin.elapsed() < LOADING_TIMEOUT, "loading takes too long");
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use end_to_end::client::{Request, encrypt};
 use end_to_end::functions::{Folder, locator};
@@ -120,6 +123,61 @@ fn a_file_that_is_written_slowly_is_served_when_it_is_whole() {
     file.write_all(&bytes[bytes.len() / 2..]).expect("a disk");
     drop(file);
     wait_for(&host, "/where", Some("second2 / /where second2"));
+}
+
+/// Writes a file in pieces, with pauses in which the server looks at it. Returns the longest time
+/// from one piece to the next.
+fn copy_slowly(path: &Path, bytes: &[u8]) -> Duration {
+    const PIECES: usize = 6;
+    /// Longer than the pause after which the server looks at a file.
+    const PAUSE: Duration = Duration::from_millis(400);
+
+    fs::write(path, b"").expect("a file");
+    let (mut longest, mut last) = (Duration::ZERO, Instant::now());
+    for piece in bytes.chunks(bytes.len().div_ceil(PIECES)) {
+        thread::sleep(PAUSE);
+        let file = File::options().append(true).open(path);
+        let written = file.and_then(|mut file| file.write_all(piece));
+        written.expect("a file that can be written to");
+        longest = longest.max(last.elapsed());
+        last = Instant::now();
+    }
+    longest
+}
+
+#[test]
+fn a_component_and_a_file_of_functions_that_are_copied_slowly_are_refused_for_no_piece() {
+    /// Shorter than the time after which a file is taken to be written.
+    const MAX_PAUSE: Duration = Duration::from_secs(2);
+
+    let declared = "[[function]]\nname = \"where\"\ncomponent = \"code.wasm\"\n\
+                    route = \"/there\"\n";
+    // Where the machine is so busy that a pause is longer, it is tried again.
+    for _ in 0..10 {
+        let folder = Folder::new();
+        folder.put_locator("code.wasm", "first-1");
+        folder.put(
+            "functions.toml",
+            "[[function]]\ncomponent = \"code.wasm\"\n",
+        );
+        let host = TestHost::serve_functions(folder.join("functions.toml")).start();
+        let pauses = [
+            copy_slowly(&folder.join("code.wasm"), &locator("second2")),
+            copy_slowly(&folder.join("functions.toml"), declared.as_bytes()),
+        ];
+        wait_for(&host, "/there", Some("second2 / /there second2"));
+        if pauses.iter().all(|pause| *pause < MAX_PAUSE) {
+            let log = host.log().text();
+            for text in ["function refused", "functions stay as they were"] {
+                assert!(!log.contains(text), "{log}");
+            }
+            for kind in ["component-refused", "functions-refused"] {
+                assert!(events(&host, kind).is_empty(), "{log}");
+            }
+            return;
+        }
+    }
+    panic!("the machine is too busy");
 }
 
 #[test]

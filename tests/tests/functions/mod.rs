@@ -10,6 +10,8 @@ mod files;
 mod hostile_names;
 mod kills;
 mod limits;
+#[cfg(target_os = "linux")]
+mod loading;
 mod middleware;
 mod neighbours;
 mod paused;

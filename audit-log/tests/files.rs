@@ -281,6 +281,48 @@ fn a_pipe_in_the_place_of_the_key_or_of_the_copies_is_refused_and_not_waited_for
     assert!(takes(&AuditLog::open(&settings).expect("a log")));
 }
 
+/// Makes a pipe.
+fn pipe(folder: &tempfile::TempDir) -> std::path::PathBuf {
+    let path = folder.path().join("pipe");
+    let command = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(command.expect("mkfifo").success());
+    path
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_database_is_refused_and_not_waited_for() {
+    let folder = folder();
+    let location = Location::Sqlite(pipe(&folder));
+    let error = AuditLog::open(&Settings::new(location)).expect_err("a pipe");
+    let cause = format!("{error:?}");
+    assert!(cause.contains("not a regular file"), "{cause}");
+}
+
+#[test]
+fn a_pipe_takes_records_only_while_a_process_reads_it() {
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let folder = folder();
+    let path = pipe(&folder);
+    let settings = Settings::new(Location::JsonLines(path.clone()));
+    let error = AuditLog::open(&settings).expect_err("no reader");
+    let cause = format!("{error:?}");
+    assert!(cause.contains("no process reads this pipe"), "{cause}");
+
+    let mut options = fs::File::options();
+    options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    let reader = options.read(true).open(&path).expect("a pipe");
+    let log = AuditLog::open(&settings).expect("a log");
+    block_on(append(&log, 1));
+    let mut line = String::new();
+    let mut reader = BufReader::new(reader);
+    reader.read_line(&mut line).expect("a record");
+    assert!(line.starts_with("{\"host\":"), "{line}");
+    drop(reader);
+    assert!(!takes(&log), "a receipt for a record that no process reads");
+}
+
 #[test]
 fn two_writers_cannot_share_a_log_by_links() {
     for is_symbolic in [true, false] {

@@ -1,6 +1,6 @@
 //! Bytes that a log is read from: a file, or memory.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -11,8 +11,16 @@ pub(super) enum Input {
 }
 
 impl Input {
+    /// Opens the file at `path`. Does not wait for the writer of a pipe.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        File::open(path).map(Self::File)
+        let mut options = OpenOptions::new();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt;
+
+            options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+        }
+        options.read(true).open(path).map(Self::File)
     }
 
     /// How much to read at once.

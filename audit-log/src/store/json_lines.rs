@@ -39,6 +39,10 @@ impl JsonLines {
             path: path.to_owned(),
             source,
         };
+        #[cfg(unix)]
+        if let Some(pipe) = open_pipe(path).map_err(io_error)? {
+            return Ok((Self::Stream(Box::new(pipe)), 0));
+        }
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
         #[cfg(unix)]
@@ -80,6 +84,37 @@ impl JsonLines {
         };
         Ok((log, size - length))
     }
+}
+
+/// Opens the pipe at `path`, if it is one, for writing alone: with a reader in this process as
+/// well, a pipe that no other process reads takes records, and they are lost.
+///
+/// # Errors
+///
+/// Fails if no process reads it, and does not wait for one.
+#[cfg(unix)]
+fn open_pipe(path: &Path) -> io::Result<Option<File>> {
+    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
+    let metadata = std::fs::metadata(path);
+    if !metadata.is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+        return Ok(None);
+    }
+    let mut options = OpenOptions::new();
+    options.write(true);
+    options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    let pipe = options.open(path).map_err(|error| {
+        if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) {
+            io::Error::other("no process reads this pipe; start its reader first")
+        } else {
+            error
+        }
+    })?;
+    let flags = fcntl_getfl(&pipe)?;
+    fcntl_setfl(&pipe, flags.difference(OFlags::NONBLOCK))?;
+    Ok(Some(pipe))
 }
 
 impl Store for JsonLines {

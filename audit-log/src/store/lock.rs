@@ -28,6 +28,10 @@ impl WriterLock {
             path: path.to_owned(),
             why,
         };
+        // A pipe would be waited for. A folder is an error of its own.
+        if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            return Err(not_a_log("it is not a regular file".to_owned()));
+        }
         let name = open(&path.with_added_extension("lock")).map_err(io_error)?;
         try_lock(&name, path)?;
         // Before SQLite makes it, because SQLite would let others read it.

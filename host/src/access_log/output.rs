@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
+
 use super::Destination;
 use crate::server_log::count_lines;
 
@@ -100,7 +103,18 @@ fn open(destination: &Destination) -> io::Result<File> {
             // It says who was here.
             let mut options = OpenOptions::new();
             options.append(true).create(true).mode(0o640);
-            options.open(path)
+            // A pipe would be waited for until another process reads it.
+            options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+            let file = options.open(path).map_err(|error| {
+                if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) {
+                    io::Error::other("no process reads this pipe; start its reader first")
+                } else {
+                    error
+                }
+            })?;
+            let flags = fcntl_getfl(&file)?;
+            fcntl_setfl(&file, flags.difference(OFlags::NONBLOCK))?;
+            Ok(file)
         }
     }
 }
@@ -108,6 +122,7 @@ fn open(destination: &Destination) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::Read;
     use std::os::fd::OwnedFd;
 
     use super::*;
@@ -141,6 +156,26 @@ mod tests {
             fs::read_to_string(moved.join("access.log")).unwrap(),
             "one\n"
         );
+    }
+
+    #[test]
+    fn a_pipe_that_no_process_reads_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let destination = Destination::File(path.clone());
+        let error = Output::open(&destination).err().unwrap();
+        assert!(error.to_string().contains("no process reads"), "{error}");
+        let mut options = OpenOptions::new();
+        options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+        let mut reader = options.read(true).open(&path).unwrap();
+        let mut output = Output::open(&destination).unwrap();
+        assert_eq!(output.write(b"one\n"), 0);
+        let mut line = [0; 4];
+        reader.read_exact(&mut line).unwrap();
+        assert_eq!(&line, b"one\n");
+        drop(reader);
+        assert_eq!(output.write(b"two\n"), 1);
     }
 
     #[cfg(target_os = "linux")]

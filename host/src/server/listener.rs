@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, Permissions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
@@ -255,15 +255,33 @@ fn listen_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     // On Linux the file is made with the mode of the socket less the umask, so that no other
     // user can connect before its mode is right.
     let _ = fchmod(&socket, Mode::from_raw_mode(mode));
-    socket.bind(path)?;
+    socket.bind(path).map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput => io::Error::other(
+            "the path is too long for a socket, which has at most 107 bytes (103 on macOS)",
+        ),
+        _ => error,
+    })?;
     fs::set_permissions(path, Permissions::from_mode(mode))?;
     socket.listen(BACKLOG)
 }
 
 /// Removes the socket of a server that has ended without doing so itself.
+///
+/// # Errors
+///
+/// Fails if there is a file that is not a socket.
 fn remove_stale(path: &Path) -> io::Result<()> {
-    let is_socket = fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
-    if is_socket && UnixStream::connect(path).is_err() {
+    let Ok(found) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    if !found.file_type().is_socket() {
+        return Err(io::Error::other(
+            "there is a file of this name that is not a socket; remove it, or name another path",
+        ));
+    }
+    // One that this user may not connect to can have a server.
+    let error = UnixStream::connect(path).err();
+    if error.is_some_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
         fs::remove_file(path)?;
     }
     Ok(())
@@ -315,5 +333,31 @@ mod tests {
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_socket_with_a_server_and_a_file_that_is_no_socket_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "kept").unwrap();
+        let error = remove_stale(&path).unwrap_err().to_string();
+        assert!(error.contains("not a socket"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"kept");
+
+        let path = folder.path().join("socket");
+        let server = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        remove_stale(&path).unwrap();
+        assert!(path.exists());
+        drop(server);
+        remove_stale(&path).unwrap();
+        assert!(!path.exists());
+        remove_stale(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_path_that_is_too_long_for_a_socket_is_named_as_such() {
+        let path = PathBuf::from(format!("/tmp/{}", "x".repeat(120)));
+        let error = listen_unix(&path, 0o600).unwrap_err().to_string();
+        assert!(error.contains("107 bytes"), "{error}");
     }
 }

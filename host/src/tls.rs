@@ -54,6 +54,13 @@ pub enum TlsError {
         .0.display()
     )]
     NoKey(PathBuf),
+    /// The key cannot be read without its password.
+    #[error(
+        "the private key in `{}` is encrypted; the server asks for no password: \
+         `openssl pkey -in FILE -out NEW_FILE` decrypts it",
+        .0.display()
+    )]
+    EncryptedKey(PathBuf),
     /// The certificate is no certificate of a server.
     #[error("the certificate in `{}` cannot be used", path.display())]
     Certificate {
@@ -127,7 +134,7 @@ pub fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError>
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = read(path)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(without_mark(&text)).collect();
-    let found = found.map_err(|error| damaged(path, &error))?;
+    let found = found.map_err(|error| pem_error(path, &text, &error))?;
     if found.is_empty() {
         return Err(TlsError::NoCertificate(path.to_owned()));
     }
@@ -140,10 +147,17 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
         path: path.to_owned(),
         source,
     })?;
-    PrivateKeyDer::from_pem_slice(without_mark(&text)).map_err(|error| match error {
-        pem::Error::NoItemsFound => TlsError::NoKey(path.to_owned()),
-        error => damaged(path, &error),
-    })
+    PrivateKeyDer::from_pem_slice(without_mark(&text))
+        .map_err(|error| pem_error(path, &text, &error))
+}
+
+/// Whether a file without a key that can be used has one with a password: of PKCS #8 (RFC 7468,
+/// section 11), or of the older form, whose fields are no Base64 (RFC 1421, section 4.6.1.1).
+fn is_encrypted(text: &[u8]) -> bool {
+    let marks: [&[u8]; 2] = [b"BEGIN ENCRYPTED PRIVATE KEY", b"Proc-Type: 4,ENCRYPTED"];
+    marks
+        .iter()
+        .any(|mark| memchr::memmem::find(text, mark).is_some())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
@@ -159,15 +173,16 @@ fn without_mark(text: &[u8]) -> &[u8] {
 }
 
 /// The error itself shows parts of the file, as numbers.
-fn damaged(path: &Path, error: &pem::Error) -> TlsError {
-    TlsError::Damaged {
-        path: path.to_owned(),
-        why: match error {
-            pem::Error::MissingSectionEnd { .. } => "a section of it does not end",
-            pem::Error::Base64Decode(_) => "a section of it is not Base64",
-            _ => "it is no PEM",
-        },
-    }
+fn pem_error(path: &Path, text: &[u8], error: &pem::Error) -> TlsError {
+    let path = path.to_owned();
+    let why = match error {
+        _ if is_encrypted(text) => return TlsError::EncryptedKey(path),
+        pem::Error::NoItemsFound => return TlsError::NoKey(path),
+        pem::Error::MissingSectionEnd { .. } => "a section of it does not end",
+        pem::Error::Base64Decode(_) => "a section of it is not Base64",
+        _ => "it is no PEM",
+    };
+    TlsError::Damaged { path, why }
 }
 
 #[cfg(test)]
@@ -190,6 +205,10 @@ mod tests {
         assert!(matches!(error, TlsError::Unreadable { .. }), "{error}");
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(source.contains("`chmod 600 "), "{source}");
+    }
+
+    fn pem(label: &str, content: &str) -> String {
+        format!("-----BEGIN {label}-----\n{content}\n-----END {label}-----\n")
     }
 
     #[test]
@@ -219,6 +238,23 @@ mod tests {
             (
                 format!("\u{feff}{BEGIN}\nAAAA\n{END}\n"),
                 format!("there is no private key in `{shown}`"),
+            ),
+            (
+                format!(
+                    "{BEGIN}\nAAAA\n{END}\n{}",
+                    pem("ENCRYPTED PRIVATE KEY", "AAAA")
+                ),
+                format!("the private key in `{shown}` is encrypted"),
+            ),
+            (
+                format!(
+                    "{BEGIN}\nAAAA\n{END}\n{}",
+                    pem(
+                        "RSA PRIVATE KEY",
+                        "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA"
+                    )
+                ),
+                format!("the private key in `{shown}` is encrypted"),
             ),
         ] {
             let mut file = fs::File::options();

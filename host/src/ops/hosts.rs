@@ -4,11 +4,11 @@
 //! a name of its own that it lets resolve to 127.0.0.1 (DNS rebinding), or from its own origin
 //! (cross-site request forgery). The fields `Host` and `Origin` show both.
 
-use std::net::IpAddr;
-
 use http::header::{HOST, HeaderValue, ORIGIN};
 use http::uri::Authority;
 use http::{Request, StatusCode, Version};
+
+use crate::host_name::Host;
 
 /// The names under which operators may address their listener.
 #[derive(Debug, Default)]
@@ -74,10 +74,11 @@ impl Hosts {
     }
 
     fn is_listed(&self, authority: &Authority) -> bool {
-        let host = authority.host();
-        self.names
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(host))
+        let Ok(host) = Host::parse(authority.host()) else {
+            return false;
+        };
+        let is_same = |name: &String| Host::parse(name).is_ok_and(|name| name == host);
+        self.names.iter().any(is_same)
     }
 }
 
@@ -118,16 +119,14 @@ fn authority_of(origin: &HeaderValue) -> Option<Authority> {
     authority.parse().ok()
 }
 
+/// Whether a host is of loopback.
 fn is_loopback(host: &str) -> bool {
-    let name = host.to_ascii_lowercase();
-    // RFC 6761: these names are never looked up elsewhere.
-    if name == "localhost" || name.ends_with(".localhost") {
-        return true;
+    match Host::parse(host) {
+        // RFC 6761: these names are never looked up elsewhere.
+        Ok(Host::Name(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Ok(Host::Ip(address)) => address.is_loopback(),
+        Err(_) => false,
     }
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    address
-        .parse()
-        .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -159,6 +158,7 @@ mod tests {
         for good in [
             "localhost",
             "LocalHost:9000",
+            "localhost.:9000",
             "a.localhost",
             "127.0.0.1:9000",
             "127.9.9.9",
@@ -180,6 +180,7 @@ mod tests {
             assert!(host(&loopback, bad).is_err(), "{bad}");
         }
         assert_eq!(host(&with_name(), "OPS.example:443"), Ok(()));
+        assert_eq!(host(&with_name(), "ops.example."), Ok(()));
         assert_eq!(host(&with_name(), "127.0.0.1"), Ok(()));
         assert_eq!(host(&with_name(), "a.ops.example"), Err(FOREIGN_HOST));
         let any = Hosts {

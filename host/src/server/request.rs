@@ -10,6 +10,7 @@ use http::header::{CONNECTION, DATE, HOST, HeaderName, HeaderValue, SERVER};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
+use hyper::ext::ReasonPhrase;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 use wasmtime_wasi_http::WasiHttpView;
@@ -124,6 +125,11 @@ pub(super) async fn handle(
         conversation.set_ends_response();
     }
     let status = response.status();
+    if status.canonical_reason().is_none() {
+        // hyper would send `<none>`.
+        let reason = ReasonPhrase::from_static(b"");
+        response.extensions_mut().insert(reason);
+    }
     response.body_mut().begin(in_flight, status, exchange);
     Ok(response)
 }

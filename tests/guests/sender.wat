@@ -7,7 +7,9 @@
 ;; the error code in two digits. The OPTION is one letter: f and F set the timeout for the
 ;; first byte to 50 ms and to an hour, b that between bytes to 50 ms; w posts the body
 ;; `whole`, and p posts `part` of a body and traps; e posts without a body; g sends the body
-;; `whole` with GET, and o opens a body with GET and ends it; n names no path.
+;; `whole` with GET, and o opens a body with GET and ends it; n names no path; l posts the body
+;; `whole` and says that its length is 3, and t posts it with the trailer `x-t`; c answers with
+;; the error code of a body that breaks off.
 (component $component
   (import "wasi:io/poll@0.2.12" (instance $poll
     (export "pollable" (type $pollable (sub resource)))
@@ -25,6 +27,14 @@
     (export "future-incoming-response" (type $future (eq $future')))
     (export "[method]future-incoming-response.subscribe" (func
       (param "self" (borrow $future)) (result (own $pollable))))))
+
+  (import "wasi:http/types@0.2.1" (instance $codes
+    (alias outer $component $error (type $error'))
+    (export "io-error" (type $io-error (eq $error')))
+    (alias outer $component $error-code (type $error-code'))
+    (export "error-code" (type $error-code (eq $error-code')))
+    (export "http-error-code" (func
+      (param "err" (borrow $io-error)) (result (option $error-code))))))
 
   (import "wasi:http/outgoing-handler@0.2.12" (instance $outgoing
     (alias outer $component $outgoing-request (type $outgoing-request'))
@@ -57,6 +67,8 @@
   (core func $path (canon lower
     (func $types "[method]incoming-request.path-with-query") (memory $mem) (realloc $realloc)))
   (core func $fields.new (canon lower (func $types "[constructor]fields")))
+  (core func $fields.append (canon lower
+    (func $types "[method]fields.append") (memory $mem)))
   (core func $request.new (canon lower (func $types "[constructor]outgoing-request")))
   (core func $request.method (canon lower
     (func $types "[method]outgoing-request.set-method") (memory $mem)))
@@ -88,6 +100,7 @@
   (core func $input (canon lower (func $types "[method]incoming-body.stream") (memory $mem)))
   (core func $read (canon lower
     (func $streams "[method]input-stream.blocking-read") (memory $mem) (realloc $realloc)))
+  (core func $code (canon lower (func $codes "http-error-code") (memory $mem) (realloc $realloc)))
   (core func $response.new (canon lower (func $types "[constructor]outgoing-response")))
   (core func $response.status (canon lower
     (func $types "[method]outgoing-response.set-status-code")))
@@ -106,6 +119,9 @@
     (import "host" "block" (func $block (param i32)))
     (import "host" "path" (func $path (param i32 i32)))
     (import "host" "fields.new" (func $fields.new (result i32)))
+    (import "host" "fields.append" (func $fields.append
+      (param i32 i32 i32 i32 i32 i32)))
+    (import "host" "code" (func $code (param i32 i32)))
     (import "host" "request.new" (func $request.new (param i32) (result i32)))
     (import "host" "request.method" (func $request.method (param i32 i32 i32 i32) (result i32)))
     (import "host" "request.path" (func $request.path (param i32 i32 i32 i32) (result i32)))
@@ -139,6 +155,9 @@
     (data (i32.const 0) "whole")
     (data (i32.const 16) "part")
     (data (i32.const 24) "/")
+    (data (i32.const 1024) "content-length")
+    (data (i32.const 1040) "3")
+    (data (i32.const 1044) "x-t")
     ;; Results of imports are written to 64, and the digits of an error code to 32.
 
     (global $option (mut i32) (i32.const 0))
@@ -193,14 +212,39 @@
       (global.set $output-stream (i32.load (i32.const 68))))
 
     (func $finish-body
+      (local $trailers i32)
       (call $output.drop (global.get $output-stream))
+      ;; t
+      (if (i32.eq (global.get $option) (i32.const 0x74))
+        (then
+          (local.set $trailers (call $fields.new))
+          (call $fields.append (local.get $trailers)
+            (i32.const 1044) (i32.const 3) (i32.const 1040) (i32.const 1) (i32.const 64))
+          (call $finish (global.get $outgoing-body)
+            (i32.const 1) (local.get $trailers) (i32.const 64))
+          ;; The response has none.
+          (global.set $option (i32.const 0))
+          (return)))
       (call $finish (global.get $outgoing-body) (i32.const 0) (i32.const 0) (i32.const 64)))
+
+    ;; Whether the body `whole` is posted.
+    (func $is-whole (result i32)
+      (i32.or
+        (i32.eq (global.get $option) (i32.const 0x77))
+        (i32.or
+          (i32.eq (global.get $option) (i32.const 0x6c))
+          (i32.eq (global.get $option) (i32.const 0x74)))))
 
     ;; Sends a request. Returns 64, where the result is.
     (func $send-one (result i32)
       (local $request i32) (local $has-options i32) (local $options i32)
-      (local $kind i32) (local $has-body i32)
-      (local.set $request (call $request.new (call $fields.new)))
+      (local $kind i32) (local $has-body i32) (local $fields i32)
+      (local.set $fields (call $fields.new))
+      ;; l
+      (if (i32.eq (global.get $option) (i32.const 0x6c))
+        (then (call $fields.append (local.get $fields)
+          (i32.const 1024) (i32.const 14) (i32.const 1040) (i32.const 1) (i32.const 64))))
+      (local.set $request (call $request.new (local.get $fields)))
       ;; `http` and `https` by their lengths, and `other` for what is neither.
       (local.set $kind (i32.sub (global.get $scheme-length) (i32.const 4)))
       (if (i32.gt_u (local.get $kind) (i32.const 1)) (then (local.set $kind (i32.const 2))))
@@ -230,9 +274,9 @@
       (if (i32.eq (global.get $option) (i32.const 0x62))
         (then (drop (call $options.between-bytes
           (local.get $options) (i32.const 1) (i64.const 50_000_000)))))
-      ;; w, p
+      ;; w, p, l, t
       (local.set $has-body (i32.or
-        (i32.eq (global.get $option) (i32.const 0x77))
+        (call $is-whole)
         (i32.eq (global.get $option) (i32.const 0x70))))
       ;; e
       (if (i32.or (local.get $has-body) (i32.eq (global.get $option) (i32.const 0x65)))
@@ -298,6 +342,20 @@
           (br $more)))
       (call $finish-body))
 
+    ;; The error code of a body that breaks off. Traps if there is none.
+    (func $code-of-body (param $response i32) (result i32)
+      (local $input i32)
+      (call $incoming.consume (local.get $response) (i32.const 64))
+      (call $input (i32.load (i32.const 68)) (i32.const 64))
+      (local.set $input (i32.load (i32.const 68)))
+      (loop $more
+        (call $read (local.get $input) (i64.const 4096) (i32.const 64))
+        (br_if $more (i32.eqz (i32.load8_u (i32.const 64)))))
+      (if (i32.load8_u (i32.const 68)) (then (unreachable)))
+      (call $code (i32.load (i32.const 72)) (i32.const 64))
+      (if (i32.eqz (i32.load8_u (i32.const 64))) (then (unreachable)))
+      (i32.load8_u (i32.const 72)))
+
     (func (export "handle") (param $request i32) (param $out i32)
       (local $count i32) (local $future i32)
       (local.set $count (call $parse (local.get $request)))
@@ -310,9 +368,7 @@
 
       (if (i32.eq (global.get $option) (i32.const 0x6f))
         (then (call $finish-body)))
-      (if (i32.or
-          (i32.eq (global.get $option) (i32.const 0x77))
-          (i32.eq (global.get $option) (i32.const 0x67)))
+      (if (i32.or (call $is-whole) (i32.eq (global.get $option) (i32.const 0x67)))
         (then
           (call $write (global.get $output-stream) (i32.const 0) (i32.const 5) (i32.const 64))
           (call $finish-body)))
@@ -325,6 +381,11 @@
       (call $wait (local.get $future))
       (if (i32.load8_u (i32.const 80))
         (then (call $fail (local.get $out) (i32.load8_u (i32.const 88))) (return)))
+      ;; c
+      (if (i32.eq (global.get $option) (i32.const 0x63))
+        (then
+          (call $fail (local.get $out) (call $code-of-body (i32.load (i32.const 88))))
+          (return)))
       (call $pass-on (local.get $out) (i32.load (i32.const 88)))))
 
   (core instance $guest (instantiate $guest
@@ -333,6 +394,8 @@
       (export "block" (func $block))
       (export "path" (func $path))
       (export "fields.new" (func $fields.new))
+      (export "fields.append" (func $fields.append))
+      (export "code" (func $code))
       (export "request.new" (func $request.new))
       (export "request.method" (func $request.method))
       (export "request.path" (func $request.path))

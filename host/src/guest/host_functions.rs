@@ -232,6 +232,9 @@ fn handle(
     request: Resource<HostOutgoingRequest>,
     options: Option<Resource<RequestOptions>>,
 ) -> Result<Result<Resource<HostFutureIncomingResponse>, ErrorCode>> {
+    // No path is an empty one (the comment of `path-with-query` in the WIT).
+    let path = &mut http.table.get_mut(&request)?.path_with_query;
+    path.get_or_insert_with(|| "/".to_owned());
     let result: HttpResult<_> = http.handle(request, options);
     match result {
         Ok(future) => Ok(Ok(future)),

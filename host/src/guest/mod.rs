@@ -13,11 +13,13 @@
 //! - `limits.rs`: what it may take.
 //! - `host_memory.rs`: what the server keeps for it, in bytes.
 //! - `host_functions.rs`: the host functions that keep something, each with its charge.
+//! - `error_code.rs`: what a guest gets to know of a body that breaks off.
 //! - `output.rs`: where its standard output and error go.
 
 mod compile;
 mod engine;
 mod error;
+mod error_code;
 #[cfg(test)]
 mod host_function_table;
 mod host_functions;
@@ -318,6 +320,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     audit::add_to_linker(&mut linker)?;
     linker.allow_shadowing(true);
     host_functions::add_to_linker(&mut linker)?;
+    error_code::add_to_linker(&mut linker)?;
     linker.allow_shadowing(false);
     Ok(linker)
 }

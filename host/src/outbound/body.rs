@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{HeaderMap, HeaderName, TRAILER};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -14,6 +15,11 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::account::Account;
 use super::errors::from_hyper;
+use super::framing;
+use crate::RequestId;
+
+/// How much the log has of the names of trailers, in bytes.
+const MAX_NAMES_BYTES: usize = 512;
 
 /// The body that a guest writes.
 pub(super) struct RequestBody {
@@ -22,16 +28,59 @@ pub(super) struct RequestBody {
     /// What has been read of it to know whether there is any.
     first: Option<Frame<Bytes>>,
     has_ended: bool,
+    /// How many bytes of the announced length are left. None if none was announced.
+    left: Option<u64>,
+    /// Whether the head names the trailers that follow, and so hyper sends them.
+    names_trailers: bool,
+    request_id: RequestId,
 }
 
 impl RequestBody {
-    pub(super) fn new(body: WasiBody, account: Arc<Account>) -> Self {
+    /// The body of a request with these fields.
+    pub(super) fn new(
+        body: WasiBody,
+        headers: &HeaderMap,
+        account: Arc<Account>,
+        request_id: RequestId,
+    ) -> Self {
+        let left = framing::announced_length(headers);
         Self {
             has_ended: body.is_end_stream(),
             body,
             account,
             first: None,
+            left,
+            names_trailers: left.is_none() && headers.contains_key(TRAILER),
+            request_id,
         }
+    }
+
+    /// Looks at what the guest gives before the server gets it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is more than was announced: hyper would send a part of it, which looks whole.
+    fn check(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Error> {
+        if let (Some(left), Some(data)) = (&mut self.left, frame.data_ref()) {
+            *left = left
+                .checked_sub(data.len() as u64)
+                .ok_or(Error::HttpRequestBodySize(None))?;
+        }
+        let trailers = frame.trailers_ref();
+        if let Some(trailers) = trailers.filter(|trailers| !trailers.is_empty())
+            && !self.names_trailers
+            && self.account.is_first_failure()
+        {
+            let names: Vec<_> = trailers.keys().map(HeaderName::as_str).collect();
+            let names = names.join(", ");
+            let names = sanitize::line(&names).at_most(MAX_NAMES_BYTES);
+            tracing::warn!(
+                request = %self.request_id,
+                "the trailers `{names}` of a request of the guest are not sent: its head has to \
+                 name them in the field `trailer`, and must not have `content-length`"
+            );
+        }
+        Ok(frame)
     }
 
     /// Whether there is anything in it. A guest that leaves that open for longer than `limit`
@@ -73,7 +122,7 @@ impl Body for RequestBody {
         if frame.is_none() && self.account.is_closed() {
             return Poll::Ready(Some(Err(Error::ConnectionTerminated)));
         }
-        Poll::Ready(frame)
+        Poll::Ready(frame.map(|frame| self.check(frame?)))
     }
 
     fn is_end_stream(&self) -> bool {

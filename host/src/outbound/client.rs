@@ -1,15 +1,15 @@
 //! One request of a guest: sent, and its response received.
 
+use std::fmt::Write;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -23,7 +23,7 @@ use super::connect::{self, Stream};
 use super::errors::from_hyper;
 use super::origin::Origin;
 use super::report::Report;
-use super::{MAX_FIELDS, MAX_HEAD_BYTES, MAX_PARSED_FIELDS, Outbound, Sent};
+use super::{MAX_FIELDS, MAX_HEAD_BYTES, MAX_PARSED_FIELDS, Outbound, Sent, framing};
 use crate::functions::chain_of_causes;
 
 /// The fields that concern one connection and no other. Guests cannot set most of them,
@@ -89,12 +89,14 @@ async fn exchange(order: Order, report: &Report) -> Sent {
     let connect_deadline = earlier(deadline, options.connect_timeout);
     let stream = connect::connect(&outbound, &origin, report, connect_deadline).await?;
     let request = prepare(request, &origin)?;
-    let mut request = request.map(|body| RequestBody::new(body, account));
-    frame_body(&mut request).await?;
+    let (head, body) = request.into_parts();
+    let body = RequestBody::new(body, &head.headers, account, report.request_id.clone());
+    let mut request = Request::from_parts(head, body);
+    framing::announce(&mut request).await?;
 
     let head_deadline = earlier(deadline, options.first_byte_timeout);
     let head = timeout_at(head_deadline, receive_head(stream, request, report)).await;
-    let (response, connection) = match head {
+    let (mut response, connection) = match head {
         Ok(head) => head?,
         Err(_) if head_deadline < deadline => return Err(Error::ConnectionReadTimeout),
         Err(_) => return Err(Error::HttpResponseTimeout),
@@ -109,6 +111,7 @@ async fn exchange(order: Order, report: &Report) -> Sent {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Error::HttpUpgradeFailed);
     }
+    framing::unify_length(response.headers_mut())?;
     Ok(hand_over(response, connection, (slot, kept), options))
 }
 
@@ -126,6 +129,7 @@ fn prepare(request: Request<WasiBody>, origin: &Origin) -> Result<Request<WasiBo
         Some(path) if path.as_str().starts_with('?') => format!("/{}", path.as_str()).parse().ok(),
         path => path.cloned(),
     };
+    let path = path.map(|path| encode(&path).unwrap_or(path));
     head.uri = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
     head.version = Version::HTTP_11;
     for name in OF_CONNECTION {
@@ -140,31 +144,23 @@ fn prepare(request: Request<WasiBody>, origin: &Origin) -> Result<Request<WasiBo
     Ok(Request::from_parts(head, body))
 }
 
-/// Announces the body of a request where hyper would not: it takes a body of GET and HEAD whose
-/// length is not known for none, and says nothing of an empty body where servers expect one
-/// (RFC 9110, section 8.6).
-async fn frame_body(request: &mut Request<RequestBody>) -> Result<(), Error> {
-    /// The time in which a guest that opens a body of GET begins to write it or closes it.
-    const OPEN: Duration = Duration::from_secs(1);
-
-    if request.headers().contains_key(CONTENT_LENGTH) {
-        return Ok(());
+/// Percent-encodes what [`Uri`] takes in a path and a query although no URI has it, such as `é`:
+/// servers refuse such a request (RFC 3986, section 2.1). None if there is nothing of that.
+fn encode(target: &PathAndQuery) -> Option<PathAndQuery> {
+    let is_allowed = |byte: u8| matches!(byte, b'!'..=b'~');
+    if target.as_str().bytes().all(is_allowed) {
+        return None;
     }
-    let is_without = matches!(*request.method(), Method::GET | Method::HEAD);
-    let wants_length = matches!(
-        *request.method(),
-        Method::POST | Method::PUT | Method::PATCH
-    );
-    let limit = if is_without { OPEN } else { Duration::ZERO };
-    let has_content = request.body_mut().has_content(limit).await?;
-    if has_content && is_without {
-        let chunked = HeaderValue::from_static("chunked");
-        request.headers_mut().insert(TRANSFER_ENCODING, chunked);
-    } else if !has_content && wants_length {
-        let none = HeaderValue::from_static("0");
-        request.headers_mut().insert(CONTENT_LENGTH, none);
+    let mut encoded = String::new();
+    for byte in target.as_str().bytes() {
+        if is_allowed(byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
     }
-    Ok(())
+    encoded.parse().ok()
 }
 
 /// Sends a request over a new connection until the head of the response is there. The
@@ -263,11 +259,12 @@ mod tests {
     }
 
     #[test]
-    fn a_query_without_a_path_is_sent_behind_a_slash() {
+    fn a_target_has_a_path_and_the_characters_of_a_uri() {
         for (url, target) in [
             ("http://a?b", "/?b"),
             ("http://a", "/"),
             ("http://a/?b", "/?b"),
+            ("http://a/caf\u{e9}?\u{fc}=%20{", "/caf%C3%A9?%C3%BC=%20{"),
         ] {
             let request = Request::builder().uri(url);
             let request = request

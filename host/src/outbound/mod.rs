@@ -5,7 +5,7 @@
 //! - `client.rs`: one request, in the order of what happens to it.
 //! - `account.rs`: how many there may be at once.
 //! - `lookup.rs`, `address.rs`, `tls.rs`, `connect.rs`: from a name to a connection.
-//! - `body.rs`: what is sent and received over it.
+//! - `body.rs`: what is sent and received over it; `framing.rs`: how that is announced.
 //! - `errors.rs`, `report.rs`: what the guest and the log get to know.
 //!
 //! By default guests may send requests to nobody. Where the operator has allowed an
@@ -24,6 +24,7 @@ mod body;
 mod client;
 mod connect;
 mod errors;
+mod framing;
 mod lookup;
 mod origin;
 mod policy;

@@ -3,6 +3,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, Empty, Full};
 use lookup::Resolve;
 
@@ -155,11 +156,28 @@ async fn a_body_whose_guest_is_gone_is_not_whole() {
         let part = Full::new(bytes::Bytes::from_static(b"part"));
         part.map_err(|never| match never {}).boxed_unsync()
     };
-    let mut whole = body::RequestBody::new(body(), account.clone());
+    let of_guest = || {
+        let headers = HeaderMap::new();
+        body::RequestBody::new(body(), &headers, account.clone(), RequestId::next())
+    };
+    let mut whole = of_guest();
     assert!(whole.frame().await.is_some_and(|frame| frame.is_ok()));
     assert!(whole.frame().await.is_none());
-    let mut half = body::RequestBody::new(body(), account.clone());
+    let mut half = of_guest();
     assert!(half.frame().await.is_some_and(|frame| frame.is_ok()));
     account.close();
     assert!(half.frame().await.is_some_and(|frame| frame.is_err()));
+}
+
+#[tokio::test]
+async fn a_body_of_more_than_its_length_is_an_error_before_the_server_gets_it() {
+    let account = Arc::new(Account::new(NonZeroU32::MIN));
+    for (length, is_good) in [(4, true), (5, true), (3, false)] {
+        let part = Full::new(bytes::Bytes::from_static(b"part"));
+        let part = part.map_err(|never| match never {}).boxed_unsync();
+        let headers = HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from(length))]);
+        let mut body = body::RequestBody::new(part, &headers, account.clone(), RequestId::next());
+        let frame = body.frame().await.expect("a part");
+        assert_eq!(frame.is_ok(), is_good, "{length}");
+    }
 }

@@ -1,10 +1,11 @@
-//! How the bodies of requests are announced to servers, and heads of servers that are folded.
+//! How the bodies of requests are announced to servers, and what guests get of heads and bodies
+//! of servers that are unusual.
 
 use end_to_end::TestHost;
-use end_to_end::client::Connection;
+use end_to_end::client::{Connection, Response};
 use end_to_end::upstream::{Arrival, Upstream};
 
-use super::{begin, origin, sender_to};
+use super::{begin, error_code, order, origin, sender_to};
 
 /// The request that a guest sends with this option, and its client, which has to stay as long.
 fn arrival(option: &str) -> ((TestHost, Connection), Arrival) {
@@ -56,4 +57,83 @@ fn a_folded_field_of_a_server_reaches_the_guest_on_one_line() {
         (words, value.contains(['\r', '\n'])),
         (vec!["a", "b"], false)
     );
+}
+
+/// What a guest with this option makes of a server that answers so, and closes the connection.
+fn answer_to(option: &str, answer: &str) -> Response {
+    let upstream = Upstream::start();
+    let host = sender_to(&upstream);
+    let mut client = begin(&host, option, &origin(&upstream));
+    let mut arrival = upstream.receive();
+    arrival.write(answer);
+    drop(arrival);
+    client.receive()
+}
+
+#[test]
+fn a_request_without_a_path_is_sent_for_the_root() {
+    let (_client, arrival) = arrival("1n");
+    assert!(arrival.head.starts_with("GET / "), "{}", arrival.head);
+}
+
+#[test]
+fn a_response_has_one_length_for_the_guest_which_can_pass_it_on() {
+    for head in [
+        "content-length: 10\r\ntransfer-encoding: chunked\r\n\r\n4\r\ngood\r\n0\r\n\r\n",
+        "content-length: 4\r\ncontent-length: 4\r\n\r\ngood",
+        "content-length: 4, 4\r\n\r\ngood",
+    ] {
+        let response = answer_to("1", &format!("HTTP/1.1 200 OK\r\n{head}"));
+        assert_eq!(
+            (response.status, &*response.text()),
+            (200, "good"),
+            "{head}"
+        );
+        assert!(response.is_complete, "{head}");
+    }
+}
+
+#[test]
+fn a_response_of_another_transfer_coding_than_chunked_is_an_error() {
+    for coding in ["gzip", "gzip, chunked"] {
+        let answer = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: {coding}\r\n\r\n0\r\n\r\n");
+        let code = error_code(&answer_to("1", &answer));
+        assert_eq!(code, "HTTP-response-transfer-coding", "{coding}");
+    }
+}
+
+#[test]
+fn a_guest_learns_the_error_code_of_a_body_that_breaks_off() {
+    let response = answer_to("1c", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello");
+    assert_eq!(error_code(&response), "HTTP-response-incomplete");
+}
+
+#[test]
+fn a_body_of_more_than_its_length_does_not_look_whole() {
+    let (_client, mut arrival) = arrival("1l");
+    assert_eq!(arrival.field("content-length"), Some("3"));
+    assert_eq!(arrival.read_to_end(), b"");
+}
+
+#[test]
+fn trailers_of_a_request_that_cannot_be_sent_are_logged() {
+    let ((host, _client), mut arrival) = arrival("1t");
+    arrival.read_until(b"5\r\nwhole\r\n0\r\n\r\n");
+    let _ = host
+        .log()
+        .wait_for_entry(&["the trailers `x-t` of a request of the guest are not sent"]);
+}
+
+#[test]
+fn a_status_without_a_registered_reason_has_none() {
+    let upstream = Upstream::start();
+    let host = sender_to(&upstream);
+    let mut client = host.connect();
+    let request = order("1", &origin(&upstream)).header("connection", "close");
+    client.write(&request.bytes());
+    let mut arrival = upstream.receive();
+    arrival.write("HTTP/1.1 299 Custom\r\ncontent-length: 0\r\n\r\n");
+    let response = client.rest().expect("a response");
+    let text = String::from_utf8_lossy(&response);
+    assert!(text.starts_with("HTTP/1.1 299 \r\n"), "{text}");
 }

@@ -159,8 +159,7 @@ fn the_log_has_one_refusal_for_each_request_with_its_id_and_the_flag() {
 #[test]
 fn a_request_that_is_none_leaves_nothing_in_the_log() {
     let mut host = sender(&[]);
-    let response = host.send(&order("1n", "http://api.example"));
-    assert_eq!(error_code(&response), "HTTP-protocol-error");
+    assert_eq!(refusal(&host, "ftp://api.example"), "HTTP-protocol-error");
     host.terminate();
     let log = host.log().text();
     assert!(!log.contains("WARN"), "{log}");

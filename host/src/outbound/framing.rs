@@ -1,0 +1,145 @@
+//! How bodies are announced: that of a request, by what its guest does, and that of a response,
+//! by one length at most.
+
+use std::time::Duration;
+
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, Request};
+use wasmtime_wasi_http::Error;
+
+use super::body::RequestBody;
+
+/// The longest transfer coding that an error names, in bytes.
+const MAX_CODING_BYTES: usize = 64;
+
+/// Announces the body of a request where hyper would not: it takes a body of GET and HEAD whose
+/// length is not known for none, and says nothing of an empty body where servers expect one
+/// (RFC 9110, section 8.6).
+pub(super) async fn announce(request: &mut Request<RequestBody>) -> Result<(), Error> {
+    /// The time in which a guest that opens a body of GET begins to write it or closes it.
+    const OPEN: Duration = Duration::from_secs(1);
+
+    if request.headers().contains_key(CONTENT_LENGTH) {
+        return Ok(());
+    }
+    let is_without = matches!(*request.method(), Method::GET | Method::HEAD);
+    let wants_length = matches!(
+        *request.method(),
+        Method::POST | Method::PUT | Method::PATCH
+    );
+    let limit = if is_without { OPEN } else { Duration::ZERO };
+    let has_content = request.body_mut().has_content(limit).await?;
+    if has_content && is_without {
+        let chunked = HeaderValue::from_static("chunked");
+        request.headers_mut().insert(TRANSFER_ENCODING, chunked);
+    } else if !has_content && wants_length {
+        let none = HeaderValue::from_static("0");
+        request.headers_mut().insert(CONTENT_LENGTH, none);
+    }
+    Ok(())
+}
+
+/// The length that the head of a request announces, if it does.
+pub(super) fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Leaves the head of a response at most one length, which is that of the content that the
+/// guest reads, so that the guest can pass both on (RFC 9110, section 8.6; RFC 9112, section
+/// 6.3).
+///
+/// # Errors
+///
+/// Fails if the content is coded in a way that is not undone here: the guest would take it for
+/// what it is not.
+pub(super) fn unify_length(headers: &mut HeaderMap) -> Result<(), Error> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter().peekable();
+    if codings.peek().is_some() {
+        let is_known = |coding: &HeaderValue| {
+            [&b"chunked"[..], b"identity"]
+                .iter()
+                .any(|known| coding.as_bytes().eq_ignore_ascii_case(known))
+        };
+        if let Some(unknown) = codings.find(|coding| !is_known(coding)) {
+            let name = unknown.to_str().ok();
+            let name = name.filter(|name| name.len() <= MAX_CODING_BYTES);
+            return Err(Error::HttpResponseTransferCoding(
+                name.map(ToOwned::to_owned),
+            ));
+        }
+        // Chunks go before a length.
+        headers.remove(CONTENT_LENGTH);
+        return Ok(());
+    }
+    let fields: Vec<_> = headers.get_all(CONTENT_LENGTH).iter().collect();
+    if fields.len() > 1 || fields.iter().any(|field| field.as_bytes().contains(&b',')) {
+        match the_same(&fields) {
+            Some(length) => headers.insert(CONTENT_LENGTH, length.into()),
+            // Only a response that has no content gets here with different ones.
+            None => headers.remove(CONTENT_LENGTH),
+        };
+    }
+    Ok(())
+}
+
+/// The number in these lists of numbers, if it is always the same.
+fn the_same(fields: &[&HeaderValue]) -> Option<u64> {
+    let mut found = None;
+    for field in fields {
+        for length in field.to_str().ok()?.split(',') {
+            let length: u64 = length.trim().parse().ok()?;
+            if found.is_some_and(|found| found != length) {
+                return None;
+            }
+            found = Some(length);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    fn lengths(fields: &[(&'static str, &'static str)]) -> Vec<String> {
+        let mut headers = headers(fields);
+        unify_length(&mut headers).expect("a known coding");
+        let lengths = headers.get_all(CONTENT_LENGTH).iter();
+        lengths
+            .map(|length| length.to_str().expect("ASCII").to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_response_has_one_length_at_most() {
+        let length = "content-length";
+        assert_eq!(lengths(&[(length, "2")]), ["2"]);
+        assert_eq!(lengths(&[(length, "2"), (length, "2")]), ["2"]);
+        assert_eq!(lengths(&[(length, "2, 2")]), ["2"]);
+        assert!(lengths(&[(length, "2"), (length, "3")]).is_empty());
+        assert!(lengths(&[(length, "2, x")]).is_empty());
+        for coding in ["chunked", "Chunked", "identity"] {
+            let fields = [(length, "2"), ("transfer-encoding", coding)];
+            assert!(lengths(&fields).is_empty(), "{coding}");
+        }
+    }
+
+    #[test]
+    fn a_response_of_another_transfer_coding_is_an_error_with_its_name() {
+        for coding in ["gzip", "gzip, chunked"] {
+            let error = unify_length(&mut headers(&[("transfer-encoding", coding)]));
+            assert!(
+                matches!(&error, Err(Error::HttpResponseTransferCoding(Some(name))) if name == coding),
+                "{error:?}"
+            );
+        }
+    }
+}

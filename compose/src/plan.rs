@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use wac_types::ItemKind;
 
 use crate::assemble::assemble;
 use crate::component::Component;
@@ -100,7 +101,7 @@ impl Plan {
                 // What `wac` and the validator say of it is less.
                 let clashes = clashes(self, &components);
                 if clashes.is_empty() {
-                    error
+                    self.function_of_the_host(&components).unwrap_or(error)
                 } else {
                     clashes.into()
                 }
@@ -110,6 +111,37 @@ impl Plan {
     fn compose(&self, components: &Components<'_>, report: &Report) -> Result<Composed, Report> {
         let bytes = assemble(self, components)?;
         finish(&self.name, bytes, report.clone())
+    }
+
+    /// The function that `wac` may have failed to import: one that stays open, of a component
+    /// that names types of an interface which another component provides. Such a type has no
+    /// name outside.
+    fn function_of_the_host(&self, components: &Components<'_>) -> Option<Report> {
+        let mut pairs = components.values().flat_map(|component| {
+            let functions = self.open_imports(component).filter(|import| {
+                let kind = component.world().imports.get(*import);
+                matches!(kind, Some(ItemKind::Func(_)))
+            });
+            functions.map(|function| (*component, function))
+        });
+        pairs.find_map(|(component, function)| {
+            let name = component.name();
+            let wire = self.wires.iter().find(|wire| {
+                let mut types = component.type_imports().values().flatten();
+                wire.importer == name && types.any(|used| used.import == wire.import)
+            })?;
+            let (interface, provider) = (&wire.import, &wire.provider);
+            let error = Diagnostic::error(
+                Code::NotEncodable,
+                format!(
+                    "`{name}` imports the function `{function}`, which no component provides, and \
+                     names types of `{interface}`, which `{provider}` provides: `wac`, which \
+                     encodes compositions, cannot import a function with such a type"
+                ),
+                format!("link a component that exports `{function}`, or leave out `{provider}`"),
+            );
+            Some(error.of_import(name, function).into())
+        })
     }
 
     /// Composes with the fewest further exports that the types of the exports need;

@@ -138,6 +138,9 @@ fn with_remedy(message: &str) -> String {
     let remedy = if message.contains("not valid to be used as export") {
         "; one of its types is that of an interface which another component provides: export that \
          interface, too"
+    } else if message.contains("func not valid to be used as import") {
+        "; one of its types is that of an interface which another component provides: pass a \
+         function of a component, or leave the interface open, too"
     } else {
         ""
     };

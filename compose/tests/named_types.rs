@@ -218,3 +218,22 @@ fn a_middleware_whose_types_are_those_of_a_part_is_put_in_front() {
         .collect();
     assert_eq!(names, ["t:p/shop@0.1.0", "t:p/wallets@0.1.0"]);
 }
+
+#[test]
+fn a_function_of_the_host_with_a_type_of_a_part_is_named_with_a_remedy() {
+    let record = part(
+        "root",
+        "use t:p/t@0.1.0.{pixel}; import g: func(p: pixel); export run: func(p: pixel);",
+    );
+    for root in [root(), record] {
+        let report = linked(&root, &[provider()]).expect_err("no name outside");
+        let text = report.to_string();
+        for part in [
+            "`root` imports the function `g`, which no component provides",
+            "names types of `t:p/t@0.1.0`, which `t` provides",
+            "link a component that exports `g`, or leave out `t`",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+}

@@ -293,7 +293,12 @@ fn pipe(folder: &tempfile::TempDir) -> std::path::PathBuf {
 fn a_pipe_in_the_place_of_a_database_is_refused_and_not_waited_for() {
     let folder = folder();
     let location = Location::Sqlite(pipe(&folder));
-    let error = AuditLog::open(&Settings::new(location)).expect_err("a pipe");
+    let error = AuditLog::open(&Settings::new(location.clone())).expect_err("a pipe");
+    let cause = format!("{error:?}");
+    assert!(cause.contains("not a regular file"), "{cause}");
+    let error = Reader::open(&location, Start::First)
+        .err()
+        .expect("an error");
     let cause = format!("{error:?}");
     assert!(cause.contains("not a regular file"), "{cause}");
 }

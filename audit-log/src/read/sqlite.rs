@@ -1,5 +1,6 @@
 //! Reading the records of a database.
 
+use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -40,6 +41,13 @@ impl Sqlite {
         connect: fn(&Path) -> rusqlite::Result<Connected>,
     ) -> Result<Self, ReadError> {
         let fail = |source: rusqlite::Error| error(path, source);
+        // A pipe would be waited for. A folder is an error of SQLite.
+        if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            return Err(ReadError::NotALog {
+                path: path.to_owned(),
+                why: "it is not a regular file".to_owned(),
+            });
+        }
         // SQLite makes an empty one.
         let lacks_write_ahead_log = lacks_write_ahead_log(path);
         let connected = connect(path).map_err(fail)?;

@@ -66,7 +66,7 @@ impl Body for StreamBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if !self.is_read {
             if let Some(data) = ready!(self.poll_data(cx)) {
-                let data = data.map_err(broken)?;
+                let data = data.map_err(|error| broken(&error))?;
                 // It fails where the stream has been reset, as the next frame says.
                 let _ = self.stream.flow_control().release_capacity(data.len());
                 self.length = self
@@ -76,7 +76,7 @@ impl Body for StreamBody {
             }
             self.is_read = true;
         }
-        let trailers = ready!(self.stream.poll_trailers(cx)).map_err(broken)?;
+        let trailers = ready!(self.stream.poll_trailers(cx)).map_err(|error| broken(&error))?;
         Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
     }
 
@@ -91,7 +91,7 @@ impl Body for StreamBody {
 }
 
 /// What a guest gets to know of a body that broke off.
-fn broken(error: h2::Error) -> Error {
+fn broken(error: &h2::Error) -> Error {
     tracing::debug!("the body of a request broke off: {error}");
     Error::HttpProtocolError
 }

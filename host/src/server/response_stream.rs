@@ -240,28 +240,32 @@ impl GuestWait {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
+    use std::future::poll_fn;
 
     use tokio::runtime::Builder;
 
     use super::*;
 
+    async fn is_pending(wait: &mut GuestWait) -> bool {
+        poll_fn(|cx| Poll::Ready(wait.poll(cx).is_pending())).await
+    }
+
     #[test]
     fn the_wait_for_a_guest_begins_anew_with_each_piece() {
         const LIMIT: Duration = Duration::from_mins(10);
 
-        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
-        let _entered = runtime.enter();
-        let cx = &mut Context::from_waker(Waker::noop());
-        let mut wait = GuestWait::new(LIMIT);
-        assert!(wait.poll(cx).is_pending());
-        for _ in 0..2 {
-            wait.since = Some(Instant::now() - LIMIT);
-            wait.timer = Some(Box::pin(sleep_until(Instant::now())));
-            assert!(wait.poll(cx).is_ready());
-            wait.end();
-            // The timer is that of the wait before.
-            assert!(wait.poll(cx).is_pending());
-        }
+        let runtime = Builder::new_current_thread().enable_time().build();
+        runtime.unwrap().block_on(async {
+            let mut wait = GuestWait::new(LIMIT);
+            assert!(is_pending(&mut wait).await);
+            for _ in 0..2 {
+                wait.since = Some(Instant::now() - LIMIT);
+                wait.timer = Some(Box::pin(sleep_until(Instant::now())));
+                poll_fn(|cx| wait.poll(cx)).await;
+                wait.end();
+                // The timer is that of the wait before.
+                assert!(is_pending(&mut wait).await);
+            }
+        });
     }
 }

@@ -216,7 +216,7 @@ fn also_export_names_what_goes_past_a_chain() {
     assert_eq!(exports(""), [words]);
     assert_eq!(
         exports("also-export = ['t:app/run']"),
-        [words, "t:app/run@0.1.0"]
+        ["t:app/run@0.1.0", words]
     );
 }
 

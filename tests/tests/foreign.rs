@@ -19,7 +19,7 @@ enum Expected {
 }
 
 /// How long compiling may take: a language engine beside other tests.
-const COMPILING: Duration = Duration::from_secs(300);
+const COMPILING: Duration = Duration::from_mins(5);
 
 use Expected::{Refused, Served};
 

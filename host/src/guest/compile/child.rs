@@ -171,7 +171,7 @@ fn build(job: Job) -> Result<Option<(Compiled, Vec<u8>)>, Refusal> {
                 world.check_command()?;
                 return Err(AdaptError::NoAdapter(misfit).into());
             }
-            adapted => adapted?,
+            result => result?,
         };
         (bytes, adapter) = (composed, name.map(ToOwned::to_owned));
     }

@@ -182,6 +182,12 @@ impl Router {
                 self.commons.clone(),
             ),
         };
+        let pace = if let Some(before) = before {
+            before.pace.clone()
+        } else {
+            let has_neighbours = self.commons.is_some();
+            has_neighbours.then(|| Pace::new(self.event_loop.clone()))
+        };
         let app = function.app_of(self.thread).clone();
         Rc::new(Served {
             telemetry: Arc::new(FunctionTelemetry::clone(function.telemetry())),
@@ -192,13 +198,7 @@ impl Router {
             ),
             admission,
             cpu_history: CpuHistory::new(self.commons.is_some()),
-            pace: match before {
-                Some(before) => before.pace.clone(),
-                None => {
-                    let commons = self.commons.as_ref();
-                    commons.map(|_| Pace::new(self.event_loop.clone()))
-                }
-            },
+            pace,
             memory: function
                 .memory(&self.memory, self.commons.is_some())
                 .clone(),

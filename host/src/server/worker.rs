@@ -169,7 +169,7 @@ async fn work(
                 drop(slot);
             });
             begun += 1;
-            if begun % MAX_BEGUN_CONNECTIONS == 0 && !incoming.is_empty() {
+            if begun.is_multiple_of(MAX_BEGUN_CONNECTIONS) && !incoming.is_empty() {
                 event_loop.crowding.note();
                 yield_now().await;
             }

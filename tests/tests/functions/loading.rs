@@ -90,7 +90,7 @@ fn a_function_of_the_longest_prefix_is_waited_for_and_no_other_gets_its_requests
         .cache(folder.join("cache"))
         .flag("--compile-timeout", LONG)
         .start_listening();
-    wait_for(&host, "/x", Some("first-1 /x - first-1"));
+    wait_for(&host, "/x", Some("first-1 /x first-1"));
     assert_eq!(host.send(&Request::new("GET", "/deep/x")).status, 503);
 }
 

@@ -48,7 +48,7 @@ pub enum NoDefaultLog {
         "there are {} audit logs at the default place, because servers ran side by side; name one \
          of them:{}",
         .0.len(),
-        .0.iter().map(|log| format!("\n  --audit {log}")).collect::<String>()
+        as_flags(.0)
     )]
     Several(Vec<Location>),
 }
@@ -124,15 +124,15 @@ impl DefaultLogs {
         let own = numbers.clone().map(|number| self.own(address, number));
         let found = own.clone().take_while(exists);
         let new = own.skip_while(exists);
-        let mut result = None;
         for location in found.chain([self.first()]).chain(new) {
             settings.location = location;
             match AuditLog::open(settings) {
-                Err(error @ OpenError::InUse { .. }) => result = Some(error),
+                Err(OpenError::InUse { .. }) => {}
                 done => return done,
             }
         }
-        Err(result.expect("at least one log was tried"))
+        // All are in use, unless the last one is free by now.
+        AuditLog::open(settings)
     }
 
     /// The logs that are there.
@@ -151,7 +151,8 @@ impl DefaultLogs {
             let name = path.file_name().and_then(|name| name.to_str());
             let is_log = |name: &str| {
                 let further = name.strip_prefix(FURTHER);
-                name == FIRST || further.is_some_and(|name| name.ends_with(".db"))
+                name == FIRST
+                    || further.is_some_and(|_| path.extension().is_some_and(|end| end == "db"))
             };
             if name.is_some_and(is_log) {
                 paths.push(path);
@@ -160,6 +161,15 @@ impl DefaultLogs {
         paths.sort();
         Ok(paths.into_iter().map(Location::Sqlite).collect())
     }
+}
+
+/// Each log as the flag that names it, on a line of its own.
+fn as_flags(logs: &[Location]) -> String {
+    let flags: Vec<_> = logs
+        .iter()
+        .map(|log| format!("\n  --audit {log}"))
+        .collect();
+    flags.concat()
 }
 
 fn exists(log: &Location) -> bool {

@@ -115,14 +115,14 @@ impl Watch {
     pub fn new() -> Self {
         // One change that nobody has looked at is enough to know.
         let (sender, changes) = mpsc::channel(1);
-        let watched = Arc::<Mutex<Watched>>::default();
-        let counting = watched.clone();
+        let current = Arc::<Mutex<Watched>>::default();
+        let counting = current.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             let is_change = event.is_ok_and(|event| {
                 event.need_rescan()
                     || is_change(event.kind) && {
-                        let watched = counting.lock().unwrap_or_else(PoisonError::into_inner);
-                        event.paths.iter().any(|path| watched.counts(path))
+                        let current = counting.lock().unwrap_or_else(PoisonError::into_inner);
+                        event.paths.iter().any(|path| current.counts(path))
                     }
             });
             if is_change {
@@ -135,7 +135,7 @@ impl Watch {
             watcher,
             changes,
             folders: BTreeMap::new(),
-            watched,
+            watched: current,
             changed: None,
             next: Instant::now() + INTERVAL,
         }
@@ -144,7 +144,7 @@ impl Watch {
     /// Watches all folders in which something of `watched` is. Those that were removed and made
     /// again since the last call are watched as they are now.
     pub fn look_at(&mut self, watched: Watched) {
-        let Some(watcher) = &mut self.watcher else {
+        let Some(notifier) = &mut self.watcher else {
             return;
         };
         let mut folders = watched.folders.clone();
@@ -152,12 +152,12 @@ impl Watch {
         for (folder, identity) in &self.folders {
             // One that is gone needs nothing.
             if folders.get(folder) != Some(identity) {
-                let _ = watcher.unwatch(folder);
+                let _ = notifier.unwatch(folder);
             }
         }
         // Also those that are watched: what was removed may have got the same number again.
         folders.retain(|folder, _| {
-            let done = watcher.watch(folder, RecursiveMode::NonRecursive);
+            let done = notifier.watch(folder, RecursiveMode::NonRecursive);
             if let Err(error) = &done {
                 tracing::debug!("`{}` is not watched: {error}", folder.display());
             }
@@ -268,8 +268,8 @@ mod tests {
             for change in changes {
                 watch.look_at(Watched::of(&declaration));
                 change(root);
-                let changed = timeout(INTERVAL / 2, watch.changed()).await;
-                told.push(changed.is_ok());
+                let in_time = timeout(INTERVAL / 2, watch.changed()).await;
+                told.push(in_time.is_ok());
             }
             told
         })

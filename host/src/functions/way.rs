@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{self, Component, Path, PathBuf};
 
-/// As many links as the system follows (path_resolution(7)).
+/// As many links as the system follows (`path_resolution(7)`).
 const MAX_LINKS: usize = 40;
 
 /// What a path leads to, and on which entries of folders that depends.

@@ -358,10 +358,10 @@ pub(super) fn check_nesting(bytes: &[u8]) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Whether `name` is this interface of WASI 0.2.
+/// Whether `name` is this interface of WASI 0.2, and not of a version before its release.
 fn is_interface(name: &str, interface: &str) -> bool {
     let (without_version, version) = name.split_once('@').unwrap_or((name, ""));
-    without_version == interface && version.starts_with("0.2.")
+    without_version == interface && version.starts_with("0.2.") && !version.contains('-')
 }
 
 /// Whether `name` is an interface of WASI 0.3.

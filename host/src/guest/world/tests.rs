@@ -49,6 +49,22 @@ fn what_nested_components_import_and_export_is_not_of_this_world() {
 }
 
 #[test]
+fn a_handler_of_a_version_before_the_release_is_none() {
+    for (version, serves_http) in [("0.2.0", true), ("0.2.0-rc-2023-11-10", false)] {
+        let text = format!(
+            r#"(component
+                (instance $e)
+                (export "wasi:http/incoming-handler@{version}" (instance $e)))"#
+        );
+        let bytes = wat::parse_str(text).expect("valid WAT");
+        let world = World::of(&bytes);
+        assert_eq!(world.serves_http(), serves_http, "{version}");
+        let is_named = matches!(world.check(), Err(LoadError::NoHandler(_)));
+        assert_eq!(is_named, !serves_http, "{version}");
+    }
+}
+
+#[test]
 fn names_are_known_of_what_cannot_be_read_to_its_end() {
     let text = r#"(component (import "wasi:cli/run@0.3.0" (instance)))"#;
     let mut bytes = wat::parse_str(text).expect("valid WAT");

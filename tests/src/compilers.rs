@@ -7,6 +7,7 @@ use std::time::Instant;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::DEADLINE;
+use crate::functions::locator;
 
 /// The targets of one `br_table`; a function may have 7 MiB.
 const TARGETS: usize = 7 << 20;
@@ -14,8 +15,8 @@ const TARGETS: usize = 7 << 20;
 /// The results of each target, which the validator compares one by one.
 const RESULTS: usize = 1000;
 
-/// A component whose validation takes many minutes: the time is the number of targets of a
-/// `br_table` times the number of results.
+/// A component that serves HTTP, and whose validation takes many minutes: the time is the number of
+/// targets of a `br_table` times the number of results.
 #[must_use]
 pub fn slow_component() -> Vec<u8> {
     const FUNCTIONS: usize = 4;
@@ -37,7 +38,7 @@ pub fn slow_component() -> Vec<u8> {
         section(3, [number(FUNCTIONS), vec![0; FUNCTIONS]].concat()),
         section(10, [number(FUNCTIONS), body.repeat(FUNCTIONS)].concat()),
     ];
-    [b"\0asm\x0d\0\x01\0".to_vec(), section(1, module.concat())].concat()
+    [locator("slow-v1"), section(1, module.concat())].concat()
 }
 
 /// A number as WebAssembly writes it.

@@ -29,6 +29,7 @@
     (import "host" "set-authority" (func $set-authority (param i32 i32 i32 i32) (result i32)))
     (import "host" "send" (func $send (param i32 i32 i32 i32)))
     (import "host" "future.get" (func $future.get (param i32 i32)))
+    (import "host" "future.subscribe" (func $future.subscribe (param i32) (result i32)))
     (import "host" "append" (func $append (param i32 i32 i32 i32 i32 i32 i32 i32 i32)))
     (import "host" "pollable.drop" (func $pollable.drop (param i32)))
     (import "host" "stream.drop" (func $stream.drop (param i32)))

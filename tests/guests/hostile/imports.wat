@@ -21,6 +21,15 @@
 
   ;; include http.wat
 
+  ;; The same interface in an older version, for what `http.wat` does not use of it.
+  (import "wasi:http/types@0.2.0" (instance $more
+    (alias outer $component $pollable (type $pollable'))
+    (export "pollable" (type $pollable (eq $pollable')))
+    (alias outer $component $future-incoming-response (type $future'))
+    (export "future-incoming-response" (type $future (eq $future')))
+    (export "[method]future-incoming-response.subscribe" (func
+      (param "self" (borrow $future)) (result (own $pollable))))))
+
   (import "wasi:cli/stdout@0.2.12" (instance $stdout
     (alias outer $component $output-stream (type $output-stream'))
     (export "output-stream" (type $output-stream (eq $output-stream')))
@@ -101,6 +110,8 @@
   (core func $send (canon lower (func $outgoing "handle") (memory $mem) (realloc $realloc)))
   (core func $future.get (canon lower
     (func $types "[method]future-incoming-response.get") (memory $mem) (realloc $realloc)))
+  (core func $future.subscribe (canon lower
+    (func $more "[method]future-incoming-response.subscribe")))
   (core func $append (canon lower (func $audit "append") (memory $mem) (realloc $realloc)))
   (core func $pollable.drop (canon resource.drop $pollable))
   (core func $stream.drop (canon resource.drop $output-stream))
@@ -135,6 +146,7 @@
     (export "set-authority" (func $set-authority))
     (export "send" (func $send))
     (export "future.get" (func $future.get))
+    (export "future.subscribe" (func $future.subscribe))
     (export "append" (func $append))
     (export "pollable.drop" (func $pollable.drop))
     (export "stream.drop" (func $stream.drop))

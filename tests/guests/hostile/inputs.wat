@@ -49,13 +49,14 @@
     ;; Answers if no request to this authority is let through, and traps if one is.
     (func $answer-if-unsent (param $out i32) (param $authority i32) (param $bytes i32)
       (local $future i32)
+      (local $pollable i32)
       (if (i32.eqz (call $send-to (local.get $authority) (local.get $bytes)))
         (then
           (local.set $future (i32.load offset=8 (global.get $result)))
-          (loop $again
-            (call $wait (i64.const 1000000))
-            (call $future.get (local.get $future) (global.get $result))
-            (br_if $again (i32.eqz (i32.load8_u (global.get $result)))))
+          (local.set $pollable (call $future.subscribe (local.get $future)))
+          (call $block (local.get $pollable))
+          (call $pollable.drop (local.get $pollable))
+          (call $future.get (local.get $future) (global.get $result))
           ;; Not an error of the host, but a response.
           (if (i32.eqz (i32.load8_u offset=16 (global.get $result))) (then (unreachable)))))
       (call $good (local.get $out)))

@@ -166,7 +166,10 @@ fn idle_instances_of_reuse_give_their_memory_back() {
     third.write(&get("/sleep").bytes());
     operators.wait_for(&[("requests_in_flight{function=\"guest\"}", 1.0)]);
     assert_eq!(first.exchange(&get("/good")).status, 200);
-    operators.wait_for(&[("instances{function=\"guest\"}", 2.0)]);
+    operators.wait_for(&[
+        ("instances{function=\"guest\"}", 2.0),
+        ("instances_not_reused_total{function=\"guest\"}", 0.0),
+    ]);
 }
 
 #[test]

@@ -31,6 +31,7 @@
     (import "host" "future.get" (func $future.get (param i32 i32)))
     (import "host" "future.subscribe" (func $future.subscribe (param i32) (result i32)))
     (import "host" "append" (func $append (param i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+    (import "host" "incoming-request.drop" (func $incoming-request.drop (param i32)))
     (import "host" "pollable.drop" (func $pollable.drop (param i32)))
     (import "host" "stream.drop" (func $stream.drop (param i32)))
     (import "host" "body.drop" (func $body.drop (param i32)))
@@ -99,6 +100,11 @@
       (call $set-response (local.get $out))
       (call $write-good)
       (call $end-body))
+
+    ;; The same, and keeps no handle on the request: the instance can serve another one.
+    (func $good-and-done (param $out i32)
+      (call $good (local.get $out))
+      (call $incoming-request.drop (global.get $request)))
 
     ;; Sets a response and writes the beginning of its body. When this returns, the host
     ;; had its turn, in which it sends what is there.

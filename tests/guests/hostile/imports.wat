@@ -113,6 +113,7 @@
   (core func $future.subscribe (canon lower
     (func $more "[method]future-incoming-response.subscribe")))
   (core func $append (canon lower (func $audit "append") (memory $mem) (realloc $realloc)))
+  (core func $incoming-request.drop (canon resource.drop $incoming-request))
   (core func $pollable.drop (canon resource.drop $pollable))
   (core func $stream.drop (canon resource.drop $output-stream))
   (core func $body.drop (canon resource.drop $outgoing-body))
@@ -148,6 +149,7 @@
     (export "future.get" (func $future.get))
     (export "future.subscribe" (func $future.subscribe))
     (export "append" (func $append))
+    (export "incoming-request.drop" (func $incoming-request.drop))
     (export "pollable.drop" (func $pollable.drop))
     (export "stream.drop" (func $stream.drop))
     (export "body.drop" (func $body.drop))

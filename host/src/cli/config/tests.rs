@@ -129,7 +129,8 @@ fn a_bad_value_is_named_with_its_line_and_what_was_expected() {
     for (text, expected) in [
         (
             "\n\nrequest-timeout = \"soon\"",
-            "3: `request-timeout = \"soon\"`: expected a number of seconds, such as 30 or 0.5",
+            "3: `request-timeout = \"soon\"`: expected a number of seconds, such as 30 or 0.5, or \
+             `off`",
         ),
         (
             "max-memory = 1.5",

@@ -1,7 +1,10 @@
 //! A program that runs, and is stopped when nobody needs it any more.
 
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use crate::DEADLINE;
 use crate::output::Output;
 
 pub use rustix::process::Signal;
@@ -58,6 +61,19 @@ impl Process {
     pub fn signal(&self, signal: Signal) {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, signal).expect("the process is there");
+    }
+
+    /// Tells the program to end, and waits until it has, but no longer than a test waits. It ends
+    /// those that it has started, which would go on if it were killed.
+    pub fn terminate(&mut self) {
+        const PAUSE: Duration = Duration::from_millis(5);
+
+        let id = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process(id, Signal::TERM);
+        let deadline = Instant::now() + DEADLINE;
+        while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
+            thread::sleep(PAUSE);
+        }
     }
 
     /// The number of the process.

@@ -38,8 +38,14 @@ fn free_address() -> SocketAddr {
 /// A proxy that runs.
 struct Proxy {
     address: SocketAddr,
-    _process: Process,
+    process: Process,
     _folder: TempDir,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.process.terminate();
+    }
 }
 
 impl Proxy {
@@ -53,7 +59,7 @@ impl Proxy {
         });
         Self {
             address,
-            _process: process,
+            process,
             _folder: folder,
         }
     }

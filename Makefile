@@ -34,7 +34,8 @@ DEBIAN := $(PEERS)/debian
 BENCH_PYTHON := target/benchmark-python
 export COMPONENT_RUNNER_PEERS := $(PEERS)
 
-# What other toolchains build, kept beside the other hosts, anew when a source of it changes.
+# What other toolchains build. It is kept beside the other hosts, and built again when one of
+# its sources changes.
 FOREIGN_RUST := axum command middleware module waki wasi03 wstd
 FOREIGN_JAVASCRIPT := fetch hono
 FOREIGN_SOURCES := rust-toolchain.toml $(shell find wit/deps tests/foreign -type f ! -name '*.md' | sort)

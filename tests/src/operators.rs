@@ -68,6 +68,17 @@ impl Operators {
         Metrics::parse(text).unwrap_or_else(|why| panic!("{why}"))
     }
 
+    /// Waits until `/readyz` answers with 200 and this text.
+    pub fn wait_until_ready(&self, text: &str) {
+        wait::until("a server that is ready", || {
+            let ready = self.get("/readyz");
+            if (ready.status, &*ready.text()) == (200, text) {
+                return Ok(());
+            }
+            Err(format!("{ready:?}"))
+        });
+    }
+
     /// Waits until the server has these metrics.
     pub fn wait_for(&self, series: &[(&str, f64)]) {
         wait::until(format_args!("{series:?}"), || {

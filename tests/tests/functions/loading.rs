@@ -68,13 +68,7 @@ fn a_function_that_is_loading_answers_503_and_readyz_is_503_until_each_is_served
     assert_eq!(logs.status, 503, "{logs:?}");
 
     Compiler::wait_for(host.process_id(), &[]).signal(Signal::ABORT);
-    wait::until("a server that is ready", || {
-        let ready = operators.get("/readyz");
-        if (ready.status, &*ready.text()) == (200, "ready\nnot served: slow\n") {
-            return Ok(());
-        }
-        Err(format!("{ready:?}"))
-    });
+    operators.wait_until_ready("ready\nnot served: slow\n");
     assert_eq!(host.send(&Request::new("GET", "/slow")).status, 404);
 }
 
@@ -152,13 +146,7 @@ fn a_server_without_a_function_is_not_ready() {
     assert_eq!(ready.status, 503, "{ready:?}");
     assert!(ready.text().contains("no function is served"), "{ready:?}");
     folder.put_locator("where.wasm", "first-1");
-    wait::until("a server that is ready", || {
-        let ready = operators.get("/readyz");
-        match ready.status {
-            200 => Ok(()),
-            _ => Err(format!("{ready:?}")),
-        }
-    });
+    operators.wait_until_ready("ready\n");
 }
 
 /// A folder of functions as Kubernetes mounts it, with two versions of one.

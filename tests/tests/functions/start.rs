@@ -2,10 +2,10 @@
 
 use std::os::unix::fs::symlink;
 
+use end_to_end::TestHost;
 use end_to_end::client::{Request, encrypt};
 use end_to_end::functions::Folder;
 use end_to_end::operators::Operators;
-use end_to_end::{TestHost, wait};
 
 use crate::functions::routes::get;
 
@@ -89,13 +89,7 @@ fn readyz_is_503_while_functions_are_declared_and_none_is_served() {
     let text = ready.text();
     assert!(text.contains("no function is served"), "{text}");
     folder.put_locator("good.wasm", "first-1");
-    wait::until("a server that is ready", || {
-        let ready = operators.get("/readyz");
-        if (ready.status, &*ready.text()) == (200, "ready\nnot served: broken\n") {
-            return Ok(());
-        }
-        Err(format!("{ready:?}"))
-    });
+    operators.wait_until_ready("ready\nnot served: broken\n");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Reading the adapters anew.
+//! Reading the adapters again.
 
 use tokio::task::spawn_blocking;
 
@@ -10,7 +10,7 @@ use super::scan::Scan;
 use crate::guest::Part;
 
 impl Deployer {
-    /// Reads the adapters anew. Returns whether that worked.
+    /// Reads the adapters again. Returns whether that worked.
     pub(super) async fn read_adapters(
         &mut self,
         declaration: &Declaration,

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::incoming::Incoming;
 use http::header::{CONNECTION, DATE, HOST, HeaderName, HeaderValue, SERVER};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
@@ -23,6 +22,7 @@ use super::date;
 use super::failure::{self, Failure};
 use super::http1::HIDDEN_UPGRADE;
 use super::http2;
+use super::incoming::Incoming;
 use super::problem;
 use super::refusal::Refusal;
 use super::request_body::RequestBody;

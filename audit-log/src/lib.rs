@@ -38,6 +38,7 @@ pub mod verify;
 mod chain;
 mod coverage;
 mod default_logs;
+mod file_lock;
 mod hash;
 mod key;
 mod location;

@@ -6,6 +6,7 @@ mod support;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -399,6 +400,33 @@ fn the_write_ahead_log_gets_shorter_while_a_server_writes() {
         size() < BYTES
     });
     block_on(log.close());
+}
+
+#[test]
+fn a_closed_log_can_be_opened_again_while_processes_start() {
+    let has_ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                // A process has the files of this one open until it executes its program.
+                while !has_ended.load(Ordering::Relaxed) {
+                    let status = std::process::Command::new("true").status();
+                    assert!(status.expect("a program").success());
+                }
+            });
+        }
+        let errors: Vec<_> = [sqlite, json_lines]
+            .into_iter()
+            .filter_map(|location| {
+                let folder = folder();
+                let settings = Settings::new(location(&folder));
+                let open = || AuditLog::open(&settings).map(|log| block_on(log.close()));
+                (0..200).find_map(|_| open().err())
+            })
+            .collect();
+        has_ended.store(true, Ordering::Relaxed);
+        assert!(errors.is_empty(), "{errors:?}");
+    });
 }
 
 /// Copies the database alone.

@@ -5,24 +5,24 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::{Cut, PruneError, tombstone};
+use crate::file_lock::LockedFile;
 use crate::key::{SigningKey, sync_folder_of};
 use crate::regular_file;
 
 /// Takes the lock that all writers of this file take.
-pub(super) fn lock(path: &Path) -> Result<File, PruneError> {
+pub(super) fn lock(path: &Path) -> Result<LockedFile, PruneError> {
     let fail = |source| PruneError::Io {
         path: path.to_owned(),
         source,
     };
     let mut options = OpenOptions::new();
     let file = regular_file::open(path, options.read(true).append(true)).map_err(fail)?;
-    file.try_lock().map_err(|error| match error {
+    LockedFile::try_new(file).map_err(|error| match error {
         TryLockError::Error(source) => fail(source),
         TryLockError::WouldBlock => PruneError::InUse {
             path: path.to_owned(),
         },
-    })?;
-    Ok(file)
+    })
 }
 
 /// Puts a file without the records of `cut` in the place of `old`, which is the

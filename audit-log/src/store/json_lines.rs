@@ -1,11 +1,13 @@
 //! A log in a text file, one record a line.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::identity::Identity;
+use super::lock::lock_failed;
 use super::{Batch, Head, OpenError, Store, StoreError};
+use crate::file_lock::LockedFile;
 use crate::key::sync_folder_of;
 use crate::read::is_other_file;
 
@@ -18,7 +20,7 @@ pub(crate) const TOMBSTONE_START: &[u8] = br#"{"tombstone":{"#;
 pub(super) enum JsonLines {
     /// A regular file, and its length up to the last record that is on the disk.
     File {
-        file: File,
+        file: LockedFile,
         length: u64,
         identity: Identity,
     },
@@ -47,17 +49,12 @@ impl JsonLines {
         options.read(true).append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path).map_err(io_error)?;
+        let file = options.open(path).map_err(io_error)?;
         if !file.metadata().map_err(io_error)?.is_file() {
             return Ok((Self::Stream(Box::new(file)), 0));
         }
         sync_folder_of(path).map_err(io_error)?;
-        file.try_lock().map_err(|error| match error {
-            TryLockError::Error(source) => io_error(source),
-            TryLockError::WouldBlock => OpenError::InUse {
-                path: path.to_owned(),
-            },
-        })?;
+        let mut file = LockedFile::try_new(file).map_err(lock_failed(path))?;
         // Whoever prunes the log puts another file in its place, before it gives
         // the lock back.
         if is_other_file(&file, path).map_err(io_error)? {

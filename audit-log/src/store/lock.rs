@@ -4,6 +4,7 @@ use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::path::Path;
 
 use super::OpenError;
+use crate::file_lock::LockedFile;
 use crate::key::sync_folder_of;
 use crate::regular_file;
 
@@ -13,7 +14,7 @@ pub(super) struct WriterLock {
     /// The database itself.
     file: Option<File>,
     /// The file that writers of earlier versions lock.
-    _name: File,
+    _name: LockedFile,
 }
 
 impl WriterLock {
@@ -33,7 +34,7 @@ impl WriterLock {
             return Err(not_a_log("it is not a regular file".to_owned()));
         }
         let name = open(&path.with_added_extension("lock")).map_err(io_error)?;
-        try_lock(&name, path)?;
+        let name = LockedFile::try_new(name).map_err(lock_failed(path))?;
         // Before SQLite makes it, because SQLite would let others read it.
         let mut lock = Self {
             file: None,
@@ -45,7 +46,7 @@ impl WriterLock {
         if (1..100).contains(&metadata.len()) {
             return Err(not_a_log("it is not an SQLite database".to_owned()));
         }
-        try_lock(file, path)?;
+        file.try_lock().map_err(lock_failed(path))?;
         // SQLite finds the newest records of a database by its name.
         let names = links(&metadata);
         if names > 1 {
@@ -88,13 +89,13 @@ fn open(path: &Path) -> std::io::Result<File> {
     regular_file::open(path, &mut options)
 }
 
-/// Locks `file` for the writer of the log at `path`.
-fn try_lock(file: &File, path: &Path) -> Result<(), OpenError> {
+/// Why the log at `path` could not be locked.
+pub(super) fn lock_failed(path: &Path) -> impl FnOnce(TryLockError) -> OpenError {
     let path = path.to_owned();
-    file.try_lock().map_err(|error| match error {
+    |error| match error {
         TryLockError::Error(source) => OpenError::Io { path, source },
         TryLockError::WouldBlock => OpenError::InUse { path },
-    })
+    }
 }
 
 #[cfg(unix)]

@@ -35,7 +35,7 @@ pub struct Store {
     functions: PathBuf,
     retention: Retention,
     /// Locked as long as this lives.
-    _lock: File,
+    lock: File,
 }
 
 /// What is kept of functions.
@@ -86,6 +86,14 @@ fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreErr
     move |source| StoreError::Io { what, path, source }
 }
 
+impl Drop for Store {
+    /// Releases the lock also where a process that another thread starts at this moment still has
+    /// the file open.
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
+    }
+}
+
 impl Store {
     /// Opens the state in `folder`, which is made if it is not there.
     ///
@@ -111,7 +119,7 @@ impl Store {
         let store = Self {
             functions,
             retention,
-            _lock: lock,
+            lock,
         };
         check_all(&store.functions)?;
         for name in store.names()? {

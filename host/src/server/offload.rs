@@ -24,10 +24,9 @@ use crate::RequestInfo;
 /// fifths of a processor beside a busy thread of another program.
 const NICENESS: i32 = 1;
 
-/// The same of the threads that are on duty while workers are crowded: a worker gets two and a
-/// half times what a guest gets of the same processor. With much less, guests would starve where
-/// workers and other programs are busy all the time, and with them all who wait for the lock on
-/// the memory of the process that such a thread holds.
+/// The same of the threads that run guests while workers are crowded: a worker gets two and a half
+/// times what a guest gets of the same processor. A much higher niceness would starve guests where
+/// workers and other programs are busy all the time.
 const CROWDED_NICENESS: i32 = 4;
 
 /// A thread yields again after it has computed for so many times as long as its last yield

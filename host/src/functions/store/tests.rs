@@ -1,5 +1,9 @@
 //! What is on the disk after each change, and what is refused there.
 
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
 use super::*;
 
 const KEEP: Retention = Retention {
@@ -70,6 +74,27 @@ fn a_folder_has_one_server() {
     let _store = Store::open(folder.path(), KEEP).unwrap();
     let error = Store::open(folder.path(), KEEP).unwrap_err();
     assert!(matches!(error, StoreError::InUse(_)), "{error}");
+}
+
+#[test]
+fn a_closed_state_folder_can_be_opened_again_while_processes_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let has_ended = AtomicBool::new(false);
+    let errors: Vec<_> = thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                // A process has the files of this one open until it executes its program.
+                while !has_ended.load(Ordering::Relaxed) {
+                    assert!(Command::new("true").status().unwrap().success());
+                }
+            });
+        }
+        let open = |_| Store::open(folder.path(), KEEP).err();
+        let errors = (0..1000).filter_map(open).take(1).collect();
+        has_ended.store(true, Ordering::Relaxed);
+        errors
+    });
+    assert!(errors.is_empty(), "{errors:?}");
 }
 
 #[test]

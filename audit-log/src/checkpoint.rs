@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::hash::{Hash, digits, hex};
+use crate::hash::{Hash, deserialize_hex};
 use crate::key::{PublicKey, SigningKey};
 use crate::store::Head;
 use sanitize::json;
@@ -200,12 +200,12 @@ pub struct Signature(pub(crate) [u8; 64]);
 
 impl Serialize for Signature {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(hex(&self.0, &mut [0; 128]))
+        serializer.serialize_str(const_hex::Buffer::<64>::new().format(&self.0))
     }
 }
 
 impl<'de> Deserialize<'de> for Signature {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        digits(deserializer).map(Self)
+        deserialize_hex(deserializer).map(Self)
     }
 }

@@ -24,19 +24,19 @@ impl Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(hex(&self.0, &mut [0; 64]))
+        f.write_str(const_hex::Buffer::<32>::new().format(&self.0))
     }
 }
 
 impl Serialize for Hash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(hex(&self.0, &mut [0; 64]))
+        serializer.serialize_str(const_hex::Buffer::<32>::new().format(&self.0))
     }
 }
 
 impl<'de> Deserialize<'de> for Hash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        digits(deserializer).map(Self)
+        deserialize_hex(deserializer).map(Self)
     }
 }
 
@@ -51,45 +51,19 @@ impl FromStr for Hash {
     type Err = NotHex;
 
     fn from_str(text: &str) -> Result<Self, NotHex> {
-        unhex(text).map(Self)
+        parse_hex(text).map(Self)
     }
 }
 
-/// Writes `bytes` into `buffer`, which has two places for each.
-pub(crate) fn hex<'a>(bytes: &[u8], buffer: &'a mut [u8]) -> &'a str {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
-    for (byte, pair) in bytes.iter().zip(buffer.chunks_exact_mut(2)) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
-    }
-    str::from_utf8(buffer).expect("digits are ASCII")
-}
-
-/// Reads exactly `N` bytes. Capitals are refused, so that there is one way to
-/// write them.
-pub(crate) fn unhex<const N: usize>(text: &str) -> Result<[u8; N], NotHex> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let mut bytes = [0; N];
-    let text = text.as_bytes();
-    if text.len() != 2 * N {
-        return Err(NotHex { bytes: N });
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-        let (Some(high), Some(low)) = (digit(pair[0]), digit(pair[1])) else {
-            return Err(NotHex { bytes: N });
-        };
-        *byte = high << 4 | low;
-    }
-    Ok(bytes)
+/// Reads exactly `N` bytes. Capitals and a prefix are refused, so that each value has one form.
+fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], NotHex> {
+    let is_canonical = text.len() == 2 * N && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    let bytes = is_canonical.then(|| const_hex::decode_to_array(text).ok());
+    bytes.flatten().ok_or(NotHex { bytes: N })
 }
 
 /// Deserializes `N` bytes from their digits.
-pub(crate) fn digits<'de, const N: usize, D: Deserializer<'de>>(
+pub(crate) fn deserialize_hex<'de, const N: usize, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<[u8; N], D::Error> {
     struct Digits<const N: usize>;
@@ -102,7 +76,7 @@ pub(crate) fn digits<'de, const N: usize, D: Deserializer<'de>>(
         }
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<[u8; N], E> {
-            unhex(text).map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
+            parse_hex(text).map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
         }
     }
 

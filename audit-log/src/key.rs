@@ -11,7 +11,7 @@ use ed25519_dalek::{Signer, VerifyingKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::checkpoint::Signature;
-use crate::hash::{digits, hex};
+use crate::hash::deserialize_hex;
 use crate::regular_file;
 
 /// An Ed25519 key that can sign.
@@ -193,7 +193,7 @@ impl PublicKey {
 
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(hex(self.0.as_bytes(), &mut [0; 64]))
+        f.write_str(const_hex::Buffer::<32>::new().format(self.0.as_bytes()))
     }
 }
 
@@ -205,7 +205,7 @@ impl Serialize for PublicKey {
 
 impl<'de> Deserialize<'de> for PublicKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = digits(deserializer)?;
+        let bytes = deserialize_hex(deserializer)?;
         VerifyingKey::from_bytes(&bytes)
             .map(Self)
             .map_err(|_| serde::de::Error::custom("these bytes are no public key of Ed25519"))

@@ -12,25 +12,23 @@
 //!   thread that writes.
 //! - `store`: where it writes to; [`DefaultLogs`], where no log is named.
 //! - [`read`]: how records come back.
-//! - [`forward`]: how they go on to where many logs are collected, and [`otlp`], one of
-//!   the ways there.
 //! - [`verify`]: whether they are what was written.
 //! - [`query`], [`tail`] and [`show`]: which records somebody wants to see, and how.
 //! - [`export`] and [`prune`]: how records leave the log.
-//! - [`program`]: the commands for all of that.
+//!
+//! The crate `audit-log-forward` sends records on to where many logs are collected, and
+//! `audit-log-cli` has the commands of `component-runner audit`.
 
 #![forbid(unsafe_code)]
 
 pub mod checkpoint;
 pub mod event;
 pub mod export;
-pub mod forward;
-pub mod otlp;
-pub mod program;
 pub mod prune;
 pub mod query;
 pub mod read;
 pub mod record;
+pub mod regular_file;
 pub mod show;
 pub mod tail;
 pub mod verify;
@@ -45,8 +43,6 @@ mod location;
 mod log;
 mod moment;
 mod node;
-mod regular_file;
-mod remote;
 mod store;
 
 pub use chain::{Chain, Defect};

@@ -11,7 +11,7 @@ use std::path::Path;
 ///
 /// Fails if that is not possible, or if it is not a regular file. Never waits for another
 /// process.
-pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let check = |metadata: &Metadata| {
         if metadata.is_file() {
             Ok(())
@@ -41,7 +41,7 @@ pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
 /// # Errors
 ///
 /// As [`open`], and if it is not UTF-8.
-pub(crate) fn read_to_string(path: &Path) -> io::Result<String> {
+pub fn read_to_string(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     open(path, OpenOptions::new().read(true))?.read_to_string(&mut text)?;
     Ok(text)

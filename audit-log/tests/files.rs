@@ -11,8 +11,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use audit_log::event::Event;
+use audit_log::export::export;
+use audit_log::query::{Filter, query};
 use audit_log::read::{Reader, Start};
 use audit_log::record::Subject;
+use audit_log::show::{Format, Printer, ShowError};
+use audit_log::tail::tail;
 use audit_log::{AuditLog, Location, OpenError, Settings};
 use support::{append, block_on, boot, folder, json_lines, lines, locations, open, record, sqlite};
 use tempfile::TempDir;
@@ -527,12 +531,32 @@ fn reads_the_log_that_is_named() {
         return;
     };
     let location = Location::Sqlite(path.into());
-    for command in ["tail", "query", "export"] {
-        let (text, good) = support::command(&[command, "--audit", &location.to_string()]);
-        assert!(good && text.lines().count() >= 7, "{command}: {text}");
+    let reader = |start| {
+        let reader = Reader::open(&location, start).expect("a log");
+        assert!(reader.may_be_incomplete().is_ok());
+        reader
+    };
+    let shown = printed(|printer| tail(&mut reader(Start::Last(10)), printer, &mut || false));
+    let all = Filter::default();
+    let found = printed(|printer| query(&mut reader(Start::First), &all, printer));
+    let mut copied = Vec::new();
+    export(&mut reader(Start::First), &mut copied).expect("a log");
+    for text in [shown, found, copied] {
+        let text = String::from_utf8(text).expect("text");
+        assert!(text.lines().count() >= 7, "{text}");
     }
     println!(
         "{}",
         support::verified(&location, &audit_log::verify::Options::default())
     );
+}
+
+/// The output of a command that prints records, all of which can be read.
+fn printed(print: impl FnOnce(&mut Printer<&mut Vec<u8>>) -> Result<(), ShowError>) -> Vec<u8> {
+    let mut output = Vec::new();
+    let mut printer = Printer::new(Format::Text, &mut output).expect("memory");
+    print(&mut printer).expect("a log");
+    assert_eq!(printer.unreadable(), 0);
+    drop(printer);
+    output
 }

@@ -6,7 +6,9 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
-use support::{boot, command, folder, key, lines, record, sqlite};
+use audit_log::prune::prune;
+use audit_log::verify::Options;
+use support::{boot, folder, key, lines, record, sqlite, verified};
 
 /// Runs a script of the shell, if all programs that it needs are there.
 fn shell(needs: &[&str], script: &str, folder: &Path) -> Option<String> {
@@ -56,14 +58,14 @@ fn a_database_that_was_made_smaller_is_still_a_log() {
     let folder = folder();
     let location = sqlite(&folder);
     boot(&location, 3);
-    let audit = location.to_string();
-    command(&["prune", "--audit", &audit, "--before", "2999-01-01"]);
+    let future = "2999-01-01".parse().expect("a day");
+    prune(&location, &future, &key(&location)).expect("a log");
     boot(&location, 3);
     if shell(&["sqlite3"], "sqlite3 audit.db VACUUM", folder.path()).is_none() {
         return;
     }
-    let (text, good) = command(&["verify", "--audit", &audit]);
-    assert!(good, "{text}");
+    let report = verified(&location, &Options::default());
+    assert!(report.is_good(), "{report}");
     let text = shell(
         &["sha256sum"],
         documented("sha256sum record"),
@@ -99,7 +101,7 @@ fn a_checkpoint_is_verified_with_openssl() {
     let folder = folder();
     let location = sqlite(&folder);
     boot(&location, 3);
-    let (pem, _) = command(&["key", "--audit", &location.to_string()]);
+    let pem = key(&location).public_key().to_pem();
     std::fs::write(folder.path().join("audit.pem"), pem).expect("a disk");
     // Not every machine has `xxd`.
     let lines = lines(&location);
@@ -135,6 +137,6 @@ fn a_key_of_openssl_signs_a_log() {
     let public = "openssl pkey -in audit.db.key -pubout";
     let public = shell(&["openssl"], public, folder.path()).expect("it was there");
     assert_eq!(public, key(&location).public_key().to_pem());
-    let (text, good) = command(&["verify", "--audit", &location.to_string()]);
-    assert!(good, "{text}");
+    let report = verified(&location, &Options::default());
+    assert!(report.is_good(), "{report}");
 }

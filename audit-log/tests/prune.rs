@@ -8,8 +8,8 @@ use audit_log::read::{Reader, Start};
 use audit_log::verify::{Finding, Options, verify};
 use audit_log::{Location, Moment, SigningKey};
 use support::{
-    append, attest, block_on, boot, command, folder, json_lines, key, lines, locations, open,
-    record, sqlite, try_command, verified,
+    append, attest, block_on, boot, folder, json_lines, key, lines, locations, open, record,
+    sqlite, verified,
 };
 
 /// The moment at which the record `sequence` was written.
@@ -291,28 +291,4 @@ fn a_tombstone_of_an_attacker_is_found() {
     assert!(matches!(finding, Some(Finding::Key { .. })), "{finding:?}");
     // Without any key to compare with, only the report says who signed.
     assert_eq!(first_finding(&changed, &Options::default()), None);
-}
-
-#[test]
-fn prune_says_what_it_did() {
-    let folder = folder();
-    let location = sqlite(&folder);
-    boot(&location, 5);
-    let audit = location.to_string();
-    let (text, good) = command(&["prune", "--audit", &audit, "--before", "2000-01-01"]);
-    assert!(good && text.starts_with("removed nothing"), "{text}");
-    let (text, good) = command(&["prune", "--audit", &audit, "--before", "2999-01-01"]);
-    assert!(good);
-    assert_eq!(
-        text,
-        "removed 8 records, 1 to 8; the log begins with record 9\n"
-    );
-    let missing = folder.path().join("none.key");
-    let missing = missing.to_str().expect("text");
-    let error = try_command(&[
-        "prune", "--audit", &audit, "--before", "1h", "--key", missing,
-    ])
-    .expect_err("there is no key");
-    assert!(error.to_string().contains("none.key"), "{error}");
-    assert!(!std::path::Path::new(missing).exists());
 }

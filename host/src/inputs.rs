@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use audit_log::Settings;
-use audit_log::forward::ForwardError;
+use audit_log_forward::ForwardError;
 use host::cli::{Serve, read_functions};
 use host::functions::Declaration;
 use host::guest::Variable;

@@ -3,7 +3,6 @@
 use std::env;
 use std::process::ExitCode;
 
-use audit_log::program;
 use host::cli::{Cli, Command, FunctionsError, LogFormat};
 use host::guest::{self, ChildLimits};
 use host::server_log;
@@ -50,7 +49,7 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Serve(flags) if flags.check => check::check(&flags).map(|()| true),
         Command::Serve(flags) => serve::serve(&flags).map(|()| true),
-        Command::Audit(command) => program::run(&command),
+        Command::Audit(command) => audit_log_cli::run(&command),
         Command::Deploy(flags) => orders::deploy(&flags).map(|()| true),
         Command::List(flags) => orders::list(&flags).map(|()| true),
         Command::Logs(flags) => orders::logs(&flags).map(|()| true),

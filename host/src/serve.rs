@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use audit_log::forward::Forwarder;
+use audit_log_forward::Forwarder;
 use audit_log::{AuditLog, Folder, Location, Settings};
 use host::cli::Serve;
 use host::functions::Functions;

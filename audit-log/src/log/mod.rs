@@ -244,7 +244,8 @@ impl AuditLog {
     /// Tells how often the log could not be written. Records that were read before
     /// such a failure, and were not yet [`AuditLog::written`], may have been taken
     /// back.
-    pub(crate) fn failures(&self) -> impl Fn() -> u64 + Send + use<> {
+    #[must_use]
+    pub fn failures(&self) -> impl Fn() -> u64 + Send + use<> {
         let status = self.shared.status.clone();
         move || status.failures.load(Ordering::Acquire)
     }

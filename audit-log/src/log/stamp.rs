@@ -6,7 +6,6 @@ use jiff::Timestamp;
 
 use super::CHECKPOINT_INTERVAL;
 use crate::checkpoint::Checkpoint;
-use crate::hash::hex;
 use crate::key::SigningKey;
 use crate::record::{Draft, Position, VERSION};
 use crate::store::{Batch, Head};
@@ -62,7 +61,7 @@ impl Stamp {
         getrandom::fill(&mut random).map_err(std::io::Error::other)?;
         Ok(Self {
             node,
-            boot: hex(&random, &mut [0; 32]).to_owned(),
+            boot: const_hex::encode(random),
             started: Instant::now(),
             key,
         })

@@ -16,6 +16,7 @@ use rusqlite::ErrorCode;
 use sanitize::line;
 
 use crate::Location;
+use crate::store::RECORD_START;
 use connect::{Connected, connect, connect_untouched};
 pub(crate) use input::is_other_file;
 use json_lines::JsonLines;
@@ -56,6 +57,27 @@ pub struct Line<'a> {
     /// Where it ends, in bytes from the beginning of the log, or the number of
     /// records before its end: see [`Reader::size`].
     pub position: u64,
+}
+
+impl Line<'_> {
+    /// The sequence under which it is stored, or the one that the record names in its first
+    /// bytes, without reading the rest.
+    #[must_use]
+    pub fn sequence(&self) -> Option<u64> {
+        self.key.or_else(|| sequence_of(self.bytes))
+    }
+}
+
+fn sequence_of(record: &[u8]) -> Option<u64> {
+    let rest = record.strip_prefix(RECORD_START)?;
+    let digits = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
+    };
+    let rest = rest[digits(rest)..].strip_prefix(b",\"sequence\":")?;
+    str::from_utf8(&rest[..digits(rest)]).ok()?.parse().ok()
 }
 
 /// Why a log cannot be read.
@@ -258,6 +280,25 @@ impl Reader {
         match &mut self.0 {
             Source::Sqlite(source) => source.check(),
             Source::JsonLines(_) => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sequence_is_read_without_the_rest() {
+        let record = br#"{"host":{"version":1,"sequence":42,"previous":"00"#;
+        assert_eq!(sequence_of(record), Some(42));
+        for other in [
+            &b"{\"host\":{\"version\":1}"[..],
+            b"{\"host\":{\"version\":1,\"sequence\":}",
+            b"",
+            b"{}",
+        ] {
+            assert_eq!(sequence_of(other), None);
         }
     }
 }

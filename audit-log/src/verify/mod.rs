@@ -25,8 +25,7 @@ use crate::store::Head;
 pub use finding::Finding;
 use outside::Outside;
 pub use outside::{Copies, CopiesError};
-pub(crate) use report::INCOMPLETE;
-pub use report::Report;
+pub use report::{INCOMPLETE, Report};
 pub(crate) use tombstones::check as check_tombstones;
 
 /// How many records are read before somebody is told of it.

@@ -11,7 +11,7 @@ use crate::key::PublicKey;
 use crate::store::Head;
 
 /// What to say of a log whose newest records may be missing.
-pub(crate) const INCOMPLETE: &str = "the newest records may be missing: the server did not stop, \
+pub const INCOMPLETE: &str = "the newest records may be missing: the server did not stop, \
     and the database has no write-ahead log (`…-wal`) beside it, as in a copy without that";
 
 /// What is known of a log after it was read.

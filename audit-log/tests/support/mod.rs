@@ -2,12 +2,10 @@
 #![allow(dead_code, reason = "no test uses all of it")]
 
 use audit_log::checkpoint::Checkpoint;
-use audit_log::program::{AuditCommand, run_on};
 use audit_log::read::{Reader, Start};
 use audit_log::record::{Attribute, Component, Entry, Outcome, Record, Request, Subject};
 use audit_log::verify::{Options, Report, verify};
 use audit_log::{AuditLog, Hash, Location, Settings, SigningKey};
-use clap::{FromArgMatches, Subcommand};
 use tempfile::TempDir;
 
 /// Both kinds of log that are kept in a file, in a folder.
@@ -117,26 +115,6 @@ pub(crate) fn attest(location: &Location) -> Checkpoint<'static> {
 pub(crate) fn verified(location: &Location, options: &Options) -> Report {
     let mut reader = Reader::open(location, Start::First).expect("a log");
     verify(&mut reader, options, &mut |_| {}).expect("a log")
-}
-
-/// Runs a command as a user writes it. Returns what it prints and whether all is
-/// well.
-pub(crate) fn command(arguments: &[&str]) -> (String, bool) {
-    try_command(arguments).unwrap_or_else(|error| panic!("{arguments:?}: {error:#}"))
-}
-
-pub(crate) fn try_command(arguments: &[&str]) -> anyhow::Result<(String, bool)> {
-    let mut output = Vec::new();
-    let good = run_on(&parse(arguments), &mut output, &mut || false)?;
-    Ok((String::from_utf8(output)?, good))
-}
-
-pub(crate) fn parse(arguments: &[&str]) -> AuditCommand {
-    let program = clap::Command::new("audit");
-    let program = AuditCommand::augment_subcommands(program);
-    let matches = program.try_get_matches_from([&["audit"], arguments].concat());
-    let matches = matches.unwrap_or_else(|error| panic!("{error}"));
-    AuditCommand::from_arg_matches(&matches).expect("a command")
 }
 
 /// Waits until the writer of a file that was dropped has ended.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use audit_log::forward::Target;
+use audit_log_forward::Target;
 use audit_log::{DefaultLogs, Location, NoDataFolder, Policy, Settings, is_node_name};
 use clap::{Args, ValueEnum};
 

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use audit_log::otlp::Receiver;
+use audit_log_forward::otlp::Receiver;
 use clap::{Args, ValueEnum};
 
 use crate::access_log::Destination;

@@ -29,7 +29,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use audit_log::Location;
-use audit_log::program::AuditCommand;
+use audit_log_cli::AuditCommand;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use http::header::HeaderName;

@@ -5,7 +5,7 @@ use std::slice;
 use std::sync::Arc;
 
 use audit_log::AuditLog;
-use audit_log::forward::Forwarder;
+use audit_log_forward::Forwarder;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text::encode;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use audit_log::AuditLog;
-use audit_log::forward::Forwarder;
+use audit_log_forward::Forwarder;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use audit_log::otlp::Receiver;
+use audit_log_forward::otlp::Receiver;
 
 use crate::mailbox::{Capacity, Mailbox};
 use sender::Sender;

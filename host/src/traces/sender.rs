@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use audit_log::otlp::{Answer, Client, Failure, Kind, Receiver};
+use audit_log_forward::otlp::{Answer, Client, Failure, Kind, Receiver};
 use bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
 

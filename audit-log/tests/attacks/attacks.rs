@@ -22,18 +22,18 @@ pub(crate) const ATTACKS: [Attack; 20] = [
         change(&mut lines[MIDDLE]);
         scene.write(&lines);
     }),
-    ("drop records in the middle", |scene| {
+    ("delete records in the middle", |scene| {
         let mut lines = scene.lines();
         lines.drain(MIDDLE..MIDDLE + 3);
         scene.write(&lines);
     }),
-    ("change a record and chain anew", |scene| {
+    ("change a record and recompute the chain", |scene| {
         let mut lines = scene.lines();
         change(&mut lines[MIDDLE]);
         chain_anew(&mut lines);
         scene.write(&lines);
     }),
-    ("drop all checkpoints, change and chain anew", |scene| {
+    ("delete all checkpoints, change and recompute the chain", |scene| {
         let mut lines = scene.lines();
         change(&mut lines[MIDDLE]);
         lines.retain(|line| !is_checkpoint(line));
@@ -41,7 +41,7 @@ pub(crate) const ATTACKS: [Attack; 20] = [
         scene.write(&lines);
     }),
     (
-        "drop the later checkpoints, change and chain anew",
+        "delete the later checkpoints, change and recompute the chain",
         |scene| {
             let mut lines = scene.lines();
             change(&mut lines[MIDDLE]);
@@ -52,13 +52,13 @@ pub(crate) const ATTACKS: [Attack; 20] = [
             scene.write(&lines);
         },
     ),
-    ("sign anew with another key", |scene| {
+    ("re-sign with another key", |scene| {
         let mut lines = scene.lines();
         change(&mut lines[MIDDLE]);
         sign_anew(&mut lines, &another_key());
         scene.write(&lines);
     }),
-    ("sign anew with another key, and put it in place", |scene| {
+    ("re-sign with another key and install it", |scene| {
         let mut lines = scene.lines();
         change(&mut lines[MIDDLE]);
         replace_key(scene);
@@ -74,7 +74,7 @@ pub(crate) const ATTACKS: [Attack; 20] = [
         lines.pop();
         scene.write(&lines);
     }),
-    ("append to a log that was closed", |scene| {
+    ("append to a closed log", |scene| {
         let mut lines = scene.lines();
         lines.push(lines[MIDDLE].clone());
         let last = lines.len() - 1;
@@ -84,13 +84,13 @@ pub(crate) const ATTACKS: [Attack; 20] = [
         chain_anew(&mut lines);
         scene.write(&lines);
     }),
-    ("cut off after a checkpoint", |scene| {
+    ("truncate after a checkpoint", |scene| {
         let mut lines = scene.lines();
         lines.truncate(cut(&lines));
         scene.write(&lines);
     }),
     (
-        "cut off after a checkpoint, and forge less than 3 s",
+        "truncate after a checkpoint and forge less than 3 s",
         |scene| {
             let mut lines = scene.lines();
             lines.truncate(cut(&lines) + 2);
@@ -102,7 +102,7 @@ pub(crate) const ATTACKS: [Attack; 20] = [
         },
     ),
     (
-        "cut off after a checkpoint, and forge more than 3 s",
+        "truncate after a checkpoint and forge more than 3 s",
         |scene| {
             let mut lines = scene.lines();
             lines.truncate(cut(&lines) + 2);
@@ -112,7 +112,7 @@ pub(crate) const ATTACKS: [Attack; 20] = [
             scene.write(&lines);
         },
     ),
-    ("put back an older copy", |scene| {
+    ("restore an older copy", |scene| {
         let path = scene.location().path().expect("a path");
         let older = fs::read(path).expect("a log");
         scene.boot().expect("a log");
@@ -130,7 +130,7 @@ pub(crate) const ATTACKS: [Attack; 20] = [
             log.close().await;
         });
     }),
-    ("replace it by another log of the same key", |scene| {
+    ("replace the log with another log of the same key", |scene| {
         let other = Scene::new(|folder| match scene.location() {
             audit_log::Location::Sqlite(_) => crate::support::sqlite(folder),
             _ => crate::support::json_lines(folder),
@@ -139,7 +139,7 @@ pub(crate) const ATTACKS: [Attack; 20] = [
         sign_anew(&mut lines, &key(scene.location()));
         scene.write(&lines);
     }),
-    ("merge it with another log of the same key", |scene| {
+    ("merge the log with another log of the same key", |scene| {
         let mut lines = scene.lines();
         let mut others = lines.split_off(18);
         // The third boot as the second one.
@@ -153,7 +153,7 @@ pub(crate) const ATTACKS: [Attack; 20] = [
         lines.drain(..9);
         scene.write(&lines);
     }),
-    ("remove the beginning, and forge a tombstone", |scene| {
+    ("remove the beginning and forge a tombstone", |scene| {
         let lines = scene.lines();
         let head = Hash::of(&lines[8]);
         let time = "2026-08-01T00:00:00.000000000Z";

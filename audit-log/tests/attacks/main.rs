@@ -58,7 +58,7 @@ fn outcome(scene: &Scene) -> Outcome {
             assert!(!scene.verify_with_key().is_good(), "it stays wrong");
             "recorded"
         }
-        Ok(()) => "goes on",
+        Ok(()) => "continues",
     };
     Outcome {
         with_key,
@@ -111,10 +111,10 @@ fn verify_and_start_find_what_the_document_says_of_attacks_on_a_file() {
 #[test]
 fn a_forged_log_that_a_server_has_signed_over_stays_wrong() {
     let names = [
-        "drop all checkpoints, change and chain anew",
-        "drop the later checkpoints, change and chain anew",
-        "append to a log that was closed",
-        "cut off after a checkpoint, and forge more than 3 s",
+        "delete all checkpoints, change and recompute the chain",
+        "delete the later checkpoints, change and recompute the chain",
+        "append to a closed log",
+        "truncate after a checkpoint and forge more than 3 s",
     ];
     for location in [support::sqlite, support::json_lines] {
         for name in names {

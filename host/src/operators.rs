@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use audit_log_forward::Forwarder;
 use audit_log::{AuditLog, Policy, Settings};
+use audit_log_forward::Forwarder;
 use host::access_log::{AccessLog, Destination};
 use host::cli::Serve;
 use host::memory::MemoryLimit;

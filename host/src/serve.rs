@@ -9,8 +9,8 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use audit_log_forward::Forwarder;
 use audit_log::{AuditLog, Folder, Location, Settings};
+use audit_log_forward::Forwarder;
 use host::cli::Serve;
 use host::functions::Functions;
 use host::memory::MemoryLimit;

@@ -33,13 +33,16 @@ pub(crate) const ATTACKS: [Attack; 20] = [
         chain_anew(&mut lines);
         scene.write(&lines);
     }),
-    ("delete all checkpoints, change and recompute the chain", |scene| {
-        let mut lines = scene.lines();
-        change(&mut lines[MIDDLE]);
-        lines.retain(|line| !is_checkpoint(line));
-        chain_anew(&mut lines);
-        scene.write(&lines);
-    }),
+    (
+        "delete all checkpoints, change and recompute the chain",
+        |scene| {
+            let mut lines = scene.lines();
+            change(&mut lines[MIDDLE]);
+            lines.retain(|line| !is_checkpoint(line));
+            chain_anew(&mut lines);
+            scene.write(&lines);
+        },
+    ),
     (
         "delete the later checkpoints, change and recompute the chain",
         |scene| {
@@ -130,15 +133,18 @@ pub(crate) const ATTACKS: [Attack; 20] = [
             log.close().await;
         });
     }),
-    ("replace the log with another log of the same key", |scene| {
-        let other = Scene::new(|folder| match scene.location() {
-            audit_log::Location::Sqlite(_) => crate::support::sqlite(folder),
-            _ => crate::support::json_lines(folder),
-        });
-        let mut lines = other.lines();
-        sign_anew(&mut lines, &key(scene.location()));
-        scene.write(&lines);
-    }),
+    (
+        "replace the log with another log of the same key",
+        |scene| {
+            let other = Scene::new(|folder| match scene.location() {
+                audit_log::Location::Sqlite(_) => crate::support::sqlite(folder),
+                _ => crate::support::json_lines(folder),
+            });
+            let mut lines = other.lines();
+            sign_anew(&mut lines, &key(scene.location()));
+            scene.write(&lines);
+        },
+    ),
     ("merge the log with another log of the same key", |scene| {
         let mut lines = scene.lines();
         let mut others = lines.split_off(18);

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use audit_log_forward::Target;
 use audit_log::{DefaultLogs, Location, NoDataFolder, Policy, Settings, is_node_name};
+use audit_log_forward::Target;
 use clap::{Args, ValueEnum};
 
 use super::values::{bytes, number};

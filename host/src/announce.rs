@@ -5,9 +5,9 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use audit_log::Location;
-use host::access_log::Destination;
 use host::cli::Serve;
-use host::server_log;
+use telemetry::access_log::Destination;
+use telemetry::server_log;
 
 /// Prints lines for the user or program that started the server: on standard output, unless
 /// that is for audit records or access log lines alone.

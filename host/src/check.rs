@@ -6,11 +6,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use audit_log::{AuditLog, DefaultLogs, Folder, Location};
-use host::access_log::Destination;
+use engine::{App, Job, Part};
+use functions::{self, Declaration, Findings};
 use host::cli::Serve;
-use host::functions::{self, Declaration, Findings};
-use host::guest::{App, Job, Part};
 use rustix::fs::{Access, access};
+use telemetry::access_log::Destination;
 use tokio::runtime::Builder;
 
 use crate::inputs::{Inputs, One, Served};

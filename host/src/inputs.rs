@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use admin::Token;
 use anyhow::{Context, Result, bail};
 use audit_log::Settings;
 use audit_log_forward::ForwardError;
+use engine::Variable;
+use engine::outbound::Outbound;
+use functions::Declaration;
 use host::cli::{Serve, read_functions};
-use host::functions::Declaration;
-use host::guest::Variable;
-use host::ops::Token;
-use host::outbound::Outbound;
-use host::tls;
+use server::tls;
 use tokio_rustls::TlsAcceptor;
 
 /// What the flags name, read from where it is.

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use host::cli::LogFormat;
-use host::server_log::{self, Json, Stderr, has_color, text_fields};
+use telemetry::server_log::{self, Json, Stderr, has_color, text_fields};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 

@@ -3,9 +3,9 @@
 use std::env;
 use std::process::ExitCode;
 
+use engine::ChildLimits;
 use host::cli::{Cli, Command, FunctionsError, LogFormat};
-use host::guest::{self, ChildLimits};
-use host::server_log;
+use telemetry::server_log;
 
 mod allocator;
 mod announce;
@@ -27,7 +27,7 @@ const MAX_ERROR_BYTES: usize = 16 << 10;
 fn main() -> ExitCode {
     // Not a command of the command line: no help and no suggestion names it.
     if let Some(limits) = ChildLimits::of(env::args_os()) {
-        return guest::compile_child(limits);
+        return engine::compile_child(limits);
     }
     let command = match Cli::read(env::args_os()) {
         Ok(cli) => cli.command,

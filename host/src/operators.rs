@@ -3,17 +3,17 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use admin::{self, Admin, Answers, Hosts, Liveness, Readiness};
 use anyhow::{Context, Result};
 use audit_log::{AuditLog, Policy, Settings};
 use audit_log_forward::Forwarder;
-use host::access_log::{AccessLog, Destination};
 use host::cli::Serve;
-use host::memory::MemoryLimit;
-use host::metrics::{Exporter, Metrics, Sources};
-use host::ops::{self, Admin, Answers, Hosts, Liveness, Readiness};
-use host::server::Listener;
-use host::telemetry::Telemetry;
-use host::traces::Tracer;
+use memory_limit::MemoryLimit;
+use server::Listener;
+use telemetry::Telemetry;
+use telemetry::access_log::{AccessLog, Destination};
+use telemetry::metrics::{Exporter, Metrics, Sources};
+use telemetry::traces::Tracer;
 use tokio::signal::unix::Signal;
 use tokio::task::JoinHandle;
 
@@ -95,7 +95,7 @@ impl Operators {
                 names: names.to_vec(),
             },
         };
-        tokio::spawn(ops::run(listener, answers));
+        tokio::spawn(admin::run(listener, answers));
     }
 
     /// Resolves when `shutdown` does, and says then that the server wants no more.

@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use admin::{Admin, Denials, Token};
 use anyhow::{Context, Result, anyhow};
 use audit_log::event::Event;
 use audit_log::record::Subject;
 use audit_log::{AppendError, AuditLog};
-use host::cli::{Defaults, Serve, read_functions};
-use host::functions::{
+use engine::{
+    App, CodeCache, Compiler, CompilerSettings, ComponentEnv, Job, Part, SharedRuntime, clock_limit,
+};
+use functions::{
     Control, Declaration, Deployer, Functions, Loader, Retention, Store, Waiting, Watch, Watched,
 };
-use host::guest::{
-    App, CodeCache, Compiler, CompilerSettings, Job, Part, SharedRuntime, Surroundings, clock_limit,
-};
-use host::memory::MemoryLimit;
-use host::ops::{Admin, Denials, Token};
-use host::telemetry::Telemetry;
+use host::cli::{Defaults, Serve, read_functions};
+use memory_limit::MemoryLimit;
+use telemetry::Telemetry;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
@@ -78,7 +78,7 @@ async fn load_one(
         environment,
         outbound,
     } = one;
-    let surroundings = Surroundings {
+    let env = ComponentEnv {
         name: name(&path),
         environment,
         config: flags.guest.config(),
@@ -88,14 +88,14 @@ async fn load_one(
         outbound: outbound.into(),
     };
     let what = || format!("cannot serve `{}`", path.display());
-    let job = Job::of(Part::new(&*surroundings.name, bytes));
+    let job = Job::of(Part::new(&*env.name, bytes));
     // No request waits for a processor yet.
     let compiler = compiler(flags, 0, code_cache())?;
     let artefact = compiler.compile(&job, false).await.with_context(what)?;
     // Elsewhere, because operators are answered meanwhile.
     let threads = flags.settings().threads;
     let total_bytes = memory.limit_bytes();
-    let apps = spawn_blocking(move || App::load(&artefact, &surroundings, threads, total_bytes))
+    let apps = spawn_blocking(move || App::load(&artefact, &env, threads, total_bytes))
         .await?
         .with_context(what)?;
     let subject = Subject {
@@ -127,7 +127,7 @@ async fn prepare_functions(
     let runtime = SharedRuntime::new(pool);
     let runtime = runtime.context("cannot make the pool of instances")?;
     let runtime = Arc::new(runtime);
-    telemetry.metrics.set_pool(runtime.metrics());
+    telemetry.metrics.set_pool(runtime.pool_gauge());
     let functions = Arc::new(Functions::shared(runtime.clone()));
     functions
         .start_epoch_ticker()

@@ -16,7 +16,9 @@
 
 mod character;
 mod display;
+mod error_chain;
 pub mod json;
 
 pub use character::is_deceptive;
 pub use display::{MAX_BYTES, Sanitized, line, lines, text};
+pub use error_chain::error_chain;

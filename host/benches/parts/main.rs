@@ -11,23 +11,8 @@
 
 mod bodies;
 mod calls;
-#[path = "../../src/host_name.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    unused_imports,
-    reason = "a part of the library that it shows nobody"
-)]
-mod host_name;
 mod instances;
 mod requests;
-#[path = "../../src/functions/route.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "a part of the library that it shows nobody"
-)]
-mod route;
 mod routes;
 mod sandbox;
 #[path = "../../tests/service/mod.rs"]

@@ -7,7 +7,7 @@ use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 use http::Request;
 use http::header::HOST;
 
-use crate::route::{Route, Routes, without_prefix};
+use functions::{Route, Routes, without_prefix};
 
 pub(crate) fn time(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("routes");

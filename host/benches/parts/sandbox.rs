@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use host::RequestInfo;
-use host::guest::{App, State, Variable};
+use engine::{App, State, Variable};
 use http::Request;
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
+use telemetry::RequestInfo;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use wasmtime::Store;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::server::Address;
+use server::Address;
 
 /// Which server is asked.
 #[derive(Debug, Args)]

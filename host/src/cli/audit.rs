@@ -7,8 +7,8 @@ use audit_log_forward::Target;
 use clap::{Args, ValueEnum};
 
 use super::values::{bytes, number};
-use crate::audit::Quota;
-use crate::server::Address;
+use engine::audit::Quota;
+use server::Address;
 
 /// How the audit log is kept.
 #[expect(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{bytes, memory, number, seconds, timeout};
-use crate::server::{BodyLimits, ConnectionLimits};
+use server::{BodyLimits, ConnectionLimits};
 
 /// What a client may send, and how long it may take.
 #[derive(Debug, Args)]

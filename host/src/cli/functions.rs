@@ -13,9 +13,9 @@ use http::uri::PathAndQuery;
 use super::audit::AuditedRequestFlags;
 use super::guests::{GuestFlags, GuestLimitFlags};
 use super::values::{bytes, memory, number, seconds};
-use crate::functions::{Place, Route, Settings, Wish, check_name};
-use crate::guest::PoolLimits;
-use crate::server::FunctionSettings;
+use ::functions::RequestLimits;
+use ::functions::{Place, Route, Settings, Wish, check_name};
+use engine::PoolLimits;
 
 /// What is said of one function. Nobody gives these on a command line: they are the keys of
 /// a table `[[function]]`.
@@ -242,8 +242,8 @@ impl PoolFlags {
 impl GuestLimitFlags {
     /// How the requests to one function are served, so many by each instance.
     #[must_use]
-    pub fn serving(&self, requests_per_instance: NonZeroU32) -> FunctionSettings {
-        FunctionSettings {
+    pub fn serving(&self, requests_per_instance: NonZeroU32) -> RequestLimits {
+        RequestLimits {
             request_timeout: self.request_timeout,
             response_idle_timeout: self.response_idle_timeout,
             requests_per_instance,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{memory, number, seconds, timeout, timeout_or_off, variable, variable_in_file};
-use crate::guest::{GuestLimits, Variable};
-use crate::outbound::{AllowedOrigin, OutboundSettings};
+use engine::outbound::{AllowedOrigin, OutboundSettings};
+use engine::{GuestLimits, Variable};
 
 /// What a guest sees.
 #[derive(Debug, Args)]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::ops::parse_host;
-use crate::server::Address;
+use admin::parse_host;
+use server::Address;
 
 /// Where the server listens, and what it says there.
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use audit_log_forward::otlp::Receiver;
 use clap::{Args, ValueEnum};
 
-use crate::access_log::Destination;
+use telemetry::access_log::Destination;
 
 /// What is logged, and how.
 #[derive(Debug, Args)]

@@ -34,8 +34,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use http::header::HeaderName;
 
-use crate::access_log::Destination;
-use crate::server::{FunctionSettings, Settings};
+use ::functions::RequestLimits;
 pub use admin::{Asked, Deploy, Logs, Named, Rollback};
 pub use audit::{AuditFlags, AuditedRequestFlags};
 pub use clients::ClientFlags;
@@ -44,6 +43,8 @@ pub use functions::{Defaults, DeployFlags, PoolFlags};
 pub use guests::{GuestFlags, GuestLimitFlags};
 pub use listen::{ListenFlags, Switch};
 pub use logs::{LogFlags, LogFormat};
+use server::Settings;
+use telemetry::access_log::Destination;
 use values::{number, seconds};
 pub use variables::VariableError;
 
@@ -239,7 +240,7 @@ impl Serve {
                 .unwrap_or(NonZeroUsize::MIN),
             grace_period: self.grace_period,
             principal_header: self.principal_header.clone(),
-            names_itself: self.listen.server_header == Switch::On,
+            send_server_header: self.listen.server_header == Switch::On,
             connections: self.clients.connection(),
             bodies: self.clients.bodies(),
         }
@@ -247,7 +248,7 @@ impl Serve {
 
     /// How requests to the only function are served.
     #[must_use]
-    pub fn serving(&self) -> FunctionSettings {
+    pub fn serving(&self) -> RequestLimits {
         self.limits.serving(self.reuse)
     }
 }
@@ -265,7 +266,7 @@ fn serve(flags: &[&str]) -> Result<Serve, clap::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guest::Variable;
+    use engine::Variable;
 
     #[test]
     fn no_error_suggests_a_command_that_the_help_does_not_name() {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use super::files;
 use super::guests::GuestFlags;
 use super::values;
-use crate::guest::Variable;
-use crate::permissions::check_unwritable;
+use engine::Variable;
+use permissions::check_unwritable;
 
 /// Why the variables of a guest cannot be had. It says nothing of their values.
 #[derive(Debug, thiserror::Error)]

@@ -11,15 +11,15 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use audit_log::{AuditLog, Location, Settings};
-use host::audit::Quota;
+use engine::audit::Quota;
+use engine::{App, Compiler, CompilerSettings, ComponentEnv, Job, Part, Variable};
+use functions::Functions;
 use host::cli::{Cli, Command, Serve};
-use host::functions::Functions;
-use host::guest::{App, Compiler, CompilerSettings, Job, Part, Surroundings, Variable};
-use host::memory::MemoryLimit;
-use host::metrics::Metrics;
-use host::server::{self, Listener};
-use host::telemetry::Telemetry;
+use memory_limit::MemoryLimit;
 use nix::unistd;
+use server::{self, Listener};
+use telemetry::Telemetry;
+use telemetry::metrics::Metrics;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
@@ -58,7 +58,7 @@ impl InProcess {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
         let location = Location::JsonLines(folder.keep().join("audit.jsonl"));
         let audit = AuditLog::open(&Settings::new(location)).expect("a log");
-        let surroundings = Surroundings {
+        let env = ComponentEnv {
             name: "app".to_owned(),
             environment,
             config: Vec::new(),
@@ -84,8 +84,7 @@ impl InProcess {
             .expect("a runtime")
             .block_on(compiler.compile(&job, true));
         let artefact = artefact.expect("it can be compiled");
-        let mut apps =
-            App::load(&artefact, &surroundings, NonZeroUsize::MIN, u64::MAX).expect("it fits");
+        let mut apps = App::load(&artefact, &env, NonZeroUsize::MIN, u64::MAX).expect("it fits");
         apps.remove(0)
     }
 }

@@ -14,7 +14,7 @@ use super::value::kind;
 use super::{check, failure};
 use crate::cli::files;
 use crate::cli::functions::{Defaults, FunctionFlags};
-use crate::functions::{Declaration, Declared, Place, Route};
+use functions::{Declaration, Declared, Place, Route};
 
 /// What a file of functions can hold.
 const TABLES: &str = "a file of functions has `folder`, `[[function]]` and `[[adapter]]`";
@@ -226,7 +226,7 @@ impl Reader<'_> {
             let why = "this has neither a `name` nor a `component`";
             return Err(self.file.refused(span, "[[function]]", why));
         };
-        if let Err(why) = crate::functions::check_name(&name) {
+        if let Err(why) = functions::check_name(&name) {
             let why =
                 format!("the name of the file is no name for a function ({why}): add a `name`");
             return Err(self.file.refused(span, &name, &why));

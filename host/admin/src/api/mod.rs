@@ -1,0 +1,289 @@
+//! The interface over which operators deploy functions: `/v1/…`, for whoever has the token.
+//!
+//! - this file: [`Admin`], from a request to an order and its answer.
+//! - `token.rs`: who may.
+//! - `denials.rs`: [`Denials`], the records of requests that were denied.
+//! - `document.rs`: what is answered.
+//! - `openapi.json`: all of it, as it is served at `/v1/openapi.json`.
+
+mod denials;
+mod document;
+mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body::Body;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use tokio::task::spawn_blocking;
+
+use super::answer::{json, problem};
+pub use denials::Denials;
+use functions::{Answer, Control, ControlError, Functions, Order, Store, check_name};
+pub use token::{MAX_TOKEN_BYTES, Token, TokenError};
+
+/// What all its paths begin with.
+const PREFIX: &str = "/v1/";
+
+/// The path of the description of all of them, which needs no token.
+const DESCRIPTION: &str = "/v1/openapi.json";
+
+/// Answers operators who have the token.
+pub struct Admin {
+    /// Who may.
+    pub token: Token,
+    /// Who carries out what is ordered.
+    pub control: Control,
+    /// What is served.
+    pub functions: Arc<Functions>,
+    /// The versions, if they are kept.
+    pub store: Option<Arc<Store>>,
+    /// Where denied requests are recorded.
+    pub denials: Denials,
+    /// How large a component may be, in bytes.
+    pub max_component_bytes: u64,
+    /// How long a request may take, with all that follows from it.
+    pub max_time: Duration,
+}
+
+type Answered = Response<Full<Bytes>>;
+
+impl Admin {
+    /// Whether a request is for this interface.
+    pub(super) fn owns<B>(request: &Request<B>) -> bool {
+        request.uri().path().starts_with(PREFIX)
+    }
+
+    /// Whether a request has the token, or asks for what needs none.
+    pub(super) fn allows<B>(&self, request: &Request<B>) -> bool {
+        let is_open = request.uri().path() == DESCRIPTION && request.method() == Method::GET;
+        is_open || self.token.is_in(request.headers())
+    }
+
+    /// Records that a request was denied, at the latest with those after it.
+    pub(super) async fn deny<B>(&self, request: &Request<B>) {
+        let (method, path) = (request.method().as_str(), request.uri().path());
+        self.denials.note(method, path).await;
+    }
+
+    /// Records what was denied and is not recorded yet, as at shutdown.
+    pub async fn flush(&self) {
+        self.denials.flush().await;
+    }
+
+    /// The answer to a request.
+    pub(super) async fn answer<B>(&self, request: Request<B>) -> Answered
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        if !self.allows(&request) {
+            self.deny(&request).await;
+            return unauthorized(request.headers());
+        }
+        let path = request.uri().path().to_owned();
+        let method = request.method().clone();
+        if path == DESCRIPTION && method == Method::GET {
+            return json(StatusCode::OK, include_str!("openapi.json").to_owned());
+        }
+        let rest = path.strip_prefix(PREFIX).unwrap_or_default();
+        let segments: Vec<_> = rest.split('/').collect();
+        if let ["functions", name, ..] = segments[..]
+            && let Err(why) = check_name(name)
+        {
+            let name = name.to_owned();
+            return refused(&ControlError::BadName { name, why });
+        }
+        match (method.as_str(), &segments[..]) {
+            ("GET", ["functions"]) => self.list().await,
+            ("GET", ["functions", name]) => self.show((*name).to_owned()).await,
+            ("GET", ["functions", name, "logs"]) => self.lines(name, request.uri().query()),
+            ("GET", ["functions", name, "stats"]) => self.stats(name),
+            ("PUT", ["functions", name]) => match self.component(request.into_body()).await {
+                Ok(bytes) => self.deploy((*name).to_owned(), bytes).await,
+                Err(response) => response,
+            },
+            ("DELETE", ["functions", name]) => {
+                let name = (*name).to_owned();
+                self.order(Order::Remove { name }).await
+            }
+            ("POST", ["functions", name, "pause"]) => {
+                let name = (*name).to_owned();
+                self.order(Order::Pause { name }).await
+            }
+            ("POST", ["functions", name, "resume"]) => {
+                let name = (*name).to_owned();
+                self.order(Order::Resume { name }).await
+            }
+            ("POST", ["functions", name, "rollback"]) => {
+                let (name, version) = ((*name).to_owned(), None);
+                self.order(Order::Activate { name, version }).await
+            }
+            ("POST", ["functions", name, "versions", version, "activate"]) => {
+                let (name, version) = ((*name).to_owned(), Some((*version).to_owned()));
+                self.order(Order::Activate { name, version }).await
+            }
+            (_, ["functions"] | ["functions", _, "logs" | "stats"]) => not_allowed("GET"),
+            (_, ["functions", _]) => not_allowed("GET, PUT, DELETE"),
+            (
+                _,
+                ["functions", _, "rollback" | "pause" | "resume"]
+                | ["functions", _, "versions", _, "activate"],
+            ) => not_allowed("POST"),
+            _ => problem(
+                StatusCode::NOT_FOUND,
+                "see /v1/openapi.json for what there is",
+            ),
+        }
+    }
+
+    /// The body of a request.
+    async fn component<B>(&self, body: B) -> Result<Vec<u8>, Answered>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let limit = usize::try_from(self.max_component_bytes).unwrap_or(usize::MAX);
+        match Limited::new(body, limit).collect().await {
+            Ok(body) => Ok(body.to_bytes().into()),
+            Err(error) if error.is::<LengthLimitError>() => {
+                let why = format!(
+                    "the component has more than {limit} bytes; allow more with \
+                     `--max-component-size`"
+                );
+                Err(problem(StatusCode::PAYLOAD_TOO_LARGE, &why))
+            }
+            Err(_) => Err(problem(
+                StatusCode::BAD_REQUEST,
+                "the body ended before it was whole",
+            )),
+        }
+    }
+
+    async fn deploy(&self, name: String, bytes: Vec<u8>) -> Answered {
+        if bytes.is_empty() {
+            return problem(
+                StatusCode::BAD_REQUEST,
+                "the body is empty, expected a component",
+            );
+        }
+        self.order(Order::Deploy { name, bytes }).await
+    }
+
+    async fn order(&self, order: Order) -> Answered {
+        match self.control.order(order).await {
+            Ok(Answer {
+                name,
+                version,
+                replaces,
+            }) => {
+                let answer = serde_json::json!({
+                    "name": name,
+                    "version": version,
+                    "replaces": replaces,
+                });
+                json(StatusCode::OK, answer.to_string())
+            }
+            Err(error) => refused(&error),
+        }
+    }
+
+    /// What a function printed last: with the query `from=NUMBER`, from this line on.
+    fn lines(&self, name: &str, query: Option<&str>) -> Answered {
+        let number = match query.map(|query| query.strip_prefix("from=").map(str::parse)) {
+            None => 0,
+            Some(Some(Ok(number))) => number,
+            Some(_) => {
+                let why = "expected no query, or `from=` and the number of a line";
+                return problem(StatusCode::BAD_REQUEST, why);
+            }
+        };
+        let Some(function) = self.functions.served(name) else {
+            return self.unserved(name);
+        };
+        let (lines, next) = function.lines(number);
+        let answer = serde_json::json!({ "lines": lines, "next": next });
+        json(StatusCode::OK, answer.to_string())
+    }
+
+    /// The numbers about a function.
+    fn stats(&self, name: &str) -> Answered {
+        let Some(function) = self.functions.served(name) else {
+            return self.unserved(name);
+        };
+        let answer = serde_json::json!(function.telemetry().metrics().stats());
+        json(StatusCode::OK, answer.to_string())
+    }
+
+    /// The answer where a function is not served.
+    fn unserved(&self, name: &str) -> Answered {
+        let name = name.to_owned();
+        refused(&if self.functions.is_loading(&name) {
+            ControlError::Loading(name)
+        } else {
+            ControlError::Unknown(name)
+        })
+    }
+
+    async fn list(&self) -> Answered {
+        let functions = self.functions.clone();
+        let list = spawn_blocking(move || document::list(&functions)).await;
+        let list = list.unwrap_or_default();
+        let list = serde_json::json!({ "functions": list });
+        json(StatusCode::OK, list.to_string())
+    }
+
+    async fn show(&self, name: String) -> Answered {
+        let (functions, store) = (self.functions.clone(), self.store.clone());
+        let asked = name.clone();
+        let shown = spawn_blocking(move || document::show(&functions, store.as_deref(), &asked));
+        match shown.await {
+            Ok(Ok(Some(function))) => json(StatusCode::OK, function.to_string()),
+            Ok(Ok(None)) => refused(&ControlError::Unknown(name)),
+            Ok(Err(error)) => refused(&error.into()),
+            Err(_) => refused(&ControlError::Busy),
+        }
+    }
+}
+
+fn unauthorized(headers: &HeaderMap) -> Answered {
+    let why = if headers.contains_key(AUTHORIZATION) {
+        "the token is wrong: expected `authorization: Bearer TOKEN` with that of the file which \
+         --admin-token of the server names"
+    } else {
+        "the token is missing: expected `authorization: Bearer TOKEN`"
+    };
+    let mut response = problem(StatusCode::UNAUTHORIZED, why);
+    let bearer = HeaderValue::from_static("Bearer");
+    response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
+    response
+}
+
+fn refused(error: &ControlError) -> Answered {
+    let status = match error {
+        ControlError::BadName { .. } => StatusCode::BAD_REQUEST,
+        ControlError::Unknown(_) | ControlError::NoVersion { .. } => StatusCode::NOT_FOUND,
+        ControlError::NoState | ControlError::IsDeclared(_) | ControlError::Conflict(_) => {
+            StatusCode::CONFLICT
+        }
+        ControlError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        ControlError::Store(_) => StatusCode::INSUFFICIENT_STORAGE,
+        ControlError::Unaudited(_) | ControlError::Busy | ControlError::Loading(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    };
+    problem(status, &error.to_string())
+}
+
+fn not_allowed(methods: &'static str) -> Answered {
+    let mut response = problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        &format!("there is {methods}"),
+    );
+    let methods = HeaderValue::from_static(methods);
+    response.headers_mut().insert(ALLOW, methods);
+    response
+}

@@ -1,0 +1,261 @@
+//! Components that make others serve HTTP. A compile child composes them.
+//!
+//! A component that exports `wasi:http/incoming-handler` is served as it is. One that
+//! exports something else is composed with an adapter, which imports that and exports the
+//! handler. What these interfaces are is no business of the server.
+
+use std::fmt;
+
+use compose::{Component, ComponentError, LinkOptions, Report, link};
+
+/// What a component exports that serves HTTP.
+const HANDLER: &str = "wasi:http/incoming-handler@0.2.";
+
+/// What the component is called within a composition. It does not depend on the name of the
+/// function, so that equal components make equal compositions.
+const FUNCTION: &str = "function";
+
+/// The adapters that the operator has registered.
+#[derive(Debug, Default)]
+pub(crate) struct Adapters(Vec<Adapter>);
+
+/// One of them.
+#[derive(Debug)]
+struct Adapter {
+    name: String,
+    component: Component,
+}
+
+/// Why a component is no adapter.
+#[derive(Debug, thiserror::Error)]
+pub enum AdapterError {
+    /// It is no component.
+    #[error(transparent)]
+    Invalid(#[from] ComponentError),
+    /// It does not serve HTTP.
+    #[error(
+        "`{0}` is no adapter: it has to export `wasi:http/incoming-handler@0.2`, and to import \
+         what the components export that it adapts"
+    )]
+    NoHandler(String),
+    /// There are two of its name.
+    #[error("there are two adapters of the name `{0}`; rename the file of one of them")]
+    SameName(String),
+}
+
+/// Why a component cannot be made to serve HTTP.
+#[derive(Debug, thiserror::Error)]
+pub enum AdaptError {
+    /// It is no component.
+    #[error(transparent)]
+    Invalid(#[from] ComponentError),
+    /// No adapter fits.
+    #[error("{0}")]
+    NoAdapter(NoAdapter),
+    /// An adapter imports what it exports, but not as it exports it.
+    #[error("the adapter `{adapter}` does not fit: {report}")]
+    Refused {
+        /// The adapter.
+        adapter: String,
+        /// What does not fit.
+        report: Report,
+    },
+}
+
+/// What a component exports, and what it would have to.
+#[derive(Debug)]
+pub struct NoAdapter {
+    exports: Vec<String>,
+    /// Each adapter, with what it imports.
+    fitting: Vec<(String, Vec<String>)>,
+}
+
+impl NoAdapter {
+    /// That of a component with these exports, where no adapter is registered.
+    pub(crate) fn without_adapters(exports: Vec<String>) -> Self {
+        Self {
+            exports,
+            fitting: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Display for NoAdapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quoted = |names: &[String]| {
+            let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+            quoted.join(", ")
+        };
+        let exports = match &self.exports[..] {
+            [] => "nothing".to_owned(),
+            exports => quoted(exports),
+        };
+        write!(
+            f,
+            "the component exports {exports}; a function has to export \
+             `wasi:http/incoming-handler@0.2`"
+        )?;
+        if self.fitting.is_empty() {
+            return write!(
+                f,
+                ", and no adapter is registered for anything else: name one with `[[adapter]]` in \
+                 the file of `--functions`"
+            );
+        }
+        for (adapter, imports) in &self.fitting {
+            let imports = quoted(imports);
+            write!(f, ", or what the adapter `{adapter}` imports: {imports}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Adapters {
+    /// Registers an adapter. Those that were registered first are tried first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it cannot be one.
+    pub(crate) fn add(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), AdapterError> {
+        let component = Component::new(name, bytes)?;
+        if !serves_http(&component) || wanted(&component).next().is_none() {
+            return Err(AdapterError::NoHandler(name.to_owned()));
+        }
+        if name == FUNCTION || self.0.iter().any(|adapter| adapter.name == name) {
+            return Err(AdapterError::SameName(name.to_owned()));
+        }
+        self.0.push(Adapter {
+            name: name.to_owned(),
+            component,
+        });
+        Ok(())
+    }
+
+    /// The component in `bytes`, or the composition of it and the first adapter that fits,
+    /// so that it serves HTTP. Says which adapter that is. Equal inputs give equal bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is no component, or no adapter fits.
+    pub(crate) fn adapt(&self, bytes: Vec<u8>) -> Result<(Vec<u8>, Option<&str>), AdaptError> {
+        let component = Component::new(FUNCTION, bytes)?;
+        if serves_http(&component) {
+            return Ok((component.bytes().to_vec(), None));
+        }
+        let mut refused = None;
+        let parts = [component];
+        for Adapter { name, component } in &self.0 {
+            // It fails where the adapter has no use for the component.
+            let Ok(plan) = link(component, &parts, &LinkOptions::default()) else {
+                continue;
+            };
+            match plan.encode([component].into_iter().chain(&parts)) {
+                Ok(composed) => return Ok((composed.bytes, Some(name))),
+                Err(report) => {
+                    refused.get_or_insert(AdaptError::Refused {
+                        adapter: name.clone(),
+                        report,
+                    });
+                }
+            }
+        }
+        Err(refused.unwrap_or_else(|| AdaptError::NoAdapter(self.misfit(&parts[0]))))
+    }
+
+    fn misfit(&self, component: &Component) -> NoAdapter {
+        let owned = |names: &mut dyn Iterator<Item = &str>| names.map(ToOwned::to_owned).collect();
+        let fitting = self.0.iter().map(|adapter| {
+            let imports = owned(&mut wanted(&adapter.component));
+            (adapter.name.clone(), imports)
+        });
+        NoAdapter {
+            exports: owned(&mut component.exports()),
+            fitting: fitting.collect(),
+        }
+    }
+}
+
+fn serves_http(component: &Component) -> bool {
+    component.exports().any(|name| name.starts_with(HANDLER))
+}
+
+/// What a component imports that is not for the server to provide.
+fn wanted(component: &Component) -> impl Iterator<Item = &str> {
+    let is_provided = |name: &&str| name.starts_with("wasi:") || name.starts_with("runner:audit/");
+    component.imports().filter(move |name| !is_provided(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A component that imports and exports interfaces with one function.
+    fn component(import: Option<&str>, export: &str) -> Vec<u8> {
+        let import = import.map_or_else(String::new, |name| {
+            format!(r#"(import "{name}" (instance (export "f" (func))))"#)
+        });
+        let source = format!(
+            r#"(component
+                {import}
+                (core module $m (func (export "f")))
+                (core instance $i (instantiate $m))
+                (func $f (canon lift (core func $i "f")))
+                (instance $e (export "f" (func $f)))
+                (export "{export}" (instance $e)))"#
+        );
+        wat::parse_str(source).unwrap()
+    }
+
+    const HTTP: &str = "wasi:http/incoming-handler@0.2.6";
+
+    fn adapters() -> Adapters {
+        let mut adapters = Adapters::default();
+        let adapter = component(Some("a:b/greeter@1.0.0"), HTTP);
+        adapters.add("greeting", adapter).unwrap();
+        adapters
+    }
+
+    #[test]
+    fn what_serves_http_stays_as_it_is() {
+        let bytes = component(None, HTTP);
+        let adapters = adapters();
+        let (served, through) = adapters.adapt(bytes.clone()).unwrap();
+        assert_eq!((served, through), (bytes, None));
+    }
+
+    #[test]
+    fn what_an_adapter_imports_is_composed_with_it() {
+        let adapters = adapters();
+        let bytes = component(None, "a:b/greeter@1.0.0");
+        let (served, through) = adapters.adapt(bytes.clone()).unwrap();
+        assert_eq!(through, Some("greeting"));
+        let composed = Component::new("composed", served.clone()).unwrap();
+        assert!(serves_http(&composed));
+        assert_eq!(composed.imports().count(), 0);
+        assert_eq!(adapters.adapt(bytes).unwrap().0, served);
+    }
+
+    #[test]
+    fn what_fits_nothing_hears_what_would() {
+        let bytes = component(None, "a:b/other@1.0.0");
+        let error = adapters().adapt(bytes).unwrap_err().to_string();
+        for part in [
+            "exports `a:b/other@1.0.0`",
+            "`wasi:http/incoming-handler@0.2`",
+            "`greeting` imports: `a:b/greeter@1.0.0`",
+        ] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_serves_no_http_or_adapts_nothing_is_no_adapter() {
+        for bytes in [
+            component(None, HTTP),
+            component(Some("a:b/greeter@1.0.0"), "a:b/other@1.0.0"),
+        ] {
+            let error = Adapters::default().add("x", bytes).unwrap_err();
+            assert!(matches!(error, AdapterError::NoHandler(_)), "{error}");
+        }
+    }
+}

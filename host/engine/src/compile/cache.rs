@@ -1,0 +1,239 @@
+//! Artefacts that are kept for the next start.
+//!
+//! ```text
+//! FOLDER/KEY.json       what was compiled from the inputs with this key, and the SHA-256
+//!                       of the code
+//! FOLDER/SHA256.cwasm   the code
+//! FOLDER/part-…         code that is being written
+//! ```
+//!
+//! A file is written under a name that no other process has, and renamed when it is complete.
+//! Several servers may use one folder: what has the same name has the same content. The
+//! SHA-256 is checked before code is mapped, so that a file that is damaged is not used.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use super::artefact::{Artefact, digest_of, unique_file};
+use super::folder::private_folder;
+use super::protocol::Compiled;
+
+/// How much compiled code is kept, in bytes.
+const MAX_KEPT_BYTES: u64 = 2 << 30;
+
+/// Artefacts that are kept in a folder.
+#[derive(Debug, Clone)]
+pub struct CodeCache {
+    folder: PathBuf,
+}
+
+/// What is known of the code of one key.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    compiled: Compiled,
+    sha256: String,
+}
+
+/// A file that is being written. It is removed when this is dropped, if it is not kept.
+pub(super) struct Unfinished {
+    pub(super) file: File,
+    path: PathBuf,
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // It has another name if it was kept.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl CodeCache {
+    /// A cache in this folder, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it cannot be made, or other users could write there: the code is run as it is.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        let folder = private_folder(folder)?;
+        Ok(Self { folder })
+    }
+
+    /// The artefact of this key, if it is there and not damaged.
+    pub(super) fn get(&self, key: &str) -> Option<Artefact> {
+        match self.read(key) {
+            Ok(artefact) => Some(artefact),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => {
+                let folder = self.folder.display();
+                tracing::warn!("compiled code in `{folder}` is not used, and made anew: {error}");
+                None
+            }
+        }
+    }
+
+    fn read(&self, key: &str) -> io::Result<Artefact> {
+        let note = self.note(key);
+        let Entry { compiled, sha256 } = serde_json::from_slice(&fs::read(&note)?)?;
+        let file = File::open(self.code(&sha256))?;
+        let found = digest_of(&file)?;
+        if found != sha256 {
+            let why = format!("its SHA-256 is {found}, not {sha256}");
+            return Err(io::Error::new(ErrorKind::InvalidData, why));
+        }
+        // What is used is kept longer than what is not. If it cannot be noted, it is compiled
+        // anew sooner.
+        let now = SystemTime::now();
+        let _ = file.set_modified(now);
+        let _ = File::open(&note).and_then(|note| note.set_modified(now));
+        Ok(Artefact::new(compiled, file))
+    }
+
+    /// A file for code that is to be kept.
+    pub(super) fn create(&self) -> io::Result<Unfinished> {
+        let (file, path) = unique_file(&self.folder)?;
+        Ok(Unfinished { file, path })
+    }
+
+    /// Keeps complete code under this key.
+    pub(super) fn keep(&self, key: &str, compiled: &Compiled, code: &Unfinished) -> io::Result<()> {
+        let sha256 = digest_of(&code.file)?;
+        fs::rename(&code.path, self.code(&sha256))?;
+        let compiled = compiled.clone();
+        let mut note = self.create()?;
+        note.file
+            .write_all(&serde_json::to_vec(&Entry { compiled, sha256 })?)?;
+        fs::rename(&note.path, self.note(key))?;
+        prune(&self.folder, MAX_KEPT_BYTES)
+    }
+
+    fn note(&self, key: &str) -> PathBuf {
+        self.folder.join(format!("{key}.json"))
+    }
+
+    fn code(&self, sha256: &str) -> PathBuf {
+        self.folder.join(format!("{sha256}.cwasm"))
+    }
+}
+
+/// Removes the files that were not used for longest, until at most so many bytes are left.
+/// What is in use stays mapped.
+fn prune(folder: &Path, max_bytes: u64) -> io::Result<()> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        // Another process may have removed it meanwhile.
+        if let Ok(metadata) = entry.metadata()
+            && metadata.is_file()
+        {
+            files.push((metadata.modified()?, metadata.len(), entry.path()));
+        }
+    }
+    let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+    files.sort();
+    for (_, length, path) in files {
+        if bytes <= max_bytes {
+            break;
+        }
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => bytes -= length,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::compile::{EngineKind, Needs};
+
+    fn compiled() -> Compiled {
+        Compiled {
+            sha256: "a".to_owned(),
+            adapter: None,
+            engine: EngineKind::default(),
+            needs: Needs {
+                memories: 1,
+                tables: 2,
+                memory_bytes: 3,
+                table_elements: 4,
+            },
+            code_bytes: 5,
+        }
+    }
+
+    fn keep(cache: &CodeCache, key: &str, code: &str) {
+        let mut unfinished = cache.create().unwrap();
+        unfinished.file.write_all(code.as_bytes()).unwrap();
+        cache.keep(key, &compiled(), &unfinished).unwrap();
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn what_is_kept_is_found_by_its_key_and_nothing_unfinished_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = CodeCache::open(folder.path()).unwrap();
+        assert!(cache.get("key").is_none());
+        drop(cache.create().unwrap());
+        keep(&cache, "key", "code");
+        // Another server makes the same at the same time.
+        keep(&cache, "key", "code");
+        let found = cache.get("key").unwrap();
+        assert_eq!(*found.compiled(), compiled());
+        let mut names = names(folder.path());
+        names.sort();
+        assert_eq!(names.len(), 2, "{names:?}");
+        assert_eq!(names[1], "key.json");
+        let mut code = String::new();
+        let file = folder.path().join(&names[0]);
+        File::open(file).unwrap().read_to_string(&mut code).unwrap();
+        assert_eq!(code, "code");
+    }
+
+    #[test]
+    fn code_that_is_cut_off_empty_changed_or_gone_is_not_mapped() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = CodeCache::open(folder.path()).unwrap();
+        for damage in ["", "cod", "edoc", "code and more"] {
+            keep(&cache, "key", "code");
+            assert!(cache.get("key").is_some());
+            let names = names(folder.path());
+            let is_code = |name: &&String| Path::new(name).extension() == Some("cwasm".as_ref());
+            let code = names.iter().find(is_code).unwrap();
+            fs::write(folder.path().join(code), damage).unwrap();
+            assert!(cache.get("key").is_none(), "{damage}");
+        }
+        keep(&cache, "key", "code");
+        fs::write(cache.note("key"), "").unwrap();
+        assert!(cache.get("key").is_none());
+    }
+
+    #[test]
+    fn what_was_not_used_for_longest_is_removed_first() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, seconds) in [("new", 30), ("old", 10), ("middle", 20)] {
+            let file = File::create(folder.path().join(name)).unwrap();
+            file.set_len(100).unwrap();
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            file.set_modified(time).unwrap();
+        }
+        prune(folder.path(), 200).unwrap();
+        let exists = |name: &str| folder.path().join(name).exists();
+        assert!(exists("new") && exists("middle") && !exists("old"));
+        prune(folder.path(), 200).unwrap();
+        assert!(exists("new") && exists("middle"));
+    }
+}

@@ -1,0 +1,212 @@
+//! The bodies of a request on its way out, and of its response on its way in.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{HeaderMap, HeaderName, TRAILER};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep, timeout};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use super::account::Account;
+use super::errors::from_hyper;
+use super::framing;
+use telemetry::RequestId;
+
+/// How much the log has of the names of trailers, in bytes.
+const MAX_NAMES_BYTES: usize = 512;
+
+/// The body that a guest writes.
+pub(super) struct RequestBody {
+    body: WasiBody,
+    account: Arc<Account>,
+    /// What has been read of it to know whether there is any.
+    first: Option<Frame<Bytes>>,
+    has_ended: bool,
+    /// How many bytes of the announced length are left. None if none was announced.
+    left: Option<u64>,
+    /// Whether the head names the trailers that follow, and so hyper sends them.
+    names_trailers: bool,
+    request_id: RequestId,
+}
+
+impl RequestBody {
+    /// The body of a request with these fields.
+    pub(super) fn new(
+        body: WasiBody,
+        headers: &HeaderMap,
+        account: Arc<Account>,
+        request_id: RequestId,
+    ) -> Self {
+        let left = framing::announced_length(headers);
+        Self {
+            has_ended: body.is_end_stream(),
+            body,
+            account,
+            first: None,
+            left,
+            names_trailers: left.is_none() && headers.contains_key(TRAILER),
+            request_id,
+        }
+    }
+
+    /// Looks at what the guest gives before the server gets it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it is more than was announced: hyper would send a part of it, which looks whole.
+    fn check(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Error> {
+        if let (Some(left), Some(data)) = (&mut self.left, frame.data_ref()) {
+            *left = left
+                .checked_sub(data.len() as u64)
+                .ok_or(Error::HttpRequestBodySize(None))?;
+        }
+        let trailers = frame.trailers_ref();
+        if let Some(trailers) = trailers.filter(|trailers| !trailers.is_empty())
+            && !self.names_trailers
+            && self.account.is_first_failure()
+        {
+            let names: Vec<_> = trailers.keys().map(HeaderName::as_str).collect();
+            let names = names.join(", ");
+            let names = sanitize::line(&names).at_most(MAX_NAMES_BYTES);
+            tracing::warn!(
+                request = %self.request_id,
+                "the trailers `{names}` of a request of the guest are not sent: its head has to \
+                 name them in the field `trailer`, and must not have `content-length`"
+            );
+        }
+        Ok(frame)
+    }
+
+    /// Whether there is anything in it. A guest that leaves that open for longer than `limit`
+    /// means to write something.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the guest gives the body up.
+    pub(super) async fn has_content(&mut self, limit: Duration) -> Result<bool, Error> {
+        if self.has_ended {
+            return Ok(false);
+        }
+        match timeout(limit, self.frame()).await {
+            Ok(Some(frame)) => self.first = Some(frame?),
+            Ok(None) => self.has_ended = true,
+            Err(_) => {}
+        }
+        Ok(!self.has_ended)
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
+        if self.has_ended {
+            return Poll::Ready(None);
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        // A guest that is gone seems to have finished what it wrote. The server must not
+        // take half a body for the whole.
+        if frame.is_none() && self.account.is_closed() {
+            return Poll::Ready(Some(Err(Error::ConnectionTerminated)));
+        }
+        Poll::Ready(frame.map(|frame| self.check(frame?)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.has_ended || (self.first.is_none() && self.body.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.first {
+            Some(_) => SizeHint::default(),
+            None if self.has_ended => SizeHint::with_exact(0),
+            None => self.body.size_hint(),
+        }
+    }
+}
+
+/// The body that a guest reads.
+pub(super) struct ResponseBody {
+    body: Incoming,
+    pause: Option<Pause>,
+}
+
+/// How long the server may send nothing while the guest waits.
+struct Pause {
+    limit: Duration,
+    /// Runs if `is_running`. It is made once, because only a thread of the runtime can
+    /// make one, and guests can be on others.
+    end: Pin<Box<Sleep>>,
+    is_running: bool,
+}
+
+impl ResponseBody {
+    /// Must be called within a runtime that has timers.
+    pub(super) fn new(body: Incoming, max_pause: Option<Duration>) -> Self {
+        let pause = max_pause.map(|limit| Pause {
+            limit,
+            end: Box::pin(sleep(limit)),
+            is_running: false,
+        });
+        Self { body, pause }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+            let Some(pause) = &mut self.pause else {
+                return Poll::Pending;
+            };
+            ready!(pause.poll(cx));
+            return Poll::Ready(Some(Err(Error::ConnectionReadTimeout)));
+        };
+        if let Some(pause) = &mut self.pause {
+            pause.is_running = false;
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(|error| from_hyper(&error))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Pause {
+    /// Resolves when it has lasted too long.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_running {
+            // A limit of centuries is none.
+            let end = Instant::now().checked_add(self.limit);
+            let Some(end) = end else {
+                return Poll::Pending;
+            };
+            self.end.as_mut().reset(end);
+            self.is_running = true;
+        }
+        self.end.as_mut().poll(cx)
+    }
+}

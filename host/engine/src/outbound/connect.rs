@@ -1,0 +1,122 @@
+//! A connection to an origin: look up, check, connect, and agree on keys.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
+use wasmtime_wasi_http::Error;
+
+use super::errors::from_io;
+use super::lookup::Lookups;
+use super::origin::Origin;
+use super::report::Report;
+use super::{Outbound, address};
+use http1_strict::Host;
+
+/// The bytes of a connection, encrypted or not.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Connects to `origin`, which is allowed, until `deadline`.
+///
+/// The name is looked up once, and the connection goes to one of the addresses that
+/// were checked: what the name stands for a moment later does not matter.
+pub(super) async fn connect(
+    outbound: &Outbound,
+    origin: &Origin,
+    report: &Report,
+    deadline: Instant,
+) -> Result<Box<dyn Stream>, Error> {
+    let addresses = addresses(&outbound.lookups, origin, report);
+    let addresses = timeout_at(deadline, addresses)
+        .await
+        .map_err(|_| Error::DnsTimeout)??;
+    let connected = async {
+        let stream = connect_tcp(&addresses, deadline, report).await?;
+        // Heads and chunks are written whole, so waiting for more only delays them.
+        stream.set_nodelay(true).map_err(|error| from_io(&error))?;
+        match &outbound.tls {
+            Some(tls) if origin.is_encrypted() => encrypt(tls, &origin.host, stream, report).await,
+            None if origin.is_encrypted() => Err(Error::ConfigurationError),
+            _ => Ok(Box::new(stream) as Box<dyn Stream>),
+        }
+    };
+    timeout_at(deadline, connected)
+        .await
+        .map_err(|_| Error::ConnectionTimeout)?
+}
+
+/// The addresses to which a request to `origin` may go.
+async fn addresses(
+    lookups: &Lookups,
+    origin: &Origin,
+    report: &Report,
+) -> Result<Vec<SocketAddr>, Error> {
+    let name = match &origin.host {
+        Host::Ip(address) => return Ok(vec![SocketAddr::new(*address, origin.port)]),
+        Host::Name(name) => name,
+    };
+    let found = lookups.addresses(name, origin.port, report).await?;
+    let (allowed, refused): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|found| address::is_allowed(&origin.host, found.ip()));
+    if !allowed.is_empty() {
+        return Ok(allowed);
+    }
+    if let Some(first) = refused.first() {
+        report.refuse_address(first.ip());
+    }
+    Err(Error::DestinationIpProhibited)
+}
+
+/// Tries one address after the other. Each may take its share of the time that is left.
+async fn connect_tcp(
+    addresses: &[SocketAddr],
+    deadline: Instant,
+    report: &Report,
+) -> Result<TcpStream, Error> {
+    let mut failure = Error::DestinationUnavailable;
+    for (left, address) in (1..=addresses.len()).rev().zip(addresses) {
+        let time_left = deadline.saturating_duration_since(Instant::now());
+        let share = time_left / u32::try_from(left).unwrap_or(u32::MAX);
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => {
+                report.explain(format_args!("{address}: {error}"));
+                failure = from_io(&error);
+            }
+            Err(_) => failure = Error::ConnectionTimeout,
+        }
+    }
+    Err(failure)
+}
+
+/// Agrees on keys with whoever proves to be `host`.
+async fn encrypt(
+    tls: &Arc<ClientConfig>,
+    host: &Host,
+    stream: TcpStream,
+    report: &Report,
+) -> Result<Box<dyn Stream>, Error> {
+    let name = match host {
+        Host::Ip(address) => ServerName::from(*address),
+        Host::Name(name) => {
+            ServerName::try_from(name.clone()).map_err(|_| Error::HttpRequestUriInvalid)?
+        }
+    };
+    let stream = TlsConnector::from(tls.clone())
+        .connect(name, stream)
+        .await
+        .map_err(|error| {
+            // That of a certificate, for example, says what is wrong with it.
+            report.explain(&error);
+            from_io(&error)
+        })?;
+    Ok(Box::new(stream))
+}

@@ -1,0 +1,274 @@
+//! To whom guests may send requests: what the operator has named, and nobody else.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use super::origin::{self, Origin, OriginError, Scheme};
+use http1_strict::{Host, HostError};
+
+/// One origin to which guests may send requests, or all below one name.
+///
+/// ```
+/// use host::outbound::AllowedOrigin;
+///
+/// let origin: AllowedOrigin = "https://*.example.com".parse()?;
+/// assert_eq!(origin.to_string(), "https://*.example.com:443");
+/// # Ok::<(), host::outbound::OriginError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AllowedOrigin {
+    scheme: Scheme,
+    host: Pattern,
+    port: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Pattern {
+    Exactly(Host),
+    /// Any name of one or more labels before this one.
+    Below(String),
+}
+
+/// All origins to which guests may send requests.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Policy(Box<[AllowedOrigin]>);
+
+impl Policy {
+    pub(super) fn new(allowed: Vec<AllowedOrigin>) -> Self {
+        Self(allowed.into())
+    }
+
+    /// Whether guests may send requests to `origin`.
+    pub(super) fn allows(&self, origin: &Origin) -> bool {
+        self.0.iter().any(|allowed| allowed.is(origin))
+    }
+
+    /// Whether any of the requests that it allows is encrypted.
+    pub(super) fn has_https(&self) -> bool {
+        self.0.iter().any(|origin| origin.scheme == Scheme::Https)
+    }
+}
+
+impl AllowedOrigin {
+    fn is(&self, origin: &Origin) -> bool {
+        let has_host = match (&self.host, &origin.host) {
+            (Pattern::Exactly(allowed), host) => allowed == host,
+            (Pattern::Below(parent), Host::Name(name)) => name
+                .strip_suffix(parent.as_str())
+                .is_some_and(|labels| labels.len() > 1 && labels.ends_with('.')),
+            (Pattern::Below(_), Host::Ip(_)) => false,
+        };
+        has_host && self.scheme == origin.scheme && self.port == origin.port
+    }
+}
+
+impl FromStr for AllowedOrigin {
+    type Err = OriginError;
+
+    fn from_str(text: &str) -> Result<Self, OriginError> {
+        let (scheme, authority) = text.split_once("://").ok_or(OriginError::NoScheme)?;
+        let (scheme, host, port) = origin::split(scheme, authority)?;
+        let host = match host.strip_prefix("*.") {
+            Some(parent) => Pattern::below(parent)?,
+            None => Pattern::exactly(host)?,
+        };
+        Ok(Self { scheme, host, port })
+    }
+}
+
+impl Pattern {
+    fn exactly(text: &str) -> Result<Self, OriginError> {
+        if text.contains('*') {
+            return Err(OriginError::Wildcard(text.to_owned()));
+        }
+        let host = Host::parse(text)?;
+        if let Host::Ip(IpAddr::V6(address)) = host
+            && let Some(mapped) = address.to_ipv4_mapped()
+        {
+            return Err(OriginError::Mapped(address, mapped));
+        }
+        Ok(Self::Exactly(host))
+    }
+
+    fn below(parent: &str) -> Result<Self, OriginError> {
+        let pattern = || format!("*.{parent}");
+        if parent.contains('*') {
+            return Err(OriginError::Wildcard(pattern()));
+        }
+        match Host::parse(parent)? {
+            Host::Name(name) if name.contains('.') => Ok(Self::Below(name)),
+            Host::Name(_) => Err(OriginError::TopLevel(pattern())),
+            Host::Ip(_) => Err(HostError::Name(pattern()).into()),
+        }
+    }
+}
+
+impl fmt::Display for AllowedOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://", self.scheme)?;
+        match &self.host {
+            Pattern::Exactly(host) => write!(f, "{host}")?,
+            Pattern::Below(parent) => write!(f, "*.{parent}")?,
+        }
+        write!(f, ":{}", self.port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(allowed: &str, url: &str) -> bool {
+        let policy = Policy::new(vec![allowed.parse().expect(allowed)]);
+        let url = url.parse().expect(url);
+        Origin::of(&url).is_ok_and(|origin| policy.allows(&origin))
+    }
+
+    fn error(origin: &str) -> String {
+        let parsed: Result<AllowedOrigin, _> = origin.parse();
+        parsed.expect_err(origin).to_string()
+    }
+
+    #[test]
+    fn nobody_is_allowed_by_default() {
+        let origin = Origin::of(&"https://api.example".parse().unwrap()).unwrap();
+        assert!(!Policy::default().allows(&origin));
+    }
+
+    #[test]
+    fn an_origin_is_the_same_in_all_its_forms() {
+        for (allowed, url) in [
+            (
+                "https://api.example:443",
+                "https://api.example/a/path?query",
+            ),
+            ("https://api.example", "https://api.example:443"),
+            ("HTTPS://API.Example", "https://api.EXAMPLE."),
+            ("https://api.example.", "https://api.example"),
+            ("http://api.example", "http://api.example:80"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080/x"),
+            ("http://[::1]:8080", "http://[0:0:0::1]:8080"),
+            ("http://localhost:1", "http://localhost:1"),
+        ] {
+            assert!(allows(allowed, url), "{allowed} and {url}");
+        }
+    }
+
+    #[test]
+    fn another_scheme_host_or_port_is_another_origin() {
+        for url in [
+            "http://api.example",
+            "http://api.example:443",
+            "https://api.example:8443",
+            "https://example",
+            "https://www.api.example",
+        ] {
+            assert!(!allows("https://api.example", url), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_origin_that_only_looks_similar_is_another_one() {
+        for url in [
+            "https://api.example.evil",
+            "https://api.example.com.evil.example",
+            "https://api-example.com",
+            "https://xapi.example.com",
+            "https://api.example.com@evil.example",
+            "https://evil.example#@api.example.com",
+            "https://evil.example?api.example.com",
+            "https://user:password@api.example.com",
+            "https://xn--pi-xmc.example.com",
+        ] {
+            assert!(!allows("https://api.example.com", url), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_allowed_in_one_form_only() {
+        for url in [
+            "http://127.1",
+            "http://0x7f.0.0.1",
+            "http://2130706433",
+            "http://[::ffff:127.0.0.1]",
+            "http://[::127.0.0.1]",
+            "http://localhost",
+        ] {
+            assert!(!allows("http://127.0.0.1", url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_one_or_more_labels() {
+        let allowed = "https://*.Example.com";
+        for url in [
+            "https://api.example.com",
+            "https://a.b.c.EXAMPLE.com.",
+            "https://api.example.com:443",
+        ] {
+            assert!(allows(allowed, url), "{url}");
+        }
+        for url in [
+            "https://example.com",
+            "https://evilexample.com",
+            "https://.example.com",
+            "https://api.example.com.evil",
+            "https://api.example.com:8443",
+            "http://api.example.com",
+            "https://1.2.3.4",
+        ] {
+            assert!(!allows(allowed, url), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_origin_is_refused_with_the_reason() {
+        for (origin, reason) in [
+            ("api.example", "expected scheme and host"),
+            ("", "expected scheme and host"),
+            ("ftp://api.example", "`ftp`"),
+            ("https://api.example/", "remove `/`"),
+            ("https://api.example/v1", "remove `/v1`"),
+            ("https://api.example?q=1", "remove `?q=1`"),
+            ("https://api.example#top", "remove `#top`"),
+            (
+                "https://api.example\\@evil.example",
+                "remove `\\@evil.example`",
+            ),
+            ("https://me@api.example", "no user"),
+            ("https://me:secret@api.example", "no user"),
+            ("https://api.example:", "`` is not a port"),
+            ("https://api.example:0", "`0` is not a port"),
+            ("https://api.example:+443", "`+443` is not a port"),
+            ("https://api.example:65536", "`65536` is not a port"),
+            ("https://", "`` is not the name of a host"),
+            ("https://a b.example", "`a b.example` is not the name"),
+            ("https://api..example", "`api..example` is not the name"),
+            ("https://api.exa%6dple", "is not the name of a host"),
+            ("https://münchen.example", "`xn--`"),
+            ("https://127.1", "not an IPv4 address"),
+            ("https://::1", "in brackets"),
+            ("https://2001:db8::1:443", "in brackets"),
+            ("https://[::1", "`[::1` is not an IPv6 address"),
+            ("https://[fe80::1%25eth0]", "is not an IPv6 address"),
+            ("https://[::1]x:443", "is not an IPv6 address"),
+            ("http://[::ffff:10.0.0.1]", "write it as `10.0.0.1`"),
+            ("https://*", "before its first dot"),
+            ("https://api.*.example", "before its first dot"),
+            ("https://*.*.example", "before its first dot"),
+            ("https://a*.example.com", "before its first dot"),
+            ("https://*.com", "top-level domain"),
+            ("https://*.0.0.1", "not an IPv4 address"),
+            ("https://*.1.2.3.4", "is not the name of a host"),
+        ] {
+            let error = error(origin);
+            assert!(error.contains(reason), "{origin}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_in_the_error() {
+        assert!(!error("https://me:secret@api.example").contains("secret"));
+    }
+}

@@ -1,0 +1,185 @@
+//! What guests print goes to the server's log, line by line, and each line says which
+//! request printed it. Where standard error is not read, lines are dropped: no guest waits
+//! for it, and none can make the server wait.
+
+use std::io;
+use std::mem;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError};
+
+use telemetry::RequestInfo;
+use telemetry::server_log::{guest_line, write as write_log};
+
+/// The longest line in bytes; a longer one is broken here.
+pub(super) const MAX_LINE_BYTES: usize = 8 * 1024;
+
+/// The most bytes that are taken at once.
+const MAX_WRITE_BYTES: usize = 64 * 1024;
+
+/// The standard output or standard error of an instance. All handles on it share the line that
+/// is not complete, so that a line is one also where each piece of it comes over a handle of its
+/// own.
+#[derive(Clone)]
+pub(super) struct Output(Arc<Mutex<Lines>>);
+
+impl Output {
+    /// The output of this `name` of an instance that serves `request`, which may print
+    /// `max_bytes` on both outputs.
+    pub(super) fn new(request: Arc<RequestInfo>, name: &'static str, max_bytes: usize) -> Self {
+        Self(Arc::new(Mutex::new(Lines {
+            request,
+            name,
+            max_bytes,
+            unfinished: Vec::new(),
+        })))
+    }
+
+    /// Lets `request` print from now on.
+    pub(super) fn begin_request(&self, request: Arc<RequestInfo>) {
+        self.lock().request = request;
+    }
+
+    /// Prints the line that is not complete, if there is one.
+    pub(super) fn end_line(&self) {
+        self.lock().end();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lines> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl IsTerminal for Output {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Output {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+/// The lines of one output, of which the last one is held back until it is complete.
+struct Lines {
+    request: Arc<RequestInfo>,
+    name: &'static str,
+    /// How many bytes the request may print on both.
+    max_bytes: usize,
+    unfinished: Vec<u8>,
+}
+
+impl Lines {
+    /// Prints what the request may still print. The guest does not hear of what is left
+    /// out: it is none of its business how much of its output is kept.
+    fn print(&mut self, mut bytes: &[u8]) {
+        let mut lines = Vec::new();
+        let max_bytes = self.max_bytes;
+        let room = max_bytes.saturating_sub(self.request.print(bytes.len()));
+        let is_last = room > 0 && room < bytes.len();
+        bytes = &bytes[..bytes.len().min(room)];
+        while !bytes.is_empty() {
+            let room = MAX_LINE_BYTES - self.unfinished.len();
+            let window = &bytes[..bytes.len().min(room)];
+            let (part, rest, complete) = match window.iter().position(|&byte| byte == b'\n') {
+                Some(end) => (&bytes[..end], &bytes[end + 1..], true),
+                None => (window, &bytes[window.len()..], window.len() == room),
+            };
+            self.unfinished.extend_from_slice(part);
+            bytes = rest;
+            if complete {
+                self.finish_line(&mut lines);
+            }
+        }
+        if is_last {
+            self.finish_line(&mut lines);
+            let text = format!("(all beyond {max_bytes} bytes is left out)");
+            add_line(&mut lines, &self.request, self.name, &text);
+        }
+        write_log(lines);
+    }
+
+    /// Prints the line that is not complete, if there is one.
+    fn end(&mut self) {
+        if !self.unfinished.is_empty() {
+            let mut lines = Vec::new();
+            self.finish_line(&mut lines);
+            write_log(lines);
+        }
+    }
+
+    /// Moves the unfinished line to `lines`, with its prefix. It is sanitized, so that no
+    /// guest controls the operator's terminal.
+    fn finish_line(&mut self, lines: &mut Vec<u8>) {
+        let text = String::from_utf8_lossy(&self.unfinished);
+        // Each byte that is not UTF-8 became three.
+        let text = sanitize::line(text).at_most(3 * MAX_LINE_BYTES).to_string();
+        add_line(lines, &self.request, self.name, &text);
+        self.unfinished.clear();
+        // Prefixes can make many short lines larger than the queue of the log.
+        if lines.len() >= MAX_WRITE_BYTES {
+            write_log(mem::take(lines));
+        }
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn add_line(lines: &mut Vec<u8>, request: &RequestInfo, name: &str, text: &str) {
+    request.keep_line(format_args!("{} {name}: {text}", request.id()));
+    lines.extend(guest_line(request, name, text));
+}
+
+#[async_trait::async_trait]
+impl Pollable for Output {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for Output {
+    fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
+        self.lock().print(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), StreamError> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> Result<usize, StreamError> {
+        Ok(MAX_WRITE_BYTES)
+    }
+}
+
+impl AsyncWrite for Output {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.lock().print(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

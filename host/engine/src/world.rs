@@ -1,0 +1,395 @@
+//! The world of a component: its imports and exports, read before anything is compiled.
+//!
+//! Only types are validated, which takes milliseconds where compiling takes seconds. What is
+//! wrong with the rest is found by the compiler.
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use wasmparser::component_types::{
+    ComponentAnyTypeId, ComponentDefinedType, ComponentEntityType, ComponentValType, ResourceId,
+};
+use wasmparser::types::TypesRef;
+use wasmparser::{
+    ComponentExportSectionReader, ComponentImportSectionReader, Parser, Payload, ValidPayload,
+    Validator, WasmFeatures,
+};
+
+use super::error::LoadError;
+use super::imports::{self, MissingImport};
+use crate::adapter::{AdaptError, NoAdapter};
+
+/// The interface that makes a component a server of HTTP, and its function.
+const HANDLER: (&str, &str) = ("wasi:http/incoming-handler", "handle");
+
+/// The interface whose resources the handler takes, and their names.
+const TYPES: (&str, [&str; 2]) = ("wasi:http/types", ["incoming-request", "response-outparam"]);
+
+/// The interface that makes a component a program.
+const COMMAND: &str = "wasi:cli/run";
+
+/// How many component and instance types one section may have, each of which may be in the one
+/// before. Those of toolchains have two.
+const MAX_NESTED_TYPES: usize = 500;
+
+/// The imports and exports of a component.
+#[derive(Debug, Default)]
+pub(super) struct World {
+    imports: Vec<Import>,
+    exports: Vec<Export>,
+    /// The resources that imports have introduced so far.
+    resources: HashSet<ResourceId>,
+    /// The resources that a handler takes, of each version of their interface.
+    handler_resources: [HashSet<ResourceId>; 2],
+    /// Whether all of it could be read.
+    is_whole: bool,
+    /// Whether a type is made of others deeper than they can be followed.
+    is_too_deep: bool,
+}
+
+#[derive(Debug)]
+struct Import {
+    name: String,
+    kind: Needs,
+}
+
+/// What has to be provided for an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    /// Nothing: it only names types that are there already.
+    Nothing,
+    /// The interface, or the function, of this name.
+    Implementation,
+    /// A core module or a component.
+    Code,
+}
+
+#[derive(Debug)]
+struct Export {
+    name: String,
+    is_definition: bool,
+    /// Whether it has the function that handles requests.
+    handles: bool,
+}
+
+impl World {
+    /// Reads the world of the component in `bytes`, as far as it can be read.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let mut world = Self::default();
+        // The validator asserts that types are not made of others too deep. What it was changing
+        // is dropped, and of the world only names are looked at.
+        let read = catch_unwind(AssertUnwindSafe(|| world.read(bytes)));
+        world.is_whole = matches!(read, Ok(Ok(())));
+        world.is_too_deep = read.is_err();
+        world
+    }
+
+    fn read(&mut self, bytes: &[u8]) -> wasmparser::Result<()> {
+        let mut validator = Validator::new_with_features(WasmFeatures::all());
+        let mut depth = 0_usize;
+        for payload in Parser::new(0).parse_all(bytes) {
+            let payload = payload?;
+            match &payload {
+                Payload::Version { .. } => depth += 1,
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            // The names count even where the types are not understood.
+            let (imports, exports) = (self.imports.len(), self.exports.len());
+            match &payload {
+                Payload::ComponentImportSection(section) if depth == 1 => {
+                    self.name_imports(section.clone())?;
+                }
+                Payload::ComponentExportSection(section) if depth == 1 => {
+                    self.name_exports(section.clone())?;
+                }
+                _ => {}
+            }
+            // Bodies of functions are left to the compiler.
+            if let ValidPayload::Func(..) = validator.payload(&payload)? {
+                continue;
+            }
+            if let Some(types) = validator.types(0).filter(|_| depth == 1) {
+                self.understand(types, imports, exports);
+            }
+        }
+        Ok(())
+    }
+
+    fn name_imports(
+        &mut self,
+        section: ComponentImportSectionReader<'_>,
+    ) -> wasmparser::Result<()> {
+        for import in section {
+            self.imports.push(Import {
+                name: import?.name.name.to_owned(),
+                kind: Needs::Implementation,
+            });
+        }
+        Ok(())
+    }
+
+    fn name_exports(
+        &mut self,
+        section: ComponentExportSectionReader<'_>,
+    ) -> wasmparser::Result<()> {
+        for export in section {
+            self.exports.push(Export {
+                name: export?.name.name.to_owned(),
+                is_definition: false,
+                handles: false,
+            });
+        }
+        Ok(())
+    }
+
+    /// Completes the imports and exports from these on with their types.
+    fn understand(&mut self, types: TypesRef<'_>, imports: usize, exports: usize) {
+        for index in imports..self.imports.len() {
+            let name = &self.imports[index].name;
+            let Some(item) = types.component_item_for_import(name) else {
+                continue;
+            };
+            if let (true, ComponentEntityType::Instance(id)) =
+                (is_interface(name, TYPES.0), item.ty)
+            {
+                let exports = &types[id].exports;
+                for (name, known) in TYPES.1.iter().zip(&mut self.handler_resources) {
+                    let ty = exports.get(*name).map(|item| item.ty);
+                    known.extend(ty.and_then(resource));
+                }
+            }
+            self.imports[index].kind = self.needs(types, item.ty);
+        }
+        for index in exports..self.exports.len() {
+            let name = &self.exports[index].name;
+            let Some(item) = types.component_item_for_export(name) else {
+                continue;
+            };
+            let handles = self.handles(types, item.ty);
+            let export = &mut self.exports[index];
+            export.handles = handles;
+            export.is_definition = is_definition(item.ty);
+        }
+    }
+
+    /// What has to be provided for an import of this type. A resource that an import before it
+    /// has introduced is there already.
+    fn needs(&mut self, types: TypesRef<'_>, ty: ComponentEntityType) -> Needs {
+        match ty {
+            ComponentEntityType::Module(_) | ComponentEntityType::Component(_) => Needs::Code,
+            ComponentEntityType::Func(_) | ComponentEntityType::Value(_) => Needs::Implementation,
+            ComponentEntityType::Type { .. } => match resource(ty) {
+                Some(resource) if self.resources.insert(resource) => Needs::Implementation,
+                _ => Needs::Nothing,
+            },
+            ComponentEntityType::Instance(id) => {
+                let items = types[id].exports.values();
+                let needs: Vec<_> = items.map(|item| self.needs(types, item.ty)).collect();
+                let is_needed = |needs: &&Needs| **needs != Needs::Nothing;
+                needs
+                    .iter()
+                    .find(is_needed)
+                    .copied()
+                    .unwrap_or(Needs::Nothing)
+            }
+        }
+    }
+
+    /// Whether this is an interface with a function that takes a request and the place for a
+    /// response.
+    fn handles(&self, types: TypesRef<'_>, ty: ComponentEntityType) -> bool {
+        let ComponentEntityType::Instance(id) = ty else {
+            return false;
+        };
+        let handle = types[id].exports.get(HANDLER.1).map(|item| item.ty);
+        let Some(ComponentEntityType::Func(id)) = handle else {
+            return false;
+        };
+        let function = &types[id];
+        let owned = function.params.iter().map(|(_, ty)| match ty {
+            ComponentValType::Type(id) => match &types[*id] {
+                ComponentDefinedType::Own(resource) => Some(resource.resource()),
+                _ => None,
+            },
+            ComponentValType::Primitive(_) => None,
+        });
+        let owned: Vec<_> = owned.collect();
+        let fits = |(owned, known): (&Option<ResourceId>, &HashSet<ResourceId>)| {
+            owned.is_some_and(|resource| known.contains(&resource))
+        };
+        !function.async_
+            && function.result.is_none()
+            && owned.len() == self.handler_resources.len()
+            && owned.iter().zip(&self.handler_resources).all(fits)
+    }
+
+    /// Whether the component exports the handler of WASI 0.2.
+    pub(super) fn serves_http(&self) -> bool {
+        self.handler().is_some()
+    }
+
+    fn handler(&self) -> Option<&Export> {
+        let mut exports = self.exports.iter();
+        exports.find(|export| is_interface(&export.name, HANDLER.0))
+    }
+
+    /// Checks that it is a component for WASI 0.2, with code.
+    ///
+    /// # Errors
+    ///
+    /// Says what it is instead.
+    pub(super) fn check_kind(&self) -> Result<(), LoadError> {
+        let imports = self.imports.iter().map(|import| &import.name);
+        let exports = self.exports.iter().map(|export| &export.name);
+        if let Some(name) = exports.chain(imports).find(|name| is_wasi_03(name)) {
+            return Err(LoadError::Wasi03(name.clone()));
+        }
+        if self.is_too_deep {
+            return Err(LoadError::TooDeepTypes);
+        }
+        let mut exports = self.exports.iter();
+        let is_package = !self.exports.is_empty()
+            && self.imports.is_empty()
+            && exports.all(|export| export.is_definition);
+        if self.is_whole && is_package {
+            return Err(LoadError::WitPackage);
+        }
+        Ok(())
+    }
+
+    /// Checks that it is not a program.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it exports what makes it one, and no handler.
+    pub(super) fn check_command(&self) -> Result<(), LoadError> {
+        let mut exports = self.exports.iter();
+        let command = exports.find(|export| is_interface(&export.name, COMMAND));
+        match command {
+            Some(export) if !self.serves_http() => Err(LoadError::Command(export.name.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that it serves HTTP where no adapter could make it do so.
+    ///
+    /// # Errors
+    ///
+    /// Says what it exports instead.
+    pub(super) fn check_without_adapters(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+        if self.serves_http() || !self.is_whole {
+            return Ok(());
+        }
+        self.check_command()?;
+        let exports = self.exports.iter().map(|export| export.name.clone());
+        Err(AdaptError::NoAdapter(NoAdapter::without_adapters(exports.collect())).into())
+    }
+
+    /// Checks that it serves HTTP, and imports nothing that this server does not provide.
+    ///
+    /// # Errors
+    ///
+    /// Says what is missing, or what has another type than it should have.
+    pub(super) fn check(&self) -> Result<(), LoadError> {
+        self.check_kind()?;
+        if !self.is_whole {
+            return Ok(());
+        }
+        self.check_command()?;
+        let Some(handler) = self.handler() else {
+            let exports = self.exports.iter().map(|export| export.name.clone());
+            return Err(LoadError::NoHandler(exports.collect()));
+        };
+        let mut imports = self.imports.iter();
+        if let Some(next) = imports.find(|import| is_interface(&import.name, HANDLER.0)) {
+            return Err(LoadError::Middleware(next.name.clone()));
+        }
+        let mut imports = self.imports.iter();
+        if imports.any(|import| import.kind == Needs::Code) {
+            return Err(LoadError::ImportsModule);
+        }
+        let imports = self.imports.iter();
+        let needed = imports.filter(|import| import.kind == Needs::Implementation);
+        let missing: Vec<_> = needed
+            .filter(|import| !imports::is_provided(&import.name))
+            .map(|import| MissingImport::of(&import.name))
+            .collect();
+        if !missing.is_empty() {
+            return Err(LoadError::MissingImports(missing));
+        }
+        if handler.handles {
+            Ok(())
+        } else {
+            Err(LoadError::OtherHandler)
+        }
+    }
+}
+
+/// Checks that no types of the component in `bytes` are nested so deep that the stack of what
+/// reads them would not do.
+///
+/// # Errors
+///
+/// Fails if a section has so many types that they could be.
+pub(super) fn check_nesting(bytes: &[u8]) -> Result<(), LoadError> {
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload {
+            Ok(Payload::ComponentTypeSection(section)) => {
+                let range = section.range();
+                let (Ok(start), Ok(end)) = (range.start.try_into(), range.end.try_into()) else {
+                    break;
+                };
+                let types: &[u8] = bytes.get::<Range<usize>>(start..end).unwrap_or_default();
+                // Each level begins with one of these bytes. Letters of names are others of
+                // their value, and make the count a little too large.
+                let levels = types.iter().filter(|byte| matches!(byte, 0x41 | 0x42));
+                if levels.count() > MAX_NESTED_TYPES {
+                    return Err(LoadError::TooDeepTypes);
+                }
+            }
+            Ok(_) => {}
+            // The compiler says what is wrong.
+            Err(_) => break,
+        }
+    }
+    Ok(())
+}
+
+/// Whether `name` is this interface of WASI 0.2, and not of a version before its release.
+fn is_interface(name: &str, interface: &str) -> bool {
+    let (without_version, version) = name.split_once('@').unwrap_or((name, ""));
+    without_version == interface && version.starts_with("0.2.") && !version.contains('-')
+}
+
+/// Whether `name` is an interface of WASI 0.3.
+fn is_wasi_03(name: &str) -> bool {
+    let version = name.split_once('@').map(|(_, version)| version);
+    name.starts_with("wasi:") && version.is_some_and(|version| version.starts_with("0.3."))
+}
+
+fn resource(ty: ComponentEntityType) -> Option<ResourceId> {
+    match ty {
+        ComponentEntityType::Type {
+            created: ComponentAnyTypeId::Resource(resource),
+            ..
+        } => Some(resource.resource()),
+        _ => None,
+    }
+}
+
+/// Whether this is the type of an interface or of a world, as WIT packages export it.
+fn is_definition(ty: ComponentEntityType) -> bool {
+    matches!(
+        ty,
+        ComponentEntityType::Type {
+            created: ComponentAnyTypeId::Component(_) | ComponentAnyTypeId::Instance(_),
+            ..
+        }
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+//! One version of a function.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use http::HeaderValue;
+
+use super::declaration::{Declared, Wish};
+use super::place::Place;
+use super::request_limits::RequestLimits;
+use super::route::{self, Route};
+use engine::{AdapterUse, App, Compiled, Job};
+use memory_limit::{FunctionMemory, MemoryLimit};
+use telemetry::FunctionTelemetry;
+
+/// One version of a function, ready to serve. It lives as long as a request that began
+/// with it.
+pub struct Function {
+    /// One for each thread that serves, or one for all.
+    apps: Box<[Arc<App>]>,
+    settings: RequestLimits,
+    telemetry: Arc<FunctionTelemetry>,
+    /// The SHA-256 of its own component.
+    version: Box<str>,
+    /// What it was compiled from, where there may be something else next.
+    source: Option<Source>,
+    /// The middleware that it is composed with, as declared.
+    middleware: Vec<Place>,
+    /// None for the only function of a server, which sees its requests as they come.
+    route: Option<Route>,
+    /// What was wanted of it, where there may be something else next.
+    wish: Option<Arc<Wish>>,
+    /// What `x-forwarded-prefix` says.
+    prefix: Option<HeaderValue>,
+    is_paused: AtomicBool,
+    /// What its instances hold.
+    memory: OnceLock<Arc<FunctionMemory>>,
+}
+
+/// What a function was compiled from.
+pub(super) struct Source {
+    /// The SHA-256 of its own component.
+    version: String,
+    /// Whether it is composed with an adapter.
+    adapters: AdapterUse,
+    /// The key of the job.
+    key: String,
+}
+
+impl Source {
+    /// That of a function whose component was `compiled` by this job.
+    pub(super) fn new(job: &Job, compiled: &Compiled) -> Self {
+        let adapters = match compiled.adapter {
+            Some(_) => AdapterUse::Used,
+            None => AdapterUse::Unused,
+        };
+        let component = job.component.as_ref();
+        Self {
+            version: component.map_or_else(String::new, |part| part.sha256.clone()),
+            adapters,
+            key: job.key(adapters),
+        }
+    }
+}
+
+impl Function {
+    /// `app`, made from `source` as it was `declared`, with all that is told of it going to
+    /// `telemetry`.
+    pub(super) fn new(
+        app: App,
+        source: Source,
+        declared: &Declared,
+        settings: RequestLimits,
+        telemetry: Arc<FunctionTelemetry>,
+    ) -> Self {
+        Self {
+            prefix: route::header(&declared.route),
+            route: Some(declared.route.clone()),
+            wish: Some(declared.wish.clone()),
+            version: source.version.as_str().into(),
+            source: Some(source),
+            middleware: declared.middleware.clone(),
+            ..Self::only(vec![app], settings, telemetry)
+        }
+    }
+
+    /// The only function of a server, which gets all requests as they come.
+    pub(super) fn only(
+        apps: Vec<App>,
+        settings: RequestLimits,
+        telemetry: Arc<FunctionTelemetry>,
+    ) -> Self {
+        Self {
+            version: apps[0].component().sha256.as_ref().into(),
+            source: None,
+            middleware: Vec::new(),
+            apps: apps.into_iter().map(Arc::new).collect(),
+            settings,
+            telemetry,
+            route: None,
+            wish: None,
+            prefix: None,
+            is_paused: AtomicBool::new(false),
+            memory: OnceLock::new(),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.app().component().name
+    }
+
+    /// The SHA-256 of its own component, which tells its versions apart.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The SHA-256 of what runs: of its own component, or of the composition with its adapter
+    /// and its middleware. The audit log names it.
+    #[must_use]
+    pub fn component(&self) -> &str {
+        &self.app().component().sha256
+    }
+
+    /// Where its requests come from. None for the only function of a server.
+    #[must_use]
+    pub fn route(&self) -> Option<&Route> {
+        self.route.as_ref()
+    }
+
+    /// Whether an operator wants it to answer no requests.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.is_paused.load(Ordering::Relaxed)
+    }
+
+    /// Lets it answer no requests from now on, or all of them again.
+    pub(super) fn set_paused(&self, is_paused: bool) {
+        self.is_paused.store(is_paused, Ordering::Relaxed);
+    }
+
+    /// The lines that it printed, from this number on, as far as they are kept, and the
+    /// number of the next.
+    #[must_use]
+    pub fn lines(&self, number: u64) -> (Vec<String>, u64) {
+        self.telemetry.metrics().tail().from(number)
+    }
+
+    /// Tells the numbers of the function as those of this version from now on.
+    pub fn count(&self) {
+        let metrics = &self.telemetry.server().metrics;
+        let (component, max_instances) = (self.app().component(), self.max_instances());
+        metrics.activate(self.telemetry.metrics(), component, max_instances);
+    }
+
+    /// Whether it is what would come of `declared` with what `job` compiles.
+    pub(super) fn is(&self, declared: &Declared, job: &Job) -> bool {
+        let is_source = |source: &Source| source.key == job.key(source.adapters);
+        self.source.as_ref().is_some_and(is_source)
+            && self.is_wrapped_as(declared)
+            && self.route.as_ref() == Some(&declared.route)
+            && self.wish.as_ref() == Some(&declared.wish)
+    }
+
+    /// Whether its requests go through the middleware that is declared.
+    pub(super) fn is_wrapped_as(&self, declared: &Declared) -> bool {
+        self.middleware == declared.middleware
+    }
+
+    /// The component.
+    pub fn app(&self) -> &Arc<App> {
+        self.app_of(0)
+    }
+
+    /// The component, for the thread of this number.
+    pub fn app_of(&self, thread: usize) -> &Arc<App> {
+        &self.apps[thread % self.apps.len()]
+    }
+
+    /// How many instances all threads may have of it at the same time.
+    pub fn max_instances(&self) -> u32 {
+        self.apps.iter().map(|app| app.max_instances()).sum()
+    }
+
+    /// The account of what its instances hold of the memory that `limit` allows, which it may
+    /// share with other functions.
+    pub fn memory(&self, limit: &Arc<MemoryLimit>, is_shared: bool) -> &Arc<FunctionMemory> {
+        let new = || FunctionMemory::new(limit.clone(), is_shared);
+        self.memory.get_or_init(new)
+    }
+
+    /// How its requests are served.
+    pub fn settings(&self) -> &RequestLimits {
+        &self.settings
+    }
+
+    /// What is told of its requests.
+    pub fn telemetry(&self) -> &Arc<FunctionTelemetry> {
+        &self.telemetry
+    }
+
+    /// What `x-forwarded-prefix` says to the guest.
+    pub fn prefix(&self) -> Option<&HeaderValue> {
+        self.prefix.as_ref()
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Function")
+            .field("name", &self.name())
+            .field("version", &self.version())
+            .field("route", &self.route)
+            .finish_non_exhaustive()
+    }
+}

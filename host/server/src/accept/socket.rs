@@ -1,0 +1,256 @@
+//! A connection, whatever it is made of.
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+use rustix::event::{self, PollFd, PollFlags, Timespec};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::server::TlsStream;
+
+use crate::accept::listener::Accepted;
+use crate::connection::state::ConnectionState;
+
+/// The bytes of one connection, as HTTP sees them.
+pub enum Socket {
+    /// Plain TCP.
+    Tcp(TcpStream),
+    /// TLS over TCP.
+    Tls(Box<TlsStream<TcpStream>>),
+    /// A Unix socket.
+    Unix(UnixStream),
+}
+
+/// The two ends of a connection, where they have an address.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectInfo {
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) peer: Option<SocketAddr>,
+    /// Whether what is between them is encrypted.
+    pub(crate) is_tls: bool,
+}
+
+/// The address itself, where a socket of IPv6 has one of IPv4 as `::ffff:127.0.0.1`.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// The protocol that both ends of a TLS connection have agreed on (ALPN) for HTTP/2.
+pub(crate) const H2: &[u8] = b"h2";
+
+impl Socket {
+    /// Takes a connection to the thread that serves it, and does the handshake of TLS
+    /// if there has to be one.
+    pub async fn open(accepted: Accepted) -> io::Result<(Self, ConnectInfo)> {
+        match accepted {
+            Accepted::Tcp(stream, peer, tls) => {
+                let stream = TcpStream::from_std(stream)?;
+                // Answers are written whole, so waiting for more to send only delays them.
+                stream.set_nodelay(true)?;
+                let info = ConnectInfo {
+                    local: stream.local_addr().ok().map(canonical),
+                    peer: Some(peer),
+                    is_tls: tls.is_some(),
+                };
+                let socket = match tls {
+                    Some(tls) => Self::Tls(Box::new(tls.accept(stream).await?)),
+                    None => Self::Tcp(stream),
+                };
+                Ok((socket, info))
+            }
+            Accepted::Unix(stream) => {
+                let info = ConnectInfo {
+                    local: None,
+                    peer: None,
+                    is_tls: false,
+                };
+                Ok((Self::Unix(UnixStream::from_std(stream)?), info))
+            }
+        }
+    }
+
+    /// Lets the connection break when it is dropped, instead of ending as it should. That
+    /// of a socket in the file system cannot.
+    pub(crate) fn reset(&self) {
+        let stream = match self {
+            Self::Tcp(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+            Self::Unix(_) => return,
+        };
+        // If it fails, the connection is broken already.
+        let _ = stream.set_zero_linger();
+    }
+
+    /// Whether the other end has reset the connection, or has closed a socket in the file
+    /// system. Over TCP, one that closes its socket only says that it sends nothing more.
+    pub(crate) fn is_closed(&self) -> bool {
+        let socket = match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Tls(stream) => stream.get_ref().0.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+        };
+        let mut polled = [PollFd::from_borrowed_fd(socket, PollFlags::empty())];
+        let at_once = Timespec::default();
+        let is_known = event::poll(&mut polled, Some(&at_once)).is_ok();
+        is_known
+            && polled[0]
+                .revents()
+                .intersects(PollFlags::HUP | PollFlags::ERR)
+    }
+
+    /// Whether both ends have agreed to speak HTTP/2.
+    pub(crate) fn has_agreed_on_http2(&self) -> bool {
+        match self {
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(H2),
+            Self::Tcp(_) | Self::Unix(_) => false,
+        }
+    }
+}
+
+/// Up to so many bytes in several pieces are written as one piece: to copy them takes less
+/// time than the system needs to look at the pieces.
+const MAX_JOINED_BYTES: usize = 2048;
+
+/// Calls a method of whatever the socket is.
+macro_rules! delegate {
+    ($self:ident . $method:ident ( $($argument:expr),* )) => {
+        match $self.get_mut() {
+            Socket::Tcp(stream) => Pin::new(stream).$method($($argument),*),
+            Socket::Tls(stream) => Pin::new(&mut **stream).$method($($argument),*),
+            Socket::Unix(stream) => Pin::new(stream).$method($($argument),*),
+        }
+    };
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        delegate!(self.poll_read(cx, buffer))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        delegate!(self.poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let bytes: usize = slices.iter().map(|slice| slice.len()).sum();
+        if bytes > MAX_JOINED_BYTES {
+            return delegate!(self.poll_write_vectored(cx, slices));
+        }
+        let mut memory = [MaybeUninit::uninit(); MAX_JOINED_BYTES];
+        let mut joined = ReadBuf::uninit(&mut memory);
+        for slice in slices {
+            joined.put_slice(slice);
+        }
+        self.poll_write(cx, joined.filled())
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+            Self::Unix(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self.poll_shutdown(cx))
+    }
+}
+
+/// A socket of which the first bytes were read already.
+pub(crate) struct PrefixedIo {
+    socket: Socket,
+    first: BytesMut,
+    state: Rc<ConnectionState>,
+}
+
+impl PrefixedIo {
+    pub(crate) fn new(socket: Socket, first: BytesMut, state: Rc<ConnectionState>) -> Self {
+        Self {
+            socket,
+            first,
+            state,
+        }
+    }
+
+    /// Notes that the client takes something.
+    fn note(&self, written: &Poll<io::Result<usize>>) {
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            self.state.note_sent();
+        }
+    }
+}
+
+impl AsyncRead for PrefixedIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.first.is_empty() {
+            return Pin::new(&mut self.socket).poll_read(cx, buffer);
+        }
+        let count = self.first.len().min(buffer.remaining());
+        buffer.put_slice(&self.first[..count]);
+        self.first.advance(count);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for PrefixedIo {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.note(&written);
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
+        self.note(&written);
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,332 @@
+//! One connection, from the choice of its protocol to its end.
+//!
+//! - `state.rs`: the state that the parts of a connection share: timeouts, requests in flight,
+//!   drain.
+//! - `coalesced_writes.rs`: responses of one pass of the event loop, sent back to back.
+
+pub(crate) mod coalesced_writes;
+pub(crate) mod state;
+
+use std::fmt::Display;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use http::Request;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioTimer;
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::AsyncReadExt;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::accept::listener::Accepted;
+use crate::accept::socket::{PrefixedIo, Socket};
+use crate::connection::coalesced_writes::CoalescedWrites;
+use crate::connection::state::{ConnectionState, DRAIN_GRACE, Timeout};
+use crate::handler;
+use crate::handler::incoming::Incoming;
+use crate::http1::StrictStream;
+use crate::http2::{self, PREFACE};
+use crate::settings::ConnectionLimits;
+use crate::worker::Shared;
+use telemetry::metrics::ConnectionError;
+
+/// Says when the server ends.
+pub(crate) type Ending = watch::Receiver<bool>;
+
+/// Serves one connection until either side ends it.
+pub(crate) async fn serve(accepted: Accepted, shared: Rc<Shared>, ending: Ending) {
+    let metrics = &shared.telemetry.metrics;
+    let _open = metrics.connection();
+    let limits = &shared.settings.connections;
+    let opened = timeout(limits.header_read_timeout, Socket::open(accepted)).await;
+    let (mut socket, info) = match opened {
+        Ok(Ok(opened)) => opened,
+        Ok(Err(error)) => {
+            metrics.connection_failed(ConnectionError::Tls);
+            return tracing::debug!("connection not opened: {error}");
+        }
+        Err(_) => {
+            metrics.connection_failed(ConnectionError::Tls);
+            return tracing::debug!("connection not opened in time");
+        }
+    };
+    let mut server_ends = ending.clone();
+    let begun = {
+        let mut first_bytes = pin!(begin(&mut socket, limits));
+        tokio::select! {
+            biased;
+            begun = &mut first_bytes => begun,
+            // Something may be on its way.
+            _ = server_ends.wait_for(|is_ending| *is_ending) => {
+                timeout(DRAIN_GRACE, first_bytes).await.ok().flatten()
+            }
+        }
+    };
+    let Some((protocol, begun)) = begun else {
+        return;
+    };
+    let state = ConnectionState::new(info);
+    match protocol {
+        Protocol::Http1 => Box::pin(serve_http1(socket, begun, state, shared, ending)).await,
+        Protocol::Http2 => Box::pin(serve_http2(socket, begun, state, shared, ending)).await,
+    }
+}
+
+/// What is spoken on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    /// HTTP/1.1, or 1.0.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
+/// Reads as much as it takes to know the protocol. Returns None if nothing comes.
+async fn begin(socket: &mut Socket, limits: &ConnectionLimits) -> Option<(Protocol, BytesMut)> {
+    let mut begun = BytesMut::new();
+    if socket.has_agreed_on_http2() {
+        return Some((Protocol::Http2, begun));
+    }
+    let mut deadline = Instant::now() + limits.idle_timeout;
+    while begun.len() < PREFACE.len() && PREFACE.starts_with(&begun) {
+        match timeout_at(deadline, socket.read_buf(&mut begun)).await {
+            Ok(Ok(count)) if count > 0 => {}
+            // What there is will not become a head, which the stream has an answer for.
+            Err(_) if !begun.is_empty() => break,
+            _ => return None,
+        }
+        // All of the head has to come until then, however it comes.
+        deadline = deadline.min(Instant::now() + limits.header_read_timeout);
+    }
+    let protocol = if begun.starts_with(PREFACE) {
+        Protocol::Http2
+    } else {
+        Protocol::Http1
+    };
+    Some((protocol, begun))
+}
+
+async fn serve_http1(
+    socket: Socket,
+    begun: BytesMut,
+    state: Rc<ConnectionState>,
+    shared: Rc<Shared>,
+    ending: Ending,
+) {
+    let limits = &shared.settings.connections;
+    let scratch = shared.scratch.clone();
+    let stream = StrictStream::new(
+        socket,
+        begun,
+        state.clone(),
+        scratch,
+        limits.message(&shared.settings.bodies),
+        limits.half_close_timeout,
+    );
+    let service = {
+        let (state, shared) = (state.clone(), shared.clone());
+        service_fn(move |request: Request<_>| {
+            let request = request.map(Incoming::Http1);
+            handler::handle(request, state.clone(), shared.clone())
+        })
+    };
+    let mut builder = http1::Builder::new();
+    // Told what it does anyway, hyper would take memory for it with each request.
+    if limits.max_headers.get() != HYPER_MAX_HEADERS {
+        builder.max_headers(limits.max_headers.get());
+    }
+    let connection = builder
+        .timer(TokioTimer::new())
+        // Its clock never steps back, and panics before 1970.
+        .auto_date_header(false)
+        // Heads are looked at, and waited for, by the stream.
+        .header_read_timeout(None)
+        .max_header_size(limits.max_header_bytes + MIN_BUFFER_BYTES)
+        .max_buf_size(limits.max_header_bytes + MIN_BUFFER_BYTES)
+        .serve_connection(CoalescedWrites::new(stream), service);
+    run(connection, &state, &shared, ending, Protocol::Http1).await;
+}
+
+/// How many fields of a head hyper takes if it is told nothing.
+const HYPER_MAX_HEADERS: usize = 100;
+
+/// The least that hyper reads and writes at once, and how much more it takes than what the
+/// stream lets through.
+const MIN_BUFFER_BYTES: usize = 64 << 10;
+
+async fn serve_http2(
+    mut socket: Socket,
+    mut begun: BytesMut,
+    state: Rc<ConnectionState>,
+    shared: Rc<Shared>,
+    ending: Ending,
+) {
+    let limits = &shared.settings.connections;
+    if !http2::read_preface(&mut socket, &mut begun, limits).await {
+        return;
+    }
+    let socket = PrefixedIo::new(socket, begun, state.clone());
+    let handshake = http2::Connection::open(socket, state.clone(), shared.clone());
+    // The preface is there: this waits for nothing but a client that takes no settings.
+    match timeout(limits.write_timeout, handshake).await {
+        Ok(Ok(connection)) => {
+            run(connection, &state, &shared, ending, Protocol::Http2).await;
+        }
+        Ok(Err(error)) => note_early_end(&error, &state, &shared),
+        Err(_) => shared
+            .telemetry
+            .metrics
+            .connection_failed(ConnectionError::WriteTimeout),
+    }
+}
+
+/// A connection that reads and answers requests while it is polled.
+pub(crate) trait Serving: Future<Output = Result<(), Self::Error>> {
+    /// Why it ends early.
+    type Error: EarlyEnd;
+
+    /// Lets it end after what it has begun.
+    fn end(self: Pin<&mut Self>);
+}
+
+/// Why a connection ended early.
+pub(crate) trait EarlyEnd: Display {
+    /// As what it is counted. None if it was not the client who ended it.
+    fn kind(&self) -> Option<ConnectionError>;
+}
+
+impl<C: GracefulConnection<Error = hyper::Error>> Serving for C {
+    type Error = hyper::Error;
+
+    fn end(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl EarlyEnd for hyper::Error {
+    fn kind(&self) -> Option<ConnectionError> {
+        let source = std::error::Error::source(self).and_then(|source| source.downcast_ref());
+        let source = source.map(std::io::Error::kind);
+        if self.is_user() {
+            return None;
+        }
+        // This is what the stream says of a body that breaks the rules.
+        let is_lost = source.is_some_and(|kind| kind != std::io::ErrorKind::InvalidData);
+        if is_lost || self.is_incomplete_message() || self.is_canceled() {
+            Some(ConnectionError::Lost)
+        } else {
+            Some(ConnectionError::Protocol)
+        }
+    }
+}
+
+/// Counts and logs that a connection ended early.
+fn note_early_end(error: &impl EarlyEnd, state: &ConnectionState, shared: &Shared) {
+    if let Some(kind) = error.kind() {
+        shared.telemetry.metrics.connection_failed(kind);
+    }
+    let peer = state.connect_info.peer;
+    tracing::debug!(?peer, "connection ended early: {error}");
+}
+
+/// Lets a connection work until it ends, its client is late, or the server ends.
+async fn run<C: Serving>(
+    connection: C,
+    state: &ConnectionState,
+    shared: &Shared,
+    mut ending: Ending,
+    protocol: Protocol,
+) {
+    let limits = &shared.settings.connections;
+    let metrics = &shared.telemetry.metrics;
+    let peer = state.connect_info.peer;
+    let mut connection = pin!(connection);
+    let mut server_ends = pin!(ending.wait_for(|is_ending| *is_ending));
+    let mut look = pin!(sleep(state.next_look(limits)));
+    let (mut is_told, mut is_graceful) = (false, false);
+    // Since when the connection is idle, and its client was told to end it.
+    let mut dismissed: Option<Instant> = None;
+    loop {
+        tokio::select! {
+            biased;
+            result = connection.as_mut() => {
+                if let Err(error) = result {
+                    note_early_end(&error, state, shared);
+                }
+                return;
+            }
+            _ = &mut server_ends, if !is_told => {
+                is_told = true;
+                state.end();
+                look.as_mut().reset(Instant::now() + state.next_look(limits));
+            }
+            () = &mut look => {
+                let expired = state.look(limits);
+                dismissed = dismissed.filter(|_| expired == Some(Timeout::Idle));
+                match expired {
+                    Some(Timeout::Write) => {
+                        metrics.connection_failed(ConnectionError::WriteTimeout);
+                        return tracing::debug!(?peer, "client took nothing of its response");
+                    }
+                    Some(Timeout::Idle)
+                        if dismissed.is_some_and(|at| {
+                            let taken = state.since_sent();
+                            is_over(at.elapsed(), taken, limits.write_timeout)
+                        }) =>
+                    {
+                        metrics.connection_failed(ConnectionError::WriteTimeout);
+                        return tracing::debug!(?peer, "client did not end its connection");
+                    }
+                    Some(Timeout::Idle) if protocol == Protocol::Http2 => {
+                        dismissed.get_or_insert_with(Instant::now);
+                        is_graceful = end(connection.as_mut(), is_graceful);
+                    }
+                    // The stream knows what to do.
+                    Some(Timeout::Idle | Timeout::Head) | None => {}
+                }
+                look.as_mut().reset(Instant::now() + state.next_look(limits));
+            }
+        }
+        // Requests that are on their way are answered first.
+        if state.is_ending() && !state.is_idle() {
+            is_graceful = end(connection.as_mut(), is_graceful);
+        }
+    }
+}
+
+/// Whether a client of HTTP/2 has had its time to end a connection, which it was told to do
+/// `told` ago. It may still take what there is of a response, and last did `taken` ago.
+fn is_over(told: Duration, taken: Duration, limit: Duration) -> bool {
+    /// One that takes something now and then has so many times the time for it.
+    const MOST: u32 = 10;
+
+    (told >= limit && taken >= limit) || told >= limit * MOST
+}
+
+/// Lets a connection end after what it has begun.
+fn end<C: Serving>(connection: Pin<&mut C>, is_graceful: bool) -> bool {
+    if !is_graceful {
+        connection.end();
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_takes_something_has_more_time_to_end() {
+        const LIMIT: Duration = Duration::from_secs(30);
+        const NOW: Duration = Duration::ZERO;
+
+        assert!(is_over(LIMIT, LIMIT, LIMIT));
+        assert!(!is_over(NOW, LIMIT * 20, LIMIT));
+        assert!(!is_over(LIMIT * 9, NOW, LIMIT));
+        assert!(is_over(LIMIT * 10, NOW, LIMIT));
+    }
+}

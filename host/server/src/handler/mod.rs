@@ -1,0 +1,386 @@
+//! One request, from its head to the head of its response.
+//!
+//! - `router.rs`: the function of a request, as one worker serves it.
+//! - `incoming.rs`, `request_body.rs`: the body of the request; `chunks.rs`: joined pieces of bodies.
+//! - `response.rs`, `response_stream.rs`, `streaming_guest.rs`: the response before and after its
+//!   head is sent, and the guest after that.
+//! - `guest_error.rs`: reports of failed guests; `problem.rs`: responses of the server itself.
+//! - `date.rs`: the field `date`.
+
+pub(crate) mod chunks;
+pub(crate) mod date;
+pub(crate) mod guest_error;
+pub(crate) mod incoming;
+pub(crate) mod problem;
+pub(crate) mod request_body;
+pub(crate) mod response;
+pub(crate) mod response_stream;
+pub(crate) mod router;
+pub(crate) mod streaming_guest;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use http::header::{CONNECTION, DATE, HOST, HeaderName, HeaderValue, SERVER};
+use http::request::Parts;
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderMap, Method, Request, Response, Uri, Version};
+use hyper::ext::ReasonPhrase;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout, timeout_at};
+use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+
+use crate::connection::state::ConnectionState;
+use crate::handler::guest_error::GuestError;
+use crate::handler::incoming::Incoming;
+use crate::handler::request_body::RequestBody;
+use crate::handler::response::ResponseBody;
+use crate::handler::router::Served;
+use crate::http2;
+use crate::scheduling::admission::{InstancePermit, RunPermit};
+use crate::scheduling::guest_task::GuestTask;
+use crate::settings::Settings;
+use crate::worker::Shared;
+use functions::{Function, without_prefix};
+use http1_strict::HIDDEN_UPGRADE;
+use memory_limit::Hold;
+use telemetry::REQUEST_ID;
+use telemetry::Rejection;
+use telemetry::RequestInfo;
+use telemetry::RequestTelemetry;
+
+/// Carries the part of the path that the guest does not see.
+const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+
+/// What is known where a request is answered.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) request: Arc<RequestInfo>,
+    pub(crate) shared: Rc<Shared>,
+    pub(crate) served: Rc<Served>,
+    pub(crate) state: Rc<ConnectionState>,
+}
+
+/// What a guest hands over when it sets its response.
+pub(crate) type Head = Result<Response<HyperOutgoingBody>, ErrorCode>;
+
+/// Answers one request. Whatever happens, there is a response.
+pub(crate) async fn handle(
+    mut request: Request<Incoming>,
+    state: Rc<ConnectionState>,
+    shared: Rc<Shared>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    let in_flight = state.begin();
+    let version = request.version();
+    let is_head = request.method() == Method::HEAD;
+    request.headers_mut().remove(HIDDEN_UPGRADE);
+    if version == Version::HTTP_2 {
+        http2::join_cookies(request.headers_mut());
+    } else {
+        name_path(&mut request);
+    }
+    if version == Version::HTTP_10 {
+        name_host(&mut request, state.connect_info.local);
+    }
+    let principal = shared.settings.principal_header.as_ref();
+    let mut info = RequestInfo::new(&request, state.connect_info.peer, principal);
+    let served = match state.rejection() {
+        // Where the stream has put a request in the place of something else, there is only
+        // that to tell.
+        Some(rejection) => Err(Unserved::Unreadable(rejection)),
+        None => shared.router.find(&request).map_err(Unserved::Unrouted),
+    };
+    let for_client = |response| {
+        if is_head {
+            problem::only_head(response)
+        } else {
+            response
+        }
+    };
+    let (mut response, exchange) = match &served {
+        Ok(served) => {
+            let function = &served.function;
+            if function.route().is_some() {
+                info.set_function(served.telemetry.clone());
+            }
+            let context = Context {
+                request: Arc::new(info),
+                shared: shared.clone(),
+                served: served.clone(),
+                state: state.clone(),
+            };
+            let is_tls = state.connect_info.is_tls;
+            let exchange = served.telemetry.begin(&request, &context.request, is_tls);
+            if let Some(pace) = &served.pace {
+                pace.next().await;
+            }
+            let mut response = match answer(request, &context).await {
+                Ok(response) => response,
+                Err(failure) => for_client(failure.report(&context).await),
+            };
+            name_request(response.headers_mut(), &context.request);
+            (response, Some(exchange))
+        }
+        Err(unserved) => {
+            shared.unrouted_pace.next().await;
+            let (response, exchange) = turn_away(*unserved, &request, info, &state, &shared);
+            (for_client(response), exchange)
+        }
+    };
+    finish_head(response.headers_mut(), &state, &shared.settings, version);
+    if version == Version::HTTP_10 && response.body().is_open_ended() {
+        state.set_ends_response();
+    }
+    let status = response.status();
+    if status.canonical_reason().is_none() {
+        // hyper would send `<none>`.
+        let reason = ReasonPhrase::from_static(b"");
+        response.extensions_mut().insert(reason);
+    }
+    response.body_mut().begin(in_flight, status, exchange);
+    Ok(response)
+}
+
+/// Why a request has no function.
+#[derive(Clone, Copy)]
+enum Unserved {
+    /// It cannot be read, and the stream has put another one in its place.
+    Unreadable(Rejection),
+    /// Its route is that of none that is served.
+    Unrouted(Rejection),
+}
+
+/// Answers a request that belongs to no function.
+fn turn_away(
+    unserved: Unserved,
+    request: &Request<Incoming>,
+    info: RequestInfo,
+    state: &ConnectionState,
+    shared: &Shared,
+) -> (Response<ResponseBody>, Option<RequestTelemetry>) {
+    let info = Arc::new(info);
+    let connect_info = &state.connect_info;
+    let (rejection, exchange) = match unserved {
+        Unserved::Unreadable(rejection) => {
+            let (status, _) = rejection.response();
+            let id = info.id().to_string();
+            shared
+                .telemetry
+                .log_unreadable(status, connect_info.peer, &id);
+            (rejection, None)
+        }
+        Unserved::Unrouted(rejection) => {
+            let is_http2 = request.version() == Version::HTTP_2;
+            let checked =
+                is_http2.then(|| http2::check_head(request, &shared.settings.connections));
+            let rejection = checked.and_then(Result::err).unwrap_or(rejection);
+            (
+                rejection,
+                Some(shared.unrouted.begin(request, &info, connect_info.is_tls)),
+            )
+        }
+    };
+    let mut response = guest_error::reject(rejection, &info, &shared.telemetry);
+    name_request(response.headers_mut(), &info);
+    (response, exchange)
+}
+
+/// Lets a request of HTTP/1.0, which need not say which host it is for, say that
+/// it is for the address where it arrived; a socket in the file system is on this machine.
+fn name_host(request: &mut Request<Incoming>, local: Option<SocketAddr>) {
+    if request.uri().authority().is_some() || request.headers().contains_key(HOST) {
+        return;
+    }
+    let mut parts = request.uri().clone().into_parts();
+    parts.scheme = Some(http::uri::Scheme::HTTP);
+    parts.authority = match local {
+        Some(local) => local.to_string().parse().ok(),
+        None => Some(Authority::from_static("localhost")),
+    };
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+}
+
+/// Writes the path `/` where a target names a host and a query alone, such as `http://h?q`: an
+/// empty path is the same (RFC 9110, section 4.2.3).
+fn name_path<B>(request: &mut Request<B>) {
+    let target = request.uri().path_and_query();
+    let Some(query) = target
+        .map(PathAndQuery::as_str)
+        .filter(|target| target.starts_with('?'))
+    else {
+        return;
+    };
+    let target = format!("/{query}").parse();
+    let mut parts = request.uri().clone().into_parts();
+    if let Ok(target) = target {
+        parts.path_and_query = Some(target);
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+}
+
+/// Lets a response say which request it answers.
+fn name_request(headers: &mut HeaderMap, request: &RequestInfo) {
+    headers.insert(REQUEST_ID, request.id().to_header());
+}
+
+/// Adds what the server itself has to say to the head of every response.
+fn finish_head(
+    headers: &mut HeaderMap,
+    state: &ConnectionState,
+    settings: &Settings,
+    version: Version,
+) {
+    if !headers.contains_key(DATE)
+        && let Some(date) = date::now()
+    {
+        headers.insert(DATE, date);
+    }
+    if settings.send_server_header && !headers.contains_key(SERVER) {
+        headers.insert(SERVER, HeaderValue::from_static("component-runner"));
+    }
+    let max_requests = settings.connections.max_requests;
+    let is_last = state.is_ending() || state.begun() >= u64::from(max_requests.get());
+    if is_last && version < Version::HTTP_2 {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    } else if is_last {
+        state.end();
+    }
+}
+
+/// Lets a guest answer.
+async fn answer(
+    request: Request<Incoming>,
+    context: &Context,
+) -> Result<Response<ResponseBody>, GuestError> {
+    let settings = &context.shared.settings;
+    let Served {
+        function,
+        admission,
+        cpu_history,
+        ..
+    } = &*context.served;
+    if function.is_paused() {
+        return Err(GuestError::Rejected(Rejection::Paused));
+    }
+    // The stream has looked at those of HTTP/1.1.
+    if request.version() == Version::HTTP_2 {
+        http2::check_head(&request, &settings.connections)?;
+    }
+    context.request.check_principal()?;
+    if context.shared.memory.is_exceeded() {
+        return Err(out_of_memory(context));
+    }
+    let is_head = request.method() == Method::HEAD;
+    let (mut parts, body) = request.into_parts();
+    if function.route().is_some() {
+        take_prefix(&mut parts, function);
+    }
+    let body = RequestBody::read_ahead(body, settings.bodies, context).await?;
+    let at_once = admission.admit_at_once();
+    let has_waited = at_once.is_none();
+    let (turn, place) = if let Some(admitted) = at_once {
+        admitted
+    } else {
+        let _queued = context.served.telemetry.metrics().queued();
+        admission.admit().await?
+    };
+
+    let memory = hold_memory(context).await?;
+    let deadline = Instant::now() + function.settings().request_timeout;
+    let request = Request::from_parts(parts, body);
+    let (mut running, head) = start(request, (turn, place, memory), context)?;
+    if cpu_history.should_offload(has_waited) {
+        running.offload();
+    } else if cpu_history.needs_cpu_sample() {
+        context.request.cpu_clock().be_exact();
+    }
+    let responding = response::take(running, head, is_head, deadline, context);
+    let response = timeout_at(deadline, responding).await;
+    // What was wrong with the body is the reason for whatever the guest made of it.
+    let broken = context.state.broken_body();
+    if let Some(rejection) = context.request.body_refusal().or(broken) {
+        return Err(GuestError::Rejected(rejection));
+    }
+    response.unwrap_or(Err(GuestError::TimedOut))
+}
+
+/// Lets the guest see the rest of the path, and tells it what the beginning was. Whatever
+/// the client says of that is not passed on.
+fn take_prefix(parts: &mut Parts, function: &Function) {
+    parts.headers.remove(FORWARDED_PREFIX);
+    let Some((route, prefix)) = function.route().zip(function.prefix()) else {
+        return;
+    };
+    if let Some(uri) = without_prefix(&parts.uri, route.prefix()) {
+        parts.uri = uri;
+        parts.headers.insert(FORWARDED_PREFIX, prefix.clone());
+    }
+}
+
+/// Takes the memory for an instance, and waits for it as long as for an instance. None if
+/// one is there already.
+async fn hold_memory(context: &Context) -> Result<Option<Arc<Hold>>, GuestError> {
+    let Served {
+        function,
+        telemetry,
+        instances,
+        memory,
+        memory_queue,
+        ..
+    } = &*context.served;
+    if instances.has_idle() {
+        return Ok(None);
+    }
+    let bytes = instances.initial_bytes();
+    let is_first = memory_queue.available_permits() > 0;
+    if let Some(hold) = is_first.then(|| memory.try_hold(bytes)).flatten() {
+        return Ok(Some(hold));
+    }
+    let _queued = telemetry.metrics().queued();
+    let waiting = async {
+        let _first = memory_queue.acquire().await;
+        memory.hold(bytes).await
+    };
+    let hold = timeout(function.settings().queue_timeout, waiting).await;
+    hold.map(Some).map_err(|_| out_of_memory(context))
+}
+
+fn out_of_memory(context: &Context) -> GuestError {
+    context.shared.memory.count_rejection();
+    GuestError::Rejected(Rejection::OutOfMemory)
+}
+
+/// Prepares the guest's work as a future. Nothing of the guest runs before that is
+/// polled.
+fn start(
+    request: Request<RequestBody>,
+    (turn, place, memory): (RunPermit, InstancePermit, Option<Arc<Hold>>),
+    context: &Context,
+) -> Result<(GuestTask, oneshot::Receiver<Head>), GuestError> {
+    let instances = &context.served.instances;
+    let mut instance = instances.take(context.request.clone(), place, memory);
+    let (sender, head) = oneshot::channel();
+    let scheme = if context.state.connect_info.is_tls {
+        Scheme::Https
+    } else {
+        Scheme::Http
+    };
+    let mut http = instance.store.data_mut().http();
+    let request = http
+        .new_incoming_request(scheme, request)
+        .map_err(GuestError::Unusable)?;
+    let out = http
+        .new_response_outparam(sender)
+        .map_err(GuestError::Trapped)?;
+
+    let guest = Box::pin(instance.handle(request, out));
+    Ok((GuestTask::new(guest, turn, context.clone()), head))
+}

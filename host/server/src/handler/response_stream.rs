@@ -1,0 +1,271 @@
+//! A response that its guest goes on with after the head was sent.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, TRAILER};
+use http::{HeaderMap, Version};
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Instant, Sleep, sleep_until};
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+
+use crate::handler::Context as RequestContext;
+use crate::handler::chunks;
+use crate::handler::guest_error::GuestError;
+use crate::handler::response::names;
+use crate::handler::streaming_guest::{StreamingGuest, follow};
+use crate::scheduling::guest_task::GuestTask;
+
+/// How many more turns a connection has after its guest failed. A head that was handed out
+/// just before leaves in them: hyper hands it on in the first, and [`crate::connection::coalesced_writes`] may let
+/// others go first. A client that got nothing at all would send its request again.
+const TURNS_TO_BREAK: u32 = 2;
+
+/// A body on which a guest still works.
+pub(crate) struct Stream {
+    context: RequestContext,
+    /// What has come of it already.
+    begun: Bytes,
+    body: HyperOutgoingBody,
+    guest: StreamingGuest,
+    sent: u64,
+    length: Length,
+    /// Whether the head says which trailers follow.
+    names_trailers: bool,
+    wait: GuestWait,
+    turns_to_break: u32,
+}
+
+/// How long a response says that its body is, if it does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Length(Option<u64>);
+
+impl Length {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let value = headers.get(CONTENT_LENGTH);
+        Self(value.and_then(|value| value.to_str().ok()?.parse().ok()))
+    }
+
+    /// Whether a body of so many `bytes` is all that a client asks for.
+    pub(crate) fn is_reached(self, bytes: u64) -> bool {
+        self.0 == Some(bytes)
+    }
+
+    /// Checks a body that has come to so many `bytes`, which may be all of them. A client
+    /// waits for what is missing, and takes what is too much for the next response.
+    pub(crate) fn check(self, bytes: u64, is_whole: bool) -> Result<(), GuestError> {
+        match self.0 {
+            Some(length) if bytes > length || (is_whole && bytes < length) => {
+                let verb = if is_whole { "has" } else { "goes on after" };
+                let why = format!("its length is given as {length} bytes, and it {verb} {bytes}");
+                Err(GuestError::Aborted(why))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The guest failed after the head of its response was on its way, so that only
+/// breaking the connection tells the client.
+#[derive(Debug)]
+pub(crate) struct Broken;
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the guest failed in the middle of its response")
+    }
+}
+
+impl std::error::Error for Broken {}
+
+impl Stream {
+    /// The rest of `body` after what has `begun`, of which the guest in `running` may still have
+    /// more to give.
+    pub(crate) fn new(
+        begun: Bytes,
+        body: HyperOutgoingBody,
+        headers: &HeaderMap,
+        running: Option<GuestTask>,
+        context: &RequestContext,
+    ) -> Self {
+        let length = Length::of(headers);
+        let mut guest = follow(running, context.clone());
+        if length.is_reached(begun.len() as u64) {
+            guest.set_complete();
+        }
+        Self {
+            context: context.clone(),
+            length,
+            names_trailers: headers.contains_key(TRAILER),
+            sent: begun.len() as u64,
+            begun,
+            body,
+            guest,
+            wait: GuestWait::new(context.served.settings().response_idle_timeout),
+            turns_to_break: TURNS_TO_BREAK,
+        }
+    }
+
+    /// Whether the head of the response says how long it is.
+    pub(crate) fn has_length(&self) -> bool {
+        self.length.0.is_some()
+    }
+
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        // The head is on its way already, so this is all there is to tell the client.
+        if self.guest.poll_failed(cx) || self.context.request.is_unaudited() {
+            return self.break_off(cx);
+        }
+        if !self.begun.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.begun)))));
+        }
+        loop {
+            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+                ready!(self.wait.poll(cx));
+                self.guest.fail(GuestError::Idle);
+                return self.break_off(cx);
+            };
+            match self.check(frame) {
+                // It would cost both ends something, and count for nothing.
+                Ok(Some(frame)) if frame.data_ref().is_some_and(Bytes::is_empty) => {}
+                Ok(frame) => {
+                    self.wait.end();
+                    return Poll::Ready(frame.map(Ok));
+                }
+                Err(failure) => {
+                    self.guest.fail(failure);
+                    return self.break_off(cx);
+                }
+            }
+        }
+    }
+
+    /// Looks at what the guest gives, or at the end of that, before the client gets it.
+    fn check(
+        &mut self,
+        frame: Option<Result<Frame<Bytes>, wasmtime_wasi_http::Error>>,
+    ) -> Result<Option<Frame<Bytes>>, GuestError> {
+        let frame = frame.transpose();
+        let frame = frame.map_err(|error| GuestError::Aborted(error.to_string()))?;
+        let data = frame.as_ref().and_then(Frame::data_ref);
+        self.sent += data.map_or(0, Bytes::len) as u64;
+        if self.sent > self.context.shared.settings.bodies.max_response_bytes {
+            return Err(GuestError::TooLarge);
+        }
+        let trailers = frame.as_ref().and_then(Frame::trailers_ref);
+        if let Some(trailers) = trailers {
+            self.report_lost(trailers);
+        }
+        let is_whole = frame.as_ref().is_none_or(Frame::is_trailers);
+        self.length.check(self.sent, is_whole)?;
+        if is_whole || self.length.is_reached(self.sent) {
+            self.guest.set_complete();
+        }
+        Ok(frame)
+    }
+
+    /// Logs that trailers are lost: hyper sends those over HTTP/1.1 that the head has named,
+    /// and that has been sent.
+    fn report_lost(&self, trailers: &HeaderMap) {
+        let request = &self.context.request;
+        if request.version() < Version::HTTP_2 && !self.names_trailers && !trailers.is_empty() {
+            let names = names(trailers);
+            tracing::warn!(
+                request = %request.id(),
+                "the trailers `{names}` of the guest are not sent: over HTTP/1.1 the head of the \
+                 response has to name them in the field `trailer`"
+            );
+        }
+    }
+
+    /// Breaks the connection, after [`TURNS_TO_BREAK`].
+    fn break_off<T>(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Broken>>> {
+        if self.turns_to_break > 0 {
+            self.turns_to_break -= 1;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Err(Broken)))
+    }
+
+    pub(crate) fn size_hint(&self) -> SizeHint {
+        chunks::size(&self.begun, &self.body.size_hint())
+    }
+}
+
+/// The time for which a client has been waiting for the guest, and its limit.
+struct GuestWait {
+    limit: Duration,
+    /// None while the guest does not keep its client waiting.
+    since: Option<Instant>,
+    /// It may expire earlier than the limit, because it is set anew only then: a guest may write
+    /// thousands of times a second.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl GuestWait {
+    fn new(limit: Duration) -> Self {
+        Self {
+            limit,
+            since: None,
+            timer: None,
+        }
+    }
+
+    /// The guest has written something.
+    fn end(&mut self) {
+        self.since = None;
+    }
+
+    /// Waits for the limit.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = *self.since.get_or_insert_with(Instant::now) + self.limit;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        ready!(timer.as_mut().poll(cx));
+        while Instant::now() < deadline {
+            timer.as_mut().reset(deadline);
+            ready!(timer.as_mut().poll(cx));
+        }
+        Poll::Ready(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    async fn is_pending(wait: &mut GuestWait) -> bool {
+        poll_fn(|cx| Poll::Ready(wait.poll(cx).is_pending())).await
+    }
+
+    #[test]
+    fn the_wait_for_a_guest_begins_anew_with_each_piece() {
+        const LIMIT: Duration = Duration::from_mins(10);
+
+        let runtime = Builder::new_current_thread().enable_time().build();
+        runtime.unwrap().block_on(async {
+            let mut wait = GuestWait::new(LIMIT);
+            assert!(is_pending(&mut wait).await);
+            for _ in 0..2 {
+                wait.since = Some(Instant::now() - LIMIT);
+                wait.timer = Some(Box::pin(sleep_until(Instant::now())));
+                poll_fn(|cx| wait.poll(cx)).await;
+                wait.end();
+                // The timer is that of the wait before.
+                assert!(is_pending(&mut wait).await);
+            }
+        });
+    }
+}

@@ -1,0 +1,99 @@
+//! What `h2` lets through of the head of a request that must not get in.
+
+use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+
+use crate::settings::ConnectionLimits;
+use http1_strict::is_host;
+use telemetry::Rejection;
+
+/// Joins the fields `cookie`, which clients of HTTP/2 may send in pieces, to the one field that
+/// everything else expects (RFC 9113, section 8.2.3).
+pub(crate) fn join_cookies(headers: &mut HeaderMap) {
+    let pieces = headers.get_all(COOKIE);
+    // Fields with white space around them are refused later, unchanged.
+    if pieces.iter().count() < 2 || pieces.iter().any(is_padded) {
+        return;
+    }
+    let pieces: Vec<_> = pieces.iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&pieces.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
+}
+
+/// Checks the head of a request as the stream does it for HTTP/1.1 (RFC 9113, section 8).
+pub(crate) fn check_head<B>(
+    request: &Request<B>,
+    limits: &ConnectionLimits,
+) -> Result<(), Rejection> {
+    let (uri, headers) = (request.uri(), request.headers());
+    if request.method() == Method::CONNECT {
+        return Err(Rejection::NotImplemented("this server is no tunnel"));
+    }
+    let target = uri.path_and_query().map_or("", |target| target.as_str());
+    if target.len() > limits.max_target_bytes {
+        return Err(Rejection::TargetTooLong);
+    }
+    let has_form =
+        target.starts_with('/') || (target == "*" && request.method() == Method::OPTIONS);
+    if !has_form || !target.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Rejection::Malformed("the target of the request is invalid"));
+    }
+    // Without an authority, `h2` does not tell the scheme.
+    if uri.authority().is_some() && !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(Rejection::Malformed("the scheme of the request is invalid"));
+    }
+    check_host(uri, headers)?;
+    check_fields(headers, limits)
+}
+
+/// A request names its host once, or twice in the same way.
+fn check_host(uri: &Uri, headers: &HeaderMap) -> Result<(), Rejection> {
+    let authority = uri
+        .authority()
+        .map(|authority| authority.as_str().as_bytes());
+    let mut named = authority
+        .into_iter()
+        .chain(headers.get_all(HOST).iter().map(HeaderValue::as_bytes));
+    let first = named
+        .next()
+        .ok_or(Rejection::Malformed("the request names no host"))?;
+    let is_same = |other: &[u8]| other.eq_ignore_ascii_case(first);
+    if is_host(first) && named.all(is_same) && headers.get_all(HOST).iter().count() < 2 {
+        Ok(())
+    } else {
+        Err(Rejection::Malformed("the host of the request is invalid"))
+    }
+}
+
+fn check_fields(headers: &HeaderMap, limits: &ConnectionLimits) -> Result<(), Rejection> {
+    let bytes: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if headers.len() > limits.max_headers.get() || bytes > limits.max_header_bytes {
+        return Err(Rejection::HeadTooLarge);
+    }
+    if headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
+        return Err(Rejection::Malformed("there are two `content-length`"));
+    }
+    let is_known = |value: &[u8]| value.eq_ignore_ascii_case(b"100-continue");
+    if headers
+        .get_all(EXPECT)
+        .iter()
+        .any(|value| !is_known(value.as_bytes()))
+    {
+        return Err(Rejection::Expectation);
+    }
+    if headers.values().any(is_padded) {
+        return Err(Rejection::Malformed(
+            "the value of a header field is invalid",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether there is white space around a value.
+fn is_padded(value: &HeaderValue) -> bool {
+    value.as_bytes().trim_ascii().len() < value.len()
+}

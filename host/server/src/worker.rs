@@ -1,0 +1,190 @@
+//! A thread that serves the connections it is given.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{LocalSet, yield_now};
+use tokio::time::timeout;
+
+use crate::accept::connections::Slot;
+use crate::accept::listener::Accepted;
+use crate::handler::router::Router;
+use crate::http1::Scratch;
+use crate::scheduling::crowding::Crowding;
+use crate::scheduling::offload;
+use crate::scheduling::pace::{EventLoop, Pace};
+use crate::{Settings, connection};
+use functions::Functions;
+use memory_limit::MemoryLimit;
+use telemetry::Heartbeat;
+use telemetry::{FunctionTelemetry, Telemetry};
+
+/// How much is read from a connection at once.
+const SCRATCH_BYTES: usize = 64 << 10;
+
+/// How many connections begin, one after the other, before the event loop looks for new
+/// events: requests on those that are there wait meanwhile.
+const MAX_BEGUN_CONNECTIONS: u64 = 8;
+
+/// A handle on one worker thread.
+///
+/// Each worker has a runtime for itself, and a connection stays with one worker:
+/// nothing in a request crosses threads, so nothing is locked or woken across
+/// them.
+pub(crate) struct Worker {
+    connections: mpsc::UnboundedSender<(Accepted, Slot)>,
+    finished: oneshot::Receiver<()>,
+    /// Whether its event loop still runs.
+    pub(crate) heartbeat: Arc<Heartbeat>,
+}
+
+/// What all workers share.
+#[derive(Clone)]
+pub(crate) struct Common {
+    pub(crate) functions: Arc<Functions>,
+    pub(crate) settings: Settings,
+    pub(crate) telemetry: Telemetry,
+    /// What is told of requests that belong to no function.
+    pub(crate) unrouted: Arc<FunctionTelemetry>,
+    /// The threads for CPU-bound guests.
+    pub(crate) offload: offload::Handle,
+    /// Whether workers are crowded.
+    pub(crate) crowding: Arc<Crowding>,
+    pub(crate) memory: Arc<MemoryLimit>,
+}
+
+/// What the requests of one worker share.
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) router: Router,
+    /// The threads for CPU-bound guests.
+    pub(crate) offload: offload::Handle,
+    pub(crate) scratch: Scratch,
+    pub(crate) telemetry: Telemetry,
+    /// What is told of requests that belong to no function.
+    pub(crate) unrouted: Arc<FunctionTelemetry>,
+    /// The pace of these.
+    pub(crate) unrouted_pace: Rc<Pace>,
+    pub(crate) memory: Arc<MemoryLimit>,
+}
+
+impl Shared {
+    fn new(thread: usize, common: Common, event_loop: &Rc<EventLoop>) -> Rc<Self> {
+        let Common {
+            functions,
+            settings,
+            telemetry,
+            unrouted,
+            offload,
+            memory,
+            ..
+        } = common;
+        let threads = settings.threads.get();
+        let shared_instances = functions.shared_instances();
+        Rc::new(Self {
+            router: Router::new(
+                functions.changes(),
+                shared_instances,
+                thread,
+                threads,
+                memory.clone(),
+                event_loop.clone(),
+            ),
+            offload,
+            scratch: Rc::new(RefCell::new(vec![0; SCRATCH_BYTES].into())),
+            settings,
+            telemetry,
+            unrouted,
+            unrouted_pace: Pace::new(event_loop.clone()),
+            memory,
+        })
+    }
+}
+
+impl Worker {
+    /// Starts a worker.
+    pub(crate) fn start(index: usize, common: Common) -> io::Result<Self> {
+        let (connections, incoming) = mpsc::unbounded_channel();
+        let (finish, finished) = oneshot::channel();
+        let (heartbeat, pulse) = Heartbeat::new();
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        thread::Builder::new()
+            .name(format!("worker-{index}"))
+            .spawn(move || {
+                // A task of the runtime: it replies until the last connection has ended.
+                runtime.spawn(pulse.reply());
+                let event_loop = EventLoop::new(common.crowding.clone());
+                let shared = Shared::new(index, common, &event_loop);
+                runtime.block_on(work(incoming, shared, &event_loop));
+                drop(runtime);
+                // Nobody waits for this any more if the server was dropped.
+                let _ = finish.send(());
+            })?;
+        Ok(Self {
+            connections,
+            finished,
+            heartbeat,
+        })
+    }
+
+    /// Gives a connection to this worker.
+    pub(crate) fn serve(&self, accepted: Accepted, slot: Slot) {
+        // Fails only if the worker has died, which closes the connection.
+        let _ = self.connections.send((accepted, slot));
+    }
+
+    /// Takes no more connections, and resolves when those that are there have
+    /// ended or the grace period is over.
+    pub(crate) fn finish(self) -> impl Future<Output = ()> {
+        drop(self.connections);
+        async {
+            // An error means that the thread ended without a word: it is gone too.
+            let _ = self.finished.await;
+        }
+    }
+}
+
+/// Serves connections until no more can come, then lets them end.
+async fn work(
+    mut incoming: mpsc::UnboundedReceiver<(Accepted, Slot)>,
+    shared: Rc<Shared>,
+    event_loop: &EventLoop,
+) {
+    let tasks = LocalSet::new();
+    let (end, ending) = watch::channel(false);
+    let router = shared.clone();
+    let following = tasks.spawn_local(async move { router.router.follow().await });
+    let router = shared.clone();
+    let giving_back = tasks.spawn_local(async move { router.router.give_back().await });
+    let accepting = async {
+        let mut begun = 0_u64;
+        while let Some((accepted, slot)) = incoming.recv().await {
+            let connection = connection::serve(accepted, shared.clone(), ending.clone());
+            tokio::task::spawn_local(async move {
+                connection.await;
+                drop(slot);
+            });
+            begun += 1;
+            if begun.is_multiple_of(MAX_BEGUN_CONNECTIONS) && !incoming.is_empty() {
+                event_loop.crowding.note();
+                yield_now().await;
+            }
+        }
+    };
+    tasks.run_until(event_loop.count(accepting)).await;
+
+    // The connections, and guests that still work after their response.
+    following.abort();
+    giving_back.abort();
+    end.send_replace(true);
+    let grace_period = shared.settings.grace_period;
+    if timeout(grace_period, tasks).await.is_err() {
+        let seconds = grace_period.as_secs_f64();
+        tracing::warn!("requests were cut off that had not finished after {seconds} s");
+    }
+}

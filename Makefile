@@ -3,6 +3,10 @@
 ADDR ?= 127.0.0.1:3000
 AUDIT ?= sqlite:target/audit.db
 
+# The crates whose tests link wasmtime. They are tested as they are built for the programs, so that
+# wasmtime is built once.
+RUNTIME_CRATES := admin engine functions host server
+
 GUESTS := cipher http-adapter audit-stderr
 GUEST_PACKAGES := $(GUESTS:%=-p %-guest)
 BENCH_GUEST_PACKAGES := -p echo-guest -p relay-guest -p toil-guest
@@ -93,8 +97,8 @@ run: build ## Build everything and serve the cipher on ADDR (127.0.0.1:3000)
 		$${SHIFT_AMOUNT+--env "SHIFT_AMOUNT=$$SHIFT_AMOUNT"}
 
 test: build experiments peers foreign nats schemathesis debian strace ## Run all tests
-	cargo test --workspace --exclude host
-	cargo test --release -p host
+	cargo test --workspace $(RUNTIME_CRATES:%=--exclude %)
+	cargo test --release $(RUNTIME_CRATES:%=-p %)
 
 torture-audit: build ## Kill the server 500 times, and look whether the audit log has all it must; FLAGS="--rounds 50 --seed 1"
 	@cargo run --quiet -p end-to-end --bin audit-torture -- $(FLAGS)

@@ -47,6 +47,10 @@ pub(crate) const H2: &[u8] = b"h2";
 impl Socket {
     /// Takes a connection to the thread that serves it, and does the handshake of TLS
     /// if there has to be one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the handshake does, or the runtime cannot wait for the socket.
     pub async fn open(accepted: Accepted) -> io::Result<(Self, ConnectInfo)> {
         match accepted {
             Accepted::Tcp(stream, peer, tls) => {

@@ -29,7 +29,7 @@ const CONNECTION_FIELDS: [HeaderName; 6] = [
     UPGRADE,
 ];
 
-/// Answers the request of one stream. ConnectInfo early, and with it the guest, if the client resets
+/// Answers the request of one stream. `ConnectInfo` early, and with it the guest, if the client resets
 /// the stream.
 pub(super) async fn serve(
     request: Request<RecvStream>,

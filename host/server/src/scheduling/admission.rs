@@ -39,7 +39,7 @@ pub(crate) struct Admission {
 /// How many requests of one thread may run before anything is known of them.
 const FIRST_RUNNING: usize = 16;
 
-/// YieldBudget that are longer make the limit smaller, and shorter ones larger.
+/// `YieldBudget` that are longer make the limit smaller, and shorter ones larger.
 const LONG_TURN: Duration = Duration::from_millis(15);
 const SHORT_TURN: Duration = Duration::from_millis(5);
 

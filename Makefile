@@ -100,24 +100,26 @@ test: build experiments peers foreign nats schemathesis debian strace ## Run all
 	cargo test --workspace $(RUNTIME_CRATES:%=--exclude %)
 	cargo test --release $(RUNTIME_CRATES:%=-p %)
 
-torture-audit: build ## Kill the server 500 times, and look whether the audit log has all it must; FLAGS="--rounds 50 --seed 1"
-	@cargo run --quiet -p end-to-end --bin audit-torture -- $(FLAGS)
+STRESS := cargo run --quiet -p end-to-end --bin stress --
 
-torture-functions: build ## Kill the server while a function is deployed, swap versions and drop bad files under load, and look what is served; FLAGS="--rounds 20"
-	@cargo run --quiet -p end-to-end --bin functions-torture -- $(FLAGS)
+torture-audit: build ## Kill the server 500 times and verify its audit log after each; FLAGS="--rounds 50 --seed 1"
+	@$(STRESS) kill $(FLAGS)
 
-hostile: build ## Run every hostile guest 1000 times beside a good one; FLAGS="--runs 50 --only loop"
-	@cargo run --quiet -p end-to-end --bin hostile -- $(FLAGS)
+torture-functions: build ## Kill the server during deploys, swap versions and drop broken files under load; FLAGS="--rounds 20"
+	@$(STRESS) swap $(FLAGS)
 
-drain: build ## End the server 100 times while clients send, and look whether it answered what it accepted; FLAGS="--rounds 20 --seed 1"
-	@cargo run --quiet -p end-to-end --bin drain -- $(FLAGS)
+hostile: build ## Run every hostile guest 1000 times next to a well-behaved one; FLAGS="--runs 50 --only loop"
+	@$(STRESS) hostile $(FLAGS)
 
-soak: build ## Keep the server at 80 % of what it can do for 8 minutes, and look whether it stays as it is; FLAGS="--minutes 1"
-	@cargo build --quiet --release -p end-to-end --bin soak
-	@target/release/soak $(FLAGS)
+drain: build ## End the server 100 times under load and verify that it answers all accepted requests; FLAGS="--rounds 20 --seed 1"
+	@$(STRESS) drain $(FLAGS)
+
+soak: build ## Keep the server at 80 % of its capacity for 8 minutes and verify that it does not grow; FLAGS="--minutes 1"
+	@cargo build --quiet --release -p end-to-end --bin stress
+	@target/release/stress soak $(FLAGS)
 
 pressure: build ## Run the server in 128 MiB, 512 MiB and 2 GiB, 10 minutes each, with hostile and large guests; FLAGS="--mib 128 --seconds 60"
-	@cargo run --quiet -p end-to-end --bin memory-pressure -- $(FLAGS)
+	@$(STRESS) pressure $(FLAGS)
 
 bench: build release bench-guests $(BENCH_PYTHON)/app.wasm $(if $(NODE),experiments) peers nats wrk slowhttptest ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
 	@cargo build --profile tuned -p bench

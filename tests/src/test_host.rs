@@ -5,8 +5,6 @@ use std::path::Path;
 use std::process::{Command, ExitStatus};
 #[cfg(target_os = "linux")]
 use std::sync::atomic::{AtomicBool, Ordering};
-#[cfg(target_os = "linux")]
-use std::thread;
 use std::time::Duration;
 
 #[cfg(target_os = "linux")]
@@ -17,13 +15,17 @@ use crate::DEADLINE;
 use crate::artifacts;
 use crate::audit::{self, Record};
 use crate::client::{Connection, Request, Response};
+#[cfg(target_os = "linux")]
+use crate::concurrent::alongside;
 use crate::output::Output;
+#[cfg(target_os = "linux")]
+use crate::process::memory_bytes;
 use crate::process::{Finished, Process, Signal};
 
-/// What the log says when each function is served or refused.
+/// The log line when each function is served or refused.
 const LOADED: &str = "all functions are loaded";
 
-/// A `component-runner serve` that listens on a free port.
+/// A `component-runner serve` on a free port, stopped when dropped.
 ///
 /// ```no_run
 /// use end_to_end::{TestHost, artifacts, client};
@@ -37,9 +39,9 @@ const LOADED: &str = "all functions are loaded";
 #[derive(Debug)]
 pub struct TestHost {
     process: Process,
-    /// Where it listens, as it says.
+    /// The URLs that it prints.
     urls: Vec<String>,
-    /// Where its audit log is, unless a flag says otherwise.
+    /// Folder of the default audit log.
     data: TempDir,
 }
 
@@ -51,19 +53,19 @@ pub struct Starting {
 }
 
 impl Starting {
-    /// What it wrote to its standard output.
+    /// Its standard output.
     #[must_use]
     pub fn output(&self) -> &Output {
         &self.process.stdout
     }
 
-    /// What it wrote to its standard error.
+    /// Its standard error.
     #[must_use]
     pub fn log(&self) -> &Output {
         &self.process.stderr
     }
 
-    /// The number of its process.
+    /// Its process id.
     #[must_use]
     pub fn process_id(&self) -> u32 {
         self.process.id()
@@ -74,43 +76,53 @@ impl Starting {
         self.process.signal(signal);
     }
 
+    /// Waits until it listens, and returns the first address; none if it ends before.
+    #[must_use]
+    pub fn wait_until_listening(&self) -> Option<SocketAddr> {
+        const START: &str = "listening on http://";
+
+        let output = self.output();
+        let line = output.wait_for_entry_or_end(&[START], DEADLINE)?;
+        let address = line.trim_start_matches(START).parse();
+        Some(address.expect("an address"))
+    }
+
     /// Waits until it ends by itself.
     pub fn wait(&mut self) -> ExitStatus {
         self.process.wait()
     }
 }
 
-/// The command line of a server that is still to be started.
+/// The command line of a server.
 #[derive(Debug)]
 pub struct Setup {
     command: Command,
     addresses: Vec<String>,
-    /// How many addresses are named elsewhere.
+    /// Number of addresses in the configuration file.
     other_addresses: usize,
     data: TempDir,
-    /// Whether its standard error is read from the beginning.
+    /// Whether its standard error is read from the start.
     is_log_read: bool,
-    /// Whether it is waited for until it says that all functions are loaded.
+    /// Whether [`start`](Self::start) waits until all functions are loaded.
     loads_functions: bool,
 }
 
 impl TestHost {
-    /// Begins the command line that serves `component`.
+    /// The command line that serves `component`.
     pub fn serve(component: impl AsRef<Path>) -> Setup {
         let mut setup = Self::serve_with_file();
         setup.command.arg(component.as_ref());
         setup
     }
 
-    /// Begins the command line that serves the functions in this folder, or those that
-    /// this file names.
+    /// The command line that serves the functions of this folder or file.
     pub fn serve_functions(path: impl AsRef<Path>) -> Setup {
         let mut setup = Self::serve_with_file().flag("--functions", path);
         setup.loads_functions = true;
         setup
     }
 
-    /// The same, where a file of --config names the component.
+    /// The command line without a component, which a file of `--config` names.
     #[must_use]
     pub fn serve_with_file() -> Setup {
         let data = tempfile::tempdir().expect("a folder");
@@ -142,7 +154,7 @@ impl TestHost {
         Connection::open(self.address())
     }
 
-    /// The first address at which it listens, which has to be one of TCP.
+    /// The first address at which it listens, which must be one of TCP.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         let url = &self.urls[0];
@@ -152,32 +164,32 @@ impl TestHost {
         address.unwrap_or_else(|| panic!("no address in `{url}`"))
     }
 
-    /// Everywhere it listens: `http://…`, `https://…` or `unix:…`.
+    /// All URLs at which it listens: `http://…`, `https://…` or `unix:…`.
     #[must_use]
     pub fn urls(&self) -> &[String] {
         &self.urls
     }
 
-    /// What it wrote to its standard output.
+    /// Its standard output.
     #[must_use]
     pub fn output(&self) -> &Output {
         &self.process.stdout
     }
 
-    /// What it wrote to its standard error.
+    /// Its standard error.
     #[must_use]
     pub fn log(&self) -> &Output {
         &self.process.stderr
     }
 
-    /// All records of the audit log, which is where it is by default.
+    /// All records of the audit log at its default location.
     #[must_use]
     pub fn audit_records(&self) -> Vec<Record> {
         let folder = self.data.path().join("component-runner");
         audit::records(&audit::Kind::Sqlite.location(&folder))
     }
 
-    /// What its guests appended to the audit log.
+    /// The entries of its guests in the audit log.
     #[must_use]
     pub fn audit_entries(&self) -> Vec<Record> {
         let mut records = self.audit_records();
@@ -185,54 +197,45 @@ impl TestHost {
         records
     }
 
-    /// The number of its process.
+    /// Its process id.
     #[must_use]
     pub fn process_id(&self) -> u32 {
         self.process.id()
     }
 
-    /// The memory of its process that no file backs, in bytes.
+    /// A figure of its memory such as `VmRSS` in bytes; see [`memory_bytes`].
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn memory_bytes(&self, figure: &str) -> u64 {
+        memory_bytes(self.process_id(), figure).expect("a running process")
+    }
+
+    /// Anonymous memory of its process, in bytes.
     #[cfg(target_os = "linux")]
     #[must_use]
     pub fn anonymous_bytes(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.process_id());
-        let status = std::fs::read_to_string(path).expect("a process");
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("RssAnon:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        let kib: u64 = kib.expect("RssAnon").parse().expect("a number");
-        kib * 1024
+        self.memory_bytes("RssAnon")
     }
 
-    /// Does `work`. Kills the server and fails as soon as it has more than `limit` bytes of
-    /// such memory, before it takes all that the machine has.
-    ///
-    /// # Panics
-    ///
-    /// Fails also if `work` does.
+    /// Runs `work`. Kills the server and panics as soon as it has more than `limit` bytes of
+    /// anonymous memory, before it takes all memory of the machine.
     #[cfg(target_os = "linux")]
     pub fn holds_at_most<T>(&self, limit: u64, work: impl FnOnce() -> T) -> T {
-        let is_over = AtomicBool::new(false);
-        thread::scope(|scope| {
-            let watcher = scope.spawn(|| {
-                let mut most = 0;
-                while !is_over.load(Ordering::Acquire) {
-                    most = most.max(self.anonymous_bytes());
-                    if most > limit {
-                        self.signal(Signal::KILL);
-                        break;
-                    }
+        let watch = |stop: &AtomicBool| {
+            let mut peak = 0;
+            while !stop.load(Ordering::Acquire) {
+                peak = peak.max(self.anonymous_bytes());
+                if peak > limit {
+                    self.signal(Signal::KILL);
+                    break;
                 }
-                most
-            });
-            let end = End(&is_over);
-            let result = work();
-            drop(end);
-            let most = watcher.join().expect("a watcher");
-            assert!(most <= limit, "{most} bytes, the limit is {limit}");
-            result
-        })
+            }
+            peak
+        };
+        let (result, peaks) = alongside(1, watch, work);
+        let peak = peaks[0];
+        assert!(peak <= limit, "{peak} bytes, the limit is {limit}");
+        result
     }
 
     /// Sends a signal.
@@ -240,15 +243,14 @@ impl TestHost {
         self.process.signal(signal);
     }
 
-    /// Lets it write no more to any file, as if all disks were full, or lets it
-    /// write again. It must have served a request before: the image of a memory is
-    /// a file as well.
+    /// Fails all its writes to files, as if all disks were full, or allows them again. It must
+    /// have served a request before: the image of a memory is a file as well.
     #[cfg(target_os = "linux")]
     pub fn allow_writes(&self, allowed: bool) {
         self.limit_files((!allowed).then_some(0));
     }
 
-    /// Lets none of its files become longer than this, or lets them grow again.
+    /// Limits the size of its files, or removes the limit.
     #[cfg(target_os = "linux")]
     pub fn limit_files(&self, bytes: Option<u64>) {
         let process = Pid::from_raw(self.process_id().cast_signed());
@@ -264,40 +266,29 @@ impl TestHost {
         self.process.wait()
     }
 
-    /// Asks it to end with SIGTERM, and waits until it does.
+    /// Sends SIGTERM, and waits until it ends.
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.wait()
     }
 }
 
-/// Says that something is over, also if it fails.
-#[cfg(target_os = "linux")]
-struct End<'a>(&'a AtomicBool);
-
-#[cfg(target_os = "linux")]
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-    }
-}
-
 impl Setup {
-    /// Sets where it listens, instead of at a free port.
+    /// Listens at this address instead of a free port.
     #[must_use]
     pub fn address(mut self, address: impl Into<String>) -> Self {
         self.addresses = vec![address.into()];
         self
     }
 
-    /// Adds another address.
+    /// Listens at this address, too.
     #[must_use]
     pub fn and_address(mut self, address: impl Into<String>) -> Self {
         self.addresses.push(address.into());
         self
     }
 
-    /// Lets a file name so many addresses, and the command line none.
+    /// Leaves the addresses, of this number, to the configuration file.
     #[must_use]
     pub fn addresses_in_file(mut self, count: usize) -> Self {
         self.addresses.clear();
@@ -313,7 +304,7 @@ impl Setup {
         self
     }
 
-    /// Lets the server run in this folder.
+    /// Runs the server in this folder.
     #[must_use]
     pub fn in_folder(mut self, folder: impl AsRef<Path>) -> Self {
         self.command.current_dir(folder);
@@ -340,7 +331,7 @@ impl Setup {
         self
     }
 
-    /// Keeps compiled code below this folder instead of that of the user.
+    /// Keeps compiled code below this folder instead of the user's.
     #[must_use]
     pub fn cache(mut self, folder: impl AsRef<Path>) -> Self {
         self.command.env("XDG_CACHE_HOME", folder.as_ref());
@@ -354,8 +345,8 @@ impl Setup {
         self
     }
 
-    /// Lets the program `wrapper` start the server, with these arguments before the
-    /// command line of the server. It has to become the server, as `exec` does.
+    /// Starts the server through the program `wrapper`, with these arguments before its command
+    /// line. The wrapper must become the server, as with `exec`.
     #[must_use]
     pub fn within(self, wrapper: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(wrapper);
@@ -374,27 +365,27 @@ impl Setup {
         Self { command, ..self }
     }
 
-    /// Starts the server and waits until it listens, and until each of its functions is served or
+    /// Starts the server and waits until it listens, and each of its functions is served or
     /// refused.
     #[must_use]
     pub fn start(self) -> TestHost {
         self.start_within(DEADLINE)
     }
 
-    /// Starts the server and waits until it listens, but for no function.
+    /// Starts the server and waits until it listens, but not for its functions.
     #[must_use]
     pub fn start_listening(mut self) -> TestHost {
         self.loads_functions = false;
         self.start()
     }
 
-    /// The same, where compiling the component may take as long as `limit`.
+    /// Like [`start`](Self::start), with another deadline, for components that compile slowly.
     #[must_use]
     pub fn start_within(self, limit: Duration) -> TestHost {
         self.start_announced_on(limit, |process| &process.stdout)
     }
 
-    /// The same, where standard output is for records.
+    /// Like [`start`](Self::start), where standard output is for records.
     #[must_use]
     pub fn start_announced_on_stderr(self) -> TestHost {
         self.start_announced_on(DEADLINE, |process| &process.stderr)
@@ -423,7 +414,7 @@ impl Setup {
         }
     }
 
-    /// Starts the server and does not wait until it listens.
+    /// Starts the server without waiting until it listens.
     #[must_use]
     pub fn start_without_waiting(self) -> Starting {
         let (process, data) = self.spawn();
@@ -433,7 +424,7 @@ impl Setup {
         }
     }
 
-    /// Starts the server where it cannot start, or ends by itself, and waits until it does.
+    /// Starts a server that is expected to end by itself, and waits until it does.
     #[must_use]
     pub fn fail(self) -> Finished {
         let (process, _data) = self.spawn();

@@ -248,14 +248,10 @@ fn a_client_that_leaves_takes_its_guest_with_it() {
     assert_eq!(host.terminate().code(), Some(0));
 }
 
-/// How much memory the server has at the moment.
+/// Resident memory of the server.
 #[cfg(target_os = "linux")]
 fn resident_kib(host: &TestHost) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", host.process_id()));
-    let status = status.expect("the server runs");
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let resident = resident.and_then(|size| size.trim().strip_suffix(" kB"));
-    resident.expect("a size").parse().expect("a number")
+    host.memory_bytes("VmRSS") / 1024
 }
 
 /// Checks that the server gets down to this much memory. A guest may still be on its way

@@ -1,22 +1,14 @@
 //! Clients that do not read what they asked for.
 #![cfg(target_os = "linux")]
 
-use std::fs;
-
 use end_to_end::TestHost;
 use end_to_end::client::Request;
 use end_to_end::guests::Guest;
 use end_to_end::operators::Operators;
 
-/// The most memory that the server had, in MiB.
+/// Peak memory of the server, in MiB.
 fn peak_mib(host: &TestHost) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", host.process_id()));
-    let status = status.expect("the server runs");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = peak.and_then(|peak| peak.trim().strip_suffix(" kB"));
-    kib.and_then(|kib| kib.parse::<u64>().ok())
-        .expect("a figure")
-        / 1024
+    host.memory_bytes("VmHWM") >> 20
 }
 
 #[test]

@@ -123,10 +123,16 @@ fn a_compiler_gets_no_variable_of_the_servers_environment_and_has_limits() {
         .process_env("LD_LIBRARY_PATH", "/libraries")
         .start();
     let (answer, compiler) = deploy_slow(&host, Operators::of(&host), "slow");
-    assert_eq!(compiler.about("environ"), "LD_LIBRARY_PATH=/libraries\0");
+    assert_eq!(
+        compiler.proc_file("environ"),
+        "LD_LIBRARY_PATH=/libraries\0"
+    );
     // The compiler sets them after it has begun.
     wait::until("the limits of a compiler", || {
-        let (score, limits) = (compiler.about("oom_score_adj"), compiler.about("limits"));
+        let (score, limits) = (
+            compiler.proc_file("oom_score_adj"),
+            compiler.proc_file("limits"),
+        );
         let soft = |name: &str| {
             let line = limits.lines().find_map(|line| line.strip_prefix(name));
             let word = line.and_then(|line| line.split_ascii_whitespace().next());

@@ -24,7 +24,7 @@ fn app() -> Setup {
 #[track_caller]
 fn run_to_end(command: &mut Command) -> Finished {
     let mut process = Process::start(command);
-    process.wait_however_long();
+    process.wait_without_deadline();
     let finished = process.finish();
     assert_eq!(finished.code, Some(0), "{command:?}: {finished:?}");
     finished

@@ -9,7 +9,7 @@ RUNTIME_CRATES := admin engine functions host server
 
 GUESTS := cipher http-adapter audit-stderr
 GUEST_PACKAGES := $(GUESTS:%=-p %-guest)
-BENCH_GUEST_PACKAGES := -p echo-guest -p relay-guest -p toil-guest
+BENCH_GUEST_PACKAGES := -p echo-guest -p relay-guest -p cpu-burn-guest
 PARTS := target/components
 
 EXPERIMENTS := $(patsubst experiments/%/compose.toml,%,$(wildcard experiments/*/compose.toml))

@@ -103,13 +103,6 @@ pub(crate) fn private_dirty_kib(pid: u32) -> Result<u64> {
     kib(&read(&path)?, "Private_Dirty:").with_context(|| format!("cannot make sense of `{path}`"))
 }
 
-/// How many file descriptors a process has open.
-pub(crate) fn descriptors(pid: u32) -> Result<u32> {
-    let path = format!("/proc/{pid}/fd");
-    let entries = fs::read_dir(&path).with_context(|| format!("cannot read `{path}`"))?;
-    u32::try_from(entries.count()).context("more descriptors than there can be")
-}
-
 /// The time of the machine so far.
 pub(crate) fn machine_time() -> Result<MachineTime> {
     parse_machine(&read("/proc/stat")?, clock_ticks_per_second())
@@ -215,15 +208,6 @@ mod tests {
         assert_eq!(time.busy, Duration::from_millis(1_630));
         assert_eq!(time.idle, Duration::from_millis(4_500));
         assert_eq!(time.stolen, Duration::from_millis(80));
-    }
-
-    #[test]
-    fn a_descriptor_counts_while_it_is_open() {
-        let pid = std::process::id();
-        let files = [(); 50].map(|()| fs::File::open("/dev/null").unwrap());
-        // Other tests open and close some of their own meanwhile.
-        assert!(descriptors(pid).unwrap() >= 50);
-        drop(files);
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! An HTTP handler that takes as much time and space as the request says.
+//! An HTTP handler that uses as much time and memory as the request asks for.
 //!
 //! - `/good` answers `good`.
-//! - `/compute?STEPS` takes so many steps and answers with the number it arrives at.
-//! - `/spin` computes for ever.
-//! - `/write?BYTES` answers with so many bytes, as fast as the client takes them.
-//! - `/leak` takes memory and gives nothing back, until there is none: then it fails.
-//! - `/print` prints lines for ever.
+//! - `/compute?STEPS` computes this number of steps and answers with the result.
+//! - `/spin` computes without end.
+//! - `/write?BYTES` answers with this number of bytes, as fast as the client reads them.
+//! - `/leak` allocates memory and frees none, until it fails.
+//! - `/print` prints lines without end.
 #![no_std]
 
 extern crate alloc;
@@ -32,9 +32,9 @@ mod bindings {
     wit_bindgen::generate!({
         path: "../../../wit",
         inline: "
-            package bench:toil;
+            package bench:cpu-burn;
 
-            world toil {
+            world cpu-burn {
                 import wasi:io/error@0.2.12;
                 import wasi:io/poll@0.2.12;
                 import wasi:io/streams@0.2.12;
@@ -49,10 +49,10 @@ mod bindings {
     export!(Component with_types_in self);
 }
 
-/// How much the host takes in one call (`blocking-write-and-flush`).
-const MOST_AT_ONCE: usize = 4096;
+/// Maximum size of one call of `blocking-write-and-flush`.
+const MAX_WRITE: usize = 4096;
 
-/// How much memory `/leak` takes at a time.
+/// Size of one allocation of `/leak`.
 const LEAK_BYTES: usize = 64 << 10;
 
 struct Component;
@@ -70,7 +70,7 @@ impl Guest for Component {
             },
             "/write" => write(out, number),
             "/leak" => loop {
-                // Written to: memory that was only asked for costs nothing.
+                // Written to: untouched memory costs nothing.
                 forget(black_box(vec![1_u8; LEAK_BYTES]));
             },
             "/print" => print(),
@@ -79,8 +79,7 @@ impl Guest for Component {
     }
 }
 
-/// Takes so many steps, each of which has to wait for the one before it
-/// (xorshift, 64 bits).
+/// Steps of xorshift (64 bits), each of which depends on the previous one.
 fn compute(steps: u64) -> u64 {
     let mut number = 0x9e37_79b9_7f4a_7c15;
     for _ in 0..steps {
@@ -92,7 +91,7 @@ fn compute(steps: u64) -> u64 {
     number
 }
 
-/// Answers with a body that is short enough for one call.
+/// Answers with a body that fits into one call.
 fn answer(out: ResponseOutparam, body: &[u8]) {
     let response = response(body.len() as u64);
     let outgoing = response.body().expect("the body is taken once");
@@ -105,7 +104,7 @@ fn answer(out: ResponseOutparam, body: &[u8]) {
     }
 }
 
-/// Prints lines as long as there is somebody to take them.
+/// Prints lines until a write fails.
 fn print() {
     let sink = get_stdout();
     while sink
@@ -114,17 +113,17 @@ fn print() {
     {}
 }
 
-/// Answers with so many bytes.
+/// Answers with this number of bytes.
 fn write(out: ResponseOutparam, bytes: u64) {
     let response = response(bytes);
     let outgoing = response.body().expect("the body is taken once");
     ResponseOutparam::set(out, Ok(response));
     let sink = outgoing.write().expect("the stream is taken once");
-    let piece = [b'.'; MOST_AT_ONCE];
+    let piece = [b'.'; MAX_WRITE];
     let mut left = bytes;
     while left > 0 {
-        let count = usize::try_from(left).map_or(MOST_AT_ONCE, |left| left.min(MOST_AT_ONCE));
-        // The client has gone, and needs no more.
+        let count = usize::try_from(left).map_or(MAX_WRITE, |left| left.min(MAX_WRITE));
+        // The client has disconnected.
         if sink.blocking_write_and_flush(&piece[..count]).is_err() {
             return;
         }

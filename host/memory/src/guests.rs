@@ -176,7 +176,7 @@ impl Claim {
     }
 
     /// Gives back what the instance did not need to begin. Returns what it did need.
-    #[must_use] 
+    #[must_use]
     pub fn settle(&self) -> u64 {
         if let Some(hold) = &self.hold {
             hold.shrink(self.bytes);

@@ -32,7 +32,7 @@ pub use usage::resident_bytes;
 
 /// The memory that further processes can get: of the machine, and of the control groups that this
 /// process is in. None where the system does not say it.
-#[must_use] 
+#[must_use]
 pub fn unused_bytes() -> Option<u64> {
     let root = Path::new("/");
     let groups = system::groups(root).into_iter().filter_map(|group| {

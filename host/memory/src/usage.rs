@@ -194,7 +194,7 @@ fn read(file: &File) -> Option<String> {
 
 /// How much memory the system calls resident: also what the process only reads from files,
 /// and shared pages as often as they are mapped (proc(5), `statm`).
-#[must_use] 
+#[must_use]
 pub fn resident_bytes() -> Option<u64> {
     let text = fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = text.split_ascii_whitespace().nth(1)?.parse().ok()?;

@@ -19,7 +19,7 @@ pub enum InvalidPrincipal {
 
 impl InvalidPrincipal {
     /// The detail of the response.
-    #[must_use] 
+    #[must_use]
     pub fn detail(self) -> &'static str {
         match self {
             Self::Repeated => "the header that names the principal occurs several times",

@@ -93,7 +93,7 @@ impl Telemetry {
 
     /// Begins to tell about requests that belong to no component. Those are in the access
     /// log and the traces; numbers say of them why they were refused.
-    #[must_use] 
+    #[must_use]
     pub fn unrouted(&self) -> Arc<FunctionTelemetry> {
         let nobody = Component {
             name: "-".into(),
@@ -137,13 +137,13 @@ impl FunctionTelemetry {
     }
 
     /// The component.
-    #[must_use] 
+    #[must_use]
     pub fn component(&self) -> &Component<'static> {
         &self.component
     }
 
     /// Where all that is told goes to.
-    #[must_use] 
+    #[must_use]
     pub fn server(&self) -> &Telemetry {
         &self.telemetry
     }

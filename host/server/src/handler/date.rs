@@ -12,7 +12,7 @@ thread_local! {
 
 /// The current date. None where the clock says a time before 1970 or after 9999, which is of no
 /// use to clients (RFC 9110, section 6.6.1).
-#[must_use] 
+#[must_use]
 pub fn now() -> Option<HeaderValue> {
     CURRENT.with_borrow_mut(|date| date.at(SystemTime::now()))
 }

@@ -83,7 +83,7 @@ async fn check_functions(declaration: &Declaration, flags: &Serve) -> Result<Str
 pub(crate) fn folder(location: &Location) -> Folder {
     let logs = DefaultLogs::of_user().ok();
     match (logs, location.path().and_then(Path::parent)) {
-        (Some(logs), Some(folder)) if logs.folder() == folder => Folder::IsMade,
+        (Some(logs), Some(folder)) if logs.folder() == folder => Folder::MayBeCreated,
         _ => Folder::MustExist,
     }
 }

@@ -177,7 +177,7 @@ fn explain(error: anyhow::Error, address: &Address, bound: &[Address]) -> anyhow
 /// Opens the audit log, and names it in `settings` if no flag does. Only the default folder is
 /// made if it is not there: in what the operator names, there may be a mistake.
 fn open(flags: &Serve, settings: &mut Settings) -> Result<AuditLog> {
-    if folder(&settings.location) == Folder::IsMade
+    if folder(&settings.location) == Folder::MayBeCreated
         && let Some(folder) = settings.location.path().and_then(Path::parent)
     {
         let what = || format!("cannot make the folder `{}`", folder.display());

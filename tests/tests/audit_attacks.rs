@@ -133,7 +133,7 @@ fn a_log_with_signatures_is_not_continued_without_its_key() {
     let finished = log.setup().fail();
     assert_eq!(finished.code, Some(1));
     assert!(
-        finished.stderr.contains("audit.jsonl.key` is not there"),
+        finished.stderr.contains("audit.jsonl.key` is missing"),
         "{}",
         finished.stderr
     );

@@ -141,7 +141,7 @@ fn an_audit_log_that_cannot_be_kept_is_refused() {
         check_refused(
             audit(format!("{kind}:{}", notes.display())),
             1,
-            &["no audit log"],
+            &["not an audit log"],
         );
         let place = format!("{kind}:{}", folder.path().display());
         check_refused(audit(place), 1, &["directory"]);

@@ -211,7 +211,7 @@ fn a_file_that_is_no_audit_log_is_left_alone() {
     for kind in ["sqlite", "jsonl"] {
         let flag = format!("{kind}:{}", notes.display());
         let finished = app().flag("--audit", flag).fail();
-        check_failed(&finished, &["notes.txt`", "no audit log"]);
+        check_failed(&finished, &["notes.txt`", "not an audit log"]);
         assert_eq!(fs::read_to_string(&notes).expect("a file"), "dear diary\n");
     }
 }

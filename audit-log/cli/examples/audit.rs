@@ -1,4 +1,4 @@
-//! The commands for an audit log without the server, for machines that only verify.
+//! The commands for audit logs without the server, for machines that only verify.
 //!
 //! `cargo run --release -p audit-log-cli --example audit -- verify --audit jsonl:copy.jsonl`
 
@@ -8,7 +8,7 @@ use audit_log_cli::{AuditCommand, run};
 use clap::Parser;
 
 #[derive(Parser)]
-#[command(name = "audit", about = "What can be done with an audit log")]
+#[command(name = "audit", about = "Commands for audit logs")]
 struct Cli {
     #[command(subcommand)]
     command: AuditCommand,

@@ -1,9 +1,12 @@
-//! The commands for an audit log, as the server has them under `audit`.
+//! The commands `component-runner audit …`.
 //!
-//! - this file: [`run`].
-//! - `cli.rs`: the flags.
-//! - `pause.rs`: how `tail --follow` waits, and when it ends.
-//! - `progress.rs`: how far `verify` is.
+//! A crate of its own, so that an auditor can build the commands, and their tests can run, without
+//! the server: `cargo run --release -p audit-log-cli --example audit -- verify --help`.
+//!
+//! - this file: [`run`], and one function for each command.
+//! - `flags.rs`: the command line.
+//! - `wait.rs`: the wait of `tail --follow`.
+//! - `progress.rs`: the progress of `verify`.
 
 #![forbid(unsafe_code)]
 
@@ -17,32 +20,31 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 
 use audit_log::export::{export, export_to};
+use audit_log::print::Printer;
 use audit_log::prune::{Pruned, prune};
 use audit_log::query::query;
 use audit_log::read::{Reader, Start};
-use audit_log::show::Printer;
 use audit_log::tail::tail;
-use audit_log::verify::{Copies, INCOMPLETE, Options, verify};
-use audit_log::{Location, Moment, PublicKey, SigningKey};
+use audit_log::verify::{CheckpointFile, INCOMPLETE, Options, verify};
+use audit_log::{Location, PublicKey, SigningKey, TimeBound};
 pub use flags::{AuditCommand, Export, Key, KeyFile, Log, Prune, Query, Tail, Verify};
-use progress::Display;
-use wait::Pause;
+use progress::ProgressDisplay;
+use wait::FollowWait;
 
-/// Does what `command` says. Returns whether all is well, which is the exit code 0;
-/// otherwise something was found that is wrong, which is the exit code 1.
+/// Executes `command`. Returns false for a finding, which is exit code 1.
 ///
-/// If nobody reads standard output any more, it ends early, and all is well.
+/// If standard output is closed, it ends early and returns true.
 ///
 /// # Errors
 ///
-/// Fails if the log cannot be read or written. That is the exit code 1, too.
+/// Fails if the log cannot be read or written, which is exit code 1, too.
 pub fn run(command: &AuditCommand) -> Result<bool> {
-    let mut pause = Pause::new();
-    run_on(command, &mut io::stdout().lock(), &mut || pause.wait())
+    let mut wait = FollowWait::new();
+    run_on(command, &mut io::stdout().lock(), &mut || wait.wait())
 }
 
-/// Does the same with another output. While `tail --follow` has nothing to show, it
-/// calls `wait`, which says whether to go on.
+/// Executes `command` with another output. At the end of the log, `tail --follow` calls `wait`,
+/// and continues if that returns true.
 ///
 /// # Errors
 ///
@@ -66,7 +68,7 @@ pub fn run_on(
     }
 }
 
-/// Whether nobody reads the output any more.
+/// Whether the output was closed.
 fn is_closed(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let cause = cause.downcast_ref::<io::Error>();
@@ -74,8 +76,8 @@ fn is_closed(error: &anyhow::Error) -> bool {
     })
 }
 
-/// Prints what was already done, which is done also if nobody reads it.
-fn say(output: &mut dyn Write, text: &str) -> Result<()> {
+/// Prints a result. A closed output is not an error, because the command has been executed.
+fn print(output: &mut dyn Write, text: &str) -> Result<()> {
     let written = output
         .write_all(text.as_bytes())
         .and_then(|()| output.flush());
@@ -85,11 +87,11 @@ fn say(output: &mut dyn Write, text: &str) -> Result<()> {
     }
 }
 
-/// Opens a log to show or copy what it has, and says if that may not be all.
+/// Opens a log for printing or export, and warns if it may be incomplete.
 fn open(log: &Log, start: Start) -> Result<Reader> {
     let reader = Reader::open(&log.location()?, start)?;
     if reader.may_be_incomplete()? {
-        note(INCOMPLETE);
+        warn(INCOMPLETE);
     }
     Ok(reader)
 }
@@ -110,16 +112,15 @@ fn run_query(flags: &Query, output: &mut dyn Write) -> Result<bool> {
 
 fn all_readable(unreadable: u64) -> bool {
     if unreadable > 0 {
-        note(&format!(
-            "{unreadable} of the records cannot be read and are not shown; `component-runner \
-             audit verify` says more"
+        warn(&format!(
+            "{unreadable} unreadable records were skipped; run `component-runner audit verify`"
         ));
     }
     unreadable == 0
 }
 
-fn note(text: &str) {
-    // Whoever closed standard error does not want to read it.
+fn warn(text: &str) {
+    // A closed standard error is not an error of the command.
     let _ = writeln!(io::stderr(), "{text}");
 }
 
@@ -128,19 +129,19 @@ fn run_verify(flags: &Verify, output: &mut dyn Write) -> Result<bool> {
     for path in &flags.public_keys {
         options.keys.push(PublicKey::read(path)?);
     }
-    // These first: what they attest must be in the log when that is read.
+    // Read before the log, which must then contain every record that they attest.
     for path in &flags.checkpoints {
-        let copies = Copies::read(path)?;
-        for line in copies.other_lines {
+        let file = CheckpointFile::read(path)?;
+        for line in file.other_lines {
             let path = path.display();
-            note(&format!(
-                "line {line} of `{path}` is no checkpoint and was left out"
+            warn(&format!(
+                "line {line} of `{path}` is not a checkpoint and was ignored"
             ));
         }
-        options.checkpoints.extend(copies.checkpoints);
+        options.checkpoints.extend(file.checkpoints);
     }
     if !options.keys.is_empty() || !options.checkpoints.is_empty() {
-        // These are of one log.
+        // Keys and checkpoints belong to one log.
         return verify_log(&flags.log.location()?, &options, output);
     }
     let locations = flags.log.locations()?;
@@ -149,10 +150,10 @@ fn run_verify(flags: &Verify, output: &mut dyn Write) -> Result<bool> {
     }
     let mut is_good = true;
     for location in &locations {
-        say(output, &format!("{location}\n"))?;
-        // A log that cannot be read hides nothing of the others.
+        print(output, &format!("{location}\n"))?;
+        // The other logs are verified even if one cannot be read.
         is_good &= verify_log(location, &options, output).unwrap_or_else(|error| {
-            note(&format!("error: {error:#}"));
+            warn(&format!("error: {error:#}"));
             false
         });
     }
@@ -161,13 +162,13 @@ fn run_verify(flags: &Verify, output: &mut dyn Write) -> Result<bool> {
 
 fn verify_log(location: &Location, options: &Options, output: &mut dyn Write) -> Result<bool> {
     let mut reader = Reader::open(location, Start::First)?;
-    let mut display = Display::new();
+    let mut display = ProgressDisplay::new();
     let report = verify(&mut reader, options, &mut |progress| {
         display.show(progress);
     });
-    display.end();
+    display.clear();
     let report = report?;
-    say(output, &report.to_string())?;
+    print(output, &report.to_string())?;
     Ok(report.is_good())
 }
 
@@ -180,7 +181,7 @@ fn run_export(flags: &Export, output: &mut dyn Write) -> Result<bool> {
         Some(path) => {
             let records = export_to(&mut reader, path)?;
             let path = path.display();
-            say(output, &format!("wrote {records} records to `{path}`\n"))?;
+            print(output, &format!("wrote {records} records to `{path}`\n"))?;
         }
     }
     Ok(true)
@@ -188,10 +189,10 @@ fn run_export(flags: &Export, output: &mut dyn Write) -> Result<bool> {
 
 fn run_prune(flags: &Prune, output: &mut dyn Write) -> Result<bool> {
     let location = flags.log.location()?;
-    // An error of the log says more than one of its key.
+    // Reports an error of the log before one of its key.
     Reader::open(&location, Start::First)?;
     let key = SigningKey::open(&flags.file.path(&location)?)?;
-    let before: &Moment = &flags.before;
+    let before: &TimeBound = &flags.before;
     let text = match prune(&location, before, &key)? {
         Some(Pruned { first, last }) => format!(
             "removed {} records, {first} to {last}; the log begins with record {}\n",
@@ -199,10 +200,10 @@ fn run_prune(flags: &Prune, output: &mut dyn Write) -> Result<bool> {
             last + 1
         ),
         None => format!(
-            "removed nothing: no record that a checkpoint of the key covers is older than {before}\n"
+            "removed nothing: no record covered by a checkpoint of the key is older than {before}\n"
         ),
     };
-    say(output, &text)?;
+    print(output, &text)?;
     Ok(true)
 }
 
@@ -214,16 +215,16 @@ fn run_key(flags: &Key, output: &mut dyn Write) -> Result<bool> {
     } else {
         key.to_pem()
     };
-    say(output, &text)?;
+    print(output, &text)?;
     Ok(true)
 }
 
 impl KeyFile {
-    /// The file that is named, or the one beside the log.
+    /// The named file, or the default one in the folder of the log.
     fn path(&self, location: &Location) -> Result<PathBuf> {
-        let path = self.path.clone().or_else(|| location.beside("key"));
+        let path = self.path.clone().or_else(|| location.sibling("key"));
         path.with_context(|| {
-            format!("the audit log `{location}` has no key beside it; name one with `--key`")
+            format!("the audit log `{location}` has no default key; name one with `--key`")
         })
     }
 }

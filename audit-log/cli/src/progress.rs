@@ -1,30 +1,30 @@
-//! How far `verify` is, on standard error.
+//! The progress of `verify` on standard error.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use audit_log::verify::Progress;
 
-/// How long a log may take before anything is shown.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The delay before the first output.
+const INITIAL_DELAY: Duration = Duration::from_secs(1);
 
-pub(crate) struct Display {
+pub(crate) struct ProgressDisplay {
     is_terminal: bool,
     next: Instant,
     is_shown: bool,
 }
 
-impl Display {
+impl ProgressDisplay {
     pub(crate) fn new() -> Self {
         Self {
             is_terminal: io::stderr().is_terminal(),
-            next: Instant::now() + PATIENCE,
+            next: Instant::now() + INITIAL_DELAY,
             is_shown: false,
         }
     }
 
-    /// Shows it, if it was not shown a moment ago: on one line of a terminal, or on
-    /// a line every few seconds.
+    /// Shows the progress at intervals: on one line of a terminal, or as a line every few
+    /// seconds.
     pub(crate) fn show(&mut self, progress: Progress) {
         let now = Instant::now();
         if now < self.next {
@@ -41,15 +41,15 @@ impl Display {
         let mut stderr = io::stderr();
         let _ = write!(
             stderr,
-            "{before}{percent} % read, {} records are good{after}",
+            "{before}{percent} % read, {} records verified{after}",
             progress.records
         );
         let _ = stderr.flush();
         self.is_shown = true;
     }
 
-    /// Makes room for what comes next.
-    pub(crate) fn end(&self) {
+    /// Clears the line of the terminal.
+    pub(crate) fn clear(&self) {
         if self.is_terminal && self.is_shown {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }

@@ -1,4 +1,4 @@
-//! How `tail --follow` waits, and when it ends.
+//! The wait of `tail --follow`.
 
 use std::io;
 use std::sync::Arc;
@@ -6,46 +6,46 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// How long to wait for new records.
+/// The polling interval for new records.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// Waits again and again, until a signal arrives or nobody reads standard output.
-pub(crate) struct Pause {
-    /// Whether a signal has arrived; None until somebody waits.
+/// The wait for new records, until a signal arrives or standard output is closed.
+pub(crate) struct FollowWait {
+    /// Whether a signal has arrived; None before the first wait.
     stopped: Option<Arc<AtomicBool>>,
 }
 
-impl Pause {
+impl FollowWait {
     pub(crate) fn new() -> Self {
         Self { stopped: None }
     }
 
-    /// Returns whether to go on.
+    /// Waits for the polling interval. Returns whether to continue.
     pub(crate) fn wait(&mut self) -> bool {
         let stopped = self.stopped.get_or_insert_with(|| {
-            // Without it, a signal ends the process at once, which loses nothing.
+            // If this fails, a signal ends the process at once, which loses nothing.
             signals().unwrap_or_default()
         });
         !stopped.load(Ordering::Relaxed) && wait_for_output() && !stopped.load(Ordering::Relaxed)
     }
 }
 
-/// Waits, but not longer than somebody reads standard output.
+/// Waits for the polling interval. Returns false if standard output is closed.
 #[cfg(unix)]
 fn wait_for_output() -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     let interval = Timespec::try_from(INTERVAL).ok();
     let stdout = io::stdout();
-    // An error is reported without being asked for.
+    // `POLLERR` is reported without being requested.
     let mut outputs = [PollFd::new(&stdout, PollFlags::empty())];
-    // A signal may end it early.
+    // A signal may interrupt it.
     let _ = poll(&mut outputs, interval.as_ref());
     let is_closed = PollFlags::ERR | PollFlags::NVAL;
     if outputs[0].revents().intersects(is_closed) {
         return false;
     }
-    // What is at its end for other reasons must not be asked all the time.
+    // Prevents a busy loop on an output that reports only `POLLHUP`.
     if outputs[0].revents().intersects(PollFlags::HUP) {
         thread::sleep(INTERVAL);
     }
@@ -58,7 +58,7 @@ fn wait_for_output() -> bool {
     true
 }
 
-/// From now on SIGINT and SIGTERM do not end the process, but are noted.
+/// Installs handlers that set a flag at SIGINT and SIGTERM.
 #[cfg(unix)]
 fn signals() -> io::Result<Arc<AtomicBool>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -74,7 +74,7 @@ fn signals() -> io::Result<Arc<AtomicBool>> {
         )
     };
     let stopped = Arc::new(AtomicBool::new(false));
-    let noted = stopped.clone();
+    let flag = stopped.clone();
     thread::Builder::new()
         .name("audit-signals".to_owned())
         .spawn(move || {
@@ -84,7 +84,7 @@ fn signals() -> io::Result<Arc<AtomicBool>> {
                     _ = terminate.recv() => {}
                 }
             });
-            noted.store(true, Ordering::Relaxed);
+            flag.store(true, Ordering::Relaxed);
         })?;
     Ok(stopped)
 }

@@ -1,4 +1,4 @@
-//! How far a log was forwarded, in a file beside it.
+//! The position of forwarding in a log, in a file in the same folder.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -7,30 +7,30 @@ use std::time::{Duration, Instant};
 
 use audit_log::regular_file;
 
-/// How often the file is written at most.
+/// The minimum interval between two writes of the file.
 const SAVE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long the file may be. A longer one is no cursor.
+/// The maximum bytes of a cursor file.
 const MAX_BYTES: u64 = 4096;
 
-/// The record up to which everything has arrived.
+/// The last record of the settled ones, which have arrived or will not be sent.
 ///
-/// It is one line of always the same length, written in place and not synced: who
-/// loses it sends some records again.
+/// The file is one line of constant length, overwritten in place and not synced: without it,
+/// some records are sent again.
 #[derive(Debug)]
 pub(crate) struct Cursor {
     file: File,
     node: String,
     sequence: u64,
-    /// What the file says.
+    /// The sequence in the file.
     saved: u64,
     last_save: Option<Instant>,
     is_failing: bool,
 }
 
 impl Cursor {
-    /// Reads the file at `path`, or makes it. What another log has left there, or
-    /// this one before it was begun anew, does not count.
+    /// Reads or creates the file at `path`. A cursor of another log, or one beyond `written`, is
+    /// ignored.
     pub(crate) fn open(path: &Path, node: &str, written: u64) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true);
@@ -45,13 +45,13 @@ impl Cursor {
             found => {
                 let why = match found {
                     Some(found) => {
-                        format!("it names the record {found}, and the log ends at {written}")
+                        format!("it names record {found}, and the log ends with record {written}")
                     }
-                    None => format!("it is not about the node `{node}`"),
+                    None => format!("it does not name the node `{node}`"),
                 };
                 tracing::warn!(
-                    "the audit log is forwarded from its beginning, because `{}` is of no use: \
-                     {why}",
+                    "the audit log is forwarded from its beginning, because the cursor `{}` is \
+                     invalid: {why}",
                     path.display()
                 );
                 0
@@ -76,7 +76,7 @@ impl Cursor {
         self.sequence
     }
 
-    /// Moves to `sequence`, and now and then tells the file.
+    /// Moves to `sequence`, and writes the file if it was not written for a while.
     pub(crate) fn set(&mut self, sequence: u64) {
         self.sequence = sequence;
         if self
@@ -87,7 +87,7 @@ impl Cursor {
         }
     }
 
-    /// Tells the file, if it does not know yet.
+    /// Writes the file if its sequence is not the current one.
     pub(crate) fn save(&mut self) {
         if self.saved == self.sequence {
             return;
@@ -100,7 +100,7 @@ impl Cursor {
             }
             Err(error) if !self.is_failing => {
                 self.is_failing = true;
-                tracing::warn!("cannot write down how far the audit log was forwarded: {error}");
+                tracing::warn!("cannot write the cursor of audit log forwarding: {error}");
             }
             Err(_) => {}
         }
@@ -117,7 +117,7 @@ impl Cursor {
     }
 }
 
-/// The sequence that `text` names, if it is about `node`.
+/// The sequence in `text`, if it names `node`.
 fn parse(text: &[u8], node: &str) -> Option<u64> {
     let line = str::from_utf8(text).ok()?.strip_suffix('\n')?;
     let (sequence, found) = line.split_once(' ')?;
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_found_again() {
+    fn cursor_is_restored_after_reopening() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cursor");
         let mut cursor = Cursor::open(&path, "n", 9).unwrap();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_that_is_not_about_this_log_does_not_count() {
+    fn cursor_of_another_log_or_beyond_its_end_is_ignored() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cursor");
         for (text, written) in [

@@ -1,28 +1,29 @@
-//! Sending the records on to where the logs of many servers are collected.
+//! Forwarding of audit records to a central collector.
 //!
-//! The log is its own outbox: a record is on the local disk before anything is
-//! sent, and a [`Forwarder`] reads it from there. A server that cannot be reached
-//! holds up nobody; its records wait in the log until it is back.
+//! The log is its own outbox: a record is on the local disk before it is sent, and a
+//! [`Forwarder`] reads it from there. An unavailable collector does not delay appending; the
+//! records wait in the log until it is back.
 //!
-//! Every record arrives at least once. Twice it may arrive where an answer was lost
-//! and nobody could be asked: see `nats` and `otlp` for what each can promise. Its
-//! node and its sequence tell one record from all others.
+//! Every record arrives at least once. It may arrive twice if a response was lost and the
+//! collector cannot be queried: see `nats` and `otlp` for the guarantees of each. Node and
+//! sequence identify a record.
 //!
-//! - `target.rs`: where to, as a URL names it.
-//! - `outbox.rs`: what waits; `cursor.rs`: how far it is.
-//! - `worker.rs`: the thread that sends, again and again if it must.
-//! - `nats/`: to a stream of NATS `JetStream`.
-//! - `otlp/`: as log records of OpenTelemetry.
-//! - `status.rs`: the numbers.
+//! - `target.rs`: the target URL.
+//! - `outbox.rs`: the pending records; `cursor.rs`: the stored position.
+//! - `worker.rs`: the forwarding thread and its retries.
+//! - `connection.rs`: addresses, failures and the retry delay.
+//! - `nats/`: publishing to a NATS `JetStream` stream.
+//! - [`otlp`]: OTLP over HTTP, also for the traces of a server, and publishing log records.
+//! - `status.rs`: the metrics.
 
 #![forbid(unsafe_code)]
 
 pub mod otlp;
 
+mod connection;
 mod cursor;
 mod nats;
 mod outbox;
-mod remote;
 mod status;
 mod target;
 mod worker;
@@ -47,67 +48,67 @@ use worker::{Sink, Worker};
 pub use status::ForwardMetrics;
 pub use target::{Target, TargetError};
 
-/// Sends the records of a log on, on a thread of its own, until it is stopped.
+/// Forwards the records of a log on a separate thread until it is stopped.
 ///
-/// If it is dropped, it ends at once; what was not sent goes out after the next
-/// start.
+/// Dropping it stops the thread at once; the remaining records are sent after the next start.
 #[derive(Debug)]
 pub struct Forwarder {
     status: Arc<Status>,
     written: watch::Receiver<u64>,
-    /// The time at which sending ends; dropped: now.
+    /// The deadline of the stop. Dropping the sender stops at once.
     stop: Option<watch::Sender<Option<Instant>>>,
     thread: Option<JoinHandle<()>>,
-    /// Closed when the thread ends.
+    /// Closed when the thread has ended.
     ended: watch::Receiver<()>,
 }
 
-/// Why records are not forwarded.
+/// An error of starting to forward.
 #[derive(Debug, thiserror::Error)]
 pub enum ForwardError {
-    /// The log cannot be read again, so nothing could be sent twice.
+    /// The log has no file, so its records cannot be read.
     #[error(
-        "the audit log `{0}` cannot be forwarded: records wait in it until they have arrived, \
-         so it must be kept in a file; name one with sqlite:PATH or jsonl:PATH"
+        "the audit log `{0}` cannot be forwarded: pending records are read from it, so it must be \
+         kept in a file; name one with sqlite:PATH or jsonl:PATH"
     )]
     NotKept(Location),
     /// The log cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The log does not say which log it is.
+    /// The last record of the log is unreadable.
     #[error(
-        "the last record of the audit log `{0}` cannot be read; look at it with `component-runner audit verify`"
+        "the last record of the audit log `{0}` cannot be read; examine the log with \
+         `component-runner audit verify`"
     )]
     Damaged(Location),
-    /// It could not be remembered what was sent.
-    #[error("cannot open `{}`, which says how far the audit log was forwarded", path.display())]
+    /// The cursor file cannot be used.
+    #[error("cannot open `{}`, the cursor of audit log forwarding", path.display())]
     Cursor {
         /// The file.
         path: PathBuf,
         /// The reason.
         source: io::Error,
     },
-    /// The system gives no thread.
-    #[error("cannot start forwarding the audit log")]
+    /// No thread is available.
+    #[error("cannot start the thread that forwards the audit log")]
     Start(#[source] io::Error),
 }
 
 impl Forwarder {
-    /// Begins to send the records of `log`, which is kept at `location`, to
-    /// `target`. A target that cannot be reached is no error: it is tried until it
-    /// can be.
+    /// Starts to forward the records of `log`, which is stored at `location`, to `target`. An
+    /// unreachable target is not an error: it is retried until it is reached.
     ///
     /// # Errors
     ///
-    /// Fails if the log is in no file, or the file beside it that says how far it
-    /// was sent cannot be used.
+    /// Fails if the log has no file, or its cursor file cannot be used.
     pub fn start(
         log: &AuditLog,
         location: &Location,
         target: &Target,
     ) -> Result<Self, ForwardError> {
         let not_kept = || ForwardError::NotKept(location.clone());
-        let path = location.beside(target.cursor_name()).ok_or_else(not_kept)?;
+        let path = location
+            .sibling(target.cursor_name())
+            .ok_or_else(not_kept)?;
         let node = node(location)?;
         let written = log.written();
         let cursor = Cursor::open(&path, &node, *written.borrow())
@@ -120,7 +121,7 @@ impl Forwarder {
         let thread = thread::Builder::new()
             .name("audit-forward".to_owned())
             .spawn(move || {
-                worker.work();
+                worker.run();
                 drop(running);
             })
             .map_err(ForwardError::Start)?;
@@ -133,20 +134,20 @@ impl Forwarder {
         })
     }
 
-    /// Numbers about what was sent.
+    /// The metrics of forwarding.
     #[must_use]
     pub fn metrics(&self) -> ForwardMetrics {
         self.status.metrics(*self.written.borrow())
     }
 
-    /// Sends what is left, for `deadline` at most, and ends. To be called when the
-    /// log is closed: then its last records are sent, too. Returns the last
-    /// numbers: a lag that is not zero goes out after the next start.
-    pub async fn stop(&self, deadline: Duration) -> ForwardMetrics {
+    /// Sends the remaining records for `timeout` at most, and stops. Call it after the log was
+    /// closed, so that the last records are sent, too. Returns the final metrics: the records of
+    /// a lag above zero are sent after the next start.
+    pub async fn stop(&self, timeout: Duration) -> ForwardMetrics {
         if let Some(stop) = &self.stop {
-            stop.send_replace(Some(Instant::now() + deadline));
+            stop.send_replace(Some(Instant::now() + timeout));
         }
-        // An error is what it waits for.
+        // The thread has ended when the channel is closed, which is an error.
         let _ = self.ended.clone().changed().await;
         self.metrics()
     }
@@ -158,12 +159,12 @@ impl Drop for Forwarder {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("forwarding the audit log ended with a panic");
+            tracing::error!("the thread that forwards the audit log panicked");
         }
     }
 }
 
-/// The name of the log.
+/// Reads the name of the log.
 fn node(location: &Location) -> Result<String, ForwardError> {
     let mut reader = Reader::open(location, Start::Last(1))?;
     let line = reader.next()?;

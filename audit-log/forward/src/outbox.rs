@@ -1,4 +1,4 @@
-//! The records that wait.
+//! The pending records of a log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,32 +12,33 @@ use tokio::time::Instant;
 use crate::cursor::Cursor;
 use crate::status::Status;
 
-/// How long to wait after a new record, so that one wake-up serves many.
-const GATHER: Duration = Duration::from_millis(20);
+/// The delay after a new record, so that one wake-up serves many.
+const GATHER_DELAY: Duration = Duration::from_millis(20);
 
-/// So many records are not waited for any longer.
-const ENOUGH_RECORDS: u64 = 256;
+/// The number of pending records that ends the delay.
+const GATHER_RECORDS: u64 = 256;
 
-/// A record that is on the disk.
+/// A durable record to forward.
 #[derive(Debug, Clone)]
-pub(crate) struct Waiting {
+pub(crate) struct OutboxRecord {
     pub(crate) sequence: u64,
-    /// Its canonical bytes.
+    /// The canonical bytes.
     pub(crate) bytes: Bytes,
 }
 
-/// Gives the records of a log in order, and remembers which of them are done.
+/// The records of a log in order, and the position of the settled ones: those that have arrived, or
+/// that will not be sent because they were rejected or pruned.
 pub(crate) struct Outbox {
     location: Location,
     written: watch::Receiver<u64>,
-    /// How often the log could not be written.
+    /// The counter of write failures of the log.
     failures: Box<dyn Fn() -> u64 + Send>,
     reader: Option<Reader>,
-    /// `failures` when the reader was opened.
+    /// `failures` at the opening of the reader.
     known_failures: u64,
-    /// The last record that was given.
+    /// The last record that was read.
     last: u64,
-    /// When the records that are gathered now are given.
+    /// The end of the current gather delay.
     due: Option<Instant>,
     cursor: Cursor,
     pub(crate) status: Arc<Status>,
@@ -63,22 +64,22 @@ impl Outbox {
         }
     }
 
-    /// The last record that is on the disk.
+    /// The last durable record.
     pub(crate) fn written(&self) -> u64 {
         *self.written.borrow()
     }
 
-    /// The last record that was given, or was to be given and is missing.
+    /// The last record that was read, or is missing.
     pub(crate) fn last(&self) -> u64 {
         self.last
     }
 
-    /// The record up to which everything is done.
+    /// The last settled record.
     pub(crate) fn settled(&self) -> u64 {
         self.cursor.sequence()
     }
 
-    /// Notes that everything up to `sequence` is done.
+    /// Marks all records up to `sequence` as settled.
     pub(crate) fn settle(&mut self, sequence: u64) {
         if sequence != self.settled() {
             self.cursor.set(sequence);
@@ -86,27 +87,26 @@ impl Outbox {
         }
     }
 
-    /// Writes down what is done.
+    /// Writes the cursor file.
     pub(crate) fn save(&mut self) {
         self.cursor.save();
     }
 
-    /// Goes on after the record `sequence`, before or behind the present one.
-    pub(crate) fn go_on_after(&mut self, sequence: u64) {
+    /// Continues after the record `sequence`, before or after the current one.
+    pub(crate) fn seek(&mut self, sequence: u64) {
         self.reader = None;
         self.last = sequence;
         self.settle(sequence);
     }
 
-    /// The next record, if there is one. Records that were pruned are counted and
-    /// left out.
-    pub(crate) fn next(&mut self) -> Result<Option<Waiting>, ReadError> {
+    /// The next record, if there is one. Pruned records are counted and skipped.
+    pub(crate) fn next(&mut self) -> Result<Option<OutboxRecord>, ReadError> {
         let written = self.written();
         if self.last >= written {
             return Ok(None);
         }
-        // What was read before a failure, and before it was known to be written,
-        // may have been taken back and replaced.
+        // Records that were read ahead of `written` may have been removed and replaced after a
+        // write failure.
         if self.known_failures != (self.failures)() {
             self.reader = None;
         }
@@ -116,7 +116,7 @@ impl Outbox {
             self.reader = None;
             found = self.read()?;
         }
-        // Where the log was pruned to its end, none is left.
+        // If the log was pruned to its end, there is none.
         let next = found.as_ref().map_or(u64::MAX, |record| record.sequence);
         let next = next.min(written + 1);
         if next > self.last + 1 {
@@ -130,7 +130,7 @@ impl Outbox {
         Ok(found)
     }
 
-    fn read(&mut self) -> Result<Option<Waiting>, ReadError> {
+    fn read(&mut self) -> Result<Option<OutboxRecord>, ReadError> {
         let reader = match &mut self.reader {
             Some(reader) => reader,
             reader @ None => {
@@ -140,8 +140,8 @@ impl Outbox {
         };
         Ok(reader.next()?.map(|line| {
             let sequence = line.sequence();
-            Waiting {
-                // One that does not say where it belongs is where it is.
+            OutboxRecord {
+                // An unreadable record gets the next sequence.
                 sequence: sequence.unwrap_or(0).max(self.last + 1),
                 bytes: Bytes::copy_from_slice(line.bytes),
             }
@@ -159,15 +159,17 @@ impl Outbox {
         self.last = last;
     }
 
-    /// Waits until there is a record, and then a little, for more.
-    pub(crate) async fn more(&mut self) {
+    /// Waits until there are records, and then for the gather delay.
+    pub(crate) async fn wait_for_records(&mut self) {
         loop {
             let waiting = self.written.borrow_and_update().saturating_sub(self.last);
-            if waiting >= ENOUGH_RECORDS {
+            if waiting >= GATHER_RECORDS {
                 break;
             }
             if waiting > 0 {
-                let due = *self.due.get_or_insert_with(|| Instant::now() + GATHER);
+                let due = *self
+                    .due
+                    .get_or_insert_with(|| Instant::now() + GATHER_DELAY);
                 tokio::time::sleep_until(due).await;
                 break;
             }
@@ -187,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_taken_back_is_not_given() {
+    fn record_that_was_removed_after_a_write_failure_is_not_forwarded() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.jsonl");
         let line = |sequence, text| {

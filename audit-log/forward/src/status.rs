@@ -1,20 +1,20 @@
-//! The numbers about forwarding.
+//! The metrics of forwarding.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Numbers about forwarding, each since the start of the process except `lag`.
+/// The metrics of forwarding, counted since the start of the process, except `lag`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForwardMetrics {
     /// Records whose arrival was confirmed.
     pub forwarded: u64,
-    /// Records that the other side will not take, however often they are sent.
+    /// Records that the target rejected for good.
     pub rejected: u64,
-    /// Records that were pruned before they were sent.
+    /// Records pruned before they were sent.
     pub missing: u64,
     /// Records in the log whose arrival is not confirmed.
     pub lag: u64,
-    /// How often the connection was lost or could not be made.
+    /// Failed or lost connections.
     pub failures: u64,
     /// Whether the last attempt failed.
     pub is_failing: bool,
@@ -22,7 +22,7 @@ pub struct ForwardMetrics {
 
 #[derive(Debug)]
 pub(crate) struct Status {
-    /// The record up to which everything is done.
+    /// The last settled record.
     settled: AtomicU64,
     forwarded: AtomicU64,
     rejected: AtomicU64,
@@ -71,14 +71,14 @@ impl Status {
         self.missing.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Counts a failure. Returns whether it is the first since all went well.
+    /// Counts a failure. Returns whether it is the first one since the last success.
     pub(crate) fn failed(&self) -> bool {
         self.failures.fetch_add(1, Ordering::Relaxed);
         !self.is_failing.swap(true, Ordering::Relaxed)
     }
 
-    /// Notes that all goes well. Returns whether it did not before.
-    pub(crate) fn works(&self) -> bool {
+    /// Records a success. Returns whether it ends a failure.
+    pub(crate) fn succeeded(&self) -> bool {
         self.is_failing.swap(false, Ordering::Relaxed)
     }
 }

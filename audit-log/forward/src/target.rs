@@ -1,15 +1,18 @@
-//! Where records are sent to, as a URL names it.
+//! The target URL.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use percent_encoding::percent_decode_str;
+
+use crate::connection::Address;
 use crate::otlp::Receiver;
-use crate::remote::Address;
 
 /// The stream of a target that names none.
 const DEFAULT_STREAM: &str = "AUDIT";
 
-/// Where records are sent to. Shown without its password.
+/// The target of forwarding, displayed without its password.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Target {
     /// A stream of NATS `JetStream`:
@@ -25,28 +28,28 @@ pub enum Target {
 pub struct NatsTarget {
     pub(crate) address: Address,
     pub(crate) is_tls: bool,
-    pub(crate) login: Option<Login>,
+    pub(crate) credentials: Option<Credentials>,
     pub(crate) stream: String,
 }
 
-/// What a client of NATS shows.
+/// The credentials of a NATS client.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) enum Login {
+pub(crate) enum Credentials {
     Password { user: String, password: String },
     Token(String),
 }
 
-/// A text that names no target.
+/// An invalid target URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{shown}` is no place to forward an audit log to: {why}")]
+#[error("invalid target `{shown}`: {why}")]
 pub struct TargetError {
-    /// What was given, without what may be a password.
+    /// The URL without its credentials.
     shown: String,
     why: &'static str,
 }
 
 impl Target {
-    /// What the file is called that says how far a log was sent to such a target.
+    /// The extension of the cursor file.
     pub(crate) fn cursor_name(&self) -> &'static str {
         match self {
             Self::Nats(_) => "forward-nats",
@@ -60,7 +63,7 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
         parse(text).map_err(|why| TargetError {
-            shown: without_login(text),
+            shown: without_credentials(text),
             why,
         })
     }
@@ -75,14 +78,14 @@ fn parse(text: &str) -> Result<Target, &'static str> {
         Some((authority, path)) => (authority, Some(path)),
         None => (rest, None),
     };
-    let (login, address) = match authority.rsplit_once('@') {
-        Some((login, address)) => (Some(login), address),
+    let (credentials, address) = match authority.rsplit_once('@') {
+        Some((credentials, address)) => (Some(credentials), address),
         None => (None, authority),
     };
     match scheme {
         "nats" | "tls" => Ok(Target::Nats(NatsTarget {
             is_tls: scheme == "tls",
-            login: login.map(parse_login).transpose()?,
+            credentials: credentials.map(parse_credentials).transpose()?,
             stream: parse_stream(path.unwrap_or(DEFAULT_STREAM))?,
             address: Address::parse(address)?,
         })),
@@ -92,42 +95,36 @@ fn parse(text: &str) -> Result<Target, &'static str> {
     }
 }
 
-fn parse_login(text: &str) -> Result<Login, &'static str> {
-    let login = match text.split_once(':') {
-        Some((user, password)) => Login::Password {
+fn parse_credentials(text: &str) -> Result<Credentials, &'static str> {
+    let credentials = match text.split_once(':') {
+        Some((user, password)) => Credentials::Password {
             user: decode(user)?,
             password: decode(password)?,
         },
-        None => Login::Token(decode(text)?),
+        None => Credentials::Token(decode(text)?),
     };
-    match &login {
-        Login::Password { user: name, .. } | Login::Token(name) if name.is_empty() => {
+    match &credentials {
+        Credentials::Password { user: name, .. } | Credentials::Token(name) if name.is_empty() => {
             Err("expected USER:PASSWORD@ or TOKEN@ before the host")
         }
-        _ => Ok(login),
+        _ => Ok(credentials),
     }
 }
 
-/// Reads `%40` and the like, which stand for what has a meaning in a URL.
+/// Percent-decodes `text`. Rejects invalid sequences, which [`percent_encoding`] would pass on.
 fn decode(text: &str) -> Result<String, &'static str> {
     const EXPECTED: &str = "expected two hexadecimal digits after each `%` of the password; `%` \
                             itself is `%25`";
 
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        rest = after;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let (digits, after) = rest.split_at_checked(2).ok_or(EXPECTED)?;
-        let digit = |byte: u8| char::from(byte).to_digit(16).ok_or(EXPECTED);
-        let code = digit(digits[0])? * 16 + digit(digits[1])?;
-        bytes.push(u8::try_from(code).map_err(|_| EXPECTED)?);
-        rest = after;
+    let is_code = |rest: &str| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !text.split('%').skip(1).all(is_code) {
+        return Err(EXPECTED);
     }
-    String::from_utf8(bytes).map_err(|_| EXPECTED)
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded.map(Cow::into_owned).map_err(|_| EXPECTED)
 }
 
 fn parse_stream(text: &str) -> Result<String, &'static str> {
@@ -138,12 +135,12 @@ fn parse_stream(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-/// What can be shown of something that should have been a target.
-fn without_login(text: &str) -> String {
-    let Some((login, rest)) = text.rsplit_once('@') else {
+/// `text` without the part that may be credentials.
+fn without_credentials(text: &str) -> String {
+    let Some((credentials, rest)) = text.rsplit_once('@') else {
         return text.to_owned();
     };
-    match login.split_once("://") {
+    match credentials.split_once("://") {
         Some((scheme, _)) => format!("{scheme}://…@{rest}"),
         None => format!("…@{rest}"),
     }
@@ -184,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_shown_without_its_password() {
+    fn target_is_displayed_without_its_password() {
         for (text, shown) in [
             ("nats://h:4222", "nats://h:4222/AUDIT"),
             ("nats://u:secret@h:4222/LOG", "nats://h:4222/LOG"),
@@ -200,20 +197,20 @@ mod tests {
     }
 
     #[test]
-    fn a_password_may_hold_any_character() {
+    fn password_may_contain_any_character() {
         assert!(
-            nats("nats://u:p%40%3a%2F%25@h:1").login
-                == Some(Login::Password {
+            nats("nats://u:p%40%3a%2F%25@h:1").credentials
+                == Some(Credentials::Password {
                     user: "u".to_owned(),
                     password: "p@:/%".to_owned(),
                 })
         );
-        assert!(nats("nats://t@h:1").login == Some(Login::Token("t".to_owned())));
-        assert!(nats("nats://h:1").login.is_none());
+        assert!(nats("nats://t@h:1").credentials == Some(Credentials::Token("t".to_owned())));
+        assert!(nats("nats://h:1").credentials.is_none());
     }
 
     #[test]
-    fn what_names_no_target_is_refused_without_showing_a_password() {
+    fn invalid_target_is_rejected_without_showing_its_password() {
         for text in [
             "",
             "secret@h:1",

@@ -1,4 +1,4 @@
-//! The thread that sends, again and again if it must.
+//! The forwarding thread and its retries.
 
 use std::thread;
 use std::time::Duration;
@@ -8,23 +8,23 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::Target;
+use crate::connection::Failure;
 use crate::nats::Nats;
 use crate::otlp::Otlp;
 use crate::outbox::Outbox;
-use crate::remote::Failure;
 
-/// How long to wait where the system does not let it work.
-const PAUSE: Duration = Duration::from_secs(5);
+/// The delay after the system had no file descriptors for a runtime.
+const RUNTIME_RETRY_DELAY: Duration = Duration::from_secs(5);
 
 pub(crate) struct Worker {
     outbox: Outbox,
     sink: Sink,
-    /// What the target is called in messages.
-    shown: String,
+    /// The displayed target.
+    target: String,
     stop: Stop,
 }
 
-/// What speaks to the target.
+/// The protocol of the target.
 pub(crate) enum Sink {
     Nats(Nats),
     Otlp(Otlp),
@@ -39,24 +39,24 @@ impl Sink {
     }
 }
 
-/// Tells when to stop.
+/// The request to stop, and its deadline.
 #[derive(Clone)]
 pub(crate) struct Stop(watch::Receiver<Option<Instant>>);
 
 impl Stop {
-    /// Whether the rest is to be sent, and no more.
-    pub(crate) fn is_asked(&self) -> bool {
+    /// Whether only the remaining records are to be sent.
+    pub(crate) fn is_requested(&self) -> bool {
         self.0.borrow().is_some() || self.0.has_changed().is_err()
     }
 
-    /// Waits until [`Stop::is_asked`].
-    pub(crate) async fn asked(&mut self) {
-        // An error says that nobody waits any more.
+    /// Waits until [`Stop::is_requested`].
+    pub(crate) async fn requested(&mut self) {
+        // An error means that the forwarder was dropped.
         let _ = self.0.wait_for(Option::is_some).await;
     }
 
-    /// Waits until the time is over.
-    async fn over(&mut self) {
+    /// Waits until the deadline, or until the forwarder is dropped.
+    async fn deadline_reached(&mut self) {
         let deadline = match self.0.wait_for(Option::is_some).await {
             Ok(deadline) => *deadline,
             Err(_) => None,
@@ -64,7 +64,6 @@ impl Stop {
         if let Some(deadline) = deadline {
             tokio::select! {
                 () = sleep_until(deadline) => {}
-                // Whoever waited has gone.
                 _ = self.0.wait_for(Option::is_none) => {}
             }
         }
@@ -81,58 +80,57 @@ impl Worker {
         Self {
             outbox,
             sink,
-            shown: target.to_string(),
+            target: target.to_string(),
             stop: Stop(stop),
         }
     }
 
-    /// Works until it is stopped.
-    pub(crate) fn work(mut self) {
+    /// Forwards records until it is stopped.
+    pub(crate) fn run(mut self) {
         priority::add_niceness(priority::BACKGROUND);
-        let mut pause = Duration::ZERO;
+        let mut delay = Duration::ZERO;
         let mut attempt = 0;
-        while let Err(failure) = self.connection(pause) {
+        while let Err(failure) = self.connect_and_send(delay) {
             self.outbox.save();
             if self.outbox.status.failed() {
                 attempt = 0;
                 tracing::warn!(
-                    "cannot forward the audit log to `{}`: {}; {} records wait, and it is tried \
-                     again until they have arrived",
-                    self.shown,
-                    failure.why,
+                    "cannot forward the audit log to `{}`: {}; {} records wait, and are retried \
+                     until they have arrived",
+                    self.target,
+                    failure.reason,
                     self.outbox.written().saturating_sub(self.outbox.settled()),
                 );
             } else {
                 tracing::debug!(
                     "still cannot forward the audit log to `{}`: {}",
-                    self.shown,
-                    failure.why
+                    self.target,
+                    failure.reason
                 );
             }
-            pause = failure.pause(attempt);
+            delay = failure.retry_delay(attempt);
             attempt += 1;
         }
         self.outbox.save();
     }
 
-    /// Connects after a pause, and sends until the connection is lost. Returns `Ok` when it
-    /// is time to stop.
+    /// Connects after `delay`, and sends until the connection is lost. Returns `Ok` when
+    /// stopping.
     ///
-    /// Each connection has a runtime of its own, so that nothing of one lives on when the
-    /// next begins.
-    fn connection(&mut self, pause: Duration) -> Result<(), Failure> {
+    /// Each connection has its own runtime, so that no task of one survives into the next.
+    fn connect_and_send(&mut self, delay: Duration) -> Result<(), Failure> {
         let runtime = match Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
-            // The system gives no file descriptors.
-            Err(_) if self.stop.is_asked() => return Ok(()),
+            // No file descriptors are available.
+            Err(_) if self.stop.is_requested() => return Ok(()),
             Err(error) => {
-                thread::sleep(PAUSE);
+                thread::sleep(RUNTIME_RETRY_DELAY);
                 return Err(error.into());
             }
         };
         let mut stop = self.stop.clone();
         let work = async {
-            sleep(pause).await;
+            sleep(delay).await;
             match &mut self.sink {
                 Sink::Nats(nats) => nats.send(&mut self.outbox, &mut self.stop).await,
                 Sink::Otlp(otlp) => otlp.send(&mut self.outbox, &mut self.stop).await,
@@ -141,18 +139,18 @@ impl Worker {
         let result = runtime.block_on(async {
             tokio::select! {
                 result = work => result,
-                () = stop.over() => Ok(()),
+                () = stop.deadline_reached() => Ok(()),
             }
         });
-        // Not even a look-up of a name is waited for.
+        // Does not even wait for a name resolution.
         runtime.shutdown_background();
         result
     }
 }
 
-/// Says that all goes well again, if it did not.
-pub(crate) fn works(outbox: &Outbox) {
-    if outbox.status.works() {
+/// Logs the recovery after a failure.
+pub(crate) fn report_recovery(outbox: &Outbox) {
+    if outbox.status.succeeded() {
         tracing::info!(
             "the audit log is forwarded again; {} records wait",
             outbox.written().saturating_sub(outbox.settled())

@@ -1,4 +1,4 @@
-//! How a connection is made.
+//! Connecting to a NATS server and its stream.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,17 +8,17 @@ use async_nats::jetstream::stream::{Config, StorageType, Stream};
 use async_nats::{ConnectOptions, Event, jetstream};
 use tokio::sync::watch;
 
-use crate::remote::{Failure, with_sources};
-use crate::target::{Login, NatsTarget};
+use crate::connection::{Failure, with_sources};
+use crate::target::{Credentials, NatsTarget};
 
-/// How long the server may take to answer.
+/// Timeout of connecting, and of a response.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often a server that is silent is asked whether it is still there.
+/// The interval of pings to an idle server.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 
-/// One connection, which ends when it is lost: whoever makes the next one has to
-/// find out first what became of the records that were on their way.
+/// One connection, which is not re-established by the client library: before the next one sends,
+/// the worker must find out which records in flight have arrived.
 pub(super) struct Connection {
     pub(super) jetstream: jetstream::Context,
     pub(super) stream: Stream,
@@ -26,7 +26,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects, and makes the stream if it is missing.
+    /// Connects, and creates the stream if it is missing.
     pub(super) async fn open(target: &NatsTarget) -> Result<Self, Failure> {
         let (sender, lost) = watch::channel(None);
         let mut options = ConnectOptions::new()
@@ -36,21 +36,23 @@ impl Connection {
             .ping_interval(PING_INTERVAL)
             .require_tls(target.is_tls)
             .ignore_discovered_servers()
-            .reconnect_delay_callback(only_once())
+            .reconnect_delay_callback(single_attempt())
             .event_callback(move |event| {
-                if let Some(why) = end(event) {
-                    // The first reason is the best.
+                if let Some(reason) = end_reason(event) {
+                    // Later events are consequences of the first one.
                     sender.send_if_modified(|lost| {
                         let is_first = lost.is_none();
-                        lost.get_or_insert(why);
+                        lost.get_or_insert(reason);
                         is_first
                     });
                 }
                 std::future::ready(())
             });
-        options = match target.login.clone() {
-            Some(Login::Password { user, password }) => options.user_and_password(user, password),
-            Some(Login::Token(token)) => options.token(token),
+        options = match target.credentials.clone() {
+            Some(Credentials::Password { user, password }) => {
+                options.user_and_password(user, password)
+            }
+            Some(Credentials::Token(token)) => options.token(token),
             None => options,
         };
         let url = format!("nats://{}", target.address);
@@ -64,8 +66,8 @@ impl Connection {
             ..Config::default()
         });
         let stream = stream.await.map_err(|error| {
-            let (name, why) = (&target.stream, with_sources(&error));
-            Failure::new(format!("cannot use the stream `{name}`: {why}"))
+            let (name, cause) = (&target.stream, with_sources(&error));
+            Failure::new(format!("cannot use the stream `{name}`: {cause}"))
         })?;
         Ok(Self {
             jetstream,
@@ -77,14 +79,14 @@ impl Connection {
     /// Waits until the connection is lost.
     pub(super) async fn lost(&mut self) -> Failure {
         match self.lost.wait_for(Option::is_some).await {
-            Ok(why) => Failure::new(why.as_deref().unwrap_or_default()),
+            Ok(reason) => Failure::new(reason.as_deref().unwrap_or_default()),
             Err(_) => Failure::new("the connection ended"),
         }
     }
 }
 
-/// Whether an event ends a connection, and why.
-fn end(event: Event) -> Option<String> {
+/// The reason of an event that ends a connection.
+fn end_reason(event: Event) -> Option<String> {
     match event {
         Event::Disconnected | Event::Closed => Some("the connection was lost".to_owned()),
         Event::ServerError(error) => Some(error.to_string()),
@@ -93,8 +95,8 @@ fn end(event: Event) -> Option<String> {
     }
 }
 
-/// Connects at once, and then never again.
-fn only_once() -> impl Fn(usize) -> Duration + Send + Sync {
+/// The delays before connection attempts: none before the first one, and no second one.
+fn single_attempt() -> impl Fn(usize) -> Duration + Send + Sync {
     let is_first = AtomicBool::new(true);
     move |_| {
         if is_first.swap(false, Ordering::Relaxed) {

@@ -1,25 +1,25 @@
-//! To a stream of NATS `JetStream`.
+//! Publishing of audit records to a NATS `JetStream` stream.
 //!
-//! A record is a message with the subject `audit.NODE`, its canonical bytes are the
-//! payload, and `Nats-Msg-Id` is `NODE-SEQUENCE`. A record counts as sent when the
-//! server has confirmed that the stream holds it.
+//! A record is a message with the subject `audit.NODE`, its canonical bytes are the payload, and
+//! `Nats-Msg-Id` is `NODE-SEQUENCE`. A record counts as sent when the server has confirmed that the
+//! stream stored it.
 //!
-//! What this promises, as long as the stream keeps what it confirmed:
+//! Guarantees, as long as the stream keeps the records that it confirmed:
 //!
-//! - No record is lost, whatever becomes of the connection, the server or this
-//!   process. If the stream ends earlier than what it confirmed (a server that does
-//!   not sync each message lost its power, or it was restored from a copy), what it
-//!   lacks is sent again; into a stream that never held a message, everything is.
-//! - No record is twice in the stream. After each connection the stream is asked
-//!   which of the unconfirmed records it holds, and those are not sent again. What
-//!   the last connection had on its way at that moment is recognized by its
-//!   `Nats-Msg-Id`, within the window of the stream (two minutes by default).
-//! - The records of a node are in order, unless the server refused one in the middle
-//!   and took a later one, as a full stream may.
+//! - No record is lost if the connection, the server or this process fails. If the stream ends
+//!   earlier than the last confirmed record (a server that does not sync each message lost power,
+//!   or the stream was restored from a copy), the missing records are sent again; a stream that
+//!   never held a message gets the whole log.
+//! - No record is in the stream twice. After each connection the stream is queried for the
+//!   unconfirmed records, and those that it holds are not sent again. Records in flight on the last
+//!   connection at that moment are deduplicated by their `Nats-Msg-Id`, within the duplicate window
+//!   of the stream (two minutes by default).
+//! - The records of a node are in order, unless the server rejected one and accepted a later one,
+//!   as a full stream may.
 //!
-//! - this file: one connection, and what is on its way.
-//! - `connect.rs`: how it is made.
-//! - `reconcile.rs`: what the stream holds already.
+//! - this file: publishing on one connection, and the records in flight.
+//! - `connect.rs`: connecting.
+//! - `reconcile.rs`: comparison of the stream with the confirmed records.
 
 mod connect;
 mod reconcile;
@@ -33,47 +33,47 @@ use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::{self, ErrorCode};
 
-use crate::outbox::{Outbox, Waiting};
-use crate::remote::{Failure, with_sources};
+use crate::connection::{Failure, with_sources};
+use crate::outbox::{Outbox, OutboxRecord};
 use crate::target::NatsTarget;
-use crate::worker::{Stop, works};
+use crate::worker::{Stop, report_recovery};
 use connect::Connection;
-use reconcile::Place;
+use reconcile::StreamPosition;
 
-/// How many records may be on their way. A later version must not have fewer: what
-/// the stream may lack is looked for among as many.
+/// The maximum number of records in flight. A later version must not lower it: records that the
+/// stream may lack are searched among this number.
 const MAX_RECORDS: usize = 256;
 
-/// How many bytes may be.
+/// The maximum bytes in flight.
 const MAX_BYTES: usize = 8 << 20;
 
-/// What is known of all connections.
+/// The state across connections.
 pub(crate) struct Nats {
     target: NatsTarget,
     node: String,
     subject: async_nats::Subject,
-    /// Records whose arrival is not confirmed, in order.
-    unconfirmed: VecDeque<Waiting>,
+    /// The unconfirmed records, in order.
+    unconfirmed: VecDeque<OutboxRecord>,
     /// The sum of their bytes.
     bytes: usize,
 }
 
-/// What becomes of a record that was sent.
-enum Answer {
+/// The pending acknowledgement of a record.
+enum PendingAck {
     Waiting(Pin<Box<dyn Future<Output = Result<PublishAck, PublishError>> + Send>>),
-    /// The stream held it before.
-    Stored,
+    /// The stream stored it before.
+    AlreadyStored,
     TooLarge,
 }
 
-/// What became of it.
-enum Answered {
-    /// The stream of this name holds it.
-    By(String),
-    /// The stream held it before.
-    Stored,
+/// The acknowledgement of a record.
+enum Ack {
+    /// The stream of this name stored it.
+    StoredBy(String),
+    /// The stream stored it before.
+    AlreadyStored,
     TooLarge,
-    Refused(PublishError),
+    Failed(PublishError),
 }
 
 impl Nats {
@@ -87,37 +87,37 @@ impl Nats {
         }
     }
 
-    /// Connects and sends, until the connection is lost or it is time to stop.
+    /// Connects, and sends until the connection is lost or a stop is requested.
     pub(crate) async fn send(
         &mut self,
         outbox: &mut Outbox,
         stop: &mut Stop,
     ) -> Result<(), Failure> {
         let mut connection = Connection::open(&self.target).await?;
-        let mut stored = self.find_place(&connection, outbox).await?;
+        let mut stored = self.reconcile(&connection, outbox).await?;
         let jetstream = connection.jetstream.clone();
-        // Of the first of `unconfirmed`, so many.
-        let mut answers = VecDeque::with_capacity(MAX_RECORDS);
+        // The acknowledgements of the first records of `unconfirmed`.
+        let mut acks = VecDeque::with_capacity(MAX_RECORDS);
         for record in &self.unconfirmed {
-            answers.push_back(self.publish(&jetstream, record, &mut stored).await?);
+            acks.push_back(self.publish(&jetstream, record, &mut stored).await?);
         }
-        if answers.is_empty() {
-            works(outbox);
+        if acks.is_empty() {
+            report_recovery(outbox);
         }
         let mut is_exhausted = false;
         loop {
             while !is_exhausted && self.unconfirmed.len() < MAX_RECORDS && self.bytes < MAX_BYTES {
                 match outbox.next()? {
                     Some(record) => {
-                        answers.push_back(self.publish(&jetstream, &record, &mut stored).await?);
+                        acks.push_back(self.publish(&jetstream, &record, &mut stored).await?);
                         self.bytes += record.bytes.len();
                         self.unconfirmed.push_back(record);
                     }
                     None => is_exhausted = true,
                 }
             }
-            let is_stopping = stop.is_asked();
-            if answers.is_empty() {
+            let is_stopping = stop.is_requested();
+            if acks.is_empty() {
                 outbox.settle(outbox.last());
                 outbox.save();
                 if is_stopping && outbox.last() >= outbox.written() {
@@ -126,58 +126,60 @@ impl Nats {
             }
             tokio::select! {
                 biased;
-                why = connection.lost() => return Err(why),
-                answer = first(&mut answers), if !answers.is_empty() => {
-                    answers.pop_front();
-                    self.confirm(outbox, answer)?;
+                failure = connection.lost() => return Err(failure),
+                ack = first(&mut acks), if !acks.is_empty() => {
+                    acks.pop_front();
+                    self.confirm(outbox, ack)?;
                 }
-                () = outbox.more(), if is_exhausted => is_exhausted = false,
-                () = stop.asked(), if !is_stopping => is_exhausted = false,
+                () = outbox.wait_for_records(), if is_exhausted => is_exhausted = false,
+                () = stop.requested(), if !is_stopping => is_exhausted = false,
             }
         }
     }
 
-    /// Finds out where to go on, and which records beyond that are there already.
-    async fn find_place(
+    /// Finds the record after which to continue. Returns the later records that the stream holds.
+    async fn reconcile(
         &mut self,
         connection: &Connection,
         outbox: &mut Outbox,
     ) -> Result<BTreeSet<u64>, Failure> {
         let settled = outbox.settled();
         let subject = self.subject.as_str();
-        match reconcile::find(&connection.stream, subject, &self.node, settled).await? {
-            Place::AsKnown => Ok(BTreeSet::new()),
-            Place::Behind(sequence) => {
+        match reconcile::compare(&connection.stream, subject, &self.node, settled).await? {
+            StreamPosition::Matches => Ok(BTreeSet::new()),
+            StreamPosition::Behind(sequence) => {
                 tracing::warn!(
-                    "the stream `{}` holds the records of the node `{}` up to {sequence}, and \
-                     has confirmed those up to {settled}; they are sent again",
+                    "the stream `{}` holds the records of the node `{}` up to {sequence}, but has \
+                     confirmed those up to {settled}; the missing ones are sent again",
                     self.target.stream,
                     self.node
                 );
                 self.unconfirmed.clear();
                 self.bytes = 0;
-                outbox.go_on_after(sequence);
+                outbox.seek(sequence);
                 Ok(BTreeSet::new())
             }
-            Place::Ahead { last, .. } if last > outbox.written() => {
+            StreamPosition::Ahead { last, .. } if last > outbox.written() => {
                 tracing::error!(
-                    "the stream `{}` holds the record {last} of the node `{}`, and the log ends \
-                     at {}: it was restored from a copy, or two servers have the same name; \
-                     compare the two, and begin a new log with another name",
+                    "the stream `{}` holds record {last} of the node `{}`, but the log ends with \
+                     record {}: the log was restored from a copy, or two servers have the same \
+                     name; compare log and stream, and start a new log with another name",
                     self.target.stream,
                     self.node,
                     outbox.written()
                 );
                 Ok(BTreeSet::new())
             }
-            Place::Ahead { whole, stored, .. } => {
+            StreamPosition::Ahead {
+                contiguous, stored, ..
+            } => {
                 while let Some(record) = self.unconfirmed.front()
-                    && record.sequence <= whole
+                    && record.sequence <= contiguous
                 {
-                    self.take(outbox);
+                    self.settle_first(outbox);
                 }
-                if outbox.last() < whole {
-                    outbox.go_on_after(whole);
+                if outbox.last() < contiguous {
+                    outbox.seek(contiguous);
                 }
                 Ok(stored)
             }
@@ -187,60 +189,60 @@ impl Nats {
     async fn publish(
         &self,
         jetstream: &jetstream::Context,
-        record: &Waiting,
+        record: &OutboxRecord,
         stored: &mut BTreeSet<u64>,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<PendingAck, Failure> {
         if stored.remove(&record.sequence) {
-            return Ok(Answer::Stored);
+            return Ok(PendingAck::AlreadyStored);
         }
         let message = PublishMessage::build()
             .payload(record.bytes.clone())
             .message_id(format!("{}-{}", self.node, record.sequence));
         match jetstream.send_publish(self.subject.clone(), message).await {
-            Ok(answer) => Ok(Answer::Waiting(answer.into_future())),
+            Ok(ack) => Ok(PendingAck::Waiting(ack.into_future())),
             Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
-                Ok(Answer::TooLarge)
+                Ok(PendingAck::TooLarge)
             }
             Err(error) => Err(self.explain(&error)),
         }
     }
 
-    /// Takes the answer about the first record.
-    fn confirm(&mut self, outbox: &mut Outbox, answer: Answered) -> Result<(), Failure> {
-        match answer {
-            Answered::Stored => {}
-            Answered::By(stream) if stream == self.target.stream => {}
-            Answered::By(stream) => {
+    /// Processes the acknowledgement of the first unconfirmed record.
+    fn confirm(&mut self, outbox: &mut Outbox, ack: Ack) -> Result<(), Failure> {
+        match ack {
+            Ack::AlreadyStored => {}
+            Ack::StoredBy(stream) if stream == self.target.stream => {}
+            Ack::StoredBy(stream) => {
                 return Err(Failure::new(format!(
-                    "the subject `{}` belongs to the stream `{stream}`; name that, or change the \
-                     subjects of the two",
+                    "the subject `{}` belongs to the stream `{stream}`; name that stream, or change \
+                     the subjects of both",
                     self.subject
                 )));
             }
-            Answered::TooLarge => {
+            Ack::TooLarge => {
                 if let Some(record) = self.unconfirmed.front() {
                     tracing::error!(
-                        "the record {} of {} bytes is larger than the stream `{}` allows, and \
-                         was not forwarded; raise `max_msg_size` or `max_payload`",
+                        "record {} of {} bytes exceeds the limit of the stream `{}` and was not \
+                         forwarded; raise `max_msg_size` or `max_payload`",
                         record.sequence,
                         record.bytes.len(),
                         self.target.stream
                     );
                 }
                 outbox.status.rejected(1);
-                self.take(outbox);
+                self.settle_first(outbox);
                 return Ok(());
             }
-            Answered::Refused(error) => return Err(self.explain(&error)),
+            Ack::Failed(error) => return Err(self.explain(&error)),
         }
         outbox.status.forwarded(1);
-        self.take(outbox);
-        works(outbox);
+        self.settle_first(outbox);
+        report_recovery(outbox);
         Ok(())
     }
 
-    /// Forgets the first record, which needs nothing more.
-    fn take(&mut self, outbox: &mut Outbox) {
+    /// Settles the first unconfirmed record.
+    fn settle_first(&mut self, outbox: &mut Outbox) {
         if let Some(record) = self.unconfirmed.pop_front() {
             self.bytes -= record.bytes.len();
             outbox.settle(record.sequence);
@@ -250,31 +252,30 @@ impl Nats {
     fn explain(&self, error: &PublishError) -> Failure {
         Failure::new(match error.kind() {
             PublishErrorKind::StreamNotFound => format!(
-                "no stream takes the subject `{}`; give the stream `{}` the subject `audit.>`",
+                "no stream has the subject `{}`; add the subject `audit.>` to the stream `{}`",
                 self.subject, self.target.stream
             ),
-            PublishErrorKind::TimedOut => "no answer in time".to_owned(),
+            PublishErrorKind::TimedOut => "response timeout".to_owned(),
             _ => with_sources(error),
         })
     }
 }
 
-/// Waits for the answer about the first record. To be called again if it is
-/// dropped.
-async fn first(answers: &mut VecDeque<Answer>) -> Answered {
-    match answers.front_mut() {
-        Some(Answer::Waiting(answer)) => match answer.await {
-            Ok(answer) => Answered::By(answer.stream),
-            Err(error) if is_too_large(&error) => Answered::TooLarge,
-            Err(error) => Answered::Refused(error),
+/// Waits for the acknowledgement of the first record. Cancel-safe.
+async fn first(acks: &mut VecDeque<PendingAck>) -> Ack {
+    match acks.front_mut() {
+        Some(PendingAck::Waiting(ack)) => match ack.await {
+            Ok(ack) => Ack::StoredBy(ack.stream),
+            Err(error) if is_too_large(&error) => Ack::TooLarge,
+            Err(error) => Ack::Failed(error),
         },
-        Some(Answer::Stored) => Answered::Stored,
-        Some(Answer::TooLarge) => Answered::TooLarge,
+        Some(PendingAck::AlreadyStored) => Ack::AlreadyStored,
+        Some(PendingAck::TooLarge) => Ack::TooLarge,
         None => std::future::pending().await,
     }
 }
 
-/// Whether the server will say the same of this record however often it is sent.
+/// Whether the server will reject this record at each attempt.
 fn is_too_large(error: &PublishError) -> bool {
     let source = error.source();
     source

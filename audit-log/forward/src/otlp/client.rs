@@ -1,4 +1,4 @@
-//! The connection to a receiver.
+//! The connection to an OpenTelemetry receiver.
 
 use std::time::Duration;
 
@@ -17,19 +17,18 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Receiver;
-use crate::remote::{Address, Failure, with_sources};
+use crate::connection::{Address, Failure, with_sources};
 
-/// How long connecting, or an answer, may take.
+/// Timeout of connecting, and of a response.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most bytes of an answer that are read.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
+/// The maximum bytes of a response body.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
-/// The most characters of an answer that are shown.
-const MAX_SHOWN_CHARS: usize = 200;
+/// The maximum characters of a response in an error message.
+const MAX_MESSAGE_CHARS: usize = 200;
 
-/// A connection to a receiver, made anew where it was lost. It must be used within a
-/// runtime of tokio.
+/// A connection to a receiver, re-established after a loss. Requires a tokio runtime.
 #[derive(Debug)]
 pub struct Client {
     address: Address,
@@ -37,50 +36,50 @@ pub struct Client {
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
-/// What is sent.
+/// The signal that is exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Log records: messages `ExportLogsServiceRequest`.
+pub enum Signal {
+    /// Logs: messages `ExportLogsServiceRequest`.
     Logs,
     /// Traces: messages `ExportTraceServiceRequest`.
     Traces,
 }
 
-/// What the receiver says of a batch.
+/// The receiver's response to a batch.
 #[derive(Debug)]
-pub enum Answer {
-    /// It has it, but for so many of its items.
-    Taken {
-        /// How many.
+pub enum ExportResult {
+    /// The receiver accepted the batch, except for some items.
+    Accepted {
+        /// The number of rejected items.
         rejected: u64,
-        /// Why these, if there are any.
-        why: String,
+        /// The reason for rejecting them.
+        reason: String,
     },
-    /// It will never take it.
-    Refused(String),
-    /// It may take it later.
-    Later(Failure),
+    /// The receiver rejected the batch for good, for this reason.
+    Rejected(String),
+    /// The receiver asks for a retry.
+    Retry(Failure),
 }
 
 impl Client {
-    /// Sends to `receiver`, from its first use on.
+    /// Creates a client for `receiver`, which connects at its first use.
     #[must_use]
-    pub fn new(receiver: &Receiver, kind: Kind) -> Self {
+    pub fn new(receiver: &Receiver, signal: Signal) -> Self {
         Self {
             address: receiver.address.clone(),
-            path: match kind {
-                Kind::Logs => "/v1/logs",
-                Kind::Traces => "/v1/traces",
+            path: match signal {
+                Signal::Logs => "/v1/logs",
+                Signal::Traces => "/v1/traces",
             },
             connection: None,
         }
     }
 
-    /// Connects, if there is no connection.
+    /// Connects, unless a connection is open.
     ///
     /// # Errors
     ///
-    /// Fails if nobody answers there within 10 seconds.
+    /// Fails if the receiver does not accept a connection within 10 seconds.
     pub async fn connect(&mut self) -> Result<(), Failure> {
         if let Some(connection) = &mut self.connection
             && connection.ready().await.is_ok()
@@ -89,26 +88,26 @@ impl Client {
         }
         let address = self.address.to_string();
         let stream = timeout(TIMEOUT, TcpStream::connect(address)).await;
-        let stream = stream.map_err(|_| Failure::new("cannot connect in time"))?;
+        let stream = stream.map_err(|_| Failure::new("connection timeout"))?;
         let stream = stream?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // Its error is that of the request.
+        // Its error is also that of the request.
         tokio::spawn(connection);
         self.connection = Some(sender);
         Ok(())
     }
 
-    /// Sends a batch, and waits for what the receiver says.
+    /// Sends a batch, and waits for the response.
     ///
     /// # Errors
     ///
-    /// Fails if the receiver cannot be reached, says nothing within 10 seconds, or is
-    /// something else. Then it may have the batch or not.
-    pub async fn post(&mut self, body: Bytes) -> Result<Answer, Failure> {
+    /// Fails if the receiver cannot be reached, does not respond within 10 seconds, or is not an
+    /// OpenTelemetry receiver. Then it may have the batch or not.
+    pub async fn post(&mut self, body: Bytes) -> Result<ExportResult, Failure> {
         let is_reused = self.connection.is_some();
         match self.try_post(body.clone()).await {
-            // The receiver may close a connection when nothing was sent for a while.
+            // The receiver may close an idle connection.
             Err(_) if is_reused => {
                 self.connection = None;
                 self.try_post(body).await
@@ -117,7 +116,7 @@ impl Client {
         }
     }
 
-    async fn try_post(&mut self, body: Bytes) -> Result<Answer, Failure> {
+    async fn try_post(&mut self, body: Bytes) -> Result<ExportResult, Failure> {
         self.connect().await?;
         let lost = || Failure::new("the connection was lost");
         let connection = self.connection.as_mut().ok_or_else(lost)?;
@@ -130,19 +129,20 @@ impl Client {
             let response = connection.send_request(request).await?;
             read(response).await
         };
-        let answer = timeout(TIMEOUT, exchange).await;
-        answer.map_err(|_| Failure::new("no answer in time"))?
+        let result = timeout(TIMEOUT, exchange).await;
+        result.map_err(|_| Failure::new("response timeout"))?
     }
 }
 
-/// Reads what the answer means, as OTLP defines it.
-async fn read(response: Response<Incoming>) -> Result<Answer, Failure> {
+/// Interprets a response as OTLP defines it.
+async fn read(response: Response<Incoming>) -> Result<ExportResult, Failure> {
     let status = response.status();
-    let wish = response.headers().get(RETRY_AFTER);
-    let wish = wish.and_then(|value| parse_wish(value.to_str().ok()?, Timestamp::now()));
-    let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect();
+    let retry_after = response.headers().get(RETRY_AFTER);
+    let retry_after =
+        retry_after.and_then(|value| parse_retry_after(value.to_str().ok()?, Timestamp::now()));
+    let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES).collect();
     let body = body.await.map(http_body_util::Collected::to_bytes);
-    let why = |body: &[u8]| match shown(body) {
+    let reason = |body: &[u8]| match readable(body) {
         text if text.is_empty() => status.to_string(),
         text => format!("{status}: {text}"),
     };
@@ -150,31 +150,31 @@ async fn read(response: Response<Incoming>) -> Result<Answer, Failure> {
         StatusCode::TOO_MANY_REQUESTS
         | StatusCode::BAD_GATEWAY
         | StatusCode::SERVICE_UNAVAILABLE
-        | StatusCode::GATEWAY_TIMEOUT => Ok(Answer::Later(Failure {
-            why: why(&body.unwrap_or_default()),
-            wish,
+        | StatusCode::GATEWAY_TIMEOUT => Ok(ExportResult::Retry(Failure {
+            reason: reason(&body.unwrap_or_default()),
+            retry_after,
         })),
         _ if status.is_success() => {
-            // A body that is no answer refuses nothing.
+            // A body that is not a response rejects nothing.
             let body = body.map_err(|error| Failure::new(with_sources(error.as_ref())))?;
-            // That to traces has the same fields.
-            let answer = ExportLogsServiceResponse::decode(body).unwrap_or_default();
-            let partial = answer.partial_success.unwrap_or_default();
-            Ok(Answer::Taken {
+            // The response to traces has the same fields.
+            let response = ExportLogsServiceResponse::decode(body).unwrap_or_default();
+            let partial = response.partial_success.unwrap_or_default();
+            Ok(ExportResult::Accepted {
                 rejected: u64::try_from(partial.rejected_log_records).unwrap_or(0),
-                why: shown(partial.error_message.as_bytes()),
+                reason: readable(partial.error_message.as_bytes()),
             })
         }
         _ if status.is_client_error() || status.is_server_error() => {
-            Ok(Answer::Refused(why(&body.unwrap_or_default())))
+            Ok(ExportResult::Rejected(reason(&body.unwrap_or_default())))
         }
-        // Something else answers at this address.
-        _ => Err(Failure::new(why(&body.unwrap_or_default()))),
+        // The server at this address is not an OpenTelemetry receiver.
+        _ => Err(Failure::new(reason(&body.unwrap_or_default()))),
     }
 }
 
-/// How long the receiver wants to be left alone: so many seconds, or until a date.
-fn parse_wish(value: &str, now: Timestamp) -> Option<Duration> {
+/// Parses `Retry-After`: a number of seconds or a date.
+fn parse_retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
@@ -182,13 +182,13 @@ fn parse_wish(value: &str, now: Timestamp) -> Option<Duration> {
     Duration::try_from(date.duration_since(now)).ok()
 }
 
-/// The readable part of an answer. An error is a message in protobuf, in which the
-/// text stands between other bytes.
-fn shown(body: &[u8]) -> String {
+/// The readable part of a response. An error is a protobuf message, in which the text is between
+/// other bytes.
+fn readable(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = text.split(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER);
     let text = text.max_by_key(|part| part.len()).unwrap_or_default();
-    text.trim().chars().take(MAX_SHOWN_CHARS).collect()
+    text.trim().chars().take(MAX_MESSAGE_CHARS).collect()
 }
 
 #[cfg(test)]
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wish_is_a_number_of_seconds_or_a_date() {
+    fn retry_after_is_a_number_of_seconds_or_a_date() {
         let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         for (value, expected) in [
             ("0", Some(0)),
@@ -207,7 +207,7 @@ mod tests {
             ("-1", None),
         ] {
             assert_eq!(
-                parse_wish(value, now),
+                parse_retry_after(value, now),
                 expected.map(Duration::from_secs),
                 "{value}"
             );
@@ -215,10 +215,10 @@ mod tests {
     }
 
     #[test]
-    fn of_an_answer_the_text_is_shown() {
-        assert_eq!(shown(b"\x08\x03\x12\x0ano such log"), "no such log");
-        assert_eq!(shown(b"plain"), "plain");
-        assert_eq!(shown(b""), "");
-        assert_eq!(shown(&[b'x'; 1000]).len(), MAX_SHOWN_CHARS);
+    fn readable_text_of_a_response_is_shown() {
+        assert_eq!(readable(b"\x08\x03\x12\x0ano such log"), "no such log");
+        assert_eq!(readable(b"plain"), "plain");
+        assert_eq!(readable(b""), "");
+        assert_eq!(readable(&[b'x'; 1000]).len(), MAX_MESSAGE_CHARS);
     }
 }

@@ -1,4 +1,4 @@
-//! What a record looks like as a log record of OpenTelemetry.
+//! Mapping of audit records to OpenTelemetry log records.
 
 use std::borrow::Cow;
 
@@ -13,16 +13,16 @@ use prost::Message;
 use rustix::system::uname;
 use serde::Deserialize;
 
-use crate::outbox::Waiting;
+use crate::outbox::OutboxRecord;
 
-/// Makes requests of records.
+/// A converter of records to export requests.
 pub(super) struct Converter {
     node: String,
-    /// The name of the machine.
+    /// The host name of the machine.
     machine: String,
 }
 
-/// What of a record is shown beside its text.
+/// The parts of a record that become attributes.
 #[derive(Deserialize)]
 struct View<'a> {
     #[serde(borrow)]
@@ -47,11 +47,11 @@ impl Converter {
         }
     }
 
-    /// The request that brings `records`.
-    pub(super) fn request(&self, records: &[Waiting]) -> Bytes {
+    /// The export request of `records`.
+    pub(super) fn request(&self, records: &[OutboxRecord]) -> Bytes {
         let now = nanoseconds(Timestamp::now());
         let mut request = ExportLogsServiceRequest::default();
-        // Of each boot, a resource.
+        // Each boot is a resource.
         let mut boot = None;
         for record in records {
             let view = serde_json::from_slice::<View<'_>>(&record.bytes).ok();
@@ -69,7 +69,7 @@ impl Converter {
         request.encode_to_vec().into()
     }
 
-    /// The records of a boot, still without any.
+    /// The resource of a boot, without records.
     fn resource(&self, boot: &str) -> ResourceLogs {
         let mut attributes = vec![
             text("service.name", "component-runner"),
@@ -94,7 +94,7 @@ impl Converter {
         }
     }
 
-    fn record(&self, record: &Waiting, view: Option<&View<'_>>, now: u64) -> LogRecord {
+    fn record(&self, record: &OutboxRecord, view: Option<&View<'_>>, now: u64) -> LogRecord {
         let mut attributes = vec![
             text("audit.node", &self.node),
             KeyValue {
@@ -112,8 +112,8 @@ impl Converter {
             ..LogRecord::default()
         };
         match view {
-            Some(view) => view.show(&mut log, &mut attributes),
-            // It is damaged, and the text says how.
+            Some(view) => view.add_to(&mut log, &mut attributes),
+            // A damaged record, whose text is exported unchanged.
             None => log.severity_number = SeverityNumber::Warn.into(),
         }
         log.severity_text = match log.severity_number {
@@ -126,7 +126,7 @@ impl Converter {
 }
 
 impl View<'_> {
-    fn show(&self, log: &mut LogRecord, attributes: &mut Vec<KeyValue>) {
+    fn add_to(&self, log: &mut LogRecord, attributes: &mut Vec<KeyValue>) {
         let host = &self.host;
         if let Ok(time) = host.time.parse() {
             log.time_unix_nano = nanoseconds(time);

@@ -1,15 +1,17 @@
-//! Sending to a receiver of OpenTelemetry: OTLP over HTTP, in protobuf.
+//! OTLP over HTTP, in protobuf.
 //!
-//! The messages are the caller's. A [`Client`] brings them to a [`Receiver`], and says
-//! with an [`Answer`] what that made of them. It works for records of an audit log as
-//! for the traces of a server.
+//! A [`Client`] sends the caller's messages to a [`Receiver`] and returns an [`ExportResult`],
+//! for audit records and for the traces of a server.
+//!
+//! - `client.rs`: the connection; `receiver.rs`: the URL.
+//! - `sink.rs`: publishing audit records in batches; `convert.rs`: their mapping to log records.
 
 mod client;
 mod convert;
 mod receiver;
 mod sink;
 
-pub use crate::remote::Failure;
-pub use client::{Answer, Client, Kind};
+pub use crate::connection::Failure;
+pub use client::{Client, ExportResult, Signal};
 pub use receiver::{Receiver, ReceiverError};
 pub(crate) use sink::Otlp;

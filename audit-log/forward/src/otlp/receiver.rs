@@ -1,42 +1,42 @@
-//! Where a receiver is, as a URL names it.
+//! The URL of a receiver.
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::remote::Address;
+use crate::connection::Address;
 
-/// A receiver of OpenTelemetry over HTTP: `otlp://HOST:PORT`.
+/// An OpenTelemetry receiver over HTTP: `otlp://HOST:PORT`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Receiver {
     pub(super) address: Address,
 }
 
-/// A text that names no receiver.
+/// An invalid URL of a receiver.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{shown}` is no receiver of OpenTelemetry: {why}")]
+#[error("invalid OpenTelemetry receiver `{shown}`: {why}")]
 pub struct ReceiverError {
-    /// What was given, without what may be a password.
+    /// The URL without its credentials.
     shown: String,
     why: &'static str,
 }
 
 impl Receiver {
-    /// Parses what is behind `otlp://`.
+    /// Parses the part after `otlp://`.
     pub(crate) fn parse(rest: &str) -> Result<Self, &'static str> {
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         if authority.contains('@') {
-            return Err("otlp:// knows no password");
+            return Err("otlp:// does not support credentials");
         }
         if !path.is_empty() {
-            return Err("the path of otlp:// is always the one that OTLP defines; leave it out");
+            return Err("the path of otlp:// is the one that OTLP defines; omit it");
         }
         let address = Address::parse(authority)?;
         Ok(Self { address })
     }
 
-    /// What is wrong with `otlps://`.
+    /// The error for `otlps://`.
     pub(crate) const NO_TLS: &str = "otlp over tls is not supported; send to a collector on this \
-                                     machine with otlp://HOST:PORT, which can send on with tls";
+                                     machine with otlp://HOST:PORT, which can forward with tls";
 }
 
 impl FromStr for Receiver {
@@ -75,14 +75,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_receiver_has_a_host_and_a_port() {
+    fn receiver_has_a_host_and_a_port() {
         for text in ["otlp://localhost:4318", "otlp://[::1]:4318"] {
             assert_eq!(text.parse::<Receiver>().unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn what_names_no_receiver_is_refused_without_showing_a_password() {
+    fn invalid_receiver_is_rejected_without_showing_its_password() {
         for text in [
             "",
             "localhost:4318",

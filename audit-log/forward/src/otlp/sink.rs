@@ -1,29 +1,29 @@
-//! As log records of OpenTelemetry: OTLP over HTTP, in protobuf.
+//! Publishing of audit records as OpenTelemetry log records.
 //!
-//! What this promises: no record is lost that the receiver would take. One may
-//! arrive twice if an answer was lost, because a receiver remembers nothing; its
-//! attributes `audit.node` and `audit.sequence` tell. What the receiver refuses for
-//! good, as OTLP defines it, is counted and stays in the local log.
+//! Guarantee: no record that the receiver accepts is lost. A record may arrive twice if a response
+//! was lost, because a receiver does not deduplicate; its attributes `audit.node` and
+//! `audit.sequence` identify it. Records that the receiver rejects for good, as OTLP defines it,
+//! are counted and stay in the local log.
 //!
 use super::convert::Converter;
-use super::{Answer, Client, Failure, Kind, Receiver};
-use crate::outbox::{Outbox, Waiting};
-use crate::worker::{Stop, works};
+use super::{Client, ExportResult, Failure, Receiver, Signal};
+use crate::outbox::{Outbox, OutboxRecord};
+use crate::worker::{Stop, report_recovery};
 
-/// The most records in a batch.
+/// The maximum number of records in a batch.
 const MAX_RECORDS: usize = 512;
 
-/// The most bytes of records in a batch, about.
+/// The approximate maximum bytes of records in a batch.
 const MAX_BYTES: usize = 1 << 20;
 
-/// What is known of all connections.
+/// The state across connections.
 pub(crate) struct Otlp {
     receiver: Receiver,
     converter: Converter,
-    /// What was not taken yet.
-    batch: Vec<Waiting>,
-    /// Whether the last batch was refused.
-    is_refused: bool,
+    /// The records without a response.
+    batch: Vec<OutboxRecord>,
+    /// Whether records of the last batch were rejected.
+    is_rejecting: bool,
 }
 
 impl Otlp {
@@ -32,21 +32,21 @@ impl Otlp {
             receiver: receiver.clone(),
             converter: Converter::new(node),
             batch: Vec::new(),
-            is_refused: false,
+            is_rejecting: false,
         }
     }
 
-    /// Connects and sends, until the connection is lost or it is time to stop.
+    /// Connects, and sends until the connection is lost or a stop is requested.
     pub(crate) async fn send(
         &mut self,
         outbox: &mut Outbox,
         stop: &mut Stop,
     ) -> Result<(), Failure> {
-        let mut client = Client::new(&self.receiver, Kind::Logs);
+        let mut client = Client::new(&self.receiver, Signal::Logs);
         if self.batch.is_empty() {
-            // Otherwise nobody would hear of a wrong address before the first record.
+            // Reports a wrong address before the first record.
             client.connect().await?;
-            works(outbox);
+            report_recovery(outbox);
         }
         loop {
             let mut bytes: usize = self.batch.iter().map(|record| record.bytes.len()).sum();
@@ -57,48 +57,48 @@ impl Otlp {
             }
             if !self.batch.is_empty() {
                 let request = self.converter.request(&self.batch);
-                let answer = client.post(request).await?;
-                self.take(outbox, answer)?;
+                let result = client.post(request).await?;
+                self.settle(outbox, result)?;
                 continue;
             }
             outbox.settle(outbox.last());
             outbox.save();
-            let is_stopping = stop.is_asked();
+            let is_stopping = stop.is_requested();
             if is_stopping && outbox.last() >= outbox.written() {
                 return Ok(());
             }
             tokio::select! {
-                () = outbox.more() => {}
-                () = stop.asked(), if !is_stopping => {}
+                () = outbox.wait_for_records() => {}
+                () = stop.requested(), if !is_stopping => {}
             }
         }
     }
 
-    /// Takes the answer about the batch.
-    fn take(&mut self, outbox: &mut Outbox, answer: Answer) -> Result<(), Failure> {
+    /// Settles the batch by its result.
+    fn settle(&mut self, outbox: &mut Outbox, result: ExportResult) -> Result<(), Failure> {
         let count = self.batch.len() as u64;
-        let (rejected, why) = match answer {
-            Answer::Taken { rejected, why } => (rejected.min(count), why),
-            Answer::Refused(why) => (count, why),
-            Answer::Later(failure) => return Err(failure),
+        let (rejected, reason) = match result {
+            ExportResult::Accepted { rejected, reason } => (rejected.min(count), reason),
+            ExportResult::Rejected(reason) => (count, reason),
+            ExportResult::Retry(failure) => return Err(failure),
         };
-        if rejected > 0 && !self.is_refused {
+        if rejected > 0 && !self.is_rejecting {
             tracing::error!(
-                "the audit log is refused by `{}`: {why}; {rejected} of {count} records \
-                 were not taken, and stay in the local log",
+                "`{}` rejects audit records: {reason}; {rejected} of {count} records stay in the \
+                 local log only",
                 self.receiver
             );
-        } else if rejected == 0 && self.is_refused {
-            tracing::info!("the audit log is taken again");
+        } else if rejected == 0 && self.is_rejecting {
+            tracing::info!("audit records are accepted again");
         }
-        self.is_refused = rejected > 0;
+        self.is_rejecting = rejected > 0;
         outbox.status.rejected(rejected);
         outbox.status.forwarded(count - rejected);
         if let Some(last) = self.batch.last() {
             outbox.settle(last.sequence);
         }
         self.batch.clear();
-        works(outbox);
+        report_recovery(outbox);
         Ok(())
     }
 }

@@ -55,7 +55,7 @@ mod quota;
 
 use std::sync::Arc;
 
-use ::audit_log::event::{Event, Refusal};
+use ::audit_log::event::{Event, Rejection};
 use ::audit_log::record::{Component, Subject};
 use ::audit_log::{AppendError, AuditLog};
 use wasmtime::component::{HasData, Linker};
@@ -128,11 +128,11 @@ impl AuditCtx {
     /// Leaves a record of the refusal of an entry.
     async fn record_refusal(&mut self, error: &audit_log::Error) -> Result<(), AppendError> {
         let reason = match error {
-            audit_log::Error::TooLarge(_) => Refusal::TooLarge,
-            audit_log::Error::Invalid(_) => Refusal::Invalid,
+            audit_log::Error::TooLarge(_) => Rejection::TooLarge,
+            audit_log::Error::Invalid(_) => Rejection::Invalid,
             audit_log::Error::QuotaExceeded(_) if !self.has_exceeded => {
                 self.has_exceeded = true;
-                Refusal::QuotaExceeded
+                Rejection::QuotaExceeded
             }
             audit_log::Error::QuotaExceeded(_) | audit_log::Error::Unavailable(_) => return Ok(()),
         };

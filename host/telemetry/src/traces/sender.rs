@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use audit_log_forward::otlp::{Answer, Client, Failure, Kind, Receiver};
+use audit_log_forward::otlp::{Client, ExportResult, Failure, Receiver, Signal};
 use bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
 
@@ -43,7 +43,7 @@ impl Sender {
         let Some(runtime) = runtime(&inbox) else {
             return;
         };
-        let mut client = Client::new(&self.receiver, Kind::Traces);
+        let mut client = Client::new(&self.receiver, Signal::Traces);
         let mut spans = Vec::with_capacity(MAX_SPANS);
         while inbox.wait(&mut spans, MAX_SPANS) {
             if spans.is_empty() {
@@ -71,12 +71,12 @@ impl Sender {
         let mut attempts = 0;
         loop {
             let failure = match runtime.block_on(client.post(body.clone())) {
-                Ok(Answer::Taken { rejected, why }) => return Some((rejected, why)),
-                Ok(Answer::Refused(why)) => return Some((u64::MAX, why)),
-                Ok(Answer::Later(failure)) | Err(failure) => failure,
+                Ok(ExportResult::Accepted { rejected, reason }) => return Some((rejected, reason)),
+                Ok(ExportResult::Rejected(reason)) => return Some((u64::MAX, reason)),
+                Ok(ExportResult::Retry(failure)) | Err(failure) => failure,
             };
             self.failed(&failure);
-            if inbox.pause(failure.pause(attempts)) {
+            if inbox.pause(failure.retry_delay(attempts)) {
                 return None;
             }
             attempts += 1;
@@ -84,7 +84,7 @@ impl Sender {
     }
 
     fn failed(&self, failure: &Failure) {
-        let (receiver, why) = (&self.receiver, &failure.why);
+        let (receiver, why) = (&self.receiver, &failure.reason);
         if self.status.is_failing.swap(true, Ordering::Relaxed) {
             tracing::debug!("still cannot send traces to `{receiver}`: {why}");
         } else {

@@ -117,7 +117,7 @@ fn check_starts(records: &[Record]) -> Result<(), String> {
 
 /// A verification with the key of the log has no finding.
 fn verify(location: &Location) -> Result<(), String> {
-    let key = location.beside("key").expect("a file");
+    let key = location.sibling("key").expect("a file");
     let key = SigningKey::open(&key).map_err(|error| error.to_string())?;
     let options = Options {
         keys: vec![key.public_key()],

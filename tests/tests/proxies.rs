@@ -165,7 +165,7 @@ fn check_clients(address: SocketAddr) {
         let mut client = open();
         // It may break when the response has come.
         let _ = client.try_write(&post("/encrypt", vec![b'x'; TOO_MANY_BYTES]).bytes());
-        check_problem(&client.receive(), 413, &["the body is too large"]);
+        check_problem(&client.receive(), 413, &["the request body is too large"]);
     }
 }
 

@@ -104,7 +104,8 @@ fn host_platform() -> String {
 
 fn workspace() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().expect("a workspace").to_owned()
+    let workspace = package.ancestors().nth(2);
+    workspace.expect("a workspace").to_owned()
 }
 
 /// What `host_functions.toml` says of each function.

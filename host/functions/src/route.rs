@@ -70,7 +70,7 @@ impl FromStr for Route {
             "" => None,
             name if name.contains(':') && !name.ends_with(']') => {
                 return Err(format!(
-                    "`{name}` is not a host without a port; an IPv6 address stands in brackets"
+                    "`{name}` is not a host without a port; write an IPv6 address in brackets"
                 ));
             }
             name => Some(Host::parse(name).map_err(|error| error.to_string())?),

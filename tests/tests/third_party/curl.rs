@@ -107,7 +107,7 @@ impl Form<'_> {
             let status = format!("\n{} 413 1\n", self.version);
             assert!(refused.stdout.ends_with(&status), "{header}: {refused:?}");
             assert!(
-                refused.stdout.contains("the body is too large"),
+                refused.stdout.contains("the request body is too large"),
                 "{refused:?}"
             );
         }

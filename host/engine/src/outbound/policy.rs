@@ -242,10 +242,10 @@ mod tests {
             ("https://api.example:0", "`0` is not a port"),
             ("https://api.example:+443", "`+443` is not a port"),
             ("https://api.example:65536", "`65536` is not a port"),
-            ("https://", "`` is not the name of a host"),
+            ("https://", "`` is not a host name"),
             ("https://a b.example", "`a b.example` is not the name"),
             ("https://api..example", "`api..example` is not the name"),
-            ("https://api.exa%6dple", "is not the name of a host"),
+            ("https://api.exa%6dple", "is not a host name"),
             ("https://münchen.example", "`xn--`"),
             ("https://127.1", "not an IPv4 address"),
             ("https://::1", "in brackets"),
@@ -260,7 +260,7 @@ mod tests {
             ("https://a*.example.com", "before its first dot"),
             ("https://*.com", "top-level domain"),
             ("https://*.0.0.1", "not an IPv4 address"),
-            ("https://*.1.2.3.4", "is not the name of a host"),
+            ("https://*.1.2.3.4", "is not a host name"),
         ] {
             let error = error(origin);
             assert!(error.contains(reason), "{origin}: {error}");

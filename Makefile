@@ -132,7 +132,7 @@ build: programs guests ## Build the programs, the guests, and what is composed o
 	@target/release/component-compose build
 
 release: setup ## Build the tuned programs, into target/tuned: slower to build, a quarter faster to serve
-	@cargo build --profile tuned -p host -p compose
+	@cargo build --profile tuned -p host -p component-compose
 
 experiments: build experiment-guests $(if $(NODE),$(POLYGLOT)/cipher.wasm) ## Build all of experiments/, into target/experiments
 	@for name in $(BUILDABLE_EXPERIMENTS); do \
@@ -167,7 +167,7 @@ setup: ## Install the toolchain and the guest target, where they are missing
 programs: setup
 	@test -x target/release/component-runner || \
 		echo "building the programs; the first time this takes about 10 minutes"
-	@cargo build --release -p host -p compose
+	@cargo build --release -p host -p component-compose
 
 guests: setup
 	@cargo build --profile guest --target wasm32-wasip2 $(GUEST_PACKAGES)

@@ -4,12 +4,13 @@ mod support;
 
 use compose::{Component, Report, World, check};
 use pretty_assertions::assert_eq;
-use support::{component, from_wat};
+use support::component;
+use test_components::{HTTP_SERVER, from_wat, nested_wasi};
 
 /// A component whose world is written against WASI 0.2.12.
 fn report(world: &str) -> Report {
     let mut wit = format!("package t:test; world test {{ {world} }}\n");
-    wit.push_str(&support::nested_wasi());
+    wit.push_str(&nested_wasi());
     check_component(&component("app", &wit))
 }
 
@@ -60,7 +61,7 @@ fn a_missing_export_is_found() {
 /// A proxy whose imports are those given, and whose handler is that of version
 /// `version`.
 fn proxy_with(version: &str, imports: &str) -> Report {
-    let wat = include_str!("program/server.wat")
+    let wat = HTTP_SERVER
         .replace("@0.2.6", &format!("@{version}"))
         .replace("(core module", &format!("{imports} (core module"));
     check_component(&Component::new("app", from_wat(&wat)).expect("a component"))
@@ -87,8 +88,7 @@ fn a_function_that_the_interface_of_the_world_lacks_is_found() {
     assert_eq!(
         lines(&report),
         [
-            "error[different-import]: `app` imports `wasi:random/random@0.2.99`, but not as the \
-             world has it in `wasi:random/random@0.2.12`: `get-random-u128: func() -> tuple<u64, \
+            "error[different-import]: `app` imports `wasi:random/random@0.2.99`, which does not match `wasi:random/random@0.2.12` of the world: `get-random-u128: func() -> tuple<u64, \
              u64>` is missing; build the component against that version"
         ]
     );
@@ -104,8 +104,7 @@ fn a_function_with_another_type_is_found() {
     assert_eq!(
         lines(&report),
         [
-            "error[different-import]: `app` imports `wasi:random/random@0.2.12`, but not as the \
-             world has it in `wasi:random/random@0.2.12`: expected `get-random-u64: func() -> \
+            "error[different-import]: `app` imports `wasi:random/random@0.2.12`, which does not match `wasi:random/random@0.2.12` of the world: expected `get-random-u64: func() -> \
              u32`, found `get-random-u64: func() -> u64`; build the component against that version"
         ]
     );
@@ -122,15 +121,14 @@ fn another_version_track_is_pointed_out() {
         lines(&report),
         [
             "error[superfluous-import]: `app` imports `wasi:http/types@0.3.0`, and the world has \
-             `wasi:http/types@0.2.12`, on another version track; build the component against that \
+             `wasi:http/types@0.2.12`, which is on another version track; build the component against that \
              version",
             "error[superfluous-import]: `app` imports `wasi:random/random@0.3.0`, and the world \
-             has `wasi:random/random@0.2.12`, on another version track; build the component \
+             has `wasi:random/random@0.2.12`, which is on another version track; build the component \
              against that version",
             "error[missing-export]: the world expects the export \
              `wasi:http/incoming-handler@0.2.12`, and `app` has \
-             `wasi:http/incoming-handler@0.3.0`, on another version track; build it against that \
-             of the world",
+             `wasi:http/incoming-handler@0.3.0`, which is on another version track; build it against the version of the world",
         ]
     );
 }

@@ -57,7 +57,7 @@ fn the_order_of_the_parts_makes_no_difference() {
             .collect();
         let found = composed(&shuffled);
         assert_eq!(expected.bytes, found.bytes);
-        assert_eq!(expected.structure, found.structure);
+        assert_eq!(expected.composition, found.composition);
     }
 }
 
@@ -79,7 +79,7 @@ fn a_composition_can_be_composed_again() {
     let middle = Component::new("middle", middle.expect("fits").bytes).expect("a component");
     let root = component_with("root", "import t:parts/a@0.1.0; export t:app/run@0.1.0;");
     let linked = linked(&root, &[middle]).expect("fits");
-    assert_eq!(linked.structure.imports, []);
+    assert_eq!(linked.composition.imports, []);
 }
 
 #[test]

@@ -134,6 +134,6 @@ fn variables_that_no_environment_can_hold_are_refused() {
     );
     assert_eq!(
         message(&[("A", "x"), ("B", "y"), ("A", "z")]),
-        "the variable `A` is given twice"
+        "duplicate variable `A`"
     );
 }

@@ -1,6 +1,6 @@
 //! Pictures of compositions.
 
-use compose::{Export, GraphFormat, Import, Part, Structure, Wire, graph};
+use compose::{Composition, Export, GraphFormat, Import, Node, Wire, graph};
 use proptest::prelude::*;
 use roxmltree::Document;
 
@@ -13,13 +13,13 @@ const ALL: [GraphFormat; 4] = [
 
 /// A service whose cipher asks for a newer version than it gets, and for an
 /// interface that is not WASI.
-fn service() -> Structure {
-    Structure {
+fn service() -> Composition {
+    Composition {
         name: "service".to_owned(),
-        parts: vec![
-            Part::new("cipher", &[0; 2048]),
-            Part::new("environment", &[0; 900]),
-            Part::new("http-adapter", &[0; 3072]),
+        nodes: vec![
+            Node::new("cipher", &[0; 2048]),
+            Node::new("environment", &[0; 900]),
+            Node::new("http-adapter", &[0; 3072]),
         ],
         wires: vec![
             Wire {
@@ -35,7 +35,7 @@ fn service() -> Structure {
             import("http-adapter", "wasi:http/types@0.2.12"),
         ],
         exports: vec![export("wasi:http/incoming-handler@0.2.12", "http-adapter")],
-        ..Structure::default()
+        ..Composition::default()
     }
 }
 
@@ -65,14 +65,14 @@ fn export(interface: &str, provider: &str) -> Export {
 }
 
 /// A part that exports and imports under its own name, next to a plain one.
-fn named(name: &str) -> Structure {
-    Structure {
+fn named(name: &str) -> Composition {
+    Composition {
         name: name.to_owned(),
-        parts: vec![Part::new("plain", b""), Part::new(name, b"")],
+        nodes: vec![Node::new("plain", b""), Node::new(name, b"")],
         wires: vec![wire("plain", name, name)],
         imports: vec![import(name, name)],
         exports: vec![export(name, "plain")],
-        ..Structure::default()
+        ..Composition::default()
     }
 }
 
@@ -204,14 +204,14 @@ fn names_do_not_become_markup() {
 }
 
 #[test]
-fn an_empty_structure_is_a_picture_too() {
-    let empty = Structure {
+fn an_empty_composition_is_a_picture_too() {
+    let empty = Composition {
         name: String::new(),
-        parts: vec![],
+        nodes: vec![],
         wires: vec![],
         imports: vec![],
         exports: vec![],
-        ..Structure::default()
+        ..Composition::default()
     };
 
     for format in ALL {
@@ -226,7 +226,7 @@ fn an_empty_structure_is_a_picture_too() {
 #[test]
 fn a_name_that_is_not_among_the_parts_gets_a_box() {
     let mut service = service();
-    service.parts.remove(1);
+    service.nodes.remove(1);
 
     let svg = graph(&service, GraphFormat::Svg);
 
@@ -236,9 +236,9 @@ fn a_name_that_is_not_among_the_parts_gets_a_box() {
 
 #[test]
 fn wires_in_a_circle_are_drawn() {
-    let circle = Structure {
+    let circle = Composition {
         name: "circle".to_owned(),
-        parts: vec![Part::new("a", b""), Part::new("b", b"")],
+        nodes: vec![Node::new("a", b""), Node::new("b", b"")],
         wires: vec![
             wire("a", "x", "b"),
             wire("b", "y", "a"),
@@ -246,7 +246,7 @@ fn wires_in_a_circle_are_drawn() {
         ],
         imports: vec![],
         exports: vec![],
-        ..Structure::default()
+        ..Composition::default()
     };
 
     let svg = graph(&circle, GraphFormat::Svg);
@@ -257,9 +257,9 @@ fn wires_in_a_circle_are_drawn() {
 #[test]
 fn a_chain_of_200_parts_is_drawn() {
     let name = |part: usize| format!("part-{part:03}");
-    let chain = Structure {
+    let chain = Composition {
         name: "chain".to_owned(),
-        parts: (0..200).map(|p| Part::new(name(p), b"")).collect(),
+        nodes: (0..200).map(|p| Node::new(name(p), b"")).collect(),
         wires: (1..200)
             .map(|p| wire(&name(p - 1), "acme:http/next", &name(p)))
             .collect(),
@@ -267,31 +267,34 @@ fn a_chain_of_200_parts_is_drawn() {
             .map(|p| import(&name(p), "wasi:io/streams@0.2.12"))
             .collect(),
         exports: vec![],
-        ..Structure::default()
+        ..Composition::default()
     };
 
     assert_eq!(texts(&graph(&chain, GraphFormat::Svg), "name").len(), 200);
 }
 
 #[test]
-fn json_is_the_structure_itself() {
+fn json_is_the_composition_itself() {
     let json = graph(&service(), GraphFormat::Json);
 
     assert!(json.ends_with("}\n"));
-    assert_eq!(serde_json::from_str::<Structure>(&json).unwrap(), service());
+    assert_eq!(
+        serde_json::from_str::<Composition>(&json).unwrap(),
+        service()
+    );
 }
 
 proptest! {
     #[test]
     fn any_name_gives_well_formed_and_equal_pictures(name in any::<String>()) {
-        let structure = named(&name);
+        let composition = named(&name);
         for format in ALL {
-            prop_assert_eq!(graph(&structure, format), graph(&structure, format));
+            prop_assert_eq!(graph(&composition, format), graph(&composition, format));
         }
-        let svg = graph(&structure, GraphFormat::Svg);
+        let svg = graph(&composition, GraphFormat::Svg);
         prop_assert!(Document::parse(&svg).is_ok(), "{}", svg);
         // A name never begins a line.
-        let lines = |format| graph(&structure, format).lines().count();
+        let lines = |format| graph(&composition, format).lines().count();
         prop_assert!(lines(GraphFormat::Mermaid) <= 14);
         prop_assert!(lines(GraphFormat::Dot) <= 20);
     }
@@ -299,11 +302,11 @@ proptest! {
 
 #[test]
 fn a_picture_says_that_it_does_not_show_everything() {
-    let structure = Structure {
+    let composition = Composition {
         undescribed: vec!["what `cipher` gets for its import `x`".to_owned()],
         ..service()
     };
     for format in [GraphFormat::Svg, GraphFormat::Mermaid, GraphFormat::Dot] {
-        assert!(graph(&structure, format).contains("1 connection not shown"));
+        assert!(graph(&composition, format).contains("1 connection not shown"));
     }
 }

@@ -12,9 +12,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use compose::{Component, ComponentError, Structure};
+use compose::{Component, ComponentError, Composition};
 use pretty_assertions::assert_eq;
-use support::{chain, from_wat, from_wit, linked};
+use support::linked;
+use test_components::{error_chain, from_wat, from_wit};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/link")
@@ -54,7 +55,7 @@ fn link_files(files: &[PathBuf]) -> Result<String, String> {
     let mut parts = Vec::new();
     let mut root = None;
     for file in files {
-        let component = read(file).map_err(|error| chain(&error))?;
+        let component = read(file).map_err(|error| error_chain(&error))?;
         if component.name() == "root" {
             root = Some(component);
         } else {
@@ -62,12 +63,12 @@ fn link_files(files: &[PathBuf]) -> Result<String, String> {
         }
     }
     let composed = linked(&root.expect("a root"), &parts).map_err(|report| report.to_string())?;
-    let Structure {
+    let Composition {
         wires,
         exports,
         host_imports,
         ..
-    } = composed.structure;
+    } = composed.composition;
     let warnings = composed.report.diagnostics.into_iter();
     let warnings = warnings.map(|warning| format!("{warning}\n"));
     let wires = wires.iter().map(|wire| format!("{wire}\n"));

@@ -1,12 +1,10 @@
 //! Manifests: what they make, and what is wrong with them.
 
-mod support;
-
 use std::collections::BTreeMap;
 
-use compose::{BuildErrorKind, BuiltOutput, Component, Manifest, cost, extract, verify};
+use compose::{BuildErrorKind, BuiltOutput, Component, Manifest, extract, verify};
 use pretty_assertions::assert_eq;
-use support::{chain, from_wit};
+use test_components::{error_chain, from_wit};
 
 const INTERFACES: &str = "
     package t:parts@0.1.0 {
@@ -75,9 +73,17 @@ fn files() -> BTreeMap<String, Vec<u8>> {
     .into()
 }
 
+/// Stands for the function that fuses.
+fn fuse(component: &Component) -> Result<Vec<u8>, String> {
+    assert_eq!(component.name(), "a");
+    Ok(files()["plain.wasm"].clone())
+}
+
 fn build(text: &str) -> Result<Vec<BuiltOutput>, String> {
-    let manifest = Manifest::parse(text).map_err(|error| chain(&error))?;
-    manifest.build(&files()).map_err(|error| chain(&error))
+    let manifest = Manifest::parse(text).map_err(|error| error_chain(&error))?;
+    manifest
+        .build(&files(), fuse)
+        .map_err(|error| error_chain(&error))
 }
 
 const PARTS: &str = "
@@ -114,7 +120,7 @@ fn output(declaration: &str) -> BuiltOutput {
 
 fn wires(output: &BuiltOutput) -> Vec<String> {
     output
-        .structure
+        .composition
         .wires
         .iter()
         .map(ToString::to_string)
@@ -133,7 +139,7 @@ fn a_link_is_made_of_components_of_the_same_file() {
             "words -- t:parts/log@0.1.0 --> no-log"
         ]
     );
-    assert_eq!(output.structure.imports, []);
+    assert_eq!(output.composition.imports, []);
     assert_eq!(verify("app", &output.bytes).report.diagnostics, []);
 }
 
@@ -185,7 +191,7 @@ fn a_wac_text_may_target_a_world_of_a_file_that_the_key_wit_names() {
     assert!(error.contains("t:host"), "{error}");
     let outputs = made("wit = ['app.wit']").expect("it builds");
     let imports = outputs[0]
-        .structure
+        .composition
         .imports
         .iter()
         .map(|import| &*import.name);
@@ -207,7 +213,7 @@ fn also_export_names_what_goes_past_a_chain() {
              output = 'app'"
         );
         let outputs = build(&text).expect("it builds");
-        let exports = outputs[0].structure.exports.iter();
+        let exports = outputs[0].composition.exports.iter();
         exports
             .map(|export| export.name.clone())
             .collect::<Vec<_>>()
@@ -221,10 +227,9 @@ fn also_export_names_what_goes_past_a_chain() {
 }
 
 #[test]
-fn a_fused_component_is_one_module() {
+fn fuse_calls_the_function_of_the_caller() {
     let output = output("[components.app]\nfuse = 'a'\noutput = 'app'");
-    let app = Component::new("app", output.bytes).expect("valid");
-    assert_eq!(cost(&app).expect("known").core_instances, 2);
+    assert_eq!(output.bytes, files()["plain.wasm"]);
 }
 
 #[test]
@@ -284,7 +289,7 @@ fn every_file_is_named_beforehand() {
 #[test]
 fn what_does_not_fit_its_world_is_not_built() {
     let app = "[components.app]\nlink = 'words'\nworld = 'host.wit#host'\noutput = 'app'";
-    assert_eq!(output(app).structure.imports.len(), 1);
+    assert_eq!(output(app).composition.imports.len(), 1);
     let text = "[components.app]\nfile = 'root.wasm'\nworld = 'host.wit'\noutput = 'app'";
     let error = build(text).expect_err("words are not in the world");
     assert!(
@@ -302,33 +307,33 @@ fn what_does_not_fit_its_world_is_not_built() {
 const WRONG: [(&str, &str); 17] = [
     (
         "[components]\na = { file = 'a' }",
-        "nothing is made of `components.a`, and it has no `output`; use it, or take it out",
+        "`components.a` is unused and has no `output`; use it, or remove it",
     ),
     (
         "[components.a]\noutput = 'a'",
-        "`components.a` has to say how it is made, in one of these ways: `file`, `env`, `stub`, \
-         `link`, `chain`, `swap`, `wac`, `fuse`; it says none",
+        "`components.a` must have exactly one of the keys `file`, `env`, `stub`, \
+         `link`, `chain`, `swap`, `wac`, `fuse`; it has none",
     ),
     (
         "[components.a]\nfile = 'a'\nfuse = 'b'\noutput = 'a'",
-        "`components.a` has to say how it is made, in one of these ways: `file`, `env`, `stub`, \
-         `link`, `chain`, `swap`, `wac`, `fuse`; it says `file` and `fuse`",
+        "`components.a` must have exactly one of the keys `file`, `env`, `stub`, \
+         `link`, `chain`, `swap`, `wac`, `fuse`; it has `file` and `fuse`",
     ),
     (
         "[components.a]\nfile = 'a'\nwith = ['a']\noutput = 'a'",
-        "`components.a.with` has no meaning for a component that is made by `file`; take it out",
+        "`components.a.with` does not apply to the recipe `file`; remove it",
     ),
     (
         "[components.a]\nchain = ['a']\naround = 'a'\noutput = 'a'",
-        "`components.a` is made by `chain` and needs the key `on`",
+        "`components.a` lacks the key `on`, which the recipe `chain` requires",
     ),
     (
         "[components.a]\nlink = 'moon'\noutput = 'a'",
-        "`components.a` names `moon`, and there is no `components.moon`; there are `a`",
+        "`components.a` refers to the unknown component `moon`; known components: `a`",
     ),
     (
         "[components.a]\nlink = 'b'\noutput = 'a'\n[components.b]\nfuse = 'a'",
-        "these components are made of each other in a circle: a -> b -> a",
+        "dependency cycle: a → b → a",
     ),
     (
         "[components.a]\nfile = 'a'\noutput = 'x'\n[components.b]\nfile = 'b'\noutput = 'x'",
@@ -340,12 +345,11 @@ const WRONG: [(&str, &str); 17] = [
     ),
     (
         "[components.a]\nfile = 'a'\noutput = ''",
-        "`components.a.output` is ``, which is not the name of a file; name another file",
+        "`components.a.output` is ``, which is not a file name; name another file",
     ),
     (
         "[components.a]\nfile = 'a'\nworld = 'w.wit#w'\noutput = './w.wit'",
-        "`components.a.output` is `./w.wit`, which is a file that something is made of; name \
-         another file",
+        "`components.a.output` is `./w.wit`, which is an input of the manifest; name another file",
     ),
     (
         "[components.a]\nfile = 'a'\nwrold = 'proxy'\noutput = 'x'",
@@ -354,8 +358,7 @@ const WRONG: [(&str, &str); 17] = [
     ),
     (
         "[components.a]\nfile = 'a'\nworld = 'moon'\noutput = 'x'",
-        "TOML parse error at line 3, column 9 | 3 | world = 'moon' | ^^^^^^ there is no world \
-         `moon`; expected `proxy`, `command` or `PATH#world`, where PATH is a WIT file or folder",
+        "TOML parse error at line 3, column 9 | 3 | world = 'moon' | ^^^^^^ unknown world `moon`; expected `proxy`, `command` or `PATH#world`, where PATH is a WIT file or folder",
     ),
     (
         "[components.a]\nfile = 3",
@@ -368,7 +371,7 @@ const WRONG: [(&str, &str); 17] = [
     ),
     (
         "[components.a]\nwac = 'bytes.wac'\noutput = 'x'",
-        "`components.a`: the file `bytes.wac` is not text in UTF-8",
+        "`components.a`: the file `bytes.wac` is not UTF-8 text",
     ),
     (
         "[components.a]\nfile = 'host.wit'\noutput = 'x'",
@@ -391,7 +394,7 @@ fn the_component_that_failed_can_be_told_apart() {
     let manifest = Manifest::parse("[components.a]\nenv = { '' = 'x' }\noutput = 'a'");
     let error = manifest
         .expect("it parses")
-        .build(&files())
+        .build(&files(), fuse)
         .expect_err("no name");
     assert_eq!(error.name, "a");
     assert!(matches!(error.kind, BuildErrorKind::Environment(_)));

@@ -63,9 +63,9 @@ fn a_plan_that_was_written_down_gives_the_same_bytes() {
 
 #[test]
 fn the_structure_of_a_plan_is_that_of_its_composition() {
-    let expected = plan().structure(&components()).expect("all are there");
+    let expected = plan().composition(&components()).expect("all are there");
     assert_eq!(
-        plan().encode(&components()).expect("fits").structure,
+        plan().encode(&components()).expect("fits").composition,
         expected
     );
 }
@@ -151,7 +151,7 @@ fn a_part_that_no_export_needs_is_only_a_warning() {
         (warning.severity, warning.code),
         (Severity::Warning, Code::UnusedPart)
     );
-    assert_eq!(composed.structure.parts.len(), 2);
+    assert_eq!(composed.composition.nodes.len(), 2);
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn one_component_under_two_names_is_embedded_once() {
         plan.encode(&components).expect("fits")
     };
     let composed = twice(&words("b"));
-    assert_eq!(composed.structure.parts.len(), 4);
+    assert_eq!(composed.composition.nodes.len(), 4);
     let parts: usize = [
         root().bytes().len(),
         front.bytes().len(),

@@ -4,7 +4,8 @@ mod support;
 
 use compose::{Component, Composed, StubError, StubSource, stub};
 use pretty_assertions::assert_eq;
-use support::{chain, component, from_wat, from_wit, linked};
+use support::{component, linked};
+use test_components::{error_chain, from_wat, from_wit};
 use wasmi::{Engine, Instance, Linker, Module, Store, TrapCode};
 use wasmparser::{KnownCustom, Name, Parser, Payload};
 
@@ -100,7 +101,7 @@ fn a_stub_satisfies_a_component_without_any_wit() {
     let client = component("client", AUDIT);
     let stub = of_imports(&["runner:audit/audit-log"], &client);
     let linked = composed(&client, stub);
-    assert_eq!(linked.structure.imports, []);
+    assert_eq!(linked.composition.imports, []);
     let names = function_names(&linked.bytes);
     assert!(
         names.contains(&"stub: runner:audit/audit-log@0.1.0#append is not implemented".to_owned())
@@ -232,7 +233,7 @@ fn asynchronous_functions_are_satisfied() {
         ]
     );
     let app = component("app", wit);
-    assert_eq!(composed(&app, stub).structure.imports, []);
+    assert_eq!(composed(&app, stub).composition.imports, []);
 }
 
 #[test]
@@ -257,7 +258,7 @@ fn words_that_are_keywords_elsewhere_are_names() {
 fn an_unknown_interface_comes_with_similar_ones() {
     assert_eq!(
         error(&["wasi:random/random@0.2.6"], AUDIT).to_string(),
-        "there is no interface `wasi:random/random@0.2.6`; what is described: \
+        "unknown interface `wasi:random/random@0.2.6`; defined interfaces: \
          `wasi:random/random@0.2.12`"
     );
     assert_eq!(
@@ -277,7 +278,7 @@ fn an_interface_that_the_component_does_not_import_is_unknown() {
     let error = stub(&names(&["log"]), StubSource::ImportsOf(&client)).expect_err("no stub");
     assert_eq!(
         error.to_string(),
-        "there is no interface `log`; what is described: `runner:audit/audit-log@0.1.0`"
+        "unknown interface `log`; defined interfaces: `runner:audit/audit-log@0.1.0`"
     );
     let alone = Component::new("alone", from_wat("(component)")).expect("a component");
     let error = stub(&names(&["log"]), StubSource::ImportsOf(&alone)).expect_err("no stub");
@@ -294,7 +295,7 @@ fn a_name_without_version_must_be_the_only_one() {
         package t:log@0.2.0 { interface log { a: func(); } }";
     assert_eq!(
         error(&["t:log/log"], two).to_string(),
-        "there is more than one interface `t:log/log`: `t:log/log@0.1.0`, `t:log/log@0.2.0`; name \
+        "ambiguous interface `t:log/log`: `t:log/log@0.1.0`, `t:log/log@0.2.0`; name \
          one with its version"
     );
     assert_eq!(
@@ -318,8 +319,7 @@ fn an_interface_between_two_stubbed_ones_is_asked_for() {
     let error = error(&["wasi:io/poll", "wasi:http/types"], AUDIT);
     assert_eq!(
         error.to_string(),
-        "what is to be stubbed uses `wasi:clocks/monotonic-clock@0.2.12`, \
-         `wasi:io/streams@0.2.12`, and that uses what is to be stubbed; name it as well"
+        "a stubbed interface uses `wasi:clocks/monotonic-clock@0.2.12`, `wasi:io/streams@0.2.12`, which uses a stubbed interface itself; name it as well"
     );
 }
 
@@ -416,7 +416,7 @@ fn a_component_of_older_wasi_gets_what_it_imports() {
         exports(&stub),
         ["wasi:io/poll@0.2.6", "wasi:io/streams@0.2.6"]
     );
-    assert_eq!(composed(&app, stub).structure.imports, []);
+    assert_eq!(composed(&app, stub).composition.imports, []);
 }
 
 /// What is wrong with a function of the last type in a row of `count`.
@@ -428,7 +428,7 @@ fn error_of_types(count: usize, next: impl Fn(usize) -> String) -> String {
     let last = count - 1;
     let function = format!("f: func(a: a{last}) -> a{last};");
     let wit = format!("package t:w; interface i {{ type a0 = u8; {types} {function} }}");
-    chain(&error(&["t:w/i"], &wit))
+    error_chain(&error(&["t:w/i"], &wit))
 }
 
 #[test]
@@ -436,7 +436,7 @@ fn a_long_chain_of_types_is_refused() {
     for begin in ["list<", "tuple<", "tuple<u8, "] {
         assert_eq!(
             error_of_types(20_000, |i| format!("{begin}a{i}>")),
-            "the WIT is not valid: the type `a99` is nested more than 100 deep"
+            "invalid WIT: the type `a99` is nested more than 100 levels deep"
         );
     }
 }
@@ -445,6 +445,6 @@ fn a_long_chain_of_types_is_refused() {
 fn a_type_that_doubles_often_is_refused() {
     assert_eq!(
         error_of_types(64, |i| format!("tuple<a{i}, a{i}>")),
-        "the WIT is not valid: the type `a19` consists of more than 1000000 types"
+        "invalid WIT: the type `a19` consists of more than 1000000 types"
     );
 }

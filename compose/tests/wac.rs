@@ -6,10 +6,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use compose::{Component, Export, Import, Part, Structure, WacError, Wire, emit_wac, run_wac};
+use compose::{Component, Composition, Export, Import, Node, WacError, Wire, emit_wac, run_wac};
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
-use support::{chain, component, from_wat, from_wit, linked};
+use support::{component, linked};
+use test_components::{error_chain, from_wat, from_wit};
 
 const CIPHER: &str = "package t:api@1.0.0;
     interface cipher { encrypt: func(text: string) -> string; }
@@ -36,7 +37,7 @@ fn error(text: &str) -> String {
     chain_of(&run(text).expect_err("no composition"))
 }
 
-/// Like `support::chain`, with the lines as they are.
+/// Like `error_chain`, with the lines as they are.
 fn chain_of(error: &WacError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
@@ -223,8 +224,8 @@ fn an_open_import_without_dots_is_shown() {
 fn two_components_of_one_name_are_refused() {
     let error = run_wac("app.wac", "package a:b;", &[cipher("c"), cipher("c")]);
     assert_eq!(
-        chain(&error.expect_err("no composition")),
-        "two components are named `c`; give one of them another name"
+        error_chain(&error.expect_err("no composition")),
+        "duplicate component name `c`; rename one of the components"
     );
 }
 
@@ -233,11 +234,11 @@ fn text_that_is_nested_too_deeply_is_refused() {
     let deep = 100_000;
     for open in ["(", "new a:b { c: ", "new a:b { c: ("] {
         let message = error(&format!("package t:whole; let a = {}", open.repeat(deep)));
-        assert!(message.contains("brackets are nested more than 64 deep"));
+        assert!(message.contains("brackets are nested more than 64 levels deep"));
     }
     for open in ["list<", "tuple<u8, result<_, ", "option<borrow<"] {
         let message = error(&format!("package t:whole; type a = {}", open.repeat(deep)));
-        assert!(message.contains("brackets are nested more than 64 deep"));
+        assert!(message.contains("brackets are nested more than 64 levels deep"));
     }
     error(&format!("package t:whole; {}", "/*".repeat(deep)));
     error(&format!("package t:whole; export a{}", ".b".repeat(deep)));
@@ -296,19 +297,19 @@ fn what_links_is_written_and_composed_to_the_same() {
         let mut components = fixture(&folder);
         let root = components.pop().expect("a root");
         let composed = linked(&root, &components).expect("it links");
-        let text = emit_wac(&composed.structure);
+        let text = emit_wac(&composed.composition);
         components.push(root);
         let place = folder.display();
         let bytes = run_wac("root.wac", &text, &components)
             .unwrap_or_else(|error| panic!("{place}: {}\n{text}", chain_of(&error)));
         let whole = Component::new("root", bytes).expect("a valid component");
-        assert_eq!(Structure::of(&whole), composed.structure, "{place}");
+        assert_eq!(Composition::of(&whole), composed.composition, "{place}");
     }
     assert!(count >= 9, "there are fixtures that link: {count}");
 }
 
-fn part(name: &str, sha256: &str) -> Part {
-    Part {
+fn part(name: &str, sha256: &str) -> Node {
+    Node {
         name: name.to_owned(),
         size_bytes: 12,
         sha256: sha256.to_owned(),
@@ -325,10 +326,10 @@ fn wire(importer: &str, import: &str, provider: &str, export: &str) -> Wire {
 }
 
 #[test]
-fn a_structure_is_written_so() {
-    let structure = Structure {
+fn a_composition_is_written_so() {
+    let composition = Composition {
         name: "My App".to_owned(),
-        parts: vec![
+        nodes: vec![
             part("a_root", "aa"),
             part("let", "bb"),
             part("üb\u{202e}", "bb"),
@@ -347,10 +348,10 @@ fn a_structure_is_written_so() {
             provider: "a_root".to_owned(),
             export: "run".to_owned(),
         }],
-        ..Structure::default()
+        ..Composition::default()
     };
     assert_eq!(
-        emit_wac(&structure),
+        emit_wac(&composition),
         r#"// `My App`, composed by:
 //
 //   component-compose run my-app.wac --with a-root=FILE --with let=FILE
@@ -382,10 +383,10 @@ fn equal_parts_are_embedded_once() {
         world relay { import log; export log; }";
     let (first, second) = (component("first", relay), component("second", relay));
     let log = "t:api/log";
-    let structure = Structure {
+    let composition = Composition {
         name: "whole".to_owned(),
-        parts: [&first, &second]
-            .map(|component| Part::new(component.name(), component.bytes()))
+        nodes: [&first, &second]
+            .map(|component| Node::new(component.name(), component.bytes()))
             .to_vec(),
         wires: vec![wire("first", log, "second", log)],
         imports: vec![Import {
@@ -398,10 +399,10 @@ fn equal_parts_are_embedded_once() {
             provider: "first".to_owned(),
             export: log.to_owned(),
         }],
-        ..Structure::default()
+        ..Composition::default()
     };
     let size = first.bytes().len();
-    let text = emit_wac(&structure);
+    let text = emit_wac(&composition);
     let bytes = run_wac("whole.wac", &text, &[first, second]).expect("a composition");
     assert!(bytes.len() < 2 * size, "{} of {size}\n{text}", bytes.len());
     let whole = Component::new("whole", bytes).expect("a valid component");
@@ -412,15 +413,15 @@ fn equal_parts_are_embedded_once() {
 fn parts_in_a_circle_are_text_that_does_not_compose() {
     let log = "t:api/log@1.0.0";
     let cipher = cipher("cipher");
-    let structure = Structure {
+    let composition = Composition {
         name: "whole".to_owned(),
-        parts: vec![Part::new("cipher", cipher.bytes())],
+        nodes: vec![Node::new("cipher", cipher.bytes())],
         wires: vec![wire("cipher", log, "cipher", log)],
         imports: Vec::new(),
         exports: Vec::new(),
-        ..Structure::default()
+        ..Composition::default()
     };
-    let text = emit_wac(&structure);
+    let text = emit_wac(&composition);
     let error = run_wac("whole.wac", &text, &[cipher]).expect_err("no composition");
     assert!(
         chain_of(&error).contains("undefined name `cipher`"),
@@ -525,15 +526,15 @@ proptest! {
     }
 
     #[test]
-    fn any_structure_is_written_so_that_it_can_be_read(
+    fn any_composition_is_written_so_that_it_can_be_read(
         names in prop::collection::btree_set(any::<String>(), 1..5),
         digests in prop::collection::vec("[ab]", 5),
     ) {
-        let parts = names.iter().zip(&digests).map(|(name, digest)| part(name, digest)).collect();
+        let nodes = names.iter().zip(&digests).map(|(name, digest)| part(name, digest)).collect();
         let names: Vec<&String> = names.iter().collect();
-        let structure = Structure {
+        let composition = Composition {
             name: names[0].clone(),
-            parts,
+            nodes,
             wires: names.windows(2).map(|pair| wire(pair[0], "a:b/c", pair[1], "a:b/c")).collect(),
             imports: Vec::new(),
             exports: vec![Export {
@@ -541,9 +542,9 @@ proptest! {
                 provider: names[0].clone(),
                 export: "run".to_owned(),
             }],
-    ..Structure::default()
+    ..Composition::default()
 };
-        let text = emit_wac(&structure);
+        let text = emit_wac(&composition);
         // It gets as far as looking for the packages.
         let error = run_wac("app.wac", &text, &[]).expect_err("there are no packages");
         prop_assert!(matches!(error, WacError::MissingPackages { .. }), "{error}\n{text}");

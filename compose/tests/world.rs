@@ -5,7 +5,8 @@ mod support;
 use compose::{Component, World, WorldError, check};
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
-use support::{chain, component};
+use support::component;
+use test_components::{error_chain, nested_wasi};
 
 fn texts(texts: &[(&str, &str)]) -> Vec<(String, String)> {
     let texts = texts.iter();
@@ -162,12 +163,12 @@ fn a_missing_world_comes_with_those_that_there_are() {
     );
     assert_eq!(
         error(&[file], None).to_string(),
-        "the package `t:w@0.1.0` does not say which world to take; its worlds are `command` and \
+        "cannot select a world of the package `t:w@0.1.0`; its worlds are `command` and \
          `proxy`"
     );
     assert_eq!(
         error(&[LOG], None).to_string(),
-        "the package `t:app` does not say which world to take; it has no world"
+        "cannot select a world of the package `t:app`; it has no world"
     );
     assert_eq!(
         error(&[], None).to_string(),
@@ -180,7 +181,7 @@ fn a_syntax_error_shows_its_line() {
     let text = "package t:w;\n\nworld w {\n  import x func();\n}\n";
     assert_eq!(
         error(&[LOG, ("wit/w.wit", text)], None).to_string(),
-        "the WIT is not valid: expected ';', found keyword `func`
+        "invalid WIT: expected ';', found keyword `func`
      --> wit/w.wit:4:12
       |
     4 |   import x func();
@@ -193,7 +194,7 @@ fn an_unknown_package_shows_its_line() {
     let text = "package t:w;\nworld w { import t:nowhere/log; }";
     let message = error(&[("w.wit", text)], None).to_string();
     assert!(
-        message.starts_with("the WIT is not valid: package 't:nowhere' not found. known packages:"),
+        message.starts_with("invalid WIT: package 't:nowhere' not found. known packages:"),
         "{message}"
     );
     assert!(message.contains("--> w.wit:2:18\n"), "{message}");
@@ -212,17 +213,17 @@ fn packages_that_use_each_other_in_a_circle_are_refused() {
 
 #[test]
 fn a_text_without_a_package_is_refused() {
-    let message = chain(&error(&[("w.wit", "world w {}")], None));
+    let message = error_chain(&error(&[("w.wit", "world w {}")], None));
     assert_eq!(
         message,
-        "the WIT is not valid: no `package` header was found in any WIT file for this package"
+        "invalid WIT: no `package` header was found in any WIT file for this package"
     );
 }
 
 /// A component of a world that uses the standard packages.
 fn wasi_component(wit: &str) -> Component {
     let mut wit = wit.to_owned();
-    wit.push_str(&support::nested_wasi());
+    wit.push_str(&nested_wasi());
     component("app", &wit)
 }
 
@@ -257,8 +258,8 @@ fn a_long_chain_of_types_is_refused() {
         types(50_000)
     );
     assert_eq!(
-        chain(&error(&[("w.wit", &text)], None)),
-        "the WIT is not valid: the type `a99` is nested more than 100 deep"
+        error_chain(&error(&[("w.wit", &text)], None)),
+        "invalid WIT: the type `a99` is nested more than 100 levels deep"
     );
 }
 

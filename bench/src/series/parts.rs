@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use compose::{Component, fuse};
+use compose::Component;
+use compose_fuse::fuse;
 use serde_json::json;
 
 use super::{OURS, OURS_FUSED, TUNED_PEER, case, median, range, ratio, rows_of};

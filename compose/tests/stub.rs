@@ -263,11 +263,11 @@ fn an_unknown_interface_comes_with_similar_ones() {
     );
     assert_eq!(
         error(&["wasi:io/random"], AUDIT).to_string(),
-        "there is no interface `wasi:io/random`; what is described: `wasi:random/random@0.2.12`"
+        "unknown interface `wasi:io/random`; defined interfaces: `wasi:random/random@0.2.12`"
     );
     assert_eq!(
         error(&["wasi:io/stream"], AUDIT).to_string(),
-        "there is no interface `wasi:io/stream`; what is described: `wasi:io/error@0.2.12`, \
+        "unknown interface `wasi:io/stream`; defined interfaces: `wasi:io/error@0.2.12`, \
          `wasi:io/poll@0.2.12`, `wasi:io/streams@0.2.12`"
     );
 }
@@ -284,7 +284,7 @@ fn an_interface_that_the_component_does_not_import_is_unknown() {
     let error = stub(&names(&["log"]), StubSource::ImportsOf(&alone)).expect_err("no stub");
     assert_eq!(
         error.to_string(),
-        "there is no interface `log`; none is described"
+        "unknown interface `log`; no interfaces are defined"
     );
 }
 

@@ -172,7 +172,7 @@ fn a_missing_world_comes_with_those_that_there_are() {
     );
     assert_eq!(
         error(&[], None).to_string(),
-        "there is no WIT text; give at least one file"
+        "no WIT text; give at least one file"
     );
 }
 

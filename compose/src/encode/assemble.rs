@@ -156,8 +156,8 @@ fn not_encoded(error: EncodeError, instances: &BTreeMap<&str, NodeId>) -> Report
     Diagnostic::error(
         Code::ImportConflict,
         format!(
-            "`{first}` and `{second}` import `{import}` with different types, which one host \
-             cannot both satisfy: {source:#}"
+            "`{first}` and `{second}` import `{import}` with different types, so that one \
+             import cannot satisfy both: {source:#}"
         ),
         "build both against the same version of the interface, or link one of them first \
          with a part that exports it",

@@ -48,7 +48,7 @@ pub enum ComponentError {
     /// The component ends inside one of its nested modules or components.
     #[error(
         "`{name}` is truncated: it ends at byte {length_bytes}, but declares at least \
-         {declared_bytes} bytes; copy the whole file"
+         {declared_bytes} bytes; copy all of it"
     )]
     CutShort {
         /// The name of the input.
@@ -84,7 +84,7 @@ pub enum ComponentError {
     },
     /// The component is damaged or violates its format.
     #[error(
-        "`{name}` is not a valid component: {} ({context}); rebuild it, or copy the whole file",
+        "`{name}` is not a valid component: {} ({context}); build it again, or copy all of it",
         line(reason)
     )]
     Invalid {

@@ -7,14 +7,14 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use audit_log::{AuditLog, DefaultLogs, Folder, Location};
 use engine::{App, Job, Part};
-use functions::{self, Declaration, Findings};
+use functions::{self, FunctionsConfig, ValidationReport};
 use host::cli::Serve;
 use rustix::fs::{Access, access};
 use telemetry::access_log::Destination;
 use tokio::runtime::Builder;
 
-use crate::inputs::{Inputs, One, Served};
-use crate::served;
+use crate::inputs::{Inputs, SingleComponent, Workload};
+use crate::workload;
 
 /// Says whether what `flags` name can be served. Nothing is bound, written or made, and
 /// whether an address or the audit log is in use does not matter: the server that is to be
@@ -33,13 +33,13 @@ pub(crate) fn check(flags: &Serve) -> Result<()> {
     let is_tls = inputs.tls.is_some();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let what = runtime.block_on(async {
-        match inputs.served {
-            Served::One(one) => {
+        match inputs.workload {
+            Workload::Component(one) => {
                 let path = one.path.clone();
                 let checked = check_one(*one, flags).await;
                 checked.with_context(|| format!("cannot serve `{}`", path.display()))
             }
-            Served::Functions(_, declaration) => check_functions(&declaration, flags).await,
+            Workload::Functions(_, config) => check_functions(&config, flags).await,
         }
     })?;
     let addresses = flags.listen.addresses();
@@ -53,9 +53,9 @@ pub(crate) fn check(flags: &Serve) -> Result<()> {
     Ok(())
 }
 
-async fn check_one(one: One, flags: &Serve) -> Result<String> {
-    let compiler = served::compiler(flags, 0, None)?;
-    let job = Job::of(Part::new(served::name(&one.path), one.bytes));
+async fn check_one(one: SingleComponent, flags: &Serve) -> Result<String> {
+    let compiler = workload::compiler(flags, 0, None)?;
+    let job = Job::of(Part::new(workload::name(&one.path), one.bytes));
     let checked = compiler.check(&job).await?;
     let checked = checked.context("there is no component")?;
     App::check(&checked, &flags.limits.guest(), None)?;
@@ -63,12 +63,12 @@ async fn check_one(one: One, flags: &Serve) -> Result<String> {
     Ok(format!("`{path}` (sha256:{sha256})"))
 }
 
-async fn check_functions(declaration: &Declaration, flags: &Serve) -> Result<String> {
+async fn check_functions(config: &FunctionsConfig, flags: &Serve) -> Result<String> {
     let pool = flags.pool.pool(&flags.limits, u64::MAX);
-    let compiler = served::compiler(flags, 0, None)?;
+    let compiler = workload::compiler(flags, 0, None)?;
     let max_bytes = flags.pool.max_component_size;
-    let Findings { good, problems } =
-        functions::check(declaration, &compiler, &pool, max_bytes).await;
+    let ValidationReport { good, problems } =
+        functions::validate(config, &compiler, &pool, max_bytes).await;
     if problems.is_empty() {
         return Ok(format!("{good} functions"));
     }

@@ -9,7 +9,7 @@ use audit_log::Settings;
 use audit_log_forward::ForwardError;
 use engine::Variable;
 use engine::outbound::Outbound;
-use functions::Declaration;
+use functions::FunctionsConfig;
 use host::cli::{Serve, read_functions};
 use server::tls;
 use tokio_rustls::TlsAcceptor;
@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 /// What the flags name, read from where it is.
 pub(crate) struct Inputs {
     /// What is served.
-    pub(crate) served: Served,
+    pub(crate) workload: Workload,
     /// How TLS is spoken, if it is.
     pub(crate) tls: Option<TlsAcceptor>,
     /// How the audit log is kept.
@@ -27,15 +27,15 @@ pub(crate) struct Inputs {
 }
 
 /// What is served.
-pub(crate) enum Served {
-    /// One component.
-    One(Box<One>),
+pub(crate) enum Workload {
+    /// SingleComponent component.
+    Component(Box<SingleComponent>),
     /// Functions, which this file or folder names, and of which none was read yet.
-    Functions(PathBuf, Declaration),
+    Functions(PathBuf, FunctionsConfig),
 }
 
 /// The only component.
-pub(crate) struct One {
+pub(crate) struct SingleComponent {
     /// Its file.
     pub(crate) path: PathBuf,
     /// What is in it.
@@ -46,7 +46,7 @@ pub(crate) struct One {
     pub(crate) outbound: Outbound,
 }
 
-impl One {
+impl SingleComponent {
     fn read(path: &Path, flags: &Serve) -> Result<Self> {
         let what = || format!("cannot read `{}`", path.display());
         Ok(Self {
@@ -65,11 +65,13 @@ impl Inputs {
     ///
     /// Fails if one cannot be read, or holds something else than it should.
     pub(crate) fn read(flags: &Serve) -> Result<Self> {
-        let served = match (&flags.component, &flags.functions) {
-            (Some(component), _) => Served::One(One::read(component, flags)?.into()),
+        let workload = match (&flags.component, &flags.functions) {
+            (Some(component), _) => {
+                Workload::Component(SingleComponent::read(component, flags)?.into())
+            }
             (None, Some(functions)) => {
-                let declaration = read_functions(functions, &flags.function_defaults)?;
-                Served::Functions(functions.clone(), declaration)
+                let config = read_functions(functions, &flags.function_defaults)?;
+                Workload::Functions(functions.clone(), config)
             }
             // The command line has one of them, or is refused.
             (None, None) => bail!("there is nothing to serve: give APP.wasm or --functions"),
@@ -84,7 +86,7 @@ impl Inputs {
             .as_ref()
             .zip(flags.listen.tls_key.as_ref());
         Ok(Self {
-            served,
+            workload,
             tls: files
                 .map(|(cert, key)| tls::acceptor(cert, key))
                 .transpose()?,

@@ -7,16 +7,16 @@ use engine::ChildLimits;
 use host::cli::{Cli, Command, FunctionsError, LogFormat};
 use telemetry::server_log;
 
+mod admin_client;
+mod admin_services;
 mod allocator;
 mod announce;
 mod check;
 mod inputs;
 mod logging;
-mod operators;
-mod orders;
 mod serve;
-mod served;
 mod signals;
+mod workload;
 
 /// The exit code for a wrong command line (`EX_USAGE` of `sysexits.h`).
 const USAGE: u8 = 64;
@@ -50,13 +50,13 @@ fn main() -> ExitCode {
         Command::Serve(flags) if flags.check => check::check(&flags).map(|()| true),
         Command::Serve(flags) => serve::serve(&flags).map(|()| true),
         Command::Audit(command) => audit_log_cli::run(&command),
-        Command::Deploy(flags) => orders::deploy(&flags).map(|()| true),
-        Command::List(flags) => orders::list(&flags).map(|()| true),
-        Command::Logs(flags) => orders::logs(&flags).map(|()| true),
-        Command::Rollback(flags) => orders::rollback(&flags).map(|()| true),
-        Command::Pause(flags) => orders::pause(&flags).map(|()| true),
-        Command::Resume(flags) => orders::resume(&flags).map(|()| true),
-        Command::Remove(flags) => orders::remove(&flags).map(|()| true),
+        Command::Deploy(flags) => admin_client::deploy(&flags).map(|()| true),
+        Command::List(flags) => admin_client::list(&flags).map(|()| true),
+        Command::Logs(flags) => admin_client::logs(&flags).map(|()| true),
+        Command::Rollback(flags) => admin_client::rollback(&flags).map(|()| true),
+        Command::Pause(flags) => admin_client::pause(&flags).map(|()| true),
+        Command::Resume(flags) => admin_client::resume(&flags).map(|()| true),
+        Command::Remove(flags) => admin_client::remove(&flags).map(|()| true),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

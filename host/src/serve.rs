@@ -21,12 +21,12 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use crate::admin_services::AdminServices;
 use crate::announce::Announcer;
 use crate::check::folder;
 use crate::inputs::Inputs;
-use crate::operators::Operators;
-use crate::served::Loaded;
-use crate::{allocator, logging, served, signals};
+use crate::workload::LoadedWorkload;
+use crate::{allocator, logging, signals, workload};
 
 /// Serves what the flags name, until a signal arrives.
 ///
@@ -44,7 +44,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
     logging::stop_blocking().context("cannot start the log")?;
     let announcer = Announcer::start(flags).context("cannot start a thread")?;
     let Inputs {
-        served,
+        workload,
         tls,
         audit: mut settings,
         token,
@@ -68,47 +68,52 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             .map(|target| Forwarder::start(&log, &settings.location, target))
             .transpose()?
             .map(Arc::new);
-        let operators = Operators::start(flags, &log, &settings, hangup)?;
+        let admin_services = AdminServices::start(flags, &log, &settings, hangup)?;
         let memory = MemoryLimit::start(flags.pool.max_total_memory, allocator::release_freed);
         let memory = memory.context("cannot measure the memory of this process")?;
-        operators.watch_memory(&memory);
+        admin_services.watch_memory(&memory);
         if let Some(listener) = ops_listener {
             let url = listener.url();
             announcer.print(&format!("metrics at {url}/metrics"));
             let names = &flags.listen.ops_host;
-            operators.listen(listener, names, &log, forwarder.clone());
+            admin_services.listen(listener, names, &log, forwarder.clone());
         }
         let serving = async {
-            let telemetry = &operators.telemetry;
+            let telemetry = &admin_services.telemetry;
             let mut shutdown = pin!(signals::shutdown().context("cannot wait for signals")?);
             let loaded = tokio::select! {
-                loaded = served::load(served, flags, &log, telemetry, &memory) => loaded?,
+                loaded = workload::load(workload, flags, &log, telemetry, &memory) => loaded?,
                 // Compilers that run are killed.
                 () = &mut shutdown => return Ok(()),
             };
-            let Loaded { functions, changes } = loaded;
-            if let Some((token, changes)) = token.zip(changes.as_ref()) {
+            let LoadedWorkload {
+                functions,
+                reconciler,
+            } = loaded;
+            if let Some((token, reconciler)) = token.zip(reconciler.as_ref()) {
                 // Nobody has set it before.
-                let _ = operators.admin.set(changes.admin(token, flags, &log));
+                let _ = admin_services
+                    .admin
+                    .set(reconciler.deploy_api(token, flags, &log));
             }
             announce_start(&listeners, &functions, &flags.limits_in_words);
             announce_memory(flags, &memory);
             for listener in &listeners {
                 announcer.print(&format!("listening on {}", listener.url()));
             }
-            operators.readiness.serves(functions.clone());
+            admin_services.readiness.serves(functions.clone());
             let (drain, draining) = oneshot::channel::<Infallible>();
-            let shutdown = operators.until(async {
+            let shutdown = admin_services.until(async {
                 shutdown.await;
                 drop(drain);
             });
             let settings = flags.settings();
             let run = server::run(listeners, functions, settings, memory, telemetry, shutdown);
             let following = async {
-                if let Some(changes) = changes {
+                if let Some(reconciler) = reconciler {
                     // Nothing is loaded any more when the server ends.
                     tokio::select! {
-                        never = changes.follow() => match never {},
+                        never = reconciler.run() => match never {},
                         _ = draining => {}
                     }
                 }
@@ -120,7 +125,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             }
         };
         let result = serving.await;
-        operators.close(flags.grace_period).await;
+        admin_services.close(flags.grace_period).await;
         // The last thing that happens is that the log says so.
         if timeout(flags.grace_period, log.close()).await.is_err() {
             tracing::error!("the audit log did not take its last records in time");

@@ -2,7 +2,7 @@
 //!
 //! - this file: [`run`], which answers.
 //! - `answer.rs`: what.
-//! - `hosts.rs`: [`Hosts`], under which names; a web page cannot ask.
+//! - `hosts.rs`: [`AllowedHosts`], under which names; a web page cannot ask.
 //! - `liveness.rs`: whether the threads that serve requests do their work.
 //! - `places.rs`: how many connections there may be, so that health is answered.
 //! - `readiness.rs`: whether the server wants requests.
@@ -13,11 +13,11 @@
 //! Nothing on that thread waits for a disk or for a client. If it is held up all the
 //! same, no connection is accepted either, and `/livez` does not answer.
 
-mod answer;
+mod allowed_hosts;
 mod api;
-mod hosts;
+mod connection_limits;
+mod health;
 mod liveness;
-mod places;
 mod readiness;
 
 use std::convert::Infallible;
@@ -35,11 +35,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use answer::problem;
+pub use allowed_hosts::{AllowedHosts, parse_host};
 pub use api::{Admin, Denials, MAX_TOKEN_BYTES, Token, TokenError};
-pub use hosts::{Hosts, parse_host};
+use connection_limits::{IdleConnections, IdleGuard, RequestLimiter};
+use health::problem;
 pub use liveness::Liveness;
-use places::{Places, Silence, Silent};
 pub use readiness::Readiness;
 use server::{Accepted, Listener, Socket, date};
 use telemetry::metrics::Exporter;
@@ -57,7 +57,7 @@ const MAX_HEAD_BYTES: usize = 16 * 1024;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What operators are answered from.
-pub struct Answers {
+pub struct AdminState {
     /// Whether the workers do their work.
     pub liveness: Liveness,
     /// Whether the server wants requests.
@@ -67,19 +67,19 @@ pub struct Answers {
     /// What deploys functions, once that exists, for operators who have the token.
     pub admin: Arc<OnceLock<Admin>>,
     /// The names of the listener.
-    pub hosts: Hosts,
+    pub hosts: AllowedHosts,
 }
 
-/// Answers `GET /livez`, `/readyz` and `/metrics`, and what [`Admin`] answers, on `listener`
+/// AdminState `GET /livez`, `/readyz` and `/metrics`, and what [`Admin`] answers, on `listener`
 /// until this is dropped. An error of the listener does not end it.
 ///
 /// It must be called within a runtime of tokio.
-pub async fn run(listener: Listener, answers: Answers) -> Infallible {
+pub async fn run(listener: Listener, answers: AdminState) -> Infallible {
     let shared = Arc::new(Shared {
         answers,
-        places: Places::new(),
+        places: RequestLimiter::new(),
     });
-    let silent = Silent::default();
+    let silent = IdleConnections::default();
     let mut is_failing = false;
     loop {
         match listener.accept().await {
@@ -104,8 +104,8 @@ pub async fn run(listener: Listener, answers: Answers) -> Infallible {
 
 /// What all connections share.
 struct Shared {
-    answers: Answers,
-    places: Places,
+    answers: AdminState,
+    places: RequestLimiter,
 }
 
 /// One connection, for one request.
@@ -117,14 +117,14 @@ struct Connection {
 /// What a connection holds until it ends.
 struct Held {
     /// Until the head of the request is there.
-    silence: Option<Silence>,
+    silence: Option<IdleGuard>,
     place: Option<OwnedSemaphorePermit>,
     /// Time that it may take.
     time: Duration,
 }
 
 impl Connection {
-    fn new(shared: Arc<Shared>, silence: Silence) -> Arc<Self> {
+    fn new(shared: Arc<Shared>, silence: IdleGuard) -> Arc<Self> {
         let held = Held {
             silence: Some(silence),
             place: None,
@@ -187,7 +187,7 @@ impl Connection {
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         self.held().silence = None;
-        let Answers {
+        let AdminState {
             liveness,
             readiness,
             exporter,
@@ -216,7 +216,7 @@ impl Connection {
         }
         match admin {
             Some(admin) => admin.answer(request).await,
-            None => answer::to(&request, liveness, readiness, exporter).await,
+            None => health::respond(&request, liveness, readiness, exporter).await,
         }
     }
 
@@ -252,12 +252,12 @@ mod tests {
                 access_log: None,
                 tracer: None,
             });
-            let answers = Answers {
+            let answers = AdminState {
                 liveness: Liveness::new(Arc::default()),
                 readiness: Readiness::new(None),
                 exporter,
                 admin: Arc::default(),
-                hosts: Hosts::default(),
+                hosts: AllowedHosts::default(),
             };
             tokio::spawn(run(listener, answers));
             let address = url.strip_prefix("http://").unwrap().to_owned();

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use http::HeaderValue;
 
-use super::declaration::{Declared, Wish};
-use super::place::Place;
+use super::component_source::ComponentSource;
+use super::config::{FunctionConfig, ResolvedSettings};
 use super::request_limits::RequestLimits;
 use super::route::{self, Route};
 use engine::{AdapterUse, App, Compiled, Job};
@@ -19,18 +19,18 @@ use telemetry::FunctionTelemetry;
 pub struct Function {
     /// One for each thread that serves, or one for all.
     apps: Box<[Arc<App>]>,
-    settings: RequestLimits,
+    request_limits: RequestLimits,
     telemetry: Arc<FunctionTelemetry>,
     /// The SHA-256 of its own component.
     version: Box<str>,
     /// What it was compiled from, where there may be something else next.
     source: Option<Source>,
     /// The middleware that it is composed with, as declared.
-    middleware: Vec<Place>,
+    middleware: Vec<ComponentSource>,
     /// None for the only function of a server, which sees its requests as they come.
     route: Option<Route>,
     /// What was wanted of it, where there may be something else next.
-    wish: Option<Arc<Wish>>,
+    settings: Option<Arc<ResolvedSettings>>,
     /// What `x-forwarded-prefix` says.
     prefix: Option<HeaderValue>,
     is_paused: AtomicBool,
@@ -65,30 +65,30 @@ impl Source {
 }
 
 impl Function {
-    /// `app`, made from `source` as it was `declared`, with all that is told of it going to
+    /// `app`, made from `source` as it was `config`, with all that is told of it going to
     /// `telemetry`.
     pub(super) fn new(
         app: App,
         source: Source,
-        declared: &Declared,
-        settings: RequestLimits,
+        config: &FunctionConfig,
+        request_limits: RequestLimits,
         telemetry: Arc<FunctionTelemetry>,
     ) -> Self {
         Self {
-            prefix: route::header(&declared.route),
-            route: Some(declared.route.clone()),
-            wish: Some(declared.wish.clone()),
+            prefix: route::header(&config.route),
+            route: Some(config.route.clone()),
+            settings: Some(config.settings.clone()),
             version: source.version.as_str().into(),
             source: Some(source),
-            middleware: declared.middleware.clone(),
-            ..Self::only(vec![app], settings, telemetry)
+            middleware: config.middleware.clone(),
+            ..Self::only(vec![app], request_limits, telemetry)
         }
     }
 
     /// The only function of a server, which gets all requests as they come.
     pub(super) fn only(
         apps: Vec<App>,
-        settings: RequestLimits,
+        request_limits: RequestLimits,
         telemetry: Arc<FunctionTelemetry>,
     ) -> Self {
         Self {
@@ -96,10 +96,10 @@ impl Function {
             source: None,
             middleware: Vec::new(),
             apps: apps.into_iter().map(Arc::new).collect(),
-            settings,
+            request_limits,
             telemetry,
             route: None,
-            wish: None,
+            settings: None,
             prefix: None,
             is_paused: AtomicBool::new(false),
             memory: OnceLock::new(),
@@ -156,18 +156,18 @@ impl Function {
         metrics.activate(self.telemetry.metrics(), component, max_instances);
     }
 
-    /// Whether it is what would come of `declared` with what `job` compiles.
-    pub(super) fn is(&self, declared: &Declared, job: &Job) -> bool {
+    /// Whether it is what would come of `config` with what `job` compiles.
+    pub(super) fn is(&self, config: &FunctionConfig, job: &Job) -> bool {
         let is_source = |source: &Source| source.key == job.key(source.adapters);
         self.source.as_ref().is_some_and(is_source)
-            && self.is_wrapped_as(declared)
-            && self.route.as_ref() == Some(&declared.route)
-            && self.wish.as_ref() == Some(&declared.wish)
+            && self.is_wrapped_as(config)
+            && self.route.as_ref() == Some(&config.route)
+            && self.settings.as_ref() == Some(&config.settings)
     }
 
     /// Whether its requests go through the middleware that is declared.
-    pub(super) fn is_wrapped_as(&self, declared: &Declared) -> bool {
-        self.middleware == declared.middleware
+    pub(super) fn is_wrapped_as(&self, config: &FunctionConfig) -> bool {
+        self.middleware == config.middleware
     }
 
     /// The component.
@@ -194,7 +194,7 @@ impl Function {
 
     /// How its requests are served.
     pub fn settings(&self) -> &RequestLimits {
-        &self.settings
+        &self.request_limits
     }
 
     /// What is told of its requests.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use audit_log::AuditLog;
 use http::uri::PathAndQuery;
 
-use super::declaration::{Declaration, Declared, Settings};
+use super::component_file::ReadError;
+use super::config::{FunctionConfig, FunctionSettings, FunctionsConfig};
 use super::function::{Function, Source};
-use super::read::ReadError;
 use super::store::StoreError;
 use engine::outbound::{Outbound, OutboundError};
 use engine::{
@@ -48,7 +48,7 @@ pub enum FunctionError {
     Outbound(#[from] OutboundError),
     /// Its first instance failed.
     #[error("an instance of it cannot begin: {0}")]
-    Start(String),
+    Startup(String),
     /// It did not answer its first request as it should.
     #[error("it fails its smoke request `GET {path}`: {why}")]
     Smoke {
@@ -64,13 +64,13 @@ pub enum FunctionError {
 
 impl FunctionError {
     /// Whether that may be so because a file is still being written.
-    pub(super) fn is_of_files(&self) -> bool {
+    pub(super) fn may_be_incomplete_file(&self) -> bool {
         match self {
             Self::Read(_)
             | Self::Middleware(_)
             | Self::Compile(_)
             | Self::Load(_)
-            | Self::Start(_)
+            | Self::Startup(_)
             | Self::Smoke { .. } => true,
             Self::Settings(_)
             | Self::NoComponent
@@ -109,18 +109,18 @@ pub struct Loader {
     pub max_component_bytes: u64,
 }
 
-/// Reads the adapters that `declaration` names.
+/// Reads the adapters that `functions_config` names.
 ///
 /// # Errors
 ///
 /// Fails if one of them cannot be read, or two have the same name.
 pub(super) fn read_adapters(
-    declaration: &Declaration,
+    functions_config: &FunctionsConfig,
     max_bytes: u64,
 ) -> Result<Vec<Part>, ReadError> {
-    let places = declaration.adapters.iter();
-    places
-        .map(|place| Ok(Part::new(place.stem(), place.read(None, max_bytes)?)))
+    let sources = functions_config.adapters.iter();
+    sources
+        .map(|source| Ok(Part::new(source.stem(), source.read(None, max_bytes)?)))
         .collect()
 }
 
@@ -150,33 +150,36 @@ pub(super) async fn check_adapters(
 /// # Errors
 ///
 /// Fails if there is none, or it cannot be read.
-pub(super) fn read_component(declared: &Declared, max_bytes: u64) -> Result<Part, FunctionError> {
-    let Some(component) = &declared.component else {
+pub(super) fn read_component(
+    config: &FunctionConfig,
+    max_bytes: u64,
+) -> Result<Part, FunctionError> {
+    let Some(component) = &config.component else {
         return Err(FunctionError::NoComponent);
     };
-    let bytes = component.read(declared.folder.as_deref(), max_bytes)?;
-    Ok(component_of(bytes))
+    let bytes = component.read(config.folder.as_deref(), max_bytes)?;
+    Ok(function_part(bytes))
 }
 
 /// The component of a function in `bytes`.
-pub(super) fn component_of(bytes: Vec<u8>) -> Part {
+pub(super) fn function_part(bytes: Vec<u8>) -> Part {
     Part::new(FUNCTION, bytes)
 }
 
 /// What has to be compiled so that `component` serves HTTP behind the middleware of the
-/// function that was `declared`.
+/// function that was `config`.
 ///
 /// # Errors
 ///
 /// Fails if the middleware cannot be read.
 pub(super) fn job(
     component: Part,
-    declared: &Declared,
+    config: &FunctionConfig,
     adapters: &[Part],
     max_bytes: u64,
 ) -> Result<Job, FunctionError> {
-    let places = declared.middleware.iter();
-    let read = places.map(|place| Ok(Part::new(place.stem(), place.read(None, max_bytes)?)));
+    let sources = config.middleware.iter();
+    let read = sources.map(|source| Ok(Part::new(source.stem(), source.read(None, max_bytes)?)));
     Ok(Job {
         component: Some(component),
         adapts: true,
@@ -195,11 +198,11 @@ impl Loader {
     /// Says why it cannot be served.
     pub(super) fn load(
         &self,
-        declared: &Declared,
+        function: &FunctionConfig,
         job: &Job,
         artefact: &Artefact,
     ) -> Result<Function, FunctionError> {
-        let Settings {
+        let FunctionSettings {
             environment,
             config,
             quota,
@@ -208,12 +211,12 @@ impl Loader {
             outbound,
             serving,
             smoke: _,
-        } = match &*declared.wish {
+        } = match &*function.settings {
             Ok(settings) => settings.clone(),
             Err(why) => return Err(FunctionError::Settings(why.clone())),
         };
         let env = ComponentEnv {
-            name: declared.name.clone(),
+            name: function.name.clone(),
             environment,
             config,
             audit: self.audit.with_policy(policy),
@@ -226,6 +229,6 @@ impl Loader {
         let metrics = metrics.prepare(app.component(), app.max_instances());
         let telemetry = self.telemetry.of(app.component().clone(), metrics);
         let source = Source::new(job, artefact.compiled());
-        Ok(Function::new(app, source, declared, serving, telemetry))
+        Ok(Function::new(app, source, function, serving, telemetry))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::declaration::Declared;
+use super::config::FunctionConfig;
 
 /// The time now, as RFC 3339 says it.
 fn now() -> String {
@@ -60,10 +60,10 @@ impl Record {
         self.removed.is_none() && self.active.as_deref() == Some(sha256)
     }
 
-    /// The same for a function that is wanted as `declared`: one that was removed may have had
+    /// The same for a function that is wanted as `config`: one that was removed may have had
     /// a file, and come back without it.
-    pub(super) fn wanted_as(mut self, declared: &Declared) -> Self {
-        if declared.component.is_none() {
+    pub(super) fn for_config(mut self, config: &FunctionConfig) -> Self {
+        if config.component.is_none() {
             self.file = None;
         }
         self

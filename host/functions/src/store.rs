@@ -21,7 +21,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::declaration::check_name;
+use super::config::check_name;
 use super::record::Record;
 use engine::digest;
 use permissions::{check_parents, check_private, open_lock};

@@ -41,12 +41,12 @@ pub enum Found {
 /// Two functions want the same requests.
 #[derive(Debug, thiserror::Error)]
 #[error("the route `{route}` is that of `{other}`; give one of them another one")]
-pub struct Conflict {
+pub struct RouteConflict {
     route: Route,
     other: String,
 }
 
-impl Conflict {
+impl RouteConflict {
     /// Somebody wants `route`, which `other` has.
     pub(super) fn new(route: &Route, other: &str) -> Self {
         Self {
@@ -62,11 +62,11 @@ impl Table {
     /// # Errors
     ///
     /// Fails, and changes nothing, if another one has its route.
-    pub fn add(&mut self, function: Arc<Function>) -> Result<(), Conflict> {
+    pub fn add(&mut self, function: Arc<Function>) -> Result<(), RouteConflict> {
         if let Some(route) = function.route()
             && let Some(other) = self.routes.add(route, self.functions.len())
         {
-            return Err(Conflict {
+            return Err(RouteConflict {
                 route: route.clone(),
                 other: self.functions[other].name().to_owned(),
             });

@@ -35,13 +35,13 @@ pub(super) fn warm(function: &Function, smoke: Option<&PathAndQuery>) -> Result<
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| FunctionError::Start(error.to_string()))?;
+        .map_err(|error| FunctionError::Startup(error.to_string()))?;
     let late = || format!("it took longer than {} s", MAX_TIME.as_secs());
     runtime.block_on(async {
         match timeout(MAX_TIME, begin(function)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(FunctionError::Start(format!("{error:#}"))),
-            Err(_) => return Err(FunctionError::Start(late())),
+            Ok(Err(error)) => return Err(FunctionError::Startup(format!("{error:#}"))),
+            Err(_) => return Err(FunctionError::Startup(late())),
         }
         let Some(path) = smoke else { return Ok(()) };
         let asked = timeout(MAX_TIME, ask(function, path)).await;

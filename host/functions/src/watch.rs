@@ -12,20 +12,20 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-use super::declaration::{Declaration, Declared, is_function};
-use super::place::Place;
-use super::way::Way;
+use super::component_source::ComponentSource;
+use super::config::{FunctionConfig, FunctionsConfig, is_function_file};
+use super::resolved_path::ResolvedPath;
 
 /// How long nothing must happen before somebody is taken to be done.
-const QUIET: Duration = Duration::from_millis(100);
+const DEBOUNCE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long that is waited for. Where there is no quiet, what is there is looked at all the
 /// same.
-const MAX_PATIENCE: Duration = Duration::from_secs(2);
+const MAX_DEBOUNCE: Duration = Duration::from_secs(2);
 
 /// How often it is looked anyway: some file systems do not tell of changes, and of many at
 /// once none tells all.
-const INTERVAL: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What tells a folder from another one in its place: its device, and its number there. None if
 /// it does not exist.
@@ -33,7 +33,7 @@ type Identity = Option<(u64, u64)>;
 
 /// What decides what is wanted and what it is: entries of folders.
 #[derive(Debug, Default)]
-pub struct Watched {
+pub struct WatchedPaths {
     /// Each file that is named and its folder, each link on the way there, and what is missing.
     /// Other entries of the same folders, such as a log, may change all the time.
     entries: BTreeSet<PathBuf>,
@@ -43,22 +43,22 @@ pub struct Watched {
     folders: BTreeMap<PathBuf, Identity>,
 }
 
-impl Watched {
+impl WatchedPaths {
     /// That of a declaration, as the links on the disk are at the moment. It may take its time.
     #[must_use]
-    pub fn of(declaration: &Declaration) -> Self {
+    pub fn of(functions_config: &FunctionsConfig) -> Self {
         let mut entries = BTreeSet::new();
         let mut functions = None;
-        if let Some(folder) = &declaration.folder {
-            let way = Way::of(folder);
-            entries.extend(way.entries);
-            functions = way.end;
+        if let Some(folder) = &functions_config.folder {
+            let resolved = ResolvedPath::of(folder);
+            entries.extend(resolved.entries);
+            functions = resolved.end;
         }
-        let links = functions.as_deref().map(links).unwrap_or_default();
-        for file in files(declaration).chain(links) {
-            let way = Way::of(&file);
-            entries.extend(way.entries);
-            let folder = way.end.as_deref().and_then(Path::parent);
+        let function_links = functions.as_deref().map(function_links).unwrap_or_default();
+        for file in files(functions_config).chain(function_links) {
+            let resolved = ResolvedPath::of(&file);
+            entries.extend(resolved.entries);
+            let folder = resolved.end.as_deref().and_then(Path::parent);
             entries.extend(folder.map(Path::to_owned));
         }
         let parents = entries.iter().filter_map(|entry| entry.parent());
@@ -83,39 +83,41 @@ impl Watched {
         // A folder that is watched and removed is named by itself.
         self.entries.contains(path)
             || self.folders.contains_key(path)
-            || is_in_functions() && is_function(path)
+            || is_in_functions() && is_function_file(path)
     }
 }
 
 /// The functions in a folder that are links.
-fn links(folder: &Path) -> Vec<PathBuf> {
+fn function_links(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let is_link = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_symlink());
-    let links = entries.filter(is_link).map(|entry| entry.path());
-    links.filter(|path| is_function(path)).collect()
+    let function_links = entries.filter(is_link).map(|entry| entry.path());
+    function_links
+        .filter(|path| is_function_file(path))
+        .collect()
 }
 
 /// Tells when something may have changed in some folders.
-pub struct Watch {
+pub struct ConfigWatcher {
     /// None if the system cannot tell.
     watcher: Option<RecommendedWatcher>,
     changes: mpsc::Receiver<()>,
     /// The folders that are watched.
     folders: BTreeMap<PathBuf, Identity>,
-    watched: Arc<Mutex<Watched>>,
+    watched: Arc<Mutex<WatchedPaths>>,
     /// When the first change was seen that was not looked at yet.
     changed: Option<Instant>,
     /// When to look in any case.
     next: Instant,
 }
 
-impl Watch {
+impl ConfigWatcher {
     /// Watches nothing yet.
     #[must_use]
     pub fn new() -> Self {
         // One change that nobody has looked at is enough to know.
         let (sender, changes) = mpsc::channel(1);
-        let current = Arc::<Mutex<Watched>>::default();
+        let current = Arc::<Mutex<WatchedPaths>>::default();
         let counting = current.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             let is_change = event.is_ok_and(|event| {
@@ -137,13 +139,13 @@ impl Watch {
             folders: BTreeMap::new(),
             watched: current,
             changed: None,
-            next: Instant::now() + INTERVAL,
+            next: Instant::now() + POLL_INTERVAL,
         }
     }
 
     /// Watches all folders in which something of `watched` is. Those that were removed and made
     /// again since the last call are watched as they are now.
-    pub fn look_at(&mut self, watched: Watched) {
+    pub fn set_watched(&mut self, watched: WatchedPaths) {
         let Some(notifier) = &mut self.watcher else {
             return;
         };
@@ -178,30 +180,33 @@ impl Watch {
             }
         }
         if let Some(since) = self.changed {
-            let quiet = async {
-                while timeout(QUIET, self.changes.recv()).await.is_ok() {
+            let debounced = async {
+                while timeout(DEBOUNCE_INTERVAL, self.changes.recv())
+                    .await
+                    .is_ok()
+                {
                     // As fast as changes come, there is one at most.
                     tokio::task::yield_now().await;
                 }
             };
             tokio::select! {
-                () = quiet => {}
-                () = sleep_until(since + MAX_PATIENCE) => {}
+                () = debounced => {}
+                () = sleep_until(since + MAX_DEBOUNCE) => {}
             }
         }
         self.changed = None;
-        self.next = Instant::now() + INTERVAL;
+        self.next = Instant::now() + POLL_INTERVAL;
     }
 }
 
-impl Default for Watch {
+impl Default for ConfigWatcher {
     fn default() -> Self {
         Self::new()
     }
 }
 
 fn cannot_watch(error: &notify::Error) {
-    let seconds = INTERVAL.as_secs();
+    let seconds = POLL_INTERVAL.as_secs();
     tracing::warn!(
         "changes of functions are looked for every {seconds} s, because the system does not tell \
          of them: {error}"
@@ -222,14 +227,14 @@ fn is_change(kind: EventKind) -> bool {
 }
 
 /// All files that count, but for those in the folder of functions.
-fn files(declaration: &Declaration) -> impl Iterator<Item = PathBuf> {
-    let file = &declaration.file;
-    let is_file = declaration.folder.as_ref() != Some(file);
-    let functions = declaration.functions.iter();
-    let places = functions.flat_map(Declared::places);
-    let places = places.chain(&declaration.adapters);
+fn files(functions_config: &FunctionsConfig) -> impl Iterator<Item = PathBuf> {
+    let file = &functions_config.file;
+    let is_file = functions_config.folder.as_ref() != Some(file);
+    let functions = functions_config.functions.iter();
+    let sources = functions.flat_map(FunctionConfig::sources);
+    let sources = sources.chain(&functions_config.adapters);
     let file = is_file.then(|| file.to_owned());
-    places.map(Place::file).chain(file)
+    sources.map(ComponentSource::file).chain(file)
 }
 
 #[cfg(test)]
@@ -241,8 +246,8 @@ mod tests {
     use super::*;
 
     /// A folder `f` of functions, and a file beside it.
-    fn declaration(root: &Path) -> Declaration {
-        Declaration {
+    fn functions_config(root: &Path) -> FunctionsConfig {
+        FunctionsConfig {
             file: root.join("functions.toml"),
             folder: Some(root.join("f")),
             functions: Vec::new(),
@@ -260,15 +265,15 @@ mod tests {
 
     /// Whether a change is told of soon, after each of these `changes` below a folder.
     fn tells_all(root: &Path, changes: &[&dyn Fn(&Path)]) -> Vec<bool> {
-        let declaration = declaration(root);
+        let functions_config = functions_config(root);
         let runtime = Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let mut watch = Watch::new();
+            let mut watch = ConfigWatcher::new();
             let mut told = Vec::new();
             for change in changes {
-                watch.look_at(Watched::of(&declaration));
+                watch.set_watched(WatchedPaths::of(&functions_config));
                 change(root);
-                let in_time = timeout(INTERVAL / 2, watch.changed()).await;
+                let in_time = timeout(POLL_INTERVAL / 2, watch.changed()).await;
                 told.push(in_time.is_ok());
             }
             told
@@ -285,13 +290,13 @@ mod tests {
     fn a_change_is_not_forgotten_when_waiting_for_quiet_is_interrupted() {
         let runtime = Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let mut watch = Watch::new();
+            let mut watch = ConfigWatcher::new();
             let (sender, changes) = mpsc::channel(1);
             watch.changes = changes;
             sender.try_send(()).unwrap();
             // It has seen the change, and waits for more.
             assert!(timeout(Duration::ZERO, watch.changed()).await.is_err());
-            assert!(timeout(INTERVAL / 2, watch.changed()).await.is_ok());
+            assert!(timeout(POLL_INTERVAL / 2, watch.changed()).await.is_ok());
         });
     }
 

@@ -9,17 +9,17 @@
 //! - `variables.rs`: the variables of a guest, and `files.rs`, from which some come.
 //! - `config/`: the same flags in a file.
 
-mod admin;
 mod audit;
+mod client_commands;
 mod clients;
 mod config;
 #[cfg(test)]
 mod documented;
-mod files;
-mod functions;
+mod function_flags;
 mod guests;
 mod listen;
 mod logs;
+mod text_file;
 mod values;
 mod variables;
 
@@ -35,11 +35,11 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use http::header::HeaderName;
 
 use ::functions::RequestLimits;
-pub use admin::{Asked, Deploy, Logs, Named, Rollback};
 pub use audit::{AuditFlags, AuditedRequestFlags};
+pub use client_commands::{AdminTarget, Deploy, Logs, Named, Rollback};
 pub use clients::ClientFlags;
 pub use config::{FunctionsError, read_functions};
-pub use functions::{Defaults, DeployFlags, PoolFlags};
+pub use function_flags::{Defaults, DeployFlags, PoolFlags};
 pub use guests::{GuestFlags, GuestLimitFlags};
 pub use listen::{ListenFlags, Switch};
 pub use logs::{LogFlags, LogFormat};
@@ -77,7 +77,7 @@ pub enum Command {
     Deploy(Deploy),
 
     /// List the functions of a server that runs
-    List(Asked),
+    List(AdminTarget),
 
     /// Turn to another version of a function: the one before, or --to VERSION
     Rollback(Rollback),
@@ -101,13 +101,13 @@ pub enum Command {
 
 impl Command {
     /// The server that a command of an operator asks.
-    fn asked(&self) -> Option<&Asked> {
+    fn target(&self) -> Option<&AdminTarget> {
         match self {
-            Self::Deploy(deploy) => Some(&deploy.asked),
-            Self::List(asked) => Some(asked),
-            Self::Rollback(rollback) => Some(&rollback.asked),
-            Self::Logs(logs) => Some(&logs.asked),
-            Self::Pause(named) | Self::Resume(named) | Self::Remove(named) => Some(&named.asked),
+            Self::Deploy(deploy) => Some(&deploy.target),
+            Self::List(target) => Some(target),
+            Self::Rollback(rollback) => Some(&rollback.target),
+            Self::Logs(logs) => Some(&logs.target),
+            Self::Pause(named) | Self::Resume(named) | Self::Remove(named) => Some(&named.target),
             Self::Serve(_) | Self::Audit(_) => None,
         }
     }
@@ -222,7 +222,7 @@ impl Cli {
                         name a file for one of them\n";
             return Err(Self::command().error(ErrorKind::ArgumentConflict, text));
         }
-        if let Some(Err(text)) = self.command.asked().map(Asked::check) {
+        if let Some(Err(text)) = self.command.target().map(AdminTarget::check) {
             return Err(Self::command().error(ErrorKind::ArgumentConflict, text));
         }
         Ok(self)

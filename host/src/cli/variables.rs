@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::files;
 use super::guests::GuestFlags;
+use super::text_file;
 use super::values;
 use engine::Variable;
 use permissions::check_unwritable;
@@ -115,7 +115,7 @@ fn secret(key: &str, path: &Path) -> Result<String, VariableError> {
 }
 
 fn read(flag: &'static str, path: &Path) -> Result<String, VariableError> {
-    files::read(path).map_err(|source| unreadable(flag, path, source))
+    text_file::read(path).map_err(|source| unreadable(flag, path, source))
 }
 
 fn unreadable(flag: &'static str, path: &Path, source: io::Error) -> VariableError {

@@ -20,9 +20,11 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tokio::task::spawn_blocking;
 
-use super::answer::{json, problem};
+use super::health::{json, problem};
 pub use denials::Denials;
-use functions::{Answer, Control, ControlError, Functions, Order, Store, check_name};
+use functions::{
+    DeployCommand, DeployError, DeployHandle, DeployOutcome, Functions, Store, check_name,
+};
 pub use token::{MAX_TOKEN_BYTES, Token, TokenError};
 
 /// What all its paths begin with.
@@ -31,12 +33,12 @@ const PREFIX: &str = "/v1/";
 /// The path of the description of all of them, which needs no token.
 const DESCRIPTION: &str = "/v1/openapi.json";
 
-/// Answers operators who have the token.
+/// AdminState operators who have the token.
 pub struct Admin {
     /// Who may.
     pub token: Token,
     /// Who carries out what is ordered.
-    pub control: Control,
+    pub commands: DeployHandle,
     /// What is served.
     pub functions: Arc<Functions>,
     /// The versions, if they are kept.
@@ -49,7 +51,7 @@ pub struct Admin {
     pub max_time: Duration,
 }
 
-type Answered = Response<Full<Bytes>>;
+type ApiResponse = Response<Full<Bytes>>;
 
 impl Admin {
     /// Whether a request is for this interface.
@@ -75,7 +77,7 @@ impl Admin {
     }
 
     /// The answer to a request.
-    pub(super) async fn answer<B>(&self, request: Request<B>) -> Answered
+    pub(super) async fn answer<B>(&self, request: Request<B>) -> ApiResponse
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -95,7 +97,7 @@ impl Admin {
             && let Err(why) = check_name(name)
         {
             let name = name.to_owned();
-            return refused(&ControlError::BadName { name, why });
+            return refused(&DeployError::BadName { name, why });
         }
         match (method.as_str(), &segments[..]) {
             ("GET", ["functions"]) => self.list().await,
@@ -108,23 +110,25 @@ impl Admin {
             },
             ("DELETE", ["functions", name]) => {
                 let name = (*name).to_owned();
-                self.order(Order::Remove { name }).await
+                self.execute(DeployCommand::Remove { name }).await
             }
             ("POST", ["functions", name, "pause"]) => {
                 let name = (*name).to_owned();
-                self.order(Order::Pause { name }).await
+                self.execute(DeployCommand::Pause { name }).await
             }
             ("POST", ["functions", name, "resume"]) => {
                 let name = (*name).to_owned();
-                self.order(Order::Resume { name }).await
+                self.execute(DeployCommand::Resume { name }).await
             }
             ("POST", ["functions", name, "rollback"]) => {
                 let (name, version) = ((*name).to_owned(), None);
-                self.order(Order::Activate { name, version }).await
+                self.execute(DeployCommand::Activate { name, version })
+                    .await
             }
             ("POST", ["functions", name, "versions", version, "activate"]) => {
                 let (name, version) = ((*name).to_owned(), Some((*version).to_owned()));
-                self.order(Order::Activate { name, version }).await
+                self.execute(DeployCommand::Activate { name, version })
+                    .await
             }
             (_, ["functions"] | ["functions", _, "logs" | "stats"]) => not_allowed("GET"),
             (_, ["functions", _]) => not_allowed("GET, PUT, DELETE"),
@@ -141,7 +145,7 @@ impl Admin {
     }
 
     /// The body of a request.
-    async fn component<B>(&self, body: B) -> Result<Vec<u8>, Answered>
+    async fn component<B>(&self, body: B) -> Result<Vec<u8>, ApiResponse>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -163,19 +167,19 @@ impl Admin {
         }
     }
 
-    async fn deploy(&self, name: String, bytes: Vec<u8>) -> Answered {
+    async fn deploy(&self, name: String, bytes: Vec<u8>) -> ApiResponse {
         if bytes.is_empty() {
             return problem(
                 StatusCode::BAD_REQUEST,
                 "the body is empty, expected a component",
             );
         }
-        self.order(Order::Deploy { name, bytes }).await
+        self.execute(DeployCommand::Deploy { name, bytes }).await
     }
 
-    async fn order(&self, order: Order) -> Answered {
-        match self.control.order(order).await {
-            Ok(Answer {
+    async fn execute(&self, command: DeployCommand) -> ApiResponse {
+        match self.commands.execute(command).await {
+            Ok(DeployOutcome {
                 name,
                 version,
                 replaces,
@@ -192,7 +196,7 @@ impl Admin {
     }
 
     /// What a function printed last: with the query `from=NUMBER`, from this line on.
-    fn lines(&self, name: &str, query: Option<&str>) -> Answered {
+    fn lines(&self, name: &str, query: Option<&str>) -> ApiResponse {
         let number = match query.map(|query| query.strip_prefix("from=").map(str::parse)) {
             None => 0,
             Some(Some(Ok(number))) => number,
@@ -210,7 +214,7 @@ impl Admin {
     }
 
     /// The numbers about a function.
-    fn stats(&self, name: &str) -> Answered {
+    fn stats(&self, name: &str) -> ApiResponse {
         let Some(function) = self.functions.served(name) else {
             return self.unserved(name);
         };
@@ -219,16 +223,16 @@ impl Admin {
     }
 
     /// The answer where a function is not served.
-    fn unserved(&self, name: &str) -> Answered {
+    fn unserved(&self, name: &str) -> ApiResponse {
         let name = name.to_owned();
         refused(&if self.functions.is_loading(&name) {
-            ControlError::Loading(name)
+            DeployError::Loading(name)
         } else {
-            ControlError::Unknown(name)
+            DeployError::Unknown(name)
         })
     }
 
-    async fn list(&self) -> Answered {
+    async fn list(&self) -> ApiResponse {
         let functions = self.functions.clone();
         let list = spawn_blocking(move || document::list(&functions)).await;
         let list = list.unwrap_or_default();
@@ -236,20 +240,20 @@ impl Admin {
         json(StatusCode::OK, list.to_string())
     }
 
-    async fn show(&self, name: String) -> Answered {
+    async fn show(&self, name: String) -> ApiResponse {
         let (functions, store) = (self.functions.clone(), self.store.clone());
         let asked = name.clone();
         let shown = spawn_blocking(move || document::show(&functions, store.as_deref(), &asked));
         match shown.await {
             Ok(Ok(Some(function))) => json(StatusCode::OK, function.to_string()),
-            Ok(Ok(None)) => refused(&ControlError::Unknown(name)),
+            Ok(Ok(None)) => refused(&DeployError::Unknown(name)),
             Ok(Err(error)) => refused(&error.into()),
-            Err(_) => refused(&ControlError::Busy),
+            Err(_) => refused(&DeployError::Busy),
         }
     }
 }
 
-fn unauthorized(headers: &HeaderMap) -> Answered {
+fn unauthorized(headers: &HeaderMap) -> ApiResponse {
     let why = if headers.contains_key(AUTHORIZATION) {
         "the token is wrong: expected `authorization: Bearer TOKEN` with that of the file which \
          --admin-token of the server names"
@@ -262,23 +266,23 @@ fn unauthorized(headers: &HeaderMap) -> Answered {
     response
 }
 
-fn refused(error: &ControlError) -> Answered {
+fn refused(error: &DeployError) -> ApiResponse {
     let status = match error {
-        ControlError::BadName { .. } => StatusCode::BAD_REQUEST,
-        ControlError::Unknown(_) | ControlError::NoVersion { .. } => StatusCode::NOT_FOUND,
-        ControlError::NoState | ControlError::IsDeclared(_) | ControlError::Conflict(_) => {
+        DeployError::BadName { .. } => StatusCode::BAD_REQUEST,
+        DeployError::Unknown(_) | DeployError::NoVersion { .. } => StatusCode::NOT_FOUND,
+        DeployError::NoState | DeployError::IsDeclared(_) | DeployError::RouteConflict(_) => {
             StatusCode::CONFLICT
         }
-        ControlError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        ControlError::Store(_) => StatusCode::INSUFFICIENT_STORAGE,
-        ControlError::Unaudited(_) | ControlError::Busy | ControlError::Loading(_) => {
+        DeployError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        DeployError::Store(_) => StatusCode::INSUFFICIENT_STORAGE,
+        DeployError::Unaudited(_) | DeployError::Busy | DeployError::Loading(_) => {
             StatusCode::SERVICE_UNAVAILABLE
         }
     };
     problem(status, &error.to_string())
 }
 
-fn not_allowed(methods: &'static str) -> Answered {
+fn not_allowed(methods: &'static str) -> ApiResponse {
     let mut response = problem(
         StatusCode::METHOD_NOT_ALLOWED,
         &format!("there is {methods}"),

@@ -8,20 +8,20 @@ use tokio::task::spawn_blocking;
 
 use super::super::table::Table;
 use super::Deployer;
-use super::change::Loaded;
+use super::load_context::LoadedFunction;
 
 impl Deployer {
     /// Lets a function be served the next time that [`serve`](Self::serve) is called.
-    pub(super) async fn activate(&mut self, loaded: Loaded) -> Result<(), AppendError> {
-        let Loaded {
+    pub(super) async fn activate(&mut self, loaded: LoadedFunction) -> Result<(), AppendError> {
+        let LoadedFunction {
             function,
             mut record,
         } = loaded;
         let name = function.name().to_owned();
         let active = self
-            .known
+            .states
             .get(&name)
-            .and_then(|known| known.active.as_ref());
+            .and_then(|state| state.active.as_ref());
         if let Some(active) = active {
             // It may have been paused or resumed while this was loaded.
             record.paused = active.is_paused();
@@ -41,18 +41,18 @@ impl Deployer {
             let set = spawn_blocking(move || store.set(&name, record)).await;
             noted = set.unwrap_or(Ok(()));
         }
-        let Some(known) = self.known.get_mut(&name) else {
+        let Some(state) = self.states.get_mut(&name) else {
             return recorded;
         };
         if !is_recorded || noted.is_err() {
             // It is tried again the next time.
-            known.stamps = None;
-            known.is_refused = true;
-            known.is_loading = true;
+            state.fingerprints = None;
+            state.is_rejected = true;
+            state.is_loading = true;
         }
         if let Err(error) = noted {
-            self.refuse(&name, &error).await?;
-            self.withdraw_unless_wrapped(&name).await?;
+            self.reject(&name, &error).await?;
+            self.undeploy_unless_wrapped(&name).await?;
         } else if is_recorded {
             tracing::info!(
                 function = name,
@@ -63,8 +63,8 @@ impl Deployer {
                 "deployed"
             );
             function.count();
-            known.active = Some(Arc::new(function));
-            known.is_loading = false;
+            state.active = Some(Arc::new(function));
+            state.is_loading = false;
         }
         recorded
     }
@@ -73,9 +73,9 @@ impl Deployer {
     pub(super) fn serve(&self) {
         let mut table = Table::default();
         let active = self
-            .known
+            .states
             .values()
-            .filter_map(|known| known.active.as_ref());
+            .filter_map(|state| state.active.as_ref());
         for function in active {
             if let Err(conflict) = table.add(function.clone()) {
                 // Nobody is activated at the route of another one.

@@ -1,28 +1,29 @@
-//! From what is wanted to what is served.
+//! The deployer: reconciliation of the served functions with the configured ones.
 //!
-//! - this file: [`Deployer`], what is wanted and what is served.
-//! - `scan.rs`: what is wanted, and which files it is in.
-//! - `tasks.rs`: which functions are being loaded; `change.rs`: loading one.
-//! - `tell.rs`: what is told of those that cannot be served.
-//! - `start.rs`: which of those that were wanted at the start are served or refused.
-//! - `settling.rs`: files that may still be written.
-//! - `removal.rs`: functions that are served no more.
-//! - `exchange.rs`: functions that take over routes of each other.
-//! - `adapters.rs`: reading the adapters; `activate.rs`: serving what is loaded.
-//! - `control.rs`: what an operator orders; `orders.rs`: how it is done.
+//! - this file: [`Deployer`] and [`FunctionState`], the desired and the served state of a function.
+//! - `scan.rs`: the desired functions and the files that they come from.
+//! - `tasks.rs`: one load at a time per function, several functions at once; `load_context.rs`:
+//!   one load.
+//! - `activate.rs`: serving a loaded version; `adapters.rs`: reading the adapters again.
+//! - `route_swap.rs`: functions that take over each other's routes.
+//! - `removal.rs`: functions that are not configured any more.
+//! - `report.rs`: errors in the log and the audit log; `stable_files.rs`: files that may still be
+//!   incomplete; `startup.rs`: progress of the first load.
+//! - `command.rs`: [`DeployCommand`], commands of the admin interface; `execute.rs`: their
+//!   execution.
 
 mod activate;
 mod adapters;
-mod change;
-mod control;
-mod exchange;
-mod orders;
+mod command;
+mod execute;
+mod load_context;
 mod removal;
+mod report;
+mod route_swap;
 mod scan;
-mod settling;
-mod start;
+mod stable_files;
+mod startup;
 mod tasks;
-mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,19 +32,19 @@ use audit_log::AppendError;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-use super::declaration::{Declaration, Declared, Wish};
+use super::config::{FunctionConfig, FunctionsConfig, ResolvedSettings};
+use super::file_fingerprint::FileFingerprint;
 use super::function::Function;
 use super::load::Loader;
-use super::stamp::Stamp;
 use super::store::Store;
 use super::table::Functions;
-use change::{Change, Loaded, Means};
-pub use control::{Answer, Control, ControlError, Order, Waiting};
+pub use command::{DeployCommand, DeployError, DeployHandle, DeployOutcome, PendingCommand};
 use engine::Part;
-use scan::{Scan, Stamps};
-use settling::{Deferred, SETTLING_TIME, Unchanged, are_same_files};
-use start::Start;
-pub use tasks::Finished;
+use load_context::{LoadContext, LoadOutcome, LoadedFunction};
+use scan::{Fingerprints, Scan};
+use stable_files::{Deferred, STABLE_PERIOD, StableSince, are_same_files};
+use startup::Startup;
+pub use tasks::FinishedTask;
 use tasks::{Outcome, Task, Tasks};
 
 /// Brings what is served in line with what is wanted. Functions are loaded at the same time,
@@ -63,60 +64,60 @@ pub struct Deployer {
     /// Where versions are kept, if they are.
     store: Option<Arc<Store>>,
     /// What a function gets of which nothing else is known than its name.
-    defaults: Arc<Wish>,
+    defaults: Arc<ResolvedSettings>,
     /// What the adapters were read from.
-    adapter_stamps: Stamps,
+    adapter_fingerprints: Fingerprints,
     /// The files of adapters that cannot be used.
-    bad_adapters: Unchanged,
+    bad_adapters: StableSince,
     /// By name.
-    known: BTreeMap<String, Known>,
+    states: BTreeMap<String, FunctionState>,
     /// What is wrong beside the functions, so that it is told once.
     problems: BTreeSet<String>,
     /// The documents by which all functions are removed.
-    emptied: Unchanged,
+    removes_all: StableSince,
     /// The file that does not say what is wanted.
-    bad_document: Unchanged,
-    start: Start,
+    bad_document: StableSince,
+    start: Startup,
     /// What is being loaded. Children that compile are killed when this is dropped.
     tasks: Tasks,
     /// Functions that are loaded, and want routes of others that may give them away.
-    waiting: Vec<Loaded>,
+    waiting_for_route: Vec<LoadedFunction>,
     /// How many orders are worked on, or wait for one before them.
-    orders: usize,
+    pending_commands: usize,
 }
 
 /// What is known of one function.
-struct Known {
+struct FunctionState {
     /// What was wanted when it was looked at last.
-    declared: Declared,
+    config: FunctionConfig,
     /// Of which files. None if it has to be looked at again in any case.
-    stamps: Option<Stamps>,
+    fingerprints: Option<Fingerprints>,
     /// What is served of it.
     active: Option<Arc<Function>>,
     /// Since when those files are as they are.
     changed: Instant,
     /// Whether what was wanted last cannot be served.
-    is_refused: bool,
+    is_rejected: bool,
     /// Why that is so, where the files may still be written.
     deferred: Option<Deferred>,
     /// Whether it is being loaded, or will be.
     is_loading: bool,
     /// Its place among all that are wanted. Of two that want one route, the first gets it.
-    rank: usize,
+    priority: usize,
 }
 
-impl Known {
+impl FunctionState {
     /// Nothing of it is served yet.
-    fn new(declared: Declared) -> Self {
+    fn new(config: FunctionConfig) -> Self {
         Self {
-            declared,
-            stamps: None,
+            config,
+            fingerprints: None,
             active: None,
             changed: Instant::now(),
-            is_refused: false,
+            is_rejected: false,
             deferred: None,
             is_loading: false,
-            rank: usize::MAX,
+            priority: usize::MAX,
         }
     }
 }
@@ -130,74 +131,83 @@ impl Deployer {
             loader: Arc::new(loader),
             adapters: Arc::new([]),
             store,
-            defaults: Arc::new(Err("nothing is known of functions yet".to_owned())),
-            adapter_stamps: Vec::new(),
-            bad_adapters: Unchanged::default(),
-            known: BTreeMap::new(),
+            defaults: Arc::new(Err("the configuration is not loaded yet".to_owned())),
+            adapter_fingerprints: Vec::new(),
+            bad_adapters: StableSince::default(),
+            states: BTreeMap::new(),
             problems: BTreeSet::new(),
-            emptied: Unchanged::default(),
-            bad_document: Unchanged::default(),
-            start: Start::default(),
+            removes_all: StableSince::default(),
+            bad_document: StableSince::default(),
+            start: Startup::default(),
             tasks: Tasks::default(),
-            waiting: Vec::new(),
-            orders: 0,
+            waiting_for_route: Vec::new(),
+            pending_commands: 0,
         }
     }
 
-    /// Begins to load what `declaration` wants, as far as it is not served already.
+    /// Begins to load what `functions_config` wants, as far as it is not served already.
     ///
     /// # Errors
     ///
     /// Fails if the audit log takes no record of a change. That change is not made, and is
     /// tried again the next time.
-    pub async fn apply(&mut self, declaration: &Declaration) -> Result<(), AppendError> {
-        let (wants, store) = (declaration.clone(), self.store.clone());
+    pub async fn apply(&mut self, functions_config: &FunctionsConfig) -> Result<(), AppendError> {
+        let (wants, store) = (functions_config.clone(), self.store.clone());
         let scan = spawn_blocking(move || Scan::of(&wants, store.as_deref())).await;
         let Ok(mut scan) = scan else {
             return Ok(());
         };
-        self.bad_document.forget();
-        self.defaults = declaration.defaults.clone();
-        let has_new_adapters = scan.adapters != self.adapter_stamps
-            && self.read_adapters(declaration, &mut scan).await;
+        self.bad_document.reset();
+        self.defaults = functions_config.defaults.clone();
+        let has_new_adapters = scan.adapters != self.adapter_fingerprints
+            && self.read_adapters(functions_config, &mut scan).await;
         if self.delays_removal(&scan) {
             return Ok(());
         }
-        self.tell(scan.problems);
+        self.report(scan.problems);
         if scan.is_complete {
-            self.remove_all_but(&scan.wanted).await?;
+            self.remove_all_but(&scan.desired).await?;
         }
-        let mut wanted: Vec<_> = scan.wanted.into_iter().enumerate().collect();
+        let mut desired: Vec<_> = scan.desired.into_iter().enumerate().collect();
         // The smallest first, so that it does not wait until the largest is compiled.
-        let bytes = |stamps: &Stamps| stamps.iter().flatten().map(Stamp::bytes).sum::<u64>();
-        wanted.sort_by_key(|(_, (_, stamps))| bytes(stamps));
-        for (rank, (declared, stamps)) in wanted {
-            self.look_at(declared, stamps, rank, has_new_adapters);
+        let bytes = |fingerprints: &Fingerprints| {
+            fingerprints
+                .iter()
+                .flatten()
+                .map(FileFingerprint::bytes)
+                .sum::<u64>()
+        };
+        desired.sort_by_key(|(_, (_, fingerprints))| bytes(fingerprints));
+        for (priority, (config, fingerprints)) in desired {
+            self.reconcile(config, fingerprints, priority, has_new_adapters);
         }
-        self.begin_start();
-        let reported = self.report_settled().await;
-        self.follow_start();
+        self.begin_startup();
+        let reported = self.report_stable().await;
+        self.update_startup();
         reported
     }
 
     /// When to apply what is wanted again after `now`, even without a change: to remove all
     /// functions, or to report what is wrong with files that have not changed since.
     #[must_use]
-    pub fn again(&self, now: Instant) -> Option<Instant> {
-        let emptied = self.emptied.noted().map(|since| since + removal::DELAY);
-        let bad = [&self.bad_document, &self.bad_adapters].map(Unchanged::noted);
-        let deferred = self.known.values().filter(|known| known.deferred.is_some());
-        let deferred = deferred.map(|known| known.changed);
-        let settling = deferred.chain(bad.into_iter().flatten());
-        settling
-            .map(|since| since + SETTLING_TIME)
-            .chain(emptied)
+    pub fn next_apply(&self, now: Instant) -> Option<Instant> {
+        let removes_all = self.removes_all.since().map(|since| since + removal::DELAY);
+        let bad = [&self.bad_document, &self.bad_adapters].map(StableSince::since);
+        let deferred = self
+            .states
+            .values()
+            .filter(|state| state.deferred.is_some());
+        let deferred = deferred.map(|state| state.changed);
+        let stable_files = deferred.chain(bad.into_iter().flatten());
+        stable_files
+            .map(|since| since + STABLE_PERIOD)
+            .chain(removes_all)
             .filter(|&at| at > now)
             .min()
     }
 
     /// A function whose loading has ended. It can be called again if it was dropped.
-    pub async fn finished(&mut self) -> Finished {
+    pub async fn finished(&mut self) -> FinishedTask {
         self.tasks.finished().await
     }
 
@@ -206,117 +216,130 @@ impl Deployer {
     /// # Errors
     ///
     /// Fails like [`apply`](Self::apply).
-    pub async fn finish(&mut self, finished: Finished) -> Result<(), AppendError> {
-        let Finished { name, outcome } = finished;
+    pub async fn finish(&mut self, finished: FinishedTask) -> Result<(), AppendError> {
+        let FinishedTask { name, outcome } = finished;
         let done = match outcome {
-            Outcome::Looked(change) => self.looked(&name, *change).await,
-            Outcome::Ordered(ordered, reply) => {
-                let answer = self.ordered(ordered).await;
+            Outcome::Loaded(outcome) => self.finish_load(&name, *outcome).await,
+            Outcome::Executed(outcome, reply) => {
+                let response = self.finish_command(outcome).await;
                 // The operator may be gone.
-                let _ = reply.send(answer);
+                let _ = reply.send(response);
                 Ok(())
             }
         };
         if let Some(next) = self.tasks.next(&name) {
             self.start(next);
         }
-        self.follow_start();
-        if self.tasks.is_empty() && !self.waiting.is_empty() {
-            let mut waiting = std::mem::take(&mut self.waiting);
-            waiting.retain(|loaded| self.known.contains_key(loaded.function.name()));
-            waiting.sort_by_key(|loaded| self.known.get(loaded.function.name()).map(|f| f.rank));
-            let exchanged = self.exchange_routes(waiting).await;
-            self.follow_start();
-            exchanged?;
+        self.update_startup();
+        if self.tasks.is_empty() && !self.waiting_for_route.is_empty() {
+            let mut waiting = std::mem::take(&mut self.waiting_for_route);
+            waiting.retain(|loaded| self.states.contains_key(loaded.function.name()));
+            waiting
+                .sort_by_key(|loaded| self.states.get(loaded.function.name()).map(|f| f.priority));
+            let swapped = self.swap_routes(waiting).await;
+            self.update_startup();
+            swapped?;
         }
         done
     }
 
     /// Begins a task, or lets it wait for the one before it for the same function.
-    fn begin(&mut self, task: Task) {
+    fn submit(&mut self, task: Task) {
         if let Some(task) = self.tasks.admit(task) {
             self.start(task);
         }
     }
 
     fn start(&mut self, task: Task) {
-        let means = self.means();
+        let context = self.context();
         match task {
-            Task::Look(declared) => {
-                let name = declared.name.clone();
+            Task::Load(config) => {
+                let name = config.name.clone();
                 let mut active = None;
-                if let Some(known) = self.known.get_mut(&name) {
-                    known.is_loading = true;
-                    active.clone_from(&known.active);
+                if let Some(state) = self.states.get_mut(&name) {
+                    state.is_loading = true;
+                    active.clone_from(&state.active);
                 }
                 self.tasks.spawn(async move {
-                    let outcome = Outcome::Looked(means.change(declared, active).await.into());
-                    Finished { name, outcome }
+                    let outcome =
+                        Outcome::Loaded(context.load_desired(config, active).await.into());
+                    FinishedTask { name, outcome }
                 });
             }
-            Task::Order(order, reply) => {
-                let name = order.name().to_owned();
-                let (declared, active) = self.declared(&name);
+            Task::Execute(command, reply) => {
+                let name = command.name().to_owned();
+                let (config, active) = self.config(&name);
                 self.tasks.spawn(async move {
-                    let ordered = means.order(order, declared, active).await;
-                    let outcome = Outcome::Ordered(ordered, reply);
-                    Finished { name, outcome }
+                    let executed = context.load_for_command(command, config, active).await;
+                    let outcome = Outcome::Executed(executed, reply);
+                    FinishedTask { name, outcome }
                 });
             }
         }
     }
 
     /// Looks whether anything about a function has changed, and begins to load it if it has.
-    fn look_at(&mut self, declared: Declared, stamps: Stamps, rank: usize, has_new_adapters: bool) {
-        let known = self.known.entry(declared.name.clone());
-        let known = known.or_insert_with(|| Known::new(declared.clone()));
-        known.rank = rank;
-        let is_same = known.declared == declared && known.stamps.as_ref() == Some(&stamps);
+    fn reconcile(
+        &mut self,
+        config: FunctionConfig,
+        fingerprints: Fingerprints,
+        priority: usize,
+        has_new_adapters: bool,
+    ) {
+        let state = self.states.entry(config.name.clone());
+        let state = state.or_insert_with(|| FunctionState::new(config.clone()));
+        state.priority = priority;
+        let is_same = state.config == config && state.fingerprints.as_ref() == Some(&fingerprints);
         if is_same && !has_new_adapters {
             return;
         }
-        let before = known.stamps.as_deref().unwrap_or_default();
-        let are_written = known.declared == declared && are_same_files(before, &stamps);
-        if known.stamps.as_ref() != Some(&stamps) {
-            known.changed = Instant::now();
+        let before = state.fingerprints.as_deref().unwrap_or_default();
+        let are_written = state.config == config && are_same_files(before, &fingerprints);
+        if state.fingerprints.as_ref() != Some(&fingerprints) {
+            state.changed = Instant::now();
         }
-        known.declared = declared.clone();
-        known.stamps = Some(stamps);
-        if known.deferred.is_some() && are_written {
+        state.config = config.clone();
+        state.fingerprints = Some(fingerprints);
+        if state.deferred.is_some() && are_written {
             // It is loaded when nothing more is written.
             return;
         }
-        self.load(declared);
+        self.load(config);
     }
 
     /// Begins to load what is wanted of a function.
-    fn load(&mut self, declared: Declared) {
-        if let Some(known) = self.known.get_mut(&declared.name) {
-            known.deferred = None;
+    fn load(&mut self, config: FunctionConfig) {
+        if let Some(state) = self.states.get_mut(&config.name) {
+            state.deferred = None;
         }
-        self.begin(Task::Look(declared));
+        self.submit(Task::Load(config));
     }
 
     /// Serves what was loaded, or keeps it until it can have its route.
-    async fn looked(&mut self, name: &str, change: Change) -> Result<(), AppendError> {
-        let Change { loaded, problem } = change;
+    async fn finish_load(
+        &mut self,
+        name: &str,
+        load_desired: LoadOutcome,
+    ) -> Result<(), AppendError> {
+        let LoadOutcome { loaded, problem } = load_desired;
         // What waited for its route is what was wanted before.
-        self.waiting.retain(|other| other.function.name() != name);
+        self.waiting_for_route
+            .retain(|other| other.function.name() != name);
         // It may have been removed meanwhile.
-        let Some(known) = self.known.get_mut(name) else {
+        let Some(state) = self.states.get_mut(name) else {
             return Ok(());
         };
-        known.is_refused = false;
-        known.is_loading = false;
-        known.deferred = None;
+        state.is_rejected = false;
+        state.is_loading = false;
+        state.deferred = None;
         match problem {
-            Some(error) if loaded.is_none() && self.may_be_unfinished(name, &error) => {
+            Some(error) if loaded.is_none() && self.may_be_incomplete(name, &error) => {
                 self.defer(name, error);
             }
             Some(error) => {
-                self.refuse(name, &error).await?;
+                self.reject(name, &error).await?;
                 if loaded.is_none() {
-                    self.withdraw_unless_wrapped(name).await?;
+                    self.undeploy_unless_wrapped(name).await?;
                 }
             }
             None => self.functions.set_problem(name, None),
@@ -329,8 +352,10 @@ impl Deployer {
             self.set_loading(name);
             return Ok(());
         }
-        if self.holder(&loaded.function).is_some() || self.is_contested(&loaded.function) {
-            self.waiting.push(loaded);
+        if self.route_holder(&loaded.function).is_some()
+            || self.is_route_contested(&loaded.function)
+        {
+            self.waiting_for_route.push(loaded);
             self.set_loading(name);
             return Ok(());
         }
@@ -341,12 +366,12 @@ impl Deployer {
 
     /// Whether the requests of a function go through the middleware that is declared now.
     fn is_wrapped_as_declared(&self, function: &Function) -> bool {
-        let known = self.known.get(function.name());
-        known.is_some_and(|known| function.is_wrapped_as(&known.declared))
+        let state = self.states.get(function.name());
+        state.is_some_and(|state| function.is_wrapped_as(&state.config))
     }
 
-    fn means(&self) -> Means {
-        Means {
+    fn context(&self) -> LoadContext {
+        LoadContext {
             loader: self.loader.clone(),
             adapters: self.adapters.clone(),
             store: self.store.clone(),

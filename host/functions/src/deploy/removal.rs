@@ -8,11 +8,11 @@ use audit_log::event::Event;
 use audit_log::record::Component;
 use tokio::task::spawn_blocking;
 
-use super::super::declaration::Declared;
+use super::super::config::FunctionConfig;
 use super::super::store::StoreError;
 use super::Deployer;
-use super::control::ControlError;
-use super::scan::{Scan, Stamps};
+use super::command::DeployError;
+use super::scan::{Fingerprints, Scan};
 
 /// Time without a change after which a declaration that removes all functions is applied: an
 /// editor may have cut the file to rewrite it, and a folder may not be mounted.
@@ -22,20 +22,17 @@ impl Deployer {
     /// Whether the declaration would remove all functions that have a file, and has not been
     /// unchanged for long enough.
     pub(super) fn delays_removal(&mut self, scan: &Scan) -> bool {
-        let has_file = |declared: &Declared| declared.component.is_some();
-        let known = self
-            .known
-            .values()
-            .filter(|known| has_file(&known.declared));
-        let count = known.count();
-        let is_empty = !scan.wanted.iter().any(|(declared, _)| has_file(declared));
+        let has_file = |config: &FunctionConfig| config.component.is_some();
+        let state = self.states.values().filter(|state| has_file(&state.config));
+        let count = state.count();
+        let is_empty = !scan.desired.iter().any(|(config, _)| has_file(config));
         if count == 0 || !is_empty || !scan.is_complete {
-            self.emptied.forget();
+            self.removes_all.reset();
             return false;
         }
-        let is_new = self.emptied.noted().is_none();
-        if self.emptied.since(&scan.documents).elapsed() >= DELAY {
-            self.emptied.forget();
+        let is_new = self.removes_all.since().is_none();
+        if self.removes_all.observe(&scan.documents).elapsed() >= DELAY {
+            self.removes_all.reset();
             return false;
         }
         if is_new {
@@ -51,11 +48,11 @@ impl Deployer {
     /// Serves no more what is not wanted any more.
     pub(super) async fn remove_all_but(
         &mut self,
-        wanted: &[(Declared, Stamps)],
+        desired: &[(FunctionConfig, Fingerprints)],
     ) -> Result<(), AppendError> {
-        let wanted: BTreeSet<_> = wanted.iter().map(|(f, _)| f.name.as_str()).collect();
-        let is_unwanted = |name: &&String| !wanted.contains(name.as_str());
-        let unwanted: Vec<_> = self.known.keys().filter(is_unwanted).cloned().collect();
+        let desired: BTreeSet<_> = desired.iter().map(|(f, _)| f.name.as_str()).collect();
+        let is_unwanted = |name: &&String| !desired.contains(name.as_str());
+        let unwanted: Vec<_> = self.states.keys().filter(is_unwanted).cloned().collect();
         for name in unwanted {
             self.record_removal(&name).await?;
             if let Err(error) = self.remove_from_store(&name).await {
@@ -73,11 +70,11 @@ impl Deployer {
     ///
     /// Fails, and serves it still, if the audit log takes no record of it or the disk does not
     /// take it.
-    pub(super) async fn undeploy(&mut self, name: &str) -> Result<(), ControlError> {
+    pub(super) async fn undeploy(&mut self, name: &str) -> Result<(), DeployError> {
         self.record_removal(name).await?;
         if let Err(error) = self.remove_from_store(name).await {
             // The record says otherwise.
-            self.refuse(name, &error).await?;
+            self.reject(name, &error).await?;
             return Err(error.into());
         }
         self.drop_function(name);
@@ -86,24 +83,24 @@ impl Deployer {
 
     /// Serves a function no more whose requests do not go through the middleware that is
     /// declared for it now. To be called when what is declared cannot be served.
-    pub(super) async fn withdraw_unless_wrapped(&mut self, name: &str) -> Result<(), AppendError> {
-        let Some(known) = self.known.get_mut(name) else {
+    pub(super) async fn undeploy_unless_wrapped(&mut self, name: &str) -> Result<(), AppendError> {
+        let Some(state) = self.states.get_mut(name) else {
             return Ok(());
         };
-        let Some(active) = known.active.clone() else {
+        let Some(active) = state.active.clone() else {
             return Ok(());
         };
-        if active.is_wrapped_as(&known.declared) {
+        if active.is_wrapped_as(&state.config) {
             return Ok(());
         }
         // Until the audit log has a record of it.
-        let stamps = known.stamps.take();
+        let fingerprints = state.fingerprints.take();
         let component = active.app().component();
         self.record(Some(component), &Event::ComponentRemoved)
             .await?;
-        if let Some(known) = self.known.get_mut(name) {
-            known.stamps = stamps;
-            known.active = None;
+        if let Some(state) = self.states.get_mut(name) {
+            state.fingerprints = fingerprints;
+            state.active = None;
         }
         self.serve();
         self.loader.telemetry.metrics.remove(name);
@@ -117,8 +114,8 @@ impl Deployer {
 
     /// Leaves a record of the removal of a function, if anything of it was ever served.
     async fn record_removal(&self, name: &str) -> Result<(), AppendError> {
-        let known = self.known.get(name);
-        if let Some(active) = known.and_then(|known| known.active.as_ref()) {
+        let state = self.states.get(name);
+        if let Some(active) = state.and_then(|state| state.active.as_ref()) {
             let component = active.app().component();
             return self.record(Some(component), &Event::ComponentRemoved).await;
         }
@@ -150,10 +147,10 @@ impl Deployer {
 
     /// Forgets a function.
     fn drop_function(&mut self, name: &str) {
-        let known = self.known.remove(name);
+        let state = self.states.remove(name);
         self.functions.set_problem(name, None);
         self.serve();
-        let Some(active) = known.and_then(|known| known.active) else {
+        let Some(active) = state.and_then(|state| state.active) else {
             return;
         };
         self.loader.telemetry.metrics.remove(name);

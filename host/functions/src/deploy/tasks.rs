@@ -6,57 +6,60 @@ use std::collections::{BTreeMap, VecDeque};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use super::super::declaration::Declared;
+use super::super::config::FunctionConfig;
 use super::super::load::FunctionError;
-use super::change::{Change, Loaded};
-use super::control::{Answer, ControlError, Order};
+use super::command::{DeployCommand, DeployError, DeployOutcome};
+use super::load_context::{LoadOutcome, LoadedFunction};
 
 /// Where the answer to an order goes.
-pub(super) type Reply = oneshot::Sender<Result<Answer, ControlError>>;
+pub(super) type Reply = oneshot::Sender<Result<DeployOutcome, DeployError>>;
 
 /// What is to be done with one function.
 pub(super) enum Task {
     /// Serve what is wanted of it, which has changed.
-    Look(Declared),
+    Load(FunctionConfig),
     /// Do what an operator ordered.
-    Order(Order, Reply),
+    Execute(DeployCommand, Reply),
 }
 
 impl Task {
     pub(super) fn name(&self) -> &str {
         match self {
-            Self::Look(declared) => &declared.name,
-            Self::Order(order, _) => order.name(),
+            Self::Load(config) => &config.name,
+            Self::Execute(command, _) => command.name(),
         }
     }
 }
 
 /// A task whose loading has ended.
-pub struct Finished {
+pub struct FinishedTask {
     pub(super) name: String,
     pub(super) outcome: Outcome,
 }
 
 /// What came of a task, up to what changes the state of the server.
 pub(super) enum Outcome {
-    Looked(Box<Change>),
-    Ordered(Ordered, Reply),
+    Loaded(Box<LoadOutcome>),
+    Executed(CommandOutcome, Reply),
 }
 
 /// What came of an order.
-pub(super) enum Ordered {
+pub(super) enum CommandOutcome {
     /// A version was loaded, or could not be.
-    Load(Declared, Box<Result<Option<Loaded>, FunctionError>>),
+    Loaded(
+        FunctionConfig,
+        Box<Result<Option<LoadedFunction>, FunctionError>>,
+    ),
     /// There is no such version.
-    Failed(ControlError),
+    Failed(DeployError),
     /// There is nothing to load for this order.
-    Act(Order),
+    Immediate(DeployCommand),
 }
 
 /// The tasks that are not finished.
 #[derive(Default)]
 pub(super) struct Tasks {
-    loading: JoinSet<Finished>,
+    loading: JoinSet<FinishedTask>,
     /// By the name of a function that is being loaded: what comes after that.
     queues: BTreeMap<String, VecDeque<Task>>,
 }
@@ -72,8 +75,8 @@ impl Tasks {
             }
             Some(queue) => {
                 // Of several looks, the last one sees what is wanted.
-                if matches!(task, Task::Look(_)) {
-                    queue.retain(|queued| !matches!(queued, Task::Look(_)));
+                if matches!(task, Task::Load(_)) {
+                    queue.retain(|queued| !matches!(queued, Task::Load(_)));
                 }
                 queue.push_back(task);
                 None
@@ -82,12 +85,12 @@ impl Tasks {
     }
 
     /// Loads, for a task that was admitted.
-    pub(super) fn spawn(&mut self, load: impl Future<Output = Finished> + Send + 'static) {
+    pub(super) fn spawn(&mut self, load: impl Future<Output = FinishedTask> + Send + 'static) {
         self.loading.spawn(load);
     }
 
     /// A task whose loading has ended; waits for one if there is none.
-    pub(super) async fn finished(&mut self) -> Finished {
+    pub(super) async fn finished(&mut self) -> FinishedTask {
         loop {
             match self.loading.join_next().await {
                 Some(Ok(finished)) => return finished,

@@ -11,7 +11,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::entry::{Entry, refused};
 use super::failure;
 use super::value::{kind, scalar, shown, shown_unknown};
-use crate::cli::files;
+use crate::cli::text_file;
 
 /// Reads the file at `path`, of which each key has to be a flag of the command `serve`. The
 /// entries are in the order of the file. What the values are is not looked at.
@@ -22,7 +22,7 @@ use crate::cli::files;
 /// takes. Says which line that is.
 pub(super) fn read(path: &Path, serve: &Definition) -> Result<Vec<Entry>, Error> {
     let name = path.display().to_string();
-    let text = files::read(path).map_err(|error| {
+    let text = text_file::read(path).map_err(|error| {
         failure(&format!(
             "cannot read `{name}`, which --config names: {error}"
         ))

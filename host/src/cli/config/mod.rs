@@ -12,7 +12,7 @@
 
 mod entry;
 mod file;
-mod functions;
+mod functions_file;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -25,10 +25,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command as Definition, CommandFactory, Error, FromArgMatches};
 
-use super::functions::Defaults;
+use super::function_flags::Defaults;
 use super::{Cli, Command};
 use entry::Entry;
-pub use functions::{FunctionsError, read_functions};
+pub use functions_file::{FunctionsError, read_functions};
 
 /// The command that has a file.
 const SERVE: &str = "serve";

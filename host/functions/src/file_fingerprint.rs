@@ -7,7 +7,7 @@ use std::path::Path;
 /// What tells a file from the one that was in its place before, or from itself before
 /// somebody wrote to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(super) struct FileFingerprint {
     device: u64,
     inode: u64,
     bytes: u64,
@@ -16,7 +16,7 @@ pub(super) struct Stamp {
     changed: (i64, i64),
 }
 
-impl Stamp {
+impl FileFingerprint {
     /// Whether that is the same file, to which somebody may have written meanwhile.
     pub(super) fn is_same_file(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)

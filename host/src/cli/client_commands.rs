@@ -8,7 +8,7 @@ use server::Address;
 
 /// Which server is asked.
 #[derive(Debug, Args)]
-pub struct Asked {
+pub struct AdminTarget {
     /// The --ops-addr of the server: IP:PORT or unix:PATH
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
     pub admin: Address,
@@ -23,7 +23,7 @@ pub struct Asked {
     pub plaintext: bool,
 }
 
-impl Asked {
+impl AdminTarget {
     /// Checks that the token does not cross the network in plain text.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ pub struct Deploy {
 
     /// The server.
     #[command(flatten)]
-    pub asked: Asked,
+    pub target: AdminTarget,
 }
 
 /// `rollback`.
@@ -70,7 +70,7 @@ pub struct Rollback {
 
     /// The server.
     #[command(flatten)]
-    pub asked: Asked,
+    pub target: AdminTarget,
 }
 
 /// `logs`.
@@ -85,7 +85,7 @@ pub struct Logs {
 
     /// The server.
     #[command(flatten)]
-    pub asked: Asked,
+    pub target: AdminTarget,
 }
 
 /// `pause`, `resume` and `remove`.
@@ -96,5 +96,5 @@ pub struct Named {
 
     /// The server.
     #[command(flatten)]
-    pub asked: Asked,
+    pub target: AdminTarget,
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use admin::{self, Admin, Answers, Hosts, Liveness, Readiness};
+use admin::{self, Admin, AdminState, AllowedHosts, Liveness, Readiness};
 use anyhow::{Context, Result};
 use audit_log::{AuditLog, Policy, Settings};
 use audit_log_forward::Forwarder;
@@ -18,7 +18,7 @@ use tokio::signal::unix::Signal;
 use tokio::task::JoinHandle;
 
 /// All that is told of the server and its requests.
-pub(crate) struct Operators {
+pub(crate) struct AdminServices {
     pub(crate) telemetry: Telemetry,
     pub(crate) readiness: Arc<Readiness>,
     /// There when functions are, if somebody may deploy them.
@@ -27,7 +27,7 @@ pub(crate) struct Operators {
     reopening: JoinHandle<()>,
 }
 
-impl Operators {
+impl AdminServices {
     /// Begins to write and to send what the flags name, and to act on `hangup`.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl Operators {
         self.telemetry.metrics.set_memory(memory.clone());
     }
 
-    /// Answers operators on `listener` from now on.
+    /// AdminState operators on `listener` from now on.
     pub(crate) fn listen(
         &self,
         listener: Listener,
@@ -85,12 +85,12 @@ impl Operators {
             access_log: self.telemetry.access_log.clone(),
             tracer: self.telemetry.tracer.clone(),
         });
-        let answers = Answers {
+        let answers = AdminState {
             liveness: Liveness::new(self.telemetry.workers.clone()),
             readiness: self.readiness.clone(),
             exporter,
             admin: self.admin.clone(),
-            hosts: Hosts {
+            hosts: AllowedHosts {
                 any: !listener.is_tcp(),
                 names: names.to_vec(),
             },

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use admin::MAX_TOKEN_BYTES;
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use host::cli::{Asked, Deploy, Logs, Named, Rollback};
+use host::cli::{AdminTarget, Deploy, Logs, Named, Rollback};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
@@ -46,7 +46,7 @@ pub(crate) fn deploy(flags: &Deploy) -> Result<()> {
     let bytes = fs::read(&flags.component).with_context(|| format!("cannot read `{path}`"))?;
     let kib = bytes.len().div_ceil(1024);
     let _ = writeln!(io::stderr(), "deploying `{path}` ({kib} KiB) ...");
-    let answer = ask(&flags.asked, Method::PUT, &of(&flags.name), bytes)?;
+    let answer = ask(&flags.target, Method::PUT, &of(&flags.name), bytes)?;
     say_done(&answer);
     Ok(())
 }
@@ -62,7 +62,7 @@ pub(crate) fn rollback(flags: &Rollback) -> Result<()> {
         Some(version) => format!("{function}/versions/{}/activate", segment(version)),
         None => format!("{function}/rollback"),
     };
-    let answer = ask(&flags.asked, Method::POST, &path, Vec::new())?;
+    let answer = ask(&flags.target, Method::POST, &path, Vec::new())?;
     say_done(&answer);
     Ok(())
 }
@@ -74,7 +74,7 @@ pub(crate) fn rollback(flags: &Rollback) -> Result<()> {
 /// Fails if there is none, or the server cannot be asked.
 pub(crate) fn pause(flags: &Named) -> Result<()> {
     let path = format!("{}/pause", of(&flags.name));
-    ask(&flags.asked, Method::POST, &path, Vec::new())?;
+    ask(&flags.target, Method::POST, &path, Vec::new())?;
     say(&format!("`{}` is paused", flags.name));
     Ok(())
 }
@@ -86,7 +86,7 @@ pub(crate) fn pause(flags: &Named) -> Result<()> {
 /// Fails if there is none, or the server cannot be asked.
 pub(crate) fn resume(flags: &Named) -> Result<()> {
     let path = format!("{}/resume", of(&flags.name));
-    ask(&flags.asked, Method::POST, &path, Vec::new())?;
+    ask(&flags.target, Method::POST, &path, Vec::new())?;
     say(&format!("`{}` serves again", flags.name));
     Ok(())
 }
@@ -97,7 +97,7 @@ pub(crate) fn resume(flags: &Named) -> Result<()> {
 ///
 /// Fails if there is none, or the server cannot be asked.
 pub(crate) fn remove(flags: &Named) -> Result<()> {
-    ask(&flags.asked, Method::DELETE, &of(&flags.name), Vec::new())?;
+    ask(&flags.target, Method::DELETE, &of(&flags.name), Vec::new())?;
     say(&format!("`{}` is removed", flags.name));
     Ok(())
 }
@@ -111,7 +111,7 @@ pub(crate) fn logs(flags: &Logs) -> Result<()> {
     let mut number = 0;
     loop {
         let path = format!("{}/logs?from={number}", of(&flags.name));
-        let answer = ask(&flags.asked, Method::GET, &path, Vec::new())?;
+        let answer = ask(&flags.target, Method::GET, &path, Vec::new())?;
         for line in answer["lines"].as_array().into_iter().flatten() {
             say(line.as_str().unwrap_or_default());
         }
@@ -128,7 +128,7 @@ pub(crate) fn logs(flags: &Logs) -> Result<()> {
 /// # Errors
 ///
 /// Fails if the server cannot be asked.
-pub(crate) fn list(flags: &Asked) -> Result<()> {
+pub(crate) fn list(flags: &AdminTarget) -> Result<()> {
     let answer = ask(flags, Method::GET, "/v1/functions", Vec::new())?;
     for function in answer["functions"].as_array().into_iter().flatten() {
         let text = |key: &str| function[key].as_str().unwrap_or("-");
@@ -190,9 +190,9 @@ fn segment(text: &str) -> String {
     segment
 }
 
-fn ask(asked: &Asked, method: Method, path: &str, body: Vec<u8>) -> Result<Value> {
+fn ask(target: &AdminTarget, method: Method, path: &str, body: Vec<u8>) -> Result<Value> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let server = &asked.admin;
+    let server = &target.admin;
     let what = || {
         format!(
             "cannot ask the server at `{server}`; it has to run with `--ops-addr`, and `--admin` \
@@ -200,7 +200,7 @@ fn ask(asked: &Asked, method: Method, path: &str, body: Vec<u8>) -> Result<Value
         )
     };
     runtime.block_on(async {
-        let request = request(&asked.token, method, path, body)?;
+        let request = request(&target.token, method, path, body)?;
         let answer = match server {
             Address::Tcp(address) => {
                 let stream = TcpStream::connect(address).await.with_context(what)?;

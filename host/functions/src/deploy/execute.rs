@@ -5,35 +5,35 @@ use std::sync::Arc;
 use audit_log::event::Event;
 use tokio::task::spawn_blocking;
 
-use super::super::declaration::{Declared, check_name};
+use super::super::config::{FunctionConfig, check_name};
 use super::super::function::Function;
-use super::super::load::{FunctionError, component_of};
+use super::super::load::{FunctionError, function_part};
 use super::super::record::Record;
 use super::super::store::Store;
-use super::super::table::Conflict;
-use super::change::{Loaded, Means, elsewhere};
-use super::control::{Answer, ControlError, MAX_WAITING, Order};
-use super::tasks::{Ordered, Reply, Task};
-use super::{Deployer, Known};
+use super::super::table::RouteConflict;
+use super::command::{DeployCommand, DeployError, DeployOutcome, MAX_PENDING};
+use super::load_context::{LoadContext, LoadedFunction, run_blocking};
+use super::tasks::{CommandOutcome, Reply, Task};
+use super::{Deployer, FunctionState};
 use engine::Part;
 use sanitize::error_chain;
 
 impl Deployer {
     /// Begins to do what was ordered, and answers to `reply` when it is done or refused. Orders
     /// for one function are done one after the other, but for pausing and resuming it.
-    pub async fn order(&mut self, order: Order, reply: Reply) {
-        let refused = match self.check(&order) {
-            Ok(()) if self.is_done_at_once(&order) => {
-                let done = self.act(order).await;
+    pub async fn execute(&mut self, command: DeployCommand, reply: Reply) {
+        let refused = match self.check(&command) {
+            Ok(()) if self.is_immediate(&command) => {
+                let done = self.execute_immediately(command).await;
                 let _ = reply.send(done);
                 return;
             }
-            Ok(()) if self.orders < MAX_WAITING => {
-                self.orders += 1;
-                self.begin(Task::Order(order, reply));
+            Ok(()) if self.pending_commands < MAX_PENDING => {
+                self.pending_commands += 1;
+                self.submit(Task::Execute(command, reply));
                 return;
             }
-            Ok(()) => ControlError::Busy,
+            Ok(()) => DeployError::Busy,
             Err(error) => error,
         };
         // The operator may be gone.
@@ -42,60 +42,72 @@ impl Deployer {
 
     /// Whether an order waits for nothing: not until another version is loaded, but for one that
     /// is the first.
-    fn is_done_at_once(&self, order: &Order) -> bool {
-        let is_about_requests = matches!(order, Order::Pause { .. } | Order::Resume { .. });
-        is_about_requests && !self.is_loading(order.name())
+    fn is_immediate(&self, command: &DeployCommand) -> bool {
+        let is_about_requests = matches!(
+            command,
+            DeployCommand::Pause { .. } | DeployCommand::Resume { .. }
+        );
+        is_about_requests && !self.is_loading(command.name())
     }
 
-    fn check(&self, order: &Order) -> Result<(), ControlError> {
+    fn check(&self, command: &DeployCommand) -> Result<(), DeployError> {
         if self.store.is_none() {
-            return Err(ControlError::NoState);
+            return Err(DeployError::NoState);
         }
         // It becomes a part of a path.
-        let name = order.name();
-        check_name(name).map_err(|why| ControlError::BadName {
+        let name = command.name();
+        check_name(name).map_err(|why| DeployError::BadName {
             name: name.to_owned(),
             why,
         })
     }
 
     /// Does the rest of an order, after what had to be loaded for it.
-    pub(super) async fn ordered(&mut self, ordered: Ordered) -> Result<Answer, ControlError> {
-        self.orders = self.orders.saturating_sub(1);
-        match ordered {
-            Ordered::Load(declared, loaded) => self.deployed(declared, *loaded).await,
-            Ordered::Failed(error) => Err(error),
-            Ordered::Act(order) => self.act(order).await,
+    pub(super) async fn finish_command(
+        &mut self,
+        outcome: CommandOutcome,
+    ) -> Result<DeployOutcome, DeployError> {
+        self.pending_commands = self.pending_commands.saturating_sub(1);
+        match outcome {
+            CommandOutcome::Loaded(config, loaded) => self.finish_deploy(config, *loaded).await,
+            CommandOutcome::Failed(error) => Err(error),
+            CommandOutcome::Immediate(command) => self.execute_immediately(command).await,
         }
     }
 
     /// Does an order for which nothing has to be loaded.
-    async fn act(&mut self, order: Order) -> Result<Answer, ControlError> {
-        let store = self.store.clone().ok_or(ControlError::NoState)?;
-        match order {
-            Order::Pause { name } => self.set_paused(name, true, store).await,
-            Order::Resume { name } => self.set_paused(name, false, store).await,
-            Order::Remove { name } => self.remove(name).await,
-            Order::Deploy { .. } | Order::Activate { .. } => Err(ControlError::Busy),
+    async fn execute_immediately(
+        &mut self,
+        command: DeployCommand,
+    ) -> Result<DeployOutcome, DeployError> {
+        let store = self.store.clone().ok_or(DeployError::NoState)?;
+        match command {
+            DeployCommand::Pause { name } => self.set_paused(name, true, store).await,
+            DeployCommand::Resume { name } => self.set_paused(name, false, store).await,
+            DeployCommand::Remove { name } => self.remove(name).await,
+            DeployCommand::Deploy { .. } | DeployCommand::Activate { .. } => Err(DeployError::Busy),
         }
     }
 
     /// Serves what was loaded.
-    async fn deployed(
+    async fn finish_deploy(
         &mut self,
-        declared: Declared,
-        loaded: Result<Option<Loaded>, FunctionError>,
-    ) -> Result<Answer, ControlError> {
-        let name = declared.name.clone();
-        let active = self.known.get(&name).and_then(|known| known.active.clone());
+        config: FunctionConfig,
+        loaded: Result<Option<LoadedFunction>, FunctionError>,
+    ) -> Result<DeployOutcome, DeployError> {
+        let name = config.name.clone();
+        let active = self
+            .states
+            .get(&name)
+            .and_then(|state| state.active.clone());
         let replaces = active.map(|active| active.version().to_owned());
-        let is_new = !self.known.contains_key(&name);
-        self.known
+        let is_new = !self.states.contains_key(&name);
+        self.states
             .entry(name.clone())
-            .or_insert_with(|| Known::new(declared));
+            .or_insert_with(|| FunctionState::new(config));
         let checked = match loaded {
             Ok(None) => {
-                return Ok(Answer {
+                return Ok(DeployOutcome {
                     name,
                     version: replaces.clone(),
                     replaces,
@@ -103,18 +115,18 @@ impl Deployer {
             }
             // Other middleware was declared meanwhile.
             Ok(Some(loaded)) if !self.is_wrapped_as_declared(&loaded.function) => {
-                Err(ControlError::Busy)
+                Err(DeployError::Busy)
             }
             Ok(Some(loaded)) => match self.conflict_of(&loaded.function) {
                 None => Ok(loaded),
                 Some(conflict) => {
-                    self.refuse(&name, &conflict).await?;
-                    Err(ControlError::Conflict(conflict.to_string()))
+                    self.reject(&name, &conflict).await?;
+                    Err(DeployError::RouteConflict(conflict.to_string()))
                 }
             },
             Err(error) => {
-                self.refuse(&name, &error).await?;
-                Err(ControlError::Refused(error_chain(&error)))
+                self.reject(&name, &error).await?;
+                Err(DeployError::Refused(error_chain(&error)))
             }
         };
         let done = match checked {
@@ -124,7 +136,7 @@ impl Deployer {
         match done {
             Ok(version) => {
                 self.functions.set_problem(&name, None);
-                Ok(Answer {
+                Ok(DeployOutcome {
                     name,
                     version: Some(version),
                     replaces,
@@ -133,7 +145,7 @@ impl Deployer {
             Err(error) => {
                 if is_new {
                     // It never was one.
-                    self.known.remove(&name);
+                    self.states.remove(&name);
                     self.functions.set_problem(&name, None);
                 }
                 Err(error)
@@ -145,24 +157,24 @@ impl Deployer {
     async fn activate_for_order(
         &mut self,
         name: &str,
-        loaded: Loaded,
-    ) -> Result<String, ControlError> {
+        loaded: LoadedFunction,
+    ) -> Result<String, DeployError> {
         let version = loaded.function.version().to_owned();
         self.activate(loaded).await?;
         self.serve();
-        let served = self.known.get(name);
-        let served = served.and_then(|known| known.active.as_ref());
+        let served = self.states.get(name);
+        let served = served.and_then(|state| state.active.as_ref());
         if served.is_some_and(|served| served.version() == version) {
             return Ok(version);
         }
         // The cause was logged when it was not activated.
         let cause = self.functions.problems().remove(name);
-        Err(ControlError::Refused(cause.unwrap_or_default()))
+        Err(DeployError::Refused(cause.unwrap_or_default()))
     }
 
-    fn conflict_of(&self, function: &Function) -> Option<Conflict> {
-        let holder = self.holder(function)?;
-        Some(Conflict::new(function.route()?, holder.name()))
+    fn conflict_of(&self, function: &Function) -> Option<RouteConflict> {
+        let route_holder = self.route_holder(function)?;
+        Some(RouteConflict::new(function.route()?, route_holder.name()))
     }
 
     /// Lets a function answer no requests, or all of them again.
@@ -171,10 +183,13 @@ impl Deployer {
         name: String,
         is_paused: bool,
         store: Arc<Store>,
-    ) -> Result<Answer, ControlError> {
-        let active = self.known.get(&name).and_then(|known| known.active.clone());
+    ) -> Result<DeployOutcome, DeployError> {
+        let active = self
+            .states
+            .get(&name)
+            .and_then(|state| state.active.clone());
         let Some(active) = active else {
-            return Err(ControlError::Unknown(name));
+            return Err(DeployError::Unknown(name));
         };
         if active.is_paused() != is_paused {
             let event = if is_paused {
@@ -190,35 +205,35 @@ impl Deployer {
                 store.set(&noted, record)
             };
             let noted = spawn_blocking(note).await;
-            if let Err(error) = noted.map_err(|_| ControlError::Busy)? {
+            if let Err(error) = noted.map_err(|_| DeployError::Busy)? {
                 // The record says otherwise.
-                self.refuse(&name, &error).await?;
+                self.reject(&name, &error).await?;
                 return Err(error.into());
             }
             active.set_paused(is_paused);
             tracing::info!(function = name, is_paused, "paused or resumed");
         }
         let version = Some(active.version().to_owned());
-        Ok(Answer {
+        Ok(DeployOutcome {
             name,
             replaces: version.clone(),
             version,
         })
     }
 
-    async fn remove(&mut self, name: String) -> Result<Answer, ControlError> {
-        let Some(known) = self.known.get(&name) else {
-            return Err(ControlError::Unknown(name));
+    async fn remove(&mut self, name: String) -> Result<DeployOutcome, DeployError> {
+        let Some(state) = self.states.get(&name) else {
+            return Err(DeployError::Unknown(name));
         };
-        if known.declared.component.is_some() {
-            return Err(ControlError::IsDeclared(name));
+        if state.config.component.is_some() {
+            return Err(DeployError::IsDeclared(name));
         }
-        let replaces = known
+        let replaces = state
             .active
             .as_ref()
             .map(|active| active.version().to_owned());
         self.undeploy(&name).await?;
-        Ok(Answer {
+        Ok(DeployOutcome {
             name,
             version: None,
             replaces,
@@ -226,63 +241,60 @@ impl Deployer {
     }
 
     /// What is known of a function, or what it gets if it is new; and what is served of it.
-    pub(super) fn declared(&self, name: &str) -> (Declared, Option<Arc<Function>>) {
-        match self.known.get(name) {
-            Some(known) => (known.declared.clone(), known.active.clone()),
-            None => (Declared::of_name(name, self.defaults.clone()), None),
+    pub(super) fn config(&self, name: &str) -> (FunctionConfig, Option<Arc<Function>>) {
+        match self.states.get(name) {
+            Some(state) => (state.config.clone(), state.active.clone()),
+            None => (FunctionConfig::of_name(name, self.defaults.clone()), None),
         }
     }
 }
 
-impl Means {
-    /// Loads the version that `order` is about.
-    pub(super) async fn order(
+impl LoadContext {
+    /// Loads the version that `command` is about.
+    pub(super) async fn load_for_command(
         self,
-        order: Order,
-        declared: Declared,
+        command: DeployCommand,
+        config: FunctionConfig,
         active: Option<Arc<Function>>,
-    ) -> Ordered {
+    ) -> CommandOutcome {
         let Some(store) = self.store.clone() else {
-            return Ordered::Failed(ControlError::NoState);
+            return CommandOutcome::Failed(DeployError::NoState);
         };
-        let found = match order {
-            Order::Deploy { name, bytes } => {
-                let find = move || Ok((component_of(bytes), store.record(&name)?));
-                match elsewhere(find).await {
+        let found = match command {
+            DeployCommand::Deploy { name, bytes } => {
+                let find = move || Ok((function_part(bytes), store.record(&name)?));
+                match run_blocking(find).await {
                     Ok(found) => found,
-                    Err(error) => return Ordered::Load(declared, Err(error).into()),
+                    Err(error) => return CommandOutcome::Loaded(config, Err(error).into()),
                 }
             }
-            Order::Activate { name, version } => {
+            DeployCommand::Activate { name, version } => {
                 let find = move || find(&store, &name, version.as_deref());
-                match spawn_blocking(find)
-                    .await
-                    .unwrap_or(Err(ControlError::Busy))
-                {
+                match spawn_blocking(find).await.unwrap_or(Err(DeployError::Busy)) {
                     Ok(found) => found,
-                    Err(error) => return Ordered::Failed(error),
+                    Err(error) => return CommandOutcome::Failed(error),
                 }
             }
-            order => return Ordered::Act(order),
+            command => return CommandOutcome::Immediate(command),
         };
         let (component, record) = found;
-        let record = record.wanted_as(&declared);
-        let loaded = self.load(declared.clone(), component, record, active).await;
-        Ordered::Load(declared, loaded.into())
+        let record = record.for_config(&config);
+        let loaded = self.load(config.clone(), component, record, active).await;
+        CommandOutcome::Loaded(config, loaded.into())
     }
 }
 
 /// A version of a function that is kept.
-fn find(store: &Store, name: &str, version: Option<&str>) -> Result<(Part, Record), ControlError> {
+fn find(store: &Store, name: &str, version: Option<&str>) -> Result<(Part, Record), DeployError> {
     let record = store.record(name)?;
     if record.versions.is_empty() {
-        return Err(ControlError::Unknown(name.to_owned()));
+        return Err(DeployError::Unknown(name.to_owned()));
     }
-    let sha256 = chosen(&record, version).ok_or_else(|| ControlError::NoVersion {
+    let sha256 = chosen(&record, version).ok_or_else(|| DeployError::NoVersion {
         name: name.to_owned(),
         version: version.unwrap_or("before the active one").to_owned(),
     })?;
-    Ok((component_of(store.bytes(name, &sha256)?), record))
+    Ok((function_part(store.bytes(name, &sha256)?), record))
 }
 
 /// How many digits of a version are enough to name it.

@@ -6,10 +6,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::super::store::StoreError;
 
 /// How many orders may wait, or be worked on.
-pub(super) const MAX_WAITING: usize = 16;
+pub(super) const MAX_PENDING: usize = 16;
 
 /// What an operator orders.
-pub enum Order {
+pub enum DeployCommand {
     /// Serve this component as the next version of a function, or as a new one.
     Deploy {
         /// The function.
@@ -42,7 +42,7 @@ pub enum Order {
     },
 }
 
-impl Order {
+impl DeployCommand {
     /// The function.
     pub(super) fn name(&self) -> &str {
         match self {
@@ -57,7 +57,7 @@ impl Order {
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct DeployOutcome {
     /// The function.
     pub name: String,
     /// The version that is served now. None: it is served no more.
@@ -68,7 +68,7 @@ pub struct Answer {
 
 /// Why it was not done. What was served is served still.
 #[derive(Debug, thiserror::Error)]
-pub enum ControlError {
+pub enum DeployError {
     /// There is nowhere to keep what is deployed.
     #[error("this server keeps no versions: start it with `--state FOLDER`")]
     NoState,
@@ -102,7 +102,7 @@ pub enum ControlError {
     IsDeclared(String),
     /// Another function has its route.
     #[error("{0}")]
-    Conflict(String),
+    RouteConflict(String),
     /// It cannot be served.
     #[error("{0}")]
     Refused(String),
@@ -119,17 +119,20 @@ pub enum ControlError {
 
 /// Takes orders for the [`Deployer`](super::Deployer).
 #[derive(Debug, Clone)]
-pub struct Control(mpsc::Sender<Waiting>);
+pub struct DeployHandle(mpsc::Sender<PendingCommand>);
 
 /// An order, and who waits for the answer.
-pub type Waiting = (Order, oneshot::Sender<Result<Answer, ControlError>>);
+pub type PendingCommand = (
+    DeployCommand,
+    oneshot::Sender<Result<DeployOutcome, DeployError>>,
+);
 
-impl Control {
+impl DeployHandle {
     /// A way to give orders, and the end where they arrive.
     #[must_use]
-    pub fn new() -> (Self, mpsc::Receiver<Waiting>) {
-        let (sender, orders) = mpsc::channel(MAX_WAITING);
-        (Self(sender), orders)
+    pub fn new() -> (Self, mpsc::Receiver<PendingCommand>) {
+        let (sender, pending_commands) = mpsc::channel(MAX_PENDING);
+        (Self(sender), pending_commands)
     }
 
     /// Gives an order and waits until it was carried out.
@@ -137,10 +140,10 @@ impl Control {
     /// # Errors
     ///
     /// Says why it was not.
-    pub async fn order(&self, order: Order) -> Result<Answer, ControlError> {
+    pub async fn execute(&self, command: DeployCommand) -> Result<DeployOutcome, DeployError> {
         let (sender, answer) = oneshot::channel();
-        let taken = self.0.try_send((order, sender));
-        taken.map_err(|_| ControlError::Busy)?;
-        answer.await.unwrap_or(Err(ControlError::Busy))
+        let taken = self.0.try_send((command, sender));
+        taken.map_err(|_| DeployError::Busy)?;
+        answer.await.unwrap_or(Err(DeployError::Busy))
     }
 }

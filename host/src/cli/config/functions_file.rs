@@ -12,9 +12,9 @@ use super::entry::Entry;
 use super::file::{File, Pair, by_place};
 use super::value::kind;
 use super::{check, failure};
-use crate::cli::files;
-use crate::cli::functions::{Defaults, FunctionFlags};
-use functions::{Declaration, Declared, Place, Route};
+use crate::cli::function_flags::{Defaults, FunctionFlags};
+use crate::cli::text_file;
+use functions::{ComponentSource, FunctionConfig, FunctionsConfig, Route};
 
 /// What a file of functions can hold.
 const TABLES: &str = "a file of functions has `folder`, `[[function]]` and `[[adapter]]`";
@@ -38,21 +38,21 @@ impl From<Error> for FunctionsError {
 ///
 /// Fails if it cannot be read, or has a key or a value that it cannot have. Says in which
 /// line. No error shows a secret.
-pub fn read_functions(path: &Path, defaults: &Defaults) -> Result<Declaration, FunctionsError> {
-    let of_defaults = FunctionFlags::read(&[], defaults)?.wish();
-    let mut declaration = Declaration {
+pub fn read_functions(path: &Path, defaults: &Defaults) -> Result<FunctionsConfig, FunctionsError> {
+    let default_settings = FunctionFlags::read(&[], defaults)?.resolve();
+    let mut config = FunctionsConfig {
         file: path.to_owned(),
         folder: None,
         functions: Vec::new(),
         adapters: Vec::new(),
-        defaults: of_defaults,
+        defaults: default_settings,
     };
     if path.is_dir() {
-        declaration.folder = Some(path.to_owned());
-        return Ok(declaration);
+        config.folder = Some(path.to_owned());
+        return Ok(config);
     }
     let name = path.display().to_string();
-    let text = files::read(path).map_err(|error| {
+    let text = text_file::read(path).map_err(|error| {
         failure(&format!(
             "cannot read `{name}`, which --functions names: {error}"
         ))
@@ -69,8 +69,8 @@ pub fn read_functions(path: &Path, defaults: &Defaults) -> Result<Declaration, F
         defaults,
         definition: FunctionFlags::definition(),
     };
-    reader.read(&mut declaration)?;
-    Ok(declaration)
+    reader.read(&mut config)?;
+    Ok(config)
 }
 
 struct Reader<'a> {
@@ -84,7 +84,7 @@ struct Reader<'a> {
 type Table<'a> = DeTable<'a>;
 
 impl Reader<'_> {
-    fn read(&self, declaration: &mut Declaration) -> Result<(), Error> {
+    fn read(&self, config: &mut FunctionsConfig) -> Result<(), Error> {
         let document = self.file.parse()?;
         let pairs = by_place(document.get_ref());
         let is_adapter = |(key, _): &Pair<'_, '_>| key.get_ref().as_ref() == "adapter";
@@ -94,7 +94,7 @@ impl Reader<'_> {
             match key.get_ref().as_ref() {
                 "folder" => {
                     let text = self.text("folder", value)?;
-                    declaration.folder = Some(self.folder.join(text));
+                    config.folder = Some(self.folder.join(text));
                 }
                 "function" | "adapter" => {}
                 other => {
@@ -110,10 +110,10 @@ impl Reader<'_> {
             match key.get_ref().as_ref() {
                 "adapter" => {
                     for table in self.tables("adapter", value)? {
-                        declaration.adapters.push(self.adapter(table)?);
+                        config.adapters.push(self.adapter(table)?);
                     }
                 }
-                "function" => self.functions(value, declaration)?,
+                "function" => self.functions(value, config)?,
                 _ => {}
             }
         }
@@ -160,13 +160,13 @@ impl Reader<'_> {
         }
     }
 
-    fn adapter(&self, (table, span): (&Table<'_>, Range<usize>)) -> Result<Place, Error> {
+    fn adapter(&self, (table, span): (&Table<'_>, Range<usize>)) -> Result<ComponentSource, Error> {
         let mut component = None;
         for (key, value) in by_place(table) {
             match key.get_ref().as_ref() {
                 "component" => {
                     let text = self.text("component", value)?;
-                    component = Some(Place::from(text).below(self.folder));
+                    component = Some(ComponentSource::from(text).below(self.folder));
                 }
                 other => {
                     let why = "there is no such key; an adapter has a `component`";
@@ -181,12 +181,12 @@ impl Reader<'_> {
     fn functions(
         &self,
         value: &Spanned<DeValue<'_>>,
-        declaration: &mut Declaration,
+        config: &mut FunctionsConfig,
     ) -> Result<(), Error> {
         let mut names = BTreeMap::new();
         let mut routes = BTreeMap::new();
         for (table, span) in self.tables("function", value)? {
-            let function = self.function(table, &span, declaration.folder.as_deref())?;
+            let function = self.function(table, &span, config.folder.as_deref())?;
             if let Some(line) = names.insert(function.name.clone(), self.file.line(&span)) {
                 let why = format!("the function in line {line} has the same name");
                 let shown = format!("name = {:?}", function.name);
@@ -198,7 +198,7 @@ impl Reader<'_> {
                 let shown = format!("route = \"{}\"", function.route);
                 return Err(self.file.refused(&span, &shown, &why));
             }
-            declaration.functions.push(function);
+            config.functions.push(function);
         }
         Ok(())
     }
@@ -208,7 +208,7 @@ impl Reader<'_> {
         table: &Table<'_>,
         span: &Range<usize>,
         folder: Option<&Path>,
-    ) -> Result<Declared, Error> {
+    ) -> Result<FunctionConfig, Error> {
         let mut entries = self.file.entries(table, &self.definition)?;
         for entry in &mut entries {
             self.resolve(entry);
@@ -219,8 +219,8 @@ impl Reader<'_> {
             .map(|entry| (entry.key, entry.value))
             .collect();
         let flags = FunctionFlags::read(&given, self.defaults)?;
-        let wish = flags.wish();
-        let of_component = || flags.component.as_ref().map(Place::stem);
+        let settings = flags.resolve();
+        let of_component = || flags.component.as_ref().map(ComponentSource::stem);
         let name = flags.name.or_else(of_component);
         let Some(name) = name else {
             let why = "this has neither a `name` nor a `component`";
@@ -234,7 +234,7 @@ impl Reader<'_> {
         let (component, folder) = match (flags.component, folder) {
             (Some(component), _) => (Some(component), None),
             (None, Some(folder)) => {
-                let component = Place::File(folder.join(format!("{name}.wasm")));
+                let component = ComponentSource::File(folder.join(format!("{name}.wasm")));
                 (Some(component), Some(folder.to_owned()))
             }
             (None, None) if self.defaults.has_state => (None, None),
@@ -244,13 +244,13 @@ impl Reader<'_> {
                 return Err(self.file.refused(span, &format!("name = {name:?}"), why));
             }
         };
-        Ok(Declared {
+        Ok(FunctionConfig {
             route: flags.route.unwrap_or_else(|| Route::of_name(&name)),
             name,
             component,
             middleware: flags.middleware,
             folder,
-            wish,
+            settings,
         })
     }
 
@@ -259,7 +259,7 @@ impl Reader<'_> {
         let resolved = |path: &str| self.folder.join(path).to_string_lossy().into_owned();
         match entry.key.as_str() {
             "component" | "middleware" if !entry.value.is_empty() => {
-                let place = Place::from(entry.value.as_str()).below(self.folder);
+                let place = ComponentSource::from(entry.value.as_str()).below(self.folder);
                 entry.value = place.to_string();
             }
             "env-file" if !entry.value.is_empty() => {

@@ -5,53 +5,52 @@ use std::sync::Arc;
 use audit_log::AppendError;
 
 use super::super::function::Function;
-use super::super::table::Conflict;
+use super::super::table::RouteConflict;
 use super::Deployer;
-use super::change::Loaded;
+use super::load_context::LoadedFunction;
 
 impl Deployer {
     /// Who is served at the route that `function` wants.
-    pub(super) fn holder(&self, function: &Function) -> Option<&Arc<Function>> {
+    pub(super) fn route_holder(&self, function: &Function) -> Option<&Arc<Function>> {
         let active = self
-            .known
+            .states
             .values()
-            .filter_map(|known| known.active.as_ref());
+            .filter_map(|state| state.active.as_ref());
         let mut others = active.filter(|other| other.name() != function.name());
         others.find(|other| other.route() == function.route())
     }
 
     /// Whether another function that is being loaded wants the route that `function` wants.
     /// Which one gets it depends on their order, not on which is loaded first.
-    pub(super) fn is_contested(&self, function: &Function) -> bool {
+    pub(super) fn is_route_contested(&self, function: &Function) -> bool {
         let others = self
-            .known
+            .states
             .iter()
             .filter(|(name, _)| *name != function.name());
-        let mut wanting =
-            others.filter(|(_, known)| Some(&known.declared.route) == function.route());
-        wanting.any(|(name, _)| self.tasks.has(name) || self.is_waiting(name))
+        let mut wanting = others.filter(|(_, state)| Some(&state.config.route) == function.route());
+        wanting.any(|(name, _)| self.tasks.has(name) || self.is_waiting_for_route(name))
     }
 
-    fn is_waiting(&self, name: &str) -> bool {
-        let mut waiting = self.waiting.iter();
+    fn is_waiting_for_route(&self, name: &str) -> bool {
+        let mut waiting = self.waiting_for_route.iter();
         waiting.any(|loaded| loaded.function.name() == name)
     }
 
     /// Activates functions that wait for routes of each other, all at once. One that wants
     /// the route of somebody who keeps it is refused.
-    pub(super) async fn exchange_routes(
+    pub(super) async fn swap_routes(
         &mut self,
-        mut waiting: Vec<Loaded>,
+        mut waiting: Vec<LoadedFunction>,
     ) -> Result<(), AppendError> {
         while let Some((index, conflict)) = self.conflict(&waiting) {
             let loaded = waiting.remove(index);
             let name = loaded.function.name();
-            self.refuse(name, &conflict).await?;
-            self.withdraw_unless_wrapped(name).await?;
+            self.reject(name, &conflict).await?;
+            self.undeploy_unless_wrapped(name).await?;
         }
         let before = waiting.iter().map(|loaded| {
             let name = loaded.function.name().to_owned();
-            let active = self.known.get(&name).map(|known| known.active.clone());
+            let active = self.states.get(&name).map(|state| state.active.clone());
             (name, active.flatten())
         });
         let before: Vec<_> = before.collect();
@@ -59,9 +58,9 @@ impl Deployer {
             if let Err(error) = self.activate(loaded).await {
                 // All of them or none: one that changes alone takes the route of another one.
                 for (name, active) in before {
-                    if let Some(known) = self.known.get_mut(&name) {
-                        known.active = active;
-                        known.stamps = None;
+                    if let Some(state) = self.states.get_mut(&name) {
+                        state.active = active;
+                        state.fingerprints = None;
                     }
                 }
                 return Err(error);
@@ -73,19 +72,20 @@ impl Deployer {
 
     /// One of those that are waiting that cannot have its route, even if all others get
     /// theirs.
-    fn conflict(&self, waiting: &[Loaded]) -> Option<(usize, Conflict)> {
+    fn conflict(&self, waiting: &[LoadedFunction]) -> Option<(usize, RouteConflict)> {
         let waiting: Vec<_> = waiting.iter().map(|loaded| &loaded.function).collect();
         waiting.iter().enumerate().find_map(|(index, &function)| {
-            let is_waiting = |name: &str| waiting.iter().any(|other| other.name() == name);
+            let is_waiting_for_route =
+                |name: &str| waiting.iter().any(|other| other.name() == name);
             let keeps = self
-                .holder(function)
-                .filter(|holder| !is_waiting(holder.name()));
+                .route_holder(function)
+                .filter(|route_holder| !is_waiting_for_route(route_holder.name()));
             let is_same = |other: &&&Function| other.route() == function.route();
             let before = || waiting[..index].iter().find(is_same);
             let other = keeps
-                .map(|holder| holder.name())
+                .map(|route_holder| route_holder.name())
                 .or_else(|| before().map(|other| other.name()))?;
-            Some((index, Conflict::new(function.route()?, other)))
+            Some((index, RouteConflict::new(function.route()?, other)))
         })
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use oci_spec::image::{Descriptor, Digest, ImageIndex, ImageManifest};
 
-use super::read::{ReadError, read};
+use super::component_file::{ReadError, read};
 use engine::digest;
 
 /// How a layout calls its images.

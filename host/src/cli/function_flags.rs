@@ -14,7 +14,7 @@ use super::audit::AuditedRequestFlags;
 use super::guests::{GuestFlags, GuestLimitFlags};
 use super::values::{bytes, memory, number, seconds};
 use ::functions::RequestLimits;
-use ::functions::{Place, Route, Settings, Wish, check_name};
+use ::functions::{ComponentSource, FunctionSettings, ResolvedSettings, Route, check_name};
 use engine::PoolLimits;
 
 /// What is said of one function. Nobody gives these on a command line: they are the keys of
@@ -28,11 +28,11 @@ pub(super) struct FunctionFlags {
 
     /// Where its component is
     #[arg(long, value_name = "PLACE", value_parser = place)]
-    pub(super) component: Option<Place>,
+    pub(super) component: Option<ComponentSource>,
 
     /// What its requests go through before, the outermost first
     #[arg(long, value_name = "PLACE", value_parser = place)]
-    pub(super) middleware: Vec<Place>,
+    pub(super) middleware: Vec<ComponentSource>,
 
     /// What a new version is asked before it takes over
     #[arg(long, value_name = "PATH", value_parser = path)]
@@ -143,9 +143,9 @@ impl FunctionFlags {
 
     /// How the function is served, or why that is not known: files of variables are read
     /// here.
-    pub(super) fn wish(&self) -> Arc<Wish> {
+    pub(super) fn resolve(&self) -> Arc<ResolvedSettings> {
         let environment = self.guest.environment();
-        let wish = environment.map(|environment| Settings {
+        let settings = environment.map(|environment| FunctionSettings {
             environment,
             config: self.guest.config(),
             quota: self.audited.quota(),
@@ -159,7 +159,7 @@ impl FunctionFlags {
             Some(source) => format!("{error}: {source}"),
             None => error.to_string(),
         };
-        Arc::new(wish.map_err(failed))
+        Arc::new(settings.map_err(failed))
     }
 }
 
@@ -253,7 +253,7 @@ impl GuestLimitFlags {
     }
 }
 
-fn place(text: &str) -> Result<Place, &'static str> {
+fn place(text: &str) -> Result<ComponentSource, &'static str> {
     if text.is_empty() {
         return Err("the path is empty");
     }
@@ -281,10 +281,10 @@ mod tests {
         (key.to_owned(), value.to_owned())
     }
 
-    fn settings(given: &[(String, String)], flags: &[&str]) -> Settings {
+    fn settings(given: &[(String, String)], flags: &[&str]) -> FunctionSettings {
         let serve = serve(flags).unwrap();
         let flags = FunctionFlags::read(given, &serve.function_defaults).unwrap();
-        flags.wish().as_ref().clone().unwrap()
+        flags.resolve().as_ref().clone().unwrap()
     }
 
     #[test]

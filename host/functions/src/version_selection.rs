@@ -1,13 +1,13 @@
 //! Which version of a function should run.
 
-use super::declaration::Declared;
-use super::load::{FunctionError, component_of, read_component};
+use super::config::FunctionConfig;
+use super::load::{FunctionError, function_part, read_component};
 use super::record::Record;
 use super::store::{Store, StoreError};
 use engine::Part;
 
 /// Which version of a function should run.
-pub(super) struct Pick {
+pub(super) struct VersionSelection {
     /// It, if there is one.
     pub(super) own: Option<Part>,
     /// What is to be noted when it is served.
@@ -20,29 +20,29 @@ pub(super) struct Pick {
     pub(super) last: Option<(Part, Record)>,
 }
 
-impl Pick {
+impl VersionSelection {
     /// That of the file, if the file has changed since it was looked at last. Otherwise the
-    /// one that was made active since, and if nothing `goes_on` that runs now, also if the
+    /// one that was made active since, and if nothing `keeps_running` that runs now, also if the
     /// file is broken.
     pub(super) fn of(
-        declared: &Declared,
+        config: &FunctionConfig,
         store: Option<&Store>,
         max_bytes: u64,
-        goes_on: bool,
+        keeps_running: bool,
     ) -> Self {
         let mut record = Record::default();
         let (mut problem, mut last) = (None, None);
-        match store.map(|store| store.record(&declared.name)).transpose() {
+        match store.map(|store| store.record(&config.name)).transpose() {
             Ok(found) => record = found.unwrap_or_default(),
             Err(error) => problem = Some(error.into()),
         }
-        let file = declared.component.is_some();
-        let file = file.then(|| read_component(declared, max_bytes));
-        let kept = |record: &Record| kept(&declared.name, record, store);
+        let file = config.component.is_some();
+        let file = file.then(|| read_component(config, max_bytes));
+        let kept = |record: &Record| kept(&config.name, record, store);
         let own = match file {
             Some(Ok(file)) => {
                 let is_known = record.file.as_ref() == Some(&file.sha256);
-                if !goes_on && !record.is_active(&file.sha256) {
+                if !keeps_running && !record.is_active(&file.sha256) {
                     let kept = kept(&record).ok().flatten();
                     last = kept.map(|kept| (kept, record.clone()));
                 }
@@ -62,7 +62,7 @@ impl Pick {
             Some(Err(error)) => {
                 problem = Some(error);
                 // What runs goes on. At the start, that is what ran last.
-                if goes_on {
+                if keeps_running {
                     None
                 } else {
                     kept(&record).ok().flatten()
@@ -90,5 +90,5 @@ fn kept(name: &str, record: &Record, store: Option<&Store>) -> Result<Option<Par
     let Some((store, active)) = store.zip(record.active.as_ref()) else {
         return Ok(None);
     };
-    Ok(Some(component_of(store.bytes(name, active)?)))
+    Ok(Some(function_part(store.bytes(name, active)?)))
 }

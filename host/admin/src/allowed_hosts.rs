@@ -12,7 +12,7 @@ use http1_strict::Host;
 
 /// The names under which operators may address their listener.
 #[derive(Debug, Default)]
-pub struct Hosts {
+pub struct AllowedHosts {
     /// Whether any name is right: no browser connects to a socket in the file system.
     pub any: bool,
     /// Names beside those of loopback, in lower case.
@@ -21,31 +21,31 @@ pub struct Hosts {
 
 /// Why a request is refused.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Foreign {
+pub(super) struct HostRejection {
     pub(super) status: StatusCode,
     pub(super) detail: &'static str,
 }
 
-const BAD_HOST: Foreign = Foreign {
+const BAD_HOST: HostRejection = HostRejection {
     status: StatusCode::BAD_REQUEST,
     detail: "expected exactly one Host field, with a host name and an optional port",
 };
 
-const FOREIGN_HOST: Foreign = Foreign {
+const FOREIGN_HOST: HostRejection = HostRejection {
     status: StatusCode::FORBIDDEN,
     detail: "this listener does not have the name that Host says; use 127.0.0.1, [::1] or \
              localhost, or allow the name with `--ops-host`",
 };
 
-const FOREIGN_ORIGIN: Foreign = Foreign {
+const FOREIGN_ORIGIN: HostRejection = HostRejection {
     status: StatusCode::FORBIDDEN,
     detail: "the request comes from a web page of another origin",
 };
 
-impl Hosts {
+impl AllowedHosts {
     /// Checks that a request is addressed to this listener, and does not come from a web page
     /// of another origin.
-    pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), Foreign> {
+    pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), HostRejection> {
         let host = match host(request) {
             // HTTP/1.0 has no such field, and a browser always sends it.
             Ok(None) if request.version() < Version::HTTP_11 => None,
@@ -133,7 +133,11 @@ fn is_loopback(host: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn check(hosts: &Hosts, target: &str, fields: &[(&str, &str)]) -> Result<(), Foreign> {
+    fn check(
+        hosts: &AllowedHosts,
+        target: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<(), HostRejection> {
         let mut request = Request::get(target);
         for (name, value) in fields {
             request = request.header(*name, *value);
@@ -141,12 +145,12 @@ mod tests {
         hosts.check(&request.body(()).unwrap())
     }
 
-    fn host(hosts: &Hosts, host: &str) -> Result<(), Foreign> {
+    fn host(hosts: &AllowedHosts, host: &str) -> Result<(), HostRejection> {
         check(hosts, "/metrics", &[("host", host)])
     }
 
-    fn with_name() -> Hosts {
-        Hosts {
+    fn with_name() -> AllowedHosts {
+        AllowedHosts {
             any: false,
             names: vec!["ops.example".to_owned()],
         }
@@ -154,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_host_is_one_of_loopback_or_of_ops_host() {
-        let loopback = Hosts::default();
+        let loopback = AllowedHosts::default();
         for good in [
             "localhost",
             "LocalHost:9000",
@@ -183,16 +187,16 @@ mod tests {
         assert_eq!(host(&with_name(), "ops.example."), Ok(()));
         assert_eq!(host(&with_name(), "127.0.0.1"), Ok(()));
         assert_eq!(host(&with_name(), "a.ops.example"), Err(FOREIGN_HOST));
-        let any = Hosts {
+        let any = AllowedHosts {
             any: true,
-            ..Hosts::default()
+            ..AllowedHosts::default()
         };
         assert_eq!(host(&any, "evil.example"), Ok(()));
     }
 
     #[test]
     fn each_name_that_a_request_gives_counts() {
-        let hosts = Hosts::default();
+        let hosts = AllowedHosts::default();
         let two = [("host", "localhost"), ("host", "evil.example")];
         assert_eq!(check(&hosts, "/", &two), Err(BAD_HOST));
         let local = [("host", "localhost")];
@@ -205,7 +209,7 @@ mod tests {
 
     #[test]
     fn an_origin_is_that_of_the_host_or_of_ops_host() {
-        let origin = |hosts: &Hosts, origin: &str| {
+        let origin = |hosts: &AllowedHosts, origin: &str| {
             let fields = [("host", "127.0.0.1:9000"), ("origin", origin)];
             check(hosts, "/v1/functions", &fields)
         };

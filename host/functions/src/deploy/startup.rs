@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::super::route::Route;
-use super::{Deployer, Known};
+use super::{Deployer, FunctionState};
 
 /// How far the start is.
 #[derive(Debug, Default)]
-pub(super) enum Start {
+pub(super) enum Startup {
     /// It is not known yet which functions are wanted.
     #[default]
     Unknown,
@@ -17,7 +17,7 @@ pub(super) enum Start {
     Over,
 }
 
-impl Start {
+impl Startup {
     pub(super) fn is_known(&self) -> bool {
         !matches!(self, Self::Unknown)
     }
@@ -32,7 +32,7 @@ impl Start {
     }
 }
 
-impl Known {
+impl FunctionState {
     /// Whether it is being loaded, and nothing of it is served yet.
     fn is_loaded_first(&self) -> bool {
         self.is_loading && self.active.is_none()
@@ -41,34 +41,34 @@ impl Known {
 
 impl Deployer {
     /// Notes that all functions that are wanted are known.
-    pub(super) fn begin_start(&mut self) {
+    pub(super) fn begin_startup(&mut self) {
         if !self.start.is_known() {
-            self.start = Start::Loading(self.known.keys().cloned().collect());
+            self.start = Startup::Loading(self.states.keys().cloned().collect());
             self.serve();
         }
-        self.follow_start();
+        self.update_startup();
     }
 
     /// Notes which functions are served or refused. To be called whenever one may be.
-    pub(super) fn follow_start(&mut self) {
+    pub(super) fn update_startup(&mut self) {
         let loading = self.loading().map(|(name, _)| name);
         if !loading.eq(self.functions.table().loading()) {
             self.serve();
         }
-        let Start::Loading(names) = &self.start else {
+        let Startup::Loading(names) = &self.start else {
             return;
         };
         let problems = self.functions.problems();
         let is_open = |name: &&String| self.is_loading(name) && !problems.contains_key(*name);
         let open: BTreeSet<_> = names.iter().filter(is_open).cloned().collect();
         if !open.is_empty() {
-            self.start = Start::Loading(open);
+            self.start = Startup::Loading(open);
             return;
         }
-        self.start = Start::Over;
+        self.start = Startup::Over;
         self.functions.set_started();
         let served = self.functions.table().functions().len();
-        let refused = self.known.values().filter(|known| known.is_refused);
+        let refused = self.states.values().filter(|state| state.is_rejected);
         let refused = refused.count() + self.problems.len();
         if refused == 0 {
             tracing::info!("all functions are loaded: {served} are served");
@@ -82,21 +82,21 @@ impl Deployer {
     /// The functions that are being loaded, and of which nothing is served yet, with their
     /// routes, by name.
     pub(super) fn loading(&self) -> impl Iterator<Item = (&str, &Route)> {
-        let known = self.known.iter();
-        let loading = known.filter(|(_, known)| known.is_loaded_first());
-        loading.map(|(name, known)| (&**name, &known.declared.route))
+        let state = self.states.iter();
+        let loading = state.filter(|(_, state)| state.is_loaded_first());
+        loading.map(|(name, state)| (&**name, &state.config.route))
     }
 
     /// Whether nothing of this function is served yet, and something may be soon.
     pub(super) fn is_loading(&self, name: &str) -> bool {
-        let known = self.known.get(name);
-        known.is_some_and(Known::is_loaded_first)
+        let state = self.states.get(name);
+        state.is_some_and(FunctionState::is_loaded_first)
     }
 
     /// Notes that something of this function may be served later.
     pub(super) fn set_loading(&mut self, name: &str) {
-        if let Some(known) = self.known.get_mut(name) {
-            known.is_loading = true;
+        if let Some(state) = self.states.get_mut(name) {
+            state.is_loading = true;
         }
     }
 }

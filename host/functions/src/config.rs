@@ -9,7 +9,7 @@ use std::sync::Arc;
 use audit_log::Policy;
 use http::uri::PathAndQuery;
 
-use super::place::Place;
+use super::component_source::ComponentSource;
 use super::request_limits::RequestLimits;
 use super::route::Route;
 use engine::audit::Quota;
@@ -18,42 +18,42 @@ use engine::{GuestLimits, Variable};
 
 /// What the operator wants to be served.
 #[derive(Debug, Clone)]
-pub struct Declaration {
+pub struct FunctionsConfig {
     /// The file that says so, or the folder.
     pub file: PathBuf,
     /// Each file `NAME.wasm` in it is a function.
     pub folder: Option<PathBuf>,
     /// Those that are declared one by one. The names are different.
-    pub functions: Vec<Declared>,
+    pub functions: Vec<FunctionConfig>,
     /// Where the adapters are.
-    pub adapters: Vec<Place>,
+    pub adapters: Vec<ComponentSource>,
     /// What a function gets of which nothing else is known than its file.
-    pub defaults: Arc<Wish>,
+    pub defaults: Arc<ResolvedSettings>,
 }
 
 /// One function that the operator wants.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Declared {
+pub struct FunctionConfig {
     /// What it is called.
     pub name: String,
     /// Where its component is. None if nobody says so, and it runs what was deployed.
-    pub component: Option<Place>,
+    pub component: Option<ComponentSource>,
     /// What its requests go through before, the outermost first.
-    pub middleware: Vec<Place>,
+    pub middleware: Vec<ComponentSource>,
     /// The folder that the file must not lead out of.
     pub folder: Option<PathBuf>,
     /// Where its requests come from.
     pub route: Route,
     /// How it is served.
-    pub wish: Arc<Wish>,
+    pub settings: Arc<ResolvedSettings>,
 }
 
 /// How a function is to be served, or why that is not known.
-pub type Wish = Result<Settings, String>;
+pub type ResolvedSettings = Result<FunctionSettings, String>;
 
 /// How a function is served.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
+pub struct FunctionSettings {
     /// The variables of its environment.
     pub environment: Vec<Variable>,
     /// Those of `wasi:config`.
@@ -98,41 +98,41 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
     }
 }
 
-impl Declared {
+impl FunctionConfig {
     /// What a new version is asked before it takes over.
     pub(super) fn smoke(&self) -> Option<&PathAndQuery> {
-        self.wish.as_ref().as_ref().ok()?.smoke.as_ref()
+        self.settings.as_ref().as_ref().ok()?.smoke.as_ref()
     }
 
     /// Where it comes from: its own component, and what is in front.
-    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
+    pub(super) fn sources(&self) -> impl Iterator<Item = &ComponentSource> {
         self.component.iter().chain(&self.middleware)
     }
 
-    /// A function of which nothing else is known than its name: it has what `wish` says.
-    pub(super) fn of_name(name: &str, wish: Arc<Wish>) -> Self {
+    /// A function of which nothing else is known than its name: it has what `settings` says.
+    pub(super) fn of_name(name: &str, settings: Arc<ResolvedSettings>) -> Self {
         Self {
             name: name.to_owned(),
             component: None,
             middleware: Vec::new(),
             folder: None,
             route: Route::of_name(name),
-            wish,
+            settings,
         }
     }
 }
 
-impl Declaration {
+impl FunctionsConfig {
     /// All functions that are wanted now; None if the folder cannot be read. What is wrong
     /// there is added to `problems`, in words.
-    pub(super) fn look(&self, problems: &mut impl Extend<String>) -> Option<Vec<Declared>> {
+    pub(super) fn look(&self, problems: &mut impl Extend<String>) -> Option<Vec<FunctionConfig>> {
         let mut named = Vec::new();
-        let wanted = self.wanted(|path, why| {
+        let desired = self.desired(|path, why| {
             named.push(format!("`{}` is no function: {why}", path.display()));
         });
         problems.extend(named);
-        match wanted {
-            Ok(wanted) => Some(wanted),
+        match desired {
+            Ok(desired) => Some(desired),
             Err(error) => {
                 let folder = self.folder.as_deref().unwrap_or(Path::new("")).display();
                 problems.extend([format!("cannot read the folder `{folder}`: {error}")]);
@@ -147,16 +147,16 @@ impl Declaration {
     /// # Errors
     ///
     /// Fails if the folder cannot be read.
-    fn wanted(&self, mut problem: impl FnMut(&Path, &str)) -> io::Result<Vec<Declared>> {
-        let mut wanted = self.functions.clone();
+    fn desired(&self, mut problem: impl FnMut(&Path, &str)) -> io::Result<Vec<FunctionConfig>> {
+        let mut desired = self.functions.clone();
         let Some(folder) = &self.folder else {
-            return Ok(wanted);
+            return Ok(desired);
         };
-        let taken: BTreeSet<_> = wanted.iter().map(|f| f.name.clone()).collect();
+        let taken: BTreeSet<_> = desired.iter().map(|f| f.name.clone()).collect();
         let mut paths = fs::read_dir(folder)?
             .map(|entry| Ok(entry?.path()))
             .collect::<io::Result<Vec<_>>>()?;
-        paths.retain(|path| is_function(path) && !self.is_adapter(path));
+        paths.retain(|path| is_function_file(path) && !self.is_adapter(path));
         paths.sort();
         for path in paths {
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -167,24 +167,24 @@ impl Declaration {
                 problem(&path, why);
                 continue;
             }
-            wanted.push(Declared {
+            desired.push(FunctionConfig {
                 route: Route::of_name(&name),
                 name: name.into_owned(),
-                component: Some(Place::File(path)),
+                component: Some(ComponentSource::File(path)),
                 middleware: Vec::new(),
                 folder: Some(folder.clone()),
-                wish: self.defaults.clone(),
+                settings: self.defaults.clone(),
             });
         }
-        Ok(wanted)
+        Ok(desired)
     }
 
     /// Whether this file is one of the adapters, however its path is written.
     fn is_adapter(&self, path: &Path) -> bool {
-        fn file(adapter: &Place) -> Option<&PathBuf> {
+        fn file(adapter: &ComponentSource) -> Option<&PathBuf> {
             match adapter {
-                Place::File(file) => Some(file),
-                Place::Layout { .. } => None,
+                ComponentSource::File(file) => Some(file),
+                ComponentSource::Layout { .. } => None,
             }
         }
         let same_name = |adapter: &&PathBuf| adapter.file_name() == path.file_name();
@@ -196,7 +196,7 @@ impl Declaration {
 
 /// Whether this is the file of a function, and not one that is still being written under
 /// a hidden name.
-pub(super) fn is_function(path: &Path) -> bool {
+pub(super) fn is_function_file(path: &Path) -> bool {
     let is_hidden = path
         .file_name()
         .is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
@@ -223,32 +223,32 @@ mod tests {
         ] {
             fs::write(path(name), "").unwrap();
         }
-        let defaults: Arc<Wish> = Arc::new(Err("none".to_owned()));
-        let named = Declared {
+        let defaults: Arc<ResolvedSettings> = Arc::new(Err("none".to_owned()));
+        let named = FunctionConfig {
             name: "named".to_owned(),
-            component: Some(Place::File(path("named.wasm"))),
+            component: Some(ComponentSource::File(path("named.wasm"))),
             middleware: Vec::new(),
             folder: None,
             route: Route::root(),
-            wish: defaults.clone(),
+            settings: defaults.clone(),
         };
-        let declaration = Declaration {
+        let functions_config = FunctionsConfig {
             file: folder.path().to_owned(),
             folder: Some(folder.path().to_owned()),
             functions: vec![named],
-            adapters: vec![Place::File(path("adapter.wasm"))],
+            adapters: vec![ComponentSource::File(path("adapter.wasm"))],
             defaults,
         };
         let mut problems = Vec::new();
-        let wanted = declaration.wanted(|path, _| problems.push(path.to_owned()));
-        let wanted = wanted.unwrap();
-        let wanted: Vec<_> = wanted
+        let desired = functions_config.desired(|path, _| problems.push(path.to_owned()));
+        let desired = desired.unwrap();
+        let desired: Vec<_> = desired
             .iter()
             .map(|f| (f.name.as_str(), f.route.to_string()))
             .collect();
         let expected = [("named", "/"), ("a", "/a"), ("b", "/b")];
         assert_eq!(
-            wanted,
+            desired,
             expected.map(|(name, route)| (name, route.to_owned()))
         );
         assert_eq!(problems, [path("bad name.wasm")]);

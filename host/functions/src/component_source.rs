@@ -3,15 +3,15 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::layout;
-use super::read::{ReadError, read};
+use super::component_file::{ReadError, read};
+use super::oci_layout;
 
 /// What a place begins with that is an image layout.
 const OCI: &str = "oci:";
 
 /// Where a component is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum ComponentSource {
     /// In a file.
     File(PathBuf),
     /// In an image layout of OCI, which tools that pull from registries write.
@@ -23,7 +23,7 @@ pub enum Place {
     },
 }
 
-impl From<&str> for Place {
+impl From<&str> for ComponentSource {
     /// `oci:FOLDER`, `oci:FOLDER:TAG`, or the path of a file.
     fn from(text: &str) -> Self {
         let Some(layout) = text.strip_prefix(OCI) else {
@@ -41,7 +41,7 @@ impl From<&str> for Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ComponentSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),
@@ -54,7 +54,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl Place {
+impl ComponentSource {
     /// The same, where relative paths begin at `base`.
     #[must_use]
     pub fn below(self, base: &Path) -> Self {
@@ -81,7 +81,7 @@ impl Place {
     pub(super) fn file(&self) -> PathBuf {
         match self {
             Self::File(path) => path.clone(),
-            Self::Layout { folder, .. } => layout::index(folder),
+            Self::Layout { folder, .. } => oci_layout::index(folder),
         }
     }
 
@@ -95,7 +95,7 @@ impl Place {
         match self {
             Self::File(path) => read(path, folder, max_bytes),
             Self::Layout { folder, tag } => {
-                layout::read_component(folder, tag.as_deref(), max_bytes)
+                oci_layout::read_component(folder, tag.as_deref(), max_bytes)
             }
         }
     }
@@ -107,18 +107,18 @@ mod tests {
 
     #[test]
     fn a_place_is_a_file_or_an_image_in_a_layout() {
-        let layout = |folder: &str, tag: Option<&str>| Place::Layout {
+        let layout = |folder: &str, tag: Option<&str>| ComponentSource::Layout {
             folder: folder.into(),
             tag: tag.map(ToOwned::to_owned),
         };
-        for (text, place, stem) in [
-            ("a/b.wasm", Place::File("a/b.wasm".into()), "b"),
+        for (text, source, stem) in [
+            ("a/b.wasm", ComponentSource::File("a/b.wasm".into()), "b"),
             ("oci:a/b", layout("a/b", None), "b"),
             ("oci:a/b:v1.2", layout("a/b", Some("v1.2")), "b"),
             ("oci:/a:b/c", layout("/a:b/c", None), "c"),
         ] {
-            let read = Place::from(text);
-            assert_eq!(read, place);
+            let read = ComponentSource::from(text);
+            assert_eq!(read, source);
             assert_eq!(read.to_string(), text);
             assert_eq!(read.stem(), stem);
         }
@@ -126,7 +126,11 @@ mod tests {
 
     #[test]
     fn relative_paths_begin_at_the_folder_of_the_file() {
-        let below = |text: &str| Place::from(text).below(Path::new("/x")).to_string();
+        let below = |text: &str| {
+            ComponentSource::from(text)
+                .below(Path::new("/x"))
+                .to_string()
+        };
         assert_eq!(below("a.wasm"), "/x/a.wasm");
         assert_eq!(below("oci:a:1"), "oci:/x/a:1");
         assert_eq!(below("oci:/a:1"), "oci:/a:1");

@@ -1,4 +1,4 @@
-//! Places for connections: those that sent no request yet, and those that wait for an answer.
+//! RequestLimiter for connections: those that sent no request yet, and those that wait for an answer.
 //!
 //! A client that connects and sends nothing takes no place of another one: where there are too
 //! many of them, the one that was silent for longest is closed. Health takes no place at all.
@@ -21,7 +21,7 @@ const MAX_WAITING: usize = 256;
 
 /// Connections without the head of a request, the oldest first.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Silent(Arc<Mutex<Queue>>);
+pub(super) struct IdleConnections(Arc<Mutex<Queue>>);
 
 #[derive(Debug, Default)]
 struct Queue {
@@ -31,17 +31,17 @@ struct Queue {
 
 /// Counts a connection as silent until this is dropped.
 #[derive(Debug)]
-pub(super) struct Silence {
-    silent: Silent,
+pub(super) struct IdleGuard {
+    silent: IdleConnections,
     id: u64,
 }
 
-impl Silent {
+impl IdleConnections {
     /// A connection that is silent so far, and is going to be [added](Self::add).
-    pub(super) fn next(&self) -> Silence {
+    pub(super) fn next(&self) -> IdleGuard {
         let mut queue = self.lock();
         queue.next += 1;
-        Silence {
+        IdleGuard {
             silent: self.clone(),
             id: queue.next,
         }
@@ -66,27 +66,27 @@ impl Silent {
     }
 }
 
-impl Silence {
+impl IdleGuard {
     pub(super) fn id(&self) -> u64 {
         self.id
     }
 }
 
-impl Drop for Silence {
+impl Drop for IdleGuard {
     fn drop(&mut self) {
         let mut queue = self.silent.lock();
         queue.connections.retain(|(id, _)| *id != self.id);
     }
 }
 
-/// Places of requests that are not for health.
+/// RequestLimiter of requests that are not for health.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct RequestLimiter {
     answered: Arc<Semaphore>,
     waiting: Semaphore,
 }
 
-impl Places {
+impl RequestLimiter {
     pub(super) fn new() -> Self {
         Self {
             answered: Arc::new(Semaphore::new(MAX_ANSWERED)),
@@ -113,7 +113,7 @@ mod tests {
     fn of_too_many_silent_connections_the_oldest_is_closed_and_no_other_one() {
         let runtime = Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let silent = Silent::default();
+            let silent = IdleConnections::default();
             let open = || {
                 let silence = silent.next();
                 let id = silence.id();
@@ -141,7 +141,7 @@ mod tests {
     fn a_request_that_finds_too_many_waiting_gets_no_place() {
         let runtime = Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let places = Places::new();
+            let places = RequestLimiter::new();
             let mut held = Vec::new();
             for _ in 0..MAX_ANSWERED {
                 held.push(places.take().await.unwrap());

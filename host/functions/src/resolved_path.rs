@@ -10,7 +10,7 @@ const MAX_LINKS: usize = 40;
 
 /// What a path leads to, and on which entries of folders that depends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Way {
+pub(super) struct ResolvedPath {
     /// Each link that is followed, and what is at the end; or, if there is nothing, the first
     /// entry that is missing. No folder of these paths is a link.
     pub(super) entries: Vec<PathBuf>,
@@ -18,19 +18,19 @@ pub(super) struct Way {
     pub(super) end: Option<PathBuf>,
 }
 
-impl Way {
+impl ResolvedPath {
     /// The way along `path`, as it is at the moment.
     pub(super) fn of(path: &Path) -> Self {
-        let mut way = Self {
+        let mut resolved = Self {
             entries: Vec::new(),
             end: None,
         };
         let Ok(path) = path::absolute(path) else {
-            return way;
+            return resolved;
         };
         let mut here = PathBuf::new();
         let mut rest = VecDeque::from(names(&path));
-        let mut links = 0;
+        let mut function_links = 0;
         while let Some(name) = rest.pop_front() {
             let entry = here.join(&name);
             if name == ".." {
@@ -38,16 +38,16 @@ impl Way {
                 continue;
             }
             let Ok(found) = fs::symlink_metadata(&entry) else {
-                way.entries.push(entry);
-                return way;
+                resolved.entries.push(entry);
+                return resolved;
             };
             if found.is_symlink() {
-                links += 1;
+                function_links += 1;
                 let target = fs::read_link(&entry);
-                way.entries.push(entry);
-                let Ok(target) = target else { return way };
-                if links > MAX_LINKS {
-                    return way;
+                resolved.entries.push(entry);
+                let Ok(target) = target else { return resolved };
+                if function_links > MAX_LINKS {
+                    return resolved;
                 }
                 // One that is absolute begins with the root, which takes the place of `here`.
                 rest = names(&target).into_iter().chain(rest).collect();
@@ -55,9 +55,9 @@ impl Way {
                 here = entry;
             }
         }
-        way.entries.push(here.clone());
-        way.end = Some(here);
-        way
+        resolved.entries.push(here.clone());
+        resolved.end = Some(here);
+        resolved
     }
 }
 
@@ -88,7 +88,7 @@ mod tests {
         symlink("loop", at("loop")).unwrap();
 
         let end = "f/..v1/app.wasm";
-        for (path, links) in [
+        for (path, function_links) in [
             ("f/..v1/app.wasm", &[][..]),
             ("f/app.wasm", &["f/app.wasm", "f/..data"]),
             ("absolute/app.wasm", &["absolute", "f/app.wasm", "f/..data"]),
@@ -97,14 +97,14 @@ mod tests {
                 &["f/around.wasm", "f/app.wasm", "f/..data"],
             ),
         ] {
-            let way = Way::of(&at(path));
-            let entries = links.iter().chain([&end]).map(|name| at(name));
-            assert_eq!(way.entries, entries.collect::<Vec<_>>(), "{path}");
-            assert_eq!(way.end, Some(at(end)), "{path}");
+            let resolved = ResolvedPath::of(&at(path));
+            let entries = function_links.iter().chain([&end]).map(|name| at(name));
+            assert_eq!(resolved.entries, entries.collect::<Vec<_>>(), "{path}");
+            assert_eq!(resolved.end, Some(at(end)), "{path}");
         }
-        let missing = Way::of(&at("f/gone/below/x.wasm"));
+        let missing = ResolvedPath::of(&at("f/gone/below/x.wasm"));
         assert_eq!(missing.entries, [at("f/gone")]);
         assert_eq!(missing.end, None);
-        assert_eq!(Way::of(&at("loop")).end, None);
+        assert_eq!(ResolvedPath::of(&at("loop")).end, None);
     }
 }

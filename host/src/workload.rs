@@ -16,7 +16,8 @@ use engine::{
     App, CodeCache, Compiler, CompilerSettings, ComponentEnv, Job, Part, SharedRuntime, clock_limit,
 };
 use functions::{
-    Control, Declaration, Deployer, Functions, Loader, Retention, Store, Waiting, Watch, Watched,
+    ConfigWatcher, DeployHandle, Deployer, Functions, FunctionsConfig, Loader, PendingCommand,
+    Retention, Store, WatchedPaths,
 };
 use host::cli::{Defaults, Serve, read_functions};
 use memory_limit::MemoryLimit;
@@ -25,7 +26,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 
-use crate::inputs::{One, Served};
+use crate::inputs::{SingleComponent, Workload};
 
 /// The nice value of compilers beside requests: a tenth of what a worker gets, so that one ends
 /// within its time also on a busy machine.
@@ -35,44 +36,44 @@ const NICE: u8 = 10;
 const UPLOAD_TIME: Duration = Duration::from_mins(1);
 
 /// What is served, and who looks for changes of it.
-pub(crate) struct Loaded {
+pub(crate) struct LoadedWorkload {
     pub(crate) functions: Arc<Functions>,
     /// What loads functions. None where there is one component, which is loaded.
-    pub(crate) changes: Option<Changes>,
+    pub(crate) reconciler: Option<Reconciler>,
 }
 
 /// Loads the component that is to be served, or prepares to load functions: those are loaded by
-/// [`Changes::follow`], while the server answers requests.
+/// [`Reconciler::follow`], while the server answers requests.
 ///
 /// # Errors
 ///
 /// Fails if nothing can be served, or the audit log takes no record of the component.
 pub(crate) async fn load(
-    served: Served,
+    workload: Workload,
     flags: &Serve,
     log: &AuditLog,
     telemetry: &Telemetry,
     memory: &MemoryLimit,
-) -> Result<Loaded> {
-    match served {
-        Served::One(one) => Ok(Loaded {
+) -> Result<LoadedWorkload> {
+    match workload {
+        Workload::Component(one) => Ok(LoadedWorkload {
             functions: load_one(*one, flags, log, telemetry, memory).await?,
-            changes: None,
+            reconciler: None,
         }),
-        Served::Functions(path, declaration) => {
-            prepare_functions(path, declaration, flags, log, telemetry, memory).await
+        Workload::Functions(path, config) => {
+            prepare_functions(path, config, flags, log, telemetry, memory).await
         }
     }
 }
 
 async fn load_one(
-    one: One,
+    one: SingleComponent,
     flags: &Serve,
     log: &AuditLog,
     telemetry: &Telemetry,
     memory: &MemoryLimit,
 ) -> Result<Arc<Functions>> {
-    let One {
+    let SingleComponent {
         path,
         bytes,
         environment,
@@ -111,12 +112,12 @@ async fn load_one(
 
 async fn prepare_functions(
     path: PathBuf,
-    declaration: Declaration,
+    config: FunctionsConfig,
     flags: &Serve,
     log: &AuditLog,
     telemetry: &Telemetry,
     memory: &MemoryLimit,
-) -> Result<Loaded> {
+) -> Result<LoadedWorkload> {
     let mut pool = flags.pool.pool(&flags.limits, memory.limit_bytes());
     let settings = flags.settings();
     // Each thread has a place, or none of its requests would ever begin.
@@ -151,49 +152,49 @@ async fn prepare_functions(
         None => None,
     };
     let deployer = Deployer::new(functions.clone(), loader, store.clone());
-    let (control, orders) = Control::new();
-    let changes = Changes {
+    let (handle, commands) = DeployHandle::new();
+    let reconciler = Reconciler {
         functions: functions.clone(),
         store,
-        control,
-        orders,
-        declaration,
+        handle,
+        commands,
+        config,
         path,
         defaults: flags.function_defaults.clone(),
         deployer,
-        watch: Watch::new(),
-        again: None,
+        watch: ConfigWatcher::new(),
+        next_apply: None,
     };
-    Ok(Loaded {
+    Ok(LoadedWorkload {
         functions,
-        changes: Some(changes),
+        reconciler: Some(reconciler),
     })
 }
 
 /// Serves what is wanted whenever that changes.
-pub(crate) struct Changes {
+pub(crate) struct Reconciler {
     functions: Arc<Functions>,
     store: Option<Arc<Store>>,
     /// Where orders come in.
-    control: Control,
-    orders: mpsc::Receiver<Waiting>,
+    handle: DeployHandle,
+    commands: mpsc::Receiver<PendingCommand>,
     /// What is wanted at the start.
-    declaration: Declaration,
+    config: FunctionsConfig,
     /// The file or the folder of functions.
     path: PathBuf,
     defaults: Defaults,
     deployer: Deployer,
-    watch: Watch,
+    watch: ConfigWatcher,
     /// When to look again even without a change.
-    again: Option<Instant>,
+    next_apply: Option<Instant>,
 }
 
-impl Changes {
+impl Reconciler {
     /// What lets whoever has the token give orders.
-    pub(crate) fn admin(&self, token: Token, flags: &Serve, log: &AuditLog) -> Admin {
+    pub(crate) fn deploy_api(&self, token: Token, flags: &Serve, log: &AuditLog) -> Admin {
         Admin {
             token,
-            control: self.control.clone(),
+            commands: self.handle.clone(),
             functions: self.functions.clone(),
             store: self.store.clone(),
             denials: Denials::new(log.clone()),
@@ -205,9 +206,9 @@ impl Changes {
     /// Loads what is wanted, at first and whenever that changes. Never ends. Where it is stopped,
     /// nothing is half done: a function is replaced at once, or not, and compilers that run are
     /// killed.
-    pub(crate) async fn follow(mut self) -> Infallible {
+    pub(crate) async fn run(mut self) -> Infallible {
         let mut is_unrecorded = false;
-        let mut done = self.apply(self.declaration.clone()).await;
+        let mut done = self.apply(self.config.clone()).await;
         loop {
             match done {
                 Ok(()) => is_unrecorded = false,
@@ -228,32 +229,32 @@ impl Changes {
     async fn next(&mut self) -> Result<(), AppendError> {
         loop {
             tokio::select! {
-                Some((order, reply)) = self.orders.recv() => {
-                    self.deployer.order(order, reply).await;
+                Some((command, reply)) = self.commands.recv() => {
+                    self.deployer.execute(command, reply).await;
                 }
                 finished = self.deployer.finished() => {
                     let done = self.deployer.finish(finished).await;
-                    let again = [self.again, self.deployer.again(Instant::now())];
-                    self.again = again.into_iter().flatten().min();
+                    let times = [self.next_apply, self.deployer.next_apply(Instant::now())];
+                    self.next_apply = times.into_iter().flatten().min();
                     return done;
                 }
-                () = self.watch.changed() => return self.look().await,
-                () = reached(self.again) => return self.look().await,
+                () = self.watch.changed() => return self.reload().await,
+                () = reached(self.next_apply) => return self.reload().await,
             }
         }
     }
 
     /// Applies what is wanted now.
-    async fn look(&mut self) -> Result<(), AppendError> {
+    async fn reload(&mut self) -> Result<(), AppendError> {
         let (path, defaults) = (self.path.clone(), self.defaults.clone());
         let read = spawn_blocking(move || read_functions(&path, &defaults)).await;
         match read {
-            Ok(Ok(declaration)) => self.apply(declaration).await,
+            Ok(Ok(config)) => self.apply(config).await,
             Ok(Err(error)) => {
                 let now = Instant::now();
-                let refused = self.deployer.refuse_declaration(&self.path, &error).await;
-                self.again = self.deployer.again(now);
-                refused
+                let rejected = self.deployer.reject_config(&self.path, &error).await;
+                self.next_apply = self.deployer.next_apply(now);
+                rejected
             }
             // The process ends.
             Err(_) => Ok(()),
@@ -261,16 +262,16 @@ impl Changes {
     }
 
     /// Applies what is declared, and notes when to do that again even without a change.
-    async fn apply(&mut self, declaration: Declaration) -> Result<(), AppendError> {
+    async fn apply(&mut self, config: FunctionsConfig) -> Result<(), AppendError> {
         let now = Instant::now();
-        let look = move || (Watched::of(&declaration), declaration);
+        let scan = move || (WatchedPaths::of(&config), config);
         // It fails if the process ends.
-        let Ok((watched, declaration)) = spawn_blocking(look).await else {
+        let Ok((watched, config)) = spawn_blocking(scan).await else {
             return Ok(());
         };
-        self.watch.look_at(watched);
-        let applied = self.deployer.apply(&declaration).await;
-        self.again = self.deployer.again(now);
+        self.watch.set_watched(watched);
+        let applied = self.deployer.apply(&config).await;
+        self.next_apply = self.deployer.next_apply(now);
         applied
     }
 }

@@ -17,7 +17,7 @@ const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json"
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
 
 /// The answer to a request. Of one to HEAD, hyper leaves the body out.
-pub(super) async fn to<B>(
+pub(super) async fn respond<B>(
     request: &Request<B>,
     liveness: &Liveness,
     readiness: &Readiness,
@@ -125,7 +125,7 @@ mod tests {
         let request = request.body(()).unwrap();
         let liveness = Liveness::new(Arc::default());
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(to(&request, &liveness, readiness, &exporter()))
+        runtime.block_on(respond(&request, &liveness, readiness, &exporter()))
     }
 
     #[test]

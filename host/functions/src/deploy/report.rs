@@ -9,9 +9,9 @@ use audit_log::event::Event;
 use audit_log::record::{Component, Subject};
 use tokio::task::spawn_blocking;
 
-use super::super::stamp::Stamp;
+use super::super::file_fingerprint::FileFingerprint;
 use super::Deployer;
-use super::settling::SETTLING_TIME;
+use super::stable_files::STABLE_PERIOD;
 use sanitize::error_chain;
 
 impl Deployer {
@@ -21,15 +21,15 @@ impl Deployer {
     /// # Errors
     ///
     /// Fails if the audit log takes no record of it.
-    pub async fn refuse_declaration(
+    pub async fn reject_config(
         &mut self,
         file: &Path,
         error: &(dyn Error + Send + Sync),
     ) -> Result<(), AppendError> {
         let path = file.to_owned();
-        let stamp = spawn_blocking(move || Stamp::of(&path)).await;
-        let since = self.bad_document.since(&[stamp.ok().flatten()]);
-        if since.elapsed() < SETTLING_TIME {
+        let fingerprint = spawn_blocking(move || FileFingerprint::of(&path)).await;
+        let since = self.bad_document.observe(&[fingerprint.ok().flatten()]);
+        if since.elapsed() < STABLE_PERIOD {
             return Ok(());
         }
         let file = file.display().to_string();
@@ -48,7 +48,7 @@ impl Deployer {
     }
 
     /// Tells what is wrong beside the functions, but for what was told before.
-    pub(super) fn tell(&mut self, problems: BTreeSet<String>) {
+    pub(super) fn report(&mut self, problems: BTreeSet<String>) {
         for problem in problems.difference(&self.problems) {
             tracing::error!("{problem}");
         }
@@ -56,36 +56,36 @@ impl Deployer {
     }
 
     /// Tells why a function is not served as it is wanted.
-    pub(super) async fn refuse(
+    pub(super) async fn reject(
         &mut self,
         name: &str,
         error: &(dyn Error + Send + Sync),
     ) -> Result<(), AppendError> {
-        let Some(known) = self.known.get_mut(name) else {
+        let Some(state) = self.states.get_mut(name) else {
             return Ok(());
         };
-        known.is_refused = true;
-        known.is_loading = false;
+        state.is_rejected = true;
+        state.is_loading = false;
         let cause = error_chain(error);
-        let active = known.active.clone();
+        let active = state.active.clone();
         let event = Event::ComponentRefused {
             function: name.into(),
             cause: cause_of_record(&cause).into(),
         };
         let recorded = self.record(None, &event).await;
         if recorded.is_err()
-            && let Some(known) = self.known.get_mut(name)
+            && let Some(state) = self.states.get_mut(name)
         {
             // It is recorded the next time.
-            known.stamps = None;
+            state.fingerprints = None;
         }
         self.functions.set_problem(name, Some(cause.clone()));
         if self.functions.is_loading(name) {
             // Before it is told: its requests get another answer from now on.
             self.serve();
         }
-        let goes_on = active.as_ref().map(|active| active.version());
-        tracing::error!(function = name, %cause, goes_on, "function refused");
+        let keeps_running = active.as_ref().map(|active| active.version());
+        tracing::error!(function = name, %cause, keeps_running, "function refused");
         recorded
     }
 

@@ -1,4 +1,4 @@
-//! How the server works, apart from what it serves.
+//! Settings of a server, apart from its functions.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
@@ -7,75 +7,75 @@ use http::header::HeaderName;
 
 use http1_strict::MessageLimits;
 
-/// How the server works, apart from what it serves.
+/// Settings of a server, apart from its functions.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How many threads serve requests.
+    /// Number of workers.
     pub threads: NonZeroUsize,
-    /// How long running requests may take to finish after the shutdown began.
+    /// Time limit of requests that are in flight when the shutdown begins.
     pub grace_period: Duration,
-    /// The header in which an authenticating proxy names the principal.
+    /// The field in which an authenticating proxy names the principal.
     pub principal_header: Option<HeaderName>,
-    /// Whether responses name the server.
+    /// Whether responses have a field `server`.
     pub send_server_header: bool,
-    /// What a connection may do.
+    /// Limits of connections.
     pub connections: ConnectionLimits,
-    /// What bodies may be like.
+    /// Limits of bodies.
     pub bodies: BodyLimits,
 }
 
-/// What a connection may do.
+/// Limits of connections.
 #[derive(Debug, Clone)]
 pub struct ConnectionLimits {
-    /// How many there may be. None: as many as there can be.
+    /// Number of open connections. None: as many as the limit of open files allows.
     pub max_connections: Option<NonZeroUsize>,
-    /// How long the head of a request, or a handshake of TLS, may take.
+    /// Time limit of a request head, and of a TLS handshake.
     pub header_read_timeout: Duration,
-    /// How long it may wait for a request.
+    /// Time limit of an idle connection.
     pub idle_timeout: Duration,
-    /// How long a guest may take to begin its response when the client has shut down its
-    /// sending side, and may be gone.
+    /// Time limit of the response head after the client has shut down its sending side, and may be
+    /// gone.
     pub half_close_timeout: Duration,
-    /// How long its client may take nothing of a response.
+    /// Time limit of a client that receives nothing of a response.
     pub write_timeout: Duration,
-    /// How many requests it may send.
+    /// Number of requests on one connection.
     pub max_requests: NonZeroU32,
-    /// How long the target of a request may be.
+    /// Size limit of a request target in bytes.
     pub max_target_bytes: usize,
-    /// How large the head of a request may be.
+    /// Size limit of a request head in bytes.
     pub max_header_bytes: usize,
-    /// How many fields it may have.
+    /// Number of fields of a request head.
     pub max_headers: NonZeroUsize,
-    /// How many streams of HTTP/2 there may be at once.
+    /// Number of concurrent HTTP/2 streams on one connection.
     pub http2_max_streams: NonZeroU32,
-    /// How much may be sent ahead on one of them.
+    /// Flow-control window of one HTTP/2 stream in bytes.
     pub http2_stream_window_bytes: u32,
-    /// How much may be sent ahead on all of them.
+    /// Flow-control window of an HTTP/2 connection in bytes.
     pub http2_connection_window_bytes: u32,
 }
 
 impl ConnectionLimits {
-    /// What a message of HTTP/1.1 may be like.
+    /// Limits of an HTTP/1 message.
     pub(crate) fn message(&self, bodies: &BodyLimits) -> MessageLimits {
         MessageLimits {
             head_bytes: self.max_header_bytes,
             body_bytes: bodies.max_request_bytes,
-            // No more fit into a `Uri`.
+            // The largest that `Uri` accepts.
             target_bytes: self.max_target_bytes.min(usize::from(u16::MAX) - 1),
             fields: self.max_headers.get(),
         }
     }
 }
 
-/// What bodies may be like.
+/// Limits of bodies.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyLimits {
-    /// How large that of a request may be.
+    /// Size limit of a request body in bytes.
     pub max_request_bytes: u64,
-    /// How large that of a response may be.
+    /// Size limit of a response body in bytes.
     pub max_response_bytes: u64,
-    /// How fast a client must send one.
+    /// Minimum rate of a request body in bytes/s.
     pub min_bytes_per_second: u64,
-    /// How much of a body is kept where one side is slower than the other.
+    /// Size of the buffer between guest and client in bytes.
     pub buffered_bytes: usize,
 }

@@ -1,4 +1,4 @@
-//! A thread that serves the connections it is given.
+//! A worker: a thread that serves the connections that it is given.
 
 use std::cell::RefCell;
 use std::io;
@@ -24,22 +24,21 @@ use memory_limit::MemoryLimit;
 use telemetry::Heartbeat;
 use telemetry::{FunctionTelemetry, Telemetry};
 
-/// How much is read from a connection at once.
+/// Size of the read buffer that all connections of a worker share, in bytes.
 const SCRATCH_BYTES: usize = 64 << 10;
 
-/// How many connections begin, one after the other, before the event loop looks for new
-/// events: requests on those that are there wait meanwhile.
-const MAX_BEGUN_CONNECTIONS: u64 = 8;
+/// Number of connections that start, one after the other, before the event loop polls for new
+/// events: requests on open connections wait meanwhile.
+const MAX_STARTED_CONNECTIONS: u64 = 8;
 
-/// A handle on one worker thread.
+/// A handle on one worker.
 ///
-/// Each worker has a runtime for itself, and a connection stays with one worker:
-/// nothing in a request crosses threads, so nothing is locked or woken across
-/// them.
+/// Each worker has its own runtime, and a connection stays with its worker: nothing in a request
+/// crosses threads, so nothing is locked or woken across them.
 pub(crate) struct Worker {
     connections: mpsc::UnboundedSender<(Accepted, Slot)>,
     finished: oneshot::Receiver<()>,
-    /// Whether its event loop still runs.
+    /// Liveness of its event loop.
     pub(crate) heartbeat: Arc<Heartbeat>,
 }
 
@@ -49,7 +48,7 @@ pub(crate) struct Common {
     pub(crate) functions: Arc<Functions>,
     pub(crate) settings: Settings,
     pub(crate) telemetry: Telemetry,
-    /// What is told of requests that belong to no function.
+    /// Telemetry of requests without a function.
     pub(crate) unrouted: Arc<FunctionTelemetry>,
     /// The threads for CPU-bound guests.
     pub(crate) offload: offload::Handle,
@@ -66,9 +65,9 @@ pub(crate) struct Shared {
     pub(crate) offload: offload::Handle,
     pub(crate) scratch: Scratch,
     pub(crate) telemetry: Telemetry,
-    /// What is told of requests that belong to no function.
+    /// Telemetry of requests without a function.
     pub(crate) unrouted: Arc<FunctionTelemetry>,
-    /// The pace of these.
+    /// The pace of these requests.
     pub(crate) unrouted_pace: Rc<Pace>,
     pub(crate) memory: Arc<MemoryLimit>,
 }
@@ -122,7 +121,7 @@ impl Worker {
                 let shared = Shared::new(index, common, &event_loop);
                 runtime.block_on(work(incoming, shared, &event_loop));
                 drop(runtime);
-                // Nobody waits for this any more if the server was dropped.
+                // Fails if the server was dropped.
                 let _ = finish.send(());
             })?;
         Ok(Self {
@@ -132,24 +131,24 @@ impl Worker {
         })
     }
 
-    /// Gives a connection to this worker.
+    /// Passes a connection to this worker.
     pub(crate) fn serve(&self, accepted: Accepted, slot: Slot) {
         // Fails only if the worker has died, which closes the connection.
         let _ = self.connections.send((accepted, slot));
     }
 
-    /// Takes no more connections, and resolves when those that are there have
-    /// ended or the grace period is over.
+    /// Accepts no more connections, and resolves when the open ones have ended or the grace period
+    /// is over.
     pub(crate) fn finish(self) -> impl Future<Output = ()> {
         drop(self.connections);
         async {
-            // An error means that the thread ended without a word: it is gone too.
+            // An error means that the thread panicked: it is gone too.
             let _ = self.finished.await;
         }
     }
 }
 
-/// Serves connections until no more can come, then lets them end.
+/// Serves connections until no more can arrive, then lets them end.
 async fn work(
     mut incoming: mpsc::UnboundedReceiver<(Accepted, Slot)>,
     shared: Rc<Shared>,
@@ -160,7 +159,7 @@ async fn work(
     let router = shared.clone();
     let following = tasks.spawn_local(async move { router.router.follow().await });
     let router = shared.clone();
-    let giving_back = tasks.spawn_local(async move { router.router.give_back().await });
+    let giving_back = tasks.spawn_local(async move { router.router.release_memory().await });
     let accepting = async {
         let mut begun = 0_u64;
         while let Some((accepted, slot)) = incoming.recv().await {
@@ -170,7 +169,7 @@ async fn work(
                 drop(slot);
             });
             begun += 1;
-            if begun.is_multiple_of(MAX_BEGUN_CONNECTIONS) && !incoming.is_empty() {
+            if begun.is_multiple_of(MAX_STARTED_CONNECTIONS) && !incoming.is_empty() {
                 event_loop.crowding.note();
                 yield_now().await;
             }
@@ -178,7 +177,7 @@ async fn work(
     };
     tasks.run_until(event_loop.count(accepting)).await;
 
-    // The connections, and guests that still work after their response.
+    // The connections, and guests that continue after their response.
     following.abort();
     giving_back.abort();
     end.send_replace(true);

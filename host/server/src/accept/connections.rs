@@ -1,4 +1,4 @@
-//! How many connections there are.
+//! The limit of open connections.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::{Resource, getrlimit};
 
-/// Files that the server needs beside its connections: listeners, logs, the audit log and its
-/// database, and what each of its `threads` waits with.
+/// Number of file descriptors that the server needs in addition to connections: listeners, logs,
+/// the audit log and its database, and those of the runtime of each thread.
 pub(crate) fn own_files(threads: NonZeroUsize) -> usize {
     threads.get().saturating_mul(8).saturating_add(64)
 }
 
-/// Files that the system lets this process open.
+/// The limit of open files of this process.
 pub(crate) fn max_open_files() -> usize {
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     usize::try_from(files).unwrap_or(usize::MAX)
 }
 
-/// Too few files can be open to serve anything.
+/// The limit of open files is too low to serve anything.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "this process may open {found} files and needs {needed} or more; raise the limit, such as \
@@ -29,11 +29,12 @@ pub struct TooFewFiles {
     needed: usize,
 }
 
-/// Checks that a server with so many `threads` can open what it needs, and a few connections.
+/// Checks that a server with this number of `threads` can open the files that it needs, and a few
+/// connections.
 ///
 /// # Errors
 ///
-/// Says how many files there may be, and how many it takes.
+/// Fails with the limit of open files, and the number that is needed.
 pub fn check_open_files(threads: NonZeroUsize) -> Result<(), TooFewFiles> {
     const MIN_CONNECTIONS: usize = 16;
 
@@ -44,23 +45,23 @@ pub fn check_open_files(threads: NonZeroUsize) -> Result<(), TooFewFiles> {
     Ok(())
 }
 
-/// Counts connections, and lets no more be open than may be.
+/// Counts open connections and enforces their limit.
 #[derive(Debug)]
 pub(crate) struct Connections {
     open: Arc<AtomicUsize>,
     max: usize,
 }
 
-/// One of the connections that are open.
+/// One open connection.
 #[derive(Debug)]
 pub(crate) struct Slot(Arc<AtomicUsize>);
 
 impl Connections {
-    /// At most `max`, and not more than the system lets this process have with so many
-    /// `threads`.
+    /// At most `max` connections, and not more than the limit of open files leaves for them with
+    /// this number of `threads`.
     pub(crate) fn new(max: Option<NonZeroUsize>, threads: NonZeroUsize) -> Self {
         const DEFAULT_MAX: usize = 20_000;
-        /// The server logs it if there can be fewer.
+        /// The server logs a limit below this default.
         const FEW: usize = 1_000;
 
         let files = max_open_files();
@@ -80,9 +81,9 @@ impl Connections {
         }
     }
 
-    /// Counts one more, unless there are as many as may be.
+    /// Counts one more connection, unless the limit is reached.
     pub(crate) fn open(&self) -> Option<Slot> {
-        // Only one thread counts up, so nobody else takes what is left meanwhile.
+        // Only one thread counts up, so no other takes the remaining slot meanwhile.
         if self.open.load(Ordering::Relaxed) >= self.max {
             return None;
         }
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_are_open_than_may_be() {
+    fn max_connections_is_enforced() {
         let connections = Connections::new(NonZeroUsize::new(2), NonZeroUsize::MIN);
         let slots = [connections.open(), connections.open()];
         assert!(slots.iter().all(Option::is_some));

@@ -1,4 +1,4 @@
-//! Where connections come from.
+//! Addresses, and the sockets that listen on them.
 
 use std::fmt;
 use std::fs::{self, Permissions};
@@ -15,25 +15,25 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::accept::socket::canonical;
 
-/// Where to listen.
+/// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
-    /// An address of TCP.
+    /// An IP address and a port.
     Tcp(SocketAddr),
-    /// A socket in the file system.
+    /// A Unix socket.
     Unix {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
-        /// Who may connect: its mode, as `chmod` takes it.
+        /// Its mode, which decides who may connect.
         mode: u32,
     },
 }
 
-/// The mode of a socket that says none: the user of the server connects alone.
+/// The default mode: only the user of the server may connect.
 const DEFAULT_MODE: u32 = 0o600;
 
 impl Address {
-    /// What is served at this address, as a URL where there is one.
+    /// The URL of this address, where it has one.
     #[must_use]
     pub fn url(&self, is_tls: bool) -> String {
         match self {
@@ -43,14 +43,14 @@ impl Address {
         }
     }
 
-    /// Whether it is one of IPv6.
+    /// Whether this is an IPv6 address.
     #[must_use]
     pub fn is_ipv6(&self) -> bool {
         matches!(self, Self::Tcp(address) if address.is_ipv6())
     }
 
-    /// The one of `bound` that keeps this from being bound, because one of them is IPv6 and takes
-    /// the connections of IPv4 at the same port as well.
+    /// The address of `bound` that keeps this one from being bound, because one of the two is IPv6
+    /// and accepts IPv4 connections at the same port as well.
     #[must_use]
     pub fn conflict<'a>(&self, bound: &'a [Self]) -> Option<&'a Self> {
         let is_any_v6 = |address: &SocketAddr| address.is_ipv6() && address.ip().is_unspecified();
@@ -107,7 +107,7 @@ fn path_and_mode(text: &str) -> Result<(&str, u32), String> {
     }
 }
 
-/// A socket that waits for connections.
+/// A listening socket.
 pub struct Listener {
     pub(crate) socket: ListeningSocket,
     address: Address,
@@ -118,7 +118,7 @@ pub(crate) enum ListeningSocket {
     Unix(UnixListener),
 }
 
-/// A connection that is not yet on the thread that serves it.
+/// An accepted connection that is not on its worker yet.
 pub enum Accepted {
     /// Over TCP, with its peer, and TLS where the listener has it.
     Tcp(std::net::TcpStream, SocketAddr, Option<TlsAcceptor>),
@@ -127,7 +127,7 @@ pub enum Accepted {
 }
 
 impl Accepted {
-    /// The address of the other end, if it has one.
+    /// The address of the peer, if it has one.
     pub(crate) fn peer(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(_, peer, _) => Some(*peer),
@@ -135,8 +135,8 @@ impl Accepted {
         }
     }
 
-    /// Answers that there are too many connections, whatever the request will be. Nobody
-    /// waits for the client to take it.
+    /// Responds that too many connections are open, whatever the request will be. Does not wait for
+    /// the client to read it.
     pub(crate) fn reject(self) {
         const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
             content-type: application/problem+json\r\n\
@@ -149,7 +149,7 @@ impl Accepted {
         let mut stream: Box<dyn Write> = match self {
             Self::Tcp(stream, _, None) => Box::new(stream),
             Self::Unix(stream) => Box::new(stream),
-            // Without a handshake there is nobody to talk to.
+            // Without a handshake no response is possible.
             Self::Tcp(_, _, Some(_)) => return,
         };
         let _ = stream.write(TOO_MANY);
@@ -157,14 +157,14 @@ impl Accepted {
 }
 
 impl Listener {
-    /// Listens at `address`, and speaks TLS there if it is one of TCP and `tls` is given.
+    /// Listens on `address`, with TLS if it is a TCP address and `tls` is given.
     ///
-    /// A socket in the file system that nobody listens on any more is replaced. It must be
-    /// called within a runtime of tokio.
+    /// A Unix socket on which no process listens any more is replaced. Must be called within a
+    /// tokio runtime.
     ///
     /// # Errors
     ///
-    /// Fails if the address is in use, or not one of this machine.
+    /// Fails if the address is in use, or is not an address of this machine.
     pub fn bind(address: &Address, tls: Option<TlsAcceptor>) -> io::Result<Self> {
         let (socket, address) = match address {
             Address::Tcp(addr) => {
@@ -181,7 +181,7 @@ impl Listener {
         Ok(Self { socket, address })
     }
 
-    /// A listener on a socket of TCP that is bound already.
+    /// A listener on a bound TCP socket.
     ///
     /// # Errors
     ///
@@ -231,7 +231,7 @@ impl Listener {
 }
 
 impl Drop for Listener {
-    /// Nobody should find a socket on which nobody listens.
+    /// No client should find a socket on which no process listens.
     fn drop(&mut self) {
         if let Address::Unix { path, .. } = &self.address {
             let _ = fs::remove_file(path);
@@ -239,9 +239,8 @@ impl Drop for Listener {
     }
 }
 
-/// How many connections may wait to be accepted. Where more come at once, the system
-/// lets clients wait for a second before they try again. It allows 4096 by default
-/// (listen(2)).
+/// Number of connections that may wait to be accepted. Where more arrive at once, the system lets
+/// clients wait for a second before they try again. Linux allows 4096 by default (listen(2)).
 const BACKLOG: u32 = 4096;
 
 fn listen_tcp(addr: SocketAddr) -> io::Result<TcpListener> {
@@ -250,7 +249,7 @@ fn listen_tcp(addr: SocketAddr) -> io::Result<TcpListener> {
     } else {
         TcpSocket::new_v6()?
     };
-    // A server that was ended a moment ago has left connections behind.
+    // A server that ended a moment ago has left connections behind.
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)
@@ -271,11 +270,11 @@ fn listen_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     socket.listen(BACKLOG)
 }
 
-/// Removes the socket of a server that has ended without doing so itself.
+/// Removes the socket of a server that ended without doing so itself.
 ///
 /// # Errors
 ///
-/// Fails if there is a file that is not a socket.
+/// Fails if the file is not a socket.
 fn remove_stale(path: &Path) -> io::Result<()> {
     let Ok(found) = fs::symlink_metadata(path) else {
         return Ok(());
@@ -285,7 +284,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
             "there is a file of this name that is not a socket; remove it, or name another path",
         ));
     }
-    // One that this user may not connect to can have a server.
+    // A socket to which this user may not connect can have a server.
     let error = UnixStream::connect(path).err();
     if error.is_some_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
         fs::remove_file(path)?;
@@ -342,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_with_a_server_and_a_file_that_is_no_socket_stay() {
+    fn a_used_socket_and_a_file_that_is_not_a_socket_are_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         fs::write(&path, "kept").unwrap();
@@ -361,7 +360,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_path_that_is_too_long_for_a_socket_is_named_as_such() {
+    async fn a_path_that_is_too_long_for_a_unix_socket_is_an_error() {
         let path = PathBuf::from(format!("/tmp/{}", "x".repeat(120)));
         let error = listen_unix(&path, 0o600).unwrap_err().to_string();
         assert!(error.contains("107 bytes"), "{error}");

@@ -27,16 +27,16 @@ use telemetry::Rejection;
 use telemetry::Telemetry;
 use telemetry::metrics::ConnectionError;
 
-/// How long to wait after an error that the next attempt would meet again.
+/// Pause after an error that the next attempt would meet again.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The workers, of which each gets its share of the connections.
+/// The workers, each of which gets its share of the connections.
 pub(crate) struct Workers {
     pub(crate) all: Vec<Worker>,
     next: Cell<usize>,
     telemetry: Telemetry,
     connections: Connections,
-    /// A file descriptor that is given up when there are no others.
+    /// A file descriptor in reserve, for when the process has no others.
     spare: Cell<Option<File>>,
 }
 
@@ -73,9 +73,9 @@ impl Workers {
         accepted.reject();
     }
 
-    /// Accepts the connection that waits first, and closes it: without a free file
-    /// descriptor it would wait for ever, and nobody else would get in either.
-    async fn turn_away(&self, listener: &Listener) {
+    /// Accepts the first waiting connection and closes it: without a free file descriptor it would
+    /// wait for ever, and block those behind it.
+    async fn reject_unserved(&self, listener: &Listener) {
         drop(self.spare.take());
         if let Some(Ok(accepted)) = waiting(listener) {
             drop(accepted);
@@ -89,7 +89,7 @@ fn spare() -> Option<File> {
     File::open("/dev/null").ok()
 }
 
-/// Accepts on `listener` until `stopping` says so, and then what has been waiting.
+/// Accepts on `listener` until `stopping` is set, and then the connections that already wait.
 pub(crate) async fn accept(
     listener: Listener,
     workers: Rc<Workers>,
@@ -98,7 +98,7 @@ pub(crate) async fn accept(
     loop {
         let stop = pin!(stopping.wait_for(|stop| *stop));
         tokio::select! {
-            // It fails if the server is gone.
+            // Fails if the server is gone.
             _ = stop => break,
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => workers.serve(accepted),
@@ -106,7 +106,7 @@ pub(crate) async fn accept(
             },
         }
     }
-    // Their clients think that they are connected.
+    // These clients are connected already.
     while let Some(Ok(accepted)) = waiting(&listener) {
         workers.serve(accepted);
     }
@@ -121,9 +121,8 @@ fn waiting(listener: &Listener) -> Option<io::Result<Accepted>> {
     }
 }
 
-/// Goes on after a failed `accept`. A connection that broke before it was accepted
-/// needs nothing, but where file descriptors have run out, the next attempt would fail
-/// at once, and again.
+/// Continues after a failed `accept`. A connection that broke before it was accepted needs nothing,
+/// but without free file descriptors the next attempt would fail at once, and again.
 async fn recover(error: &io::Error, listener: &Listener, workers: &Workers) {
     match error.kind() {
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset => {}
@@ -131,7 +130,7 @@ async fn recover(error: &io::Error, listener: &Listener, workers: &Workers) {
             tracing::error!("cannot accept connections at the moment: {error}");
             let metrics = &workers.telemetry.metrics;
             metrics.connection_failed(ConnectionError::Accept);
-            workers.turn_away(listener).await;
+            workers.reject_unserved(listener).await;
         }
     }
 }

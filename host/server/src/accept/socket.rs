@@ -1,4 +1,4 @@
-//! A connection, whatever it is made of.
+//! The socket of a connection: TCP, TLS or Unix.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -17,7 +17,7 @@ use tokio_rustls::server::TlsStream;
 use crate::accept::listener::Accepted;
 use crate::connection::state::ConnectionState;
 
-/// The bytes of one connection, as HTTP sees them.
+/// The byte stream of one connection.
 pub enum Socket {
     /// Plain TCP.
     Tcp(TcpStream),
@@ -27,26 +27,26 @@ pub enum Socket {
     Unix(UnixStream),
 }
 
-/// The two ends of a connection, where they have an address.
+/// The addresses of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectInfo {
     pub(crate) local: Option<SocketAddr>,
     pub(crate) peer: Option<SocketAddr>,
-    /// Whether what is between them is encrypted.
+    /// Whether the connection is encrypted.
     pub(crate) is_tls: bool,
 }
 
-/// The address itself, where a socket of IPv6 has one of IPv4 as `::ffff:127.0.0.1`.
+/// The address in its IPv4 form, where an IPv6 socket has `::ffff:127.0.0.1`.
 pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// The protocol that both ends of a TLS connection have agreed on (ALPN) for HTTP/2.
+/// The ALPN name of HTTP/2.
 pub(crate) const H2: &[u8] = b"h2";
 
 impl Socket {
-    /// Takes a connection to the thread that serves it, and does the handshake of TLS
-    /// if there has to be one.
+    /// Registers a connection with the runtime of this thread, and does the TLS handshake if there
+    /// is one.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl Socket {
         match accepted {
             Accepted::Tcp(stream, peer, tls) => {
                 let stream = TcpStream::from_std(stream)?;
-                // Answers are written whole, so waiting for more to send only delays them.
+                // Responses are written as a whole, so Nagle's algorithm would only delay them.
                 stream.set_nodelay(true)?;
                 let info = ConnectInfo {
                     local: stream.local_addr().ok().map(canonical),
@@ -79,20 +79,20 @@ impl Socket {
         }
     }
 
-    /// Lets the connection break when it is dropped, instead of ending as it should. That
-    /// of a socket in the file system cannot.
+    /// Makes the connection break when it is dropped, instead of ending in order. A Unix socket
+    /// cannot do that.
     pub(crate) fn reset(&self) {
         let stream = match self {
             Self::Tcp(stream) => stream,
             Self::Tls(stream) => stream.get_ref().0,
             Self::Unix(_) => return,
         };
-        // If it fails, the connection is broken already.
+        // If this fails, the connection is broken already.
         let _ = stream.set_zero_linger();
     }
 
-    /// Whether the other end has reset the connection, or has closed a socket in the file
-    /// system. Over TCP, one that closes its socket only says that it sends nothing more.
+    /// Whether the peer has reset the connection, or has closed a Unix socket. Over TCP, a peer
+    /// that closes its socket only says that it sends nothing more.
     pub(crate) fn is_closed(&self) -> bool {
         let socket = match self {
             Self::Tcp(stream) => stream.as_fd(),
@@ -108,7 +108,7 @@ impl Socket {
                 .intersects(PollFlags::HUP | PollFlags::ERR)
     }
 
-    /// Whether both ends have agreed to speak HTTP/2.
+    /// Whether both ends have negotiated HTTP/2.
     pub(crate) fn has_agreed_on_http2(&self) -> bool {
         match self {
             Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(H2),
@@ -117,11 +117,11 @@ impl Socket {
     }
 }
 
-/// Up to so many bytes in several pieces are written as one piece: to copy them takes less
-/// time than the system needs to look at the pieces.
+/// Size up to which several slices are written as one, in bytes: copying them takes less time than
+/// a vectored system call.
 const MAX_JOINED_BYTES: usize = 2048;
 
-/// Calls a method of whatever the socket is.
+/// Calls a method of the inner stream.
 macro_rules! delegate {
     ($self:ident . $method:ident ( $($argument:expr),* )) => {
         match $self.get_mut() {
@@ -185,7 +185,7 @@ impl AsyncWrite for Socket {
     }
 }
 
-/// A socket of which the first bytes were read already.
+/// A socket whose first bytes were read already.
 pub(crate) struct PrefixedIo {
     socket: Socket,
     first: BytesMut,
@@ -201,7 +201,7 @@ impl PrefixedIo {
         }
     }
 
-    /// Notes that the client takes something.
+    /// Records that the client receives something.
     fn note(&self, written: &Poll<io::Result<usize>>) {
         if matches!(written, Poll::Ready(Ok(1..))) {
             self.state.note_sent();

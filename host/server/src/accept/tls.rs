@@ -1,4 +1,4 @@
-//! From the files of a certificate and its key to what a listener needs for TLS.
+//! Certificate and private key, from their files to the configuration of a listener.
 
 mod validity;
 
@@ -16,13 +16,13 @@ use tokio_rustls::TlsAcceptor;
 use engine::SystemClock;
 use permissions::read_secret;
 
-/// The largest file of a private key, in bytes.
+/// The size limit of a private key file, in bytes.
 const MAX_KEY_BYTES: u64 = 1 << 20;
 
-/// What the server offers in the handshake (ALPN), what it likes best first.
+/// The protocols that the server offers (ALPN), in the order of preference.
 const PROTOCOLS: [&[u8]; 3] = [b"h2", b"http/1.1", b"http/1.0"];
 
-/// Why no TLS can be spoken with these files.
+/// An error in a certificate or key file.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
@@ -33,7 +33,7 @@ pub enum TlsError {
         /// The reason.
         source: io::Error,
     },
-    /// A file is cut short, or was changed by something that did not know it.
+    /// A file is truncated or damaged.
     #[error("`{}` is damaged: {why}", path.display())]
     Damaged {
         /// The file.
@@ -41,27 +41,27 @@ pub enum TlsError {
         /// What is wrong.
         why: &'static str,
     },
-    /// There is no certificate where one should be.
+    /// A certificate file has no certificate.
     #[error(
         "there is no certificate in `{}`; expected PEM with `-----BEGIN CERTIFICATE-----`",
         .0.display()
     )]
     NoCertificate(PathBuf),
-    /// There is no key where one should be.
+    /// A key file has no private key.
     #[error(
         "there is no private key in `{}`; expected PEM with `-----BEGIN PRIVATE KEY-----`, \
          and without a password",
         .0.display()
     )]
     NoKey(PathBuf),
-    /// The key cannot be read without its password.
+    /// The private key is encrypted.
     #[error(
         "the private key in `{}` is encrypted; the server asks for no password: \
          `openssl pkey -in FILE -out NEW_FILE` decrypts it",
         .0.display()
     )]
     EncryptedKey(PathBuf),
-    /// The certificate is no certificate of a server.
+    /// The certificate is not a certificate of a server.
     #[error("the certificate in `{}` cannot be used", path.display())]
     Certificate {
         /// The file.
@@ -69,14 +69,14 @@ pub enum TlsError {
         /// The reason.
         source: Error,
     },
-    /// The key is of no kind that is known.
+    /// The key is of an unsupported kind.
     #[error(
         "the private key in `{}` cannot be used; expected RSA of 2048 to 4096 bits, ECDSA on P-256 \
          or P-384, or Ed25519",
         .0.display()
     )]
     Key(PathBuf),
-    /// The key is that of another certificate.
+    /// The key belongs to another certificate.
     #[error(
         "the private key in `{}` does not fit the first certificate in `{}`, which must be that \
          of the server",
@@ -91,14 +91,13 @@ pub enum TlsError {
     },
 }
 
-/// Speaks TLS 1.2 and 1.3 as the server of the first certificate in the file
-/// `certificate`, whose private key is in the file `key` (both PEM). The other
-/// certificates in the file are sent along. The log warns of those that are expired or expire soon.
+/// A TLS 1.2 and 1.3 server with the first certificate in the file `certificate`, whose private key
+/// is in the file `key` (both PEM). The other certificates in the file are sent along. The log
+/// warns of certificates that have expired or expire soon.
 ///
 /// # Errors
 ///
-/// Says which file is wrong, and what is wrong with it: the key, too, if other users may read
-/// or write it.
+/// Fails with the file at fault and the reason, also for a key that other users may read or write.
 pub fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
     let chain = certificates(certificate)?;
     let secret = private_key(key)?;
@@ -151,8 +150,8 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
         .map_err(|error| pem_error(path, &text, &error))
 }
 
-/// Whether a file without a key that can be used has one with a password: of PKCS #8 (RFC 7468,
-/// section 11), or of the older form, whose fields are no Base64 (RFC 1421, section 4.6.1.1).
+/// Whether a file without a usable key has an encrypted one: PKCS #8 (RFC 7468, section 11), or the
+/// older form, whose fields are not Base64 (RFC 1421, section 4.6.1.1).
 fn is_encrypted(text: &[u8]) -> bool {
     let marks: [&[u8]; 2] = [b"BEGIN ENCRYPTED PRIVATE KEY", b"Proc-Type: 4,ENCRYPTED"];
     marks
@@ -167,7 +166,7 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     })
 }
 
-/// Text without the byte-order mark that some editors put before it.
+/// Text without the byte-order mark that some editors write.
 fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
@@ -212,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn each_wrong_file_is_named_with_what_is_wrong() {
+    fn tls_files_errors_name_the_file_and_the_reason() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cert.pem");
         let shown = path.display();

@@ -34,7 +34,7 @@ use crate::settings::ConnectionLimits;
 use crate::worker::Shared;
 use telemetry::metrics::ConnectionError;
 
-/// Says when the server ends.
+/// Set when the server ends.
 pub(crate) type Ending = watch::Receiver<bool>;
 
 /// Serves one connection until either side ends it.
@@ -60,7 +60,7 @@ pub(crate) async fn serve(accepted: Accepted, shared: Rc<Shared>, ending: Ending
         tokio::select! {
             biased;
             begun = &mut first_bytes => begun,
-            // Something may be on its way.
+            // A request may be on its way.
             _ = server_ends.wait_for(|is_ending| *is_ending) => {
                 timeout(DRAIN_GRACE, first_bytes).await.ok().flatten()
             }
@@ -76,16 +76,16 @@ pub(crate) async fn serve(accepted: Accepted, shared: Rc<Shared>, ending: Ending
     }
 }
 
-/// What is spoken on a connection.
+/// The protocol of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Protocol {
-    /// HTTP/1.1, or 1.0.
+    /// HTTP/1.0 or HTTP/1.1.
     Http1,
     /// HTTP/2.
     Http2,
 }
 
-/// Reads as much as it takes to know the protocol. Returns None if nothing comes.
+/// Reads as many bytes as identify the protocol. Returns None if the client sends nothing.
 async fn begin(socket: &mut Socket, limits: &ConnectionLimits) -> Option<(Protocol, BytesMut)> {
     let mut begun = BytesMut::new();
     if socket.has_agreed_on_http2() {
@@ -95,11 +95,11 @@ async fn begin(socket: &mut Socket, limits: &ConnectionLimits) -> Option<(Protoc
     while begun.len() < PREFACE.len() && PREFACE.starts_with(&begun) {
         match timeout_at(deadline, socket.read_buf(&mut begun)).await {
             Ok(Ok(count)) if count > 0 => {}
-            // What there is will not become a head, which the stream has an answer for.
+            // The strict stream responds to an incomplete head.
             Err(_) if !begun.is_empty() => break,
             _ => return None,
         }
-        // All of the head has to come until then, however it comes.
+        // The whole head has to arrive until then, in pieces of any size.
         deadline = deadline.min(Instant::now() + limits.header_read_timeout);
     }
     let protocol = if begun.starts_with(PREFACE) {
@@ -135,7 +135,7 @@ async fn serve_http1(
         })
     };
     let mut builder = http1::Builder::new();
-    // Told what it does anyway, hyper would take memory for it with each request.
+    // Set to its own default, hyper would allocate for it with each request.
     if limits.max_headers.get() != HYPER_MAX_HEADERS {
         builder.max_headers(limits.max_headers.get());
     }
@@ -143,7 +143,7 @@ async fn serve_http1(
         .timer(TokioTimer::new())
         // Its clock never steps back, and panics before 1970.
         .auto_date_header(false)
-        // Heads are looked at, and waited for, by the stream.
+        // The strict stream reads heads, and times them.
         .header_read_timeout(None)
         .max_header_size(limits.max_header_bytes + MIN_BUFFER_BYTES)
         .max_buf_size(limits.max_header_bytes + MIN_BUFFER_BYTES)
@@ -151,11 +151,11 @@ async fn serve_http1(
     run(connection, &state, &shared, ending, Protocol::Http1).await;
 }
 
-/// How many fields of a head hyper takes if it is told nothing.
+/// hyper's default limit of fields.
 const HYPER_MAX_HEADERS: usize = 100;
 
-/// The least that hyper reads and writes at once, and how much more it takes than what the
-/// stream lets through.
+/// The smallest buffer of hyper, and the size by which its buffer exceeds a head that the strict
+/// stream accepts.
 const MIN_BUFFER_BYTES: usize = 64 << 10;
 
 async fn serve_http2(
@@ -171,7 +171,7 @@ async fn serve_http2(
     }
     let socket = PrefixedIo::new(socket, begun, state.clone());
     let handshake = http2::Connection::open(socket, state.clone(), shared.clone());
-    // The preface is there: this waits for nothing but a client that takes no settings.
+    // The preface has arrived: this waits only for a client that reads no settings.
     match timeout(limits.write_timeout, handshake).await {
         Ok(Ok(connection)) => {
             run(connection, &state, &shared, ending, Protocol::Http2).await;
@@ -186,16 +186,16 @@ async fn serve_http2(
 
 /// A connection that reads and answers requests while it is polled.
 pub(crate) trait Serving: Future<Output = Result<(), Self::Error>> {
-    /// Why it ends early.
+    /// The reason for an early end.
     type Error: EarlyEnd;
 
-    /// Lets it end after what it has begun.
+    /// Lets the connection end after the requests that have begun.
     fn end(self: Pin<&mut Self>);
 }
 
-/// Why a connection ended early.
+/// The reason for an early end of a connection.
 pub(crate) trait EarlyEnd: Display {
-    /// As what it is counted. None if it was not the client who ended it.
+    /// The label of metrics, or None if the client is not the cause.
     fn kind(&self) -> Option<ConnectionError>;
 }
 
@@ -214,7 +214,7 @@ impl EarlyEnd for hyper::Error {
         if self.is_user() {
             return None;
         }
-        // This is what the stream says of a body that breaks the rules.
+        // The strict stream's error for a body that breaks the rules.
         let is_lost = source.is_some_and(|kind| kind != std::io::ErrorKind::InvalidData);
         if is_lost || self.is_incomplete_message() || self.is_canceled() {
             Some(ConnectionError::Lost)
@@ -224,7 +224,7 @@ impl EarlyEnd for hyper::Error {
     }
 }
 
-/// Counts and logs that a connection ended early.
+/// Counts and logs the early end of a connection.
 fn note_early_end(error: &impl EarlyEnd, state: &ConnectionState, shared: &Shared) {
     if let Some(kind) = error.kind() {
         shared.telemetry.metrics.connection_failed(kind);
@@ -233,7 +233,7 @@ fn note_early_end(error: &impl EarlyEnd, state: &ConnectionState, shared: &Share
     tracing::debug!(?peer, "connection ended early: {error}");
 }
 
-/// Lets a connection work until it ends, its client is late, or the server ends.
+/// Drives a connection until it ends, its client is late, or the server ends.
 async fn run<C: Serving>(
     connection: C,
     state: &ConnectionState,
@@ -246,7 +246,7 @@ async fn run<C: Serving>(
     let peer = state.connect_info.peer;
     let mut connection = pin!(connection);
     let mut server_ends = pin!(ending.wait_for(|is_ending| *is_ending));
-    let mut look = pin!(sleep(state.next_look(limits)));
+    let mut look = pin!(sleep(state.next_check(limits)));
     let (mut is_told, mut is_graceful) = (false, false);
     // Since when the connection is idle, and its client was told to end it.
     let mut dismissed: Option<Instant> = None;
@@ -262,10 +262,10 @@ async fn run<C: Serving>(
             _ = &mut server_ends, if !is_told => {
                 is_told = true;
                 state.end();
-                look.as_mut().reset(Instant::now() + state.next_look(limits));
+                look.as_mut().reset(Instant::now() + state.next_check(limits));
             }
             () = &mut look => {
-                let expired = state.look(limits);
+                let expired = state.check_timeouts(limits);
                 dismissed = dismissed.filter(|_| expired == Some(Timeout::Idle));
                 match expired {
                     Some(Timeout::Write) => {
@@ -285,29 +285,29 @@ async fn run<C: Serving>(
                         dismissed.get_or_insert_with(Instant::now);
                         is_graceful = end(connection.as_mut(), is_graceful);
                     }
-                    // The stream knows what to do.
+                    // The strict stream acts on it.
                     Some(Timeout::Idle | Timeout::Head) | None => {}
                 }
-                look.as_mut().reset(Instant::now() + state.next_look(limits));
+                look.as_mut().reset(Instant::now() + state.next_check(limits));
             }
         }
-        // Requests that are on their way are answered first.
+        // Requests that are in flight are answered first.
         if state.is_ending() && !state.is_idle() {
             is_graceful = end(connection.as_mut(), is_graceful);
         }
     }
 }
 
-/// Whether a client of HTTP/2 has had its time to end a connection, which it was told to do
-/// `told` ago. It may still take what there is of a response, and last did `taken` ago.
+/// Whether an HTTP/2 client has had its time to end a connection, `told` after it was told to. It
+/// may still read a response, and last did so `taken` ago.
 fn is_over(told: Duration, taken: Duration, limit: Duration) -> bool {
-    /// One that takes something now and then has so many times the time for it.
+    /// A client that reads now and then gets this multiple of the time.
     const MOST: u32 = 10;
 
     (told >= limit && taken >= limit) || told >= limit * MOST
 }
 
-/// Lets a connection end after what it has begun.
+/// Lets a connection end after the requests that have begun.
 fn end<C: Serving>(connection: Pin<&mut C>, is_graceful: bool) -> bool {
     if !is_graceful {
         connection.end();
@@ -320,7 +320,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_that_takes_something_has_more_time_to_end() {
+    fn a_client_that_reads_has_more_time_to_end_its_connection() {
         const LIMIT: Duration = Duration::from_secs(30);
         const NOW: Duration = Duration::ZERO;
 

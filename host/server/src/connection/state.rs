@@ -1,4 +1,4 @@
-//! What the parts of one connection tell each other.
+//! Shared state of one connection: timeouts, requests in flight, drain.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -8,48 +8,47 @@ use crate::accept::socket::ConnectInfo;
 use crate::settings::ConnectionLimits;
 use telemetry::Rejection;
 
-/// How long a connection may stay that waits for a request when the server ends: one may
-/// be on its way.
+/// Time that an idle connection has left when the server ends: a request may be on its way.
 pub(crate) const DRAIN_GRACE: Duration = Duration::from_millis(500);
 
-/// What is known of one connection. Everything on it runs in turn on one thread.
+/// The state of one connection, whose parts all run on one thread.
 pub(crate) struct ConnectionState {
     pub(crate) connect_info: ConnectInfo,
-    /// Since when a head has been coming that is not whole.
+    /// Since when a head has been incomplete.
     head_since: Cell<Option<Instant>>,
-    /// Since when a write has been waiting for the client.
+    /// Since when a write has been blocked.
     blocked_since: Cell<Option<Instant>>,
-    /// When something last happened on it that counts.
+    /// The last progress of any kind.
     progress: Cell<Instant>,
-    /// When its client last took something, where that is not known by request.
+    /// The last time that the client received something, where that is not known by request.
     sent: Cell<Instant>,
-    /// How many requests have begun.
+    /// Number of requests that have begun.
     begun: Cell<u64>,
-    /// How many of them are not over.
+    /// Number of them that are in flight.
     in_flight: Cell<usize>,
-    /// How many responses have begun.
+    /// Number of responses that have begun.
     responded: Cell<u64>,
-    /// How many responses wait for their client, and not for their guest.
+    /// Number of responses that wait for the client, and not for their guest.
     handed_out: Cell<usize>,
-    /// The number of the request that is refused, and how.
+    /// The number of the rejected request, and the reason.
     rejected: Cell<Option<(u64, Rejection)>>,
-    /// The number of the request of which the body is not read any further, and why.
+    /// The number of the request whose body is not read on, and the reason.
     broken_body: Cell<Option<(u64, Rejection)>>,
     expired: Cell<Option<Timeout>>,
     /// Whether each response is the last one.
     is_ending: Cell<bool>,
-    /// Whether the client takes the end of the connection for the end of a response.
+    /// Whether the end of the connection marks the end of a response.
     ends_response: Cell<bool>,
 }
 
 /// What a client did not do in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Timeout {
-    /// It sent no request.
+    /// Send a request.
     Idle,
-    /// It did not send the whole head of one.
+    /// Send a complete head.
     Head,
-    /// It took nothing of a response.
+    /// Receive a part of a response.
     Write,
 }
 
@@ -73,7 +72,7 @@ impl ConnectionState {
         })
     }
 
-    /// A request begins. It is over when the guard is dropped.
+    /// A request begins. It ends when the guard is dropped.
     pub(crate) fn begin(self: &Rc<Self>) -> InFlight {
         self.begun.set(self.begun.get() + 1);
         self.in_flight.set(self.in_flight.get() + 1);
@@ -83,18 +82,18 @@ impl ConnectionState {
         }
     }
 
-    /// How many requests have begun.
+    /// Number of requests that have begun.
     pub(crate) fn begun(&self) -> u64 {
         self.begun.get()
     }
 
-    /// Whether a request has begun that is not over.
+    /// Whether a request is in flight.
     pub(crate) fn has_requests(&self) -> bool {
         self.in_flight.get() > 0
     }
 
-    /// Whether the last request that has begun has no response yet. Only for HTTP/1.1, where
-    /// they are answered in turn.
+    /// Whether the last request has no response yet. For HTTP/1.1 only, where responses are in
+    /// order.
     pub(crate) fn awaits_response(&self) -> bool {
         self.begun.get() > self.responded.get()
     }
@@ -103,7 +102,7 @@ impl ConnectionState {
         self.in_flight.get() == 0 && self.head_since.get().is_none()
     }
 
-    /// From now on each response is the last one.
+    /// Makes each further response the last one.
     pub(crate) fn end(&self) {
         self.is_ending.set(true);
         self.note_progress();
@@ -113,13 +112,12 @@ impl ConnectionState {
         self.is_ending.get()
     }
 
-    /// A response begins that has no end of its own, as in HTTP/1.0 where its length is not
-    /// known.
+    /// A response begins whose end is the end of the connection, as in HTTP/1.0 without a length.
     pub(crate) fn set_ends_response(&self) {
         self.ends_response.set(true);
     }
 
-    /// Whether a response has begun that has no end of its own.
+    /// Whether such a response has begun.
     pub(crate) fn ends_response(&self) -> bool {
         self.ends_response.get()
     }
@@ -128,64 +126,63 @@ impl ConnectionState {
         self.progress.set(Instant::now());
     }
 
-    /// The client has taken something.
+    /// The client has received something.
     pub(crate) fn note_sent(&self) {
         self.sent.set(Instant::now());
     }
 
-    /// How long ago it last took something.
+    /// Time since the client last received something.
     pub(crate) fn since_sent(&self) -> Duration {
         self.sent.get().elapsed()
     }
 
-    /// A head is coming, or is there as a whole.
+    /// Sets whether a head is incomplete.
     pub(crate) fn set_head_is_coming(&self, is_coming: bool) {
         if is_coming != self.head_since.get().is_some() {
             self.head_since.set(is_coming.then(Instant::now));
         }
     }
 
-    /// A write waits for the client, or not.
+    /// Sets whether a write is blocked.
     pub(crate) fn set_blocked(&self, is_blocked: bool) {
         if is_blocked != self.blocked_since.get().is_some() {
             self.blocked_since.set(is_blocked.then(Instant::now));
         }
     }
 
-    /// The request with this number, counted from 1, is refused.
+    /// Rejects the request with this number, counted from 1.
     pub(crate) fn reject(&self, number: u64, rejection: Rejection) {
         self.rejected.set(Some((number, rejection)));
     }
 
-    /// Why the request that has just begun is refused, if it is.
+    /// Why the request that has just begun is rejected, if it is.
     pub(crate) fn rejection(&self) -> Option<Rejection> {
         self.of_last(&self.rejected)
     }
 
-    /// Of the body of the request with this number, nothing more is read.
+    /// Ends the body of the request with this number.
     pub(crate) fn break_body(&self, number: u64, rejection: Rejection) {
         self.broken_body.set(Some((number, rejection)));
     }
 
-    /// Why the body of the request that began last is not read any further, if it is not.
+    /// Why the body of the last request is not read on, if it is not.
     pub(crate) fn broken_body(&self) -> Option<Rejection> {
         self.of_last(&self.broken_body)
     }
 
-    /// What is known of a request, if that is the one that began last: those after it may
-    /// have come already.
+    /// The reason, if it is that of the last request: further ones may have arrived already.
     fn of_last(&self, known: &Cell<Option<(u64, Rejection)>>) -> Option<Rejection> {
         let (number, rejection) = known.get()?;
         (number == self.begun.get()).then_some(rejection)
     }
 
-    /// What has expired and was not looked at yet.
-    pub(crate) fn take_expired(&self) -> Option<Timeout> {
+    /// Takes the timeout that was found and not acted on.
+    pub(crate) fn take_timeout(&self) -> Option<Timeout> {
         self.expired.take()
     }
 
-    /// Looks whether the client is late, and keeps it for whoever has to act.
-    pub(crate) fn look(&self, limits: &ConnectionLimits) -> Option<Timeout> {
+    /// Checks whether the client is late, and keeps the result for the part that acts on it.
+    pub(crate) fn check_timeouts(&self, limits: &ConnectionLimits) -> Option<Timeout> {
         let is_over = |since: Instant, limit: Duration| since.elapsed() >= limit;
         let idle_timeout = if self.is_ending() {
             limits.idle_timeout.min(DRAIN_GRACE)
@@ -209,8 +206,8 @@ impl ConnectionState {
         expired
     }
 
-    /// When to look the next time.
-    pub(crate) fn next_look(&self, limits: &ConnectionLimits) -> Duration {
+    /// Time until the next check.
+    pub(crate) fn next_check(&self, limits: &ConnectionLimits) -> Duration {
         const ENDING: Duration = Duration::from_millis(100);
 
         if self.is_ending() && self.in_flight.get() == 0 {
@@ -221,13 +218,13 @@ impl ConnectionState {
             limits.idle_timeout,
             limits.write_timeout,
         ];
-        // Often enough that nothing is much too late.
+        // Frequent enough that no timeout acts much too late.
         let shortest = limits.into_iter().min().unwrap_or_default();
         (shortest / 2).max(Duration::from_millis(10))
     }
 }
 
-/// A request that is not over.
+/// A request in flight.
 pub(crate) struct InFlight {
     state: Rc<ConnectionState>,
     is_handed_out: bool,
@@ -241,7 +238,7 @@ impl InFlight {
         self.set_handed_out(true);
     }
 
-    /// The client has to take something before this can go on, or not.
+    /// Sets whether the response waits for the client.
     pub(crate) fn set_handed_out(&mut self, is_handed_out: bool) {
         let count = &self.state.handed_out;
         match (self.is_handed_out, is_handed_out) {

@@ -1,9 +1,9 @@
-//! A body of which the beginning is here already.
+//! Bodies whose beginning was read already.
 
 use bytes::{Bytes, BytesMut};
 use http_body::SizeHint;
 
-/// Both in one piece. Most bodies are in one already.
+/// Joins both pieces. Most bodies have only one.
 pub(crate) fn join(first: Bytes, more: &[u8]) -> Bytes {
     if more.is_empty() {
         return first;
@@ -14,7 +14,7 @@ pub(crate) fn join(first: Bytes, more: &[u8]) -> Bytes {
     whole.freeze()
 }
 
-/// How long a body is of which `begun` is here, and the rest is as long as `rest` says.
+/// Size hint of a body that has `begun`, and continues with `rest`.
 pub(crate) fn size(begun: &Bytes, rest: &SizeHint) -> SizeHint {
     let begun = begun.len() as u64;
     let mut size = SizeHint::new();

@@ -1,4 +1,4 @@
-//! The field `date` of responses, from the clock of the system as it is now.
+//! The field `date` of responses, from the clock of the system.
 
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,20 +10,20 @@ thread_local! {
     static CURRENT: RefCell<Date> = const { RefCell::new(Date(None)) };
 }
 
-/// The current date. None where the clock says a time before 1970 or after 9999, which is of no
-/// use to clients (RFC 9110, section 6.6.1).
+/// The current date, or None if the clock says a time before 1970 or after 9999 (RFC 9110, section
+/// 6.6.1).
 #[must_use]
 pub fn now() -> Option<HeaderValue> {
     CURRENT.with_borrow_mut(|date| date.at(SystemTime::now()))
 }
 
-/// The value for one second. It is formatted again for each other second, also where the clock steps
-/// back.
+/// The value for one second. It is formatted anew for each other second, also after the clock has
+/// stepped back.
 struct Date(Option<(u64, HeaderValue)>);
 
 impl Date {
     fn at(&mut self, time: SystemTime) -> Option<HeaderValue> {
-        /// The last second that has four digits for its year.
+        /// The last second of the year 9999.
         const LAST: u64 = 253_402_300_799;
 
         let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();

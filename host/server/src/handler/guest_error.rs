@@ -1,5 +1,5 @@
-//! What happens when a guest fails: the log has the cause, the audit log a record,
-//! and the client a response that does not tell it.
+//! Errors of guests: the cause goes to the log, a record to the audit log, and a response without
+//! the cause to the client.
 
 use std::fmt;
 use std::time::Duration;
@@ -22,35 +22,35 @@ use telemetry::RequestInfo;
 use telemetry::Telemetry;
 use telemetry::metrics::FailureKind;
 
-/// The longest cause that a log has, in bytes.
+/// The size limit of a cause in the log, in bytes.
 const MAX_CAUSE_BYTES: usize = 4096;
 
-/// The longest time that a record may take until it is in the audit log.
+/// Time limit of an audit record.
 const MAX_RECORD_TIME: Duration = Duration::from_secs(30);
 
-/// Why a request gets no response from a guest, or not all of it.
+/// Why a request gets no response from a guest, or an incomplete one.
 pub(crate) enum GuestError {
-    /// The server answers it, and no guest sees it.
+    /// The server answers the request without a guest.
     Rejected(Rejection),
-    /// The request cannot be given to a guest, because it names no host.
+    /// The request cannot be passed to a guest, because it names no host.
     Unusable(wasmtime::Error),
-    /// The guest could not be started, or trapped.
+    /// The guest could not be instantiated, or trapped.
     Trapped(wasmtime::Error),
     /// The guest returned without a response.
     NoResponse,
     /// The guest set an error instead of a response.
     ErrorResponse(ErrorCode),
-    /// The guest ended its response before it was whole.
+    /// The guest ended its response before it was complete.
     Aborted(String),
-    /// The response is larger than it may be.
+    /// The response is above its size limit.
     TooLarge,
-    /// The guest took longer than it may, to its response or after that.
+    /// The guest exceeded the time limit of its response head, or of its work after the response.
     TimedOut,
-    /// The guest took longer than it may to go on with its response.
+    /// The guest exceeded the time limit between two pieces of its response.
     Idle,
-    /// The guest computed longer than it may.
+    /// The guest exceeded its limit of processor time.
     OutOfCpuTime,
-    /// The audit log took no record of what happened.
+    /// The audit log refused a record of the request.
     AuditUnavailable,
 }
 
@@ -61,7 +61,7 @@ impl From<Rejection> for GuestError {
 }
 
 impl GuestError {
-    /// That of a guest which ended with `error`.
+    /// The error of a guest that ended with `error`.
     pub(crate) fn of_guest(error: wasmtime::Error) -> Self {
         if error.is::<OutOfCpuTime>() {
             Self::OutOfCpuTime
@@ -70,12 +70,12 @@ impl GuestError {
         }
     }
 
-    /// Writes the cause into both logs, and makes a response.
+    /// Logs the error, records it in the audit log, and makes the response.
     pub(crate) async fn report(self, context: &Context) -> Response<ResponseBody> {
         const FAILED: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
 
         let id = context.request.id();
-        // The client may try again: the guest would have answered.
+        // The client may send the request again: the guest would have answered.
         let is_temporary = matches!(self, Self::Trapped(_))
             && context.request.memory_lack() == Some(MemoryLack::Server);
         let (status, detail) = match &self {
@@ -94,7 +94,7 @@ impl GuestError {
             Self::AuditUnavailable => UNAUDITED,
         };
         // Fails only if the server ends.
-        let _ = self.note_apart(context, "request failed").await;
+        let _ = self.report_in_background(context, "request failed").await;
         let (status, detail) = if context.request.is_unaudited() {
             UNAUDITED
         } else if is_temporary {
@@ -110,7 +110,7 @@ impl GuestError {
         problem::response(status, detail, id)
     }
 
-    /// As what it is counted, if it is the guest's.
+    /// The label of metrics, if the guest is the cause.
     fn kind(&self, request: &RequestInfo) -> Option<FailureKind> {
         match self {
             Self::Rejected(_) | Self::Unusable(_) => None,
@@ -125,9 +125,9 @@ impl GuestError {
         }
     }
 
-    /// Writes the cause into both logs, and counts it; `what` says in which situation. That
-    /// is done also where nobody waits for it, as when the client leaves.
-    pub(crate) fn note_apart(self, context: &Context, what: &'static str) -> JoinHandle<()> {
+    /// Logs, records and counts the error in a task of its own, which continues when the client
+    /// leaves. `what` names the phase of the request.
+    pub(crate) fn report_in_background(self, context: &Context, what: &'static str) -> JoinHandle<()> {
         let context = context.clone();
         tokio::task::spawn_local(async move { self.note(&context, what).await })
     }
@@ -146,7 +146,7 @@ impl GuestError {
                 tracing::debug!(%request, "unusable request: {error:#}");
                 return;
             }
-            // Why the audit log took nothing was said when it did not.
+            // The audit log has logged why it refused the record.
             Self::AuditUnavailable | Self::Rejected(_) => return,
             Self::Trapped(error) => cause(error),
             Self::NoResponse => "guest returned without setting a response".to_owned(),
@@ -199,7 +199,7 @@ impl GuestError {
     }
 }
 
-/// The answer to a request that no guest sees, which is counted.
+/// The response to a rejected request, which is counted.
 pub(crate) fn reject(
     rejection: Rejection,
     request: &RequestInfo,
@@ -220,8 +220,7 @@ const UNAUDITED: (StatusCode, &str) = (
     "the audit log took no record of this request",
 );
 
-/// Leaves a record in the audit log, which may take as long as a guest may, and at most
-/// [`MAX_RECORD_TIME`].
+/// Writes an audit record within the time limit of the request, and at most [`MAX_RECORD_TIME`].
 async fn record(context: &Context, event: &Event<'_>) {
     let app = context.served.function.app();
     let request = context.request.for_audit();
@@ -241,9 +240,9 @@ async fn record(context: &Context, event: &Event<'_>) {
     tracing::error!(request = %id, %cause, "the audit log took no record of the failure");
 }
 
-/// Why a guest failed, for the log: its causes, and from the next line on its stack, which may be
-/// too long for the rest. The names of functions in it are foreign: they must not pass for lines
-/// of the log, or steer a terminal.
+/// The cause of a failure for the log: the error chain, and from the next line on the stack of the
+/// guest, which may be too long for the rest. Names of functions in it are foreign text: they must
+/// not pass for lines of the log, or control a terminal.
 fn cause(error: &wasmtime::Error) -> String {
     sanitize::text(Cause(error))
         .at_most(MAX_CAUSE_BYTES)
@@ -266,8 +265,8 @@ impl fmt::Display for Cause<'_> {
     }
 }
 
-/// Whether this link of the chain of causes is the stack of a guest, found out from its beginning:
-/// names on the stack may be of any length.
+/// Whether this error of the chain is the stack of a guest, by its beginning: names on the stack
+/// may be of any length.
 fn is_stack(cause: &dyn std::error::Error) -> bool {
     const STACK: &str = "error while executing at wasm backtrace:";
 
@@ -285,7 +284,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_causes_of_a_failure_come_before_its_stack_and_are_never_cut_off() {
+    fn the_error_chain_precedes_the_stack_and_is_not_truncated() {
         let long = format!("(func ${} unreachable)", "f".repeat(2 * MAX_CAUSE_BYTES));
         let module = format!("(module {long} (start 0))");
         let engine = wasmtime::Engine::default();

@@ -1,4 +1,4 @@
-//! What comes of the body of a request, over either protocol.
+//! The body of a request, over either protocol.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,7 +9,7 @@ use wasmtime_wasi_http::Error;
 
 use crate::http2::StreamBody;
 
-/// The body of a request as it comes from the client.
+/// The body of a request as the client sends it.
 pub(crate) enum Incoming {
     Http1(hyper::body::Incoming),
     Http2(StreamBody),

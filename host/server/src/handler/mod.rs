@@ -39,7 +39,7 @@ use crate::handler::guest_error::GuestError;
 use crate::handler::incoming::Incoming;
 use crate::handler::request_body::RequestBody;
 use crate::handler::response::ResponseBody;
-use crate::handler::router::Served;
+use crate::handler::router::ServedFunction;
 use crate::http2;
 use crate::scheduling::admission::{InstancePermit, RunPermit};
 use crate::scheduling::guest_task::GuestTask;
@@ -53,22 +53,22 @@ use telemetry::Rejection;
 use telemetry::RequestInfo;
 use telemetry::RequestTelemetry;
 
-/// Carries the part of the path that the guest does not see.
+/// The field for the part of the path that the guest does not see.
 const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
-/// What is known where a request is answered.
+/// The context of one request.
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) request: Arc<RequestInfo>,
     pub(crate) shared: Rc<Shared>,
-    pub(crate) served: Rc<Served>,
+    pub(crate) served: Rc<ServedFunction>,
     pub(crate) state: Rc<ConnectionState>,
 }
 
-/// What a guest hands over when it sets its response.
+/// The response that a guest sets.
 pub(crate) type Head = Result<Response<HyperOutgoingBody>, ErrorCode>;
 
-/// Answers one request. Whatever happens, there is a response.
+/// Handles one request. Never fails: there is a response in each case.
 pub(crate) async fn handle(
     mut request: Request<Incoming>,
     state: Rc<ConnectionState>,
@@ -89,8 +89,8 @@ pub(crate) async fn handle(
     let principal = shared.settings.principal_header.as_ref();
     let mut info = RequestInfo::new(&request, state.connect_info.peer, principal);
     let served = match state.rejection() {
-        // Where the stream has put a request in the place of something else, there is only
-        // that to tell.
+        // In the place of an invalid request, the strict stream has put a substitute, of which only
+        // the rejection counts.
         Some(rejection) => Err(Unserved::Unreadable(rejection)),
         None => shared.router.find(&request).map_err(Unserved::Unrouted),
     };
@@ -101,7 +101,7 @@ pub(crate) async fn handle(
             response
         }
     };
-    let (mut response, exchange) = match &served {
+    let (mut response, request_telemetry) = match &served {
         Ok(served) => {
             let function = &served.function;
             if function.route().is_some() {
@@ -114,7 +114,7 @@ pub(crate) async fn handle(
                 state: state.clone(),
             };
             let is_tls = state.connect_info.is_tls;
-            let exchange = served.telemetry.begin(&request, &context.request, is_tls);
+            let request_telemetry = served.telemetry.begin(&request, &context.request, is_tls);
             if let Some(pace) = &served.pace {
                 pace.next().await;
             }
@@ -123,12 +123,12 @@ pub(crate) async fn handle(
                 Err(failure) => for_client(failure.report(&context).await),
             };
             name_request(response.headers_mut(), &context.request);
-            (response, Some(exchange))
+            (response, Some(request_telemetry))
         }
         Err(unserved) => {
             shared.unrouted_pace.next().await;
-            let (response, exchange) = turn_away(*unserved, &request, info, &state, &shared);
-            (for_client(response), exchange)
+            let (response, request_telemetry) = reject_unserved(*unserved, &request, info, &state, &shared);
+            (for_client(response), request_telemetry)
         }
     };
     finish_head(response.headers_mut(), &state, &shared.settings, version);
@@ -141,21 +141,21 @@ pub(crate) async fn handle(
         let reason = ReasonPhrase::from_static(b"");
         response.extensions_mut().insert(reason);
     }
-    response.body_mut().begin(in_flight, status, exchange);
+    response.body_mut().begin(in_flight, status, request_telemetry);
     Ok(response)
 }
 
 /// Why a request has no function.
 #[derive(Clone, Copy)]
 enum Unserved {
-    /// It cannot be read, and the stream has put another one in its place.
+    /// The strict stream rejected it, and hyper read a substitute.
     Unreadable(Rejection),
-    /// Its route is that of none that is served.
+    /// No function has a matching route.
     Unrouted(Rejection),
 }
 
-/// Answers a request that belongs to no function.
-fn turn_away(
+/// Answers a request without a function.
+fn reject_unserved(
     unserved: Unserved,
     request: &Request<Incoming>,
     info: RequestInfo,
@@ -164,7 +164,7 @@ fn turn_away(
 ) -> (Response<ResponseBody>, Option<RequestTelemetry>) {
     let info = Arc::new(info);
     let connect_info = &state.connect_info;
-    let (rejection, exchange) = match unserved {
+    let (rejection, request_telemetry) = match unserved {
         Unserved::Unreadable(rejection) => {
             let (status, _) = rejection.response();
             let id = info.id().to_string();
@@ -186,11 +186,11 @@ fn turn_away(
     };
     let mut response = guest_error::reject(rejection, &info, &shared.telemetry);
     name_request(response.headers_mut(), &info);
-    (response, exchange)
+    (response, request_telemetry)
 }
 
-/// Lets a request of HTTP/1.0, which need not say which host it is for, say that
-/// it is for the address where it arrived; a socket in the file system is on this machine.
+/// Adds the address of the listener as the host of an HTTP/1.0 request, which need not have one;
+/// that of a Unix socket is this machine.
 fn name_host(request: &mut Request<Incoming>, local: Option<SocketAddr>) {
     if request.uri().authority().is_some() || request.headers().contains_key(HOST) {
         return;
@@ -206,8 +206,8 @@ fn name_host(request: &mut Request<Incoming>, local: Option<SocketAddr>) {
     }
 }
 
-/// Writes the path `/` where a target names a host and a query alone, such as `http://h?q`: an
-/// empty path is the same (RFC 9110, section 4.2.3).
+/// Writes the path `/` into a target with an empty one, such as `http://h?q` (RFC 9110, section
+/// 4.2.3).
 fn name_path<B>(request: &mut Request<B>) {
     let target = request.uri().path_and_query();
     let Some(query) = target
@@ -226,12 +226,12 @@ fn name_path<B>(request: &mut Request<B>) {
     }
 }
 
-/// Lets a response say which request it answers.
+/// Adds the request id to a response.
 fn name_request(headers: &mut HeaderMap, request: &RequestInfo) {
     headers.insert(REQUEST_ID, request.id().to_header());
 }
 
-/// Adds what the server itself has to say to the head of every response.
+/// Adds the fields of the server to the head of a response.
 fn finish_head(
     headers: &mut HeaderMap,
     state: &ConnectionState,
@@ -255,13 +255,13 @@ fn finish_head(
     }
 }
 
-/// Lets a guest answer.
+/// Lets a guest respond.
 async fn answer(
     request: Request<Incoming>,
     context: &Context,
 ) -> Result<Response<ResponseBody>, GuestError> {
     let settings = &context.shared.settings;
-    let Served {
+    let ServedFunction {
         function,
         admission,
         cpu_history,
@@ -270,7 +270,7 @@ async fn answer(
     if function.is_paused() {
         return Err(GuestError::Rejected(Rejection::Paused));
     }
-    // The stream has looked at those of HTTP/1.1.
+    // The strict stream has checked heads of HTTP/1.
     if request.version() == Version::HTTP_2 {
         http2::check_head(&request, &settings.connections)?;
     }
@@ -284,7 +284,7 @@ async fn answer(
         take_prefix(&mut parts, function);
     }
     let body = RequestBody::read_ahead(body, settings.bodies, context).await?;
-    let at_once = admission.admit_at_once();
+    let at_once = admission.try_admit();
     let has_waited = at_once.is_none();
     let (turn, place) = if let Some(admitted) = at_once {
         admitted
@@ -304,7 +304,7 @@ async fn answer(
     }
     let responding = response::take(running, head, is_head, deadline, context);
     let response = timeout_at(deadline, responding).await;
-    // What was wrong with the body is the reason for whatever the guest made of it.
+    // An invalid body is the reason for the guest's failure as well.
     let broken = context.state.broken_body();
     if let Some(rejection) = context.request.body_refusal().or(broken) {
         return Err(GuestError::Rejected(rejection));
@@ -312,8 +312,8 @@ async fn answer(
     response.unwrap_or(Err(GuestError::TimedOut))
 }
 
-/// Lets the guest see the rest of the path, and tells it what the beginning was. Whatever
-/// the client says of that is not passed on.
+/// Strips the prefix of the route from the path, and passes it to the guest in a field of its own.
+/// A field of that name from the client is removed.
 fn take_prefix(parts: &mut Parts, function: &Function) {
     parts.headers.remove(FORWARDED_PREFIX);
     let Some((route, prefix)) = function.route().zip(function.prefix()) else {
@@ -325,10 +325,10 @@ fn take_prefix(parts: &mut Parts, function: &Function) {
     }
 }
 
-/// Takes the memory for an instance, and waits for it as long as for an instance. None if
-/// one is there already.
+/// Reserves the memory of an instance, and waits for it as long as for an instance. None if an idle
+/// instance has its memory already.
 async fn hold_memory(context: &Context) -> Result<Option<Arc<Hold>>, GuestError> {
-    let Served {
+    let ServedFunction {
         function,
         telemetry,
         instances,
@@ -358,8 +358,7 @@ fn out_of_memory(context: &Context) -> GuestError {
     GuestError::Rejected(Rejection::OutOfMemory)
 }
 
-/// Prepares the guest's work as a future. Nothing of the guest runs before that is
-/// polled.
+/// Prepares the guest's work as a future. No guest code runs before it is polled.
 fn start(
     request: Request<RequestBody>,
     (turn, place, memory): (RunPermit, InstancePermit, Option<Arc<Hold>>),

@@ -1,4 +1,4 @@
-//! What the server answers where no guest does: problem documents (RFC 9457).
+//! Responses of the server itself: problem documents (RFC 9457).
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -9,8 +9,7 @@ use crate::handler::response::ResponseBody;
 use telemetry::Rejection;
 use telemetry::RequestId;
 
-/// A response of the server itself. It says what the client may know, and the
-/// request id under which the log has the cause.
+/// A problem document, with the request id under which the log has the cause.
 pub(crate) fn response(
     status: StatusCode,
     detail: &str,
@@ -31,7 +30,7 @@ pub(crate) fn response(
     response
 }
 
-/// The phrase of RFC 9110 for a status, which the crate `http` has in older words for some.
+/// The reason phrase of RFC 9110, which the crate `http` has in older words for some.
 fn title(status: StatusCode) -> Option<&'static str> {
     match status {
         StatusCode::PAYLOAD_TOO_LARGE => Some("Content Too Large"),
@@ -39,7 +38,7 @@ fn title(status: StatusCode) -> Option<&'static str> {
     }
 }
 
-/// The head of a response alone, which is all that HEAD wants. HTTP/1.1 does that by itself.
+/// The head of a response alone, for HEAD. hyper does that for HTTP/1.1.
 pub(crate) fn only_head(mut response: Response<ResponseBody>) -> Response<ResponseBody> {
     let body = std::mem::replace(response.body_mut(), ResponseBody::whole(Bytes::new(), None));
     if let Some(bytes) = body.size_hint().exact() {
@@ -48,7 +47,7 @@ pub(crate) fn only_head(mut response: Response<ResponseBody>) -> Response<Respon
     response
 }
 
-/// The response to a request that no guest sees.
+/// The response to a rejected request.
 pub(crate) fn rejection(rejection: Rejection, request_id: &RequestId) -> Response<ResponseBody> {
     let (status, detail) = rejection.response();
     let mut response = response(status, detail, request_id);

@@ -1,4 +1,4 @@
-//! The body of a request, on its way to the guest.
+//! The body of a request, from the client to the guest.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -21,14 +21,15 @@ use crate::settings::BodyLimits;
 use telemetry::Rejection;
 use telemetry::RequestInfo;
 
-/// How long a client may send nothing before its rate counts.
+/// The time for which the rate of a client does not matter.
 const GRACE_PERIOD: Duration = Duration::from_secs(5);
 
-/// How much of a body is read that the guest did not want, and how long that may take.
+/// Size limit of the part of a body that is read and discarded because the guest did not read it,
+/// and time limit for that.
 const MAX_DRAINED_BYTES: usize = 4 << 20;
 const MAX_DRAIN_TIME: Duration = Duration::from_secs(5);
 
-/// The body of a request: what has been read of it, and then the rest.
+/// The body of a request: the part that was read, and then the rest.
 #[derive(Default)]
 pub(crate) struct RequestBody {
     begun: Option<Bytes>,
@@ -36,18 +37,18 @@ pub(crate) struct RequestBody {
     rest: Option<Box<Rest>>,
 }
 
-/// What is still on its way.
+/// The part that was not read yet.
 struct Rest {
-    /// None when the rest of it is drained.
+    /// None when the rest is drained.
     body: Option<Incoming>,
     limits: BodyLimits,
     rate: BodyRate,
     request: Arc<RequestInfo>,
-    /// Set while the client is waited for.
+    /// Set while the server waits for the client.
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
-/// How much has come, and how long that was waited for.
+/// Bytes that were received, and time that was waited for them.
 #[derive(Debug, Default, Clone, Copy)]
 struct BodyRate {
     bytes: u64,
@@ -55,7 +56,7 @@ struct BodyRate {
 }
 
 impl BodyRate {
-    /// How much longer the client may take until the next bytes. None if it has for ever.
+    /// Time that the client has left until its next bytes, or None if it is unlimited.
     fn time_budget(&self, limits: &BodyLimits) -> Option<Duration> {
         let min_rate = limits.min_bytes_per_second;
         if min_rate == 0 {
@@ -65,7 +66,7 @@ impl BodyRate {
         Some((GRACE_PERIOD + seconds).saturating_sub(self.waited))
     }
 
-    /// Counts what has come.
+    /// Counts received bytes.
     fn add(&mut self, bytes: usize, limits: &BodyLimits) -> Result<(), Rejection> {
         self.bytes += bytes as u64;
         if self.bytes > limits.max_request_bytes {
@@ -76,8 +77,7 @@ impl BodyRate {
 }
 
 impl RequestBody {
-    /// Reads what there is of `body`, as much as is kept. A client that is slow to send
-    /// so much holds no instance.
+    /// Reads `body`, up to the buffer limit. A slow client holds no instance meanwhile.
     ///
     /// # Errors
     ///
@@ -110,7 +110,7 @@ impl RequestBody {
                 Ok(data) if data.is_empty() => {}
                 Ok(data) => {
                     rate.add(data.len(), &limits)?;
-                    // Usually all of it comes at once.
+                    // Usually the whole body arrives at once.
                     match &read.begun {
                         None => read.begun = Some(data),
                         Some(_) => more.extend_from_slice(&data),
@@ -134,20 +134,20 @@ impl RequestBody {
         self.rest.as_ref()?.body.as_ref()
     }
 
-    /// Adds `more` to what has been read.
+    /// Appends `more` to the part that was read.
     fn append(&mut self, more: &[u8]) {
         let begun = self.begun.take();
         self.begun = begun.map(|begun| chunks::join(begun, more));
     }
 }
 
-/// The next frame, if it comes in time.
+/// The next frame, if it arrives in time.
 async fn next(
     body: &mut Incoming,
     rate: &mut BodyRate,
     limits: &BodyLimits,
 ) -> Result<Option<Result<Frame<Bytes>, Error>>, Rejection> {
-    // Usually it is there, and nobody needs to know the time.
+    // Usually the frame is there, and no clock is read.
     let at_once = poll_fn(|cx| Poll::Ready(Pin::new(&mut *body).poll_frame(cx))).await;
     if let Poll::Ready(frame) = at_once {
         return Ok(frame);
@@ -187,15 +187,15 @@ impl Rest {
             if let Err(rejection) = self.rate.add(data.len(), &self.limits) {
                 return Poll::Ready(Some(Err(self.reject(rejection))));
             }
-            // An empty chunk is not the end, but the guest's streams take it for
-            // a wake-up without cause, and trap after a few of them.
+            // An empty chunk is not the end, but wasmtime-wasi-http's streams take it for a
+            // spurious wake-up, and trap after a few of them.
             if !data.is_empty() {
                 return Poll::Ready(Some(Ok(frame)));
             }
         }
     }
 
-    /// Is ready when the client has been waited for long enough.
+    /// Ready when the time of the client is over.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(time_budget) = self.rate.time_budget(&self.limits) else {
             return Poll::Pending;
@@ -206,7 +206,7 @@ impl Rest {
         sleep.as_mut().poll(cx)
     }
 
-    /// Notes why the client is answered by the server, and tells the guest.
+    /// Records why the server answers the client, and makes the error of the guest.
     fn reject(&self, rejection: Rejection) -> Error {
         self.request.reject_body(rejection);
         match rejection {
@@ -218,13 +218,13 @@ impl Rest {
 }
 
 impl Drop for Rest {
-    /// Reads on where the guest stopped, so that the next request of the connection can
-    /// be read. What is wrong with the body is no matter any more.
+    /// Drains the body, so that the next request of the connection can be read. Errors of the body
+    /// no longer matter.
     fn drop(&mut self) {
         let Some(mut body) = self.body.take().filter(|body| !body.is_end_stream()) else {
             return;
         };
-        // Without a runtime the process ends, and with it the connection.
+        // Without a runtime the process ends, and the connection with it.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(timeout(MAX_DRAIN_TIME, async move {
                 let mut drained = 0;

@@ -1,4 +1,4 @@
-//! A response, from the guest to the client.
+//! The response, from the guest to the client.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -22,23 +22,22 @@ use crate::handler::{Context as RequestContext, Head};
 use crate::scheduling::guest_task::GuestTask;
 use telemetry::RequestTelemetry;
 
-/// The body of a response, on its way to the client.
+/// The body of a response.
 pub(crate) struct ResponseBody {
     content: Content,
     in_flight: Option<InFlight>,
-    exchange: Option<RequestTelemetry>,
+    request_telemetry: Option<RequestTelemetry>,
 }
 
 enum Content {
-    /// All of it is there, and no instance any more.
+    /// The body is complete, and the instance gone.
     Whole(Bytes, Option<HeaderMap>),
-    /// A guest still works on it.
+    /// A guest still writes it.
     Stream(Box<Stream>),
 }
 
-/// Runs a guest until its response is whole, or larger than what is kept, or until the
-/// guest waits for something. Only in the last two cases it still has its instance when
-/// the client gets the head.
+/// Runs a guest until its response is complete, exceeds the buffer, or waits for the guest. Only in
+/// the last two cases does the guest still have its instance when the client gets the head.
 pub(crate) async fn take(
     mut running: GuestTask,
     head: oneshot::Receiver<Head>,
@@ -50,18 +49,18 @@ pub(crate) async fn take(
     let is_done = result.is_some();
     if let Some(Err(error)) = result {
         let failure = GuestError::of_guest(error);
-        // Nothing has been sent yet, so the client can still be told, unless it has asked for no
-        // more than the head. Frameworks write no body for HEAD, and trap where they finish one
-        // that is shorter than its `content-length`.
+        // Nothing was sent yet, so the response can still be an error, except for HEAD, where the
+        // head is the whole response: frameworks write no body for HEAD, and trap where they finish
+        // one that is shorter than its `content-length`.
         if !head.as_ref().is_ok_and(|head| has_no_body(head, is_head)) {
             return Err(failure);
         }
         // Fails only if the server ends.
         let _ = failure
-            .note_apart(context, "guest failed after responding")
+            .report_in_background(context, "guest failed after responding")
             .await;
     }
-    // Whatever the guest made of it, its client must not take this for done.
+    // An unaudited request must not look successful to its client.
     if context.request.is_unaudited() {
         return Err(GuestError::AuditUnavailable);
     }
@@ -73,7 +72,7 @@ pub(crate) async fn take(
         return Err(GuestError::Aborted(why));
     }
     remove_length(&mut head);
-    // Nobody gets this body, so nobody waits for it.
+    // The body is not sent, so it is not waited for.
     if has_no_body {
         if !is_done {
             finish(running, deadline, context.clone());
@@ -124,8 +123,8 @@ pub(crate) async fn take(
     ))
 }
 
-/// Lets a head name the trailers that follow, without which HTTP/1.1 has none (RFC 9110, section
-/// 6.6.2), unless the guest has done so.
+/// Names the trailers in the head, unless the guest has done so: HTTP/1.1 sends only named ones
+/// (RFC 9110, section 6.6.2).
 fn name_trailers(headers: &mut HeaderMap, trailers: Option<&HeaderMap>) {
     let trailers = trailers.filter(|trailers| !trailers.is_empty());
     if let Some(trailers) = trailers.filter(|_| !headers.contains_key(TRAILER))
@@ -141,7 +140,7 @@ pub(crate) fn names(fields: &HeaderMap) -> String {
     names.join(", ")
 }
 
-/// Removes the length from a head that must not have one: of 204 (RFC 9110, section 8.6), and
+/// Removes `content-length` from a head that must not have one: of 204 (RFC 9110, section 8.6), and
 /// of 205, which has no content either (section 15.3.6). That of 304 is the length of another
 /// response, and stays.
 fn remove_length(head: &mut Parts) {
@@ -153,7 +152,7 @@ fn remove_length(head: &mut Parts) {
     }
 }
 
-/// Whether the head is all that the client gets of this response.
+/// Whether the response consists of its head.
 fn has_no_body<B>(response: &Response<B>, is_head: bool) -> bool {
     const WITHOUT_BODY: [StatusCode; 3] = [
         StatusCode::NO_CONTENT,
@@ -164,8 +163,8 @@ fn has_no_body<B>(response: &Response<B>, is_head: bool) -> bool {
     is_head || WITHOUT_BODY.contains(&response.status())
 }
 
-/// Runs `guest` until it has set its response. Returns that, and how the guest ended, if it
-/// has.
+/// Runs `guest` until it has set its response. Returns that, and the result of the guest if it has
+/// ended.
 async fn run_until_head(
     guest: &mut GuestTask,
     mut head: oneshot::Receiver<Head>,
@@ -189,7 +188,7 @@ async fn run_until_head(
     }
 }
 
-/// A body that is taken from its guest.
+/// A body that is buffered from its guest.
 struct BufferedResponse {
     running: Option<GuestTask>,
     body: HyperOutgoingBody,
@@ -199,7 +198,7 @@ struct BufferedResponse {
 }
 
 impl BufferedResponse {
-    /// Takes what there is. Says whether that is all.
+    /// Buffers what the guest has written. Returns whether that is all.
     fn poll(&mut self, cx: &mut Context<'_>, max_bytes: usize) -> Poll<Result<bool, GuestError>> {
         while self.first.len() + self.more.len() <= max_bytes {
             if let Some(running) = &mut self.running
@@ -216,7 +215,7 @@ impl BufferedResponse {
                     return Poll::Ready(Err(GuestError::Aborted(error.to_string())));
                 }
                 Poll::Ready(None) => return Poll::Ready(Ok(true)),
-                // The guest waits, and the client should not have to.
+                // The guest waits; the client gets what there is.
                 Poll::Pending => break,
             }
         }
@@ -237,38 +236,37 @@ impl ResponseBody {
         Self {
             content,
             in_flight: None,
-            exchange: None,
+            request_telemetry: None,
         }
     }
 
-    /// A body that is there as a whole.
+    /// A complete body.
     pub(crate) fn whole(bytes: Bytes, trailers: Option<HeaderMap>) -> Self {
         Self::of(Content::Whole(bytes, trailers))
     }
 
-    /// Whether it does not say itself where it ends, as far as HTTP/1.0 knows.
+    /// Whether only the end of the connection marks its end, for HTTP/1.0.
     pub(crate) fn is_open_ended(&self) -> bool {
         match &self.content {
-            // Trailers leave no room for a length.
+            // A body with trailers has no length.
             Content::Whole(_, trailers) => trailers.is_some(),
             Content::Stream(stream) => !stream.has_length(),
         }
     }
 
-    /// From now on the client is waited for. The request is over when the body is
-    /// dropped.
+    /// From now on the response waits for the client. The request ends when the body is dropped.
     pub(crate) fn begin(
         &mut self,
         mut in_flight: InFlight,
         status: StatusCode,
-        mut exchange: Option<RequestTelemetry>,
+        mut request_telemetry: Option<RequestTelemetry>,
     ) {
         in_flight.respond();
         self.in_flight = Some(in_flight);
-        if let Some(exchange) = &mut exchange {
-            exchange.responds(status);
+        if let Some(request_telemetry) = &mut request_telemetry {
+            request_telemetry.responds(status);
         }
-        self.exchange = exchange;
+        self.request_telemetry = request_telemetry;
     }
 }
 
@@ -293,8 +291,8 @@ impl Body for ResponseBody {
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.set_handed_out(frame.is_ready());
         }
-        if let (Some(exchange), Poll::Ready(Some(Ok(frame)))) = (&mut self.exchange, &frame) {
-            exchange.sends(frame.data_ref().map_or(0, Bytes::len));
+        if let (Some(request_telemetry), Poll::Ready(Some(Ok(frame)))) = (&mut self.request_telemetry, &frame) {
+            request_telemetry.sends(frame.data_ref().map_or(0, Bytes::len));
         }
         frame
     }
@@ -309,7 +307,7 @@ impl Body for ResponseBody {
     fn size_hint(&self) -> SizeHint {
         match &self.content {
             Content::Whole(bytes, None) => SizeHint::with_exact(bytes.len() as u64),
-            // With a length there would be no place for trailers.
+            // With a length there would be no trailers.
             Content::Whole(..) => SizeHint::default(),
             Content::Stream(stream) => stream.size_hint(),
         }

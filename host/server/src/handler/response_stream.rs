@@ -1,4 +1,4 @@
-//! A response that its guest goes on with after the head was sent.
+//! The body of a response that continues after its head was sent.
 
 use std::fmt;
 use std::pin::Pin;
@@ -19,27 +19,28 @@ use crate::handler::response::names;
 use crate::handler::streaming_guest::{StreamingGuest, follow};
 use crate::scheduling::guest_task::GuestTask;
 
-/// How many more turns a connection has after its guest failed. A head that was handed out
-/// just before leaves in them: hyper hands it on in the first, and [`crate::connection::coalesced_writes`] may let
-/// others go first. A client that got nothing at all would send its request again.
-const TURNS_TO_BREAK: u32 = 2;
+/// Number of polls of a connection after its guest failed, before it breaks. A head that was passed
+/// on just before is sent in them: hyper passes it on in the first, and
+/// [`crate::connection::coalesced_writes`] may yield to other tasks first. A client without a head
+/// would send its request again.
+const POLLS_TO_BREAK: u32 = 2;
 
-/// A body on which a guest still works.
+/// A body that a guest still writes.
 pub(crate) struct Stream {
     context: RequestContext,
-    /// What has come of it already.
+    /// The part that was read already.
     begun: Bytes,
     body: HyperOutgoingBody,
     guest: StreamingGuest,
     sent: u64,
     length: Length,
-    /// Whether the head says which trailers follow.
+    /// Whether the head names the trailers that follow.
     names_trailers: bool,
     wait: GuestWait,
     turns_to_break: u32,
 }
 
-/// How long a response says that its body is, if it does.
+/// The length that a response declares, if it does.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Length(Option<u64>);
 
@@ -49,13 +50,13 @@ impl Length {
         Self(value.and_then(|value| value.to_str().ok()?.parse().ok()))
     }
 
-    /// Whether a body of so many `bytes` is all that a client asks for.
+    /// Whether a body of this number of `bytes` has the declared length.
     pub(crate) fn is_reached(self, bytes: u64) -> bool {
         self.0 == Some(bytes)
     }
 
-    /// Checks a body that has come to so many `bytes`, which may be all of them. A client
-    /// waits for what is missing, and takes what is too much for the next response.
+    /// Checks a body of `bytes` so far, which may be all of it. A client waits for missing bytes,
+    /// and takes excess ones for the next response.
     pub(crate) fn check(self, bytes: u64, is_whole: bool) -> Result<(), GuestError> {
         match self.0 {
             Some(length) if bytes > length || (is_whole && bytes < length) => {
@@ -68,8 +69,8 @@ impl Length {
     }
 }
 
-/// The guest failed after the head of its response was on its way, so that only
-/// breaking the connection tells the client.
+/// The guest failed after the head of its response was sent, so that only the end of the connection
+/// tells the client.
 #[derive(Debug)]
 pub(crate) struct Broken;
 
@@ -82,8 +83,8 @@ impl fmt::Display for Broken {
 impl std::error::Error for Broken {}
 
 impl Stream {
-    /// The rest of `body` after what has `begun`, of which the guest in `running` may still have
-    /// more to give.
+    /// The rest of `body` after the part that has `begun`, which the guest in `running` may
+    /// continue.
     pub(crate) fn new(
         begun: Bytes,
         body: HyperOutgoingBody,
@@ -105,11 +106,11 @@ impl Stream {
             body,
             guest,
             wait: GuestWait::new(context.served.settings().response_idle_timeout),
-            turns_to_break: TURNS_TO_BREAK,
+            turns_to_break: POLLS_TO_BREAK,
         }
     }
 
-    /// Whether the head of the response says how long it is.
+    /// Whether the response declares its length.
     pub(crate) fn has_length(&self) -> bool {
         self.length.0.is_some()
     }
@@ -118,7 +119,7 @@ impl Stream {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        // The head is on its way already, so this is all there is to tell the client.
+        // The head was sent already, so this is all that the client can be told.
         if self.guest.poll_failed(cx) || self.context.request.is_unaudited() {
             return self.break_off(cx);
         }
@@ -132,7 +133,7 @@ impl Stream {
                 return self.break_off(cx);
             };
             match self.check(frame) {
-                // It would cost both ends something, and count for nothing.
+                // An empty frame would cost both sides something, and mean nothing.
                 Ok(Some(frame)) if frame.data_ref().is_some_and(Bytes::is_empty) => {}
                 Ok(frame) => {
                     self.wait.end();
@@ -146,7 +147,7 @@ impl Stream {
         }
     }
 
-    /// Looks at what the guest gives, or at the end of that, before the client gets it.
+    /// Checks what the guest writes, or the end of it, before the client gets it.
     fn check(
         &mut self,
         frame: Option<Result<Frame<Bytes>, wasmtime_wasi_http::Error>>,
@@ -170,8 +171,8 @@ impl Stream {
         Ok(frame)
     }
 
-    /// Logs that trailers are lost: hyper sends those over HTTP/1.1 that the head has named,
-    /// and that has been sent.
+    /// Logs that trailers are lost: over HTTP/1.1 hyper sends only those that the head names, and
+    /// that was sent.
     fn report_lost(&self, trailers: &HeaderMap) {
         let request = &self.context.request;
         if request.version() < Version::HTTP_2 && !self.names_trailers && !trailers.is_empty() {
@@ -184,7 +185,7 @@ impl Stream {
         }
     }
 
-    /// Breaks the connection, after [`TURNS_TO_BREAK`].
+    /// Breaks the connection, after [`POLLS_TO_BREAK`].
     fn break_off<T>(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Broken>>> {
         if self.turns_to_break > 0 {
             self.turns_to_break -= 1;
@@ -199,10 +200,10 @@ impl Stream {
     }
 }
 
-/// The time for which a client has been waiting for the guest, and its limit.
+/// The time for which the client has waited for the guest, and its limit.
 struct GuestWait {
     limit: Duration,
-    /// None while the guest does not keep its client waiting.
+    /// None while the client does not wait for the guest.
     since: Option<Instant>,
     /// It may expire earlier than the limit, because it is set anew only then: a guest may write
     /// thousands of times a second.
@@ -218,7 +219,7 @@ impl GuestWait {
         }
     }
 
-    /// The guest has written something.
+    /// The guest has written.
     fn end(&mut self) {
         self.since = None;
     }
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_for_a_guest_begins_anew_with_each_piece() {
+    fn response_idle_timeout_starts_anew_with_each_piece() {
         const LIMIT: Duration = Duration::from_mins(10);
 
         let runtime = Builder::new_current_thread().enable_time().build();
@@ -263,7 +264,7 @@ mod tests {
                 wait.timer = Some(Box::pin(sleep_until(Instant::now())));
                 poll_fn(|cx| wait.poll(cx)).await;
                 wait.end();
-                // The timer is that of the wait before.
+                // This is the timer of the wait before.
                 assert!(is_pending(&mut wait).await);
             }
         });

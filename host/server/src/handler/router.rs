@@ -1,4 +1,4 @@
-//! A function, as one worker serves it; and which of them a request belongs to.
+//! The function of a request, as one worker serves it.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -20,26 +20,26 @@ use memory_limit::{FunctionMemory, MemoryLimit};
 use telemetry::FunctionTelemetry;
 use telemetry::Rejection;
 
-/// What the requests of one worker to one version of a function share.
-pub(crate) struct Served {
+/// The state that requests of one worker to one version of a function share.
+pub(crate) struct ServedFunction {
     pub(crate) function: Arc<Function>,
-    /// A copy for this worker: all would count in one place how many requests have it.
+    /// A copy for this worker: a shared reference count would be contended.
     pub(crate) telemetry: Arc<FunctionTelemetry>,
     pub(crate) instances: Instances,
-    /// As many may have an instance as the pool has room for, so it never runs out:
-    /// requests wait instead.
+    /// Admits no more requests than the pool has instances, so the pool never runs out: requests
+    /// wait instead.
     pub(crate) admission: Rc<Admission>,
     pub(crate) cpu_history: Rc<CpuHistory>,
-    /// None where there is no other function, which would have to wait.
+    /// None for a single function, which delays no other.
     pub(crate) pace: Option<Rc<Pace>>,
-    /// What its instances hold, on all threads.
+    /// The memory of its instances, on all workers.
     pub(crate) memory: Arc<FunctionMemory>,
-    /// One request at a time waits for memory here; the others wait for it.
+    /// One request at a time waits for memory; the others wait here.
     pub(crate) memory_queue: Semaphore,
 }
 
-impl Served {
-    /// How its requests are served.
+impl ServedFunction {
+    /// Limits of its requests.
     pub(crate) fn settings(&self) -> &RequestLimits {
         self.function.settings()
     }
@@ -49,7 +49,7 @@ impl Served {
 pub(crate) struct Router {
     changes: RefCell<watch::Receiver<Arc<Table>>>,
     view: RefCell<View>,
-    /// The number of this worker's thread, and how many there are.
+    /// The index of this worker, and the number of workers.
     thread: usize,
     threads: usize,
     shared_slots: Option<Rc<SharedSlots>>,
@@ -57,16 +57,16 @@ pub(crate) struct Router {
     event_loop: Rc<EventLoop>,
 }
 
-/// What this worker knows of.
+/// The functions that this worker knows.
 struct View {
     table: Arc<Table>,
-    /// By number; None until the first request.
-    served: Vec<Option<Rc<Served>>>,
+    /// By index; None until the first request.
+    served: Vec<Option<Rc<ServedFunction>>>,
 }
 
 impl Router {
-    /// For the `thread` of this number, of so many `threads`. `shared_instances` is how many
-    /// instances all functions may have at once on all of them, if they share a pool.
+    /// A router for the worker `thread` of `threads`. `shared_instances` is the number of instances
+    /// that all functions together may have on all workers, if they share a pool.
     pub(crate) fn new(
         mut changes: watch::Receiver<Arc<Table>>,
         shared_instances: Option<u32>,
@@ -91,13 +91,13 @@ impl Router {
         }
     }
 
-    /// The function of a request, in the version that is active now.
+    /// The active version of the function of a request.
     ///
     /// # Errors
     ///
-    /// Fails if there is none, or it is not loaded yet.
-    pub(crate) fn find<B>(&self, request: &Request<B>) -> Result<Rc<Served>, Rejection> {
-        // An error means that nothing will change any more.
+    /// Fails if no route matches, or the function is not loaded yet.
+    pub(crate) fn find<B>(&self, request: &Request<B>) -> Result<Rc<ServedFunction>, Rejection> {
+        // An error means that the functions will not change any more.
         if self.changes.borrow().has_changed().unwrap_or(false) {
             self.update();
         }
@@ -113,7 +113,7 @@ impl Router {
         Ok(served.clone())
     }
 
-    /// Follows changes also while no request comes, so that nothing old is kept.
+    /// Follows changes also while no request arrives, so that no old version is kept.
     pub(crate) async fn follow(&self) {
         let mut changes = self.changes.borrow().clone();
         while changes.changed().await.is_ok() {
@@ -121,10 +121,10 @@ impl Router {
         }
     }
 
-    /// Whenever requests wait for memory, drops instances that wait for another request, and
-    /// what the allocator keeps.
-    pub(crate) async fn give_back(&self) -> Infallible {
-        /// Calls of the system take as long as there is memory to give back.
+    /// Drops idle instances and returns free memory of the allocator to the system, whenever
+    /// requests wait for memory.
+    pub(crate) async fn release_memory(&self) -> Infallible {
+        /// Pause between two of these, which take the longer the more memory there is to return.
         const PAUSE: Duration = Duration::from_millis(100);
 
         loop {
@@ -137,7 +137,7 @@ impl Router {
         }
     }
 
-    /// Takes over what is served now.
+    /// Takes the functions that are served now.
     fn update(&self) {
         let table = self.changes.borrow_mut().borrow_and_update().clone();
         let mut view = self.view.borrow_mut();
@@ -158,12 +158,12 @@ impl Router {
         view.table = table;
     }
 
-    /// Serves a function for the first time, or another version of it than `before`, of
-    /// which requests may still be running.
-    fn serve(&self, function: Arc<Function>, before: Option<&Rc<Served>>) -> Rc<Served> {
+    /// Serves a function for the first time, or a new version in the place of `before`, which may
+    /// still have requests in flight.
+    fn serve(&self, function: Arc<Function>, before: Option<&Rc<ServedFunction>>) -> Rc<ServedFunction> {
         let settings = *function.settings();
         let max_instances = function.max_instances();
-        let is_as_before = |before: &&Rc<Served>| {
+        let is_as_before = |before: &&Rc<ServedFunction>| {
             let RequestLimits {
                 max_queued,
                 queue_timeout,
@@ -188,7 +188,7 @@ impl Router {
             has_neighbours.then(|| Pace::new(self.event_loop.clone()))
         };
         let app = function.app_of(self.thread).clone();
-        Rc::new(Served {
+        Rc::new(ServedFunction {
             telemetry: Arc::new(FunctionTelemetry::clone(function.telemetry())),
             instances: Instances::new(
                 app,

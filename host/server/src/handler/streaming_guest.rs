@@ -1,4 +1,4 @@
-//! A guest that goes on after the head of its response.
+//! A guest that continues after the head of its response.
 
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
@@ -11,17 +11,17 @@ use crate::handler::Context;
 use crate::handler::guest_error::GuestError;
 use crate::scheduling::guest_task::GuestTask;
 
-/// A guest that works in a task of its own, as fast as its client takes what it writes.
-/// Without its client it ends.
+/// A guest that works in a task of its own, as fast as its client receives the response. It ends
+/// with its client.
 pub(crate) struct StreamingGuest {
     context: Context,
     task: Option<AbortHandle>,
     failed: Failed,
-    /// None when the client has, or will get, the whole of its response.
+    /// None when the client has received the complete response, or will.
     complete: Option<oneshot::Sender<()>>,
 }
 
-/// Lets `running`, if it is not done, go on as long as its response does, and for the request
+/// Lets `running`, if it is not done, continue as long as its response does, and for the request
 /// timeout after that.
 pub(crate) fn follow(running: Option<GuestTask>, context: Context) -> StreamingGuest {
     let (tell, failed) = oneshot::channel();
@@ -35,7 +35,7 @@ pub(crate) fn follow(running: Option<GuestTask>, context: Context) -> StreamingG
                 sleep(context.served.settings().request_timeout).await;
             };
             if let Err(failure) = work(running, over, tell).await {
-                failure.note_apart(&context, "guest failed while responding");
+                failure.report_in_background(&context, "guest failed while responding");
             }
         };
         tokio::task::spawn_local(task).abort_handle()
@@ -48,19 +48,18 @@ pub(crate) fn follow(running: Option<GuestTask>, context: Context) -> StreamingG
     }
 }
 
-/// Lets a guest finish what it does after its response, such as leaving a record.
+/// Lets a guest finish its work after the response, such as an audit record.
 pub(crate) fn finish(running: GuestTask, deadline: Instant, context: Context) {
     let (tell, _) = oneshot::channel();
     tokio::task::spawn_local(async move {
         if let Err(failure) = work(running, sleep_until(deadline), tell).await {
-            failure.note_apart(&context, "guest failed after responding");
+            failure.report_in_background(&context, "guest failed after responding");
         }
     });
 }
 
-/// Runs a guest to its end, or until its time is `over`. Tells its body at once if it fails: on an
-/// offload thread it may take long until the guest is dropped, and with it the other end of the
-/// body.
+/// Runs a guest to its end, or until its time is `over`. Reports a failure to the body at once: it
+/// may take long until the guest is dropped on an offload thread, and its end of the body with it.
 async fn work(
     mut running: impl Future<Output = wasmtime::Result<()>> + Unpin,
     over: impl Future<Output = ()>,
@@ -74,7 +73,7 @@ async fn work(
         },
         () = over => GuestError::TimedOut,
     };
-    // Nobody wants to know it any more if the client has gone.
+    // The client may be gone.
     let _ = tell.send(());
     Err(failure)
 }
@@ -86,7 +85,7 @@ enum Failed {
 }
 
 impl Failed {
-    /// Whether it has. If that is not known, `cx` is woken when it is.
+    /// Whether it has failed. If that is not known, wakes `cx` when it is.
     fn poll(&mut self, cx: &mut TaskContext<'_>) -> bool {
         if let Self::Unknown(told) = self
             && let Poll::Ready(told) = Pin::new(told).poll(cx)
@@ -98,12 +97,12 @@ impl Failed {
 }
 
 impl StreamingGuest {
-    /// Whether the guest has failed. If that is not known, `cx` is woken when it is.
+    /// Whether the guest has failed. If that is not known, wakes `cx` when it is.
     pub(crate) fn poll_failed(&mut self, cx: &mut TaskContext<'_>) -> bool {
         self.failed.poll(cx)
     }
 
-    /// The client has, or will get, the whole response.
+    /// The client has received the complete response, or will.
     pub(crate) fn set_complete(&mut self) {
         if let Some(complete) = self.complete.take() {
             // Fails if the guest is done.
@@ -111,20 +110,19 @@ impl StreamingGuest {
         }
     }
 
-    /// Leaves a record of a failure, for which the client need not wait: its connection
-    /// breaks now.
+    /// Records a failure. The client does not wait for that: its connection breaks now.
     pub(crate) fn fail(&mut self, failure: GuestError) {
         self.failed = Failed::Known(true);
         if let Some(task) = self.task.take() {
             task.abort();
         }
-        failure.note_apart(&self.context, "guest failed while responding");
+        failure.report_in_background(&self.context, "guest failed while responding");
     }
 }
 
 impl Drop for StreamingGuest {
-    /// A guest whose response is complete may have more to do, such as to leave
-    /// a record, and gets to finish it. One whose client has gone does not.
+    /// A guest whose response is complete may finish its work, such as an audit record. One whose
+    /// client has left may not.
     fn drop(&mut self) {
         if let Some(task) = &self.task
             && self.complete.is_some()
@@ -144,8 +142,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether the body of `guest` is told that it has failed, while the guest is not
-    /// dropped.
+    /// Whether the body of `guest` learns of its failure before the guest is dropped.
     fn is_told(mut guest: impl Future<Output = wasmtime::Result<()>> + Unpin) -> bool {
         let runtime = Builder::new_current_thread().enable_time().build();
         runtime.unwrap().block_on(async {
@@ -163,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_told_that_its_guest_has_failed_before_that_is_dropped() {
+    fn a_body_learns_of_a_failure_before_its_guest_is_dropped() {
         assert!(is_told(pending()));
         assert!(is_told(ready(Err(format_err!("trap")))));
         assert!(!is_told(ready(Ok(()))));

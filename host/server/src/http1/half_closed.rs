@@ -1,4 +1,4 @@
-//! A client that has shut down its sending side while a request of it is not answered.
+//! A client that has shut down its sending side before its request is answered.
 
 use std::io;
 use std::pin::Pin;
@@ -10,14 +10,14 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::accept::socket::Socket;
 use crate::connection::state::ConnectionState;
 
-/// The time between two looks at whether the connection still exists: no event says so once
-/// the end of its incoming stream has been read.
+/// The interval in which the state of the connection is checked: no event reports it once the end
+/// of the incoming stream was read.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Waits for the response, which the client may still read: over TCP nothing distinguishes
-/// such a client from one that has closed its socket (RFC 9112, section 9.6).
+/// Waits for the response, which the client may still read: over TCP nothing distinguishes such a
+/// client from one that has closed its socket (RFC 9112, section 9.6).
 pub(super) struct HalfClosed {
-    /// The time that the guest has to begin a response.
+    /// Time limit of the response head.
     limit: Duration,
     /// The number of the request that is waited for, and the start of its time.
     request: u64,
@@ -35,8 +35,8 @@ impl HalfClosed {
         }
     }
 
-    /// Is ready, with the reason, when the connection is reset or closed, or when no response
-    /// has begun in time.
+    /// Ready, with the reason, when the connection is reset or closed, or no response has begun in
+    /// time.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! How a connection ends, so that its client sees the last response.
+//! Lingering close: the end of a connection, such that its client receives the last response.
 
 use std::io;
 use std::pin::Pin;
@@ -8,22 +8,21 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// The most time for reading on.
+/// Time limit of lingering.
 const MAX_TIME: Duration = Duration::from_secs(30);
 
-/// The time in which a client may send as slowly as it likes.
+/// The time in which the rate of a client does not matter.
 const GRACE_PERIOD: Duration = Duration::from_secs(5);
 
-/// The rate below which it is not read from any longer after that, in bytes/s: a client that
-/// sends on what it had begun is much faster.
+/// The minimum rate after that, in bytes/s: a client that continues an upload is much faster.
 const MIN_RATE: u64 = 64 << 10;
 
-/// Reads on and drops what comes. A connection that is closed while its client still sends is
-/// reset, and with it goes the response that is on its way (RFC 9112, section 9.6): a proxy that
-/// passes an upload on would answer 502 instead.
+/// Reads and discards what the client sends. The system resets a connection that is closed while
+/// its client still sends, and the response is lost with it (RFC 9112, section 9.6): a proxy would
+/// answer 502 instead.
 pub(super) struct Linger {
     begin: Instant,
-    /// When the client has to have sent more.
+    /// The time until which the client has to have sent more.
     check: Pin<Box<Sleep>>,
     bytes: u64,
 }
@@ -37,7 +36,7 @@ impl Linger {
         }
     }
 
-    /// Is ready when the client has closed its end, has had its time, or is too slow.
+    /// Ready when the client has closed its side, its time is over, or it is too slow.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -66,7 +65,7 @@ impl Linger {
     }
 }
 
-/// The time that a client has which has sent so many bytes.
+/// The time of a client that has sent this number of bytes.
 fn time_for(bytes: u64) -> Duration {
     GRACE_PERIOD + Duration::from_secs(bytes / MIN_RATE)
 }
@@ -82,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_that_sends_on_has_time_for_all_of_it_and_no_more_than_the_limit() {
+    fn lingering_reads_an_upload_up_to_its_time_limit() {
         assert_eq!(time_for(0), GRACE_PERIOD);
         assert_eq!(
             time_for(MIN_RATE * 3),
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_sends_nothing_is_left_after_the_grace_period() {
+    fn lingering_ends_after_the_grace_period_without_data() {
         let runtime = Builder::new_current_thread().enable_time().build();
         runtime.unwrap().block_on(async {
             let (_client, mut server) = tokio::io::duplex(64);

@@ -244,7 +244,7 @@ impl Read for StrictStream {
                 Some(End::HalfClosed) => return stream.poll_half_closed(cx),
                 None => {}
             }
-            if let Some(expired) = stream.state.take_expired() {
+            if let Some(expired) = stream.state.take_timeout() {
                 stream.expire(expired);
                 continue;
             }

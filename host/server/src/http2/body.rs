@@ -1,4 +1,4 @@
-//! The body of a request of HTTP/2.
+//! The body of an HTTP/2 request.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,27 +11,27 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
 use wasmtime_wasi_http::Error;
 
-/// What comes on a stream after its head.
+/// The frames of a stream after its head.
 pub(crate) struct StreamBody {
     stream: RecvStream,
-    /// How much is still to come, if the head says so. `h2` holds clients to it.
+    /// The remaining length, if the head has one. `h2` enforces it.
     length: Option<u64>,
-    /// Whether only trailers can come.
+    /// Whether only trailers can follow.
     is_read: bool,
-    /// Says that the server waits for the body, of a client that sends it only then.
+    /// Asks for the 100 response that the client waits for.
     awaits: Option<oneshot::Sender<()>>,
 }
 
 impl StreamBody {
-    /// The body of a request with these fields. If its client waits for 100 before it sends the
-    /// body, resolves what comes with it when the server begins to wait for that.
+    /// The body of a request with these fields. If the client waits for 100, the returned receiver
+    /// resolves when the server starts to wait for the body.
     pub(super) fn new(
         stream: RecvStream,
         headers: &HeaderMap,
     ) -> (Self, Option<oneshot::Receiver<()>>) {
         let length = headers.get(CONTENT_LENGTH);
         let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
-        // Any other expectation is refused.
+        // Other expectations are rejected.
         let (awaits, awaited) = headers.contains_key(EXPECT).then(oneshot::channel).unzip();
         let body = Self {
             stream,
@@ -44,7 +44,7 @@ impl StreamBody {
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
         let data = self.stream.poll_data(cx);
-        // A client that has begun to send waits for nothing.
+        // A client that has begun to send does not wait.
         if let Some(awaits) = self.awaits.take()
             && data.is_pending()
         {
@@ -58,8 +58,7 @@ impl Body for StreamBody {
     type Data = Bytes;
     type Error = Error;
 
-    /// A stream that is reset, with whatever code, is a body that broke off, and never one that
-    /// is whole.
+    /// A stream that is reset, with any code, is an aborted body, and never a complete one.
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -67,7 +66,7 @@ impl Body for StreamBody {
         if !self.is_read {
             if let Some(data) = ready!(self.poll_data(cx)) {
                 let data = data.map_err(|error| broken(&error))?;
-                // It fails where the stream has been reset, as the next frame says.
+                // Fails if the stream was reset, as the next frame says.
                 let _ = self.stream.flow_control().release_capacity(data.len());
                 self.length = self
                     .length
@@ -90,7 +89,7 @@ impl Body for StreamBody {
     }
 }
 
-/// What a guest gets to know of a body that broke off.
+/// The error that a guest gets for an aborted body.
 fn broken(error: &h2::Error) -> Error {
     tracing::debug!("the body of a request broke off: {error}");
     Error::HttpProtocolError

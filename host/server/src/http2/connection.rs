@@ -14,8 +14,8 @@ use crate::connection::{EarlyEnd, Serving};
 use crate::worker::Shared;
 use telemetry::metrics::ConnectionError;
 
-/// A connection of HTTP/2. While it is polled, it reads and writes frames; each request has a
-/// task of its own on the same thread.
+/// An HTTP/2 connection. While it is polled, it reads and writes frames; each request has a task of
+/// its own on the same thread.
 pub(crate) struct Connection {
     frames: server::Connection<PrefixedIo, Bytes>,
     state: Rc<ConnectionState>,
@@ -33,12 +33,11 @@ impl Connection {
         state: Rc<ConnectionState>,
         shared: Rc<Shared>,
     ) -> Result<Self, h2::Error> {
-        /// How many streams a client may force the server to reset by breaking the protocol on
-        /// them, until the connection ends.
+        /// Number of streams on which a client may break the protocol before the connection ends.
         const MAX_ERROR_RESETS: usize = 1024;
 
         let limits = &shared.settings.connections;
-        // What is only a little too large is answered with a document that says so.
+        // The handler responds to heads that are a little too large with a problem document.
         let header_bytes = limits.max_header_bytes.saturating_mul(2);
         let header_bytes = u32::try_from(header_bytes).unwrap_or(u32::MAX);
         let handshake = server::Builder::new()

@@ -1,10 +1,10 @@
-//! HTTP/2, with `h2`: hyper, which serves HTTP/1.1, can send no 100 over HTTP/2.
+//! HTTP/2 with `h2`: hyper, which serves HTTP/1.1, cannot send 100 over HTTP/2.
 //!
-//! - `preface.rs`: what a connection begins with.
+//! - `preface.rs`: the first bytes of a connection.
 //! - `connection.rs`: [`Connection`], which accepts the streams of a client.
 //! - `stream.rs`: one request and its response.
 //! - `body.rs`: [`StreamBody`], the body of a request.
-//! - `head.rs`: what `h2` lets through that must not get in.
+//! - `head.rs`: checks that `h2` does not make.
 
 mod body;
 mod connection;

@@ -1,4 +1,4 @@
-//! What a connection begins with.
+//! The first bytes of an HTTP/2 connection.
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -7,11 +7,11 @@ use tokio::time::timeout;
 use crate::accept::socket::Socket;
 use crate::settings::ConnectionLimits;
 
-/// What a connection of HTTP/2 begins with (RFC 9113, section 3.4).
+/// The connection preface of a client (RFC 9113, section 3.4).
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Reads as much as it takes to know that the first frame is one of settings (RFC 9113,
-/// section 3.4), and says so to a client of which it is not.
+/// Reads as many bytes as show that the first frame is SETTINGS (RFC 9113, section 3.4), and sends
+/// GOAWAY to a client of which it is not.
 pub(crate) async fn read_preface(
     socket: &mut Socket,
     begun: &mut BytesMut,
@@ -20,13 +20,13 @@ pub(crate) async fn read_preface(
     const FRAME_HEAD_BYTES: usize = 9;
     const TYPE_AT: usize = PREFACE.len() + 3;
     const SETTINGS: u8 = 4;
-    /// Empty settings, and that the connection ends because of an error of the protocol.
+    /// Empty settings, and the end of the connection because of a protocol error.
     const GO_AWAY: &[u8] = b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x01";
 
     let is_prefix = |begun: &[u8]| begun.starts_with(PREFACE) || PREFACE.starts_with(begun);
     let whole = PREFACE.len() + FRAME_HEAD_BYTES;
     let read = timeout(limits.header_read_timeout, async {
-        // A preface that is wrong already is not waited for.
+        // An invalid preface is not waited for.
         while begun.len() < whole
             && is_prefix(begun)
             && socket.read_buf(begun).await.is_ok_and(|count| count > 0)
@@ -37,7 +37,7 @@ pub(crate) async fn read_preface(
     }
     let is_good = is_prefix(begun) && begun[TYPE_AT] == SETTINGS;
     if !is_good {
-        // It has broken the protocol: whether it hears so is its business.
+        // The client has broken the protocol and need not read this.
         let _ = timeout(limits.write_timeout, socket.write_all(GO_AWAY)).await;
         let _ = socket.shutdown().await;
     }

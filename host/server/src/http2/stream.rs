@@ -19,7 +19,7 @@ use crate::handler::incoming::Incoming;
 use crate::handler::response::ResponseBody;
 use crate::worker::Shared;
 
-/// Fields that responses of HTTP/2 do not have (RFC 9113, section 8.2.2).
+/// Fields that HTTP/2 responses must not have (RFC 9113, section 8.2.2).
 const CONNECTION_FIELDS: [HeaderName; 6] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -29,8 +29,8 @@ const CONNECTION_FIELDS: [HeaderName; 6] = [
     UPGRADE,
 ];
 
-/// Answers the request of one stream. `ConnectInfo` early, and with it the guest, if the client resets
-/// the stream.
+/// Serves the request of one stream. Ends early, and with it the guest, if the client resets the
+/// stream.
 pub(super) async fn serve(
     request: Request<RecvStream>,
     mut reply: SendResponse<Bytes>,
@@ -54,8 +54,8 @@ pub(super) async fn serve(
     }
 }
 
-/// The response to a request. Sends 100 before it when the server begins to wait for a body whose
-/// client waits for that. None if the client has reset the stream.
+/// The response to a request. Sends 100 before it if the client waits for that and the server
+/// starts to wait for the body. None if the client has reset the stream.
 async fn respond(
     request: Request<RecvStream>,
     reply: &mut SendResponse<Bytes>,
@@ -80,7 +80,7 @@ async fn respond(
             if begins.is_ok() {
                 let mut head = Response::new(());
                 *head.status_mut() = StatusCode::CONTINUE;
-                // It fails where the response itself will.
+                // Fails where the response itself will.
                 let _ = reply.send_informational(head);
             }
         }
@@ -89,7 +89,7 @@ async fn respond(
     .await
 }
 
-/// Removes what HTTP/2 does not have, and adds the length of a body whose guest says none.
+/// Removes fields that HTTP/2 must not have, and adds the length of a body without one.
 fn complete(headers: &mut HeaderMap, body: &ResponseBody) {
     for field in CONNECTION_FIELDS {
         headers.remove(field);
@@ -103,7 +103,7 @@ fn complete(headers: &mut HeaderMap, body: &ResponseBody) {
     }
 }
 
-/// Sends a body, as fast as the client takes it.
+/// Sends a body, as fast as the client receives it.
 async fn send(mut body: ResponseBody, mut stream: SendStream<Bytes>) {
     loop {
         let frame = poll_fn(|cx| {
@@ -141,9 +141,9 @@ async fn send(mut body: ResponseBody, mut stream: SendStream<Bytes>) {
     }
 }
 
-/// Waits until the client takes more. False if it has reset the stream. No more than a byte is
-/// reserved, because the window of the connection is that of all streams; `h2` keeps what does
-/// not fit, which is one piece at most.
+/// Waits until the client has room for more. Returns false if it has reset the stream. Reserves
+/// only a byte, because all streams share the window of the connection; `h2` keeps what does not
+/// fit, which is one piece at most.
 async fn takes_more(stream: &mut SendStream<Bytes>) -> bool {
     stream.reserve_capacity(1);
     poll_fn(|cx| {

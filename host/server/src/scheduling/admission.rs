@@ -1,4 +1,4 @@
-//! Who may begin, who waits, and who is turned away.
+//! Admission control: the concurrency limit and the wait queue of one function on one worker.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -13,18 +13,17 @@ use tokio::time::timeout;
 use crate::scheduling::shared_slots::SharedSlots;
 use telemetry::Rejection;
 
-/// Lets the requests of one thread to one function begin.
+/// Admits the requests of one function on one worker.
 ///
-/// Two things are limited. There are so many *places* in the pool of instances, and
-/// whoever has none waits. And so many requests may *run*: where guests compute, a
-/// thread that works on all of them at once gets to none of them, nor to those who have
-/// to be told that the server is busy. That limit follows from how long a turn of the
-/// thread takes: it grows while turns are short, which they are where guests wait, and
-/// shrinks where they are long.
+/// Two things are limited. The pool has a number of *instance permits*; a request without one
+/// waits. And a number of requests may *run*: where guests compute, a worker that interleaves all
+/// of them finishes none, and does not get to reject others either. The limit of running requests
+/// follows from the duration of one iteration of the event loop: it grows while iterations are
+/// short, as they are where guests wait for I/O, and shrinks while they are long.
 pub(crate) struct Admission {
-    places: Arc<Semaphore>,
-    max_places: usize,
-    /// Where the pool is shared with other functions.
+    permits: Arc<Semaphore>,
+    max_instances: usize,
+    /// The slots of the pool, where functions share it.
     shared_slots: Option<Rc<SharedSlots>>,
     running: Cell<usize>,
     max_running: Cell<usize>,
@@ -32,77 +31,78 @@ pub(crate) struct Admission {
     queued: Cell<usize>,
     max_queued: usize,
     queue_timeout: Duration,
-    /// Whether somebody measures the turns of this thread.
-    is_measured: Cell<bool>,
+    /// Whether a task measures the iterations of the event loop.
+    is_measuring: Cell<bool>,
 }
 
-/// How many requests of one thread may run before anything is known of them.
+/// Limit of running requests on one worker before the first measurement.
 const FIRST_RUNNING: usize = 16;
 
-/// `YieldBudget` that are longer make the limit smaller, and shorter ones larger.
-const LONG_TURN: Duration = Duration::from_millis(15);
-const SHORT_TURN: Duration = Duration::from_millis(5);
+/// Iterations above this duration lower the limit; iterations below [`SHORT_ITERATION`] raise it.
+const LONG_ITERATION: Duration = Duration::from_millis(15);
+/// See [`LONG_ITERATION`].
+const SHORT_ITERATION: Duration = Duration::from_millis(5);
 
-/// Room for one instance in the pool.
+/// The right to one instance of the pool.
 pub(crate) struct InstancePermit {
-    /// Among those of the function.
+    /// Of the function.
     _own: OwnedSemaphorePermit,
-    /// Among those of all functions.
+    /// Of all functions.
     _common: Option<OwnedSemaphorePermit>,
 }
 
-/// The right to run on this thread.
+/// The right to run on this worker.
 pub(crate) struct RunPermit(Rc<Admission>);
 
 impl Admission {
     pub(crate) fn new(
-        places: usize,
+        max_instances: usize,
         max_queued: usize,
         queue_timeout: Duration,
         shared_slots: Option<Rc<SharedSlots>>,
     ) -> Rc<Self> {
         Rc::new(Self {
-            places: Arc::new(Semaphore::new(places)),
-            max_places: places,
+            permits: Arc::new(Semaphore::new(max_instances)),
+            max_instances,
             shared_slots,
             running: Cell::new(0),
-            max_running: Cell::new(FIRST_RUNNING.min(places)),
+            max_running: Cell::new(FIRST_RUNNING.min(max_instances)),
             waiting: RefCell::default(),
             queued: Cell::new(0),
             max_queued,
             queue_timeout,
-            is_measured: Cell::new(false),
+            is_measuring: Cell::new(false),
         })
     }
 
-    /// Lets a request begin that need not wait.
-    pub(crate) fn admit_at_once(self: &Rc<Self>) -> Option<(RunPermit, InstancePermit)> {
+    /// Admits a request if it need not wait.
+    pub(crate) fn try_admit(self: &Rc<Self>) -> Option<(RunPermit, InstancePermit)> {
         let is_free = self.queued.get() == 0 && self.running.get() < self.max_running.get();
-        let own = self.places.clone();
+        let own = self.permits.clone();
         let own = is_free.then(|| own.try_acquire_owned().ok())??;
         let common = match &self.shared_slots {
-            Some(shared_slots) => Some(shared_slots.take_at_once(self.has_one_place())?),
+            Some(shared_slots) => Some(shared_slots.try_acquire(self.is_first_instance())?),
             None => None,
         };
-        let place = InstancePermit {
+        let permit = InstancePermit {
             _own: own,
             _common: common,
         };
-        Some((self.run(), place))
+        Some((self.run(), permit))
     }
 
-    /// Whether the function has no place but for the one that was just taken.
-    fn has_one_place(&self) -> bool {
-        self.places.available_permits() + 1 == self.max_places
+    /// Whether the permit that was just taken is the only one of the function.
+    fn is_first_instance(&self) -> bool {
+        self.permits.available_permits() + 1 == self.max_instances
     }
 
-    /// Waits until a request may begin.
+    /// Waits until a request is admitted.
     ///
     /// # Errors
     ///
-    /// Fails if too many wait already, or nothing became free in time.
+    /// Fails if the queue is full, or the request was in it for too long.
     pub(crate) async fn admit(self: &Rc<Self>) -> Result<(RunPermit, InstancePermit), Rejection> {
-        if let Some(admitted) = self.admit_at_once() {
+        if let Some(admitted) = self.try_admit() {
             return Ok(admitted);
         }
         if self.queued.get() >= self.max_queued {
@@ -110,17 +110,17 @@ impl Admission {
         }
         let queued = Queued::new(self);
         let admitted = async {
-            let turn = self.turn().await;
-            let own = self.places.clone().acquire_owned().await;
+            let run = self.run_permit().await;
+            let own = self.permits.clone().acquire_owned().await;
             let common = match &self.shared_slots {
-                Some(shared_slots) => Some(shared_slots.take(self.has_one_place()).await),
+                Some(shared_slots) => Some(shared_slots.acquire(self.is_first_instance()).await),
                 None => None,
             };
-            let place = InstancePermit {
+            let permit = InstancePermit {
                 _own: own.expect("the semaphore is never closed"),
                 _common: common,
             };
-            (turn, place)
+            (run, permit)
         };
         let admitted = timeout(self.queue_timeout, admitted).await;
         drop(queued);
@@ -132,32 +132,32 @@ impl Admission {
         RunPermit(self.clone())
     }
 
-    async fn turn(self: &Rc<Self>) -> RunPermit {
+    async fn run_permit(self: &Rc<Self>) -> RunPermit {
         if self.waiting.borrow().is_empty() && self.running.get() < self.max_running.get() {
             return self.run();
         }
-        let (sender, turn) = oneshot::channel();
+        let (sender, permit) = oneshot::channel();
         self.waiting.borrow_mut().push_back(sender);
         self.measure();
-        turn.await.expect("whoever waits is called in the end")
+        permit.await.expect("each waiting request gets a permit")
     }
 
-    /// Calls those who may run now.
-    fn call(self: &Rc<Self>) {
+    /// Hands run permits to waiting requests.
+    fn hand_out(self: &Rc<Self>) {
         while self.running.get() < self.max_running.get() {
             let Some(next) = self.waiting.borrow_mut().pop_front() else {
                 break;
             };
-            // One that waits no more gives its turn back by dropping it.
+            // A request that no longer waits releases its permit by dropping it.
             if !next.is_closed() {
                 drop(next.send(self.run()));
             }
         }
     }
 
-    /// Measures the turns of this thread while somebody waits, and sets the limit.
+    /// Measures iterations of the event loop while requests wait, and adjusts the limit.
     fn measure(self: &Rc<Self>) {
-        if self.is_measured.replace(true) {
+        if self.is_measuring.replace(true) {
             return;
         }
         let admission = self.clone();
@@ -166,21 +166,21 @@ impl Admission {
                 let begin = Instant::now();
                 yield_now().await;
                 admission.adjust(begin.elapsed());
-                admission.call();
+                admission.hand_out();
             }
-            admission.is_measured.set(false);
+            admission.is_measuring.set(false);
         });
     }
 
-    fn adjust(&self, turn: Duration) {
+    fn adjust(&self, iteration: Duration) {
         let limit = self.max_running.get();
-        let adjusted = if turn > LONG_TURN {
-            // As many as would have had a turn that is not too long.
+        let adjusted = if iteration > LONG_ITERATION {
+            // As many as would have had an iteration that is not too long.
             let running = limit.min(self.running.get());
-            let fitting = running as u128 * LONG_TURN.as_nanos() / turn.as_nanos();
+            let fitting = running as u128 * LONG_ITERATION.as_nanos() / iteration.as_nanos();
             usize::try_from(fitting).map_or(limit, |fitting| fitting.max(1))
-        } else if turn < SHORT_TURN {
-            // Never so many that the limit means nothing any more.
+        } else if iteration < SHORT_ITERATION {
+            // Bounded, so that the limit keeps a meaning.
             (limit + 1 + limit / 8).min(self.running.get() + FIRST_RUNNING)
         } else {
             limit
@@ -192,11 +192,11 @@ impl Admission {
 impl Drop for RunPermit {
     fn drop(&mut self) {
         self.0.running.set(self.0.running.get() - 1);
-        self.0.call();
+        self.0.hand_out();
     }
 }
 
-/// Counts somebody who waits.
+/// Counts a waiting request.
 struct Queued<'a>(&'a Admission);
 
 impl<'a> Queued<'a> {
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_first_begins_first() {
+    fn waiting_requests_are_admitted_in_order() {
         run(async {
             let admission = Admission::new(1, 10, LATER, None);
             let first = admission.admit().await.unwrap();
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn who_finds_a_full_queue_is_turned_away_at_once() {
+    fn max_queued_rejects_at_once() {
         run(async {
             let admission = Admission::new(1, 1, LATER, None);
             let _first = admission.admit().await.unwrap();
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_too_long_is_turned_away() {
+    fn queue_timeout_rejects() {
         run(async {
             let admission = Admission::new(1, 1, SOON, None);
             let first = admission.admit().await.unwrap();
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_follows_the_length_of_a_turn() {
+    fn the_concurrency_limit_follows_the_duration_of_an_iteration() {
         let admission = Admission::new(1000, 1000, LATER, None);
         admission.running.set(16);
         admission.adjust(Duration::from_millis(30));
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn many_may_run_where_nobody_computes() {
+    fn the_concurrency_limit_grows_while_guests_wait() {
         run(async {
             let admission = Admission::new(500, 500, LATER, None);
             let tasks: Vec<_> = (0..500)

@@ -1,4 +1,4 @@
-//! The processor time that guests of a function used lately, and whether the next one is
+//! Recent processor time of the guests of one function, which decides whether the next guest is
 //! offloaded from its start.
 
 use std::cell::Cell;
@@ -10,46 +10,46 @@ use tokio::task::yield_now;
 
 use telemetry::RequestInfo;
 
-/// The processor time that the guests of one function used on one worker.
+/// Recent processor time of the guests of one function on one worker.
 ///
-/// A guest that computes delays all other requests of its worker until it is offloaded. So
-/// a guest is offloaded from its start where others of its function have computed for long.
-/// Guests that end on the offload threads are measured as well, so none has to be tried out
-/// on the worker again: the function returns to the worker when none was long for a while.
+/// A guest that computes delays all other requests of its worker until it is offloaded. So a guest
+/// is offloaded from its start if others of its function computed for long. Guests that end on
+/// offload threads are measured as well, so none has to be tried on the worker: the function
+/// returns to the worker when no guest was long for a period.
 ///
-/// Where there is only one function, there is no other to protect from it.
+/// A single function has no neighbours to protect.
 pub(crate) struct CpuHistory {
     has_neighbours: bool,
     seen: Cell<Seen>,
-    /// How many of its guests are offloaded.
+    /// Number of its offloaded guests.
     offloaded: Cell<usize>,
-    /// The time that its guests had this worker since all others had their turn.
+    /// Time that its guests had this worker since all other tasks last ran.
     spent: Cell<Duration>,
 }
 
-/// What was seen of the guests of a function.
+/// The observations of the guests of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Seen {
     Nothing,
-    /// A guest took long by the clock, perhaps only because the system ran another thread:
-    /// the processor time of the next one is measured.
+    /// A guest took long by the clock, perhaps because the system ran another thread: the processor
+    /// time of the next guest is measured.
     Delay,
-    /// A guest computed for long, which ended then.
+    /// A guest computed for long, and ended then.
     Computation(Instant),
 }
 
-/// The processor time of a guest that is long: its neighbours wait for longer than most of
-/// them take, and to offload it costs little compared to it.
+/// Processor time above which a guest is long: its neighbours would wait longer than most of them
+/// take, and offloading costs little in comparison.
 const LONG: Duration = Duration::from_millis(1);
 
-/// The same of a guest that fails, whose response need not be quick.
+/// The same for a guest that fails, whose response need not be quick.
 const LONG_AND_FAILED: Duration = Duration::from_micros(100);
 
-/// How long a function is offloaded after its last long computation.
+/// The period for which a function is offloaded after its last long guest.
 const OFFLOAD_PERIOD: Duration = Duration::from_secs(1);
 
-/// The time that the guests of one function may have the worker, one after the other, until
-/// all others had their turn; and the time that is too short to be counted.
+/// The time that guests of one function may have the worker, one after the other, until all other
+/// tasks have run; and the time below which it is not counted.
 const MAX_SPENT: Duration = Duration::from_millis(2);
 const NEGLIGIBLE: Duration = Duration::from_micros(100);
 
@@ -63,16 +63,16 @@ impl CpuHistory {
         })
     }
 
-    /// Whether a guest that begins now is offloaded: where its function has more requests
-    /// than it can answer, which shows if the request `has_waited`, where it has just had
-    /// this worker for long enough, or has guests that compute for long.
+    /// Whether a guest that starts now is offloaded: if its function has more requests than it can
+    /// answer, which shows in a request that `has_waited`; if the function has just had this worker
+    /// for long; or if its guests compute for long.
     pub(crate) fn should_offload(&self, has_waited: bool) -> bool {
         let is_long = || matches!(self.seen(), Seen::Computation(_));
         self.has_neighbours
             && (has_waited || self.spent.get() > MAX_SPENT || self.offloaded.get() > 0 || is_long())
     }
 
-    /// What was seen lately.
+    /// The recent observations.
     fn seen(&self) -> Seen {
         match self.seen.get() {
             Seen::Computation(at) if at.elapsed() >= OFFLOAD_PERIOD => Seen::Nothing,
@@ -85,7 +85,7 @@ impl CpuHistory {
         self.seen.get() == Seen::Delay
     }
 
-    /// Records that a guest has ended, which `used` so much time, and may have `failed`.
+    /// Records that a guest has ended after it `used` this time, and whether it `failed`.
     pub(crate) fn record(&self, used: Duration, is_exact: bool, failed: bool) {
         let long = if failed { LONG_AND_FAILED } else { LONG };
         let seen = match (used > long, is_exact, self.seen()) {
@@ -97,7 +97,7 @@ impl CpuHistory {
         self.seen.set(seen);
     }
 
-    /// Records that a guest had this worker for so long.
+    /// Records that a guest had this worker for `time`.
     pub(crate) fn spend(self: &Rc<Self>, time: Duration) {
         if !self.has_neighbours || time < NEGLIGIBLE {
             return;
@@ -106,7 +106,7 @@ impl CpuHistory {
         if before.is_zero() {
             let history = self.clone();
             tokio::task::spawn_local(async move {
-                // All others that are ready have had their turn after that.
+                // All other ready tasks have run after that.
                 yield_now().await;
                 history.spent.set(Duration::ZERO);
             });
@@ -157,7 +157,7 @@ mod tests {
     const SHORT: Duration = Duration::from_micros(20);
 
     #[test]
-    fn a_function_that_had_the_worker_for_long_is_offloaded_until_the_others_had_their_turn() {
+    fn a_function_that_had_the_worker_for_long_is_offloaded_until_the_next_iteration() {
         let runtime = Builder::new_current_thread().build().unwrap();
         LocalSet::new().block_on(&runtime, async {
             let (alone, one) = (CpuHistory::new(false), CpuHistory::new(true));

@@ -1,4 +1,4 @@
-//! Whether workers have more to do than they get done.
+//! Whether workers have more ready work than time.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-/// How long after the last sign of it workers count as crowded.
+/// The period for which workers count as crowded after the last sign of it.
 const PERIOD: Duration = Duration::from_millis(100);
 
-/// How often whoever waits for the end of it looks.
+/// The interval in which waiters check whether it has ended.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// Tells the offload threads whether requests or connections wait for a worker.
+/// Tells offload threads whether requests or connections wait for a worker.
 #[derive(Debug)]
 pub(crate) struct Crowding {
     start: Instant,
-    /// Until when workers count as crowded, in microseconds after the start.
+    /// The end of the crowded period, in microseconds after the start.
     until: AtomicU64,
     begun: Notify,
 }
@@ -59,7 +59,7 @@ impl Crowding {
         }
     }
 
-    /// Waits until workers are crowded no more.
+    /// Waits until workers are no longer crowded.
     pub(crate) async fn ends(&self) {
         while self.is_on() {
             sleep(LOOK).await;
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_begins_with_a_note_and_ends_without() {
+    fn crowding_begins_with_a_note_and_ends_without() {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let crowding = Crowding::default();

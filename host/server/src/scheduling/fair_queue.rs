@@ -6,9 +6,9 @@ use std::time::Duration;
 /// Identifies a function in the queue.
 pub(crate) type Key = usize;
 
-/// A queue in which each function has a lane of its own, first in, first out. The lane
-/// whose function has used the least processor time is served next, so a guest waits for
-/// one slice of each other function at most, however many guests those have.
+/// A queue with a lane for each function, first in, first out. The lane whose function has used the
+/// least processor time is served next, so a guest waits for at most one slice of each other
+/// function, however many guests those have.
 ///
 /// A function that is new, or that was idle for long, starts at the virtual time of the
 /// queue: it gets its share from then on, and none for the time before. A function that
@@ -16,9 +16,9 @@ pub(crate) type Key = usize;
 /// caught up.
 pub(crate) struct FairQueue<T> {
     lanes: HashMap<Key, Lane<T>>,
-    /// Every lane, by the processor time that it has used.
+    /// All lanes, by the processor time that their function has used.
     by_used: BTreeSet<(Duration, Key)>,
-    /// The virtual time: what the lane that was served last had used.
+    /// The virtual time: the processor time of the lane that was served last.
     now: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! A guest at work.
+//! A guest at work, on its worker or offloaded.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -15,28 +15,28 @@ use crate::scheduling::fair_queue::Key;
 use crate::scheduling::instances::Instance;
 use crate::scheduling::offload::{Guest, OffloadedGuest};
 
-/// How long a guest may compute on the worker by the clock. After that its processor time is
+/// Wall time for which a guest may compute on the worker. After that its processor time is
 /// measured: the system may have run another thread meanwhile.
 const MAX_ON_WORKER: Duration = Duration::from_millis(4);
 
-/// How much processor time it may use after that. Then it is offloaded.
+/// Processor time that it may use after that before it is offloaded.
 const MAX_EXACT: Duration = Duration::from_millis(3);
 
-/// How often a guest goes on until it lets everybody else go first. Each time it may write or
-/// read a piece of a body.
+/// Number of times that a guest continues before it yields to all other tasks. Each time it may
+/// write or read a piece of a body.
 const MAX_TURNS: u32 = 8;
 
-/// A guest at work. It holds its instance and its place among them, and gives both back
-/// when it is done or dropped.
+/// A guest at work. It holds its instance and the permit of that, and releases both when it is done
+/// or dropped.
 pub(crate) struct GuestTask {
     work: Work,
-    /// The right to run on this thread, as long as it does.
+    /// The right to run on this worker, while the guest does.
     turn: Option<RunPermit>,
     turns: YieldBudget,
     context: RequestContext,
 }
 
-/// The instance, and how it ended.
+/// The instance, and the result of the guest.
 type Done = (Instance, wasmtime::Result<()>);
 
 enum Work {
@@ -60,7 +60,7 @@ impl GuestTask {
         }
     }
 
-    /// Lets the guest go on at once.
+    /// Polls the guest without a yield budget.
     pub(crate) fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<wasmtime::Result<()>> {
         let history = &self.context.served.cpu_history;
         let done = match &mut self.work {
@@ -113,8 +113,8 @@ impl GuestTask {
             }
             Some(instance)
         };
-        // No other request should wait while the system unmaps the memory of a large one, nor
-        // its client for the end of a body that it left open.
+        // Unmapping the memory of a large instance must not delay other requests, nor must the
+        // client wait for the end of a body that the guest left open.
         if let Some(mut large) = left.filter(Instance::is_large) {
             large.store.data_mut().let_go();
             let offload = &self.context.shared.offload;
@@ -122,18 +122,17 @@ impl GuestTask {
         }
     }
 
-    /// What the function is in the queue of the offload threads: the same on all workers.
+    /// The key of the function in the queue of offload threads: the same on all workers.
     fn function(&self) -> Key {
         Arc::as_ptr(&self.context.served.function).addr()
     }
 
-    /// Moves the guest to an offload thread, so that it delays no other request of the
-    /// worker.
+    /// Moves the guest to an offload thread, so that it delays no other request of the worker.
     pub(crate) fn offload(&mut self) {
         if let Work::Here(guest) = std::mem::replace(&mut self.work, Work::Done) {
             let request = self.context.request.clone();
             if !request.cpu_clock().is_exact() {
-                // There it waits for other guests, which is not its time.
+                // Time in the queue of offload threads is not processor time.
                 request.cpu_clock().be_exact();
             }
             tracing::debug!(request = %request.id(), "guest is offloaded");
@@ -148,7 +147,7 @@ impl GuestTask {
 }
 
 impl Drop for GuestTask {
-    /// A guest whose client is gone, or whose time is over, has computed as well.
+    /// A guest that is cancelled has computed as well.
     fn drop(&mut self) {
         if let Work::Here(_) = self.work {
             let cpu_clock = self.context.request.cpu_clock();
@@ -167,15 +166,14 @@ impl Future for GuestTask {
     }
 }
 
-/// How often a guest has gone on since it let everybody else go first.
+/// Number of times that a guest has continued since it last yielded to all other tasks.
 #[derive(Default)]
 struct YieldBudget(u32);
 
 impl YieldBudget {
-    /// Whether it may go on. If not, it may after other threads that wait for this
-    /// processor, and after whatever has come in meanwhile. By itself a thread looks for
-    /// that after 61 tasks, which takes it a millisecond where two of them pass a long body
-    /// on.
+    /// Whether the guest may continue. If not, it continues after other threads that wait for this
+    /// processor, and after new events. The runtime itself polls for events after 61 tasks, which
+    /// takes a millisecond where two tasks pass a long body on.
     fn next(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.0 < MAX_TURNS {
             self.0 += 1;
@@ -200,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_guest_that_always_goes_on_lets_those_first_who_have_come_in() {
+    fn the_yield_budget_lets_new_events_run_first() {
         const TURNS: u32 = MAX_TURNS * 4;
 
         let runtime = Builder::new_current_thread().enable_io().build().unwrap();

@@ -1,5 +1,5 @@
-//! The instances of one worker: the one that a request gets, and those that wait
-//! for another request where that is allowed.
+//! The instances of one worker: a fresh one for each request, or an idle one where reuse is
+//! allowed.
 
 use std::cell::RefCell;
 use std::num::NonZeroU32;
@@ -16,12 +16,12 @@ use memory_limit::Hold;
 use telemetry::RequestInfo;
 use telemetry::metrics::FunctionMetrics;
 
-/// With more memory than this an instance is large: to take so much back that the guest has
-/// touched takes the system a millisecond.
+/// Memory above which an instance is large: unmapping what the guest has touched takes the system a
+/// millisecond.
 const MAX_SMALL_BYTES: usize = 4 << 20;
 
-/// Gives each request of one worker an instance that no other request uses at
-/// the same time, and usually none used before.
+/// Gives each request of one worker an instance that no other request uses at the same time, and
+/// that no request used before unless reuse is allowed.
 pub(crate) struct Instances {
     app: Arc<App>,
     requests_per_instance: NonZeroU32,
@@ -29,19 +29,18 @@ pub(crate) struct Instances {
     idle: RefCell<Vec<Instance>>,
 }
 
-/// An instance, or the store in which there will be one.
+/// An instance, or the store in which it is made.
 pub(crate) struct Instance {
     pub(crate) store: Store<State>,
     app: Arc<App>,
-    /// None until the guest begins its first request.
+    /// None until the guest starts its first request.
     proxy: Option<Proxy>,
-    /// How many requests may follow the one that it serves.
+    /// Number of requests that may follow the present one.
     remaining: u32,
-    /// Its place in the pool. An idle instance needs none: there is a new one only when
-    /// none is idle, so all of them together are never more than the places that were
-    /// taken at one time.
+    /// Its permit in the pool. An idle instance needs none: a new instance is made only when none
+    /// is idle, so there are never more than the permits that were taken at one time.
     place: Option<InstancePermit>,
-    /// Its memory, which is given back after the store is gone.
+    /// Its memory, which is released after the store is dropped.
     _memory: Option<Arc<Hold>>,
 }
 
@@ -59,24 +58,24 @@ impl Instances {
         }
     }
 
-    /// How much memory an instance begins with, in bytes.
+    /// The memory with which an instance starts, in bytes.
     pub(crate) fn initial_bytes(&self) -> u64 {
         self.app.initial_bytes()
     }
 
-    /// Whether an instance waits for another request.
+    /// Whether an instance is idle.
     pub(crate) fn has_idle(&self) -> bool {
         !self.idle.borrow().is_empty()
     }
 
-    /// Drops the instances that wait for another request.
+    /// Drops idle instances.
     pub(crate) fn drop_idle(&self) {
         let idle = self.idle.take();
         drop(idle);
     }
 
-    /// An instance for `request`, which has its `place`, and its `memory` if it is a new
-    /// one. Nothing of the guest runs yet.
+    /// An instance for `request`, with the permit `place`, and `memory` for a new one. No guest
+    /// code runs yet.
     pub(crate) fn take(
         &self,
         request: Arc<RequestInfo>,
@@ -104,13 +103,13 @@ impl Instances {
         }
     }
 
-    /// Keeps an instance that has served its request to the end for another one, if it
-    /// may have one. Returns it otherwise.
+    /// Keeps an instance whose request is complete for another one, if reuse allows that. Returns
+    /// the instance otherwise.
     pub(crate) fn put_back(&self, mut instance: Instance) -> Option<Instance> {
         if instance.remaining == 0 {
             return Some(instance);
         }
-        // One that still holds a body would keep its client waiting for the end.
+        // An instance that still holds a body would keep the client waiting for its end.
         if instance.store.data_mut().holds_on_to_its_request() {
             if self.metrics.not_reused() {
                 tracing::warn!(
@@ -126,21 +125,20 @@ impl Instances {
         instance.remaining -= 1;
         let place = instance.place.take();
         self.idle.borrow_mut().push(instance);
-        // Only now may another request come for it.
+        // Requests may come for it only from now on.
         drop(place);
         None
     }
 }
 
 impl Instance {
-    /// Whether the system needs long to take its memory back.
+    /// Whether unmapping its memory takes the system long.
     pub(crate) fn is_large(&self) -> bool {
         self.store.data().memory_bytes() > MAX_SMALL_BYTES
     }
 
-    /// Lets the guest serve a request, and returns how that ended together with the
-    /// instance: whoever has to break a response must know of it before the body ends,
-    /// as it does when the store is dropped.
+    /// Lets the guest serve a request. Returns the result together with the instance: the body has
+    /// to learn of a failure before it ends, which it does when the store is dropped.
     pub(crate) async fn handle(
         mut self,
         request: Resource<HostIncomingRequest>,

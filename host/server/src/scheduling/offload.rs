@@ -1,4 +1,4 @@
-//! The threads on which CPU-bound guests run, apart from those that serve.
+//! Threads for CPU-bound guests.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -19,34 +19,34 @@ use crate::scheduling::fair_queue::{FairQueue, Key};
 use engine::EpochInterval;
 use telemetry::RequestInfo;
 
-/// What is added to the niceness of the threads: enough that a worker that wakes up has mostly
-/// used less than its share, and preempts them at once; so little that they get more than two
-/// fifths of a processor beside a busy thread of another program.
+/// Niceness that is added to these threads: enough that a worker that wakes up has mostly used less
+/// than its share, and preempts them at once; so little that they get more than two fifths of a
+/// processor beside a busy thread of another program.
 const NICENESS: i32 = 1;
 
-/// The same of the threads that are on duty while workers are crowded: a worker gets two and a
-/// half times what a guest gets of the same processor. With much less, guests would starve where
-/// workers and other programs are busy all the time, and with them all who wait for the lock on
-/// the memory of the process that such a thread holds.
+/// The same for the threads that run guests while workers are crowded: a worker gets two and a half
+/// times as much of a processor. A much higher value would starve guests where workers and other
+/// programs are always busy, and with them all threads that wait for the lock on the memory of the
+/// process that such a thread holds.
 const CROWDED_NICENESS: i32 = 4;
 
-/// A thread yields again after it has computed for so many times as long as its last yield
-/// took. To a worker, that is after each time slice; to a busy thread of another program, it
-/// would be a large part of its share.
+/// A thread yields again after it has computed this multiple of the duration of its last yield.
+/// Next to a worker, that is after each time slice; next to a busy thread of another program,
+/// yields would cost a large part of its share.
 const YIELD_PERIOD: u32 = 4;
 
 /// The work of a guest until its request is over.
 pub(crate) type Guest<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// An offloaded guest, which is cancelled when this is dropped. It resolves to None if the
-/// guest panicked, or the process ends.
+/// An offloaded guest, which is cancelled when this is dropped. It resolves to None if the guest
+/// panicked or the process ends.
 pub(crate) type OffloadedGuest<T> = FallibleTask<T>;
 
-/// Threads for guests that compute for long. They share the processors with the workers,
-/// and with other programs, by the scheduler of the system; which guest runs next on them
-/// is decided by a [`FairQueue`], at each tick of the epoch.
+/// Threads for CPU-bound guests. They share the processors with the workers and with other programs
+/// by the scheduler of the system. Which guest runs next on them is decided by a [`FairQueue`], at
+/// each tick of the epoch.
 ///
-/// There are as many again for the time in which workers are crowded.
+/// A second set of threads runs guests while workers are crowded.
 pub(crate) struct OffloadRuntime {
     runtimes: Vec<Runtime>,
     queue: Arc<Queue>,
@@ -57,7 +57,7 @@ pub(crate) struct OffloadRuntime {
 pub(crate) struct Handle(Arc<Queue>);
 
 impl OffloadRuntime {
-    /// Starts so many threads, and as many for the time in which workers are crowded.
+    /// Starts this number of threads in each of the two sets.
     pub(crate) fn start(
         threads: NonZeroUsize,
         interval: Arc<EpochInterval>,
@@ -91,19 +91,19 @@ impl OffloadRuntime {
 }
 
 impl Drop for OffloadRuntime {
-    /// Guests that are still here have no client any more.
+    /// The clients of the remaining guests are gone.
     fn drop(&mut self) {
         for runtime in self.runtimes.drain(..) {
             runtime.shutdown_background();
         }
-        // Each holds on to the queue that it is in.
+        // Each guest holds the queue that it is in.
         let guests = std::mem::take(&mut *self.queue.guests());
         drop(guests);
     }
 }
 
 impl Handle {
-    /// Continues a guest of `function`, which works on `request`, on these threads.
+    /// Continues a guest of `function`, which serves `request`, on these threads.
     pub(crate) fn run<T: Send + 'static>(
         &self,
         function: Key,
@@ -119,7 +119,7 @@ impl Handle {
         self.spawn(function, measured).fallible()
     }
 
-    /// Drops what a guest of `function` leaves, where that takes the system long.
+    /// Drops the remains of a guest of `function`, where that takes the system long.
     pub(crate) fn drop_off_thread(&self, function: Key, large: impl Send + 'static) {
         self.spawn(function, async { drop(large) }).detach();
     }
@@ -137,7 +137,7 @@ impl Handle {
     }
 }
 
-/// The guests that can go on, and how many there are.
+/// The guests that can continue, and their number.
 struct Queue {
     guests: Mutex<FairQueue<Runnable>>,
     waiting: Semaphore,
@@ -145,7 +145,7 @@ struct Queue {
     crowding: Arc<Crowding>,
 }
 
-/// When a thread takes guests.
+/// The condition on which a thread takes guests.
 #[derive(Debug, Clone, Copy)]
 enum Duty {
     /// Unless workers are crowded.
@@ -190,8 +190,8 @@ impl Queue {
 
     /// Runs one guest after the other, each until it waits or the epoch ticks.
     ///
-    /// A worker that has used more than its share when it wakes up does not preempt this
-    /// thread: the system looks at it again after up to 4 ms, or when this thread yields.
+    /// A worker that has used more than its share when it wakes up does not preempt this thread:
+    /// the scheduler decides again after up to 4 ms, or when this thread yields.
     async fn serve(self: Arc<Self>, duty: Duty) {
         let mut yields = Yields::default();
         loop {
@@ -207,12 +207,12 @@ impl Queue {
             };
             let before = cpu_time();
             self.interval.shorten();
-            // A guest that panics is lost, and its client gets an answer that says so.
+            // A guest that panics is lost; its client gets a response that says so.
             let _ = catch_unwind(AssertUnwindSafe(|| guest.run()));
             let used = cpu_time().saturating_sub(before);
             self.guests().charge(function, used);
             yields.after(used, thread::yield_now);
-            // Timers and sockets that guests wait for get their turn in between.
+            // The runtime serves timers and sockets of guests in between.
             yield_now().await;
         }
     }
@@ -222,17 +222,17 @@ impl Queue {
     }
 }
 
-/// When a thread yields its processor to other threads.
+/// Decides when a thread yields its processor to other threads.
 #[derive(Default)]
 struct Yields {
-    /// The processor time that was used since the last yield.
+    /// Processor time since the last yield.
     used: Duration,
-    /// How long the last yield took.
+    /// Duration of the last yield.
     last: Duration,
 }
 
 impl Yields {
-    /// Yields, if it is time, after so much processor time was used.
+    /// Yields if it is due after `used` more processor time.
     fn after(&mut self, used: Duration, yield_now: impl FnOnce()) {
         self.used += used;
         if self.used >= self.last * YIELD_PERIOD {
@@ -244,7 +244,7 @@ impl Yields {
     }
 }
 
-/// The processor time that this thread has used.
+/// Processor time of this thread.
 fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.try_into().unwrap_or_default()

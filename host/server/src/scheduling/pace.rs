@@ -1,4 +1,4 @@
-//! How many requests of one function begin in one iteration of a worker's event loop.
+//! Limit of the requests of one function that start in one iteration of a worker's event loop.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -12,14 +12,14 @@ use tokio::task::{spawn_local, yield_now};
 
 use crate::scheduling::crowding::Crowding;
 
-/// How many requests of one function begin in one iteration. A worker polls the tasks that
-/// are ready in their order: those of other functions wait while these begin, or are refused.
-const MAX_BEGUN: u32 = 16;
+/// Number of requests of one function that start in one iteration. A worker polls ready tasks in
+/// order: those of other functions wait while these start or are rejected.
+const MAX_STARTED: u32 = 16;
 
-/// The event loop of one worker. In each iteration it looks for new events.
+/// The event loop of one worker, which polls for new events in each iteration.
 #[derive(Debug, Default)]
 pub(crate) struct EventLoop {
-    /// How many iterations have begun.
+    /// Number of iterations.
     iterations: Cell<u64>,
     pub(crate) crowding: Arc<Crowding>,
 }
@@ -32,7 +32,7 @@ impl EventLoop {
         })
     }
 
-    /// Lets `main` run as what the loop polls first in each iteration, and counts them.
+    /// Runs `main` as the first task of each iteration, and counts iterations.
     pub(crate) async fn count<F: Future>(&self, main: F) -> F::Output {
         let mut main = pin!(main);
         std::future::poll_fn(|cx: &mut Context<'_>| -> Poll<F::Output> {
@@ -43,13 +43,13 @@ impl EventLoop {
     }
 }
 
-/// Lets so many requests begin in each iteration, and the others in one of the next.
+/// Lets a number of requests start in each iteration, and the others in the next ones.
 ///
-/// One function cannot fill a worker's event loop with its requests, however many there are,
-/// and whether they are served or refused.
+/// One function cannot fill the event loop of a worker with its requests, whether they are served
+/// or rejected.
 pub(crate) struct Pace {
     event_loop: Rc<EventLoop>,
-    /// How many have begun in the iteration of this number.
+    /// Number of requests that started in the iteration of this number.
     begun: Cell<(u64, u32)>,
     waiting: RefCell<VecDeque<oneshot::Sender<()>>>,
 }
@@ -63,7 +63,7 @@ impl Pace {
         })
     }
 
-    /// Waits until the next request may begin.
+    /// Waits until the next request may start.
     pub(crate) async fn next(self: &Rc<Self>) {
         let nobody_waits = self.waiting.borrow().is_empty();
         if nobody_waits && self.begin() {
@@ -74,11 +74,11 @@ impl Pace {
         if nobody_waits {
             spawn_local(self.clone().call());
         }
-        // An error means that the worker ends, and this task as well.
+        // An error means that the worker ends, and this task with it.
         let _ = turn.await;
     }
 
-    /// Whether one more may begin in this iteration.
+    /// Whether one more request may start in this iteration.
     fn begin(&self) -> bool {
         let iteration = self.event_loop.iterations.get();
         let begun = match self.begun.get() {
@@ -86,20 +86,20 @@ impl Pace {
             _ => 0,
         };
         self.begun.set((iteration, begun + 1));
-        begun < MAX_BEGUN
+        begun < MAX_STARTED
     }
 
-    /// Lets those who wait begin.
+    /// Lets waiting requests start.
     async fn call(self: Rc<Self>) {
         while !self.waiting.borrow().is_empty() {
             self.event_loop.crowding.note();
             yield_now().await;
             let mut begun = 0;
-            while begun < MAX_BEGUN {
+            while begun < MAX_STARTED {
                 let Some(next) = self.waiting.borrow_mut().pop_front() else {
                     break;
                 };
-                // An error means that it waits no more: its client has left.
+                // An error means that the client has left.
                 begun += u32::from(next.send(()).is_ok());
             }
         }
@@ -113,7 +113,8 @@ mod tests {
 
     use super::*;
 
-    /// How many requests have begun after each iteration, of so many that come at once.
+    /// Number of requests that have started after each iteration, of `requests` that arrive
+    /// together.
     fn begun(requests: u32, iterations: usize) -> Vec<u32> {
         let runtime = Builder::new_current_thread().build().unwrap();
         let counter = EventLoop::new(Arc::default());
@@ -138,33 +139,33 @@ mod tests {
     }
 
     #[test]
-    fn those_who_come_together_begin_in_one_iteration() {
-        assert_eq!(begun(MAX_BEGUN, 1), [MAX_BEGUN]);
+    fn requests_up_to_the_pace_start_in_one_iteration() {
+        assert_eq!(begun(MAX_STARTED, 1), [MAX_STARTED]);
     }
 
     #[test]
-    fn the_others_begin_in_the_next_iterations() {
-        let after = begun(MAX_BEGUN * 3, 20);
+    fn requests_above_the_pace_start_in_the_next_iterations() {
+        let after = begun(MAX_STARTED * 3, 20);
         let in_one: Vec<_> = after.windows(2).map(|two| two[1] - two[0]).collect();
-        assert_eq!(after[0], MAX_BEGUN);
-        assert_eq!(after.last(), Some(&(MAX_BEGUN * 3)));
-        assert!(in_one.iter().all(|more| *more <= MAX_BEGUN), "{after:?}");
+        assert_eq!(after[0], MAX_STARTED);
+        assert_eq!(after.last(), Some(&(MAX_STARTED * 3)));
+        assert!(in_one.iter().all(|more| *more <= MAX_STARTED), "{after:?}");
     }
 
     #[test]
-    fn whoever_waits_no_more_takes_the_place_of_nobody() {
+    fn a_cancelled_request_does_not_count() {
         let runtime = Builder::new_current_thread().build().unwrap();
         let counter = EventLoop::new(Arc::default());
         let pace = Pace::new(counter.clone());
         let main = async {
-            for _ in 0..MAX_BEGUN {
+            for _ in 0..MAX_STARTED {
                 pace.next().await;
             }
             let waiting = |pace: &Rc<Pace>| {
                 let pace = pace.clone();
                 spawn_local(async move { pace.next().await })
             };
-            let left: Vec<_> = (0..MAX_BEGUN * 2).map(|_| waiting(&pace)).collect();
+            let left: Vec<_> = (0..MAX_STARTED * 2).map(|_| waiting(&pace)).collect();
             let last = waiting(&pace);
             for one in &left {
                 one.abort();

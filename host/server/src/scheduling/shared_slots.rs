@@ -1,33 +1,33 @@
-//! The places of one worker in a pool that several functions share.
+//! The slots of one worker in a pool that functions share.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Which part of the places is for functions that have none.
+/// The fraction of the slots, as its divisor, that is reserved for functions without an instance.
 const RESERVED_PART: usize = 8;
 
-/// The places of one worker in a pool that several functions share.
+/// The slots of one worker in a pool that functions share.
 ///
-/// However many requests one function has, another one that has none gets its first place
-/// at once: some places are kept back for that.
+/// Reserved slots let a function that has no instance get its first one at once, however many
+/// requests another function has.
 pub(crate) struct SharedSlots {
     open: Arc<Semaphore>,
     reserved: Arc<Semaphore>,
 }
 
 impl SharedSlots {
-    pub(crate) fn new(places: usize) -> Rc<Self> {
-        let reserved = places / RESERVED_PART;
+    pub(crate) fn new(slots: usize) -> Rc<Self> {
+        let reserved = slots / RESERVED_PART;
         Rc::new(Self {
-            open: Arc::new(Semaphore::new(places - reserved)),
+            open: Arc::new(Semaphore::new(slots - reserved)),
             reserved: Arc::new(Semaphore::new(reserved)),
         })
     }
 
-    /// A place, if one is free for a function that has no other, if `is_first`.
-    pub(crate) fn take_at_once(&self, is_first: bool) -> Option<OwnedSemaphorePermit> {
+    /// Takes a free slot. `is_first` tells whether the function has no other.
+    pub(crate) fn try_acquire(&self, is_first: bool) -> Option<OwnedSemaphorePermit> {
         let open = self.open.clone().try_acquire_owned().ok();
         let reserved = || {
             let reserved = is_first.then(|| self.reserved.clone().try_acquire_owned());
@@ -36,14 +36,14 @@ impl SharedSlots {
         open.or_else(reserved)
     }
 
-    /// Waits for a place.
-    pub(crate) async fn take(&self, is_first: bool) -> OwnedSemaphorePermit {
-        let place = tokio::select! {
+    /// Waits for a slot.
+    pub(crate) async fn acquire(&self, is_first: bool) -> OwnedSemaphorePermit {
+        let slot = tokio::select! {
             biased;
-            place = self.open.clone().acquire_owned() => place,
-            place = self.reserved.clone().acquire_owned(), if is_first => place,
+            slot = self.open.clone().acquire_owned() => slot,
+            slot = self.reserved.clone().acquire_owned(), if is_first => slot,
         };
-        place.expect("no semaphore is ever closed")
+        slot.expect("the semaphores are never closed")
     }
 }
 
@@ -52,21 +52,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_function_cannot_take_the_places_that_are_for_others() {
+    fn one_function_cannot_take_the_reserved_slots() {
         let shared_slots = SharedSlots::new(16);
-        let first = shared_slots.take_at_once(true);
-        let others: Vec<_> = std::iter::from_fn(|| shared_slots.take_at_once(false)).collect();
+        let first = shared_slots.try_acquire(true);
+        let others: Vec<_> = std::iter::from_fn(|| shared_slots.try_acquire(false)).collect();
         assert_eq!(others.len() + usize::from(first.is_some()), 14);
-        assert!(shared_slots.take_at_once(true).is_some());
+        assert!(shared_slots.try_acquire(true).is_some());
     }
 
     #[test]
-    fn a_single_place_is_for_everybody() {
+    fn a_single_slot_is_not_reserved() {
         let shared_slots = SharedSlots::new(1);
-        let place = shared_slots.take_at_once(false);
-        assert!(place.is_some());
-        assert!(shared_slots.take_at_once(true).is_none());
-        drop(place);
-        assert!(shared_slots.take_at_once(true).is_some());
+        let slot = shared_slots.try_acquire(false);
+        assert!(slot.is_some());
+        assert!(shared_slots.try_acquire(true).is_none());
+        drop(slot);
+        assert!(shared_slots.try_acquire(true).is_some());
     }
 }

@@ -1,29 +1,29 @@
-//! The time for which a certificate is valid (RFC 5280, section 4.1.2.5), for a warning in the
-//! log: clients refuse one that is expired, and nothing in the handshake tells the server why.
+//! Validity period of a certificate (RFC 5280, section 4.1.2.5), for a warning in the log: clients
+//! reject an expired certificate, and the handshake does not tell the server why.
 
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateDer;
 
-/// The time before its end at which the log warns of a certificate, if a third of its whole
-/// time is not shorter.
+/// Time before the end of a certificate from which the log warns, if a third of its validity period
+/// is not shorter.
 const WARNING_TIME: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-/// The tags of DER (X.690) that lead to the times of a certificate.
+/// The DER tags (X.690) on the way to the validity period.
 const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// The time for which a certificate is valid.
+/// The validity period of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Validity {
     begin: Timestamp,
     end: Timestamp,
 }
 
-/// Logs which of the certificates in the file `path` are not valid now, or not for long.
+/// Logs which certificates in the file `path` are not valid now, or expire soon.
 pub(crate) fn warn(path: &Path, certificates: &[CertificateDer<'_>]) {
     let now = Timestamp::now();
     for (number, certificate) in (1..).zip(certificates) {
@@ -36,14 +36,14 @@ pub(crate) fn warn(path: &Path, certificates: &[CertificateDer<'_>]) {
 }
 
 impl Validity {
-    /// That of `certificate`. None if it is not encoded as it should be: TLS reports that.
+    /// The period of `certificate`, or None if it is not encoded correctly: TLS reports that.
     fn of(certificate: &[u8]) -> Option<Self> {
         let (certificate, _) = expect(certificate, SEQUENCE)?;
         let (mut fields, _) = expect(certificate, SEQUENCE)?;
         if let Some((_, rest)) = expect(fields, VERSION) {
             fields = rest;
         }
-        // The serial number, the algorithm of the signature, and the issuer.
+        // Serial number, signature algorithm, issuer.
         for _ in 0..3 {
             (_, _, fields) = value(fields)?;
         }
@@ -55,7 +55,7 @@ impl Validity {
         Some(Self { begin, end })
     }
 
-    /// What is wrong with it at this time, as the end of a sentence.
+    /// The problem with the certificate at this time, as the end of a sentence.
     fn problem(&self, now: Timestamp) -> Option<String> {
         let Self { begin, end } = *self;
         let warning_time = WARNING_TIME.min(end.duration_since(begin) / 3);
@@ -74,7 +74,7 @@ impl Validity {
     }
 }
 
-/// The tag and the content of the first value in `bytes`, and what follows it.
+/// Tag and content of the first value in `bytes`, and what follows it.
 fn value(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[tag, first], rest) = bytes.split_first_chunk()?;
     let (length, rest) = if first < 0x80 {
@@ -89,7 +89,7 @@ fn value(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((tag, content, rest))
 }
 
-/// The content of the first value in `bytes` if it has this tag, and what follows it.
+/// Content of the first value in `bytes` if it has this tag, and what follows it.
 fn expect(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (found, content, rest) = value(bytes)?;
     (found == tag).then_some((content, rest))
@@ -115,7 +115,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// A certificate that has what leads to these times, and nothing else.
+    /// A certificate that has only the fields on the way to these times.
     fn certificate(begin: (u8, &str), end: (u8, &str)) -> Vec<u8> {
         let value = |tag: u8, content: &[u8]| {
             let length = u16::try_from(content.len()).unwrap().to_be_bytes();
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn both_kinds_of_times_are_read() {
+    fn utc_time_and_generalized_time_are_parsed() {
         let bytes = certificate(
             (UTC_TIME, "491231235959Z"),
             (GENERALIZED_TIME, "20500101000000Z"),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_warned_of_before_it_expires_and_when_it_is_not_valid() {
+    fn a_certificate_that_expires_soon_or_is_not_valid_causes_a_warning() {
         let validity = Validity {
             begin: at("2026-01-01T00:00:00Z"),
             end: at("2026-04-01T00:00:00Z"),
@@ -163,7 +163,7 @@ mod tests {
             assert_eq!(problem.is_some(), expected.is_some(), "{now}: {problem:?}");
             assert!(problem.is_none_or(|problem| problem.contains(expected.unwrap())));
         }
-        // One that is valid for 6 days is not warned of from the beginning.
+        // A certificate that is valid for 6 days does not cause a warning from the beginning.
         let short = Validity {
             end: at("2026-01-07T00:00:00Z"),
             ..validity

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use audit_log::{AuditLog, DefaultLogs, Folder, Location};
-use engine::{App, Job, Part};
+use engine::{CompiledComponent, Job, Part};
 use functions::{self, FunctionsConfig, ValidationReport};
 use host::cli::Serve;
 use rustix::fs::{Access, access};
@@ -58,7 +58,7 @@ async fn check_one(one: SingleComponent, flags: &Serve) -> Result<String> {
     let job = Job::of(Part::new(workload::name(&one.path), one.bytes));
     let checked = compiler.check(&job).await?;
     let checked = checked.context("there is no component")?;
-    App::check(&checked, &flags.limits.guest(), None)?;
+    CompiledComponent::check(&checked, &flags.limits.guest(), None)?;
     let (path, sha256) = (one.path.display(), checked.sha256);
     Ok(format!("`{path}` (sha256:{sha256})"))
 }

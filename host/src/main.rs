@@ -26,7 +26,7 @@ const MAX_ERROR_BYTES: usize = 16 << 10;
 
 fn main() -> ExitCode {
     // Not a command of the command line: no help and no suggestion names it.
-    if let Some(limits) = ChildLimits::of(env::args_os()) {
+    if let Some(limits) = ChildLimits::from_args(env::args_os()) {
         return engine::compile_child(limits);
     }
     let command = match Cli::read(env::args_os()) {

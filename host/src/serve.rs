@@ -235,7 +235,7 @@ fn announce_start(listeners: &[Listener], functions: &Functions, limits: &str) {
 fn announce_memory(flags: &Serve, memory: &MemoryLimit) {
     let guests = u64::from(flags.limits.max_concurrency.get());
     let wanted = guests.saturating_mul(flags.limits.max_memory as u64);
-    let (limit, for_guests) = (memory.limit_bytes(), memory.for_guests_bytes());
+    let (limit, for_guests) = (memory.limit_bytes(), memory.guest_limit_bytes());
     if wanted > for_guests {
         tracing::info!(
             limit,

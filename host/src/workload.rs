@@ -13,7 +13,8 @@ use audit_log::event::Event;
 use audit_log::record::Subject;
 use audit_log::{AppendError, AuditLog};
 use engine::{
-    App, CodeCache, Compiler, CompilerSettings, ComponentEnv, Job, Part, SharedRuntime, clock_limit,
+    CodeCache, CompiledComponent, Compiler, CompilerSettings, ComponentEnv, Job, Part,
+    SharedRuntime, clock_limit,
 };
 use functions::{
     ConfigWatcher, DeployHandle, Deployer, Functions, FunctionsConfig, Loader, PendingCommand,
@@ -96,9 +97,11 @@ async fn load_one(
     // Elsewhere, because operators are answered meanwhile.
     let threads = flags.settings().threads;
     let total_bytes = memory.limit_bytes();
-    let apps = spawn_blocking(move || App::load(&artefact, &env, threads, total_bytes))
-        .await?
-        .with_context(what)?;
+    let apps = spawn_blocking(move || {
+        CompiledComponent::load_per_worker(&artefact, &env, threads, total_bytes)
+    })
+    .await?
+    .with_context(what)?;
     let subject = Subject {
         component: Some(apps[0].component()),
         request: None,

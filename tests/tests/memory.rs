@@ -124,7 +124,7 @@ fn max_total_memory_bounds_guests_that_grow_at_once_and_is_returned() {
     // The server reports it, and is ready.
     let _ = host
         .log()
-        .wait_for_entry(&["refused for lack of memory", "--max-total-memory"]);
+        .wait_for_entry(&["memory limit exceeded", "--max-total-memory"]);
     let ready = operators.get("/readyz");
     assert_eq!(ready.status, 200);
     let text = String::from_utf8_lossy(&ready.body);

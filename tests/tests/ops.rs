@@ -243,7 +243,7 @@ fn max_total_memory_rejects_requests_and_is_reported() {
     let text = String::from_utf8_lossy(&ready.body);
     assert!(text.contains("--max-total-memory"), "{text}");
     assert_eq!(operators.get("/livez").status, 200);
-    let _ = host.log().wait_for_entry(&["refused for lack of memory"]);
+    let _ = host.log().wait_for_entry(&["memory limit exceeded"]);
     let metrics = operators.metrics();
     assert_eq!(metrics.get("memory_limit_bytes"), Some(f64::from(1 << 20)));
     assert!(metrics.get("memory_held_bytes") > metrics.get("memory_limit_bytes"));

@@ -77,7 +77,7 @@ impl Readiness {
     #[must_use]
     pub fn refused_for_memory(&self) -> Option<(u64, u64)> {
         let memory = self.memory.get()?;
-        let refused = (memory.refused_requests(), memory.refused_growths());
+        let refused = (memory.rejected_requests(), memory.denied_growths());
         (refused != (0, 0)).then_some(refused)
     }
 

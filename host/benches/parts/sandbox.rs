@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use engine::{App, State, Variable};
+use engine::{CompiledComponent, State, Variable};
 use http::Request;
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
@@ -24,7 +24,7 @@ use crate::service::{self, InProcess, MESSAGE, PATH, VARIABLE};
 
 /// A component and the runtime of a worker.
 pub(crate) struct Sandbox {
-    app: App,
+    app: CompiledComponent,
     runtime: Runtime,
 }
 
@@ -56,7 +56,7 @@ impl Sandbox {
         Self::of(InProcess::load_bytes(&bytes, vec![]))
     }
 
-    fn of(app: App) -> Self {
+    fn of(app: CompiledComponent) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build();
         Self {
             app,

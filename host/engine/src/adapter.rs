@@ -40,7 +40,7 @@ pub enum AdapterError {
     NoHandler(String),
     /// There are two of its name.
     #[error("there are two adapters of the name `{0}`; rename the file of one of them")]
-    SameName(String),
+    DuplicateName(String),
 }
 
 /// Why a component cannot be made to serve HTTP.
@@ -54,7 +54,7 @@ pub enum AdaptError {
     NoAdapter(NoAdapter),
     /// An adapter imports what it exports, but not as it exports it.
     #[error("the adapter `{adapter}` does not fit: {report}")]
-    Refused {
+    Incompatible {
         /// The adapter.
         adapter: String,
         /// What does not fit.
@@ -67,7 +67,7 @@ pub enum AdaptError {
 pub struct NoAdapter {
     exports: Vec<String>,
     /// Each adapter, with what it imports.
-    fitting: Vec<(String, Vec<String>)>,
+    adapters: Vec<(String, Vec<String>)>,
 }
 
 impl NoAdapter {
@@ -75,7 +75,7 @@ impl NoAdapter {
     pub(crate) fn without_adapters(exports: Vec<String>) -> Self {
         Self {
             exports,
-            fitting: Vec::new(),
+            adapters: Vec::new(),
         }
     }
 }
@@ -95,14 +95,14 @@ impl fmt::Display for NoAdapter {
             "the component exports {exports}; a function has to export \
              `wasi:http/incoming-handler@0.2`"
         )?;
-        if self.fitting.is_empty() {
+        if self.adapters.is_empty() {
             return write!(
                 f,
                 ", and no adapter is registered for anything else: name one with `[[adapter]]` in \
                  the file of `--functions`"
             );
         }
-        for (adapter, imports) in &self.fitting {
+        for (adapter, imports) in &self.adapters {
             let imports = quoted(imports);
             write!(f, ", or what the adapter `{adapter}` imports: {imports}")?;
         }
@@ -122,7 +122,7 @@ impl Adapters {
             return Err(AdapterError::NoHandler(name.to_owned()));
         }
         if name == FUNCTION || self.0.iter().any(|adapter| adapter.name == name) {
-            return Err(AdapterError::SameName(name.to_owned()));
+            return Err(AdapterError::DuplicateName(name.to_owned()));
         }
         self.0.push(Adapter {
             name: name.to_owned(),
@@ -152,25 +152,25 @@ impl Adapters {
             match plan.encode([component].into_iter().chain(&parts)) {
                 Ok(composed) => return Ok((composed.bytes, Some(name))),
                 Err(report) => {
-                    refused.get_or_insert(AdaptError::Refused {
+                    refused.get_or_insert(AdaptError::Incompatible {
                         adapter: name.clone(),
                         report,
                     });
                 }
             }
         }
-        Err(refused.unwrap_or_else(|| AdaptError::NoAdapter(self.misfit(&parts[0]))))
+        Err(refused.unwrap_or_else(|| AdaptError::NoAdapter(self.no_adapter(&parts[0]))))
     }
 
-    fn misfit(&self, component: &Component) -> NoAdapter {
+    fn no_adapter(&self, component: &Component) -> NoAdapter {
         let owned = |names: &mut dyn Iterator<Item = &str>| names.map(ToOwned::to_owned).collect();
-        let fitting = self.0.iter().map(|adapter| {
+        let adapters = self.0.iter().map(|adapter| {
             let imports = owned(&mut wanted(&adapter.component));
             (adapter.name.clone(), imports)
         });
         NoAdapter {
             exports: owned(&mut component.exports()),
-            fitting: fitting.collect(),
+            adapters: adapters.collect(),
         }
     }
 }

@@ -16,7 +16,7 @@ use telemetry::RequestInfo;
 use telemetry::metrics::PoolGauge;
 
 use crate::audit::{self, AuditCtx, AuditSource, Quota};
-use crate::compile::{self, Artefact, Compiled, Needs};
+use crate::compile::{self, Artefact, Compiled, InstanceRequirements};
 use crate::engine::{self, Pool};
 use crate::error::LoadError;
 use crate::limits::{GuestLimits, OutOfCpuTime};
@@ -27,7 +27,7 @@ use crate::variable::Variable;
 use crate::{error_code, host_functions};
 
 /// A component that is ready to serve.
-pub struct App {
+pub struct CompiledComponent {
     pre: ProxyPre<State>,
     audit: Arc<AuditSource>,
     environment: Arc<[(String, String)]>,
@@ -58,7 +58,7 @@ pub struct ComponentEnv {
     pub outbound: Arc<Outbound>,
 }
 
-impl App {
+impl CompiledComponent {
     /// Loads a component for so many `threads`: one for each, or one for all if the component
     /// is so large that its code should be there once. Each has an engine and a part of the
     /// instances for itself, because threads that take places of one pool, and count who
@@ -68,7 +68,7 @@ impl App {
     /// # Errors
     ///
     /// Fails if the artefact cannot be used, or an instance needs more than it may have.
-    pub fn load(
+    pub fn load_per_worker(
         artefact: &Artefact,
         env: &ComponentEnv,
         threads: NonZeroUsize,
@@ -86,7 +86,7 @@ impl App {
             u32::try_from(threads.get()).unwrap_or(u32::MAX)
         };
         check_size(needs, &env.limits)?;
-        let pool = Pool::exact(*engine, needs, &env.limits, total_bytes).part_of(count);
+        let pool = Pool::exact(*engine, needs, &env.limits, total_bytes).share_of(count);
         let load = |_| {
             let runtime = Runtime::new(*engine, pool)?;
             // Who uses it is counted for each as well.
@@ -105,8 +105,8 @@ impl App {
     ///
     /// # Errors
     ///
-    /// Fails like [`App::load`], and if an instance needs more than the pool has for one.
-    pub fn load_into(
+    /// Fails like [`CompiledComponent::load_per_worker`], and if an instance needs more than the pool has for one.
+    pub fn load_shared(
         shared: &SharedRuntime,
         artefact: &Artefact,
         env: ComponentEnv,
@@ -146,7 +146,7 @@ impl App {
         })
     }
 
-    /// Checks that [`App::load`], or [`App::load_into`] where there is a shared `pool`, would
+    /// Checks that [`CompiledComponent::load_per_worker`], or [`CompiledComponent::load_shared`] where there is a shared `pool`, would
     /// load a component, without setting up anything.
     ///
     /// # Errors
@@ -204,7 +204,7 @@ impl App {
         }
     }
 
-    /// The component, ready to be instantiated in a store of [`App::store`].
+    /// The component, ready to be instantiated in a store of [`CompiledComponent::store`].
     #[must_use]
     pub fn pre(&self) -> &ProxyPre<State> {
         &self.pre
@@ -252,7 +252,10 @@ impl App {
 }
 
 /// Checks that one instance is within its limits before it does anything.
-pub(super) fn check_size(needs: &Needs, limits: &GuestLimits) -> Result<(), LoadError> {
+pub(super) fn check_size(
+    needs: &InstanceRequirements,
+    limits: &GuestLimits,
+) -> Result<(), LoadError> {
     if needs.memory_bytes > limits.memory_bytes as u64 {
         return Err(LoadError::TooMuchMemory {
             needs: needs.memory_bytes,
@@ -294,8 +297,8 @@ pub fn digest(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 
-fn log_loaded(component: &Named<'_>, needs: &Needs, max_instances: u32) {
-    let Needs {
+fn log_loaded(component: &Named<'_>, needs: &InstanceRequirements, max_instances: u32) {
+    let InstanceRequirements {
         memories, tables, ..
     } = needs;
     let Named { name, sha256 } = component;

@@ -8,7 +8,7 @@ use wasmtime::{
     PoolingAllocationConfig, ResourcesRequired, Result,
 };
 
-use super::compile::{EngineKind, Needs};
+use super::compile::{EngineKind, InstanceRequirements};
 use super::instance_size::{POOL_CONTEXT_BYTES, POOL_CORE_INSTANCES};
 use super::limits::GuestLimits;
 use telemetry::metrics::{PoolGauge, PoolUse};
@@ -38,13 +38,13 @@ pub(super) struct Pool {
     /// How many elements one table may have.
     pub(super) table_elements: usize,
     /// What a slot keeps of the memory of its last guest, for the next one.
-    pub(super) kept: Kept,
+    pub(super) keep_resident: KeepResident,
 }
 
 /// How much memory slots of the pool keep that no guest uses. The system gets it back at
 /// once, or never: so there must not be too much of it for the memory that the server has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Kept {
+pub(super) struct KeepResident {
     /// Of each memory, in bytes.
     memory_bytes: usize,
     /// Of each stack, in bytes. None: all that its guest has used.
@@ -53,9 +53,9 @@ pub(super) struct Kept {
     slots: u32,
 }
 
-impl Kept {
+impl KeepResident {
     /// Where there is plenty of memory.
-    const MOST: Self = Self {
+    const MAX: Self = Self {
         memory_bytes: 1 << 20,
         stack_bytes: None,
         slots: 100,
@@ -65,21 +65,21 @@ impl Kept {
     const STACK_BYTES: usize = 32 << 10;
 
     /// The least that a memory keeps: what a short request writes to.
-    const LEAST_BYTES: usize = 128 << 10;
+    const MIN_BYTES: usize = 128 << 10;
 
     /// For a server that may have `total_bytes`, of which so many free slots may keep a
     /// quarter.
     pub(super) fn of(total_bytes: u64, instances: NonZeroU32) -> Self {
         /// A memory, and a stack that its guest has used up.
-        const PLENTY_BYTES: u64 = 2 << 20;
+        const AMPLE_BYTES: u64 = 2 << 20;
 
         let each = total_bytes / 4 / u64::from(instances.get());
-        if each >= PLENTY_BYTES {
-            return Self::MOST;
+        if each >= AMPLE_BYTES {
+            return Self::MAX;
         }
         let half = usize::try_from(each / 2).unwrap_or(usize::MAX);
         Self {
-            memory_bytes: half.clamp(Self::LEAST_BYTES, Self::MOST.memory_bytes),
+            memory_bytes: half.clamp(Self::MIN_BYTES, Self::MAX.memory_bytes),
             stack_bytes: Some(Self::STACK_BYTES),
             slots: 16,
         }
@@ -90,7 +90,7 @@ impl Pool {
     /// The pool of one component, which has what it asks for.
     pub(super) fn exact(
         kind: EngineKind,
-        needs: &Needs,
+        needs: &InstanceRequirements,
         limits: &GuestLimits,
         total_bytes: u64,
     ) -> Self {
@@ -101,17 +101,17 @@ impl Pool {
             tables: needs.tables,
             memory_bytes: limits.memory_bytes,
             table_elements: limits.table_elements,
-            kept: Kept::of(total_bytes, limits.instances),
+            keep_resident: KeepResident::of(total_bytes, limits.instances),
         }
     }
 
     /// One of `parts` pools that have its instances together, and one each at least.
-    pub(super) fn part_of(self, parts: u32) -> Self {
+    pub(super) fn share_of(self, parts: u32) -> Self {
         Self {
             instances: (self.instances / parts).max(1),
             ..self
         }
-        .fitting(MAX_RESERVED_BYTES / u64::from(parts))
+        .fit_into(MAX_RESERVED_BYTES / u64::from(parts))
     }
 
     /// How many memories an instance may have, with its heaps.
@@ -121,12 +121,12 @@ impl Pool {
 
     /// The same with fewer instances, if the memories of so many would take more address
     /// space than this.
-    pub(super) fn fitting(self, reserved_bytes: u64) -> Self {
+    pub(super) fn fit_into(self, reserved_bytes: u64) -> Self {
         let slots = reserved_bytes / MEMORY_SLOT_BYTES;
-        let fitting = slots / u64::from(self.slots().max(1));
-        let fitting = u32::try_from(fitting).unwrap_or(u32::MAX);
+        let fit_into = slots / u64::from(self.slots().max(1));
+        let fit_into = u32::try_from(fit_into).unwrap_or(u32::MAX);
         Self {
-            instances: self.instances.min(fitting),
+            instances: self.instances.min(fit_into),
             ..self
         }
     }
@@ -163,10 +163,10 @@ pub(super) fn for_serving(config: &Config, size: &Pool) -> Result<Engine> {
     // A slot keeps its pages for the next instance and is cleared in place:
     // giving pages back and faulting them in again is what costs most in a
     // short request. These are the sizes up to which a slot keeps pages.
-    pool.linear_memory_keep_resident(size.kept.memory_bytes)
+    pool.linear_memory_keep_resident(size.keep_resident.memory_bytes)
         .table_keep_resident(64 << 10)
-        .async_stack_keep_resident(size.kept.stack_bytes.unwrap_or_default())
-        .max_unused_warm_slots(size.kept.slots)
+        .async_stack_keep_resident(size.keep_resident.stack_bytes.unwrap_or_default())
+        .max_unused_warm_slots(size.keep_resident.slots)
         // Ask the kernel which pages were written, so that only those are
         // cleared. Older kernels cannot tell; there everything is cleared.
         .pagemap_scan(Enabled::Auto);
@@ -178,7 +178,7 @@ pub(super) fn for_serving(config: &Config, size: &Pool) -> Result<Engine> {
     }
 
     let mut config = config.clone();
-    config.async_stack_zeroing(size.kept.stack_bytes.is_some());
+    config.async_stack_zeroing(size.keep_resident.stack_bytes.is_some());
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Engine::new(&config)
 }
@@ -193,7 +193,7 @@ pub(super) fn initial_memory_bytes(needs: &ResourcesRequired) -> u64 {
 
 /// How many bytes the memories and tables of an instance begin with: all of them, or if
 /// there are several, the largest and a page of each other one.
-pub(super) fn initial_bytes(needs: &Needs) -> u64 {
+pub(super) fn initial_bytes(needs: &InstanceRequirements) -> u64 {
     const PAGE_BYTES: u64 = 64 << 10;
 
     let others = needs.memories.saturating_sub(1);
@@ -260,20 +260,26 @@ mod tests {
     #[test]
     fn free_slots_keep_little_where_memory_is_short() {
         let thousand = NonZeroU32::new(1000).unwrap();
-        assert_eq!(Kept::of(19 << 30, thousand), Kept::MOST);
-        assert_eq!(Kept::of(u64::MAX, thousand), Kept::MOST);
+        assert_eq!(KeepResident::of(19 << 30, thousand), KeepResident::MAX);
+        assert_eq!(KeepResident::of(u64::MAX, thousand), KeepResident::MAX);
         for (total, memory_bytes) in [
-            (102 * MIB, Kept::LEAST_BYTES),
-            (410 * MIB, Kept::LEAST_BYTES),
+            (102 * MIB, KeepResident::MIN_BYTES),
+            (410 * MIB, KeepResident::MIN_BYTES),
             (4000 * MIB, MIB / 2),
-            (7999 * MIB, Kept::MOST.memory_bytes - MIB / 8000),
+            (7999 * MIB, KeepResident::MAX.memory_bytes - MIB / 8000),
         ] {
-            let kept = Kept::of(total as u64, thousand);
-            assert!(kept.memory_bytes.abs_diff(memory_bytes) < 4096, "{kept:?}");
-            assert_eq!(kept.stack_bytes, Some(Kept::STACK_BYTES));
+            let keep_resident = KeepResident::of(total as u64, thousand);
+            assert!(
+                keep_resident.memory_bytes.abs_diff(memory_bytes) < 4096,
+                "{keep_resident:?}"
+            );
+            assert_eq!(keep_resident.stack_bytes, Some(KeepResident::STACK_BYTES));
         }
         // Few slots may keep more.
-        assert_eq!(Kept::of(102 << 20, NonZeroU32::new(8).unwrap()), Kept::MOST);
+        assert_eq!(
+            KeepResident::of(102 << 20, NonZeroU32::new(8).unwrap()),
+            KeepResident::MAX
+        );
     }
 
     #[test]
@@ -285,14 +291,14 @@ mod tests {
             tables: 1,
             memory_bytes: 1 << 20,
             table_elements: 1,
-            kept: Kept::MOST,
+            keep_resident: KeepResident::MAX,
         };
         let space = MEMORY_SLOT_BYTES * 72;
-        assert_eq!(pool.fitting(space).instances, 9);
+        assert_eq!(pool.fit_into(space).instances, 9);
         let with_heaps = Pool {
             gc_heaps: 1,
             ..pool
         };
-        assert_eq!(with_heaps.fitting(space).instances, 8);
+        assert_eq!(with_heaps.fit_into(space).instances, 8);
     }
 }

@@ -115,12 +115,12 @@ fn table() -> BTreeMap<Name, String> {
         toml::from_str(text).expect("a table of lists");
     let mut functions = BTreeMap::new();
     for (interface, lists) in table {
-        for (keeps, names) in lists {
+        for (list, names) in lists {
             let known = ["charged", "handle", "bounded", "nothing", "unreachable"];
-            assert!(known.contains(&keeps.as_str()), "unknown list `{keeps}`");
+            assert!(known.contains(&list.as_str()), "unknown list `{list}`");
             for function in names {
                 let name = (interface.clone(), function);
-                let before = functions.insert(name.clone(), keeps.clone());
+                let before = functions.insert(name.clone(), list.clone());
                 assert!(before.is_none(), "{name:?} is there twice");
             }
         }
@@ -129,9 +129,9 @@ fn table() -> BTreeMap<Name, String> {
 }
 
 /// Those of the table that have this word there.
-fn that_are(keeps: &str) -> BTreeSet<Name> {
+fn functions_in_list(list: &str) -> BTreeSet<Name> {
     let table = table().into_iter();
-    let chosen = table.filter(|(_, found)| found == keeps);
+    let chosen = table.filter(|(_, found)| found == list);
     chosen.map(|(name, _)| name).collect()
 }
 
@@ -174,7 +174,7 @@ fn max_host_memory_every_function_that_keeps_bytes_charges_them() {
     let mut linker = Linker::new(&Engine::default());
     host_functions::add_to_linker(&mut linker).expect("functions");
     let charging = defined(linker, &host_functions_of_wit());
-    assert_eq!(charging, that_are("charged"));
+    assert_eq!(charging, functions_in_list("charged"));
 }
 
 /// The end-to-end test has a hostile guest for each of them.
@@ -182,7 +182,7 @@ fn max_host_memory_every_function_that_keeps_bytes_charges_them() {
 fn max_host_memory_every_function_that_charges_has_a_hostile_guest() {
     let guest = workspace().join("tests/guests/keeper.wat");
     let guest = fs::read_to_string(guest).expect("a guest");
-    for (interface, function) in that_are("charged") {
+    for (interface, function) in functions_in_list("charged") {
         let case = format!(";; {interface} {function}:");
         assert!(guest.contains(&case), "no `{case}` in keeper.wat");
     }

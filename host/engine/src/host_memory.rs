@@ -49,7 +49,7 @@ pub(super) const OUTPUT_BYTES: usize = MAX_LINE_BYTES;
 
 /// What is part of [`INSTANCE_BYTES`](memory_limit::INSTANCE_BYTES): enough for a request
 /// and a response with a body.
-const INCLUDED_BYTES: usize = 192 << 10;
+const PREPAID_BYTES: usize = 192 << 10;
 
 /// How much is taken of the memory of the server at once.
 const STEP_BYTES: usize = 256 << 10;
@@ -77,7 +77,7 @@ pub(super) struct HostMemory {
     /// At least what is kept.
     used: usize,
     /// What was taken of the memory of the server: never less than `used`.
-    taken: usize,
+    granted: usize,
     limit: usize,
 }
 
@@ -85,7 +85,7 @@ impl HostMemory {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             used: 0,
-            taken: INCLUDED_BYTES.min(limit),
+            granted: PREPAID_BYTES.min(limit),
             limit,
         }
     }
@@ -103,7 +103,7 @@ impl HostMemory {
         mut take: impl FnMut(usize) -> bool,
     ) -> Result<(), HostMemoryExceeded> {
         let used = self.used.saturating_add(bytes);
-        if used <= self.taken {
+        if used <= self.granted {
             self.used = used;
             return Ok(());
         }
@@ -114,9 +114,9 @@ impl HostMemory {
         // A step more than is needed, so that counting is rare.
         let wanted = used.saturating_add(STEP_BYTES).min(self.limit);
         for bytes in [wanted, used] {
-            let more = bytes.saturating_sub(self.taken);
+            let more = bytes.saturating_sub(self.granted);
             if more == 0 || take(more) {
-                self.taken += more;
+                self.granted += more;
                 self.used = used;
                 return Ok(());
             }
@@ -126,11 +126,14 @@ impl HostMemory {
 }
 
 /// What the values behind the handles of a store keep.
-pub(super) fn kept_in(table: &mut ResourceTable) -> usize {
-    table.iter_mut().map(kept_by).fold(0, usize::saturating_add)
+pub(super) fn retained_bytes(table: &mut ResourceTable) -> usize {
+    table
+        .iter_mut()
+        .map(retained_by)
+        .fold(0, usize::saturating_add)
 }
 
-fn kept_by(value: &mut (dyn Any + Send)) -> usize {
+fn retained_by(value: &mut (dyn Any + Send)) -> usize {
     if let Some(map) = value.downcast_ref::<FieldMap>() {
         fields(map)
     } else if let Some(request) = value.downcast_ref::<HostOutgoingRequest>() {
@@ -236,21 +239,21 @@ mod tests {
         };
         let mut memory = HostMemory::new(LIMIT);
         let count = || panic!("it is included");
-        assert!(memory.charge(INCLUDED_BYTES, count, &mut take).is_ok());
-        assert_eq!(memory.taken, INCLUDED_BYTES);
-        assert!(memory.charge(1, || INCLUDED_BYTES, &mut take).is_ok());
-        assert_eq!(memory.taken, INCLUDED_BYTES + 1 + STEP_BYTES);
+        assert!(memory.charge(PREPAID_BYTES, count, &mut take).is_ok());
+        assert_eq!(memory.granted, PREPAID_BYTES);
+        assert!(memory.charge(1, || PREPAID_BYTES, &mut take).is_ok());
+        assert_eq!(memory.granted, PREPAID_BYTES + 1 + STEP_BYTES);
         // All that is left, without a step more.
-        let left = INCLUDED_BYTES + MIB - memory.used;
+        let left = PREPAID_BYTES + MIB - memory.used;
         let used = memory.used;
         assert!(memory.charge(left, || used, &mut take).is_ok());
-        assert_eq!(memory.taken, INCLUDED_BYTES + MIB);
+        assert_eq!(memory.granted, PREPAID_BYTES + MIB);
         let used = memory.used;
         let error = memory.charge(1, || used, &mut take);
         assert_eq!(error, Err(HostMemoryExceeded::Server));
         // What the guest has dropped is taken already.
         assert!(memory.charge(1, || 0, &mut take).is_ok());
-        assert_eq!(memory.taken, INCLUDED_BYTES + MIB);
+        assert_eq!(memory.granted, PREPAID_BYTES + MIB);
     }
 
     #[test]
@@ -271,6 +274,6 @@ mod tests {
         let mut table = ResourceTable::new();
         table.push(request).expect("there is room");
         let field = FIELD_BYTES + "accept".len() + "value".len();
-        assert_eq!(kept_in(&mut table), 100 + FIELDS_BYTES + field);
+        assert_eq!(retained_bytes(&mut table), 100 + FIELDS_BYTES + field);
     }
 }

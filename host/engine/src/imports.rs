@@ -74,7 +74,7 @@ pub(super) const PROVIDED: [Package; 9] = [
 ];
 
 impl Package {
-    fn is_of_version(&self, version: &str) -> bool {
+    fn provides_version(&self, version: &str) -> bool {
         version == self.track || (self.track.ends_with('.') && version.starts_with(self.track))
     }
 }
@@ -91,7 +91,7 @@ pub struct MissingImport {
 impl MissingImport {
     pub(super) fn of(import: &str) -> Self {
         let (interface, version) = parts(import);
-        let other = package_of(interface).filter(|package| !package.is_of_version(version));
+        let other = package_of(interface).filter(|package| !package.provides_version(version));
         Self {
             name: import.to_owned(),
             provided: other.map(|package| package.track.trim_end_matches('.')),
@@ -113,8 +113,9 @@ impl fmt::Display for MissingImport {
 pub(super) fn is_provided(import: &str) -> bool {
     let (interface, version) = parts(import);
     let name = interface.split_once('/').map_or("", |(_, name)| name);
-    package_of(interface)
-        .is_some_and(|package| package.is_of_version(version) && package.interfaces.contains(&name))
+    package_of(interface).is_some_and(|package| {
+        package.provides_version(version) && package.interfaces.contains(&name)
+    })
 }
 
 /// The interface of an import and its version, which may be empty.

@@ -2,7 +2,7 @@
 //!
 //! - `compile/`: [`Compiler`], from bytes to an [`Artefact`], in a child process. `adapter.rs` and
 //!   `middleware.rs` compose what it compiles.
-//! - `component.rs`: [`App`], from an artefact to a component that can serve.
+//! - `component.rs`: [`CompiledComponent`], from an artefact to a component that can serve.
 //! - `world.rs`: imports and exports of a component, which the child checks first; `imports.rs`:
 //!   the interfaces that this server provides.
 //! - `engine.rs`: the configuration of wasmtime, with its reasons.
@@ -47,9 +47,10 @@ mod world;
 pub use adapter::{AdaptError, AdapterError, NoAdapter};
 pub use compile::{
     AdapterUse, Artefact, COMPILE_COMMAND, ChildLimits, CodeCache, CompileError, Compiled,
-    Compiler, CompilerSettings, EngineKind, Job, Needs, Part, clock_limit, compile_child,
+    Compiler, CompilerSettings, EngineKind, InstanceRequirements, Job, Part, clock_limit,
+    compile_child,
 };
-pub use component::{App, ComponentEnv, digest};
+pub use component::{CompiledComponent, ComponentEnv, digest};
 pub use epoch_ticker::{Engines, EpochInterval, EpochTicker};
 pub use error::{LoadError, MissingImport};
 pub use limits::{GuestLimits, OutOfCpuTime};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use wasmtime::{ResourceLimiter, Result};
 
 use super::instance_size::POOL_CORE_INSTANCES;
-use memory_limit::{Claim, MemoryLack};
+use memory_limit::{MemoryShortage, StoreMemory};
 
 /// What one instance may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +43,9 @@ pub(super) struct Limiter {
     /// What is left.
     table_elements: usize,
     /// Why something did not grow that should have.
-    pub(super) lack: Option<MemoryLack>,
+    pub(super) shortage: Option<MemoryShortage>,
     /// What the server allows, which all instances share.
-    pub(super) claim: Claim,
+    pub(super) store_memory: StoreMemory,
 }
 
 impl Limiter {
@@ -53,23 +53,23 @@ impl Limiter {
         Self {
             memory_bytes: limits.memory_bytes,
             table_elements: limits.table_elements,
-            lack: None,
-            claim: Claim::default(),
+            shortage: None,
+            store_memory: StoreMemory::default(),
         }
     }
 
     /// Takes `bytes` of the memory of the server.
-    pub(super) fn claim(&mut self, bytes: usize) -> bool {
-        let is_taken = self.claim.take(bytes);
+    pub(super) fn take_memory(&mut self, bytes: usize) -> bool {
+        let is_taken = self.store_memory.take(bytes);
         if !is_taken {
-            self.lack = Some(MemoryLack::Server);
+            self.shortage = Some(MemoryShortage::ServerLimit);
         }
         is_taken
     }
 
     /// The guest did not get what it wanted.
     pub(super) fn refuse(&mut self) {
-        self.lack.get_or_insert(MemoryLack::Limit);
+        self.shortage.get_or_insert(MemoryShortage::GuestLimit);
     }
 }
 
@@ -102,7 +102,7 @@ impl ResourceLimiter for Limiter {
         let fits = maximum.is_none_or(|maximum| desired <= maximum);
         let mut left = self.memory_bytes;
         let grows =
-            fits && take(&mut left, current, desired) && self.claim(self.memory_bytes - left);
+            fits && take(&mut left, current, desired) && self.take_memory(self.memory_bytes - left);
         if grows {
             self.memory_bytes = left;
         }
@@ -122,7 +122,7 @@ impl ResourceLimiter for Limiter {
         let mut left = self.table_elements;
         let grows = fits
             && take(&mut left, current, desired)
-            && self.claim((self.table_elements - left).saturating_mul(ELEMENT_BYTES));
+            && self.take_memory((self.table_elements - left).saturating_mul(ELEMENT_BYTES));
         if grows {
             self.table_elements = left;
         }
@@ -143,13 +143,13 @@ mod tests {
         let mut limiter = Limiter {
             memory_bytes: 100,
             table_elements: 0,
-            lack: None,
-            claim: Claim::default(),
+            shortage: None,
+            store_memory: StoreMemory::default(),
         };
         assert!(limiter.memory_growing(0, 60, None).unwrap());
-        assert_eq!(limiter.lack, None);
+        assert_eq!(limiter.shortage, None);
         assert!(!limiter.memory_growing(0, 50, None).unwrap());
-        assert_eq!(limiter.lack, Some(MemoryLack::Limit));
+        assert_eq!(limiter.shortage, Some(MemoryShortage::GuestLimit));
         assert!(limiter.memory_growing(60, 100, None).unwrap());
         assert!(!limiter.memory_growing(100, 101, None).unwrap());
     }
@@ -158,17 +158,17 @@ mod tests {
     fn a_memory_that_the_server_has_no_room_for_does_not_grow_and_costs_nothing() {
         const MIB: usize = 1 << 20;
 
-        let server = MemoryLimit::of_guests(4 * MIB as u64);
+        let server = MemoryLimit::unmeasured(4 * MIB as u64);
         let function = FunctionMemory::new(server.clone(), false);
         let mut limiter = Limiter {
             memory_bytes: 10 * MIB,
             table_elements: 10 * MIB,
-            lack: None,
-            claim: Claim::default(),
+            shortage: None,
+            store_memory: StoreMemory::default(),
         };
         limiter
-            .claim
-            .set_hold(function.try_hold(MIB as u64).unwrap());
+            .store_memory
+            .set_instance_memory(function.try_acquire(MIB as u64).unwrap());
         assert!(limiter.memory_growing(0, MIB, None).unwrap());
         assert!(!limiter.memory_growing(MIB, 4 * MIB, None).unwrap());
         assert!(!limiter.table_growing(0, MIB / 2, None).unwrap());
@@ -182,8 +182,8 @@ mod tests {
         let mut limiter = Limiter {
             memory_bytes: 100,
             table_elements: 0,
-            lack: None,
-            claim: Claim::default(),
+            shortage: None,
+            store_memory: StoreMemory::default(),
         };
         assert!(!limiter.memory_growing(0, 60, Some(50)).unwrap());
         assert!(limiter.memory_growing(0, 100, None).unwrap());

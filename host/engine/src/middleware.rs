@@ -19,7 +19,7 @@ pub enum MiddlewareError {
     Invalid(#[from] ComponentError),
     /// They do not fit together.
     #[error("the middleware does not fit: {0}")]
-    Refused(Report),
+    Incompatible(Report),
 }
 
 /// Puts these components in front of the one in `bytes`, which serves HTTP, the first of them
@@ -36,5 +36,5 @@ pub(crate) fn wrap(middleware: &[Part], bytes: Vec<u8>) -> Result<Vec<u8>, Middl
     let function = Component::new(FUNCTION, bytes)?;
     let plan = chain(HANDLER, &parts, &function, &[], &LinkOptions::default());
     let composed = plan.and_then(|plan| plan.encode(parts.iter().chain([&function])));
-    Ok(composed.map_err(MiddlewareError::Refused)?.bytes)
+    Ok(composed.map_err(MiddlewareError::Incompatible)?.bytes)
 }

@@ -26,17 +26,17 @@ const MAX_WRITE_BYTES: usize = 64 * 1024;
 /// is not complete, so that a line is one also where each piece of it comes over a handle of its
 /// own.
 #[derive(Clone)]
-pub(super) struct Output(Arc<Mutex<Lines>>);
+pub(super) struct Output(Arc<Mutex<LineBuffer>>);
 
 impl Output {
     /// The output of this `name` of an instance that serves `request`, which may print
     /// `max_bytes` on both outputs.
     pub(super) fn new(request: Arc<RequestInfo>, name: &'static str, max_bytes: usize) -> Self {
-        Self(Arc::new(Mutex::new(Lines {
+        Self(Arc::new(Mutex::new(LineBuffer {
             request,
             name,
             max_bytes,
-            unfinished: Vec::new(),
+            partial: Vec::new(),
         })))
     }
 
@@ -46,11 +46,11 @@ impl Output {
     }
 
     /// Prints the line that is not complete, if there is one.
-    pub(super) fn end_line(&self) {
-        self.lock().end();
+    pub(super) fn flush_partial_line(&self) {
+        self.lock().flush_partial();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Lines> {
+    fn lock(&self) -> MutexGuard<'_, LineBuffer> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -72,31 +72,31 @@ impl StdoutStream for Output {
 }
 
 /// The lines of one output, of which the last one is held back until it is complete.
-struct Lines {
+struct LineBuffer {
     request: Arc<RequestInfo>,
     name: &'static str,
     /// How many bytes the request may print on both.
     max_bytes: usize,
-    unfinished: Vec<u8>,
+    partial: Vec<u8>,
 }
 
-impl Lines {
+impl LineBuffer {
     /// Prints what the request may still print. The guest does not hear of what is left
     /// out: it is none of its business how much of its output is kept.
-    fn print(&mut self, mut bytes: &[u8]) {
+    fn write(&mut self, mut bytes: &[u8]) {
         let mut lines = Vec::new();
         let max_bytes = self.max_bytes;
-        let room = max_bytes.saturating_sub(self.request.print(bytes.len()));
+        let room = max_bytes.saturating_sub(self.request.add_output_bytes(bytes.len()));
         let is_last = room > 0 && room < bytes.len();
         bytes = &bytes[..bytes.len().min(room)];
         while !bytes.is_empty() {
-            let room = MAX_LINE_BYTES - self.unfinished.len();
+            let room = MAX_LINE_BYTES - self.partial.len();
             let window = &bytes[..bytes.len().min(room)];
             let (part, rest, complete) = match window.iter().position(|&byte| byte == b'\n') {
                 Some(end) => (&bytes[..end], &bytes[end + 1..], true),
                 None => (window, &bytes[window.len()..], window.len() == room),
             };
-            self.unfinished.extend_from_slice(part);
+            self.partial.extend_from_slice(part);
             bytes = rest;
             if complete {
                 self.finish_line(&mut lines);
@@ -111,8 +111,8 @@ impl Lines {
     }
 
     /// Prints the line that is not complete, if there is one.
-    fn end(&mut self) {
-        if !self.unfinished.is_empty() {
+    fn flush_partial(&mut self) {
+        if !self.partial.is_empty() {
             let mut lines = Vec::new();
             self.finish_line(&mut lines);
             write_log(lines);
@@ -122,11 +122,11 @@ impl Lines {
     /// Moves the unfinished line to `lines`, with its prefix. It is sanitized, so that no
     /// guest controls the operator's terminal.
     fn finish_line(&mut self, lines: &mut Vec<u8>) {
-        let text = String::from_utf8_lossy(&self.unfinished);
+        let text = String::from_utf8_lossy(&self.partial);
         // Each byte that is not UTF-8 became three.
         let text = sanitize::line(text).at_most(3 * MAX_LINE_BYTES).to_string();
         add_line(lines, &self.request, self.name, &text);
-        self.unfinished.clear();
+        self.partial.clear();
         // Prefixes can make many short lines larger than the queue of the log.
         if lines.len() >= MAX_WRITE_BYTES {
             write_log(mem::take(lines));
@@ -134,14 +134,14 @@ impl Lines {
     }
 }
 
-impl Drop for Lines {
+impl Drop for LineBuffer {
     fn drop(&mut self) {
-        self.end();
+        self.flush_partial();
     }
 }
 
 fn add_line(lines: &mut Vec<u8>, request: &RequestInfo, name: &str, text: &str) {
-    request.keep_line(format_args!("{} {name}: {text}", request.id()));
+    request.append_log_line(format_args!("{} {name}: {text}", request.id()));
     lines.extend(guest_line(request, name, text));
 }
 
@@ -152,7 +152,7 @@ impl Pollable for Output {
 
 impl OutputStream for Output {
     fn write(&mut self, bytes: Bytes) -> Result<(), StreamError> {
-        self.lock().print(&bytes);
+        self.lock().write(&bytes);
         Ok(())
     }
 
@@ -171,7 +171,7 @@ impl AsyncWrite for Output {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.lock().print(bytes);
+        self.lock().write(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 

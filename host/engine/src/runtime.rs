@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime::component::Linker;
 use wasmtime::{Engine, EngineWeak};
 
-use super::compile::{Compiled, EngineKind, Needs};
+use super::compile::{Compiled, EngineKind, InstanceRequirements};
 use super::component::{check_size, linker};
-use super::engine::{self, Kept, Pool};
+use super::engine::{self, KeepResident, Pool};
 use super::error::LoadError;
 use super::limits::GuestLimits;
 use super::state::State;
@@ -81,7 +81,7 @@ impl SharedRuntime {
         };
         let pool = Pool {
             gc_heaps: 0,
-            ..largest.fitting(MAX_POOL_BYTES)
+            ..largest.fit_into(MAX_POOL_BYTES)
         };
         Ok(Self {
             usual: Runtime::new(EngineKind::default(), pool)?.into(),
@@ -160,14 +160,14 @@ impl Pool {
             // grows. Address space is there for the largest.
             memory_bytes: MAX_MEMORY_BYTES,
             table_elements: limits.table_elements,
-            kept: Kept::of(limits.total_bytes, limits.instances),
+            keep_resident: KeepResident::of(limits.total_bytes, limits.instances),
         }
     }
 }
 
 /// Checks that the pool has what one instance needs.
-fn check_parts(needs: &Needs, pool: &Pool) -> Result<(), LoadError> {
-    let Needs {
+fn check_parts(needs: &InstanceRequirements, pool: &Pool) -> Result<(), LoadError> {
+    let InstanceRequirements {
         memories, tables, ..
     } = *needs;
     if memories > pool.memories || tables > pool.tables {

@@ -15,7 +15,7 @@ use super::output::Output;
 use crate::audit::{AuditCtx, AuditCtxView, AuditView};
 use crate::outbound::OutboundCtx;
 use crate::system_clock::SystemClock;
-use memory_limit::{Hold, MemoryLack};
+use memory_limit::{InstanceMemory, MemoryShortage};
 use telemetry::RequestInfo;
 
 /// The most random bytes that a guest gets in one call.
@@ -83,13 +83,13 @@ impl State {
         self.outbound.begin_request(request.id().clone());
         self.request = request;
         self.audit = audit;
-        self.limiter.lack = None;
+        self.limiter.shortage = None;
     }
 
     /// Prints what the guest has printed without the end of the line, because its request is over.
-    pub fn end_lines(&self) {
+    pub fn flush_partial_lines(&self) {
         for output in self.wasi.iter().flat_map(|wasi| &wasi.outputs) {
-            output.end_line();
+            output.flush_partial_line();
         }
     }
 
@@ -103,15 +103,15 @@ impl State {
         self.request.cpu_clock().used() > self.limits.cpu_time
     }
 
-    /// Lets the memories and tables of the guest be taken of `hold`.
-    pub fn set_hold(&mut self, hold: Arc<Hold>) {
-        self.limiter.claim.set_hold(hold);
+    /// Lets the memories and tables of the guest be taken of `memory`.
+    pub fn set_instance_memory(&mut self, memory: Arc<InstanceMemory>) {
+        self.limiter.store_memory.set_instance_memory(memory);
     }
 
     /// How much memory the guest has when it begins. What it had announced beyond that is
     /// given back.
-    pub fn settle_memory(&self) -> u64 {
-        self.limiter.claim.settle()
+    pub fn release_unused_memory(&self) -> u64 {
+        self.limiter.store_memory.release_unused()
     }
 
     /// Adds `bytes` that the server is about to keep for the guest.
@@ -127,9 +127,9 @@ impl State {
             limiter,
             ..
         } = self;
-        let count = || host_memory::kept_in(table).saturating_add(outbound.kept_bytes());
+        let count = || host_memory::retained_bytes(table).saturating_add(outbound.buffered_bytes());
         host_memory
-            .charge(bytes, count, |bytes| limiter.claim(bytes))
+            .charge(bytes, count, |bytes| limiter.take_memory(bytes))
             .inspect_err(|_| limiter.refuse())?;
         Ok(())
     }
@@ -145,12 +145,12 @@ impl State {
     }
 
     /// Why the guest got less memory, or smaller tables, than it wanted, if it did.
-    pub fn memory_lack(&self) -> Option<MemoryLack> {
-        self.limiter.lack
+    pub fn memory_shortage(&self) -> Option<MemoryShortage> {
+        self.limiter.shortage
     }
 
     /// Whether the guest has handles on its request or its response.
-    pub fn holds_on_to_its_request(&mut self) -> bool {
+    pub fn holds_request_resources(&mut self) -> bool {
         // A stream of a body needs none of its own: it lives as long as the body.
         self.table.iter_mut().any(|entry| {
             entry.is::<HostIncomingRequest>()
@@ -162,7 +162,7 @@ impl State {
     }
 
     /// Takes from a guest that is done everything it has handles on, which ends its bodies.
-    pub fn let_go(&mut self) {
+    pub fn drop_resources(&mut self) {
         // In the order in which they are dropped.
         self.outbound.close();
         self.table = ResourceTable::new();

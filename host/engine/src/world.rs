@@ -44,7 +44,7 @@ pub(super) struct World {
     /// The resources that a handler takes, of each version of their interface.
     handler_resources: [HashSet<ResourceId>; 2],
     /// Whether all of it could be read.
-    is_whole: bool,
+    is_complete: bool,
     /// Whether a type is made of others deeper than they can be followed.
     is_too_deep: bool,
 }
@@ -52,14 +52,14 @@ pub(super) struct World {
 #[derive(Debug)]
 struct Import {
     name: String,
-    kind: Needs,
+    kind: ImportKind,
 }
 
 /// What has to be provided for an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Needs {
+enum ImportKind {
     /// Nothing: it only names types that are there already.
-    Nothing,
+    TypesOnly,
     /// The interface, or the function, of this name.
     Implementation,
     /// A core module or a component.
@@ -81,7 +81,7 @@ impl World {
         // The validator asserts that types are not made of others too deep. What it was changing
         // is dropped, and of the world only names are looked at.
         let read = catch_unwind(AssertUnwindSafe(|| world.read(bytes)));
-        world.is_whole = matches!(read, Ok(Ok(())));
+        world.is_complete = matches!(read, Ok(Ok(())));
         world.is_too_deep = read.is_err();
         world
     }
@@ -100,10 +100,10 @@ impl World {
             let (imports, exports) = (self.imports.len(), self.exports.len());
             match &payload {
                 Payload::ComponentImportSection(section) if depth == 1 => {
-                    self.name_imports(section.clone())?;
+                    self.add_imports(section.clone())?;
                 }
                 Payload::ComponentExportSection(section) if depth == 1 => {
-                    self.name_exports(section.clone())?;
+                    self.add_exports(section.clone())?;
                 }
                 _ => {}
             }
@@ -112,29 +112,23 @@ impl World {
                 continue;
             }
             if let Some(types) = validator.types(0).filter(|_| depth == 1) {
-                self.understand(types, imports, exports);
+                self.resolve_types(types, imports, exports);
             }
         }
         Ok(())
     }
 
-    fn name_imports(
-        &mut self,
-        section: ComponentImportSectionReader<'_>,
-    ) -> wasmparser::Result<()> {
+    fn add_imports(&mut self, section: ComponentImportSectionReader<'_>) -> wasmparser::Result<()> {
         for import in section {
             self.imports.push(Import {
                 name: import?.name.name.to_owned(),
-                kind: Needs::Implementation,
+                kind: ImportKind::Implementation,
             });
         }
         Ok(())
     }
 
-    fn name_exports(
-        &mut self,
-        section: ComponentExportSectionReader<'_>,
-    ) -> wasmparser::Result<()> {
+    fn add_exports(&mut self, section: ComponentExportSectionReader<'_>) -> wasmparser::Result<()> {
         for export in section {
             self.exports.push(Export {
                 name: export?.name.name.to_owned(),
@@ -146,7 +140,7 @@ impl World {
     }
 
     /// Completes the imports and exports from these on with their types.
-    fn understand(&mut self, types: TypesRef<'_>, imports: usize, exports: usize) {
+    fn resolve_types(&mut self, types: TypesRef<'_>, imports: usize, exports: usize) {
         for index in imports..self.imports.len() {
             let name = &self.imports[index].name;
             let Some(item) = types.component_item_for_import(name) else {
@@ -177,23 +171,25 @@ impl World {
 
     /// What has to be provided for an import of this type. A resource that an import before it
     /// has introduced is there already.
-    fn needs(&mut self, types: TypesRef<'_>, ty: ComponentEntityType) -> Needs {
+    fn needs(&mut self, types: TypesRef<'_>, ty: ComponentEntityType) -> ImportKind {
         match ty {
-            ComponentEntityType::Module(_) | ComponentEntityType::Component(_) => Needs::Code,
-            ComponentEntityType::Func(_) | ComponentEntityType::Value(_) => Needs::Implementation,
+            ComponentEntityType::Module(_) | ComponentEntityType::Component(_) => ImportKind::Code,
+            ComponentEntityType::Func(_) | ComponentEntityType::Value(_) => {
+                ImportKind::Implementation
+            }
             ComponentEntityType::Type { .. } => match resource(ty) {
-                Some(resource) if self.resources.insert(resource) => Needs::Implementation,
-                _ => Needs::Nothing,
+                Some(resource) if self.resources.insert(resource) => ImportKind::Implementation,
+                _ => ImportKind::TypesOnly,
             },
             ComponentEntityType::Instance(id) => {
                 let items = types[id].exports.values();
                 let needs: Vec<_> = items.map(|item| self.needs(types, item.ty)).collect();
-                let is_needed = |needs: &&Needs| **needs != Needs::Nothing;
+                let is_needed = |needs: &&ImportKind| **needs != ImportKind::TypesOnly;
                 needs
                     .iter()
                     .find(is_needed)
                     .copied()
-                    .unwrap_or(Needs::Nothing)
+                    .unwrap_or(ImportKind::TypesOnly)
             }
         }
     }
@@ -254,7 +250,7 @@ impl World {
         let is_package = !self.exports.is_empty()
             && self.imports.is_empty()
             && exports.all(|export| export.is_definition);
-        if self.is_whole && is_package {
+        if self.is_complete && is_package {
             return Err(LoadError::WitPackage);
         }
         Ok(())
@@ -280,7 +276,7 @@ impl World {
     ///
     /// Says what it exports instead.
     pub(super) fn check_without_adapters(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
-        if self.serves_http() || !self.is_whole {
+        if self.serves_http() || !self.is_complete {
             return Ok(());
         }
         self.check_command()?;
@@ -295,7 +291,7 @@ impl World {
     /// Says what is missing, or what has another type than it should have.
     pub(super) fn check(&self) -> Result<(), LoadError> {
         self.check_kind()?;
-        if !self.is_whole {
+        if !self.is_complete {
             return Ok(());
         }
         self.check_command()?;
@@ -308,11 +304,11 @@ impl World {
             return Err(LoadError::Middleware(next.name.clone()));
         }
         let mut imports = self.imports.iter();
-        if imports.any(|import| import.kind == Needs::Code) {
+        if imports.any(|import| import.kind == ImportKind::Code) {
             return Err(LoadError::ImportsModule);
         }
         let imports = self.imports.iter();
-        let needed = imports.filter(|import| import.kind == Needs::Implementation);
+        let needed = imports.filter(|import| import.kind == ImportKind::Implementation);
         let missing: Vec<_> = needed
             .filter(|import| !imports::is_provided(&import.name))
             .map(|import| MissingImport::of(&import.name))

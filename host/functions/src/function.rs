@@ -10,7 +10,7 @@ use super::component_source::ComponentSource;
 use super::config::{FunctionConfig, ResolvedSettings};
 use super::request_limits::RequestLimits;
 use super::route::{self, Route};
-use engine::{AdapterUse, App, Compiled, Job};
+use engine::{AdapterUse, Compiled, CompiledComponent, Job};
 use memory_limit::{FunctionMemory, MemoryLimit};
 use telemetry::FunctionTelemetry;
 
@@ -18,7 +18,7 @@ use telemetry::FunctionTelemetry;
 /// with it.
 pub struct Function {
     /// One for each thread that serves, or one for all.
-    apps: Box<[Arc<App>]>,
+    apps: Box<[Arc<CompiledComponent>]>,
     request_limits: RequestLimits,
     telemetry: Arc<FunctionTelemetry>,
     /// The SHA-256 of its own component.
@@ -68,7 +68,7 @@ impl Function {
     /// `app`, made from `source` as it was `config`, with all that is told of it going to
     /// `telemetry`.
     pub(super) fn new(
-        app: App,
+        app: CompiledComponent,
         source: Source,
         config: &FunctionConfig,
         request_limits: RequestLimits,
@@ -87,7 +87,7 @@ impl Function {
 
     /// The only function of a server, which gets all requests as they come.
     pub(super) fn only(
-        apps: Vec<App>,
+        apps: Vec<CompiledComponent>,
         request_limits: RequestLimits,
         telemetry: Arc<FunctionTelemetry>,
     ) -> Self {
@@ -146,7 +146,7 @@ impl Function {
     /// number of the next.
     #[must_use]
     pub fn lines(&self, number: u64) -> (Vec<String>, u64) {
-        self.telemetry.metrics().tail().from(number)
+        self.telemetry.metrics().log_ring().lines_from(number)
     }
 
     /// Tells the numbers of the function as those of this version from now on.
@@ -171,12 +171,12 @@ impl Function {
     }
 
     /// The component.
-    pub fn app(&self) -> &Arc<App> {
+    pub fn app(&self) -> &Arc<CompiledComponent> {
         self.app_of(0)
     }
 
     /// The component, for the thread of this number.
-    pub fn app_of(&self, thread: usize) -> &Arc<App> {
+    pub fn app_of(&self, thread: usize) -> &Arc<CompiledComponent> {
         &self.apps[thread % self.apps.len()]
     }
 

@@ -11,7 +11,8 @@ use super::function::{Function, Source};
 use super::store::StoreError;
 use engine::outbound::{Outbound, OutboundError};
 use engine::{
-    App, Artefact, CompileError, Compiler, ComponentEnv, Job, LoadError, Part, SharedRuntime,
+    Artefact, CompileError, CompiledComponent, Compiler, ComponentEnv, Job, LoadError, Part,
+    SharedRuntime,
 };
 use telemetry::Telemetry;
 
@@ -224,10 +225,12 @@ impl Loader {
             limits,
             outbound: Outbound::new(outbound)?.into(),
         };
-        let app = App::load_into(&self.runtime, artefact, env)?;
+        let app = CompiledComponent::load_shared(&self.runtime, artefact, env)?;
         let metrics = &self.telemetry.metrics;
         let metrics = metrics.prepare(app.component(), app.max_instances());
-        let telemetry = self.telemetry.of(app.component().clone(), metrics);
+        let telemetry = self
+            .telemetry
+            .for_component(app.component().clone(), metrics);
         let source = Source::new(job, artefact.compiled());
         Ok(Function::new(app, source, function, serving, telemetry))
     }

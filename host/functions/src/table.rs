@@ -11,7 +11,7 @@ use wasmtime::EngineWeak;
 use super::function::Function;
 use super::request_limits::RequestLimits;
 use super::route::{Route, Routes};
-use engine::{App, Engines, EpochInterval, EpochTicker, SharedRuntime};
+use engine::{CompiledComponent, Engines, EpochInterval, EpochTicker, SharedRuntime};
 use telemetry::Telemetry;
 
 /// All functions at one moment, and where their requests come from.
@@ -146,13 +146,21 @@ impl Functions {
     ///
     /// Panics if there is none.
     #[must_use]
-    pub fn one(apps: Vec<App>, settings: RequestLimits, telemetry: &Telemetry) -> Self {
-        let pool = Pool::Own(apps.iter().map(App::engine).collect());
+    pub fn one(
+        apps: Vec<CompiledComponent>,
+        settings: RequestLimits,
+        telemetry: &Telemetry,
+    ) -> Self {
+        let pool = Pool::Own(apps.iter().map(CompiledComponent::engine).collect());
         let component = apps[0].component().clone();
-        let max_instances = apps.iter().map(App::max_instances).sum();
+        let max_instances = apps.iter().map(CompiledComponent::max_instances).sum();
         let metrics = telemetry.metrics.add(&component, max_instances);
-        metrics.set_pools(apps.iter().filter_map(App::pool_gauge).collect());
-        let telemetry = telemetry.of(component, metrics);
+        metrics.set_pools(
+            apps.iter()
+                .filter_map(CompiledComponent::pool_gauge)
+                .collect(),
+        );
+        let telemetry = telemetry.for_component(component, metrics);
         let function = Function::only(apps, settings, telemetry);
         let table = Table {
             functions: vec![Arc::new(function)],

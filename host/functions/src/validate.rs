@@ -7,7 +7,7 @@ use super::load::{
     FunctionError, RegisterError, check_adapters, job, read_adapters, read_component,
 };
 use super::table::RouteConflict;
-use engine::{App, Compiler, Part, PoolLimits};
+use engine::{CompiledComponent, Compiler, Part, PoolLimits};
 use sanitize::error_chain;
 
 /// What was found.
@@ -80,7 +80,7 @@ async fn check_one(
     let component = read_component(config, max_bytes)?;
     let job = job(component, config, adapters, max_bytes)?;
     if let Some(compiled) = compiler.check(&job).await? {
-        App::check(&compiled, &settings.limits, Some(pool))?;
+        CompiledComponent::check(&compiled, &settings.limits, Some(pool))?;
     }
     Ok(())
 }

@@ -97,7 +97,7 @@ async fn ask(function: &Function, path: &PathAndQuery) -> Result<(), String> {
     let (ended, status) = tokio::join!(guest, answered);
     ended.map_err(said)?;
     let status = status?;
-    if info.is_unaudited() {
+    if info.is_audit_unavailable() {
         return Err("the audit log takes no entry of it".to_owned());
     }
     if status.is_success() {

@@ -1,16 +1,16 @@
-//! The memory that there is for this process: of the machine, and of its control groups.
+//! Total and available memory, of the machine and of the control groups of this process.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The memory that there is for this process: that of the machine, or the least limit of
-/// the control groups that it is in. `root` is the root of the file system.
-pub(super) fn available(root: &Path) -> Option<u64> {
+/// Total memory for this process: that of the machine, or the lowest limit of its control groups.
+/// `root` is the root of the file system.
+pub(super) fn total_bytes(root: &Path) -> Option<u64> {
     let limits = groups(root).into_iter().map(|group| group.limit_bytes);
-    limits.chain(machine(root)).min()
+    limits.chain(machine_total(root)).min()
 }
 
-/// A control group with a limit on memory.
+/// A control group with a memory limit.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Group {
     pub(super) folder: PathBuf,
@@ -25,7 +25,7 @@ pub(super) enum Version {
     Two,
 }
 
-/// The control groups with a limit that this process is in.
+/// The control groups of this process that have a memory limit.
 pub(super) fn groups(root: &Path) -> Vec<Group> {
     let own = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
     own.lines()
@@ -33,13 +33,13 @@ pub(super) fn groups(root: &Path) -> Vec<Group> {
         .collect()
 }
 
-/// The memory of the machine.
-fn machine(root: &Path) -> Option<u64> {
+/// Total memory of the machine.
+fn machine_total(root: &Path) -> Option<u64> {
     machine_bytes(root, "MemTotal:")
 }
 
-/// The memory of the machine that programs can get without swapping.
-pub(super) fn machine_unused(root: &Path) -> Option<u64> {
+/// Memory of the machine that is available to programs without swapping.
+pub(super) fn machine_available(root: &Path) -> Option<u64> {
     machine_bytes(root, "MemAvailable:")
 }
 
@@ -51,7 +51,7 @@ fn machine_bytes(root: &Path, name: &str) -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// A control group and those that it is in, as far as they have a limit. `line` is one of
+/// A control group and its ancestors, as far as they have a limit. `line` is one of
 /// `/proc/self/cgroup` (cgroups(7)): `0::PATH` in version 2, `NUMBER:memory:PATH` in
 /// version 1.
 fn limited_groups(root: &Path, line: &str) -> Vec<Group> {
@@ -69,13 +69,12 @@ fn limited_groups(root: &Path, line: &str) -> Vec<Group> {
         _ => return Vec::new(),
     };
     let mount = root.join(mount);
-    // In a container, the path may be that outside of it. Then only its end is there: the
-    // mount itself.
+    // In a container, the path may be the one outside of it, of which only the mount point exists.
     Path::new(path.trim_start_matches('/'))
         .ancestors()
         .filter_map(|group| {
             let folder = mount.join(group);
-            // A group without a limit says `max`, or a very large number.
+            // Without a limit, the value is `max` or a very large number.
             let limit = fs::read_to_string(folder.join(file)).ok()?;
             let limit_bytes = limit
                 .trim()
@@ -91,7 +90,7 @@ fn limited_groups(root: &Path, line: &str) -> Vec<Group> {
         .collect()
 }
 
-/// What version 1 says of a group without a limit is about this much (`PAGE_COUNTER_MAX`).
+/// The value of version 1 without a limit is larger than this (`PAGE_COUNTER_MAX`).
 const NO_LIMIT: u64 = 1 << 62;
 
 #[cfg(test)]
@@ -117,13 +116,13 @@ mod tests {
     );
 
     #[test]
-    fn without_control_groups_there_is_the_memory_of_the_machine() {
-        assert_eq!(available(root(&[MEMINFO]).path()), Some(4_096_000));
-        assert_eq!(available(root(&[]).path()), None);
+    fn without_control_groups_the_total_is_that_of_the_machine() {
+        assert_eq!(total_bytes(root(&[MEMINFO]).path()), Some(4_096_000));
+        assert_eq!(total_bytes(root(&[]).path()), None);
     }
 
     #[test]
-    fn the_least_limit_of_all_groups_counts() {
+    fn the_lowest_limit_of_all_ancestor_groups_counts() {
         let files = [
             MEMINFO,
             ("proc/self/cgroup", "0::/system.slice/app.service\n"),
@@ -133,21 +132,21 @@ mod tests {
             ),
             ("sys/fs/cgroup/system.slice/memory.max", "1000000\n"),
         ];
-        assert_eq!(available(root(&files).path()), Some(1_000_000));
+        assert_eq!(total_bytes(root(&files).path()), Some(1_000_000));
     }
 
     #[test]
-    fn a_group_without_a_limit_may_have_the_whole_machine() {
+    fn a_group_with_memory_max_max_has_no_limit() {
         let files = [
             MEMINFO,
             ("proc/self/cgroup", "0::/\n"),
             ("sys/fs/cgroup/memory.max", "max\n"),
         ];
-        assert_eq!(available(root(&files).path()), Some(4_096_000));
+        assert_eq!(total_bytes(root(&files).path()), Some(4_096_000));
     }
 
     #[test]
-    fn groups_of_version_1_count_too_and_seen_from_a_container() {
+    fn cgroup_v1_limits_count_also_inside_a_container() {
         let files = [
             MEMINFO,
             (
@@ -157,6 +156,6 @@ mod tests {
             ("sys/fs/cgroup/memory/memory.limit_in_bytes", "3000000\n"),
             ("sys/fs/cgroup/memory.max", "1\n"),
         ];
-        assert_eq!(available(root(&files).path()), Some(3_000_000));
+        assert_eq!(total_bytes(root(&files).path()), Some(3_000_000));
     }
 }

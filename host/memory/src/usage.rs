@@ -14,7 +14,7 @@ pub(super) struct Gauge {
     source: Source,
     limit_bytes: u64,
     /// What of it is not the memory of guests, as far as that is known.
-    own_bytes: Option<u64>,
+    other_bytes: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Gauge {
         let process = Process {
             status: File::open("/proc/self/status").ok()?,
             image_bytes: 0,
-            age: 0,
+            image_age: 0,
         };
         Some(Self::new(Source::Process(process), limit_bytes))
     }
@@ -51,7 +51,7 @@ impl Gauge {
         Self {
             source,
             limit_bytes,
-            own_bytes: None,
+            other_bytes: None,
         }
     }
 
@@ -71,18 +71,18 @@ impl Gauge {
     /// Not all of that may have been written to, so what else there is lies between the
     /// difference and all of it. What was known of it before holds as long as it can be
     /// true; without guests it is known exactly.
-    pub(super) fn left_for_guests(&mut self, used: Option<u64>, held: u64) -> u64 {
+    pub(super) fn guest_limit(&mut self, used: Option<u64>, held: u64) -> u64 {
         if let Some(used) = used {
-            let own = self.own_bytes.unwrap_or(used);
-            self.own_bytes = Some(own.clamp(used.saturating_sub(held), used));
+            let own = self.other_bytes.unwrap_or(used);
+            self.other_bytes = Some(own.clamp(used.saturating_sub(held), used));
         }
-        let own = self.own_bytes.unwrap_or_default();
+        let own = self.other_bytes.unwrap_or_default();
         self.limit_bytes.saturating_sub(own)
     }
 }
 
 /// How many readings pass until the images are looked for again.
-const IMAGES_AGE: u32 = 50;
+const IMAGE_REFRESH_READINGS: u32 = 50;
 
 #[derive(Debug)]
 struct Process {
@@ -90,7 +90,7 @@ struct Process {
     status: File,
     image_bytes: u64,
     /// How many readings ago that was found.
-    age: u32,
+    image_age: u32,
 }
 
 impl Process {
@@ -104,12 +104,12 @@ impl Process {
         let anonymous = status_bytes(&text, "RssAnon:")?;
         if status_bytes(&text, "RssShmem:") == Some(0) {
             self.image_bytes = 0;
-            self.age = 0;
-        } else if self.age == 0 {
+            self.image_age = 0;
+        } else if self.image_age == 0 {
             self.image_bytes = image_bytes().unwrap_or(self.image_bytes);
-            self.age = IMAGES_AGE;
+            self.image_age = IMAGE_REFRESH_READINGS;
         } else {
-            self.age -= 1;
+            self.image_age -= 1;
         }
         Some(anonymous + self.image_bytes)
     }
@@ -209,24 +209,24 @@ mod tests {
     fn memory_of_guests_that_they_have_not_written_to_is_not_for_others() {
         let mut gauge = Gauge::of_readings(100, Vec::new());
         // Without guests.
-        assert_eq!(gauge.left_for_guests(Some(30), 0), 70);
-        // They have written to nothing, to a part, and to all of what they hold.
-        assert_eq!(gauge.left_for_guests(Some(30), 50), 70);
-        assert_eq!(gauge.left_for_guests(Some(60), 50), 70);
-        assert_eq!(gauge.left_for_guests(Some(80), 50), 70);
+        assert_eq!(gauge.guest_limit(Some(30), 0), 70);
+        // They have written to nothing, to a part, and to all of what they instance.
+        assert_eq!(gauge.guest_limit(Some(30), 50), 70);
+        assert_eq!(gauge.guest_limit(Some(60), 50), 70);
+        assert_eq!(gauge.guest_limit(Some(80), 50), 70);
         // What is more than that is not theirs.
-        assert_eq!(gauge.left_for_guests(Some(90), 50), 60);
+        assert_eq!(gauge.guest_limit(Some(90), 50), 60);
         // Without guests it is known again.
-        assert_eq!(gauge.left_for_guests(Some(20), 0), 80);
-        assert_eq!(gauge.left_for_guests(Some(200), 0), 0);
+        assert_eq!(gauge.guest_limit(Some(20), 0), 80);
+        assert_eq!(gauge.guest_limit(Some(200), 0), 0);
     }
 
     #[test]
     fn a_figure_that_cannot_be_read_stays_as_it_was() {
         let mut gauge = Gauge::of_readings(100, Vec::new());
-        assert_eq!(gauge.left_for_guests(None, 0), 100);
-        assert_eq!(gauge.left_for_guests(Some(30), 0), 70);
-        assert_eq!(gauge.left_for_guests(None, 0), 70);
+        assert_eq!(gauge.guest_limit(None, 0), 100);
+        assert_eq!(gauge.guest_limit(Some(30), 0), 70);
+        assert_eq!(gauge.guest_limit(None, 0), 70);
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub fn read_secret(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 ///
 /// Fails if another user may; then it says what to do about it.
-pub fn check_unwritable(path: &Path) -> io::Result<()> {
+pub fn check_not_writable_by_others(path: &Path) -> io::Result<()> {
     let found = fs::metadata(path)?;
     check_owner(&found)?;
     if found.is_file() && found.mode() & OTHERS_WRITE != 0 {
@@ -179,10 +179,10 @@ mod tests {
     fn a_secret_that_all_may_read_and_no_other_may_write_is_unwritable() {
         let folder = tempfile::tempdir().unwrap();
         for mode in [0o600, 0o444, 0o644] {
-            assert!(check_unwritable(&secret(folder.path(), mode)).is_ok());
+            assert!(check_not_writable_by_others(&secret(folder.path(), mode)).is_ok());
         }
         for mode in [0o620, 0o602, 0o666] {
-            let error = check_unwritable(&secret(folder.path(), mode)).unwrap_err();
+            let error = check_not_writable_by_others(&secret(folder.path(), mode)).unwrap_err();
             assert!(error.to_string().contains("`chmod go-w "), "{error}");
         }
     }

@@ -57,7 +57,7 @@ impl GuestFlags {
         OutboundSettings {
             allowed: self.allow_outbound.clone(),
             timeout: self.outbound_timeout,
-            max_at_once: self.max_outbound,
+            max_concurrent: self.max_outbound,
         }
     }
 }

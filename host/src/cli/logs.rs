@@ -37,5 +37,5 @@ pub enum LogFormat {
 
 #[expect(clippy::unnecessary_wraps, reason = "what clap expects of a parser")]
 fn destination(text: &str) -> Result<Destination, Infallible> {
-    Ok(Destination::of(text.as_ref()))
+    Ok(Destination::from_path(text.as_ref()))
 }

@@ -8,7 +8,7 @@ use super::guests::GuestFlags;
 use super::text_file;
 use super::values;
 use engine::Variable;
-use permissions::check_unwritable;
+use permissions::check_not_writable_by_others;
 
 /// Why the variables of a guest cannot be had. It says nothing of their values.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +97,7 @@ fn parse(line: &str) -> Result<Option<Variable>, String> {
 fn secret(key: &str, path: &Path) -> Result<String, VariableError> {
     const FLAG: &str = "--env-secret";
 
-    check_unwritable(path).map_err(|source| unreadable(FLAG, path, source))?;
+    check_not_writable_by_others(path).map_err(|source| unreadable(FLAG, path, source))?;
     let mut text = read(FLAG, path)?;
     if text.contains('\0') {
         return Err(VariableError::Secret {

@@ -35,7 +35,7 @@ pub(crate) struct BatchQueue<T> {
 }
 
 /// The other end of a [`BatchQueue`].
-pub(crate) struct Inbox<T> {
+pub(crate) struct BatchReceiver<T> {
     items: Receiver<Item<T>>,
     shared: Arc<Shared>,
     /// The item that ended the sleep of the thread.
@@ -69,7 +69,7 @@ impl<T: Send + 'static> BatchQueue<T> {
     pub(crate) fn start(
         name: &str,
         capacity: Capacity,
-        work: impl FnOnce(Inbox<T>) + Send + 'static,
+        work: impl FnOnce(BatchReceiver<T>) + Send + 'static,
     ) -> io::Result<Self> {
         let (sender, items) = mpsc::sync_channel(capacity.items);
         let (running, ended) = watch::channel(());
@@ -82,7 +82,7 @@ impl<T: Send + 'static> BatchQueue<T> {
             is_idle: AtomicBool::new(false),
             is_closing: AtomicBool::new(false),
         });
-        let inbox = Inbox {
+        let inbox = BatchReceiver {
             items,
             shared: shared.clone(),
             first: None,
@@ -158,7 +158,7 @@ impl<T> Drop for BatchQueue<T> {
     }
 }
 
-impl<T> Inbox<T> {
+impl<T> BatchReceiver<T> {
     /// Waits for items, and adds at most `max` of them to `taken`; also none, when the
     /// thread was woken. Returns false when there will be no more.
     pub(crate) fn wait(&mut self, taken: &mut Vec<T>, max: usize) -> bool {
@@ -239,56 +239,56 @@ mod tests {
         }
     }
 
-    fn close<T: Send + 'static>(mailbox: &BatchQueue<T>) -> bool {
+    fn close<T: Send + 'static>(queue: &BatchQueue<T>) -> bool {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(mailbox.close(Duration::from_secs(30)))
+        runtime.block_on(queue.close(Duration::from_secs(30)))
     }
 
     #[test]
     fn what_was_sent_before_the_end_arrives_in_order() {
         let (sender, arrived) = channel();
-        let mailbox = BatchQueue::start("test", capacity(100, 1000), move |mut inbox| {
+        let queue = BatchQueue::start("test", capacity(100, 1000), move |mut inbox| {
             let mut taken = Vec::new();
             while inbox.wait(&mut taken, 7) {}
             sender.send(taken).unwrap();
         });
-        let mailbox = mailbox.unwrap();
+        let queue = queue.unwrap();
         for number in 0..40 {
-            mailbox.send(number, 1);
+            queue.send(number, 1);
         }
-        assert!(close(&mailbox));
+        assert!(close(&queue));
         let expected: Vec<_> = (0..40).collect();
         assert_eq!(arrived.recv().unwrap(), expected);
-        assert_eq!(mailbox.dropped(), 0);
+        assert_eq!(queue.dropped(), 0);
     }
 
     #[test]
     fn what_has_no_room_is_dropped_and_counted() {
         let (go, gone) = channel::<()>();
         let (sender, arrived) = channel();
-        let mailbox = BatchQueue::start("test", capacity(10, 100), move |mut inbox| {
+        let queue = BatchQueue::start("test", capacity(10, 100), move |mut inbox| {
             gone.recv().unwrap();
             let mut taken = Vec::new();
             while inbox.wait(&mut taken, 100) {}
             sender.send(taken.len()).unwrap();
         });
-        let mailbox = mailbox.unwrap();
-        mailbox.send(0, 101);
-        mailbox.send(0, 60);
-        mailbox.send(0, 60);
+        let queue = queue.unwrap();
+        queue.send(0, 101);
+        queue.send(0, 60);
+        queue.send(0, 60);
         for _ in 0..20 {
-            mailbox.send(0, 1);
+            queue.send(0, 1);
         }
-        assert_eq!(mailbox.dropped(), 2 + 11);
+        assert_eq!(queue.dropped(), 2 + 11);
         go.send(()).unwrap();
-        assert!(close(&mailbox));
+        assert!(close(&queue));
         assert_eq!(arrived.recv().unwrap(), 10);
     }
 
     #[test]
     fn when_half_of_the_room_is_taken_nothing_waits_any_more() {
         let (sender, arrived) = channel();
-        let mailbox = BatchQueue::start("test", capacity(10, 1000), move |mut inbox| {
+        let queue = BatchQueue::start("test", capacity(10, 1000), move |mut inbox| {
             let mut taken = Vec::new();
             while inbox.wait(&mut taken, 100) {
                 if !taken.is_empty() {
@@ -297,12 +297,12 @@ mod tests {
                 }
             }
         });
-        let mailbox = mailbox.unwrap();
+        let queue = queue.unwrap();
         for _ in 0..5 {
-            mailbox.send((), 1);
+            queue.send((), 1);
         }
         assert!(arrived.recv_timeout(Duration::from_secs(30)).is_ok());
-        mailbox.send((), 600);
+        queue.send((), 600);
         assert!(arrived.recv_timeout(Duration::from_secs(30)).is_ok());
     }
 
@@ -313,7 +313,7 @@ mod tests {
             delay: Duration::ZERO,
             ..capacity(10, 1000)
         };
-        let mailbox = BatchQueue::start("test", capacity, move |mut inbox| {
+        let queue = BatchQueue::start("test", capacity, move |mut inbox| {
             let mut taken = Vec::new();
             let mut rounds = 0;
             while inbox.wait(&mut taken, 100) {
@@ -324,9 +324,9 @@ mod tests {
                 }
             }
         });
-        let mailbox = mailbox.unwrap();
+        let queue = queue.unwrap();
         for number in 0..1000 {
-            assert!(mailbox.send(number, 1));
+            assert!(queue.send(number, 1));
             let (found, rounds) = arrived.recv_timeout(Duration::from_secs(30)).unwrap();
             assert_eq!(found, number);
             assert!(rounds <= number + 1, "{rounds} rounds for {number}");
@@ -336,14 +336,14 @@ mod tests {
     #[test]
     fn the_end_is_waited_for_no_longer_than_allowed() {
         let (go, gone) = channel::<()>();
-        let mailbox = BatchQueue::<()>::start("test", capacity(1, 1), move |_| {
+        let queue = BatchQueue::<()>::start("test", capacity(1, 1), move |_| {
             // An error says that the test is over.
             let _ = gone.recv();
         });
-        let mailbox = mailbox.unwrap();
+        let queue = queue.unwrap();
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        assert!(!runtime.block_on(mailbox.close(Duration::from_millis(1))));
+        assert!(!runtime.block_on(queue.close(Duration::from_millis(1))));
         drop(go);
-        assert!(close(&mailbox));
+        assert!(close(&queue));
     }
 }

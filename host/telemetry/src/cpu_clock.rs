@@ -9,56 +9,56 @@ use rustix::time::{ClockId, clock_gettime};
 #[derive(Debug, Default)]
 pub struct CpuClock {
     /// Of the turns that are over.
-    used_ns: AtomicU64,
+    completed_ns: AtomicU64,
     /// When the present turn began, or 0.
-    turn_ns: AtomicU64,
-    is_exact: AtomicBool,
+    slice_start_ns: AtomicU64,
+    uses_thread_time: AtomicBool,
 }
 
 impl CpuClock {
     /// The guest gets its turn.
-    pub fn begin_turn(&self) {
-        self.turn_ns.store(self.now(), Ordering::Relaxed);
+    pub fn begin_slice(&self) {
+        self.slice_start_ns.store(self.now(), Ordering::Relaxed);
     }
 
     /// The guest waits, or gives way.
-    pub fn end_turn(&self) {
+    pub fn end_slice(&self) {
         let used = self.used();
-        self.turn_ns.store(0, Ordering::Relaxed);
+        self.slice_start_ns.store(0, Ordering::Relaxed);
         let nanos = u64::try_from(used.as_nanos()).unwrap_or(u64::MAX);
-        self.used_ns.store(nanos, Ordering::Relaxed);
+        self.completed_ns.store(nanos, Ordering::Relaxed);
     }
 
     /// Counts anew, between two turns, and from now on only the time in which a processor
     /// worked for the guest. What was counted before may include time in which the system
     /// had something else to do.
-    pub fn be_exact(&self) {
-        self.is_exact.store(true, Ordering::Relaxed);
-        self.used_ns.store(0, Ordering::Relaxed);
+    pub fn use_thread_time(&self) {
+        self.uses_thread_time.store(true, Ordering::Relaxed);
+        self.completed_ns.store(0, Ordering::Relaxed);
     }
 
-    /// Whether [`CpuClock::be_exact`] was called.
-    pub fn is_exact(&self) -> bool {
-        self.is_exact.load(Ordering::Relaxed)
+    /// Whether [`CpuClock::use_thread_time`] was called.
+    pub fn uses_thread_time(&self) -> bool {
+        self.uses_thread_time.load(Ordering::Relaxed)
     }
 
     /// How long it has computed in the turns that are over.
-    pub fn counted(&self) -> Duration {
-        Duration::from_nanos(self.used_ns.load(Ordering::Relaxed))
+    pub fn completed(&self) -> Duration {
+        Duration::from_nanos(self.completed_ns.load(Ordering::Relaxed))
     }
 
     /// How long it has computed, asked on the thread that it runs on.
     pub fn used(&self) -> Duration {
-        let turn = match self.turn_ns.load(Ordering::Relaxed) {
+        let turn = match self.slice_start_ns.load(Ordering::Relaxed) {
             0 => 0,
             began => self.now().saturating_sub(began),
         };
-        Duration::from_nanos(self.used_ns.load(Ordering::Relaxed) + turn)
+        Duration::from_nanos(self.completed_ns.load(Ordering::Relaxed) + turn)
     }
 
     /// The time of day costs no system call, which is why it is what counts at first.
     fn now(&self) -> u64 {
-        let clock = if self.is_exact() {
+        let clock = if self.uses_thread_time() {
             ClockId::ThreadCPUTime
         } else {
             ClockId::Monotonic
@@ -89,12 +89,12 @@ mod tests {
         let cpu_clock = CpuClock::default();
         for is_exact in [false, true] {
             if is_exact {
-                cpu_clock.be_exact();
+                cpu_clock.use_thread_time();
                 assert_eq!(cpu_clock.used(), Duration::ZERO);
             }
-            cpu_clock.begin_turn();
+            cpu_clock.begin_slice();
             compute(Duration::from_millis(5));
-            cpu_clock.end_turn();
+            cpu_clock.end_slice();
             let before = cpu_clock.used();
             compute(Duration::from_millis(5));
             assert_eq!(cpu_clock.used(), before);
@@ -112,11 +112,11 @@ mod tests {
         for is_exact in [false, true] {
             let cpu_clock = CpuClock::default();
             if is_exact {
-                cpu_clock.be_exact();
+                cpu_clock.use_thread_time();
             }
-            cpu_clock.begin_turn();
+            cpu_clock.begin_slice();
             std::thread::sleep(PAUSE);
-            cpu_clock.end_turn();
+            cpu_clock.end_slice();
             assert_eq!(cpu_clock.used() < PAUSE, is_exact, "{cpu_clock:?}");
         }
     }
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_turn_that_is_not_over_counts() {
         let cpu_clock = CpuClock::default();
-        cpu_clock.begin_turn();
+        cpu_clock.begin_slice();
         compute(Duration::from_millis(2));
         assert!(cpu_clock.used() >= Duration::from_millis(2));
     }

@@ -31,7 +31,7 @@ pub struct Heartbeat {
 
 /// The worker's end of its heartbeat.
 #[derive(Debug)]
-pub struct Pulse {
+pub struct HeartbeatResponder {
     pings: watch::Receiver<u64>,
     replies: watch::Sender<u64>,
 }
@@ -74,7 +74,7 @@ impl Heartbeats {
 impl Heartbeat {
     /// A heartbeat, and the end of it that the worker runs.
     #[must_use]
-    pub fn new() -> (Arc<Self>, Pulse) {
+    pub fn new() -> (Arc<Self>, HeartbeatResponder) {
         let (pings, incoming) = watch::channel(0);
         let (outgoing, replies) = watch::channel(0);
         let heartbeat = Self {
@@ -82,11 +82,11 @@ impl Heartbeat {
             replies,
             since: Mutex::default(),
         };
-        let pulse = Pulse {
+        let responder = HeartbeatResponder {
             pings: incoming,
             replies: outgoing,
         };
-        (Arc::new(heartbeat), pulse)
+        (Arc::new(heartbeat), responder)
     }
 
     /// Sends a ping, and returns its number and the time of the oldest ping without a reply.
@@ -111,7 +111,7 @@ impl Heartbeat {
     }
 }
 
-impl Pulse {
+impl HeartbeatResponder {
     /// Replies to each ping, until none can come any more.
     pub async fn reply(mut self) {
         while self.pings.changed().await.is_ok() {
@@ -141,16 +141,16 @@ mod tests {
     fn workers() -> (Heartbeats, mpsc::Sender<()>) {
         let heartbeats = Heartbeats::default();
         let (go_on, held) = mpsc::channel::<()>();
-        let (first, first_pulse) = Heartbeat::new();
-        let (second, second_pulse) = Heartbeat::new();
+        let (first, first_responder) = Heartbeat::new();
+        let (second, second_responder) = Heartbeat::new();
         heartbeats.watch(vec![first, second]);
-        thread::spawn(move || runtime().block_on(first_pulse.reply()));
+        thread::spawn(move || runtime().block_on(first_responder.reply()));
         thread::spawn(move || {
             runtime().block_on(async {
-                let pulse = tokio::spawn(second_pulse.reply());
+                let responder = tokio::spawn(second_responder.reply());
                 // An error ends the worker.
                 if held.recv().is_ok() {
-                    let _ = pulse.await;
+                    let _ = responder.await;
                 }
             });
         });

@@ -29,7 +29,7 @@ mod request_telemetry;
 mod trace_parent;
 
 pub use cpu_clock::CpuClock;
-pub use heartbeat::{Heartbeat, Heartbeats, Pulse};
+pub use heartbeat::{Heartbeat, HeartbeatResponder, Heartbeats};
 pub use principal::InvalidPrincipal;
 pub use rejection::Rejection;
 pub use request_id::{REQUEST_ID, RequestId};

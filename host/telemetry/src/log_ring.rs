@@ -38,7 +38,7 @@ impl LogRing {
     }
 
     /// The lines from this number on, as far as they are kept, and the number of the next.
-    pub fn from(&self, number: u64) -> (Vec<String>, u64) {
+    pub fn lines_from(&self, number: u64) -> (Vec<String>, u64) {
         let lines = self.lock();
         let oldest = lines.next - lines.kept.len() as u64;
         let skipped = usize::try_from(number.saturating_sub(oldest)).unwrap_or(usize::MAX);
@@ -57,22 +57,22 @@ mod tests {
 
     #[test]
     fn the_last_lines_are_kept_and_have_numbers() {
-        let tail = LogRing::default();
-        assert_eq!(tail.from(0), (Vec::new(), 0));
+        let ring = LogRing::default();
+        assert_eq!(ring.lines_from(0), (Vec::new(), 0));
         for number in 0..3 {
-            tail.push(format_args!("line {number}"));
+            ring.push(format_args!("line {number}"));
         }
-        let (lines, next) = tail.from(1);
+        let (lines, next) = ring.lines_from(1);
         assert_eq!((lines.len(), next), (2, 3));
         assert!(lines[0].ends_with(" line 1"), "{lines:?}");
-        assert_eq!(tail.from(3), (Vec::new(), 3));
-        assert_eq!(tail.from(u64::MAX).0.len(), 0);
+        assert_eq!(ring.lines_from(3), (Vec::new(), 3));
+        assert_eq!(ring.lines_from(u64::MAX).0.len(), 0);
 
         let long = "x".repeat(MAX_BYTES / 2);
         for _ in 0..4 {
-            tail.push(&long);
+            ring.push(&long);
         }
-        let (lines, next) = tail.from(0);
+        let (lines, next) = ring.lines_from(0);
         assert_eq!((lines.len(), next), (1, 7));
     }
 }

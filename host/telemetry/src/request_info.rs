@@ -17,7 +17,7 @@ use crate::metrics::FailureKind;
 use crate::principal::{self, InvalidPrincipal};
 use crate::request_telemetry::FunctionTelemetry;
 use crate::trace_parent::TraceParent;
-use memory_limit::MemoryLack;
+use memory_limit::MemoryShortage;
 
 /// The longest path that is kept whole, in bytes.
 const MAX_PATH_BYTES: usize = 1024;
@@ -38,16 +38,16 @@ pub struct RequestInfo {
     /// Where one server has many.
     function: Option<Arc<FunctionTelemetry>>,
     /// Set when the audit log took no record of something that happened.
-    is_unaudited: AtomicBool,
+    is_audit_unavailable: AtomicBool,
     /// Set when its guest failed that got less memory than it wanted.
-    memory_lack: OnceLock<MemoryLack>,
+    memory_shortage: OnceLock<MemoryShortage>,
     /// 0, or 1 and the number of a [`FailureKind`].
     failure: AtomicU8,
     /// Why its body was not read to the end.
-    body_refusal: OnceLock<Rejection>,
+    body_rejection: OnceLock<Rejection>,
     cpu_clock: CpuClock,
     /// How many bytes its guest has printed.
-    printed_bytes: AtomicUsize,
+    output_bytes: AtomicUsize,
 }
 
 impl RequestInfo {
@@ -70,12 +70,12 @@ impl RequestInfo {
             trace_parent: TraceParent::of(headers),
             principal: principal.map(|name| name.map(Into::into)),
             function: None,
-            is_unaudited: AtomicBool::new(false),
-            memory_lack: OnceLock::new(),
+            is_audit_unavailable: AtomicBool::new(false),
+            memory_shortage: OnceLock::new(),
             failure: AtomicU8::new(0),
-            body_refusal: OnceLock::new(),
+            body_rejection: OnceLock::new(),
             cpu_clock: CpuClock::default(),
-            printed_bytes: AtomicUsize::new(0),
+            output_bytes: AtomicUsize::new(0),
         }
     }
 
@@ -96,9 +96,9 @@ impl RequestInfo {
     }
 
     /// Keeps a line of what its function prints, where one server has many.
-    pub fn keep_line(&self, line: impl fmt::Display) {
+    pub fn append_log_line(&self, line: impl fmt::Display) {
         if let Some(function) = &self.function {
-            function.metrics().tail().push(line);
+            function.metrics().log_ring().push(line);
         }
     }
 
@@ -109,19 +109,19 @@ impl RequestInfo {
 
     /// Notes that its guest prints so many bytes, and returns how many it has printed
     /// before.
-    pub fn print(&self, bytes: usize) -> usize {
-        self.printed_bytes.fetch_add(bytes, Ordering::Relaxed)
+    pub fn add_output_bytes(&self, bytes: usize) -> usize {
+        self.output_bytes.fetch_add(bytes, Ordering::Relaxed)
     }
 
     /// Notes why its body is not read to the end.
     pub fn reject_body(&self, rejection: Rejection) {
         // The first reason is the one.
-        let _ = self.body_refusal.set(rejection);
+        let _ = self.body_rejection.set(rejection);
     }
 
     /// Why its body was not read to the end, if it was not.
-    pub fn body_refusal(&self) -> Option<Rejection> {
-        self.body_refusal.get().copied()
+    pub fn body_rejection(&self) -> Option<Rejection> {
+        self.body_rejection.get().copied()
     }
 
     /// The method.
@@ -185,24 +185,24 @@ impl RequestInfo {
     }
 
     /// Notes that something happened in the request of which there is no record.
-    pub fn set_unaudited(&self) {
-        self.is_unaudited.store(true, Ordering::Relaxed);
+    pub fn set_audit_unavailable(&self) {
+        self.is_audit_unavailable.store(true, Ordering::Relaxed);
     }
 
     /// Whether something happened in the request of which there is no record.
-    pub fn is_unaudited(&self) -> bool {
-        self.is_unaudited.load(Ordering::Relaxed)
+    pub fn is_audit_unavailable(&self) -> bool {
+        self.is_audit_unavailable.load(Ordering::Relaxed)
     }
 
     /// Notes that the guest failed, and why it got less memory than it wanted before.
-    pub fn set_memory_lack(&self, lack: MemoryLack) {
+    pub fn set_memory_shortage(&self, lack: MemoryShortage) {
         // A guest fails once.
-        let _ = self.memory_lack.set(lack);
+        let _ = self.memory_shortage.set(lack);
     }
 
     /// Why the guest, if it failed, got less memory than it wanted, if it did.
-    pub fn memory_lack(&self) -> Option<MemoryLack> {
-        self.memory_lack.get().copied()
+    pub fn memory_shortage(&self) -> Option<MemoryShortage> {
+        self.memory_shortage.get().copied()
     }
 
     /// Notes how the guest failed. The last failure counts.

@@ -18,7 +18,7 @@ use crate::Heartbeats;
 use crate::RequestInfo;
 use crate::access_log::{AccessLog, Line, RequestLine};
 use crate::metrics::{CLIENT_GONE, FailureKind, FunctionMetrics, Metrics, Reason};
-use crate::traces::{Served, Span, Trace, Tracer};
+use crate::traces::{RequestAttributes, Span, SpanContext, Tracer};
 
 /// How much of a path, or of a header, a span has, in bytes.
 const MAX_TEXT_BYTES: usize = 1024;
@@ -53,16 +53,16 @@ pub struct RequestTelemetry {
     status: Option<StatusCode>,
     sent_bytes: u64,
     /// There where somebody wants to know.
-    facts: Option<Box<Facts>>,
+    details: Option<Box<RequestDetails>>,
 }
 
 /// What numbers do not say of a request.
-struct Facts {
+struct RequestDetails {
     version: Version,
     is_tls: bool,
     referer: Option<HeaderValue>,
     user_agent: Option<HeaderValue>,
-    trace: Option<Trace>,
+    context: Option<SpanContext>,
 }
 
 impl Telemetry {
@@ -79,7 +79,7 @@ impl Telemetry {
 
     /// Begins to tell about one more component, of which these are the numbers.
     #[must_use]
-    pub fn of(
+    pub fn for_component(
         &self,
         component: Arc<Component<'static>>,
         metrics: Arc<FunctionMetrics>,
@@ -100,18 +100,18 @@ impl Telemetry {
             sha256: "-".into(),
         };
         let metrics = FunctionMetrics::new(&nobody, 0);
-        self.of(Arc::new(nobody), Arc::new(metrics))
+        self.for_component(Arc::new(nobody), Arc::new(metrics))
     }
 
     /// Counts a request, or a connection, that was turned away. If it can be read as a
     /// request, that is over as any other when its [`RequestTelemetry`] is dropped.
-    pub fn rejected(&self, reason: Reason) {
-        self.metrics.rejected(reason);
+    pub fn record_rejection(&self, reason: Reason) {
+        self.metrics.record_rejection(reason);
     }
 
     /// Writes the line of something that cannot be read as a request, or of a connection
     /// that was turned away: a log without them would not show who tries what.
-    pub fn log_unreadable(&self, status: StatusCode, peer: Option<SocketAddr>, request_id: &str) {
+    pub fn log_unparsed(&self, status: StatusCode, peer: Option<SocketAddr>, request_id: &str) {
         let Some(log) = &self.access_log else { return };
         log.log(&Line {
             peer: peer.map(|peer| peer.ip()),
@@ -149,13 +149,13 @@ impl FunctionTelemetry {
     }
 
     /// Counts a failure of the guest, in a request that may be over.
-    pub fn failed(&self, request: &RequestInfo, kind: FailureKind) {
+    pub fn record_failure(&self, request: &RequestInfo, kind: FailureKind) {
         request.set_failure(kind);
-        self.metrics.failed(kind);
+        self.metrics.record_failure(kind);
     }
 
     /// Begins with a request of which the head is there.
-    pub fn begin<B>(
+    pub fn start_request<B>(
         self: &Arc<Self>,
         request: &Request<B>,
         info: &Arc<RequestInfo>,
@@ -164,26 +164,26 @@ impl FunctionTelemetry {
         let Telemetry {
             access_log, tracer, ..
         } = &self.telemetry;
-        let trace = tracer
+        let context = tracer
             .as_ref()
-            .and_then(|_| Trace::within(info.trace_parent()));
-        let facts = (access_log.is_some() || trace.is_some()).then(|| {
-            Box::new(Facts {
+            .and_then(|_| SpanContext::child_of(info.trace_parent()));
+        let details = (access_log.is_some() || context.is_some()).then(|| {
+            Box::new(RequestDetails {
                 version: request.version(),
                 is_tls,
                 referer: header(request.headers(), &REFERER),
                 user_agent: header(request.headers(), &USER_AGENT),
-                trace,
+                context,
             })
         });
-        self.metrics.began();
+        self.metrics.request_started();
         RequestTelemetry {
             function: self.clone(),
             request: info.clone(),
             start: Instant::now(),
             status: None,
             sent_bytes: 0,
-            facts,
+            details,
         }
     }
 }
@@ -194,16 +194,16 @@ fn header(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
 
 impl RequestTelemetry {
     /// Notes the code of the response. Without one, the client has gone before.
-    pub fn responds(&mut self, status: StatusCode) {
+    pub fn set_status(&mut self, status: StatusCode) {
         self.status = Some(status);
     }
 
     /// Notes that so many more bytes of a body were sent.
-    pub fn sends(&mut self, bytes: usize) {
+    pub fn add_sent_bytes(&mut self, bytes: usize) {
         self.sent_bytes += bytes as u64;
     }
 
-    fn log(&self, log: &AccessLog, facts: &Facts, end: SystemTime, duration: Duration) {
+    fn log(&self, log: &AccessLog, details: &RequestDetails, end: SystemTime, duration: Duration) {
         let request = &self.request;
         log.log(&Line {
             peer: request.peer().map(|peer| peer.ip()),
@@ -212,33 +212,39 @@ impl RequestTelemetry {
             request: Some(RequestLine {
                 method: request.method().as_str(),
                 path: request.path(),
-                version: facts.version,
+                version: details.version,
             }),
             status: self.status.map_or(CLIENT_GONE, |status| status.as_u16()),
             bytes: self.sent_bytes,
-            referer: facts.referer.as_ref().map(HeaderValue::as_bytes),
-            user_agent: facts.user_agent.as_ref().map(HeaderValue::as_bytes),
+            referer: details.referer.as_ref().map(HeaderValue::as_bytes),
+            user_agent: details.user_agent.as_ref().map(HeaderValue::as_bytes),
             request_id: &request.id().to_string(),
             duration,
             function: request.component().map(|c| (&*c.name, &*c.sha256)),
         });
     }
 
-    fn span(&self, trace: Trace, facts: &Facts, end: SystemTime, duration: Duration) -> Span {
+    fn span(
+        &self,
+        context: SpanContext,
+        details: &RequestDetails,
+        end: SystemTime,
+        duration: Duration,
+    ) -> Span {
         let request = &self.request;
-        let agent = facts.user_agent.as_ref();
+        let agent = details.user_agent.as_ref();
         let agent = agent.map(|agent| cut(&String::from_utf8_lossy(agent.as_bytes())).into());
         Span {
-            trace,
+            context,
             end,
             duration,
-            served: Served {
+            request: RequestAttributes {
                 component: self.function.component.clone(),
                 request_id: request.id().to_string().into(),
                 method: cut(request.method().as_str()).into(),
                 path: cut(request.path()).into(),
-                is_tls: facts.is_tls,
-                version: facts.version,
+                is_tls: details.is_tls,
+                version: details.version,
                 peer: request.peer(),
                 user_agent: agent,
                 status: self.status.map(|status| status.as_u16()),
@@ -255,14 +261,14 @@ impl Drop for RequestTelemetry {
         } = &*self.function;
         let duration = self.start.elapsed();
         let code = self.status.map_or(CLIENT_GONE, |status| status.as_u16());
-        metrics.finished(self.request.method(), code, duration);
-        let Some(facts) = &self.facts else { return };
+        metrics.request_finished(self.request.method(), code, duration);
+        let Some(details) = &self.details else { return };
         let end = SystemTime::now();
         if let Some(log) = &telemetry.access_log {
-            self.log(log, facts, end, duration);
+            self.log(log, details, end, duration);
         }
-        if let (Some(tracer), Some(trace)) = (&telemetry.tracer, facts.trace) {
-            tracer.send(self.span(trace, facts, end, duration));
+        if let (Some(tracer), Some(context)) = (&telemetry.tracer, details.context) {
+            tracer.send(self.span(context, details, end, duration));
         }
     }
 }
@@ -295,7 +301,7 @@ mod tests {
             sha256: "00ff".into(),
         };
         let metrics = telemetry.metrics.add(&component, 1);
-        telemetry.of(component.into(), metrics)
+        telemetry.for_component(component.into(), metrics)
     }
 
     fn begin(function: &Arc<FunctionTelemetry>) -> RequestTelemetry {
@@ -306,26 +312,26 @@ mod tests {
             .unwrap();
         let peer = ([192, 0, 2, 7], 1234).into();
         let info = Arc::new(RequestInfo::new(&request, Some(peer), None));
-        function.begin(&request, &info, false)
+        function.start_request(&request, &info, false)
     }
 
     #[test]
     fn every_request_has_its_line_whatever_its_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.log");
-        let log = AccessLog::start(&Destination::of(&path)).unwrap();
+        let log = AccessLog::start(&Destination::from_path(&path)).unwrap();
         let mut telemetry = Telemetry::new(Metrics::new());
         telemetry.access_log = Some(Arc::new(log));
         let function = function(&telemetry);
 
         let mut answered = begin(&function);
-        answered.responds(StatusCode::OK);
-        answered.sends(3);
-        answered.sends(4);
+        answered.set_status(StatusCode::OK);
+        answered.add_sent_bytes(3);
+        answered.add_sent_bytes(4);
         drop(answered);
         drop(begin(&function));
         let peer = Some(([192, 0, 2, 7], 1234).into());
-        telemetry.log_unreadable(StatusCode::BAD_REQUEST, peer, "id");
+        telemetry.log_unparsed(StatusCode::BAD_REQUEST, peer, "id");
 
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let log = telemetry.access_log.as_ref().unwrap();
@@ -344,7 +350,7 @@ mod tests {
     fn nothing_but_numbers_is_kept_where_nobody_wants_more() {
         let telemetry = Telemetry::new(Metrics::new());
         let exchange = begin(&function(&telemetry));
-        assert!(exchange.facts.is_none());
+        assert!(exchange.details.is_none());
     }
 
     #[test]
@@ -353,7 +359,7 @@ mod tests {
         let function = function(&telemetry);
         let exchange = begin(&function);
         assert_eq!(exchange.request.failure(), None);
-        function.failed(&exchange.request, FailureKind::BrokenResponse);
+        function.record_failure(&exchange.request, FailureKind::BrokenResponse);
         let failure = exchange.request.failure();
         assert_eq!(failure, Some(FailureKind::BrokenResponse));
     }

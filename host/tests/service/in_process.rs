@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use audit_log::{AuditLog, Location, Settings};
 use engine::audit::Quota;
-use engine::{App, Compiler, CompilerSettings, ComponentEnv, Job, Part, Variable};
+use engine::{CompiledComponent, Compiler, CompilerSettings, ComponentEnv, Job, Part, Variable};
 use functions::Functions;
 use host::cli::{Cli, Command, Serve};
 use memory_limit::MemoryLimit;
@@ -47,14 +47,14 @@ impl InProcess {
     }
 
     /// The component at this path, as it is served.
-    pub(crate) fn load(component: &Path, environment: Vec<Variable>) -> App {
+    pub(crate) fn load(component: &Path, environment: Vec<Variable>) -> CompiledComponent {
         let bytes = fs::read(component).expect("a file");
         Self::load_bytes(&bytes, environment)
     }
 
     /// The component in `bytes`, as it is served. Its audit log stays in the target folder:
     /// nothing can be appended to a log whose file is removed.
-    pub(crate) fn load_bytes(bytes: &[u8], environment: Vec<Variable>) -> App {
+    pub(crate) fn load_bytes(bytes: &[u8], environment: Vec<Variable>) -> CompiledComponent {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
         let location = Location::JsonLines(folder.keep().join("audit.jsonl"));
         let audit = AuditLog::open(&Settings::new(location)).expect("a log");
@@ -84,7 +84,9 @@ impl InProcess {
             .expect("a runtime")
             .block_on(compiler.compile(&job, true));
         let artefact = artefact.expect("it can be compiled");
-        let mut apps = App::load(&artefact, &env, NonZeroUsize::MIN, u64::MAX).expect("it fits");
+        let mut apps =
+            CompiledComponent::load_per_worker(&artefact, &env, NonZeroUsize::MIN, u64::MAX)
+                .expect("it fits");
         apps.remove(0)
     }
 }

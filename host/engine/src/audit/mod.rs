@@ -147,7 +147,7 @@ impl AuditCtx {
 
     /// Notes that the log took no record, and tells the operator why.
     fn unavailable(&self, error: &AppendError) -> audit_log::Error {
-        self.request.set_unaudited();
+        self.request.set_audit_unavailable();
         let request = self.request.id();
         tracing::error!(%request, cause = %error, "the audit log took no entry");
         audit_log::Error::Unavailable("the audit log cannot be written".to_owned())

@@ -45,7 +45,7 @@ impl Artefact {
                 .map_err(Into::into)
                 .and_then(|code| copy(engine, &code))
         };
-        mapped.map_err(CompileError::Unusable)
+        mapped.map_err(CompileError::Load)
     }
 }
 

@@ -19,11 +19,11 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::artefact::{Artefact, digest_of, unique_file};
-use super::folder::private_folder;
+use super::folder::create_private_folder;
 use super::protocol::Compiled;
 
 /// How much compiled code is kept, in bytes.
-const MAX_KEPT_BYTES: u64 = 2 << 30;
+const MAX_CACHE_BYTES: u64 = 2 << 30;
 
 /// Artefacts that are kept in a folder.
 #[derive(Debug, Clone)]
@@ -39,12 +39,12 @@ struct Entry {
 }
 
 /// A file that is being written. It is removed when this is dropped, if it is not kept.
-pub(super) struct Unfinished {
+pub(super) struct PartialFile {
     pub(super) file: File,
     path: PathBuf,
 }
 
-impl Drop for Unfinished {
+impl Drop for PartialFile {
     fn drop(&mut self) {
         // It has another name if it was kept.
         let _ = fs::remove_file(&self.path);
@@ -58,7 +58,7 @@ impl CodeCache {
     ///
     /// Fails if it cannot be made, or other users could write there: the code is run as it is.
     pub fn open(folder: &Path) -> io::Result<Self> {
-        let folder = private_folder(folder)?;
+        let folder = create_private_folder(folder)?;
         Ok(Self { folder })
     }
 
@@ -93,13 +93,18 @@ impl CodeCache {
     }
 
     /// A file for code that is to be kept.
-    pub(super) fn create(&self) -> io::Result<Unfinished> {
+    pub(super) fn create(&self) -> io::Result<PartialFile> {
         let (file, path) = unique_file(&self.folder)?;
-        Ok(Unfinished { file, path })
+        Ok(PartialFile { file, path })
     }
 
     /// Keeps complete code under this key.
-    pub(super) fn keep(&self, key: &str, compiled: &Compiled, code: &Unfinished) -> io::Result<()> {
+    pub(super) fn insert(
+        &self,
+        key: &str,
+        compiled: &Compiled,
+        code: &PartialFile,
+    ) -> io::Result<()> {
         let sha256 = digest_of(&code.file)?;
         fs::rename(&code.path, self.code(&sha256))?;
         let compiled = compiled.clone();
@@ -107,7 +112,7 @@ impl CodeCache {
         note.file
             .write_all(&serde_json::to_vec(&Entry { compiled, sha256 })?)?;
         fs::rename(&note.path, self.note(key))?;
-        prune(&self.folder, MAX_KEPT_BYTES)
+        prune(&self.folder, MAX_CACHE_BYTES)
     }
 
     fn note(&self, key: &str) -> PathBuf {
@@ -152,14 +157,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::compile::{EngineKind, Needs};
+    use crate::compile::{EngineKind, InstanceRequirements};
 
     fn compiled() -> Compiled {
         Compiled {
             sha256: "a".to_owned(),
             adapter: None,
             engine: EngineKind::default(),
-            needs: Needs {
+            needs: InstanceRequirements {
                 memories: 1,
                 tables: 2,
                 memory_bytes: 3,
@@ -169,10 +174,10 @@ mod tests {
         }
     }
 
-    fn keep(cache: &CodeCache, key: &str, code: &str) {
-        let mut unfinished = cache.create().unwrap();
-        unfinished.file.write_all(code.as_bytes()).unwrap();
-        cache.keep(key, &compiled(), &unfinished).unwrap();
+    fn insert(cache: &CodeCache, key: &str, code: &str) {
+        let mut partial = cache.create().unwrap();
+        partial.file.write_all(code.as_bytes()).unwrap();
+        cache.insert(key, &compiled(), &partial).unwrap();
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -188,9 +193,9 @@ mod tests {
         let cache = CodeCache::open(folder.path()).unwrap();
         assert!(cache.get("key").is_none());
         drop(cache.create().unwrap());
-        keep(&cache, "key", "code");
+        insert(&cache, "key", "code");
         // Another server makes the same at the same time.
-        keep(&cache, "key", "code");
+        insert(&cache, "key", "code");
         let found = cache.get("key").unwrap();
         assert_eq!(*found.compiled(), compiled());
         let mut names = names(folder.path());
@@ -208,7 +213,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = CodeCache::open(folder.path()).unwrap();
         for damage in ["", "cod", "edoc", "code and more"] {
-            keep(&cache, "key", "code");
+            insert(&cache, "key", "code");
             assert!(cache.get("key").is_some());
             let names = names(folder.path());
             let is_code = |name: &&String| Path::new(name).extension() == Some("cwasm".as_ref());
@@ -216,7 +221,7 @@ mod tests {
             fs::write(folder.path().join(code), damage).unwrap();
             assert!(cache.get("key").is_none(), "{damage}");
         }
-        keep(&cache, "key", "code");
+        insert(&cache, "key", "code");
         fs::write(cache.note("key"), "").unwrap();
         assert!(cache.get("key").is_none());
     }

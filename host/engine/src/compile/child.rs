@@ -17,7 +17,7 @@ use wasmtime::component::Component;
 use super::engine_kind::Shape;
 use super::process::{COMPILE_COMMAND, OUT_OF_MEMORY};
 use super::protocol::{Compiled, Job, Reply};
-use super::{Needs, Part};
+use super::{InstanceRequirements, Part};
 use crate::adapter::{AdaptError, Adapters};
 use crate::component::{digest, linker};
 use crate::error::{LoadError, check_format};
@@ -44,9 +44,9 @@ pub struct ChildLimits {
 impl ChildLimits {
     /// Those that a command line names which makes this program a child: after its name,
     /// [`COMPILE_COMMAND`] and three numbers.
-    pub fn of(words: impl IntoIterator<Item = OsString>) -> Option<Self> {
-        let words: Vec<_> = words.into_iter().map(OsString::into_string).collect();
-        let [_, Ok(command), Ok(memory_bytes), Ok(cpu_seconds), Ok(nice)] = &words[..] else {
+    pub fn from_args(args: impl IntoIterator<Item = OsString>) -> Option<Self> {
+        let args: Vec<_> = args.into_iter().map(OsString::into_string).collect();
+        let [_, Ok(command), Ok(memory_bytes), Ok(cpu_seconds), Ok(nice)] = &args[..] else {
             return None;
         };
         if command != COMPILE_COMMAND {
@@ -60,7 +60,7 @@ impl ChildLimits {
     }
 
     /// The command line that names them, without the name of the program.
-    pub(super) fn words(self) -> [String; 4] {
+    pub(super) fn args(self) -> [String; 4] {
         [
             COMPILE_COMMAND.to_owned(),
             self.memory_bytes.to_string(),
@@ -75,7 +75,7 @@ impl ChildLimits {
 #[must_use]
 pub fn compile_child(limits: ChildLimits) -> ExitCode {
     set_limits(limits);
-    match answer() {
+    match run_job() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // There may be no server to read it.
@@ -109,7 +109,7 @@ fn set_limits(limits: ChildLimits) {
     }
 }
 
-fn answer() -> io::Result<()> {
+fn run_job() -> io::Result<()> {
     let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let job = Job::read(&mut socket)?;
     if end_with_server(socket.try_clone()?).is_err() {
@@ -123,7 +123,7 @@ fn answer() -> io::Result<()> {
             Reply::Done(Some(compiled))
         }
         Err(error) if is_out_of_memory(&*error) => process::exit(OUT_OF_MEMORY),
-        Err(error) => Reply::refused(&sanitize::error_chain(&*error)),
+        Err(error) => Reply::rejected(&sanitize::error_chain(&*error)),
     };
     socket.write_all(&serde_json::to_vec(&reply)?)
 }
@@ -158,7 +158,7 @@ fn build(job: Job) -> Result<Option<(Compiled, Vec<u8>)>, Rejection> {
     world.check_kind()?;
     // Composing would refuse some proposals, too, without their names.
     for Part { bytes, .. } in [&component].into_iter().chain(&job.middleware) {
-        Proposals::of(bytes).need_gc()?;
+        Proposals::of(bytes).requires_gc()?;
     }
     // What wasmtime runs need not be something that can be composed.
     if job.adapts && !world.serves_http() {
@@ -169,9 +169,9 @@ fn build(job: Job) -> Result<Option<(Compiled, Vec<u8>)>, Rejection> {
             adapters.add(&name, bytes.into())?;
         }
         let (composed, name) = match adapters.adapt(bytes) {
-            Err(AdaptError::NoAdapter(misfit)) => {
+            Err(AdaptError::NoAdapter(no_adapter)) => {
                 world.check_command()?;
-                return Err(AdaptError::NoAdapter(misfit).into());
+                return Err(AdaptError::NoAdapter(no_adapter).into());
             }
             result => result?,
         };
@@ -188,7 +188,7 @@ fn build(job: Job) -> Result<Option<(Compiled, Vec<u8>)>, Rejection> {
 fn compile(bytes: &[u8], adapter: Option<String>) -> Result<(Compiled, Vec<u8>), LoadError> {
     let invalid = |error: wasmparser::BinaryReaderError| LoadError::Invalid(error.into());
     World::of(bytes).check()?;
-    let has_gc = Proposals::of(bytes).need_gc()?;
+    let has_gc = Proposals::of(bytes).requires_gc()?;
     InstanceSize::of(bytes)?.check()?;
     let shape = Shape::of(bytes).map_err(invalid)?;
     let kind = shape.engine(has_gc);
@@ -204,7 +204,7 @@ fn compile(bytes: &[u8], adapter: Option<String>) -> Result<(Compiled, Vec<u8>),
         sha256: digest(bytes),
         adapter,
         engine: kind,
-        needs: Needs {
+        needs: InstanceRequirements {
             memories: needs.num_memories,
             tables: needs.num_tables,
             memory_bytes: engine::initial_memory_bytes(&needs),

@@ -19,7 +19,7 @@ use super::process::{CompileError, Launcher};
 use super::protocol::{AdapterUse, Compiled, Job};
 use super::queue::{Demand, Permit, Priority, Queue};
 use crate::engine;
-use memory_limit::unused_bytes;
+use memory_limit::available_bytes;
 
 /// How many children may run at once at least, whatever the number of processors: a component
 /// that takes long delays no other.
@@ -83,7 +83,7 @@ impl Compiler {
                 nice,
             },
             cache,
-            queue: Queue::new(max_children, unused_bytes),
+            queue: Queue::new(max_children, available_bytes),
         })
     }
 
@@ -94,35 +94,35 @@ impl Compiler {
     ///
     /// Says why there is none.
     pub async fn compile(&self, job: &Job, is_new: bool) -> Result<Artefact, CompileError> {
-        if let Some(found) = self.kept(job).await? {
+        if let Some(found) = self.cached(job).await? {
             return Ok(found);
         }
         let priority = priority(job, is_new);
         let permit = self.queue.permit(self.demand(job), priority).await?;
         // An equal one may have been compiled meanwhile.
-        if let Some(found) = self.kept(job).await? {
+        if let Some(found) = self.cached(job).await? {
             return Ok(found);
         }
-        let unfinished = self.cache.as_ref().map(CodeCache::create).transpose();
-        let unfinished = unfinished.unwrap_or_else(|error| {
-            warn_not_kept(&error);
+        let partial = self.cache.as_ref().map(CodeCache::create).transpose();
+        let partial = partial.unwrap_or_else(|error| {
+            warn_not_cached(&error);
             None
         });
-        let file = match &unfinished {
-            Some(unfinished) => unfinished.file.try_clone()?,
+        let file = match &partial {
+            Some(partial) => partial.file.try_clone()?,
             None => anonymous_file()?,
         };
         let compiled = self.run(job, &file, permit, priority).await?;
         let compiled = compiled.ok_or_else(|| io::Error::other("there is no component"))?;
-        if let Some((cache, unfinished)) = self.cache.clone().zip(unfinished) {
+        if let Some((cache, partial)) = self.cache.clone().zip(partial) {
             let adapters = match compiled.adapter {
                 Some(_) => AdapterUse::Used,
                 None => AdapterUse::Unused,
             };
             let (key, kept) = (self.key(job, adapters), compiled.clone());
-            let keep = move || cache.keep(&key, &kept, &unfinished);
+            let keep = move || cache.insert(&key, &kept, &partial);
             let done = spawn_blocking(keep).await.map_err(io::Error::other)?;
-            done.unwrap_or_else(|error| warn_not_kept(&error));
+            done.unwrap_or_else(|error| warn_not_cached(&error));
         }
         Ok(Artefact::new(compiled, file))
     }
@@ -154,17 +154,17 @@ impl Compiler {
             done => return done,
         }
         drop(permit);
-        let alone = Demand {
-            is_alone: true,
+        let exclusive = Demand {
+            is_exclusive: true,
             ..self.demand(job)
         };
-        let _alone = self.queue.permit(alone, priority).await?;
+        let _exclusive = self.queue.permit(exclusive, priority).await?;
         truncate(output)?;
         self.launcher.run(job, output.try_clone()?).await
     }
 
     /// What is kept of `job`. An adapter makes no difference for a component that serves HTTP.
-    async fn kept(&self, job: &Job) -> Result<Option<Artefact>, CompileError> {
+    async fn cached(&self, job: &Job) -> Result<Option<Artefact>, CompileError> {
         let Some(cache) = self.cache.clone() else {
             return Ok(None);
         };
@@ -178,7 +178,7 @@ impl Compiler {
         let bytes: u64 = parts.map(|part| part.bytes.len() as u64).sum();
         let memory_bytes = MEMORY_BYTES.saturating_add(bytes.saturating_mul(MEMORY_FACTOR));
         Demand {
-            is_alone: false,
+            is_exclusive: false,
             is_small: bytes <= SMALL_BYTES,
             memory_bytes: memory_bytes.min(self.launcher.memory_bytes),
         }
@@ -197,7 +197,7 @@ fn priority(job: &Job, is_new: bool) -> Priority {
     }
 }
 
-fn warn_not_kept(error: &io::Error) {
+fn warn_not_cached(error: &io::Error) {
     tracing::warn!("compiled code is not kept for the next start: {error}");
 }
 

@@ -18,7 +18,7 @@ const STICKY: u32 = 0o1000;
 /// # Errors
 ///
 /// Fails if it cannot be made, or one of these folders is not like that.
-pub(super) fn private_folder(path: &Path) -> io::Result<PathBuf> {
+pub(super) fn create_private_folder(path: &Path) -> io::Result<PathBuf> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -59,9 +59,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let root = root.path().canonicalize().unwrap();
         let path = root.join("a/code");
-        assert_eq!(private_folder(&path).unwrap(), path);
+        assert_eq!(create_private_folder(&path).unwrap(), path);
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
-        private_folder(&path).unwrap();
+        create_private_folder(&path).unwrap();
         for (folder, mode, is_private) in [
             (&path, 0o720, false),
             (&path, 0o1702, false),
@@ -74,7 +74,7 @@ mod tests {
             (&root, 0o700, true),
         ] {
             set_mode(folder, mode);
-            let checked = private_folder(&path);
+            let checked = create_private_folder(&path);
             assert_eq!(checked.is_ok(), is_private, "{mode:o} {checked:?}");
             if let Err(error) = checked {
                 assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
@@ -94,8 +94,11 @@ mod tests {
         let path = root.join("link/code");
         set_mode(&root.join("open/code"), 0o700);
         set_mode(&root.join("open"), 0o777);
-        private_folder(&path).unwrap_err();
+        create_private_folder(&path).unwrap_err();
         set_mode(&root.join("open"), 0o755);
-        assert_eq!(private_folder(&path).unwrap(), root.join("open/code"));
+        assert_eq!(
+            create_private_folder(&path).unwrap(),
+            root.join("open/code")
+        );
     }
 }

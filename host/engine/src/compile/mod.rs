@@ -31,4 +31,4 @@ pub use compiler::{Compiler, CompilerSettings};
 pub use engine_kind::EngineKind;
 pub(super) use engine_kind::is_large;
 pub use process::{COMPILE_COMMAND, CompileError, clock_limit};
-pub use protocol::{AdapterUse, Compiled, Job, Needs, Part};
+pub use protocol::{AdapterUse, Compiled, InstanceRequirements, Job, Part};

@@ -89,10 +89,10 @@ pub enum CompileError {
     },
     /// The component cannot be served, and why.
     #[error("{0}")]
-    Refused(String),
+    Rejected(String),
     /// The artefact cannot be used here.
     #[error("compiled code cannot be loaded: {0:#}")]
-    Unusable(wasmtime::Error),
+    Load(wasmtime::Error),
 }
 
 /// How children are started.
@@ -109,9 +109,9 @@ pub(super) struct Launcher {
 }
 
 /// A child, which is killed when this is dropped.
-struct Running(Option<Child>);
+struct ChildGuard(Option<Child>);
 
-impl Running {
+impl ChildGuard {
     /// Waits for the child, which ends by itself.
     async fn wait(mut self) -> io::Result<ExitStatus> {
         let mut child = self.0.take().ok_or(io::ErrorKind::NotFound)?;
@@ -120,7 +120,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for ChildGuard {
     fn drop(&mut self) {
         if let Some(mut child) = self.0.take() {
             // It fails if the child has ended.
@@ -142,24 +142,24 @@ impl Launcher {
     ) -> Result<Option<Compiled>, CompileError> {
         let (running, socket, stderr) = self.start(output)?;
         let limit = clock_limit(self.time);
-        let Ok(spoken) = timeout(limit, speak(job, socket, stderr)).await else {
+        let Ok(exchanged) = timeout(limit, exchange(job, socket, stderr)).await else {
             return Err(CompileError::TimedOut(self.time));
         };
-        let (reply, message) = spoken?;
+        let (reply, message) = exchanged?;
         // It has closed its side, so that it has ended or is about to.
         let status = running.wait().await?;
         if status.success() {
             let reply: Reply = serde_json::from_slice(&reply).map_err(io::Error::other)?;
             return match reply {
                 Reply::Done(compiled) => Ok(compiled),
-                Reply::Refused(reason) => Err(CompileError::Refused(reason)),
+                Reply::Rejected(reason) => Err(CompileError::Rejected(reason)),
             };
         }
         Err(self.failure(status, message))
     }
 
     /// Starts a child, and returns the server's ends of its socket and its standard error.
-    fn start(&self, output: File) -> io::Result<(Running, UnixStream, Receiver)> {
+    fn start(&self, output: File) -> io::Result<(ChildGuard, UnixStream, Receiver)> {
         let (ours, theirs) = StdUnixStream::pair()?;
         let passed = PASSED_VARIABLES.map(|name| (name, std::env::var_os(name)));
         let passed = passed
@@ -171,7 +171,7 @@ impl Launcher {
             nice: self.nice,
         };
         let mut child = Command::new(&self.program)
-            .args(limits.words())
+            .args(limits.args())
             .env_clear()
             .envs(passed)
             // A terminal interrupts the server, which then ends it.
@@ -181,7 +181,7 @@ impl Launcher {
             .stderr(Stdio::piped())
             .spawn()?;
         let stderr = child.stderr.take().map(OwnedFd::from);
-        let running = Running(Some(child));
+        let running = ChildGuard(Some(child));
         ours.set_nonblocking(true)?;
         let stderr = stderr.ok_or(io::ErrorKind::BrokenPipe)?;
         Ok((
@@ -218,7 +218,11 @@ impl Launcher {
 }
 
 /// Sends the request, and reads the reply and standard error to their ends.
-async fn speak(job: &Job, socket: UnixStream, stderr: Receiver) -> io::Result<(Vec<u8>, String)> {
+async fn exchange(
+    job: &Job,
+    socket: UnixStream,
+    stderr: Receiver,
+) -> io::Result<(Vec<u8>, String)> {
     let head = job.head()?;
     let (reader, mut writer) = socket.into_split();
     let write = async {

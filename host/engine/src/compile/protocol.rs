@@ -200,14 +200,14 @@ pub struct Compiled {
     /// The engine that it is compiled for.
     pub engine: EngineKind,
     /// What one instance needs.
-    pub needs: Needs,
+    pub needs: InstanceRequirements,
     /// How much WebAssembly code it has, in bytes.
     pub code_bytes: u64,
 }
 
 /// What one instance of a component needs before it does anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Needs {
+pub struct InstanceRequirements {
     /// The number of its memories.
     pub memories: u32,
     /// The number of its tables.
@@ -224,14 +224,14 @@ pub(super) enum Reply {
     /// It is done. The artefact, if a component was to be compiled, is written.
     Done(Option<Compiled>),
     /// The component, an adapter or a middleware cannot be used, and why.
-    Refused(String),
+    Rejected(String),
 }
 
 impl Reply {
     /// A refusal, with as much of the reason as fits.
-    pub(super) fn refused(reason: &str) -> Self {
+    pub(super) fn rejected(reason: &str) -> Self {
         let end = reason.floor_char_boundary(MAX_REASON_BYTES);
-        Self::Refused(reason[..end].to_owned())
+        Self::Rejected(reason[..end].to_owned())
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Priority {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Demand {
     /// Whether no other child may run meanwhile.
-    pub(super) is_alone: bool,
+    pub(super) is_exclusive: bool,
     /// Whether it is over soon, so that it does not have to wait for those that are not.
     pub(super) is_small: bool,
     /// The memory that its child is expected to need, in bytes.
@@ -45,7 +45,7 @@ struct State {
     running_large: u32,
     /// What the children that run are expected to need.
     memory_bytes: u64,
-    has_one_alone: bool,
+    has_exclusive: bool,
     waiting: BTreeMap<(Priority, u64), Waiter>,
     /// The number of the next job that waits: of equal ones, the first goes first.
     next: u64,
@@ -109,7 +109,7 @@ impl Queue {
         state
             .waiting
             .retain(|_, waiter| !waiter.granted.is_closed());
-        if state.waiting.is_empty() || state.has_one_alone || state.running >= self.max_children {
+        if state.waiting.is_empty() || state.has_exclusive || state.running >= self.max_children {
             return None;
         }
         let free_bytes = (self.free_bytes)().unwrap_or(u64::MAX);
@@ -124,13 +124,13 @@ impl Queue {
                 found = Some(*key);
                 break;
             }
-            if demand.is_alone {
+            if demand.is_exclusive {
                 break;
             }
             is_overtaking = true;
         }
         let waiter = state.waiting.remove(&found?)?;
-        state.count(waiter.demand);
+        state.acquire(waiter.demand);
         Some(waiter)
     }
 
@@ -145,23 +145,23 @@ impl State {
         if self.running == 0 {
             return true;
         }
-        let has_place = demand.is_small || self.running_large + 1 < max_children;
+        let has_slot = demand.is_small || self.running_large + 1 < max_children;
         let needed = self.memory_bytes.saturating_add(demand.memory_bytes);
-        !demand.is_alone && has_place && needed <= free_bytes
+        !demand.is_exclusive && has_slot && needed <= free_bytes
     }
 
-    fn count(&mut self, demand: Demand) {
+    fn acquire(&mut self, demand: Demand) {
         self.running += 1;
         self.running_large += u32::from(!demand.is_small);
         self.memory_bytes += demand.memory_bytes;
-        self.has_one_alone = demand.is_alone;
+        self.has_exclusive = demand.is_exclusive;
     }
 
-    fn uncount(&mut self, demand: Demand) {
+    fn release(&mut self, demand: Demand) {
         self.running -= 1;
         self.running_large -= u32::from(!demand.is_small);
         self.memory_bytes -= demand.memory_bytes;
-        self.has_one_alone = false;
+        self.has_exclusive = false;
     }
 }
 
@@ -175,7 +175,7 @@ impl fmt::Debug for Queue {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.queue.lock().uncount(self.demand);
+        self.queue.lock().release(self.demand);
         self.queue.grant();
     }
 }
@@ -211,14 +211,14 @@ mod tests {
     /// What a job needs of which only the size matters.
     fn demand(memory_bytes: u64) -> Demand {
         Demand {
-            is_alone: false,
+            is_exclusive: false,
             is_small: false,
             memory_bytes,
         }
     }
 
     const SMALL: Demand = Demand {
-        is_alone: false,
+        is_exclusive: false,
         is_small: true,
         memory_bytes: 1,
     };
@@ -253,13 +253,13 @@ mod tests {
     #[test]
     fn one_that_runs_alone_waits_for_all_and_one_that_gives_up_delays_no_other() {
         run(async {
-            let alone = Demand {
-                is_alone: true,
+            let exclusive = Demand {
+                is_exclusive: true,
                 ..SMALL
             };
             let queue = Queue::new(2, unlimited);
             let first = queue.permit(SMALL, of(true, 1)).await.unwrap();
-            let mut all = Box::pin(queue.permit(alone, of(true, 1)));
+            let mut all = Box::pin(queue.permit(exclusive, of(true, 1)));
             assert!(waits(all.as_mut()).await);
             let mut next = pin!(queue.permit(SMALL, of(true, 2)));
             assert!(waits(next.as_mut()).await);
@@ -270,7 +270,7 @@ mod tests {
             drop(first);
             drop(third);
             let next = next.await.unwrap();
-            let mut all = pin!(queue.permit(alone, of(true, 9)));
+            let mut all = pin!(queue.permit(exclusive, of(true, 9)));
             assert!(waits(all.as_mut()).await);
             drop(next);
             let _all = all.await.unwrap();

@@ -13,9 +13,9 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::account::Account;
 use super::errors::from_hyper;
 use super::framing;
+use super::in_flight::InFlight;
 use telemetry::RequestId;
 
 /// How much the log has of the names of trailers, in bytes.
@@ -24,14 +24,14 @@ const MAX_NAMES_BYTES: usize = 512;
 /// The body that a guest writes.
 pub(super) struct RequestBody {
     body: WasiBody,
-    account: Arc<Account>,
+    in_flight: Arc<InFlight>,
     /// What has been read of it to know whether there is any.
     first: Option<Frame<Bytes>>,
     has_ended: bool,
     /// How many bytes of the announced length are left. None if none was announced.
     left: Option<u64>,
     /// Whether the head names the trailers that follow, and so hyper sends them.
-    names_trailers: bool,
+    announces_trailers: bool,
     request_id: RequestId,
 }
 
@@ -40,17 +40,17 @@ impl RequestBody {
     pub(super) fn new(
         body: WasiBody,
         headers: &HeaderMap,
-        account: Arc<Account>,
+        in_flight: Arc<InFlight>,
         request_id: RequestId,
     ) -> Self {
         let left = framing::announced_length(headers);
         Self {
             has_ended: body.is_end_stream(),
             body,
-            account,
+            in_flight,
             first: None,
             left,
-            names_trailers: left.is_none() && headers.contains_key(TRAILER),
+            announces_trailers: left.is_none() && headers.contains_key(TRAILER),
             request_id,
         }
     }
@@ -68,8 +68,8 @@ impl RequestBody {
         }
         let trailers = frame.trailers_ref();
         if let Some(trailers) = trailers.filter(|trailers| !trailers.is_empty())
-            && !self.names_trailers
-            && self.account.is_first_failure()
+            && !self.announces_trailers
+            && self.in_flight.is_first_failure()
         {
             let names: Vec<_> = trailers.keys().map(HeaderName::as_str).collect();
             let names = names.join(", ");
@@ -119,7 +119,7 @@ impl Body for RequestBody {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         // A guest that is gone seems to have finished what it wrote. The server must not
         // take half a body for the whole.
-        if frame.is_none() && self.account.is_closed() {
+        if frame.is_none() && self.in_flight.is_closed() {
             return Poll::Ready(Some(Err(Error::ConnectionTerminated)));
         }
         Poll::Ready(frame.map(|frame| self.check(frame?)))
@@ -141,11 +141,11 @@ impl Body for RequestBody {
 /// The body that a guest reads.
 pub(super) struct ResponseBody {
     body: Incoming,
-    pause: Option<Pause>,
+    idle_timeout: Option<IdleTimeout>,
 }
 
 /// How long the server may send nothing while the guest waits.
-struct Pause {
+struct IdleTimeout {
     limit: Duration,
     /// Runs if `is_running`. It is made once, because only a thread of the runtime can
     /// make one, and guests can be on others.
@@ -155,13 +155,13 @@ struct Pause {
 
 impl ResponseBody {
     /// Must be called within a runtime that has timers.
-    pub(super) fn new(body: Incoming, max_pause: Option<Duration>) -> Self {
-        let pause = max_pause.map(|limit| Pause {
+    pub(super) fn new(body: Incoming, max_idle: Option<Duration>) -> Self {
+        let idle_timeout = max_idle.map(|limit| IdleTimeout {
             limit,
             end: Box::pin(sleep(limit)),
             is_running: false,
         });
-        Self { body, pause }
+        Self { body, idle_timeout }
     }
 }
 
@@ -174,14 +174,14 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
-            let Some(pause) = &mut self.pause else {
+            let Some(idle_timeout) = &mut self.idle_timeout else {
                 return Poll::Pending;
             };
-            ready!(pause.poll(cx));
+            ready!(idle_timeout.poll(cx));
             return Poll::Ready(Some(Err(Error::ConnectionReadTimeout)));
         };
-        if let Some(pause) = &mut self.pause {
-            pause.is_running = false;
+        if let Some(idle_timeout) = &mut self.idle_timeout {
+            idle_timeout.is_running = false;
         }
         Poll::Ready(frame.map(|frame| frame.map_err(|error| from_hyper(&error))))
     }
@@ -195,7 +195,7 @@ impl Body for ResponseBody {
     }
 }
 
-impl Pause {
+impl IdleTimeout {
     /// Resolves when it has lasted too long.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.is_running {

@@ -17,17 +17,17 @@ use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
-use super::account::{Account, Kept, Slot};
 use super::body::{RequestBody, ResponseBody};
 use super::connect::{self, Stream};
 use super::errors::from_hyper;
+use super::in_flight::{BufferedBytes, InFlight, Permit};
 use super::origin::Origin;
 use super::report::Report;
-use super::{MAX_FIELDS, MAX_HEAD_BYTES, MAX_PARSED_FIELDS, Outbound, Sent, framing};
+use super::{MAX_FIELDS, MAX_HEAD_BYTES, MAX_PARSED_FIELDS, Outbound, SendResult, framing};
 
 /// The fields that concern one connection and no other. Guests cannot set most of them,
 /// but this part relies on none.
-const OF_CONNECTION: [HeaderName; 9] = [
+const HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     HeaderName::from_static("http2-settings"),
     HeaderName::from_static("keep-alive"),
@@ -42,45 +42,45 @@ const OF_CONNECTION: [HeaderName; 9] = [
 type Connection = Pin<Box<http1::Connection<TokioIo<Box<dyn Stream>>, RequestBody>>>;
 
 /// A request that is allowed.
-pub(super) struct Order {
+pub(super) struct OutboundRequest {
     pub(super) request: Request<WasiBody>,
     pub(super) options: RequestOptions,
     pub(super) origin: Origin,
     pub(super) outbound: Arc<Outbound>,
-    pub(super) account: Arc<Account>,
+    pub(super) in_flight: Arc<InFlight>,
     /// Counts what is kept of the request until its connection is closed.
-    pub(super) kept: Kept,
+    pub(super) buffered: BufferedBytes,
 }
 
 /// Sends a request. When the head of the response is there, what it resolves to has the
 /// connection, too: as long as that is polled, the rest comes in.
 ///
 /// Whoever drops one of them closes the connection.
-pub(super) async fn send(order: Order, report: Report) -> Sent {
-    let sent = exchange(order, &report).await;
+pub(super) async fn send(outbound_request: OutboundRequest, report: Report) -> SendResult {
+    let sent = exchange(outbound_request, &report).await;
     match &sent {
-        Ok((response, _)) => report.close(response.status()),
+        Ok((response, _)) => report.finish(response.status()),
         Err(error) => report.fail(error),
     }
     sent
 }
 
-async fn exchange(order: Order, report: &Report) -> Sent {
-    let Order {
+async fn exchange(outbound_request: OutboundRequest, report: &Report) -> SendResult {
+    let OutboundRequest {
         request,
         options,
         origin,
         outbound,
-        account,
-        kept,
-    } = order;
+        in_flight,
+        buffered,
+    } = outbound_request;
     let deadline = Instant::now() + outbound.timeout;
-    let slot = timeout_at(deadline, account.take()).await;
-    let Ok(Some(slot)) = slot else {
-        report.explain(format_args!(
+    let permit = timeout_at(deadline, in_flight.take()).await;
+    let Ok(Some(permit)) = permit else {
+        report.set_cause(format_args!(
             "{} other requests of the guest were under way for {} s; let it read or drop their \
              responses first, or allow more with `--max-outbound` or `--outbound-timeout`",
-            outbound.max_at_once,
+            outbound.max_concurrent,
             outbound.timeout.as_secs_f64()
         ));
         return Err(Error::ConnectionLimitReached);
@@ -89,7 +89,7 @@ async fn exchange(order: Order, report: &Report) -> Sent {
     let stream = connect::connect(&outbound, &origin, report, connect_deadline).await?;
     let request = prepare(request, &origin)?;
     let (head, body) = request.into_parts();
-    let body = RequestBody::new(body, &head.headers, account, report.request_id.clone());
+    let body = RequestBody::new(body, &head.headers, in_flight, report.request_id.clone());
     let mut request = Request::from_parts(head, body);
     framing::announce(&mut request).await?;
 
@@ -101,7 +101,7 @@ async fn exchange(order: Order, report: &Report) -> Sent {
         Err(_) => return Err(Error::HttpResponseTimeout),
     };
     if response.headers().len() > MAX_FIELDS {
-        report.explain(format_args!(
+        report.set_cause(format_args!(
             "the response has more than {MAX_FIELDS} header fields"
         ));
         // The limit that this error can name is one of bytes.
@@ -111,7 +111,12 @@ async fn exchange(order: Order, report: &Report) -> Sent {
         return Err(Error::HttpUpgradeFailed);
     }
     framing::unify_length(response.headers_mut())?;
-    Ok(hand_over(response, connection, (slot, kept), options))
+    Ok(into_guest_response(
+        response,
+        connection,
+        (permit, buffered),
+        options,
+    ))
 }
 
 /// The earlier of a deadline and the end of what a guest wants to wait.
@@ -131,7 +136,7 @@ fn prepare(request: Request<WasiBody>, origin: &Origin) -> Result<Request<WasiBo
     let path = path.map(|path| encode(&path).unwrap_or(path));
     head.uri = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
     head.version = Version::HTTP_11;
-    for name in OF_CONNECTION {
+    for name in HOP_BY_HOP {
         head.headers.remove(name);
     }
     let host = HeaderValue::try_from(origin.authority());
@@ -170,7 +175,7 @@ async fn receive_head(
     report: &Report,
 ) -> Result<(Response<Incoming>, Option<Connection>), Error> {
     let failed = |error: &hyper::Error| {
-        report.explain(sanitize::error_chain(error));
+        report.set_cause(sanitize::error_chain(error));
         from_hyper(error)
     };
     let (mut sender, connection) = http1::Builder::new()
@@ -199,17 +204,17 @@ async fn receive_head(
 }
 
 /// What the guest gets.
-fn hand_over(
+fn into_guest_response(
     response: Response<Incoming>,
     connection: Option<Connection>,
-    (slot, kept): (Slot, Kept),
+    (permit, buffered): (Permit, BufferedBytes),
     options: RequestOptions,
 ) -> (
     Response<WasiBody>,
     Box<dyn Future<Output = Result<(), Error>> + Send>,
 ) {
-    let max_pause = options.between_bytes_timeout;
-    let body = |body| ResponseBody::new(body, max_pause).boxed_unsync();
+    let max_idle = options.between_bytes_timeout;
+    let body = |body| ResponseBody::new(body, max_idle).boxed_unsync();
     let response = response.map(body);
     let rest = async move {
         if let Some(connection) = connection {
@@ -217,7 +222,7 @@ fn hand_over(
             let _ = connection.await;
         }
         // Also if the guest has not read the body: what is left of it is here, and small.
-        drop((slot, kept));
+        drop((permit, buffered));
         Ok(())
     };
     (response, Box::new(rest))
@@ -232,7 +237,7 @@ mod tests {
     #[test]
     fn only_fields_that_concern_the_server_are_sent_to_it() {
         let mut request = Request::builder().uri("https://Api.Example.:8443/a?b");
-        for name in OF_CONNECTION {
+        for name in HOP_BY_HOP {
             request = request.header(name, "x");
         }
         let request = request

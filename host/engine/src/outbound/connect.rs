@@ -12,9 +12,9 @@ use tokio_rustls::TlsConnector;
 use wasmtime_wasi_http::Error;
 
 use super::errors::from_io;
-use super::lookup::Lookups;
 use super::origin::Origin;
 use super::report::Report;
+use super::resolver::Resolver;
 use super::{Outbound, address};
 use http1_strict::Host;
 
@@ -33,7 +33,7 @@ pub(super) async fn connect(
     report: &Report,
     deadline: Instant,
 ) -> Result<Box<dyn Stream>, Error> {
-    let addresses = addresses(&outbound.lookups, origin, report);
+    let addresses = addresses(&outbound.resolver, origin, report);
     let addresses = timeout_at(deadline, addresses)
         .await
         .map_err(|_| Error::DnsTimeout)??;
@@ -54,7 +54,7 @@ pub(super) async fn connect(
 
 /// The addresses to which a request to `origin` may go.
 async fn addresses(
-    lookups: &Lookups,
+    resolver: &Resolver,
     origin: &Origin,
     report: &Report,
 ) -> Result<Vec<SocketAddr>, Error> {
@@ -62,7 +62,7 @@ async fn addresses(
         Host::Ip(address) => return Ok(vec![SocketAddr::new(*address, origin.port)]),
         Host::Name(name) => name,
     };
-    let found = lookups.addresses(name, origin.port, report).await?;
+    let found = resolver.resolve(name, origin.port, report).await?;
     let (allowed, refused): (Vec<_>, Vec<_>) = found
         .into_iter()
         .partition(|found| address::is_allowed(&origin.host, found.ip()));
@@ -70,7 +70,7 @@ async fn addresses(
         return Ok(allowed);
     }
     if let Some(first) = refused.first() {
-        report.refuse_address(first.ip());
+        report.log_denied_address(first.ip());
     }
     Err(Error::DestinationIpProhibited)
 }
@@ -88,7 +88,7 @@ async fn connect_tcp(
         match timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
             Ok(Err(error)) => {
-                report.explain(format_args!("{address}: {error}"));
+                report.set_cause(format_args!("{address}: {error}"));
                 failure = from_io(&error);
             }
             Err(_) => failure = Error::ConnectionTimeout,
@@ -115,7 +115,7 @@ async fn encrypt(
         .await
         .map_err(|error| {
             // That of a certificate, for example, says what is wrong with it.
-            report.explain(&error);
+            report.set_cause(&error);
             from_io(&error)
         })?;
     Ok(Box::new(stream))

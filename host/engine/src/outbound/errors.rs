@@ -15,7 +15,7 @@ pub(super) fn from_hyper(error: &hyper::Error) -> Error {
     if error.is_incomplete_message() {
         return Error::HttpResponseIncomplete;
     }
-    if let Some(error) = find::<io::Error>(error) {
+    if let Some(error) = find_cause::<io::Error>(error) {
         return match error.kind() {
             ErrorKind::UnexpectedEof => Error::HttpResponseIncomplete,
             // What hyper says of bytes that it cannot read.
@@ -69,7 +69,7 @@ fn find_tls(error: &io::Error) -> Option<&rustls::Error> {
 }
 
 /// The first error of this kind among those that caused `error`.
-fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+fn find_cause<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(found) = error.downcast_ref() {

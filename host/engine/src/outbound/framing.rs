@@ -22,17 +22,21 @@ pub(super) async fn announce(request: &mut Request<RequestBody>) -> Result<(), E
     if request.headers().contains_key(CONTENT_LENGTH) {
         return Ok(());
     }
-    let is_without = matches!(*request.method(), Method::GET | Method::HEAD);
-    let wants_length = matches!(
+    let expects_no_body = matches!(*request.method(), Method::GET | Method::HEAD);
+    let expects_length = matches!(
         *request.method(),
         Method::POST | Method::PUT | Method::PATCH
     );
-    let limit = if is_without { OPEN } else { Duration::ZERO };
+    let limit = if expects_no_body {
+        OPEN
+    } else {
+        Duration::ZERO
+    };
     let has_content = request.body_mut().has_content(limit).await?;
-    if has_content && is_without {
+    if has_content && expects_no_body {
         let chunked = HeaderValue::from_static("chunked");
         request.headers_mut().insert(TRANSFER_ENCODING, chunked);
-    } else if !has_content && wants_length {
+    } else if !has_content && expects_length {
         let none = HeaderValue::from_static("0");
         request.headers_mut().insert(CONTENT_LENGTH, none);
     }
@@ -73,7 +77,7 @@ pub(super) fn unify_length(headers: &mut HeaderMap) -> Result<(), Error> {
     }
     let fields: Vec<_> = headers.get_all(CONTENT_LENGTH).iter().collect();
     if fields.len() > 1 || fields.iter().any(|field| field.as_bytes().contains(&b',')) {
-        match the_same(&fields) {
+        match single_value(&fields) {
             Some(length) => headers.insert(CONTENT_LENGTH, length.into()),
             // Only a response that has no content gets here with different ones.
             None => headers.remove(CONTENT_LENGTH),
@@ -83,7 +87,7 @@ pub(super) fn unify_length(headers: &mut HeaderMap) -> Result<(), Error> {
 }
 
 /// The number in these lists of numbers, if it is always the same.
-fn the_same(fields: &[&HeaderValue]) -> Option<u64> {
+fn single_value(fields: &[&HeaderValue]) -> Option<u64> {
     let mut found = None;
     for field in fields {
         for length in field.to_str().ok()?.split(',') {

@@ -3,7 +3,7 @@
 //! - this file: [`Outbound`], which all guests of a server share, and what a store has.
 //! - `origin.rs`, `policy.rs`: scheme, host and port, and which are allowed.
 //! - `client.rs`: one request, in the order of what happens to it.
-//! - `account.rs`: how many there may be at once.
+//! - `in_flight.rs`: how many there may be at once.
 //! - `lookup.rs`, `address.rs`, `tls.rs`, `connect.rs`: from a name to a connection.
 //! - `body.rs`: what is sent and received over it; `framing.rs`: how that is announced.
 //! - `errors.rs`, `report.rs`: what the guest and the log get to know.
@@ -18,17 +18,17 @@
 //! response: connections that are kept for later would pass from one guest to the next
 //! what no guest should know of another. Whatever a guest has open ends with its store.
 
-mod account;
 mod address;
 mod body;
 mod client;
 mod connect;
 mod errors;
 mod framing;
-mod lookup;
+mod in_flight;
 mod origin;
 mod policy;
 mod report;
+mod resolver;
 mod tls;
 
 use std::num::NonZeroU32;
@@ -40,15 +40,15 @@ use rustls::ClientConfig;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::host_memory::{BODY_BYTES, fields};
-use account::Account;
-use client::Order;
+use client::OutboundRequest;
 pub use http1_strict::HostError;
-use lookup::Lookups;
+use in_flight::InFlight;
 use origin::Origin;
 pub use origin::OriginError;
 pub use policy::AllowedOrigin;
 use policy::Policy;
 use report::Report;
+use resolver::Resolver;
 use telemetry::RequestId;
 
 /// How large the head of a response may be, and how much of a body is read ahead, in
@@ -77,7 +77,7 @@ pub struct OutboundSettings {
     /// How long a request may take until the head of its response is there.
     pub timeout: Duration,
     /// How many requests one instance may have under way.
-    pub max_at_once: NonZeroU32,
+    pub max_concurrent: NonZeroU32,
 }
 
 /// Sends the requests of all guests of a server.
@@ -86,9 +86,9 @@ pub struct Outbound {
     policy: Policy,
     /// None if no origin that is allowed needs it.
     tls: Option<Arc<ClientConfig>>,
-    lookups: Lookups,
+    resolver: Resolver,
     timeout: Duration,
-    max_at_once: NonZeroU32,
+    max_concurrent: NonZeroU32,
 }
 
 /// Why guests cannot send what they may.
@@ -117,16 +117,16 @@ impl Outbound {
         let OutboundSettings {
             allowed,
             timeout,
-            max_at_once,
+            max_concurrent,
         } = settings;
         let policy = Policy::new(allowed);
         let tls = policy.has_https().then(tls::config).transpose()?;
         Ok(Self {
             policy,
             tls,
-            lookups: Lookups::default(),
+            resolver: Resolver::default(),
             timeout: timeout.min(MAX_TIMEOUT),
-            max_at_once,
+            max_concurrent,
         })
     }
 
@@ -135,7 +135,7 @@ impl Outbound {
         OutboundCtx {
             outbound: self.clone(),
             request_id,
-            account: None,
+            in_flight: None,
         }
     }
 }
@@ -146,9 +146,9 @@ impl Default for Outbound {
         Self {
             policy: Policy::default(),
             tls: None,
-            lookups: Lookups::default(),
+            resolver: Resolver::default(),
             timeout: Duration::ZERO,
-            max_at_once: NonZeroU32::MIN,
+            max_concurrent: NonZeroU32::MIN,
         }
     }
 }
@@ -161,15 +161,15 @@ pub(crate) struct OutboundCtx {
     outbound: Arc<Outbound>,
     request_id: RequestId,
     /// Made for the first request: most guests send none.
-    account: Option<Arc<Account>>,
+    in_flight: Option<Arc<InFlight>>,
 }
 
 impl OutboundCtx {
     /// Says that the instance serves another request from now on.
     pub(crate) fn begin_request(&mut self, request_id: RequestId) {
         self.request_id = request_id;
-        if let Some(account) = &self.account {
-            account.begin_request();
+        if let Some(in_flight) = &self.in_flight {
+            in_flight.begin_request();
         }
     }
 
@@ -178,7 +178,7 @@ impl OutboundCtx {
         let origin = Origin::of(request.uri()).map_err(|_| Error::HttpRequestUriInvalid)?;
         report.origin = Some(origin.clone());
         if !self.outbound.policy.allows(&origin) {
-            report.refuse_origin();
+            report.log_denied_origin();
             return Err(Error::HttpRequestDenied);
         }
         // What it asks for is another connection, and there is none to whoever it names.
@@ -189,16 +189,16 @@ impl OutboundCtx {
     }
 
     /// What the server keeps of requests that are under way, in bytes.
-    pub(crate) fn kept_bytes(&self) -> usize {
-        self.account
+    pub(crate) fn buffered_bytes(&self) -> usize {
+        self.in_flight
             .as_ref()
-            .map_or(0, |account| account.kept_bytes())
+            .map_or(0, |in_flight| in_flight.buffered_bytes())
     }
 
     /// Breaks off what the guest has not sent as a whole.
     pub(crate) fn close(&self) {
-        if let Some(account) = &self.account {
-            account.close();
+        if let Some(in_flight) = &self.in_flight {
+            in_flight.close();
         }
     }
 }
@@ -221,7 +221,7 @@ fn request_bytes(request: &Request<WasiBody>) -> usize {
 }
 
 /// The head of a response with a body that comes in while the future is polled.
-type Sent = Result<
+type SendResult = Result<
     (
         Response<WasiBody>,
         Box<dyn Future<Output = Result<(), Error>> + Send>,
@@ -239,15 +239,15 @@ impl WasiHttpHooks for OutboundCtx {
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
         _done: Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ) -> Box<dyn Future<Output = Sent> + Send> {
-        let max_at_once = self.outbound.max_at_once;
-        let account = self
-            .account
-            .get_or_insert_with(|| Arc::new(Account::new(max_at_once)))
+    ) -> Box<dyn Future<Output = SendResult> + Send> {
+        let max_concurrent = self.outbound.max_concurrent;
+        let in_flight = self
+            .in_flight
+            .get_or_insert_with(|| Arc::new(InFlight::new(max_concurrent)))
             .clone();
         let mut report = Report {
             request_id: self.request_id.clone(),
-            account: account.clone(),
+            in_flight: in_flight.clone(),
             method: request.method().clone(),
             origin: None,
             reason: Mutex::default(),
@@ -255,16 +255,16 @@ impl WasiHttpHooks for OutboundCtx {
         };
         match self.admit(&request, &mut report) {
             Ok(origin) => {
-                let kept = account.keep(request_bytes(&request));
-                let order = Order {
+                let buffered = in_flight.add_buffered(request_bytes(&request));
+                let outbound_request = OutboundRequest {
                     request,
-                    kept,
+                    buffered,
                     options: options.unwrap_or_default(),
                     origin,
                     outbound: self.outbound.clone(),
-                    account,
+                    in_flight,
                 };
-                Box::new(client::send(order, report))
+                Box::new(client::send(outbound_request, report))
             }
             Err(error) => {
                 report.fail(&error);

@@ -25,9 +25,9 @@ pub struct AllowedOrigin {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Pattern {
-    Exactly(Host),
+    Exact(Host),
     /// Any name of one or more labels before this one.
-    Below(String),
+    Subdomains(String),
 }
 
 /// All origins to which guests may send requests.
@@ -41,7 +41,7 @@ impl Policy {
 
     /// Whether guests may send requests to `origin`.
     pub(super) fn allows(&self, origin: &Origin) -> bool {
-        self.0.iter().any(|allowed| allowed.is(origin))
+        self.0.iter().any(|allowed| allowed.matches(origin))
     }
 
     /// Whether any of the requests that it allows is encrypted.
@@ -51,13 +51,13 @@ impl Policy {
 }
 
 impl AllowedOrigin {
-    fn is(&self, origin: &Origin) -> bool {
+    fn matches(&self, origin: &Origin) -> bool {
         let has_host = match (&self.host, &origin.host) {
-            (Pattern::Exactly(allowed), host) => allowed == host,
-            (Pattern::Below(parent), Host::Name(name)) => name
+            (Pattern::Exact(allowed), host) => allowed == host,
+            (Pattern::Subdomains(parent), Host::Name(name)) => name
                 .strip_suffix(parent.as_str())
                 .is_some_and(|labels| labels.len() > 1 && labels.ends_with('.')),
-            (Pattern::Below(_), Host::Ip(_)) => false,
+            (Pattern::Subdomains(_), Host::Ip(_)) => false,
         };
         has_host && self.scheme == origin.scheme && self.port == origin.port
     }
@@ -70,15 +70,15 @@ impl FromStr for AllowedOrigin {
         let (scheme, authority) = text.split_once("://").ok_or(OriginError::NoScheme)?;
         let (scheme, host, port) = origin::split(scheme, authority)?;
         let host = match host.strip_prefix("*.") {
-            Some(parent) => Pattern::below(parent)?,
-            None => Pattern::exactly(host)?,
+            Some(parent) => Pattern::subdomains(parent)?,
+            None => Pattern::exact(host)?,
         };
         Ok(Self { scheme, host, port })
     }
 }
 
 impl Pattern {
-    fn exactly(text: &str) -> Result<Self, OriginError> {
+    fn exact(text: &str) -> Result<Self, OriginError> {
         if text.contains('*') {
             return Err(OriginError::Wildcard(text.to_owned()));
         }
@@ -88,16 +88,16 @@ impl Pattern {
         {
             return Err(OriginError::Mapped(address, mapped));
         }
-        Ok(Self::Exactly(host))
+        Ok(Self::Exact(host))
     }
 
-    fn below(parent: &str) -> Result<Self, OriginError> {
+    fn subdomains(parent: &str) -> Result<Self, OriginError> {
         let pattern = || format!("*.{parent}");
         if parent.contains('*') {
             return Err(OriginError::Wildcard(pattern()));
         }
         match Host::parse(parent)? {
-            Host::Name(name) if name.contains('.') => Ok(Self::Below(name)),
+            Host::Name(name) if name.contains('.') => Ok(Self::Subdomains(name)),
             Host::Name(_) => Err(OriginError::TopLevel(pattern())),
             Host::Ip(_) => Err(HostError::Name(pattern()).into()),
         }
@@ -108,8 +108,8 @@ impl fmt::Display for AllowedOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://", self.scheme)?;
         match &self.host {
-            Pattern::Exactly(host) => write!(f, "{host}")?,
-            Pattern::Below(parent) => write!(f, "*.{parent}")?,
+            Pattern::Exact(host) => write!(f, "{host}")?,
+            Pattern::Subdomains(parent) => write!(f, "*.{parent}")?,
         }
         write!(f, ":{}", self.port)
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::Method;
 use wasmtime_wasi_http::Error;
 
-use super::account::Account;
+use super::in_flight::InFlight;
 use super::origin::Origin;
 use telemetry::RequestId;
 
@@ -21,7 +21,7 @@ const MAX_REASON_BYTES: usize = 512;
 /// Tells the log of one request when that is over, or given up.
 pub(super) struct Report {
     pub(super) request_id: RequestId,
-    pub(super) account: Arc<Account>,
+    pub(super) in_flight: Arc<InFlight>,
     pub(super) method: Method,
     /// None if what the guest gave for one names no origin.
     pub(super) origin: Option<Origin>,
@@ -32,7 +32,7 @@ pub(super) struct Report {
 
 impl Report {
     /// Takes down how it went.
-    pub(super) fn close(mut self, outcome: impl Display) {
+    pub(super) fn finish(mut self, outcome: impl Display) {
         if tracing::enabled!(tracing::Level::DEBUG) {
             self.outcome = Some(outcome.to_string());
         }
@@ -48,15 +48,15 @@ impl Report {
             .take();
         let reason = reason.map(|reason| format!(": {reason}"));
         let outcome = format!("{error}{}", reason.unwrap_or_default());
-        if self.account.is_first_failure() {
+        if self.in_flight.is_first_failure() {
             let (request, method, origin) = (&self.request_id, self.method(), self.origin());
             tracing::warn!(%request, "a request of the guest failed: {method} to {origin}: {outcome}");
         }
-        self.close(outcome);
+        self.finish(outcome);
     }
 
     /// Adds a reason to a failure that follows.
-    pub(super) fn explain(&self, reason: impl Display) {
+    pub(super) fn set_cause(&self, reason: impl Display) {
         let reason = sanitize::line(&reason)
             .at_most(MAX_REASON_BYTES)
             .to_string();
@@ -77,27 +77,27 @@ impl Report {
     }
 
     /// Says that the guest may not send requests there.
-    pub(super) fn refuse_origin(&self) {
+    pub(super) fn log_denied_origin(&self) {
         let Some(origin) = &self.origin else { return };
-        self.refuse(format_args!(
+        self.log_denied(format_args!(
             "no flag allows requests to `{origin}`; if this guest may send them, \
              add `--allow-outbound {origin}`"
         ));
     }
 
     /// Says that the host has this address, and none that is allowed.
-    pub(super) fn refuse_address(&self, address: IpAddr) {
+    pub(super) fn log_denied_address(&self, address: IpAddr) {
         let Some(origin) = &self.origin else { return };
         let host = &origin.host;
-        self.refuse(format_args!(
+        self.log_denied(format_args!(
             "`{host}` is `{address}`, which is not a public address; if this guest may send \
              requests there, name the address instead of `{host}` in `--allow-outbound`"
         ));
     }
 
     /// A guest can be refused as often as it likes. The operator hears of the first time.
-    fn refuse(&self, reason: impl Display) {
-        if self.account.is_first_failure() {
+    fn log_denied(&self, reason: impl Display) {
+        if self.in_flight.is_first_failure() {
             tracing::info!(request = %self.request_id, "a request of the guest was refused: {reason}");
         }
     }

@@ -5,7 +5,7 @@ use std::thread;
 
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, Empty, Full};
-use lookup::Resolve;
+use resolver::ResolveFn;
 
 use super::*;
 
@@ -31,17 +31,17 @@ impl Server {
         })
     }
 
-    fn has_been_left_alone(&self) -> bool {
+    fn has_no_connection(&self) -> bool {
         self.0.set_nonblocking(true).expect("a socket");
         let error = self.0.accept().expect_err("nobody connects");
         error.kind() == io::ErrorKind::WouldBlock
     }
 }
 
-fn outbound(allowed: &str, resolve: Resolve, timeout: Duration) -> OutboundCtx {
+fn outbound(allowed: &str, resolve: ResolveFn, timeout: Duration) -> OutboundCtx {
     let outbound = Outbound {
         policy: Policy::new(vec![allowed.parse().expect(allowed)]),
-        lookups: Lookups::new(resolve),
+        resolver: Resolver::new(resolve),
         timeout,
         ..Outbound::default()
     };
@@ -58,7 +58,7 @@ async fn send(ctx: &mut OutboundCtx, method: Method, url: &str) -> Result<u16, E
 }
 
 /// Sends a request to this origin, which is allowed, and returns why that fails.
-async fn failure(url: &str, resolve: Resolve) -> Error {
+async fn failure(url: &str, resolve: ResolveFn) -> Error {
     let mut ctx = outbound(url, resolve, Duration::from_mins(1));
     let sent = send(&mut ctx, Method::GET, url).await;
     sent.expect_err("it fails")
@@ -70,7 +70,7 @@ async fn a_name_with_the_address_of_this_machine_is_refused_before_anybody_conne
     let url = format!("http://api.example:{}", server.port());
     let error = failure(&url, |_, port| Ok(vec![([127, 0, 0, 1], port).into()])).await;
     assert!(matches!(error, Error::DestinationIpProhibited), "{error}");
-    assert!(server.has_been_left_alone());
+    assert!(server.has_no_connection());
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn a_name_is_looked_up_once_and_the_address_that_was_checked_is_used() {
 
     let server = Server::start();
     let url = format!("http://localhost:{}", server.port());
-    let resolve: Resolve = |name, port| {
+    let resolve: ResolveFn = |name, port| {
         LOOK_UPS.fetch_add(1, Ordering::SeqCst);
         assert_eq!(name, "localhost");
         let private = SocketAddr::from(([10, 0, 0, 1], port));
@@ -97,7 +97,7 @@ async fn a_name_is_looked_up_once_and_the_address_that_was_checked_is_used() {
 async fn the_next_address_is_tried_if_nobody_is_at_the_first() {
     let server = Server::start();
     let url = format!("http://localhost:{}", server.port());
-    let resolve: Resolve = |_, port| {
+    let resolve: ResolveFn = |_, port| {
         let other = SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port));
         Ok(vec![other, ([127, 0, 0, 1], port).into()])
     };
@@ -120,7 +120,7 @@ async fn a_name_without_an_address_is_an_error_of_dns() {
 #[tokio::test]
 async fn a_look_up_that_takes_too_long_is_not_waited_for() {
     let url = "http://api.example";
-    let never: Resolve = |_, _| loop {
+    let never: ResolveFn = |_, _| loop {
         thread::park();
     };
     let mut ctx = outbound(url, never, Duration::from_millis(1));
@@ -130,7 +130,7 @@ async fn a_look_up_that_takes_too_long_is_not_waited_for() {
 
 #[tokio::test]
 async fn an_origin_that_is_not_allowed_is_not_even_looked_up() {
-    let resolve: Resolve = |_, _| panic!("nobody needs this");
+    let resolve: ResolveFn = |_, _| panic!("nobody needs this");
     let mut ctx = outbound("http://api.example", resolve, Duration::from_mins(1));
     let sent = send(&mut ctx, Method::GET, "http://other.example").await;
     let error = sent.expect_err("a refusal");
@@ -142,7 +142,7 @@ async fn an_origin_that_is_not_allowed_is_not_even_looked_up() {
 
 #[tokio::test]
 async fn no_guest_gets_a_tunnel() {
-    let resolve: Resolve = |_, _| panic!("nobody needs this");
+    let resolve: ResolveFn = |_, _| panic!("nobody needs this");
     let mut ctx = outbound("http://api.example", resolve, Duration::from_mins(1));
     let sent = send(&mut ctx, Method::CONNECT, "http://api.example").await;
     let error = sent.expect_err("a refusal");
@@ -151,32 +151,32 @@ async fn no_guest_gets_a_tunnel() {
 
 #[tokio::test]
 async fn a_body_whose_guest_is_gone_is_not_whole() {
-    let account = Arc::new(Account::new(NonZeroU32::MIN));
+    let in_flight = Arc::new(InFlight::new(NonZeroU32::MIN));
     let body = || {
         let part = Full::new(bytes::Bytes::from_static(b"part"));
         part.map_err(|never| match never {}).boxed_unsync()
     };
     let of_guest = || {
         let headers = HeaderMap::new();
-        body::RequestBody::new(body(), &headers, account.clone(), RequestId::next())
+        body::RequestBody::new(body(), &headers, in_flight.clone(), RequestId::next())
     };
     let mut whole = of_guest();
     assert!(whole.frame().await.is_some_and(|frame| frame.is_ok()));
     assert!(whole.frame().await.is_none());
     let mut half = of_guest();
     assert!(half.frame().await.is_some_and(|frame| frame.is_ok()));
-    account.close();
+    in_flight.close();
     assert!(half.frame().await.is_some_and(|frame| frame.is_err()));
 }
 
 #[tokio::test]
 async fn a_body_of_more_than_its_length_is_an_error_before_the_server_gets_it() {
-    let account = Arc::new(Account::new(NonZeroU32::MIN));
+    let in_flight = Arc::new(InFlight::new(NonZeroU32::MIN));
     for (length, is_good) in [(4, true), (5, true), (3, false)] {
         let part = Full::new(bytes::Bytes::from_static(b"part"));
         let part = part.map_err(|never| match never {}).boxed_unsync();
         let headers = HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from(length))]);
-        let mut body = body::RequestBody::new(part, &headers, account.clone(), RequestId::next());
+        let mut body = body::RequestBody::new(part, &headers, in_flight.clone(), RequestId::next());
         let frame = body.frame().await.expect("a part");
         assert_eq!(frame.is_ok(), is_good, "{length}");
     }

@@ -111,7 +111,7 @@ impl Proposals {
     /// # Errors
     ///
     /// Fails if no engine runs the component.
-    pub(super) fn need_gc(&self) -> Result<bool, UnsupportedProposal> {
+    pub(super) fn requires_gc(&self) -> Result<bool, UnsupportedProposal> {
         match self.0.iter().find(|proposal| !proposal.needs_gc()) {
             Some(proposal) => Err(UnsupportedProposal(*proposal)),
             None => Ok(!self.0.is_empty()),

@@ -14,7 +14,7 @@ fn component(fields: &str) -> Vec<Proposal> {
 
 fn refused(fields: &str) -> String {
     let bytes = wat::parse_str(format!("(component {fields})")).unwrap();
-    Proposals::of(&bytes).need_gc().unwrap_err().to_string()
+    Proposals::of(&bytes).requires_gc().unwrap_err().to_string()
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn what_costs_no_instance_anything_is_not_counted() {
     ] {
         assert_eq!(core(fields), [], "{fields}");
         let bytes = wat::parse_str(format!("(component (core module {fields}))")).unwrap();
-        assert!(!Proposals::of(&bytes).need_gc().unwrap());
+        assert!(!Proposals::of(&bytes).requires_gc().unwrap());
     }
 }
 
@@ -50,7 +50,7 @@ fn exceptions_need_a_garbage_collector_wherever_they_are() {
     ] {
         assert_eq!(core(fields), [Proposal::Exceptions], "{fields}");
         let bytes = wat::parse_str(format!("(component (core module {fields}))")).unwrap();
-        assert!(Proposals::of(&bytes).need_gc().unwrap());
+        assert!(Proposals::of(&bytes).requires_gc().unwrap());
     }
 }
 

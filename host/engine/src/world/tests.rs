@@ -2,10 +2,10 @@
 
 use super::*;
 
-fn needs(text: &str) -> Vec<Needs> {
+fn needs(text: &str) -> Vec<ImportKind> {
     let bytes = wat::parse_str(text).expect("valid WAT");
     let world = World::of(&bytes);
-    assert!(world.is_whole);
+    assert!(world.is_complete);
     world.imports.iter().map(|import| import.kind).collect()
 }
 
@@ -19,7 +19,7 @@ fn a_resource_needs_a_provider_where_it_is_introduced_and_nowhere_else() {
         (import "a:b/d" (instance
             (alias outer $c $r2 (type $r3))
             (export "r" (type (eq $r3))))))"#;
-    let (needed, named) = (Needs::Implementation, Needs::Nothing);
+    let (needed, named) = (ImportKind::Implementation, ImportKind::TypesOnly);
     assert_eq!(needs(imports), [needed, named, needed, named]);
 }
 
@@ -30,10 +30,15 @@ fn code_that_is_imported_is_told_from_interfaces() {
         (import "c" (component))
         (import "i" (instance (export "f" (func))))
         (import "f" (func)))"#;
-    let implementation = Needs::Implementation;
+    let implementation = ImportKind::Implementation;
     assert_eq!(
         needs(imports),
-        [Needs::Code, Needs::Code, implementation, implementation]
+        [
+            ImportKind::Code,
+            ImportKind::Code,
+            implementation,
+            implementation
+        ]
     );
 }
 
@@ -45,7 +50,7 @@ fn what_nested_components_import_and_export_is_not_of_this_world() {
         (export "wasi:http/incoming-handler@0.2.12" (instance $e))))"#;
     let bytes = wat::parse_str(nested).expect("valid WAT");
     let world = World::of(&bytes);
-    assert!(world.is_whole && world.imports.is_empty() && !world.serves_http());
+    assert!(world.is_complete && world.imports.is_empty() && !world.serves_http());
 }
 
 #[test]
@@ -70,6 +75,6 @@ fn names_are_known_of_what_cannot_be_read_to_its_end() {
     let mut bytes = wat::parse_str(text).expect("valid WAT");
     bytes.extend([8, 2, 1, 0x7f]);
     let world = World::of(&bytes);
-    assert!(!world.is_whole);
+    assert!(!world.is_complete);
     assert!(matches!(world.check_kind(), Err(LoadError::Wasi03(_))));
 }

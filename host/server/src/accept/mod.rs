@@ -67,9 +67,9 @@ impl Workers {
 
     fn reject(&self, accepted: Accepted) {
         let rejection = Rejection::TooManyConnections;
-        self.telemetry.rejected(rejection.reason());
+        self.telemetry.record_rejection(rejection.reason());
         let (status, _) = rejection.response();
-        self.telemetry.log_unreadable(status, accepted.peer(), "-");
+        self.telemetry.log_unparsed(status, accepted.peer(), "-");
         accepted.reject();
     }
 
@@ -129,7 +129,7 @@ async fn recover(error: &io::Error, listener: &Listener, workers: &Workers) {
         _ => {
             tracing::error!("cannot accept connections at the moment: {error}");
             let metrics = &workers.telemetry.metrics;
-            metrics.connection_failed(ConnectionError::Accept);
+            metrics.record_connection_error(ConnectionError::Accept);
             workers.reject_unserved(listener).await;
         }
     }

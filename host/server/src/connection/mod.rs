@@ -40,17 +40,17 @@ pub(crate) type Ending = watch::Receiver<bool>;
 /// Serves one connection until either side ends it.
 pub(crate) async fn serve(accepted: Accepted, shared: Rc<Shared>, ending: Ending) {
     let metrics = &shared.telemetry.metrics;
-    let _open = metrics.connection();
+    let _open = metrics.open_connection();
     let limits = &shared.settings.connections;
     let opened = timeout(limits.header_read_timeout, Socket::open(accepted)).await;
     let (mut socket, info) = match opened {
         Ok(Ok(opened)) => opened,
         Ok(Err(error)) => {
-            metrics.connection_failed(ConnectionError::Tls);
+            metrics.record_connection_error(ConnectionError::Tls);
             return tracing::debug!("connection not opened: {error}");
         }
         Err(_) => {
-            metrics.connection_failed(ConnectionError::Tls);
+            metrics.record_connection_error(ConnectionError::Tls);
             return tracing::debug!("connection not opened in time");
         }
     };
@@ -180,7 +180,7 @@ async fn serve_http2(
         Err(_) => shared
             .telemetry
             .metrics
-            .connection_failed(ConnectionError::WriteTimeout),
+            .record_connection_error(ConnectionError::WriteTimeout),
     }
 }
 
@@ -227,7 +227,7 @@ impl EarlyEnd for hyper::Error {
 /// Counts and logs the early end of a connection.
 fn note_early_end(error: &impl EarlyEnd, state: &ConnectionState, shared: &Shared) {
     if let Some(kind) = error.kind() {
-        shared.telemetry.metrics.connection_failed(kind);
+        shared.telemetry.metrics.record_connection_error(kind);
     }
     let peer = state.connect_info.peer;
     tracing::debug!(?peer, "connection ended early: {error}");
@@ -269,7 +269,7 @@ async fn run<C: Serving>(
                 dismissed = dismissed.filter(|_| expired == Some(Timeout::Idle));
                 match expired {
                     Some(Timeout::Write) => {
-                        metrics.connection_failed(ConnectionError::WriteTimeout);
+                        metrics.record_connection_error(ConnectionError::WriteTimeout);
                         return tracing::debug!(?peer, "client took nothing of its response");
                     }
                     Some(Timeout::Idle)
@@ -278,7 +278,7 @@ async fn run<C: Serving>(
                             is_over(at.elapsed(), taken, limits.write_timeout)
                         }) =>
                     {
-                        metrics.connection_failed(ConnectionError::WriteTimeout);
+                        metrics.record_connection_error(ConnectionError::WriteTimeout);
                         return tracing::debug!(?peer, "client did not end its connection");
                     }
                     Some(Timeout::Idle) if protocol == Protocol::Http2 => {

@@ -16,7 +16,7 @@ use crate::handler::Context;
 use crate::handler::problem;
 use crate::handler::response::ResponseBody;
 use engine::OutOfCpuTime;
-use memory_limit::MemoryLack;
+use memory_limit::MemoryShortage;
 use telemetry::Rejection;
 use telemetry::RequestInfo;
 use telemetry::Telemetry;
@@ -77,7 +77,7 @@ impl GuestError {
         let id = context.request.id();
         // The client may send the request again: the guest would have answered.
         let is_temporary = matches!(self, Self::Trapped(_))
-            && context.request.memory_lack() == Some(MemoryLack::Server);
+            && context.request.memory_shortage() == Some(MemoryShortage::ServerLimit);
         let (status, detail) = match &self {
             Self::Rejected(rejection) => {
                 return reject(*rejection, &context.request, &context.shared.telemetry);
@@ -95,7 +95,7 @@ impl GuestError {
         };
         // Fails only if the server ends.
         let _ = self.report_in_background(context, "request failed").await;
-        let (status, detail) = if context.request.is_unaudited() {
+        let (status, detail) = if context.request.is_audit_unavailable() {
             UNAUDITED
         } else if is_temporary {
             context.shared.memory.count_rejection();
@@ -114,20 +114,24 @@ impl GuestError {
     fn kind(&self, request: &RequestInfo) -> Option<FailureKind> {
         match self {
             Self::Rejected(_) | Self::Unusable(_) => None,
-            Self::Trapped(_) if request.memory_lack().is_some() => Some(FailureKind::Memory),
+            Self::Trapped(_) if request.memory_shortage().is_some() => Some(FailureKind::Memory),
             Self::Trapped(_) => Some(FailureKind::Trap),
             Self::NoResponse => Some(FailureKind::NoResponse),
             Self::ErrorResponse(_) => Some(FailureKind::ErrorResponse),
             Self::Aborted(_) | Self::TooLarge => Some(FailureKind::BrokenResponse),
             Self::TimedOut | Self::Idle => Some(FailureKind::Timeout),
             Self::OutOfCpuTime => Some(FailureKind::Cpu),
-            Self::AuditUnavailable => Some(FailureKind::Unaudited),
+            Self::AuditUnavailable => Some(FailureKind::AuditUnavailable),
         }
     }
 
     /// Logs, records and counts the error in a task of its own, which continues when the client
     /// leaves. `what` names the phase of the request.
-    pub(crate) fn report_in_background(self, context: &Context, what: &'static str) -> JoinHandle<()> {
+    pub(crate) fn report_in_background(
+        self,
+        context: &Context,
+        what: &'static str,
+    ) -> JoinHandle<()> {
         let context = context.clone();
         tokio::task::spawn_local(async move { self.note(&context, what).await })
     }
@@ -135,7 +139,7 @@ impl GuestError {
     async fn note(self, context: &Context, what: &str) {
         if let Some(kind) = self.kind(&context.request) {
             let telemetry = &context.served.telemetry;
-            telemetry.failed(&context.request, kind);
+            telemetry.record_failure(&context.request, kind);
         }
         let request = context.request.id();
         let settings = context.served.settings();
@@ -178,11 +182,11 @@ impl GuestError {
         let first = lines.next().unwrap_or_default();
         context
             .request
-            .keep_line(format_args!("{request} {what}: {first}"));
+            .append_log_line(format_args!("{request} {what}: {first}"));
         for line in lines {
             context
                 .request
-                .keep_line(format_args!("{request}   | {line}"));
+                .append_log_line(format_args!("{request}   | {line}"));
         }
 
         let cause = cause.into();
@@ -206,7 +210,7 @@ pub(crate) fn reject(
     telemetry: &Telemetry,
 ) -> Response<ResponseBody> {
     tracing::debug!(request = %request.id(), "rejected: {}", rejection.response().1);
-    telemetry.rejected(rejection.reason());
+    telemetry.record_rejection(rejection.reason());
     problem::rejection(rejection, request.id())
 }
 
@@ -236,7 +240,7 @@ async fn record(context: &Context, event: &Event<'_>) {
         Ok(Err(error)) => error.to_string(),
         Err(_) => "it took too long".to_owned(),
     };
-    context.request.set_unaudited();
+    context.request.set_audit_unavailable();
     tracing::error!(request = %id, %cause, "the audit log took no record of the failure");
 }
 

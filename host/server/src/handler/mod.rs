@@ -47,7 +47,7 @@ use crate::settings::Settings;
 use crate::worker::Shared;
 use functions::{Function, without_prefix};
 use http1_strict::HIDDEN_UPGRADE;
-use memory_limit::Hold;
+use memory_limit::InstanceMemory;
 use telemetry::REQUEST_ID;
 use telemetry::Rejection;
 use telemetry::RequestInfo;
@@ -114,7 +114,10 @@ pub(crate) async fn handle(
                 state: state.clone(),
             };
             let is_tls = state.connect_info.is_tls;
-            let request_telemetry = served.telemetry.begin(&request, &context.request, is_tls);
+            let request_telemetry =
+                served
+                    .telemetry
+                    .start_request(&request, &context.request, is_tls);
             if let Some(pace) = &served.pace {
                 pace.next().await;
             }
@@ -127,7 +130,8 @@ pub(crate) async fn handle(
         }
         Err(unserved) => {
             shared.unrouted_pace.next().await;
-            let (response, request_telemetry) = reject_unserved(*unserved, &request, info, &state, &shared);
+            let (response, request_telemetry) =
+                reject_unserved(*unserved, &request, info, &state, &shared);
             (for_client(response), request_telemetry)
         }
     };
@@ -141,7 +145,9 @@ pub(crate) async fn handle(
         let reason = ReasonPhrase::from_static(b"");
         response.extensions_mut().insert(reason);
     }
-    response.body_mut().begin(in_flight, status, request_telemetry);
+    response
+        .body_mut()
+        .begin(in_flight, status, request_telemetry);
     Ok(response)
 }
 
@@ -170,7 +176,7 @@ fn reject_unserved(
             let id = info.id().to_string();
             shared
                 .telemetry
-                .log_unreadable(status, connect_info.peer, &id);
+                .log_unparsed(status, connect_info.peer, &id);
             (rejection, None)
         }
         Unserved::Unrouted(rejection) => {
@@ -180,7 +186,11 @@ fn reject_unserved(
             let rejection = checked.and_then(Result::err).unwrap_or(rejection);
             (
                 rejection,
-                Some(shared.unrouted.begin(request, &info, connect_info.is_tls)),
+                Some(
+                    shared
+                        .unrouted
+                        .start_request(request, &info, connect_info.is_tls),
+                ),
             )
         }
     };
@@ -289,7 +299,7 @@ async fn answer(
     let (turn, place) = if let Some(admitted) = at_once {
         admitted
     } else {
-        let _queued = context.served.telemetry.metrics().queued();
+        let _queued = context.served.telemetry.metrics().request_queued();
         admission.admit().await?
     };
 
@@ -300,13 +310,13 @@ async fn answer(
     if cpu_history.should_offload(has_waited) {
         running.offload();
     } else if cpu_history.needs_cpu_sample() {
-        context.request.cpu_clock().be_exact();
+        context.request.cpu_clock().use_thread_time();
     }
     let responding = response::take(running, head, is_head, deadline, context);
     let response = timeout_at(deadline, responding).await;
     // An invalid body is the reason for the guest's failure as well.
     let broken = context.state.broken_body();
-    if let Some(rejection) = context.request.body_refusal().or(broken) {
+    if let Some(rejection) = context.request.body_rejection().or(broken) {
         return Err(GuestError::Rejected(rejection));
     }
     response.unwrap_or(Err(GuestError::TimedOut))
@@ -327,7 +337,7 @@ fn take_prefix(parts: &mut Parts, function: &Function) {
 
 /// Reserves the memory of an instance, and waits for it as long as for an instance. None if an idle
 /// instance has its memory already.
-async fn hold_memory(context: &Context) -> Result<Option<Arc<Hold>>, GuestError> {
+async fn hold_memory(context: &Context) -> Result<Option<Arc<InstanceMemory>>, GuestError> {
     let ServedFunction {
         function,
         telemetry,
@@ -341,13 +351,13 @@ async fn hold_memory(context: &Context) -> Result<Option<Arc<Hold>>, GuestError>
     }
     let bytes = instances.initial_bytes();
     let is_first = memory_queue.available_permits() > 0;
-    if let Some(hold) = is_first.then(|| memory.try_hold(bytes)).flatten() {
+    if let Some(hold) = is_first.then(|| memory.try_acquire(bytes)).flatten() {
         return Ok(Some(hold));
     }
-    let _queued = telemetry.metrics().queued();
+    let _queued = telemetry.metrics().request_queued();
     let waiting = async {
         let _first = memory_queue.acquire().await;
-        memory.hold(bytes).await
+        memory.acquire(bytes).await
     };
     let hold = timeout(function.settings().queue_timeout, waiting).await;
     hold.map(Some).map_err(|_| out_of_memory(context))
@@ -361,7 +371,7 @@ fn out_of_memory(context: &Context) -> GuestError {
 /// Prepares the guest's work as a future. No guest code runs before it is polled.
 fn start(
     request: Request<RequestBody>,
-    (turn, place, memory): (RunPermit, InstancePermit, Option<Arc<Hold>>),
+    (turn, place, memory): (RunPermit, InstancePermit, Option<Arc<InstanceMemory>>),
     context: &Context,
 ) -> Result<(GuestTask, oneshot::Receiver<Head>), GuestError> {
     let instances = &context.served.instances;

@@ -61,7 +61,7 @@ pub(crate) async fn take(
             .await;
     }
     // An unaudited request must not look successful to its client.
-    if context.request.is_unaudited() {
+    if context.request.is_audit_unavailable() {
         return Err(GuestError::AuditUnavailable);
     }
     let head = head.map_err(GuestError::ErrorResponse)?;
@@ -91,7 +91,7 @@ pub(crate) async fn take(
     };
     let limits = context.shared.settings.bodies;
     let is_whole = poll_fn(|cx| taking.poll(cx, limits.buffered_bytes)).await?;
-    if context.request.is_unaudited() {
+    if context.request.is_audit_unavailable() {
         return Err(GuestError::AuditUnavailable);
     }
     let BufferedResponse {
@@ -264,7 +264,7 @@ impl ResponseBody {
         in_flight.respond();
         self.in_flight = Some(in_flight);
         if let Some(request_telemetry) = &mut request_telemetry {
-            request_telemetry.responds(status);
+            request_telemetry.set_status(status);
         }
         self.request_telemetry = request_telemetry;
     }
@@ -291,8 +291,10 @@ impl Body for ResponseBody {
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.set_handed_out(frame.is_ready());
         }
-        if let (Some(request_telemetry), Poll::Ready(Some(Ok(frame)))) = (&mut self.request_telemetry, &frame) {
-            request_telemetry.sends(frame.data_ref().map_or(0, Bytes::len));
+        if let (Some(request_telemetry), Poll::Ready(Some(Ok(frame)))) =
+            (&mut self.request_telemetry, &frame)
+        {
+            request_telemetry.add_sent_bytes(frame.data_ref().map_or(0, Bytes::len));
         }
         frame
     }

@@ -120,7 +120,7 @@ impl Stream {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         // The head was sent already, so this is all that the client can be told.
-        if self.guest.poll_failed(cx) || self.context.request.is_unaudited() {
+        if self.guest.poll_failed(cx) || self.context.request.is_audit_unavailable() {
             return self.break_off(cx);
         }
         if !self.begun.is_empty() {

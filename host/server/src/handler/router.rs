@@ -128,7 +128,7 @@ impl Router {
         const PAUSE: Duration = Duration::from_millis(100);
 
         loop {
-            self.memory.wanted().await;
+            self.memory.contended().await;
             for served in self.view.borrow().served.iter().flatten() {
                 served.instances.drop_idle();
             }
@@ -160,7 +160,11 @@ impl Router {
 
     /// Serves a function for the first time, or a new version in the place of `before`, which may
     /// still have requests in flight.
-    fn serve(&self, function: Arc<Function>, before: Option<&Rc<ServedFunction>>) -> Rc<ServedFunction> {
+    fn serve(
+        &self,
+        function: Arc<Function>,
+        before: Option<&Rc<ServedFunction>>,
+    ) -> Rc<ServedFunction> {
         let settings = *function.settings();
         let max_instances = function.max_instances();
         let is_as_before = |before: &&Rc<ServedFunction>| {

@@ -54,9 +54,7 @@ fn check_host(uri: &Uri, headers: &HeaderMap) -> Result<(), Rejection> {
     let mut named = authority
         .into_iter()
         .chain(headers.get_all(HOST).iter().map(HeaderValue::as_bytes));
-    let first = named
-        .next()
-        .ok_or(Rejection::Malformed("missing host"))?;
+    let first = named.next().ok_or(Rejection::Malformed("missing host"))?;
     let is_same = |other: &[u8]| other.eq_ignore_ascii_case(first);
     if is_host(first) && named.all(is_same) && headers.get_all(HOST).iter().count() < 2 {
         Ok(())
@@ -85,9 +83,7 @@ fn check_fields(headers: &HeaderMap, limits: &ConnectionLimits) -> Result<(), Re
         return Err(Rejection::Expectation);
     }
     if headers.values().any(is_padded) {
-        return Err(Rejection::Malformed(
-            "invalid value of a header field",
-        ));
+        return Err(Rejection::Malformed("invalid value of a header field"));
     }
     Ok(())
 }

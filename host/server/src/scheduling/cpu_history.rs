@@ -142,7 +142,7 @@ impl Drop for OffloadGuard {
     fn drop(&mut self) {
         let history = &self.history;
         history.offloaded.set(history.offloaded.get() - 1);
-        history.record(self.request.cpu_clock().counted(), true, self.failed);
+        history.record(self.request.cpu_clock().completed(), true, self.failed);
     }
 }
 
@@ -226,11 +226,11 @@ mod tests {
         // On an offload thread it is the same.
         let history = CpuHistory::new(true);
         let request = RequestInfo::new(&http::Request::new(()), None, None);
-        request.cpu_clock().be_exact();
-        request.cpu_clock().begin_turn();
+        request.cpu_clock().use_thread_time();
+        request.cpu_clock().begin_slice();
         let begin = Instant::now();
         while begin.elapsed() < less {}
-        request.cpu_clock().end_turn();
+        request.cpu_clock().end_slice();
         let mut guard = history.offload(Arc::new(request));
         guard.fail();
         drop(guard);

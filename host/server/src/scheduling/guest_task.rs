@@ -66,23 +66,23 @@ impl GuestTask {
         let done = match &mut self.work {
             Work::Here(guest) => {
                 let cpu_clock = self.context.request.cpu_clock();
-                let before = cpu_clock.counted();
-                cpu_clock.begin_turn();
+                let before = cpu_clock.completed();
+                cpu_clock.begin_slice();
                 let done = guest.as_mut().poll(cx);
-                cpu_clock.end_turn();
-                let used = cpu_clock.counted();
+                cpu_clock.end_slice();
+                let used = cpu_clock.completed();
                 history.spend(used.saturating_sub(before));
                 if done.is_pending() {
-                    if cpu_clock.is_exact() && used > MAX_EXACT {
+                    if cpu_clock.uses_thread_time() && used > MAX_EXACT {
                         self.offload();
                         return self.poll_work(cx);
                     }
-                    if !cpu_clock.is_exact() && used > MAX_ON_WORKER {
-                        cpu_clock.be_exact();
+                    if !cpu_clock.uses_thread_time() && used > MAX_ON_WORKER {
+                        cpu_clock.use_thread_time();
                     }
                 }
                 let done = ready!(done);
-                history.record(used, cpu_clock.is_exact(), done.1.is_err());
+                history.record(used, cpu_clock.uses_thread_time(), done.1.is_err());
                 done
             }
             Work::Offloaded { task, guard } => match ready!(Pin::new(task).poll(cx)) {
@@ -104,19 +104,19 @@ impl GuestTask {
     }
 
     fn release(&self, instance: Instance, is_whole: bool) {
-        let is_kept = is_whole && !self.context.shared.memory.is_wanted();
+        let is_kept = is_whole && !self.context.shared.memory.is_contended();
         let left = if is_kept {
             self.context.served.instances.put_back(instance)
         } else {
-            if let Some(lack) = instance.store.data().memory_lack() {
-                self.context.request.set_memory_lack(lack);
+            if let Some(lack) = instance.store.data().memory_shortage() {
+                self.context.request.set_memory_shortage(lack);
             }
             Some(instance)
         };
         // Unmapping the memory of a large instance must not delay other requests, nor must the
         // client wait for the end of a body that the guest left open.
         if let Some(mut large) = left.filter(Instance::is_large) {
-            large.store.data_mut().let_go();
+            large.store.data_mut().drop_resources();
             let offload = &self.context.shared.offload;
             offload.drop_off_thread(self.function(), large);
         }
@@ -131,9 +131,9 @@ impl GuestTask {
     pub(crate) fn offload(&mut self) {
         if let Work::Here(guest) = std::mem::replace(&mut self.work, Work::Done) {
             let request = self.context.request.clone();
-            if !request.cpu_clock().is_exact() {
+            if !request.cpu_clock().uses_thread_time() {
                 // Time in the queue of offload threads is not processor time.
-                request.cpu_clock().be_exact();
+                request.cpu_clock().use_thread_time();
             }
             tracing::debug!(request = %request.id(), "guest is offloaded");
             let offload = &self.context.shared.offload;
@@ -152,7 +152,7 @@ impl Drop for GuestTask {
         if let Work::Here(_) = self.work {
             let cpu_clock = self.context.request.cpu_clock();
             let history = &self.context.served.cpu_history;
-            history.record(cpu_clock.counted(), cpu_clock.is_exact(), false);
+            history.record(cpu_clock.completed(), cpu_clock.uses_thread_time(), false);
         }
     }
 }

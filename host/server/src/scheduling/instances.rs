@@ -11,8 +11,8 @@ use wasmtime_wasi_http::p2::bindings::Proxy;
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 
 use crate::scheduling::admission::InstancePermit;
-use engine::{App, State};
-use memory_limit::Hold;
+use engine::{CompiledComponent, State};
+use memory_limit::InstanceMemory;
 use telemetry::RequestInfo;
 use telemetry::metrics::FunctionMetrics;
 
@@ -23,7 +23,7 @@ const MAX_SMALL_BYTES: usize = 4 << 20;
 /// Gives each request of one worker an instance that no other request uses at the same time, and
 /// that no request used before unless reuse is allowed.
 pub(crate) struct Instances {
-    app: Arc<App>,
+    app: Arc<CompiledComponent>,
     requests_per_instance: NonZeroU32,
     metrics: Arc<FunctionMetrics>,
     idle: RefCell<Vec<Instance>>,
@@ -32,7 +32,7 @@ pub(crate) struct Instances {
 /// An instance, or the store in which it is made.
 pub(crate) struct Instance {
     pub(crate) store: Store<State>,
-    app: Arc<App>,
+    app: Arc<CompiledComponent>,
     /// None until the guest starts its first request.
     proxy: Option<Proxy>,
     /// Number of requests that may follow the present one.
@@ -41,12 +41,12 @@ pub(crate) struct Instance {
     /// is idle, so there are never more than the permits that were taken at one time.
     place: Option<InstancePermit>,
     /// Its memory, which is released after the store is dropped.
-    _memory: Option<Arc<Hold>>,
+    _memory: Option<Arc<InstanceMemory>>,
 }
 
 impl Instances {
     pub(crate) fn new(
-        app: Arc<App>,
+        app: Arc<CompiledComponent>,
         requests_per_instance: NonZeroU32,
         metrics: Arc<FunctionMetrics>,
     ) -> Self {
@@ -80,7 +80,7 @@ impl Instances {
         &self,
         request: Arc<RequestInfo>,
         place: InstancePermit,
-        memory: Option<Arc<Hold>>,
+        memory: Option<Arc<InstanceMemory>>,
     ) -> Instance {
         // The last one first: most of its memory is still in the caches.
         if let Some(mut instance) = self.idle.borrow_mut().pop() {
@@ -91,7 +91,7 @@ impl Instances {
         let remaining = self.requests_per_instance.get() - 1;
         let mut store = self.app.store(request);
         if let Some(memory) = &memory {
-            store.data_mut().set_hold(memory.clone());
+            store.data_mut().set_instance_memory(memory.clone());
         }
         Instance {
             store,
@@ -110,8 +110,8 @@ impl Instances {
             return Some(instance);
         }
         // An instance that still holds a body would keep the client waiting for its end.
-        if instance.store.data_mut().holds_on_to_its_request() {
-            if self.metrics.not_reused() {
+        if instance.store.data_mut().holds_request_resources() {
+            if self.metrics.record_not_reused() {
                 tracing::warn!(
                     "instances of {} are not reused, as `--reuse` allows: the guest keeps a handle \
                      on its request or its response, as runtimes of JavaScript and Go do; the \
@@ -121,7 +121,7 @@ impl Instances {
             }
             return Some(instance);
         }
-        instance.store.data().end_lines();
+        instance.store.data().flush_partial_lines();
         instance.remaining -= 1;
         let place = instance.place.take();
         self.idle.borrow_mut().push(instance);
@@ -157,7 +157,7 @@ impl Instance {
             proxy
         } else {
             let proxy = self.app.pre().instantiate_async(&mut self.store).await?;
-            let bytes = self.store.data().settle_memory();
+            let bytes = self.store.data().release_unused_memory();
             self.app.set_initial_bytes(bytes);
             proxy
         };

@@ -111,9 +111,9 @@ impl Handle {
         request: Arc<RequestInfo>,
     ) -> OffloadedGuest<T> {
         let measured = std::future::poll_fn(move |cx| {
-            request.cpu_clock().begin_turn();
+            request.cpu_clock().begin_slice();
             let done = guest.as_mut().poll(cx);
-            request.cpu_clock().end_turn();
+            request.cpu_clock().end_slice();
             done
         });
         self.spawn(function, measured).fallible()
@@ -264,7 +264,7 @@ mod tests {
         guest: impl Future<Output = T> + Send + 'static,
     ) -> OffloadedGuest<T> {
         let request = RequestInfo::new(&http::Request::new(()), None, None);
-        request.cpu_clock().be_exact();
+        request.cpu_clock().use_thread_time();
         handle.run(function, Box::pin(guest), Arc::new(request))
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::batch_queue::{BatchQueue, Capacity, Inbox};
+use crate::batch_queue::{BatchQueue, BatchReceiver, Capacity};
 pub use line::{Line, RequestLine};
 use output::Output;
 
@@ -47,7 +47,7 @@ pub struct AccessLog {
 impl Destination {
     /// What `-` or a path stands for.
     #[must_use]
-    pub fn of(path: &Path) -> Self {
+    pub fn from_path(path: &Path) -> Self {
         if path == Path::new("-") {
             Self::Stdout
         } else {
@@ -105,7 +105,7 @@ impl AccessLog {
 }
 
 /// Writes lines until there will be no more.
-fn write(mut inbox: Inbox<Vec<u8>>, mut output: Output, is_reopening: &AtomicBool) {
+fn write(mut inbox: BatchReceiver<Vec<u8>>, mut output: Output, is_reopening: &AtomicBool) {
     let mut lines = Vec::with_capacity(BATCH_LINES);
     let mut text = Vec::new();
     while inbox.wait(&mut lines, BATCH_LINES) {
@@ -151,7 +151,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.log");
         fs::write(&path, "before\n").unwrap();
-        let log = AccessLog::start(&Destination::of(&path)).unwrap();
+        let log = AccessLog::start(&Destination::from_path(&path)).unwrap();
         for status in 200..300 {
             log.log(&line(status));
         }
@@ -172,6 +172,6 @@ mod tests {
     fn a_folder_that_is_not_there_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("missing/access.log");
-        assert!(AccessLog::start(&Destination::of(&path)).is_err());
+        assert!(AccessLog::start(&Destination::from_path(&path)).is_err());
     }
 }

@@ -12,9 +12,9 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::format::{Format, to_prometheus};
+use super::logs::LogCollector;
 use super::pool::PoolUse;
-use super::process::{Process, as_f64};
-use super::records::Records;
+use super::process::{ProcessCollector, as_f64};
 use super::series::{Labels, Value, Writer};
 use super::{ConnectionError, FailureKind, FunctionMetrics, Metrics, Reason};
 use crate::access_log::AccessLog;
@@ -51,10 +51,10 @@ impl Exporter {
     pub fn new(sources: Sources) -> Self {
         let mut registry = Registry::default();
         // These have the names that all programs give them.
-        registry.register_collector(Box::new(Process::new()));
+        registry.register_collector(Box::new(ProcessCollector::new()));
         let own = registry.sub_registry_with_prefix(PREFIX);
-        own.register_collector(Box::new(Server(sources.metrics)));
-        own.register_collector(Box::new(Records {
+        own.register_collector(Box::new(ServerCollector(sources.metrics)));
+        own.register_collector(Box::new(LogCollector {
             audit: sources.audit,
             forwarder: sources.forwarder,
             access_log: sources.access_log,
@@ -80,9 +80,9 @@ impl Exporter {
 
 /// What the server counts.
 #[derive(Debug)]
-struct Server(Arc<Metrics>);
+struct ServerCollector(Arc<Metrics>);
 
-impl Collector for Server {
+impl Collector for ServerCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut writer = Writer { encoder };
         let version = Value(env!("CARGO_PKG_VERSION"));
@@ -114,7 +114,7 @@ fn connections(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {
         "Requests that got no guest, and connections that were turned away.",
         Reason::ALL.map(|reason| {
             let labels = vec![("reason", Value(reason.label()))];
-            (labels, metrics.refusals(reason))
+            (labels, metrics.rejections(reason))
         }),
     )
 }
@@ -130,13 +130,13 @@ fn requests(functions: &[Arc<FunctionMetrics>], writer: &mut Writer<'_>) -> fmt:
         "Requests that wait for an instance.",
         per_function(functions, FunctionMetrics::queued_now),
     )?;
-    let answered: Vec<_> = functions.iter().map(|f| (f, f.answered())).collect();
-    let series = answered.iter().flat_map(|(function, answered)| {
-        answered.iter().map(|answered| {
+    let responses: Vec<_> = functions.iter().map(|f| (f, f.response_counts())).collect();
+    let series = responses.iter().flat_map(|(function, responses)| {
+        responses.iter().map(|responses| {
             let mut labels = name(function);
-            labels.push(("method", Value(answered.method)));
-            labels.push(("code", Value(&answered.code)));
-            (labels, answered.count)
+            labels.push(("method", Value(responses.method)));
+            labels.push(("code", Value(&responses.code)));
+            (labels, responses.count)
         })
     });
     writer.counters("requests", "Requests that are over.", series)?;
@@ -175,7 +175,7 @@ fn memory(memory: &MemoryLimit, writer: &mut Writer<'_>) -> fmt::Result {
         (
             "guest_memory_limit",
             "Memory that guests may hold together at the moment.",
-            memory.for_guests_bytes(),
+            memory.guest_limit_bytes(),
         ),
         (
             "guest_memory_held",
@@ -188,7 +188,7 @@ fn memory(memory: &MemoryLimit, writer: &mut Writer<'_>) -> fmt::Result {
     writer.counter(
         "guest_memory_refusals",
         "Growths of memories and tables of guests that were refused for lack of memory.",
-        memory.refused_growths(),
+        memory.denied_growths(),
     )
 }
 
@@ -310,13 +310,13 @@ mod tests {
         let metrics = Metrics::new();
         let exporter = exporter(&metrics);
         let function = metrics.add(&component("app"), 10);
-        let _open = metrics.connection();
-        metrics.rejected(Reason::QueueFull);
-        metrics.connection_failed(ConnectionError::Tls);
-        function.failed(FailureKind::Cpu);
-        function.began();
-        function.began();
-        function.finished(&Method::GET, 200, Duration::from_millis(2));
+        let _open = metrics.open_connection();
+        metrics.record_rejection(Reason::QueueFull);
+        metrics.record_connection_error(ConnectionError::Tls);
+        function.record_failure(FailureKind::Cpu);
+        function.request_started();
+        function.request_started();
+        function.request_finished(&Method::GET, 200, Duration::from_millis(2));
         let text = exporter.text(Format::OpenMetrics);
         for line in [
             "component_runner_connections_open 1",

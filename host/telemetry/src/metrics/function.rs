@@ -11,7 +11,7 @@ use http::Method;
 use serde::Serialize;
 
 use super::FailureKind;
-use super::histogram::{Durations, Histogram};
+use super::histogram::{DurationHistogram, HistogramSnapshot};
 use super::labels::{CODE_COUNT, METHOD_COUNT, code_index, code_label, method_index, method_label};
 use super::pool::PoolGauge;
 use super::sharded::Sharded;
@@ -23,8 +23,8 @@ pub struct FunctionMetrics {
     name: Box<str>,
     active: Mutex<Active>,
     /// What it printed last, which goes on like its numbers.
-    tail: LogRing,
-    is_reuse_in_vain: AtomicBool,
+    log_ring: LogRing,
+    has_logged_not_reused: AtomicBool,
     shards: Sharded<Shard>,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct Active {
 struct Shard {
     in_flight: AtomicI64,
     queued: AtomicI64,
-    durations: Durations,
+    durations: DurationHistogram,
     failures: [AtomicU64; FailureKind::ALL.len()],
     not_reused: AtomicU64,
     /// By the numbers of method and code.
@@ -56,7 +56,7 @@ pub struct Queued(Arc<FunctionMetrics>);
 
 /// How many requests of one method had answers with one code.
 #[derive(Debug, Serialize)]
-pub(super) struct Answered {
+pub(super) struct ResponseCount {
     pub(super) method: &'static str,
     pub(super) code: String,
     pub(super) count: u64,
@@ -66,7 +66,7 @@ pub(super) struct Answered {
 #[derive(Debug, Serialize)]
 pub struct Stats {
     /// The requests that are over, by method and code.
-    requests: Vec<Answered>,
+    requests: Vec<ResponseCount>,
     /// How its guests failed, and how often.
     failures: BTreeMap<&'static str, u64>,
     in_flight: u64,
@@ -83,7 +83,7 @@ impl Default for Shard {
         Self {
             in_flight: AtomicI64::default(),
             queued: AtomicI64::default(),
-            durations: Durations::default(),
+            durations: DurationHistogram::default(),
             failures: Default::default(),
             not_reused: AtomicU64::default(),
             requests: std::array::from_fn(|_| std::array::from_fn(|_| AtomicU64::default())),
@@ -102,15 +102,15 @@ impl FunctionMetrics {
                 max_instances,
                 pools: Arc::default(),
             }),
-            tail: LogRing::default(),
-            is_reuse_in_vain: AtomicBool::new(false),
+            log_ring: LogRing::default(),
+            has_logged_not_reused: AtomicBool::new(false),
             shards: Sharded::new(),
         }
     }
 
     /// What it printed last.
-    pub fn tail(&self) -> &LogRing {
-        &self.tail
+    pub fn log_ring(&self) -> &LogRing {
+        &self.log_ring
     }
 
     /// The name of the component.
@@ -140,37 +140,37 @@ impl FunctionMetrics {
     }
 
     /// Counts a request that has begun, and is not over until it is [finished](Self::finished).
-    pub fn began(&self) {
-        let shard = self.shards.mine();
+    pub fn request_started(&self) {
+        let shard = self.shards.local();
         shard.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a request that waits for an instance.
-    pub fn queued(self: &Arc<Self>) -> Queued {
-        let shard = self.shards.mine();
+    pub fn request_queued(self: &Arc<Self>) -> Queued {
+        let shard = self.shards.local();
         shard.queued.fetch_add(1, Ordering::Relaxed);
         Queued(self.clone())
     }
 
     /// Counts a failure of the guest.
-    pub fn failed(&self, kind: FailureKind) {
-        self.shards.mine().failures[kind as usize].fetch_add(1, Ordering::Relaxed);
+    pub fn record_failure(&self, kind: FailureKind) {
+        self.shards.local().failures[kind as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts an instance that serves no further request, because the guest holds on to the last
     /// one. Returns whether it is the first.
-    pub fn not_reused(&self) -> bool {
+    pub fn record_not_reused(&self) -> bool {
         self.shards
-            .mine()
+            .local()
             .not_reused
             .fetch_add(1, Ordering::Relaxed);
-        !self.is_reuse_in_vain.swap(true, Ordering::Relaxed)
+        !self.has_logged_not_reused.swap(true, Ordering::Relaxed)
     }
 
     /// Counts a request that is over: how it was answered, and how long that took from
     /// the end of its head to the last byte of the response.
-    pub fn finished(&self, method: &Method, code: u16, duration: Duration) {
-        let shard = self.shards.mine();
+    pub fn request_finished(&self, method: &Method, code: u16, duration: Duration) {
+        let shard = self.shards.local();
         let requests = &shard.requests[method_index(method)];
         requests[code_index(code)].fetch_add(1, Ordering::Relaxed);
         shard.durations.observe(duration);
@@ -193,18 +193,18 @@ impl FunctionMetrics {
         self.shards.sum(|shard| &shard.not_reused)
     }
 
-    pub(super) fn durations(&self) -> Histogram {
-        Histogram::of(&self.shards, |shard| &shard.durations)
+    pub(super) fn durations(&self) -> HistogramSnapshot {
+        HistogramSnapshot::of(&self.shards, |shard| &shard.durations)
     }
 
     /// The requests that are over, but for what never happened.
-    pub(super) fn answered(&self) -> Vec<Answered> {
+    pub(super) fn response_counts(&self) -> Vec<ResponseCount> {
         let mut all = Vec::new();
         for method in 0..METHOD_COUNT {
             for code in 0..CODE_COUNT {
                 let count = self.shards.sum(|shard| &shard.requests[method][code]);
                 if count > 0 {
-                    all.push(Answered {
+                    all.push(ResponseCount {
                         method: method_label(method),
                         code: code_label(code),
                         count,
@@ -223,7 +223,7 @@ impl FunctionMetrics {
         let durations = self.durations();
         let failures = FailureKind::ALL.map(|kind| (kind.label(), self.failures(kind)));
         Stats {
-            requests: self.answered(),
+            requests: self.response_counts(),
             failures: failures.into(),
             in_flight: self.in_flight_now(),
             queued: self.queued_now(),
@@ -236,7 +236,7 @@ impl FunctionMetrics {
 
 impl Drop for Queued {
     fn drop(&mut self) {
-        let shard = self.0.shards.mine();
+        let shard = self.0.shards.local();
         shard.queued.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -273,18 +273,18 @@ mod tests {
     #[test]
     fn a_request_is_there_until_it_is_over_wherever_that_is() {
         let metrics = metrics();
-        metrics.began();
-        metrics.began();
-        let queued = metrics.queued();
+        metrics.request_started();
+        metrics.request_started();
+        let queued = metrics.request_queued();
         assert_eq!((metrics.in_flight_now(), metrics.queued_now()), (2, 1));
         let there = metrics.clone();
         let elsewhere = move || {
             drop(queued);
-            there.finished(&Method::GET, 200, Duration::ZERO);
+            there.request_finished(&Method::GET, 200, Duration::ZERO);
         };
         thread::spawn(elsewhere).join().unwrap();
         assert_eq!((metrics.in_flight_now(), metrics.queued_now()), (1, 0));
-        metrics.finished(&Method::GET, 200, Duration::ZERO);
+        metrics.request_finished(&Method::GET, 200, Duration::ZERO);
         assert_eq!(metrics.in_flight_now(), 0);
     }
 
@@ -297,15 +297,15 @@ mod tests {
             (Method::GET, 404),
             (Method::POST, 200),
         ] {
-            metrics.finished(&method, code, Duration::ZERO);
+            metrics.request_finished(&method, code, Duration::ZERO);
         }
-        let answered = metrics.answered();
-        let answered: Vec<_> = answered
+        let responses = metrics.response_counts();
+        let responses: Vec<_> = responses
             .iter()
-            .map(|answered| (answered.method, answered.code.as_str(), answered.count))
+            .map(|responses| (responses.method, responses.code.as_str(), responses.count))
             .collect();
         assert_eq!(
-            answered,
+            responses,
             [("GET", "200", 2), ("GET", "404", 1), ("POST", "200", 1)]
         );
         assert_eq!(metrics.durations().count, 4);

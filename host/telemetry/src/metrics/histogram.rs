@@ -14,13 +14,13 @@ const BOUNDS_MICROS: [u32; 18] = [
 
 /// How often something took how long, as one thread has seen it.
 #[derive(Default)]
-pub(super) struct Durations {
+pub(super) struct DurationHistogram {
     buckets: [AtomicU64; BOUNDS_MICROS.len() + 1],
     sum_nanos: AtomicU64,
 }
 
 /// The same for all threads, as it is told.
-pub(super) struct Histogram {
+pub(super) struct HistogramSnapshot {
     pub(super) sum_seconds: f64,
     pub(super) count: u64,
     /// The upper bound of each bucket in seconds, and how many are in it and in none
@@ -28,7 +28,7 @@ pub(super) struct Histogram {
     pub(super) buckets: Vec<(f64, u64)>,
 }
 
-impl Durations {
+impl DurationHistogram {
     pub(super) fn observe(&self, duration: Duration) {
         let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let bucket = BOUNDS_MICROS.partition_point(|&bound| u64::from(bound) * 1000 < nanos);
@@ -37,8 +37,8 @@ impl Durations {
     }
 }
 
-impl Histogram {
-    pub(super) fn of<T>(shards: &Sharded<T>, durations: impl Fn(&T) -> &Durations) -> Self {
+impl HistogramSnapshot {
+    pub(super) fn of<T>(shards: &Sharded<T>, durations: impl Fn(&T) -> &DurationHistogram) -> Self {
         let bounds = BOUNDS_MICROS.iter().map(|&bound| f64::from(bound) / 1e6);
         // This is what the encoder takes for no bound.
         let buckets: Vec<_> = bounds
@@ -61,11 +61,11 @@ mod tests {
 
     #[test]
     fn a_duration_is_in_the_first_bucket_that_has_room_for_it() {
-        let shards = Sharded::<Durations>::new();
+        let shards = Sharded::<DurationHistogram>::new();
         for micros in [0, 100, 101, 60_000_000, 60_000_001] {
-            shards.mine().observe(Duration::from_micros(micros));
+            shards.local().observe(Duration::from_micros(micros));
         }
-        let histogram = Histogram::of(&shards, |durations| durations);
+        let histogram = HistogramSnapshot::of(&shards, |durations| durations);
         let counts: Vec<_> = histogram.buckets.iter().map(|bucket| bucket.1).collect();
         let mut expected = [0; 19];
         expected[0] = 2;

@@ -87,7 +87,7 @@ label! {
         /// It ended its response before that was whole.
         BrokenResponse = "broken_response",
         /// The audit log took no record of what it did.
-        Unaudited = "unaudited",
+        AuditUnavailable = "unaudited",
     }
 }
 

@@ -15,9 +15,9 @@ mod format;
 mod function;
 mod histogram;
 mod labels;
+mod logs;
 mod pool;
 mod process;
-mod records;
 mod series;
 mod sharded;
 
@@ -51,7 +51,7 @@ struct Shard {
     opened: AtomicU64,
     closed: AtomicU64,
     errors: [AtomicU64; ConnectionError::ALL.len()],
-    refusals: [AtomicU64; Reason::ALL.len()],
+    rejections: [AtomicU64; Reason::ALL.len()],
 }
 
 /// A connection, which is counted as open until this is dropped.
@@ -72,19 +72,19 @@ impl Metrics {
     }
 
     /// Counts a connection.
-    pub fn connection(self: &Arc<Self>) -> OpenConnection {
-        self.shards.mine().opened.fetch_add(1, Ordering::Relaxed);
+    pub fn open_connection(self: &Arc<Self>) -> OpenConnection {
+        self.shards.local().opened.fetch_add(1, Ordering::Relaxed);
         OpenConnection(self.clone())
     }
 
     /// Counts something that broke a connection, or let there be none.
-    pub fn connection_failed(&self, error: ConnectionError) {
-        self.shards.mine().errors[error as usize].fetch_add(1, Ordering::Relaxed);
+    pub fn record_connection_error(&self, error: ConnectionError) {
+        self.shards.local().errors[error as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a request, or a connection, that was turned away.
-    pub fn rejected(&self, reason: Reason) {
-        self.shards.mine().refusals[reason as usize].fetch_add(1, Ordering::Relaxed);
+    pub fn record_rejection(&self, reason: Reason) {
+        self.shards.local().rejections[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// From now on, what happens to this component, which may have so many instances at
@@ -160,8 +160,8 @@ impl Metrics {
         self.shards.sum(|shard| &shard.errors[error as usize])
     }
 
-    fn refusals(&self, reason: Reason) -> u64 {
-        self.shards.sum(|shard| &shard.refusals[reason as usize])
+    fn rejections(&self, reason: Reason) -> u64 {
+        self.shards.sum(|shard| &shard.rejections[reason as usize])
     }
 }
 
@@ -172,7 +172,7 @@ struct Connections {
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0.shards.mine().closed.fetch_add(1, Ordering::Relaxed);
+        self.0.shards.local().closed.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -193,8 +193,8 @@ mod tests {
     #[test]
     fn a_connection_that_ends_on_another_thread_is_not_open_any_more() {
         let metrics = Metrics::new();
-        let first = metrics.connection();
-        let _second = metrics.connection();
+        let first = metrics.open_connection();
+        let _second = metrics.open_connection();
         thread::spawn(move || drop(first)).join().unwrap();
         let Connections { opened, open } = metrics.connections();
         assert_eq!((opened, open), (2, 1));
@@ -203,11 +203,11 @@ mod tests {
     #[test]
     fn each_reason_is_counted_apart() {
         let metrics = Metrics::new();
-        metrics.rejected(Reason::QueueFull);
-        metrics.rejected(Reason::QueueFull);
-        metrics.rejected(Reason::Malformed);
-        assert_eq!(metrics.refusals(Reason::QueueFull), 2);
-        assert_eq!(metrics.refusals(Reason::Malformed), 1);
-        assert_eq!(metrics.refusals(Reason::Memory), 0);
+        metrics.record_rejection(Reason::QueueFull);
+        metrics.record_rejection(Reason::QueueFull);
+        metrics.record_rejection(Reason::Malformed);
+        assert_eq!(metrics.rejections(Reason::QueueFull), 2);
+        assert_eq!(metrics.rejections(Reason::Malformed), 1);
+        assert_eq!(metrics.rejections(Reason::Memory), 0);
     }
 }

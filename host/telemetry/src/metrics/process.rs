@@ -13,12 +13,12 @@ use super::series::Writer;
 
 /// This process. What its system does not tell is left out.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(super) struct ProcessCollector {
     /// Since the epoch of Unix.
     start: Duration,
 }
 
-impl Process {
+impl ProcessCollector {
     /// It has just been started.
     pub(super) fn new() -> Self {
         let start = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -28,7 +28,7 @@ impl Process {
     }
 }
 
-impl Collector for Process {
+impl Collector for ProcessCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut writer = Writer { encoder };
         writer.measure(

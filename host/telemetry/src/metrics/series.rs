@@ -8,7 +8,7 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-use super::histogram::Histogram;
+use super::histogram::HistogramSnapshot;
 
 /// The labels of a series.
 pub(super) type Labels<'a> = Vec<(&'static str, Value<'a>)>;
@@ -88,7 +88,7 @@ impl Writer<'_> {
         &mut self,
         name: &str,
         help: &str,
-        series: impl IntoIterator<Item = (Labels<'l>, Histogram)>,
+        series: impl IntoIterator<Item = (Labels<'l>, HistogramSnapshot)>,
     ) -> fmt::Result {
         let encoder = self.encoder.encode_descriptor(
             name,
@@ -97,7 +97,7 @@ impl Writer<'_> {
             MetricType::Histogram,
         )?;
         each(encoder, series, |encoder, histogram| {
-            let Histogram {
+            let HistogramSnapshot {
                 sum_seconds,
                 count,
                 buckets,

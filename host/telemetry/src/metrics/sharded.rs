@@ -10,16 +10,16 @@ const MAX_SHARDS: usize = 64;
 ///
 /// To add to a number that another processor added to last costs as much as to wait
 /// for memory. Whoever wants to know the number adds all of them up.
-pub(super) struct Sharded<T>(Box<[Apart<T>]>);
+pub(super) struct Sharded<T>(Box<[CachePadded<T>]>);
 
 /// Something that shares no line of a processor's cache, nor a pair of lines, with
 /// anything else.
 #[derive(Default)]
 #[repr(align(128))]
-struct Apart<T>(T);
+struct CachePadded<T>(T);
 
 /// A number within a shard.
-pub(super) trait Number {
+pub(super) trait Counter {
     /// As it is now.
     fn load(&self) -> i64;
 }
@@ -29,18 +29,18 @@ impl<T: Default> Sharded<T> {
     pub(super) fn new() -> Self {
         let processors = available_parallelism().map_or(1, usize::from);
         let count = processors.next_power_of_two().min(MAX_SHARDS);
-        Self((0..count).map(|_| Apart::default()).collect())
+        Self((0..count).map(|_| CachePadded::default()).collect())
     }
 }
 
 impl<T> Sharded<T> {
     /// The shard of this thread.
-    pub(super) fn mine(&self) -> &T {
+    pub(super) fn local(&self) -> &T {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         thread_local! {
-            static MINE: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+            static INDEX: usize = NEXT.fetch_add(1, Ordering::Relaxed);
         }
-        let index = MINE.with(|mine| mine & (self.0.len() - 1));
+        let index = INDEX.with(|index| index & (self.0.len() - 1));
         &self.0[index].0
     }
 
@@ -50,20 +50,20 @@ impl<T> Sharded<T> {
     }
 
     /// What one number is in all shards together; none is less than 0.
-    pub(super) fn sum<N: Number>(&self, number: impl Fn(&T) -> &N) -> u64 {
+    pub(super) fn sum<N: Counter>(&self, number: impl Fn(&T) -> &N) -> u64 {
         let sum: i64 = self.iter().map(|shard| number(shard).load()).sum();
         // A thread may take away what another one has added, before it is seen.
         u64::try_from(sum).unwrap_or(0)
     }
 }
 
-impl Number for AtomicU64 {
+impl Counter for AtomicU64 {
     fn load(&self) -> i64 {
         AtomicU64::load(self, Ordering::Relaxed).cast_signed()
     }
 }
 
-impl Number for AtomicI64 {
+impl Counter for AtomicI64 {
     fn load(&self) -> i64 {
         AtomicI64::load(self, Ordering::Relaxed)
     }
@@ -82,7 +82,7 @@ mod tests {
             for _ in 0..100 {
                 scope.spawn(|| {
                     for _ in 0..1000 {
-                        numbers.mine().fetch_add(1, Ordering::Relaxed);
+                        numbers.local().fetch_add(1, Ordering::Relaxed);
                     }
                 });
             }
@@ -93,9 +93,9 @@ mod tests {
     #[test]
     fn what_one_thread_adds_another_may_take_away() {
         let numbers = Sharded::<AtomicI64>::new();
-        numbers.mine().fetch_add(2, Ordering::Relaxed);
+        numbers.local().fetch_add(2, Ordering::Relaxed);
         thread::scope(|scope| {
-            scope.spawn(|| numbers.mine().fetch_sub(1, Ordering::Relaxed));
+            scope.spawn(|| numbers.local().fetch_sub(1, Ordering::Relaxed));
         });
         assert_eq!(numbers.sum(|number| number), 1);
     }

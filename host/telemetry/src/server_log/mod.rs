@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::batch_queue::{BatchQueue, Capacity, Inbox};
+use crate::batch_queue::{BatchQueue, BatchReceiver, Capacity};
 pub use format::guest_line;
 use format::server_line;
 pub use format::{Json, has_color, text_fields};
@@ -44,7 +44,7 @@ static IS_JSON: AtomicBool = AtomicBool::new(false);
 /// Fails if the system gives no thread.
 pub fn start() -> io::Result<()> {
     if QUEUE.get().is_none() {
-        let queue = BatchQueue::start("log", CAPACITY, work)?;
+        let queue = BatchQueue::start("log", CAPACITY, run_writer)?;
         // It fails if another thread was faster, and then that one's is used.
         let _ = QUEUE.set(queue);
     }
@@ -112,7 +112,7 @@ pub fn count_lines(lines: &[u8]) -> u64 {
 }
 
 /// Writes lines until there will be no more.
-fn work(mut inbox: Inbox<Vec<u8>>) {
+fn run_writer(mut inbox: BatchReceiver<Vec<u8>>) {
     let mut reported = 0;
     let mut writes = Vec::with_capacity(BATCH);
     let mut text = Vec::new();

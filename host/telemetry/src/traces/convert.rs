@@ -10,7 +10,7 @@ use opentelemetry_proto::tonic::trace::v1::{self as proto, ResourceSpans, ScopeS
 use prost::Message;
 use rustix::system::uname;
 
-use super::{Served, Span};
+use super::{RequestAttributes, Span};
 use crate::trace_parent::hex;
 
 /// The methods that the conventions know. All others are `_OTHER`.
@@ -67,21 +67,21 @@ impl Converter {
 }
 
 fn convert(span: &Span) -> proto::Span {
-    let served = &span.served;
-    let method = &*served.method;
+    let request = &span.request;
+    let method = &*request.method;
     let is_known = METHODS.contains(&method);
-    let parent = span.trace.parent;
+    let parent = span.context.parent;
     proto::Span {
-        trace_id: span.trace.id.to_vec(),
-        span_id: span.trace.span_id.to_vec(),
+        trace_id: span.context.id.to_vec(),
+        span_id: span.context.span_id.to_vec(),
         parent_span_id: parent.map_or_else(Vec::new, |parent| parent.parent_id.to_vec()),
         flags: parent.map_or(1, |parent| u32::from(parent.flags) | PARENT_IS_REMOTE),
         name: if is_known { method } else { "HTTP" }.to_owned(),
         kind: span::SpanKind::Server.into(),
         start_time_unix_nano: span.start_nanos(),
         end_time_unix_nano: span.end_nanos(),
-        attributes: attributes(served, is_known),
-        status: error(served).map(|_| proto::Status {
+        attributes: attributes(request, is_known),
+        status: error(request).map(|_| proto::Status {
             code: StatusCode::Error.into(),
             ..proto::Status::default()
         }),
@@ -90,46 +90,46 @@ fn convert(span: &Span) -> proto::Span {
 }
 
 /// The kind of error, if there was one that is the server's.
-fn error(served: &Served) -> Option<String> {
-    match (served.failure, served.status) {
+fn error(request: &RequestAttributes) -> Option<String> {
+    match (request.failure, request.status) {
         (Some(failure), _) => Some(failure.to_owned()),
         (None, Some(status @ 500..)) => Some(status.to_string()),
         (None, _) => None,
     }
 }
 
-fn attributes(served: &Served, is_known: bool) -> Vec<KeyValue> {
+fn attributes(request: &RequestAttributes, is_known: bool) -> Vec<KeyValue> {
     let mut attributes = vec![
-        text("url.path", &served.path),
-        text("url.scheme", if served.is_tls { "https" } else { "http" }),
-        text("http.request.id", &served.request_id),
-        text("component.name", &served.component.name),
-        text("component.sha256", &served.component.sha256),
+        text("url.path", &request.path),
+        text("url.scheme", if request.is_tls { "https" } else { "http" }),
+        text("http.request.id", &request.request_id),
+        text("component.name", &request.component.name),
+        text("component.sha256", &request.component.sha256),
     ];
     if is_known {
-        attributes.push(text("http.request.method", &served.method));
+        attributes.push(text("http.request.method", &request.method));
     } else {
         attributes.push(text("http.request.method", "_OTHER"));
-        attributes.push(text("http.request.method_original", &served.method));
+        attributes.push(text("http.request.method_original", &request.method));
     }
-    let version = match served.version {
+    let version = match request.version {
         Version::HTTP_10 => Some("1.0"),
         Version::HTTP_11 => Some("1.1"),
         Version::HTTP_2 => Some("2"),
         _ => None,
     };
     attributes.extend(version.map(|version| text("network.protocol.version", version)));
-    if let Some(peer) = served.peer {
+    if let Some(peer) = request.peer {
         attributes.push(text("network.peer.address", &peer.ip().to_string()));
         attributes.push(number("network.peer.port", peer.port().into()));
     }
-    if let Some(agent) = &served.user_agent {
+    if let Some(agent) = &request.user_agent {
         attributes.push(text("user_agent.original", agent));
     }
-    if let Some(status) = served.status {
+    if let Some(status) = request.status {
         attributes.push(number("http.response.status_code", status.into()));
     }
-    attributes.extend(error(served).map(|error| text("error.type", &error)));
+    attributes.extend(error(request).map(|error| text("error.type", &error)));
     attributes
 }
 
@@ -156,20 +156,20 @@ mod tests {
 
     use audit_log::record::Component;
 
-    use super::super::Trace;
+    use super::super::SpanContext;
     use super::*;
     use crate::trace_parent::TraceParent;
 
     fn span() -> Span {
         Span {
-            trace: Trace {
+            context: SpanContext {
                 id: [1; 16],
                 span_id: [2; 8],
                 parent: None,
             },
             end: UNIX_EPOCH + Duration::from_secs(100),
             duration: Duration::from_secs(1),
-            served: Served {
+            request: RequestAttributes {
                 component: Component {
                     name: "app".into(),
                     sha256: "00ff".into(),
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn a_span_of_a_trace_names_its_parent() {
         let mut span = span();
-        span.trace.parent = Some(TraceParent {
+        span.context.parent = Some(TraceParent {
             trace_id: [1; 16],
             parent_id: [3; 8],
             flags: 1,
@@ -253,8 +253,8 @@ mod tests {
             (Some(200), Some("broken_response"), Some("broken_response")),
         ] {
             let mut span = span();
-            span.served.status = status;
-            span.served.failure = failure;
+            span.request.status = status;
+            span.request.failure = failure;
             let converted = convert(&span);
             let attributes = attributes(&converted);
             assert_eq!(attributes.get("error.type").map(String::as_str), expected);
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn a_method_that_nobody_knows_is_one_of_all_others() {
         let mut span = span();
-        span.served.method = "BREW".into();
+        span.request.method = "BREW".into();
         let converted = convert(&span);
         assert_eq!(converted.name, "HTTP");
         let attributes = attributes(&converted);

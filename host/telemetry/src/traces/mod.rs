@@ -18,7 +18,7 @@ use audit_log_forward::otlp::Receiver;
 
 use crate::batch_queue::{BatchQueue, Capacity};
 use sender::Sender;
-pub(crate) use span::{Served, Span, Trace};
+pub(crate) use span::{RequestAttributes, Span, SpanContext};
 
 /// What may wait to be sent.
 const CAPACITY: Capacity = Capacity {
@@ -66,7 +66,7 @@ impl Tracer {
     pub fn start(receiver: &Receiver) -> io::Result<Self> {
         let status = Arc::new(Status::default());
         let sender = Sender::new(receiver, status.clone());
-        let spans = BatchQueue::start("traces", CAPACITY, |inbox| sender.work(inbox))?;
+        let spans = BatchQueue::start("traces", CAPACITY, |inbox| sender.run(inbox))?;
         Ok(Self { spans, status })
     }
 

@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::convert::Converter;
 use super::{Span, Status};
-use crate::batch_queue::Inbox;
+use crate::batch_queue::BatchReceiver;
 
 /// The most spans in a batch.
 const MAX_SPANS: usize = 512;
@@ -24,7 +24,7 @@ pub(super) struct Sender {
     status: Arc<Status>,
     converter: Converter,
     /// Whether the last batch was refused.
-    is_refused: bool,
+    was_rejected: bool,
 }
 
 impl Sender {
@@ -33,12 +33,12 @@ impl Sender {
             receiver: receiver.clone(),
             status,
             converter: Converter::new(),
-            is_refused: false,
+            was_rejected: false,
         }
     }
 
     /// Sends spans until there will be no more.
-    pub(super) fn work(mut self, mut inbox: Inbox<Span>) {
+    pub(super) fn run(mut self, mut inbox: BatchReceiver<Span>) {
         priority::add_niceness(priority::BACKGROUND);
         let Some(runtime) = runtime(&inbox) else {
             return;
@@ -53,7 +53,7 @@ impl Sender {
             let body = self.converter.request(&spans);
             spans.clear();
             match self.deliver(&runtime, &mut client, &inbox, &body) {
-                Some((rejected, why)) => self.take(count, rejected, &why),
+                Some((rejected, why)) => self.record_result(count, rejected, &why),
                 None => inbox.drop_items(count),
             }
         }
@@ -65,7 +65,7 @@ impl Sender {
         &self,
         runtime: &Runtime,
         client: &mut Client,
-        inbox: &Inbox<Span>,
+        inbox: &BatchReceiver<Span>,
         body: &Bytes,
     ) -> Option<(u64, String)> {
         let mut attempts = 0;
@@ -75,7 +75,7 @@ impl Sender {
                 Ok(ExportResult::Rejected(reason)) => return Some((u64::MAX, reason)),
                 Ok(ExportResult::Retry(failure)) | Err(failure) => failure,
             };
-            self.failed(&failure);
+            self.record_failure(&failure);
             if inbox.pause(failure.retry_delay(attempts)) {
                 return None;
             }
@@ -83,7 +83,7 @@ impl Sender {
         }
     }
 
-    fn failed(&self, failure: &Failure) {
+    fn record_failure(&self, failure: &Failure) {
         let (receiver, why) = (&self.receiver, &failure.reason);
         if self.status.is_failing.swap(true, Ordering::Relaxed) {
             tracing::debug!("still cannot send traces to `{receiver}`: {why}");
@@ -96,16 +96,16 @@ impl Sender {
     }
 
     /// Notes what the receiver said of `count` spans.
-    fn take(&mut self, count: u64, rejected: u64, why: &str) {
+    fn record_result(&mut self, count: u64, rejected: u64, why: &str) {
         let rejected = rejected.min(count);
         if self.status.is_failing.swap(false, Ordering::Relaxed) {
             tracing::info!("traces are sent again");
         }
-        if rejected > 0 && !self.is_refused {
+        if rejected > 0 && !self.was_rejected {
             let receiver = &self.receiver;
             tracing::error!("`{receiver}` refuses {rejected} of {count} spans: {why}");
         }
-        self.is_refused = rejected > 0;
+        self.was_rejected = rejected > 0;
         self.status.rejected.fetch_add(rejected, Ordering::Relaxed);
         let sent = count - rejected;
         self.status.sent.fetch_add(sent, Ordering::Relaxed);
@@ -114,11 +114,11 @@ impl Sender {
 
 /// A runtime, as soon as the system has the file descriptors for one, or nothing if the
 /// end comes before.
-fn runtime(inbox: &Inbox<Span>) -> Option<Runtime> {
+fn runtime(inbox: &BatchReceiver<Span>) -> Option<Runtime> {
     loop {
         match Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => return Some(runtime),
-            Err(error) => report(&error),
+            Err(error) => log_no_runtime(&error),
         }
         if inbox.pause(PAUSE) {
             return None;
@@ -126,6 +126,6 @@ fn runtime(inbox: &Inbox<Span>) -> Option<Runtime> {
     }
 }
 
-fn report(error: &io::Error) {
+fn log_no_runtime(error: &io::Error) {
     tracing::error!("cannot begin to send traces: {error}; it is tried again");
 }

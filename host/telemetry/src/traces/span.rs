@@ -12,7 +12,7 @@ use crate::trace_parent::TraceParent;
 
 /// Where a span is among others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Trace {
+pub(crate) struct SpanContext {
     pub(crate) id: [u8; 16],
     pub(crate) span_id: [u8; 8],
     pub(crate) parent: Option<TraceParent>,
@@ -21,15 +21,15 @@ pub(crate) struct Trace {
 /// A request that is over.
 #[derive(Debug)]
 pub(crate) struct Span {
-    pub(crate) trace: Trace,
+    pub(crate) context: SpanContext,
     pub(crate) end: SystemTime,
     pub(crate) duration: Duration,
-    pub(crate) served: Served,
+    pub(crate) request: RequestAttributes,
 }
 
 /// What was asked for, and what came of it.
 #[derive(Debug)]
-pub(crate) struct Served {
+pub(crate) struct RequestAttributes {
     pub(crate) component: Arc<Component<'static>>,
     pub(crate) request_id: Box<str>,
     pub(crate) method: Box<str>,
@@ -44,10 +44,10 @@ pub(crate) struct Served {
     pub(crate) failure: Option<&'static str>,
 }
 
-impl Trace {
+impl SpanContext {
     /// Where the span of a request is whose sender says this, if there is to be one: who
     /// has not recorded its own does not want this one either.
-    pub(crate) fn within(parent: Option<TraceParent>) -> Option<Self> {
+    pub(crate) fn child_of(parent: Option<TraceParent>) -> Option<Self> {
         if parent.is_some_and(|parent| !parent.is_sampled()) {
             return None;
         }
@@ -78,13 +78,13 @@ impl Span {
 
     /// About how much memory this has.
     pub(super) fn bytes(&self) -> usize {
-        let Served {
+        let RequestAttributes {
             request_id,
             method,
             path,
             user_agent,
             ..
-        } = &self.served;
+        } = &self.request;
         let texts = request_id.len() + method.len() + path.len();
         size_of::<Self>() + texts + user_agent.as_ref().map_or(0, |text| text.len())
     }
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_span_is_in_the_trace_of_its_sender() {
-        let trace = Trace::within(Some(parent(1))).unwrap();
+        let trace = SpanContext::child_of(Some(parent(1))).unwrap();
         assert_eq!(trace.id, [7; 16]);
         assert_eq!(trace.parent, Some(parent(1)));
         assert_ne!(trace.span_id, [8; 8]);
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn who_has_not_recorded_its_span_does_not_want_another() {
-        assert_eq!(Trace::within(Some(parent(0))), None);
+        assert_eq!(SpanContext::child_of(Some(parent(0))), None);
     }
 
     #[test]
@@ -156,7 +156,7 @@ mod tests {
             .map(|_| {
                 thread::spawn(|| {
                     (0..1000)
-                        .map(|_| Trace::within(None).unwrap())
+                        .map(|_| SpanContext::child_of(None).unwrap())
                         .collect::<Vec<_>>()
                 })
             })

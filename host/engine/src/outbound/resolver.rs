@@ -11,26 +11,26 @@ use wasmtime_wasi_http::Error;
 use super::report::Report;
 
 /// How many look-ups there may be at once, of all guests together.
-const MAX_AT_ONCE: usize = 64;
+const MAX_CONCURRENT: usize = 64;
 
 /// Looks up a name, which may take long.
-pub(super) type Resolve = fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
+pub(super) type ResolveFn = fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
 
 /// Looks up names as the system does, files and all.
 ///
 /// Each look-up has a thread of its own. Those of the runtime would do, but a runtime
 /// waits for its threads when it ends, and nothing ends a look-up early.
 #[derive(Debug, Clone)]
-pub(super) struct Lookups {
-    resolve: Resolve,
-    places: Arc<Semaphore>,
+pub(super) struct Resolver {
+    resolve: ResolveFn,
+    permits: Arc<Semaphore>,
 }
 
-impl Lookups {
-    pub(super) fn new(resolve: Resolve) -> Self {
+impl Resolver {
+    pub(super) fn new(resolve: ResolveFn) -> Self {
         Self {
             resolve,
-            places: Arc::new(Semaphore::new(MAX_AT_ONCE)),
+            permits: Arc::new(Semaphore::new(MAX_CONCURRENT)),
         }
     }
 
@@ -39,20 +39,20 @@ impl Lookups {
     /// # Errors
     ///
     /// Fails if it has none, or that cannot be found out.
-    pub(super) async fn addresses(
+    pub(super) async fn resolve(
         &self,
         name: &str,
         port: u16,
         report: &Report,
     ) -> Result<Vec<SocketAddr>, Error> {
         // It is never closed, so it can only be full.
-        let place = self.places.clone().acquire_owned().await;
+        let permit = self.permits.clone().acquire_owned().await;
         let (sender, answer) = oneshot::channel();
         let resolve = self.resolve;
         let name = name.to_owned();
         let look_up = move || {
             let addresses = resolve(&name, port);
-            drop(place);
+            drop(permit);
             // Nobody waits for this any more if the guest has gone.
             let _ = sender.send(addresses);
         };
@@ -61,7 +61,7 @@ impl Lookups {
         match answer.await {
             Ok(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
             Ok(Err(error)) => {
-                report.explain(error);
+                report.set_cause(error);
                 Err(unknown())
             }
             _ => Err(unknown()),
@@ -69,7 +69,7 @@ impl Lookups {
     }
 }
 
-impl Default for Lookups {
+impl Default for Resolver {
     fn default() -> Self {
         Self::new(|name, port| Ok((name, port).to_socket_addrs()?.collect()))
     }

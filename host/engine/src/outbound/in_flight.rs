@@ -9,10 +9,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The account of one instance.
 #[derive(Debug)]
-pub(super) struct Account {
+pub(super) struct InFlight {
     free: Arc<Semaphore>,
     /// How many bytes of requests the server keeps.
-    kept_bytes: AtomicUsize,
+    buffered_bytes: AtomicUsize,
     /// Whether the instance is gone.
     is_closed: AtomicBool,
     /// Whether the log has a refusal or a failure of the request at hand.
@@ -21,21 +21,21 @@ pub(super) struct Account {
 
 /// Bytes that the server keeps of a request, for as long as this value lives.
 #[derive(Debug)]
-pub(super) struct Kept {
-    account: Arc<Account>,
+pub(super) struct BufferedBytes {
+    in_flight: Arc<InFlight>,
     bytes: usize,
 }
 
 /// A request under way, from before it has a connection to when that is closed. Dropping it
 /// lets the next one begin.
-pub(super) type Slot = OwnedSemaphorePermit;
+pub(super) type Permit = OwnedSemaphorePermit;
 
-impl Account {
-    pub(super) fn new(max_at_once: NonZeroU32) -> Self {
-        let slots = usize::try_from(max_at_once.get()).unwrap_or(usize::MAX);
+impl InFlight {
+    pub(super) fn new(max_concurrent: NonZeroU32) -> Self {
+        let slots = usize::try_from(max_concurrent.get()).unwrap_or(usize::MAX);
         Self {
             free: Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS))),
-            kept_bytes: AtomicUsize::new(0),
+            buffered_bytes: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
             has_logged: AtomicBool::new(false),
         }
@@ -43,23 +43,23 @@ impl Account {
 
     /// A slot for one more request. Waits for one, in the order of the calls, while there are
     /// as many as there may be.
-    pub(super) async fn take(&self) -> Option<Slot> {
+    pub(super) async fn take(&self) -> Option<Permit> {
         // It fails if the semaphore is closed, and nothing closes it.
         self.free.clone().acquire_owned().await.ok()
     }
 
     /// Counts so many bytes of a request for as long as the server keeps them.
-    pub(super) fn keep(self: &Arc<Self>, bytes: usize) -> Kept {
-        self.kept_bytes.fetch_add(bytes, Ordering::Relaxed);
-        Kept {
-            account: self.clone(),
+    pub(super) fn add_buffered(self: &Arc<Self>, bytes: usize) -> BufferedBytes {
+        self.buffered_bytes.fetch_add(bytes, Ordering::Relaxed);
+        BufferedBytes {
+            in_flight: self.clone(),
             bytes,
         }
     }
 
     /// How many bytes of requests the server keeps.
-    pub(super) fn kept_bytes(&self) -> usize {
-        self.kept_bytes.load(Ordering::Relaxed)
+    pub(super) fn buffered_bytes(&self) -> usize {
+        self.buffered_bytes.load(Ordering::Relaxed)
     }
 
     /// Says that the instance is gone. What it has not finished, it never will.
@@ -82,10 +82,10 @@ impl Account {
     }
 }
 
-impl Drop for Kept {
+impl Drop for BufferedBytes {
     fn drop(&mut self) {
-        let kept = &self.account.kept_bytes;
-        kept.fetch_sub(self.bytes, Ordering::Relaxed);
+        let buffered = &self.in_flight.buffered_bytes;
+        buffered.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -96,17 +96,17 @@ mod tests {
 
     use super::*;
 
-    fn account(max_at_once: u32) -> Arc<Account> {
-        let max_at_once = NonZeroU32::new(max_at_once).expect("more than none");
-        Arc::new(Account::new(max_at_once))
+    fn in_flight(max_concurrent: u32) -> Arc<InFlight> {
+        let max_concurrent = NonZeroU32::new(max_concurrent).expect("more than none");
+        Arc::new(InFlight::new(max_concurrent))
     }
 
     #[tokio::test]
     async fn one_request_more_than_max_outbound_waits_until_one_is_over() {
-        let account = account(2);
-        let first = account.take().await.expect("a slot");
-        let _second = account.take().await.expect("a slot");
-        let mut third = pin!(account.take());
+        let in_flight = in_flight(2);
+        let first = in_flight.take().await.expect("a permit");
+        let _second = in_flight.take().await.expect("a permit");
+        let mut third = pin!(in_flight.take());
         let waits = poll_fn(|cx| third.as_mut().poll(cx).is_pending().into()).await;
         assert!(waits);
         drop(first);
@@ -115,22 +115,22 @@ mod tests {
 
     #[test]
     fn max_host_memory_counts_requests_until_they_are_done() {
-        let account = account(1);
-        let first = account.keep(40);
-        let second = account.keep(2);
-        assert_eq!(account.kept_bytes(), 42);
+        let in_flight = in_flight(1);
+        let first = in_flight.add_buffered(40);
+        let second = in_flight.add_buffered(2);
+        assert_eq!(in_flight.buffered_bytes(), 42);
         drop(first);
-        assert_eq!(account.kept_bytes(), 2);
+        assert_eq!(in_flight.buffered_bytes(), 2);
         drop(second);
-        assert_eq!(account.kept_bytes(), 0);
+        assert_eq!(in_flight.buffered_bytes(), 0);
     }
 
     #[test]
     fn only_the_first_failure_of_each_request_is_logged() {
-        let account = account(1);
-        assert!(account.is_first_failure());
-        assert!(!account.is_first_failure());
-        account.begin_request();
-        assert!(account.is_first_failure());
+        let in_flight = in_flight(1);
+        assert!(in_flight.is_first_failure());
+        assert!(!in_flight.is_first_failure());
+        in_flight.begin_request();
+        assert!(in_flight.is_first_failure());
     }
 }

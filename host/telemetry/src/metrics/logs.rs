@@ -15,14 +15,14 @@ use crate::traces::Tracer;
 
 /// All that is written about requests.
 #[derive(Debug)]
-pub(super) struct Records {
+pub(super) struct LogCollector {
     pub(super) audit: AuditLog,
     pub(super) forwarder: Option<Arc<Forwarder>>,
     pub(super) access_log: Option<Arc<AccessLog>>,
     pub(super) tracer: Option<Arc<Tracer>>,
 }
 
-impl Collector for Records {
+impl Collector for LogCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut writer = Writer { encoder };
         writer.counter(
@@ -48,22 +48,22 @@ fn audited(audit: &AuditLog, writer: &mut Writer<'_>) -> fmt::Result {
     let metrics = audit.metrics();
     writer.counter(
         "audit_records",
-        "Records that are in the audit log.",
+        "LogCollector that are in the audit log.",
         metrics.appended,
     )?;
     writer.counter(
         "audit_refused",
-        "Records that the audit log refused because it could not be written.",
+        "LogCollector that the audit log refused because it could not be written.",
         metrics.refused,
     )?;
     writer.counter(
         "audit_dropped",
-        "Records that were dropped under the policy best-effort.",
+        "LogCollector that were dropped under the policy best-effort.",
         metrics.dropped,
     )?;
     writer.gauge(
         "audit_waiting",
-        "Records that wait to be written.",
+        "LogCollector that wait to be written.",
         metrics.waiting as u64,
     )?;
     writer.gauge(
@@ -77,22 +77,22 @@ fn forwarded(forwarder: &Forwarder, writer: &mut Writer<'_>) -> fmt::Result {
     let metrics = forwarder.metrics();
     writer.counter(
         "audit_forwarded",
-        "Records whose arrival elsewhere was confirmed.",
+        "LogCollector whose arrival elsewhere was confirmed.",
         metrics.forwarded,
     )?;
     writer.counter(
         "audit_forward_rejected",
-        "Records that the other side does not take.",
+        "LogCollector that the other side does not take.",
         metrics.rejected,
     )?;
     writer.counter(
         "audit_forward_missing",
-        "Records that were pruned before they were forwarded.",
+        "LogCollector that were pruned before they were forwarded.",
         metrics.missing,
     )?;
     writer.gauge(
         "audit_forward_lag",
-        "Records whose arrival elsewhere is not confirmed.",
+        "LogCollector whose arrival elsewhere is not confirmed.",
         metrics.lag,
     )?;
     writer.counter(

@@ -158,8 +158,8 @@ impl Chain {
             (Some(_), None, None) | (None, Some(_), None) => {}
             (None, None, Some(checkpoint)) => check_checkpoint(checkpoint, &record)?,
             _ => {
-                let why = "expected one of `guest`, `event` and `checkpoint`";
-                return Err(Defect::Unreadable(why.to_owned()));
+                let reason = "expected one of `guest`, `event` and `checkpoint`";
+                return Err(Defect::Unreadable(reason.to_owned()));
             }
         }
         self.head = Some(Head {

@@ -43,7 +43,7 @@ impl Cursor {
             _ if text.is_empty() => 0,
             Some(sequence) if sequence <= written => sequence,
             found => {
-                let why = match found {
+                let reason = match found {
                     Some(found) => {
                         format!("it names record {found}, and the log ends with record {written}")
                     }
@@ -51,7 +51,7 @@ impl Cursor {
                 };
                 tracing::warn!(
                     "the audit log is forwarded from its beginning, because the cursor `{}` is \
-                     invalid: {why}",
+                     invalid: {reason}",
                     path.display()
                 );
                 0

@@ -41,11 +41,11 @@ pub(crate) enum Credentials {
 
 /// An invalid target URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid target `{shown}`: {why}")]
+#[error("invalid target `{shown}`: {reason}")]
 pub struct TargetError {
     /// The URL without its credentials.
     shown: String,
-    why: &'static str,
+    reason: &'static str,
 }
 
 impl Target {
@@ -62,9 +62,9 @@ impl FromStr for Target {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
-        parse(text).map_err(|why| TargetError {
+        parse(text).map_err(|reason| TargetError {
             shown: without_credentials(text),
-            why,
+            reason,
         })
     }
 }

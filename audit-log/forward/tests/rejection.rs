@@ -89,7 +89,7 @@ fn unusable_server_is_logged_once_without_credentials() {
             gone
         };
         let address = |server: &Server| format!("127.0.0.1:{}", server.port);
-        for (target, server, why) in [
+        for (target, server, reason) in [
             (
                 format!("nats://u:wrong@{}", address(&closed)),
                 &closed,
@@ -124,7 +124,7 @@ fn unusable_server_is_logged_once_without_credentials() {
             };
             assert!(lines.contains(&target.to_string()), "{lines}");
             assert!(
-                lines.to_lowercase().contains(&why.to_lowercase()),
+                lines.to_lowercase().contains(&reason.to_lowercase()),
                 "{lines}"
             );
             assert!(lines.contains("2 records wait"), "{lines}");

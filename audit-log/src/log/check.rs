@@ -75,9 +75,9 @@ fn check_log(
         path: path.to_owned(),
         source,
     };
-    let not_a_log = |why: &str| OpenError::NotALog {
+    let not_a_log = |reason: &str| OpenError::NotALog {
         path: path.to_owned(),
-        why: why.to_owned(),
+        reason: reason.to_owned(),
     };
     let is_database = matches!(location, Location::Sqlite(_));
     let size = match fs::metadata(path) {

@@ -73,7 +73,7 @@ impl LogEnd {
     /// Checks that the beginning of the log is not missing. Returns the state before its first
     /// record, and the sequence of that record.
     fn begin(location: &Location, reader: &mut Reader) -> Result<(Self, Option<u64>), OpenError> {
-        let damaged = |why: String| damaged(location, why);
+        let damaged = |reason: String| damaged(location, reason);
         let mut base = Self::empty();
         let mut chain = Chain::after(Head::EMPTY);
         let tombstones = check_tombstones(&reader.tombstones()?);
@@ -157,10 +157,10 @@ impl LastBatch {
     }
 }
 
-pub(super) fn damaged(location: &Location, why: String) -> OpenError {
+pub(super) fn damaged(location: &Location, reason: String) -> OpenError {
     OpenError::Damaged {
         location: location.clone(),
-        why,
+        reason,
     }
 }
 

@@ -253,7 +253,6 @@ impl AuditLog {
 
     /// A counter of write failures. Records that were read before such a failure, and beyond
     /// [`AuditLog::written`], may have been removed again.
-    #[must_use]
     pub fn failures(&self) -> impl Fn() -> u64 + Send + use<> {
         let status = self.shared.status.clone();
         move || status.failures.load(Ordering::Acquire)

@@ -108,11 +108,11 @@ pub(super) fn check_head(location: &Location, head: Head) -> Result<(), OpenErro
     if found == head {
         return Ok(());
     }
-    let why = format!(
+    let reason = format!(
         "expected record {} (hash {}) at its end, found record {} (hash {})",
         head.sequence, head.hash, found.sequence, found.hash
     );
-    Err(damaged(location, why))
+    Err(damaged(location, reason))
 }
 
 /// A unique name for a new log.

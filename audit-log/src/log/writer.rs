@@ -61,7 +61,7 @@ impl StartError {
             Self::Random(source) => OpenError::Start(source),
             Self::Write(error) => OpenError::Write {
                 location: location.clone(),
-                why: error.to_string(),
+                reason: error.to_string(),
             },
         }
     }
@@ -211,8 +211,8 @@ impl Writer {
         let checked = reopened.and_then(|()| {
             resume::check_head(&self.location, self.head).map_err(|error| error.to_string())
         });
-        if let Err(why) = checked {
-            tracing::debug!("the audit log still cannot be written: {why}");
+        if let Err(reason) = checked {
+            tracing::debug!("the audit log still cannot be written: {reason}");
             failure.last_attempt = Some(Instant::now());
             return Err(failure.cause.clone());
         }
@@ -232,8 +232,8 @@ impl Writer {
         }
         // The refused records may be on the disk. They must not stay there if this process ends
         // before the log is reopened, so they are removed now, if the disk permits.
-        if let Err(why) = self.store.reopen(self.head) {
-            tracing::debug!("refused records may still be in the audit log: {why}");
+        if let Err(reason) = self.store.reopen(self.head) {
+            tracing::debug!("refused records may still be in the audit log: {reason}");
         }
         self.status.failed.store(true, Ordering::Relaxed);
         self.status.failures.fetch_add(1, Ordering::Release);

@@ -33,7 +33,7 @@ impl JsonLines {
         if !file.is_regular().map_err(fail)? {
             return Err(ReadError::NotALog {
                 path: path.to_owned(),
-                why: "not a regular file".to_owned(),
+                reason: "not a regular file".to_owned(),
             });
         }
         let mut reader = Self::new(path, file);

@@ -98,12 +98,12 @@ pub enum ReadError {
         source: rusqlite::Error,
     },
     /// The file is not a log.
-    #[error("`{}` is not an audit log of this kind: {}", path.display(), line(why))]
+    #[error("`{}` is not an audit log of this kind: {}", path.display(), line(reason))]
     NotALog {
         /// The file.
         path: PathBuf,
         /// The difference found.
-        why: String,
+        reason: String,
     },
     /// The log has no storage.
     #[error("the audit log `{0}` cannot be read; name one with sqlite:PATH or jsonl:PATH")]

@@ -45,7 +45,7 @@ impl Sqlite {
         if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
             return Err(ReadError::NotALog {
                 path: path.to_owned(),
-                why: "not a regular file".to_owned(),
+                reason: "not a regular file".to_owned(),
             });
         }
         // Before SQLite creates an empty one.
@@ -53,9 +53,9 @@ impl Sqlite {
         let connected = connect(path).map_err(fail)?;
         let connection = &connected.connection;
         let schema = Schema::of(connection).map_err(fail)?;
-        let schema = schema.map_err(|why| ReadError::NotALog {
+        let schema = schema.map_err(|reason| ReadError::NotALog {
             path: path.to_owned(),
-            why,
+            reason,
         })?;
 
         let first = connection
@@ -229,8 +229,8 @@ impl Sqlite {
 fn error(path: &Path, source: rusqlite::Error) -> ReadError {
     let path = path.to_owned();
     if source.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
-        let why = "not an SQLite database".to_owned();
-        return ReadError::NotALog { path, why };
+        let reason = "not an SQLite database".to_owned();
+        return ReadError::NotALog { path, reason };
     }
     ReadError::Sqlite { path, source }
 }

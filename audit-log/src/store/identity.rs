@@ -38,14 +38,14 @@ impl FileIdentity {
         let metadata = fs::metadata(&self.path)
             .map_err(|error| StoreError::Other(format!("`{path}` was removed: {error}")))?;
         if device_and_inode(&metadata) != self.device_and_inode {
-            let why = format!("`{path}` was replaced by another file");
-            return Err(StoreError::Other(why));
+            let reason = format!("`{path}` was replaced by another file");
+            return Err(StoreError::Other(reason));
         }
         let size = metadata.len();
         if size < self.size {
             let before = self.size;
-            let why = format!("`{path}` was truncated from {before} to {size} bytes");
-            return Err(StoreError::Other(why));
+            let reason = format!("`{path}` was truncated from {before} to {size} bytes");
+            return Err(StoreError::Other(reason));
         }
         self.size = size;
         Ok(size)

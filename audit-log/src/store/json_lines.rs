@@ -66,7 +66,7 @@ impl JsonLines {
         let length = complete_length(&mut file, size).map_err(io_error)?;
         let length = length.ok_or_else(|| OpenError::NotALog {
             path: path.to_owned(),
-            why: "it does not end with an audit record".to_owned(),
+            reason: "it does not end with an audit record".to_owned(),
         })?;
         if length < size {
             file.set_len(length).map_err(io_error)?;
@@ -146,9 +146,9 @@ impl Store for JsonLines {
         if size == length {
             return Ok(());
         }
-        let why =
+        let reason =
             format!("another program changed the file: expected {length} bytes, found {size}");
-        Err(StoreError::Other(why))
+        Err(StoreError::Other(reason))
     }
 
     fn reopen(&mut self, _: Head) -> Result<(), StoreError> {
@@ -168,8 +168,8 @@ impl Store for JsonLines {
                 Ok(())
             }
             Self::Stream(_) => {
-                let why = "a stream cannot be repaired after a failed write";
-                Err(StoreError::Other(why.to_owned()))
+                let reason = "a stream cannot be repaired after a failed write";
+                Err(StoreError::Other(reason.to_owned()))
             }
         }
     }

@@ -25,9 +25,9 @@ impl WriterLock {
             path: path.to_owned(),
             source,
         };
-        let not_a_log = |why: String| OpenError::NotALog {
+        let not_a_log = |reason: String| OpenError::NotALog {
             path: path.to_owned(),
-            why,
+            reason,
         };
         // Opening a pipe would block. A folder is a separate error.
         if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {

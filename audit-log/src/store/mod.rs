@@ -152,7 +152,7 @@ pub enum OpenError {
     },
     /// The file is not a log.
     #[error(
-        "`{}` is not an audit log of this kind: {why}; name a new file, or the audit log of an \
+        "`{}` is not an audit log of this kind: {reason}; name a new file, or the audit log of an \
          earlier run",
         path.display()
     )]
@@ -160,21 +160,21 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
         /// The difference found.
-        why: String,
+        reason: String,
     },
     /// The end of the log cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The log is damaged, and records appended to it would not be proof of anything.
     #[error(
-        "the audit log `{location}` is damaged: {why}; examine it with `component-runner audit \
+        "the audit log `{location}` is damaged: {reason}; examine it with `component-runner audit \
          verify --audit {location}`, keep it, and start a new one with `--audit`"
     )]
     Damaged {
         /// The log.
         location: Location,
         /// The damage.
-        why: String,
+        reason: String,
     },
     /// The log has another name than the requested one.
     #[error(
@@ -246,12 +246,12 @@ pub enum OpenError {
     #[error("cannot start the audit log")]
     Start(#[source] io::Error),
     /// The first record could not be written.
-    #[error("cannot write to the audit log `{location}`: {why}")]
+    #[error("cannot write to the audit log `{location}`: {reason}")]
     Write {
         /// The log.
         location: Location,
         /// The reason.
-        why: String,
+        reason: String,
     },
 }
 

@@ -53,9 +53,9 @@ impl Sqlite {
         };
         let connection = connect(path).map_err(|error| not_a_log(path, error))?;
         let schema = prepare(&connection).map_err(sqlite_error)?;
-        let not_a_log = |why| {
+        let not_a_log = |reason| {
             let path = path.to_owned();
-            OpenError::NotALog { path, why }
+            OpenError::NotALog { path, reason }
         };
         let schema = schema.map_err(not_a_log)?;
         if !schema.is_that_of(&connection).map_err(sqlite_error)? {
@@ -195,8 +195,8 @@ impl Store for Sqlite {
         // After a failed fsync the system may consider pages clean that were not written. This
         // writes them again, to the database, and starts a new write-ahead log.
         if !truncate_wal(&connection)? {
-            let why = "another program is reading the write-ahead log, which must be truncated";
-            return Err(StoreError::Other(why.to_owned()));
+            let reason = "another program is reading the write-ahead log, which must be truncated";
+            return Err(StoreError::Other(reason.to_owned()));
         }
         self.wal_pages = 0;
         self.record_identities()?;
@@ -247,8 +247,8 @@ fn truncate_wal(connection: &Connection) -> rusqlite::Result<bool> {
 fn not_a_log(path: &Path, error: rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) {
-        let why = "not an SQLite database".to_owned();
-        return OpenError::NotALog { path, why };
+        let reason = "not an SQLite database".to_owned();
+        return OpenError::NotALog { path, reason };
     }
     OpenError::Sqlite {
         path,

@@ -134,8 +134,8 @@ impl Run {
         // `prune` must not remove records that are yet to be read.
         reader.snapshot()?;
         let size = reader.size()?;
-        if let Some(why) = reader.check_container()? {
-            self.find(Finding::Container(why));
+        if let Some(reason) = reader.check_container()? {
+            self.find(Finding::Container(reason));
         }
         let Some(base) = self.check_tombstones(&reader.tombstones()?) else {
             return Ok(());

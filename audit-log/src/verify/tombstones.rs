@@ -15,7 +15,7 @@ pub(crate) fn check(lines: &[Vec<u8>]) -> Result<Vec<Tombstone<'static>>, Findin
         let before = tombstones.last();
         let removed_before = before.map_or(0, |before| before.sequence);
         let sequence = tombstone.sequence;
-        let why = if !tombstone.is_signed() {
+        let reason = if !tombstone.is_signed() {
             Some("invalid signature")
         } else if !is_node_name(&tombstone.node) {
             Some("invalid node; expected 1 to 64 letters, digits, `-` and `_`")
@@ -26,8 +26,8 @@ pub(crate) fn check(lines: &[Vec<u8>]) -> Result<Vec<Tombstone<'static>>, Findin
         } else {
             None
         };
-        if let Some(why) = why {
-            return Err(Finding::Tombstone { sequence, why });
+        if let Some(reason) = reason {
+            return Err(Finding::Tombstone { sequence, reason });
         }
         tombstones.push(tombstone.into_owned());
     }

@@ -94,7 +94,7 @@ pub enum Command {
     /// Let a server serve a function no more; `rollback` brings it back for a while
     Remove(Named),
 
-    /// Look at an audit log: show, check, copy and prune its records
+    /// Show, verify, export and prune the records of an audit log
     #[command(subcommand)]
     Audit(AuditCommand),
 }

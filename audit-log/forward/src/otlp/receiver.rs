@@ -13,11 +13,11 @@ pub struct Receiver {
 
 /// An invalid URL of a receiver.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid OpenTelemetry receiver `{shown}`: {why}")]
+#[error("invalid OpenTelemetry receiver `{shown}`: {reason}")]
 pub struct ReceiverError {
     /// The URL without its credentials.
     shown: String,
-    why: &'static str,
+    reason: &'static str,
 }
 
 impl Receiver {
@@ -48,12 +48,12 @@ impl FromStr for Receiver {
             Some(("otlps", _)) => Err(Self::NO_TLS),
             _ => Err("expected otlp://HOST:PORT"),
         };
-        parsed.map_err(|why| ReceiverError {
+        parsed.map_err(|reason| ReceiverError {
             shown: match text.rsplit_once('@') {
                 Some((_, rest)) => format!("…@{rest}"),
                 None => text.to_owned(),
             },
-            why,
+            reason,
         })
     }
 }

@@ -8,6 +8,7 @@
 //! - [`text`]: text that may have line feeds, such as a backtrace.
 //! - [`lines`]: text in output where each line begins an entry: continuation lines are indented
 //!   and marked.
+//! - [`error_chain`]: an error with its causes.
 //! - [`json`]: a value as JSON on one line, lossless.
 //!
 //! All except [`json`] are bounded, by default to [`MAX_BYTES`], and do not format text beyond the

@@ -5,6 +5,8 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
+use sanitize::error_chain;
+
 /// The first and the longest retry delay.
 const RETRY_DELAY: Range<Duration> = Duration::from_millis(100)..Duration::from_secs(5);
 
@@ -78,23 +80,8 @@ impl Failure {
 
 impl<E: Error> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::new(with_sources(&error))
+        Self::new(error_chain(&error))
     }
-}
-
-/// An error with its sources.
-pub(crate) fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let next = error.to_string();
-        // Some errors include their source in their own text.
-        if !text.ends_with(&next) {
-            text = format!("{text}: {next}");
-        }
-        source = error.source();
-    }
-    text
 }
 
 /// Exponential backoff with jitter, so that many servers do not reconnect at the same time.

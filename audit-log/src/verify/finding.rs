@@ -1,8 +1,6 @@
 //! The possible findings of a verification.
 
-use std::error::Error;
-
-use sanitize::line;
+use sanitize::{error_chain, line};
 
 use crate::chain::Defect;
 use crate::coverage::Uncovered;
@@ -36,12 +34,12 @@ pub enum Finding {
         defect: Defect,
     },
     /// A tombstone is bad.
-    #[error("tombstone of record {sequence}: {why}")]
+    #[error("tombstone of record {sequence}: {reason}")]
     Tombstone {
         /// The record that it names.
         sequence: u64,
         /// Its defect.
-        why: &'static str,
+        reason: &'static str,
     },
     /// A signature is of an unexpected key.
     #[error("{what} record {sequence} is signed by an unexpected key: {key}")]
@@ -160,12 +158,6 @@ impl Finding {
 
     /// The finding for a log that is too damaged to be read.
     pub(super) fn damage(error: &ReadError) -> Self {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(error) = source {
-            text = format!("{text}: {error}");
-            source = error.source();
-        }
-        Self::Container(text)
+        Self::Container(error_chain(error))
     }
 }

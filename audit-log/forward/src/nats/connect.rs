@@ -6,9 +6,10 @@ use std::time::Duration;
 use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::stream::{Config, StorageType, Stream};
 use async_nats::{ConnectOptions, Event, jetstream};
+use sanitize::error_chain;
 use tokio::sync::watch;
 
-use crate::connection::{Failure, with_sources};
+use crate::connection::Failure;
 use crate::target::{Credentials, NatsTarget};
 
 /// Timeout of connecting, and of a response.
@@ -66,7 +67,7 @@ impl Connection {
             ..Config::default()
         });
         let stream = stream.await.map_err(|error| {
-            let (name, cause) = (&target.stream, with_sources(&error));
+            let (name, cause) = (&target.stream, error_chain(&error));
             Failure::new(format!("cannot use the stream `{name}`: {cause}"))
         })?;
         Ok(Self {

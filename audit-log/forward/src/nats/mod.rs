@@ -32,8 +32,9 @@ use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::{self, ErrorCode};
+use sanitize::error_chain;
 
-use crate::connection::{Failure, with_sources};
+use crate::connection::Failure;
 use crate::outbox::{Outbox, OutboxRecord};
 use crate::target::NatsTarget;
 use crate::worker::{Stop, report_recovery};
@@ -256,7 +257,7 @@ impl Nats {
                 self.subject, self.target.stream
             ),
             PublishErrorKind::TimedOut => "response timeout".to_owned(),
-            _ => with_sources(error),
+            _ => error_chain(error),
         })
     }
 }

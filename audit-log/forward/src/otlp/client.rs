@@ -13,11 +13,12 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
 use prost::Message;
+use sanitize::error_chain;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Receiver;
-use crate::connection::{Address, Failure, with_sources};
+use crate::connection::{Address, Failure};
 
 /// Timeout of connecting, and of a response.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -156,7 +157,7 @@ async fn read(response: Response<Incoming>) -> Result<ExportResult, Failure> {
         })),
         _ if status.is_success() => {
             // A body that is not a response rejects nothing.
-            let body = body.map_err(|error| Failure::new(with_sources(error.as_ref())))?;
+            let body = body.map_err(|error| Failure::new(error_chain(error.as_ref())))?;
             // The response to traces has the same fields.
             let response = ExportLogsServiceResponse::decode(body).unwrap_or_default();
             let partial = response.partial_success.unwrap_or_default();

@@ -1,21 +1,25 @@
 //! A `wasi:http` server: from the listener to the last byte of the response.
 //!
 //! - [`run`] (this file): the life of a server, from its threads to its drain.
-//! - `accept/`: listeners, TLS, sockets, and the limit of connections.
-//! - `worker.rs`: a thread with a runtime of its own; a connection stays on it.
+//! - `worker/`: threads with a runtime each, to which accepted connections are distributed.
 //! - `connection/`: one connection, from the choice of its protocol to its end.
-//! - `http1/`: the strict stream before hyper; `http2/`: HTTP/2 on `h2`.
+//! - `http1/`: the strict stream before hyper; `http2/`: HTTP/2 on `h2`; `serving.rs`: what both have
+//!   in common.
 //! - `handler/`: one request: router, body, response, errors of guests.
 //! - `scheduling/`: admission, instances, and the threads for CPU-bound guests.
+//! - `connection_state.rs`: the state of one connection that its parts share.
+//! - `transport/`: listeners, sockets, TLS, and the limit of connections.
 //! - `settings.rs`: [`Settings`] and the limits of connections and bodies.
 
-mod accept;
 mod connection;
+mod connection_state;
 mod handler;
 mod http1;
 mod http2;
 mod scheduling;
+mod serving;
 mod settings;
+mod transport;
 mod worker;
 
 use std::io;
@@ -29,18 +33,19 @@ use telemetry::Telemetry;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
-use accept::connections::Connections;
-use accept::{Workers, accept};
+use handler::context::ServerContext;
 use scheduling::crowding::Crowding;
 use scheduling::offload::OffloadRuntime;
-use worker::{Common, Worker};
+use transport::connections::Connections;
+use worker::Worker;
+use worker::dispatch::{Workers, accept};
 
-pub use accept::connections::{TooFewFiles, check_open_files};
-pub use accept::listener::{Accepted, Address, Listener};
-pub use accept::socket::Socket;
-pub use accept::tls;
 pub use handler::date::now as date;
 pub use settings::{BodyLimits, ConnectionLimits, Settings};
+pub use transport::connections::{TooFewFiles, check_open_files};
+pub use transport::listener::{Accepted, Address, Listener};
+pub use transport::socket::Socket;
+pub use transport::tls;
 
 /// Serves `functions` on `listeners` until `shutdown` resolves; then stops accepting,
 /// lets running requests finish within the grace period, and returns. Guests have what
@@ -68,7 +73,7 @@ pub async fn run(
     let crowding = Arc::<Crowding>::default();
     let interval = functions.epoch_interval();
     let offload = OffloadRuntime::start(settings.threads, interval, crowding.clone())?;
-    let common = Common {
+    let common = ServerContext {
         telemetry: telemetry.clone(),
         unrouted: telemetry.unrouted(),
         functions,

@@ -1,13 +1,9 @@
 //! One connection, from the choice of its protocol to its end.
 //!
-//! - `state.rs`: the state that the parts of a connection share: timeouts, requests in flight,
-//!   drain.
 //! - `coalesced_writes.rs`: responses of one pass of the event loop, sent back to back.
 
 pub(crate) mod coalesced_writes;
-pub(crate) mod state;
 
-use std::fmt::Display;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,28 +13,28 @@ use http::Request;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
-use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::accept::listener::Accepted;
-use crate::accept::socket::{PrefixedIo, Socket};
 use crate::connection::coalesced_writes::CoalescedWrites;
-use crate::connection::state::{ConnectionState, DRAIN_GRACE, Timeout};
+use crate::connection_state::{ConnectionState, DRAIN_GRACE, Timeout};
 use crate::handler;
+use crate::handler::context::WorkerContext;
 use crate::handler::incoming::Incoming;
 use crate::http1::StrictStream;
 use crate::http2::{self, PREFACE};
+use crate::serving::{EarlyEnd, Serving};
 use crate::settings::ConnectionLimits;
-use crate::worker::Shared;
+use crate::transport::listener::Accepted;
+use crate::transport::socket::Socket;
 use telemetry::metrics::ConnectionError;
 
 /// Set when the server ends.
 pub(crate) type Ending = watch::Receiver<bool>;
 
 /// Serves one connection until either side ends it.
-pub(crate) async fn serve(accepted: Accepted, shared: Rc<Shared>, ending: Ending) {
+pub(crate) async fn serve(accepted: Accepted, shared: Rc<WorkerContext>, ending: Ending) {
     let metrics = &shared.telemetry.metrics;
     let _open = metrics.open_connection();
     let limits = &shared.settings.connections;
@@ -114,16 +110,16 @@ async fn serve_http1(
     socket: Socket,
     begun: BytesMut,
     state: Rc<ConnectionState>,
-    shared: Rc<Shared>,
+    shared: Rc<WorkerContext>,
     ending: Ending,
 ) {
     let limits = &shared.settings.connections;
-    let scratch = shared.scratch.clone();
+    let read_buffer = shared.read_buffer.clone();
     let stream = StrictStream::new(
         socket,
         begun,
         state.clone(),
-        scratch,
+        read_buffer,
         limits.message(&shared.settings.bodies),
         limits.half_close_timeout,
     );
@@ -162,14 +158,14 @@ async fn serve_http2(
     mut socket: Socket,
     mut begun: BytesMut,
     state: Rc<ConnectionState>,
-    shared: Rc<Shared>,
+    shared: Rc<WorkerContext>,
     ending: Ending,
 ) {
     let limits = &shared.settings.connections;
     if !http2::read_preface(&mut socket, &mut begun, limits).await {
         return;
     }
-    let socket = PrefixedIo::new(socket, begun, state.clone());
+    let socket = http2::PrefixedIo::new(socket, begun, state.clone());
     let handshake = http2::Connection::open(socket, state.clone(), shared.clone());
     // The preface has arrived: this waits only for a client that reads no settings.
     match timeout(limits.write_timeout, handshake).await {
@@ -184,48 +180,8 @@ async fn serve_http2(
     }
 }
 
-/// A connection that reads and answers requests while it is polled.
-pub(crate) trait Serving: Future<Output = Result<(), Self::Error>> {
-    /// The reason for an early end.
-    type Error: EarlyEnd;
-
-    /// Lets the connection end after the requests that have begun.
-    fn end(self: Pin<&mut Self>);
-}
-
-/// The reason for an early end of a connection.
-pub(crate) trait EarlyEnd: Display {
-    /// The label of metrics, or None if the client is not the cause.
-    fn kind(&self) -> Option<ConnectionError>;
-}
-
-impl<C: GracefulConnection<Error = hyper::Error>> Serving for C {
-    type Error = hyper::Error;
-
-    fn end(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-impl EarlyEnd for hyper::Error {
-    fn kind(&self) -> Option<ConnectionError> {
-        let source = std::error::Error::source(self).and_then(|source| source.downcast_ref());
-        let source = source.map(std::io::Error::kind);
-        if self.is_user() {
-            return None;
-        }
-        // The strict stream's error for a body that breaks the rules.
-        let is_lost = source.is_some_and(|kind| kind != std::io::ErrorKind::InvalidData);
-        if is_lost || self.is_incomplete_message() || self.is_canceled() {
-            Some(ConnectionError::Lost)
-        } else {
-            Some(ConnectionError::Protocol)
-        }
-    }
-}
-
 /// Counts and logs the early end of a connection.
-fn note_early_end(error: &impl EarlyEnd, state: &ConnectionState, shared: &Shared) {
+fn note_early_end(error: &impl EarlyEnd, state: &ConnectionState, shared: &WorkerContext) {
     if let Some(kind) = error.kind() {
         shared.telemetry.metrics.record_connection_error(kind);
     }
@@ -237,7 +193,7 @@ fn note_early_end(error: &impl EarlyEnd, state: &ConnectionState, shared: &Share
 async fn run<C: Serving>(
     connection: C,
     state: &ConnectionState,
-    shared: &Shared,
+    shared: &WorkerContext,
     mut ending: Ending,
     protocol: Protocol,
 ) {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use wasmtime_wasi_http::Error;
 
-use crate::http2::StreamBody;
+use crate::handler::http2_body::StreamBody;
 
 /// The body of a request as the client sends it.
 pub(crate) enum Incoming {

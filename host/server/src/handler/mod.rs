@@ -1,15 +1,22 @@
 //! One request, from its head to the head of its response.
 //!
-//! - `router.rs`: the function of a request, as one worker serves it.
-//! - `incoming.rs`, `request_body.rs`: the body of the request; `chunks.rs`: joined pieces of bodies.
+//! - `router.rs`: the function of a request, as one worker serves it; `context.rs`: the state that
+//!   requests share.
+//! - `incoming.rs`, `request_body.rs`: the body of the request; `http2_head.rs`, `http2_body.rs`: what
+//!   HTTP/2 needs in addition; `chunks.rs`: joined pieces of bodies.
+//! - `guest_task.rs`: a guest at work, on its worker or offloaded.
 //! - `response.rs`, `response_stream.rs`, `streaming_guest.rs`: the response before and after its
 //!   head is sent, and the guest after that.
 //! - `guest_error.rs`: reports of failed guests; `problem.rs`: responses of the server itself.
 //! - `date.rs`: the field `date`.
 
 pub(crate) mod chunks;
+pub(crate) mod context;
 pub(crate) mod date;
 pub(crate) mod guest_error;
+pub(crate) mod guest_task;
+pub(crate) mod http2_body;
+pub(crate) mod http2_head;
 pub(crate) mod incoming;
 pub(crate) mod problem;
 pub(crate) mod request_body;
@@ -34,17 +41,16 @@ use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use crate::connection::state::ConnectionState;
+use crate::connection_state::ConnectionState;
+use crate::handler::context::WorkerContext;
 use crate::handler::guest_error::GuestError;
+use crate::handler::guest_task::GuestTask;
 use crate::handler::incoming::Incoming;
 use crate::handler::request_body::RequestBody;
 use crate::handler::response::ResponseBody;
 use crate::handler::router::ServedFunction;
-use crate::http2;
 use crate::scheduling::admission::{InstancePermit, RunPermit};
-use crate::scheduling::guest_task::GuestTask;
 use crate::settings::Settings;
-use crate::worker::Shared;
 use functions::{Function, without_prefix};
 use http1_strict::HIDDEN_UPGRADE;
 use memory_limit::InstanceMemory;
@@ -60,7 +66,7 @@ const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) request: Arc<RequestInfo>,
-    pub(crate) shared: Rc<Shared>,
+    pub(crate) shared: Rc<WorkerContext>,
     pub(crate) served: Rc<ServedFunction>,
     pub(crate) state: Rc<ConnectionState>,
 }
@@ -72,14 +78,14 @@ pub(crate) type Head = Result<Response<HyperOutgoingBody>, ErrorCode>;
 pub(crate) async fn handle(
     mut request: Request<Incoming>,
     state: Rc<ConnectionState>,
-    shared: Rc<Shared>,
+    shared: Rc<WorkerContext>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     let in_flight = state.begin();
     let version = request.version();
     let is_head = request.method() == Method::HEAD;
     request.headers_mut().remove(HIDDEN_UPGRADE);
     if version == Version::HTTP_2 {
-        http2::join_cookies(request.headers_mut());
+        http2_head::join_cookies(request.headers_mut());
     } else {
         name_path(&mut request);
     }
@@ -166,7 +172,7 @@ fn reject_unserved(
     request: &Request<Incoming>,
     info: RequestInfo,
     state: &ConnectionState,
-    shared: &Shared,
+    shared: &WorkerContext,
 ) -> (Response<ResponseBody>, Option<RequestTelemetry>) {
     let info = Arc::new(info);
     let connect_info = &state.connect_info;
@@ -182,7 +188,7 @@ fn reject_unserved(
         Unserved::Unrouted(rejection) => {
             let is_http2 = request.version() == Version::HTTP_2;
             let checked =
-                is_http2.then(|| http2::check_head(request, &shared.settings.connections));
+                is_http2.then(|| http2_head::check_head(request, &shared.settings.connections));
             let rejection = checked.and_then(Result::err).unwrap_or(rejection);
             (
                 rejection,
@@ -282,7 +288,7 @@ async fn answer(
     }
     // The strict stream has checked heads of HTTP/1.
     if request.version() == Version::HTTP_2 {
-        http2::check_head(&request, &settings.connections)?;
+        http2_head::check_head(&request, &settings.connections)?;
     }
     context.request.check_principal()?;
     if context.shared.memory.is_exceeded() {

@@ -13,13 +13,13 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use crate::connection::state::InFlight;
+use crate::connection_state::InFlight;
 use crate::handler::chunks;
 use crate::handler::guest_error::GuestError;
+use crate::handler::guest_task::GuestTask;
 use crate::handler::response_stream::{Broken, Length, Stream};
 use crate::handler::streaming_guest::finish;
 use crate::handler::{Context as RequestContext, Head};
-use crate::scheduling::guest_task::GuestTask;
 use telemetry::RequestTelemetry;
 
 /// The body of a response.

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::handler::Context;
 use crate::handler::guest_error::GuestError;
-use crate::scheduling::guest_task::GuestTask;
+use crate::handler::guest_task::GuestTask;
 
 /// A guest that works in a task of its own, as fast as its client receives the response. It ends
 /// with its client.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::accept::socket::Socket;
-use crate::connection::state::ConnectionState;
+use crate::connection_state::ConnectionState;
+use crate::transport::socket::Socket;
 
 /// The interval in which the state of the connection is checked: no event reports it once the end
 /// of the incoming stream was read.

@@ -41,10 +41,10 @@ impl Linger {
         &mut self,
         cx: &mut Context<'_>,
         socket: &mut (impl AsyncRead + Unpin),
-        scratch: &mut [u8],
+        read_buffer: &mut [u8],
     ) -> Poll<io::Result<()>> {
         loop {
-            let mut buffer = ReadBuf::new(scratch);
+            let mut buffer = ReadBuf::new(read_buffer);
             if let Poll::Ready(read) = Pin::new(&mut *socket).poll_read(cx, &mut buffer) {
                 let count = buffer.filled().len();
                 if read.is_err() || count == 0 || self.begin.elapsed() >= MAX_TIME {
@@ -102,8 +102,8 @@ mod tests {
                 client.shutdown().await.unwrap();
             });
             let mut linger = Linger::begin();
-            let mut scratch = vec![0; 64 << 10];
-            poll_fn(|cx| linger.poll(cx, &mut server, &mut scratch))
+            let mut read_buffer = vec![0; 64 << 10];
+            poll_fn(|cx| linger.poll(cx, &mut server, &mut read_buffer))
                 .await
                 .unwrap();
             assert_eq!(linger.bytes, BYTES as u64);

@@ -9,4 +9,4 @@ mod half_closed;
 mod linger;
 mod strict_stream;
 
-pub(crate) use strict_stream::{Scratch, StrictStream};
+pub(crate) use strict_stream::StrictStream;

@@ -1,6 +1,5 @@
 //! The stream between the socket and hyper.
 
-use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,13 +12,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::half_closed::HalfClosed;
 use super::linger::Linger;
-use crate::accept::socket::Socket;
-use crate::connection::state::{ConnectionState, Timeout};
+use crate::connection_state::{ConnectionState, Timeout};
+use crate::transport::socket::{ReadBuffer, Socket};
 use http1_strict::{MessageLimits, Progress, RequestLine, StrictReader};
 use telemetry::Rejection;
-
-/// The read buffer that the connections of one thread share.
-pub(crate) type Scratch = Rc<RefCell<Box<[u8]>>>;
 
 /// Passes only valid requests on to hyper.
 ///
@@ -30,7 +26,7 @@ pub(crate) struct StrictStream {
     socket: Socket,
     state: Rc<ConnectionState>,
     reader: StrictReader,
-    scratch: Scratch,
+    read_buffer: ReadBuffer,
     /// Bytes that were received and not passed on.
     held: BytesMut,
     /// Number of bytes of `held` that were accepted.
@@ -68,7 +64,7 @@ impl StrictStream {
         socket: Socket,
         begun: BytesMut,
         state: Rc<ConnectionState>,
-        scratch: Scratch,
+        read_buffer: ReadBuffer,
         limits: MessageLimits,
         half_close_timeout: Duration,
     ) -> Self {
@@ -76,7 +72,7 @@ impl StrictStream {
             socket,
             state,
             reader: StrictReader::new(limits),
-            scratch,
+            read_buffer,
             held: begun,
             accepted_bytes: 0,
             is_idle_for_long: false,
@@ -149,17 +145,17 @@ impl StrictStream {
         count > 0
     }
 
-    /// Reads the bytes that were received in `scratch`.
-    fn take(&mut self, scratch: &mut [u8], cursor: &mut ReadBufCursor<'_>) {
+    /// Reads the bytes that were received in `read_buffer`.
+    fn take(&mut self, read_buffer: &mut [u8], cursor: &mut ReadBufCursor<'_>) {
         if !self.held.is_empty() {
-            self.held.extend_from_slice(scratch);
+            self.held.extend_from_slice(read_buffer);
             self.check_held();
             return;
         }
         // Usually all bytes are accepted, and none need be kept.
-        let (length, accepted, result) = check(&mut self.reader, scratch);
-        cursor.put_slice(&scratch[..accepted]);
-        self.held.extend_from_slice(&scratch[accepted..length]);
+        let (length, accepted, result) = check(&mut self.reader, read_buffer);
+        cursor.put_slice(&read_buffer[..accepted]);
+        self.held.extend_from_slice(&read_buffer[accepted..length]);
         self.conclude(result);
     }
 
@@ -248,11 +244,11 @@ impl Read for StrictStream {
                 stream.expire(expired);
                 continue;
             }
-            let scratch = stream.scratch.clone();
-            let mut scratch = scratch.borrow_mut();
+            let read_buffer = stream.read_buffer.clone();
+            let mut read_buffer = read_buffer.borrow_mut();
             let room = cursor.remaining();
-            let at_once = room.min(scratch.len());
-            let mut buffer = ReadBuf::new(&mut scratch[..at_once]);
+            let at_once = room.min(read_buffer.len());
+            let mut buffer = ReadBuf::new(&mut read_buffer[..at_once]);
             let read = Pin::new(&mut stream.socket).poll_read(cx, &mut buffer);
             if read.is_pending() && stream.is_idle_for_long {
                 stream.end = Some(End::Closed);
@@ -269,7 +265,7 @@ impl Read for StrictStream {
                 stream.end_of_stream();
                 continue;
             }
-            stream.take(&mut scratch[..count], &mut cursor);
+            stream.take(&mut read_buffer[..count], &mut cursor);
             if cursor.remaining() < room {
                 return Poll::Ready(Ok(()));
             }
@@ -329,7 +325,7 @@ impl Write for StrictStream {
             return Poll::Ready(Ok(()));
         }
         let linger = stream.linger.get_or_insert_with(Linger::begin);
-        linger.poll(cx, &mut stream.socket, &mut stream.scratch.borrow_mut())
+        linger.poll(cx, &mut stream.socket, &mut stream.read_buffer.borrow_mut())
     }
 }
 

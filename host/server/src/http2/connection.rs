@@ -7,11 +7,11 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::server;
 
+use super::prefixed_io::PrefixedIo;
 use super::stream;
-use crate::accept::socket::PrefixedIo;
-use crate::connection::state::ConnectionState;
-use crate::connection::{EarlyEnd, Serving};
-use crate::worker::Shared;
+use crate::connection_state::ConnectionState;
+use crate::handler::context::WorkerContext;
+use crate::serving::{EarlyEnd, Serving};
 use telemetry::metrics::ConnectionError;
 
 /// An HTTP/2 connection. While it is polled, it reads and writes frames; each request has a task of
@@ -19,7 +19,7 @@ use telemetry::metrics::ConnectionError;
 pub(crate) struct Connection {
     frames: server::Connection<PrefixedIo, Bytes>,
     state: Rc<ConnectionState>,
-    shared: Rc<Shared>,
+    shared: Rc<WorkerContext>,
 }
 
 impl Connection {
@@ -31,7 +31,7 @@ impl Connection {
     pub(crate) async fn open(
         socket: PrefixedIo,
         state: Rc<ConnectionState>,
-        shared: Rc<Shared>,
+        shared: Rc<WorkerContext>,
     ) -> Result<Self, h2::Error> {
         /// Number of streams on which a client may break the protocol before the connection ends.
         const MAX_ERROR_RESETS: usize = 1024;

@@ -4,8 +4,8 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-use crate::accept::socket::Socket;
 use crate::settings::ConnectionLimits;
+use crate::transport::socket::Socket;
 
 /// The connection preface of a client (RFC 9113, section 3.4).
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

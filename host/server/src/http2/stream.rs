@@ -12,12 +12,12 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TE, TRANSFER_ENCODING
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 
-use super::StreamBody;
-use crate::connection::state::ConnectionState;
+use crate::connection_state::ConnectionState;
 use crate::handler;
+use crate::handler::context::WorkerContext;
+use crate::handler::http2_body::StreamBody;
 use crate::handler::incoming::Incoming;
 use crate::handler::response::ResponseBody;
-use crate::worker::Shared;
 
 /// Fields that HTTP/2 responses must not have (RFC 9113, section 8.2.2).
 const CONNECTION_FIELDS: [HeaderName; 6] = [
@@ -35,7 +35,7 @@ pub(super) async fn serve(
     request: Request<RecvStream>,
     mut reply: SendResponse<Bytes>,
     state: Rc<ConnectionState>,
-    shared: Rc<Shared>,
+    shared: Rc<WorkerContext>,
 ) {
     let Some(response) = respond(request, &mut reply, state, shared).await else {
         return;
@@ -60,7 +60,7 @@ async fn respond(
     request: Request<RecvStream>,
     reply: &mut SendResponse<Bytes>,
     state: Rc<ConnectionState>,
-    shared: Rc<Shared>,
+    shared: Rc<WorkerContext>,
 ) -> Option<Response<ResponseBody>> {
     let (head, content) = request.into_parts();
     let (body, mut awaited) = StreamBody::new(content, &head.headers);

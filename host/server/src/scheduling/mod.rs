@@ -3,7 +3,6 @@
 //! - `admission.rs`: the concurrency limit and the wait queue of one function on one worker;
 //!   `shared_slots.rs`: the slots of a pool that functions share.
 //! - `instances.rs`: the instances of one function on one worker, and their reuse.
-//! - `guest_task.rs`: a guest at work, on its worker or offloaded.
 //! - `cpu_history.rs`: the processor time of a function so far, which decides where its guests
 //!   start.
 //! - `offload.rs`: the threads for CPU-bound guests; `fair_queue.rs`: the order of guests there.
@@ -14,7 +13,6 @@ pub(crate) mod admission;
 pub(crate) mod cpu_history;
 pub(crate) mod crowding;
 pub(crate) mod fair_queue;
-pub(crate) mod guest_task;
 pub(crate) mod instances;
 pub(crate) mod offload;
 pub(crate) mod pace;

@@ -1,6 +1,9 @@
 //! A worker: a thread that serves the connections that it is given.
+//!
+//! - `dispatch.rs`: accepts connections and distributes them to the workers.
 
-use std::cell::RefCell;
+pub(crate) mod dispatch;
+
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,21 +14,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{LocalSet, yield_now};
 use tokio::time::timeout;
 
-use crate::accept::connections::Slot;
-use crate::accept::listener::Accepted;
-use crate::handler::router::Router;
-use crate::http1::Scratch;
-use crate::scheduling::crowding::Crowding;
-use crate::scheduling::offload;
-use crate::scheduling::pace::{EventLoop, Pace};
-use crate::{Settings, connection};
-use functions::Functions;
-use memory_limit::MemoryLimit;
+use crate::connection;
+use crate::handler::context::{ServerContext, WorkerContext};
+use crate::scheduling::pace::EventLoop;
+use crate::transport::connections::Slot;
+use crate::transport::listener::Accepted;
 use telemetry::Heartbeat;
-use telemetry::{FunctionTelemetry, Telemetry};
-
-/// Size of the read buffer that all connections of a worker share, in bytes.
-const SCRATCH_BYTES: usize = 64 << 10;
 
 /// Number of connections that start, one after the other, before the event loop polls for new
 /// events: requests on open connections wait meanwhile.
@@ -42,72 +36,9 @@ pub(crate) struct Worker {
     pub(crate) heartbeat: Arc<Heartbeat>,
 }
 
-/// What all workers share.
-#[derive(Clone)]
-pub(crate) struct Common {
-    pub(crate) functions: Arc<Functions>,
-    pub(crate) settings: Settings,
-    pub(crate) telemetry: Telemetry,
-    /// Telemetry of requests without a function.
-    pub(crate) unrouted: Arc<FunctionTelemetry>,
-    /// The threads for CPU-bound guests.
-    pub(crate) offload: offload::Handle,
-    /// Whether workers are crowded.
-    pub(crate) crowding: Arc<Crowding>,
-    pub(crate) memory: Arc<MemoryLimit>,
-}
-
-/// What the requests of one worker share.
-pub(crate) struct Shared {
-    pub(crate) settings: Settings,
-    pub(crate) router: Router,
-    /// The threads for CPU-bound guests.
-    pub(crate) offload: offload::Handle,
-    pub(crate) scratch: Scratch,
-    pub(crate) telemetry: Telemetry,
-    /// Telemetry of requests without a function.
-    pub(crate) unrouted: Arc<FunctionTelemetry>,
-    /// The pace of these requests.
-    pub(crate) unrouted_pace: Rc<Pace>,
-    pub(crate) memory: Arc<MemoryLimit>,
-}
-
-impl Shared {
-    fn new(thread: usize, common: Common, event_loop: &Rc<EventLoop>) -> Rc<Self> {
-        let Common {
-            functions,
-            settings,
-            telemetry,
-            unrouted,
-            offload,
-            memory,
-            ..
-        } = common;
-        let threads = settings.threads.get();
-        let shared_instances = functions.shared_instances();
-        Rc::new(Self {
-            router: Router::new(
-                functions.changes(),
-                shared_instances,
-                thread,
-                threads,
-                memory.clone(),
-                event_loop.clone(),
-            ),
-            offload,
-            scratch: Rc::new(RefCell::new(vec![0; SCRATCH_BYTES].into())),
-            settings,
-            telemetry,
-            unrouted,
-            unrouted_pace: Pace::new(event_loop.clone()),
-            memory,
-        })
-    }
-}
-
 impl Worker {
     /// Starts a worker.
-    pub(crate) fn start(index: usize, common: Common) -> io::Result<Self> {
+    pub(crate) fn start(index: usize, common: ServerContext) -> io::Result<Self> {
         let (connections, incoming) = mpsc::unbounded_channel();
         let (finish, finished) = oneshot::channel();
         let (heartbeat, pulse) = Heartbeat::new();
@@ -118,7 +49,7 @@ impl Worker {
                 // A task of the runtime: it replies until the last connection has ended.
                 runtime.spawn(pulse.reply());
                 let event_loop = EventLoop::new(common.crowding.clone());
-                let shared = Shared::new(index, common, &event_loop);
+                let shared = WorkerContext::new(index, common, &event_loop);
                 runtime.block_on(work(incoming, shared, &event_loop));
                 drop(runtime);
                 // Fails if the server was dropped.
@@ -151,7 +82,7 @@ impl Worker {
 /// Serves connections until no more can arrive, then lets them end.
 async fn work(
     mut incoming: mpsc::UnboundedReceiver<(Accepted, Slot)>,
-    shared: Rc<Shared>,
+    shared: Rc<WorkerContext>,
     event_loop: &EventLoop,
 ) {
     let tasks = LocalSet::new();

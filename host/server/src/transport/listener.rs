@@ -13,7 +13,7 @@ use rustix::fs::{Mode, fchmod};
 use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket};
 use tokio_rustls::TlsAcceptor;
 
-use crate::accept::socket::canonical;
+use crate::transport::socket::canonical;
 
 /// An address to listen on.
 #[derive(Debug, Clone, PartialEq, Eq)]

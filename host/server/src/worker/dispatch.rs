@@ -1,14 +1,4 @@
-//! Accepting connections.
-//!
-//! - this file: distribution of connections to workers.
-//! - `listener.rs`: addresses and their sockets; `socket.rs`: one connection, with or without TLS.
-//! - `connections.rs`: the limit of open connections.
-//! - `tls.rs`: certificate and key, from their files.
-
-pub(crate) mod connections;
-pub(crate) mod listener;
-pub(crate) mod socket;
-pub mod tls;
+//! Accepts connections and distributes them to the workers.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -20,8 +10,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::accept::connections::Connections;
-use crate::accept::listener::{Accepted, Listener};
+use crate::transport::connections::Connections;
+use crate::transport::listener::{Accepted, Listener};
 use crate::worker::Worker;
 use telemetry::Rejection;
 use telemetry::Telemetry;
@@ -75,7 +65,7 @@ impl Workers {
 
     /// Accepts the first waiting connection and closes it: without a free file descriptor it would
     /// wait for ever, and block those behind it.
-    async fn reject_unserved(&self, listener: &Listener) {
+    async fn close_waiting(&self, listener: &Listener) {
         drop(self.spare.take());
         if let Some(Ok(accepted)) = waiting(listener) {
             drop(accepted);
@@ -130,7 +120,7 @@ async fn recover(error: &io::Error, listener: &Listener, workers: &Workers) {
             tracing::error!("cannot accept connections at the moment: {error}");
             let metrics = &workers.telemetry.metrics;
             metrics.record_connection_error(ConnectionError::Accept);
-            workers.reject_unserved(listener).await;
+            workers.close_waiting(listener).await;
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct StreamBody {
 impl StreamBody {
     /// The body of a request with these fields. If the client waits for 100, the returned receiver
     /// resolves when the server starts to wait for the body.
-    pub(super) fn new(
+    pub(crate) fn new(
         stream: RecvStream,
         headers: &HeaderMap,
     ) -> (Self, Option<oneshot::Receiver<()>>) {

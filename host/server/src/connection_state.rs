@@ -1,11 +1,11 @@
-//! Shared state of one connection: timeouts, requests in flight, drain.
+//! WorkerContext state of one connection: timeouts, requests in flight, drain.
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::accept::socket::ConnectInfo;
 use crate::settings::ConnectionLimits;
+use crate::transport::socket::ConnectInfo;
 use telemetry::Rejection;
 
 /// Time that an idle connection has left when the server ends: a request may be on its way.

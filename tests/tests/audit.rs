@@ -83,7 +83,7 @@ pub(crate) fn sha256(path: &Path) -> String {
 }
 
 #[test]
-fn an_entry_is_there_when_the_client_has_its_answer() {
+fn an_audit_entry_is_durable_before_the_response() {
     let log = Log::new();
     let host = log.serve();
     for calls in 1..=3 {
@@ -93,7 +93,7 @@ fn an_entry_is_there_when_the_client_has_its_answer() {
 }
 
 #[test]
-fn an_entry_keeps_the_facts_of_the_host_apart_from_the_words_of_the_guest() {
+fn an_audit_entry_separates_facts_of_the_host_from_the_text_of_the_guest() {
     let log = Log::new();
     let host = log.serve();
     check_result(&host.send(&encrypt("Grüße")), "Juüßh");
@@ -189,7 +189,7 @@ fn each_record_names_the_hash_of_the_one_before() {
 }
 
 #[test]
-fn the_log_tells_the_life_of_the_server() {
+fn audit_records_start_and_stop_of_the_server() {
     let log = Log::new();
     for _ in 0..2 {
         let mut host = log.serve();
@@ -216,7 +216,7 @@ fn the_log_tells_the_life_of_the_server() {
 }
 
 #[test]
-fn a_trap_leaves_a_record() {
+fn a_trap_leaves_an_audit_record() {
     let log = Log::new();
     let guest = Guest::assemble("forger");
     let host = TestHost::serve(guest.path())
@@ -234,7 +234,7 @@ fn a_trap_leaves_a_record() {
 }
 
 #[test]
-fn a_quota_ends_what_one_request_may_append() {
+fn audit_max_entries_limits_the_entries_of_one_request() {
     let log = Log::new();
     let host = TestHost::serve(artifacts::component("app"))
         .flag("--audit", log.flag())
@@ -250,7 +250,7 @@ fn a_quota_ends_what_one_request_may_append() {
 }
 
 #[test]
-fn a_log_that_is_kept_nowhere_is_no_secret() {
+fn audit_none_is_reported_at_start() {
     let host = TestHost::serve(artifacts::component("app"))
         .flag("--audit", "none")
         .start();
@@ -259,7 +259,7 @@ fn a_log_that_is_kept_nowhere_is_no_secret() {
 }
 
 #[test]
-fn records_on_standard_output_are_alone_there() {
+fn audit_on_stdout_has_only_records() {
     let mut host = TestHost::serve(artifacts::component("app"))
         .flag("--audit", "jsonl:-")
         .start_announced_on_stderr();
@@ -353,7 +353,7 @@ fn both_directions_leave_an_entry() {
 }
 
 #[test]
-fn a_call_that_fails_leaves_an_entry() {
+fn a_failed_call_leaves_an_entry() {
     let log = Log::new();
     let host = TestHost::serve(artifacts::component("app"))
         .flag("--audit", log.flag())
@@ -372,7 +372,7 @@ fn a_request_that_reaches_no_cipher_leaves_no_entry() {
 }
 
 #[test]
-fn messages_enter_neither_the_audit_log_nor_any_other() {
+fn messages_are_in_no_log() {
     let log = Log::new();
     let mut host = TestHost::serve(artifacts::component("app"))
         .flag("--audit", log.flag())
@@ -402,7 +402,7 @@ fn messages_enter_neither_the_audit_log_nor_any_other() {
 }
 
 #[test]
-fn sequences_go_on_after_a_restart() {
+fn sequences_continue_after_a_restart() {
     let log = Log::new();
     for _ in 0..2 {
         let mut host = log.serve();
@@ -429,7 +429,7 @@ fn sequences_of_concurrent_requests_have_no_gaps() {
 
 #[cfg(unix)]
 #[test]
-fn a_new_log_is_for_the_user_alone() {
+fn a_new_audit_log_is_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
 
     let log = Log::new();

@@ -157,7 +157,7 @@ fn a_log_is_not_continued_from_an_older_copy_than_audit_checkpoints_has() {
 }
 
 #[test]
-fn a_database_in_memory_is_refused_as_a_place_of_the_audit_log() {
+fn a_database_in_memory_is_refused_as_an_audit_log() {
     for place in ["sqlite::memory:", "sqlite:file:q?mode=memory"] {
         let finished = TestHost::serve(component("app"))
             .flag("--audit", place)

@@ -48,7 +48,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_server_that_finds_the_default_audit_log_locked_has_its_own_and_finds_it_again() {
+fn a_server_with_a_locked_default_audit_log_uses_its_own_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path();
     let mut one = server(data, ONE).start();

@@ -21,7 +21,7 @@ fn begin(connection: &mut Connection) {
 }
 
 #[test]
-fn a_head_that_does_not_end_is_answered_with_408() {
+fn header_read_timeout_answers_an_incomplete_head_with_408() {
     let host = app().flag("--header-read-timeout", "0.2").start();
     // The second one may also be the first byte of HTTP/2.
     for beginning in ["GET / HTTP/1.1\r\nhost: a\r\n", "P"] {
@@ -34,7 +34,7 @@ fn a_head_that_does_not_end_is_answered_with_408() {
 
 /// A clock cannot represent the end of such a time.
 #[test]
-fn a_time_of_centuries_is_refused_with_the_flag_and_the_limit() {
+fn a_timeout_of_centuries_is_refused_with_the_flag_and_the_limit() {
     for flag in [
         "--idle-timeout",
         "--request-timeout",
@@ -52,7 +52,7 @@ fn a_time_of_centuries_is_refused_with_the_flag_and_the_limit() {
 }
 
 #[test]
-fn a_connection_that_sends_no_request_is_closed() {
+fn idle_timeout_closes_a_connection_without_a_request() {
     let host = app().flag("--idle-timeout", "1").start();
     let mut silent = host.connect();
     assert_eq!(silent.receive_if_any(), None);
@@ -62,7 +62,7 @@ fn a_connection_that_sends_no_request_is_closed() {
 }
 
 #[test]
-fn a_client_that_takes_nothing_of_its_response_loses_it() {
+fn write_timeout_disconnects_a_stalled_reader() {
     let guest = Guest::assemble("hostile");
     let host = TestHost::serve(guest.path())
         .flag("--write-timeout", "0.2")
@@ -75,7 +75,7 @@ fn a_client_that_takes_nothing_of_its_response_loses_it() {
 }
 
 #[test]
-fn a_connection_ends_after_as_many_requests_as_it_may_send() {
+fn max_requests_per_connection_closes_the_connection() {
     let host = app().flag("--max-requests-per-connection", "2").start();
     let mut connection = host.connect();
     let first = connection.exchange(&encrypt("a"));
@@ -86,7 +86,7 @@ fn a_connection_ends_after_as_many_requests_as_it_may_send() {
 }
 
 #[test]
-fn a_connection_too_many_hears_so_and_disturbs_none_of_the_others() {
+fn max_connections_answers_503_beyond_it_and_keeps_the_others() {
     let host = app().flag("--max-connections", "2").start();
     let mut open = [host.connect(), host.connect()];
     for connection in &mut open {
@@ -101,7 +101,7 @@ fn a_connection_too_many_hears_so_and_disturbs_none_of_the_others() {
 }
 
 #[test]
-fn a_body_that_is_too_large_is_refused_when_it_is_announced_or_when_it_comes() {
+fn max_request_body_answers_413_to_an_announced_and_to_a_chunked_body() {
     let host = app().flag("--max-request-body", "10").start();
     let mut connection = host.connect();
     connection.write(&post("/encrypt", "x".repeat(11)).head());
@@ -113,7 +113,7 @@ fn a_body_that_is_too_large_is_refused_when_it_is_announced_or_when_it_comes() {
 }
 
 #[test]
-fn a_body_that_comes_too_slowly_is_answered_with_408() {
+fn min_body_rate_answers_a_slow_body_with_408() {
     let host = app().start();
     let mut connection = host.connect();
     begin(&mut connection);
@@ -121,13 +121,13 @@ fn a_body_that_comes_too_slowly_is_answered_with_408() {
 }
 
 #[test]
-fn a_response_that_is_too_large_is_a_failure_of_its_guest() {
+fn max_response_body_fails_the_guest() {
     let host = app().flag("--max-response-body", "10").start();
     check_problem(&host.send(&encrypt("a")), 500, &["too large"]);
 }
 
 #[test]
-fn clients_that_hold_their_bodies_back_hold_no_instance() {
+fn body_buffer_keeps_clients_of_incomplete_bodies_from_holding_an_instance() {
     let host = app()
         .flag("--max-concurrency", "1")
         .flag("--max-queue", "0")
@@ -144,7 +144,7 @@ fn clients_that_hold_their_bodies_back_hold_no_instance() {
 }
 
 #[test]
-fn a_client_that_does_not_read_its_response_holds_no_instance() {
+fn body_buffer_keeps_a_client_that_does_not_read_from_holding_an_instance() {
     let host = app()
         .flag("--max-concurrency", "1")
         .flag("--threads", "1")
@@ -160,7 +160,7 @@ fn a_client_that_does_not_read_its_response_holds_no_instance() {
 }
 
 #[test]
-fn a_request_that_finds_the_queue_full_is_told_to_come_back() {
+fn max_queue_answers_503_with_retry_after_to_a_request_beyond_it() {
     let guest = Guest::assemble("unruly");
     let host = TestHost::serve(guest.path())
         .flag("--max-concurrency", "1")
@@ -178,7 +178,7 @@ fn a_request_that_finds_the_queue_full_is_told_to_come_back() {
 }
 
 #[test]
-fn a_server_with_too_much_memory_refuses_requests() {
+fn max_total_memory_refuses_requests_while_exceeded() {
     let host = app().flag("--max-total-memory", "1").start();
     let response = host.send(&encrypt("a"));
     check_problem(&response, 503, &["overloaded"]);
@@ -186,7 +186,7 @@ fn a_server_with_too_much_memory_refuses_requests() {
 }
 
 #[test]
-fn a_guest_that_computes_too_long_is_answered_for_with_504() {
+fn cpu_timeout_answers_a_guest_that_computes_with_504() {
     let guest = Guest::assemble("unruly");
     let host = TestHost::serve(guest.path())
         .flag("--cpu-timeout", "0.1")
@@ -197,7 +197,7 @@ fn a_guest_that_computes_too_long_is_answered_for_with_504() {
 }
 
 #[test]
-fn what_a_guest_prints_beyond_its_limit_is_left_out() {
+fn max_output_drops_output_beyond_it() {
     let host = TestHost::serve(artifacts::component("app-closed"))
         .env("SHIFT_AMOUNT", "3")
         .flag("--max-output", "10")
@@ -209,7 +209,7 @@ fn what_a_guest_prints_beyond_its_limit_is_left_out() {
 }
 
 #[test]
-fn a_client_names_its_request_and_hears_the_name_again() {
+fn x_request_id_of_a_client_is_returned() {
     let host = app().start();
     let named = host.send(&encrypt("a").header("x-request-id", "mine-1"));
     assert_eq!(named.header("x-request-id"), Some("mine-1"));
@@ -223,7 +223,7 @@ fn a_client_names_its_request_and_hears_the_name_again() {
 }
 
 #[test]
-fn the_server_names_itself_unless_told_otherwise() {
+fn server_header_is_sent_by_default() {
     let response = app().start().send(&encrypt("a"));
     assert_eq!(response.header("server"), Some("component-runner"));
     let response = app()
@@ -258,7 +258,7 @@ fn begin_stream(stream: u32) -> Vec<u8> {
 /// It takes the answer of the server to its PING to end such a connection, and this client
 /// gives none.
 #[test]
-fn a_client_of_http2_that_falls_silent_is_closed() {
+fn idle_timeout_closes_a_silent_http2_connection() {
     let host = app()
         .flag("--idle-timeout", "1")
         .flag("--write-timeout", "1")
@@ -271,7 +271,7 @@ fn a_client_of_http2_that_falls_silent_is_closed() {
 }
 
 #[test]
-fn a_stream_too_many_is_refused() {
+fn http2_max_streams_refuses_a_stream_beyond_it() {
     let host = app().flag("--http2-max-streams", "2").start();
     let mut client = http2(&host);
     let streams = [3, 5, 7].map(begin_stream);
@@ -281,7 +281,7 @@ fn a_stream_too_many_is_refused() {
 }
 
 #[test]
-fn what_is_sent_beyond_the_window_of_a_stream_breaks_it() {
+fn http2_stream_window_resets_a_stream_beyond_it() {
     let host = app().flag("--http2-stream-window", "1KiB").start();
     let mut client = http2(&host);
     let data = Frame::new("DATA", 0, 3, [b'x'; 1025]).bytes();
@@ -293,7 +293,7 @@ fn what_is_sent_beyond_the_window_of_a_stream_breaks_it() {
 }
 
 #[test]
-fn what_is_sent_beyond_the_window_of_a_connection_ends_it() {
+fn http2_connection_window_ends_a_connection_beyond_it() {
     // One of them has the instance and is read; of the others, a first part is.
     let host = app()
         .flag("--http2-stream-window", "1MiB")

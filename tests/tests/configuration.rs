@@ -20,7 +20,7 @@ fn the_shift_amount_is_the_key() {
 }
 
 #[test]
-fn a_shift_amount_that_is_no_integer_is_named_to_the_client() {
+fn an_invalid_shift_amount_is_named_to_the_client() {
     for value in ["abc", "3.5", ""] {
         let host = app_with_shift(value);
         let response = host.send(&encrypt("hello"));
@@ -29,7 +29,7 @@ fn a_shift_amount_that_is_no_integer_is_named_to_the_client() {
 }
 
 #[test]
-fn the_environment_of_the_server_is_not_that_of_the_component() {
+fn the_component_does_not_inherit_the_environment_of_the_server() {
     // Not the shift of the process, but the default.
     let host = TestHost::serve(artifacts::component("app"))
         .process_env("SHIFT_AMOUNT", "abc")
@@ -66,7 +66,7 @@ fn nothing_is_encrypted_while_the_audit_log_cannot_be_written() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn best_effort_goes_on_without_a_record() {
+fn audit_policy_best_effort_serves_without_a_record() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("audit");
     let mut host = TestHost::serve(artifacts::component("app"))

@@ -29,7 +29,7 @@ fn fail(text: &str) -> Finished {
 }
 
 #[test]
-fn a_file_can_say_everything() {
+fn config_file_has_all_flags() {
     let folder = folder(
         "component = \"app.wasm\"\naddr = [\"127.0.0.1:0\", \"[::1]:0\"]\n[env]\nSHIFT_AMOUNT = 5\n",
     );
@@ -39,7 +39,7 @@ fn a_file_can_say_everything() {
 }
 
 #[test]
-fn the_command_line_goes_before_the_file() {
+fn config_file_is_overridden_by_the_command_line() {
     let text =
         "component = \"no/such.wasm\"\naddr = \"192.0.2.1:80\"\nenv = [\"SHIFT_AMOUNT=5\"]\n";
     let folder = folder(text);
@@ -100,7 +100,7 @@ fn a_password_on_the_command_line_is_not_shown() {
 }
 
 #[test]
-fn a_component_that_nobody_names_is_missed() {
+fn a_missing_component_is_a_usage_error() {
     let finished = fail("threads = 1\n");
     assert_eq!(finished.code, Some(64), "{}", finished.stderr);
     assert!(
@@ -111,7 +111,7 @@ fn a_component_that_nobody_names_is_missed() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_a_usage_error() {
+fn a_missing_config_file_is_a_usage_error() {
     let finished = TestHost::serve_with_file()
         .flag("--config", "no/such.toml")
         .fail();

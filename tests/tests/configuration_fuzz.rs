@@ -81,7 +81,7 @@ fn changed(random: &mut Random) -> Vec<u8> {
 }
 
 #[test]
-fn whatever_becomes_of_a_file_is_refused_with_a_message() {
+fn a_mutated_config_file_is_refused_with_a_message() {
     let seed = Random::fresh_seed();
     let mut random = Random::new(seed);
     let folder = tempfile::tempdir().expect("a folder");

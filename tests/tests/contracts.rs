@@ -144,7 +144,7 @@ fn the_standard_wit_is_unchanged() {
 }
 
 #[test]
-fn the_server_knows_nothing_of_ciphers() {
+fn the_server_is_independent_of_the_cipher() {
     for path in files_below(&workspace().join("host/src")) {
         let text = fs::read_to_string(&path).expect("a source").to_lowercase();
         assert!(!text.contains("cipher"), "`{}`", path.display());

@@ -50,7 +50,7 @@ fn check(folder: &Path) -> Setup {
 }
 
 #[test]
-fn the_example_of_a_file_is_right() {
+fn the_example_config_file_is_valid() {
     let (language, file) = &blocks()[0];
     assert_eq!(language, "toml");
     let folder = folder(file);
@@ -68,7 +68,7 @@ fn the_example_of_a_file_is_right() {
 }
 
 #[test]
-fn each_error_is_printed_as_it_is_shown() {
+fn documented_errors_are_those_that_are_printed() {
     let blocks = blocks();
     let mut checked = 0;
     for pair in blocks.windows(2) {

@@ -44,7 +44,7 @@ fn check_failure(host: &TestHost, path: &str, status: u16, cause: &str) {
 }
 
 #[test]
-fn a_guest_that_traps_is_answered_for_with_500() {
+fn a_guest_that_traps_is_answered_with_500() {
     let host = unruly();
     check_failure(
         &host,
@@ -56,7 +56,7 @@ fn a_guest_that_traps_is_answered_for_with_500() {
 
 /// axum writes no body for HEAD, and its adapter traps where the body is finished.
 #[test]
-fn for_head_the_head_is_the_response_although_the_guest_traps_after_it() {
+fn head_is_answered_before_a_later_trap_of_the_guest() {
     let host = unruly();
     let mut client = host.connect();
     for _ in 0..2 {
@@ -77,7 +77,7 @@ fn for_head_the_head_is_the_response_although_the_guest_traps_after_it() {
 }
 
 #[test]
-fn a_guest_without_any_memory_is_served_and_answered_for() {
+fn a_guest_without_a_memory_is_served() {
     let guest = Guest::assemble("without-memory");
     let host = TestHost::serve(guest.path()).start();
     for _ in 0..2 {
@@ -86,26 +86,26 @@ fn a_guest_without_any_memory_is_served_and_answered_for() {
 }
 
 #[test]
-fn a_guest_that_sets_no_response_is_answered_for_with_500() {
+fn a_guest_without_a_response_is_answered_with_500() {
     let host = unruly();
     check_failure(&host, "/silent", 500, "without setting a response");
 }
 
 #[test]
-fn a_guest_that_recurses_without_end_is_answered_for_with_500() {
+fn a_guest_that_recurses_without_end_is_answered_with_500() {
     let host = unruly();
     check_failure(&host, "/recurse", 500, "call stack exhausted");
 }
 
 #[test]
-fn a_guest_that_loops_for_ever_is_answered_for_with_504() {
+fn request_timeout_answers_an_endless_loop_with_504() {
     let host = unruly_with(&[("--request-timeout", "0.2")]);
     check_failure(&host, "/loop", 504, "did not finish within");
 }
 
 /// Such as server-sent events.
 #[test]
-fn request_timeout_ends_no_response_that_its_guest_goes_on_with() {
+fn request_timeout_does_not_end_a_response_that_makes_progress() {
     let guest = Guest::assemble("hostile");
     for (request, idle) in [("3", "600"), ("off", "off")] {
         let host = TestHost::serve(guest.path())
@@ -120,7 +120,7 @@ fn request_timeout_ends_no_response_that_its_guest_goes_on_with() {
 }
 
 #[test]
-fn response_idle_timeout_ends_a_response_that_its_guest_does_not_go_on_with() {
+fn response_idle_timeout_ends_a_response_without_progress() {
     let guest = Guest::assemble("hostile");
     let host = TestHost::serve(guest.path())
         .flag("--request-timeout", "600")
@@ -137,7 +137,7 @@ fn response_idle_timeout_ends_a_response_that_its_guest_does_not_go_on_with() {
 
 /// A client would wait for what is missing, and take what is too much for the next response.
 #[test]
-fn a_body_of_another_length_than_its_head_says_reaches_no_client_as_if_it_were_whole() {
+fn a_body_that_differs_from_content_length_never_looks_complete() {
     let guest = Guest::assemble("hostile");
     let host = TestHost::serve(guest.path()).start();
     for (path, cause) in [
@@ -157,7 +157,7 @@ fn a_body_of_another_length_than_its_head_says_reaches_no_client_as_if_it_were_w
 }
 
 #[test]
-fn the_client_does_not_hear_the_cause() {
+fn the_cause_of_a_failure_is_not_in_the_response() {
     let host = unruly();
     let response = host.send(&get("/trap"));
     let text = String::from_utf8_lossy(&response.body).into_owned();
@@ -189,7 +189,7 @@ fn rust_backtrace_adds_no_stack_of_the_server_to_the_failure_of_a_guest() {
 }
 
 #[test]
-fn each_failure_has_an_id_of_its_own() {
+fn each_failure_has_its_own_request_id() {
     let host = unruly();
     let ids = ["/trap", "/trap"].map(|path| {
         let response = host.send(&get(path));
@@ -199,7 +199,7 @@ fn each_failure_has_an_id_of_its_own() {
 }
 
 #[test]
-fn a_guest_that_loops_does_not_keep_others_on_its_thread_waiting() {
+fn a_looping_guest_does_not_block_others_on_its_thread() {
     let host = unruly_with(&[("--threads", "1"), ("--request-timeout", "600")]);
     let mut looping = host.connect();
     looping.write(&get("/loop").bytes());
@@ -209,7 +209,7 @@ fn a_guest_that_loops_does_not_keep_others_on_its_thread_waiting() {
 }
 
 #[test]
-fn a_guest_that_loops_leaves_others_on_its_thread_their_turns() {
+fn a_looping_guest_leaves_time_slices_for_others_on_its_thread() {
     // Processor time, which a busy machine does not use up for the guest.
     let host = unruly_with(&[
         ("--threads", "1"),
@@ -234,7 +234,7 @@ fn a_guest_that_loops_leaves_others_on_its_thread_their_turns() {
 }
 
 #[test]
-fn a_client_that_leaves_takes_its_guest_with_it() {
+fn a_client_that_disconnects_cancels_its_guest() {
     let mut host = unruly_with(&[
         ("--threads", "1"),
         ("--request-timeout", "600"),
@@ -270,7 +270,7 @@ fn check_gets_below(host: &TestHost, limit_kib: u64) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_guest_that_takes_all_the_memory_it_gets_is_answered_and_gives_it_back() {
+fn memory_of_a_guest_that_grows_to_max_memory_is_returned() {
     let host = unruly();
     check_good(&host.send(&get("/hungry")));
     check_gets_below(&host, 256 * 1024);
@@ -278,7 +278,7 @@ fn a_guest_that_takes_all_the_memory_it_gets_is_answered_and_gives_it_back() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn guests_that_take_all_the_memory_they_get_harm_no_request_beside_them() {
+fn guests_that_reach_max_memory_affect_no_other_request() {
     let host = unruly_with(&[
         ("--max-memory", "64MiB"),
         // The neighbours stay for as long as it takes.
@@ -308,7 +308,7 @@ fn guests_that_take_all_the_memory_they_get_harm_no_request_beside_them() {
 }
 
 #[test]
-fn a_guest_cannot_forge_a_line_of_the_log_by_the_name_of_a_function() {
+fn a_function_name_of_a_guest_forges_no_log_line() {
     let guest = Guest::assemble("forger");
     let mut host = TestHost::serve(guest.path()).start();
     check_problem(&host.send(&get("/")), 500, &[]);
@@ -320,7 +320,7 @@ fn a_guest_cannot_forge_a_line_of_the_log_by_the_name_of_a_function() {
 }
 
 #[test]
-fn a_trap_disturbs_no_request_beside_it() {
+fn a_trap_affects_no_other_request() {
     let host = unruly();
     thread::scope(|scope| {
         for client in 0..17 {
@@ -341,7 +341,7 @@ fn a_trap_disturbs_no_request_beside_it() {
 }
 
 #[test]
-fn a_body_of_announced_length_that_breaks_off_is_seen_to_be_broken() {
+fn an_aborted_body_with_content_length_is_visibly_incomplete() {
     let host = unruly();
     let mut connection = host.connect();
     connection.write(&get("/missing-bytes").bytes());
@@ -351,7 +351,7 @@ fn a_body_of_announced_length_that_breaks_off_is_seen_to_be_broken() {
 }
 
 #[test]
-fn a_chunked_body_that_breaks_off_is_seen_to_be_broken() {
+fn an_aborted_chunked_body_is_visibly_incomplete() {
     let host = unruly();
     let mut connection = host.connect();
     connection.write(&get("/unfinished").bytes());
@@ -361,7 +361,7 @@ fn a_chunked_body_that_breaks_off_is_seen_to_be_broken() {
 }
 
 #[test]
-fn the_operator_hears_why_a_body_broke_off() {
+fn the_log_names_why_a_body_was_aborted() {
     let host = unruly();
     let mut connection = host.connect();
     connection.write(&get("/unfinished").bytes());
@@ -373,7 +373,7 @@ fn the_operator_hears_why_a_body_broke_off() {
 }
 
 #[test]
-fn a_guest_that_sets_a_response_and_traps_never_passes_for_one_that_answered() {
+fn a_guest_that_traps_after_its_response_counts_as_failed() {
     let host = unruly();
     let mut connection = host.connect();
     connection.write(&get("/premature").bytes());

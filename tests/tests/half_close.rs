@@ -84,7 +84,7 @@ fn pipelined_requests_before_the_end_of_the_stream_are_all_answered() {
 }
 
 #[test]
-fn a_guest_that_waits_answers_a_client_that_has_shut_down_its_sending_side() {
+fn half_close_timeout_lets_a_waiting_guest_answer() {
     let upstream = Upstream::start();
     let guest = Guest::assemble("sender");
     let host = TestHost::serve(guest.path())

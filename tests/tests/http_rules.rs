@@ -57,7 +57,7 @@ fn raw(host: &TestHost, bytes: &str) -> String {
 }
 
 #[test]
-fn the_pieces_of_a_cookie_over_http2_reach_the_guest_as_one_field() {
+fn cookie_pieces_of_http2_reach_the_guest_as_one_field() {
     let guest = shows("cookie");
     let host = TestHost::serve(guest.path()).start();
     let pieces = [
@@ -77,7 +77,7 @@ fn the_pieces_of_a_cookie_over_http2_reach_the_guest_as_one_field() {
 }
 
 #[test]
-fn a_response_that_has_no_content_has_no_content_length_over_any_version() {
+fn a_204_has_no_content_length_in_any_version() {
     let host = hostile();
     for response in [
         host.send(&get("/status-204")),

@@ -21,7 +21,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn as_json_each_entry_is_an_object_on_a_line() {
+fn log_format_json_has_one_object_per_line() {
     let guest = Guest::assemble("unruly");
     let mut host = TestHost::serve(guest.path())
         .flag("--log-format", "json")
@@ -54,7 +54,7 @@ fn as_json_each_entry_is_an_object_on_a_line() {
 }
 
 #[test]
-fn as_json_what_guests_print_is_an_object_too() {
+fn log_format_json_holds_for_guest_output() {
     let guest = Guest::assemble("counter");
     let mut host = TestHost::serve(guest.path())
         .flag("--log-format", "json")
@@ -73,7 +73,7 @@ fn as_json_what_guests_print_is_an_object_too() {
 }
 
 #[test]
-fn a_line_that_a_guest_prints_over_several_handles_is_one() {
+fn a_line_printed_over_several_handles_is_one_log_line() {
     let guest = Guest::assemble("hostile");
     let mut host = TestHost::serve(guest.path()).start();
     let request = Request::new("GET", "/print-in-pieces").header("x-request-id", "my-id");
@@ -88,7 +88,7 @@ fn a_line_that_a_guest_prints_over_several_handles_is_one() {
 }
 
 #[test]
-fn as_json_the_error_that_ends_the_server_is_an_object_too() {
+fn log_format_json_holds_for_the_final_error() {
     let finished = TestHost::serve("/missing.wasm")
         .flag("--log-format", "json")
         .fail();
@@ -101,7 +101,7 @@ fn as_json_the_error_that_ends_the_server_is_an_object_too() {
 }
 
 #[test]
-fn a_span_says_what_became_of_a_request() {
+fn otlp_span_has_the_outcome_of_a_request() {
     let collector = Collector::start();
     let host = TestHost::serve(artifacts::component("app"))
         .flag("--otlp", collector.url())
@@ -143,7 +143,7 @@ fn a_span_says_what_became_of_a_request() {
 }
 
 #[test]
-fn a_request_without_a_trace_begins_one() {
+fn otlp_starts_a_trace_for_a_request_without_one() {
     let collector = Collector::start();
     let host = TestHost::serve(artifacts::component("app"))
         .flag("--otlp", collector.url())
@@ -158,7 +158,7 @@ fn a_request_without_a_trace_begins_one() {
 }
 
 #[test]
-fn a_failure_of_the_guest_is_an_error_and_a_wrong_request_is_none() {
+fn otlp_span_is_an_error_for_a_guest_failure_only() {
     let collector = Collector::start();
     let guest = Guest::assemble("unruly");
     let host = TestHost::serve(guest.path())
@@ -172,7 +172,7 @@ fn a_failure_of_the_guest_is_an_error_and_a_wrong_request_is_none() {
 }
 
 #[test]
-fn who_does_not_record_its_trace_gets_no_span_and_the_rest_comes_before_the_end() {
+fn otlp_honours_the_sampled_flag_and_flushes_at_the_end() {
     let collector = Collector::start();
     let mut host = TestHost::serve(artifacts::component("app"))
         .flag("--otlp", collector.url())
@@ -187,7 +187,7 @@ fn who_does_not_record_its_trace_gets_no_span_and_the_rest_comes_before_the_end(
 }
 
 #[test]
-fn a_receiver_that_is_away_is_named_and_holds_up_nobody() {
+fn otlp_receiver_that_is_down_is_logged_and_blocks_no_request() {
     let collector = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         format!("otlp://{}", listener.local_addr().expect("it is bound"))

@@ -31,7 +31,7 @@ fn begin(connection: &mut Connection) {
 }
 
 #[test]
-fn a_server_that_serves_is_alive_and_ready() {
+fn livez_and_readyz_are_200_while_serving() {
     let (_host, operators) = with_operators(app());
     for (path, body) in [("/livez", "alive\n"), ("/readyz", "ready\n")] {
         let response = operators.get(path);
@@ -43,7 +43,7 @@ fn a_server_that_serves_is_alive_and_ready() {
 }
 
 #[test]
-fn a_server_that_drains_is_alive_and_not_ready() {
+fn readyz_is_503_while_draining() {
     let (mut host, operators) = with_operators(app().flag("--grace-period", "600"));
     let mut connection = host.connect();
     begin(&mut connection);
@@ -60,7 +60,7 @@ fn a_server_that_drains_is_alive_and_not_ready() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_server_that_cannot_audit_is_not_ready_until_it_can_again() {
+fn readyz_is_503_while_the_audit_log_fails() {
     let (host, operators) = with_operators(app());
     assert_eq!(host.send(&encrypt("a")).status, 200);
     host.allow_writes(false);
@@ -80,7 +80,7 @@ fn a_server_that_cannot_audit_is_not_ready_until_it_can_again() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_server_that_goes_on_without_records_stays_ready() {
+fn readyz_is_200_with_audit_policy_best_effort() {
     let (host, operators) = with_operators(app().flag("--audit-policy", "best-effort"));
     assert_eq!(host.send(&encrypt("a")).status, 200);
     host.allow_writes(false);
@@ -90,7 +90,7 @@ fn a_server_that_goes_on_without_records_stays_ready() {
 }
 
 #[test]
-fn operators_are_answered_while_every_worker_computes() {
+fn ops_addr_answers_while_all_workers_compute() {
     let (host, operators) = with_operators(unruly().flag("--threads", "1"));
     let mut connections: Vec<_> = (0..8).map(|_| host.connect()).collect();
     for connection in &mut connections {
@@ -103,7 +103,7 @@ fn operators_are_answered_while_every_worker_computes() {
 }
 
 #[test]
-fn what_operators_cannot_ask_for_is_a_problem_document() {
+fn ops_addr_answers_unknown_requests_with_a_problem_document() {
     let (_host, operators) = with_operators(app());
     for (method, path, status) in [("GET", "/", 404), ("POST", "/metrics", 405)] {
         let response = operators.send(&Request::new(method, path));
@@ -147,7 +147,7 @@ fn a_foreign_host_or_origin_is_answered_with_403_unless_ops_host_allows_it() {
 }
 
 #[test]
-fn livez_waits_for_no_client_that_sends_nothing() {
+fn livez_is_answered_next_to_silent_clients() {
     let (_host, operators) = with_operators(app());
     let address = operators.address();
     // More than a minute, if 64 of them at once were waited for.
@@ -159,14 +159,14 @@ fn livez_waits_for_no_client_that_sends_nothing() {
 }
 
 #[test]
-fn operators_listen_on_this_machine_only() {
+fn ops_addr_must_be_on_loopback() {
     let finished = app().flag("--ops-addr", "0.0.0.0:0").fail();
     assert_eq!(finished.code, Some(64));
     assert!(finished.stderr.contains("loopback"), "{}", finished.stderr);
 }
 
 #[test]
-fn metrics_count_what_became_of_requests() {
+fn metrics_count_requests_by_outcome() {
     let (host, operators) = with_operators(unruly());
     for (path, status) in [("/good", 200), ("/good", 200), ("/trap", 500)] {
         assert_eq!(host.send(&Request::new("GET", path)).status, status);
@@ -207,7 +207,7 @@ fn metrics_count_what_became_of_requests() {
 }
 
 #[test]
-fn failures_are_counted_by_kind() {
+fn metrics_count_failures_by_kind() {
     let setup = unruly()
         .flag("--request-timeout", "60")
         .flag("--cpu-timeout", "2");
@@ -251,7 +251,7 @@ fn max_total_memory_rejects_requests_and_is_reported() {
 }
 
 #[test]
-fn metrics_say_what_runs() {
+fn metrics_have_component_and_build_info() {
     let (host, operators) = with_operators(app());
     let metrics = operators.metrics();
     let text = metrics.text();
@@ -276,7 +276,7 @@ fn metrics_say_what_runs() {
 }
 
 #[test]
-fn a_client_that_goes_is_counted_as_gone() {
+fn metrics_count_a_disconnected_client() {
     let (host, operators) = with_operators(unruly());
     let mut connection = host.connect();
     connection.write(&Request::new("GET", "/loop").bytes());
@@ -292,7 +292,7 @@ fn a_client_that_goes_is_counted_as_gone() {
 }
 
 #[test]
-fn a_body_that_breaks_off_is_counted_as_broken() {
+fn metrics_count_an_aborted_body() {
     let (host, operators) = with_operators(app());
     let mut connection = host.connect();
     begin(&mut connection);
@@ -350,7 +350,7 @@ fn metrics_are_in_the_text_format_of_prometheus_unless_accept_names_openmetrics(
 }
 
 #[test]
-fn metrics_are_whole_while_many_requests_are_served() {
+fn metrics_are_consistent_under_load() {
     let (host, operators) = with_operators(app());
     thread::scope(|scope| {
         for _ in 0..4 {

@@ -56,7 +56,7 @@ fn is_closed(path: &Path) -> bool {
 }
 
 #[test]
-fn what_is_closed_answers_on_another_host() {
+fn a_closed_component_runs_on_another_host() {
     let closed: Vec<PathBuf> = outputs()
         .into_iter()
         .filter(|path| is_closed(path))

@@ -75,13 +75,13 @@ fn the_shift_amount_is_the_key_on_both() {
 }
 
 #[test]
-fn a_shift_amount_that_is_no_integer_is_named_on_both() {
+fn an_invalid_shift_amount_is_named_on_both() {
     let response = ask_both("abc", &encrypt("hello"));
     check_problem(&response, 500, &["SHIFT_AMOUNT", "`abc`"]);
 }
 
 #[test]
-fn a_message_of_1_mib_comes_back_as_it_was_on_both() {
+fn a_message_of_1_mib_is_returned_unchanged_on_both() {
     let message = "a".repeat(1024 * 1024);
     check_result(&ask_both("3", &encrypt(&message)), &"d".repeat(1024 * 1024));
 }

@@ -87,7 +87,7 @@ fn a_state_of_mode_0777_with_a_planted_function_is_refused() {
 }
 
 #[test]
-fn a_state_below_a_folder_that_everybody_may_write_to_is_refused() {
+fn a_state_below_a_world_writable_folder_is_refused() {
     let folder = folder();
     chmod(folder.path(), 0o777);
     check_refused(&setup(&folder).fail(), "`chmod o-w ");

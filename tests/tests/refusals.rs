@@ -64,7 +64,7 @@ fn check_refused(bytes: &[u8], parts: &[&str]) {
 }
 
 #[test]
-fn a_function_that_cannot_be_compiled_is_noticed_where_all_else_is_right() {
+fn an_invalid_function_body_is_refused() {
     let finished = TestHost::serve(Guest::of(handler("")).path()).fail();
     let expected = "not a valid component";
     assert!(finished.stderr.contains(expected), "{}", finished.stderr);

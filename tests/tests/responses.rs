@@ -45,7 +45,7 @@ fn a_response_to_http_1_0_that_is_not_whole_breaks_the_connection() {
 }
 
 #[test]
-fn a_guest_goes_on_when_all_of_its_body_was_sent() {
+fn a_guest_continues_after_its_body_was_sent() {
     let guest = Guest::assemble("hostile");
     let setup = TestHost::serve(guest.path()).flag("--audit", "jsonl:-");
     let host = setup.start_announced_on_stderr();
@@ -78,7 +78,7 @@ fn the_answer_of_the_server_to_head_has_no_body_in_http2() {
 }
 
 #[test]
-fn empty_pieces_of_a_body_reach_nobody() {
+fn empty_pieces_of_a_body_are_not_sent() {
     let host = hostile_with("--cpu-timeout", "0.2");
     let mut stream = TcpStream::connect(host.address()).expect("it listens");
     stream.set_read_timeout(Some(DEADLINE)).expect("a time");
@@ -102,7 +102,7 @@ fn empty_pieces_of_a_body_reach_nobody() {
 }
 
 #[test]
-fn a_request_for_another_protocol_is_answered_as_if_it_were_none() {
+fn upgrade_is_ignored() {
     let asking = |request: Request| {
         let request = request.header("connection", "upgrade, http2-settings");
         request

@@ -50,7 +50,7 @@ fn waiting() -> Request {
 }
 
 #[test]
-fn an_instance_serves_one_request_by_default() {
+fn reuse_is_1_by_default() {
     let guest = Guest::assemble("counter");
     let host = TestHost::serve(guest.path()).flag("--threads", "1").start();
     assert_eq!([(); 3].map(|()| count(&host)), ["1", "1", "1"]);
@@ -70,7 +70,7 @@ fn with_reuse_3_the_fourth_request_gets_a_new_instance() {
 }
 
 #[test]
-fn requests_of_one_connection_share_instances_like_any_others() {
+fn reuse_is_independent_of_connections() {
     let host = counter("3");
     let mut connection = host.connect();
     let counts = [(); 4].map(|()| connection.exchange(&get("/count")).body);
@@ -78,7 +78,7 @@ fn requests_of_one_connection_share_instances_like_any_others() {
 }
 
 #[test]
-fn an_instance_that_trapped_is_never_used_again() {
+fn reuse_drops_an_instance_that_trapped() {
     let host = counter("9");
     assert_eq!(count(&host), "1");
     assert_eq!(host.send(&get("/trap")).status, 500);
@@ -86,7 +86,7 @@ fn an_instance_that_trapped_is_never_used_again() {
 }
 
 #[test]
-fn an_instance_that_trapped_after_its_answer_is_never_used_again() {
+fn reuse_drops_an_instance_that_trapped_after_its_answer() {
     let host = counter("9");
     assert_eq!(count(&host), "1");
     let mut connection = host.connect();
@@ -97,7 +97,7 @@ fn an_instance_that_trapped_after_its_answer_is_never_used_again() {
 }
 
 #[test]
-fn an_instance_that_took_too_long_is_never_used_again() {
+fn reuse_drops_an_instance_that_timed_out() {
     let guest = Guest::assemble("counter");
     let host = setup(&guest, "9").flag("--request-timeout", "2").start();
     assert_eq!(count(&host), "1");
@@ -108,7 +108,7 @@ fn an_instance_that_took_too_long_is_never_used_again() {
 }
 
 #[test]
-fn an_instance_whose_client_left_is_never_used_again() {
+fn reuse_drops_an_instance_whose_client_disconnected() {
     let host = counter("9");
     assert_eq!(count(&host), "1");
     let mut connection = host.connect();
@@ -119,7 +119,7 @@ fn an_instance_whose_client_left_is_never_used_again() {
 }
 
 #[test]
-fn an_instance_that_keeps_its_request_or_its_response_is_never_used_again() {
+fn reuse_drops_an_instance_that_keeps_its_request_or_response() {
     let host = counter("9");
     for path in ["/hold", "/open", "/silent"] {
         let _ = host.send(&get(path));
@@ -143,7 +143,7 @@ fn reuse_that_a_guest_prevents_is_logged_once_and_counted() {
 }
 
 #[test]
-fn two_requests_at_once_never_share_an_instance() {
+fn reuse_never_shares_an_instance_at_the_same_time() {
     let host = counter("9");
     assert_eq!(count(&host), "1");
     let mut clients = [(); 2].map(|()| host.connect());
@@ -159,7 +159,7 @@ fn two_requests_at_once_never_share_an_instance() {
 }
 
 #[test]
-fn no_count_comes_twice_from_an_instance_when_there_are_many_clients() {
+fn reuse_counts_are_unique_under_many_clients() {
     const COUNTS: [&[u8]; 4] = [b"1", b"2", b"3", b"4"];
 
     let guest = Guest::assemble("counter");
@@ -245,7 +245,7 @@ fn each_audit_record_carries_the_id_of_its_own_request() {
 }
 
 #[test]
-fn an_instance_that_keeps_its_request_holds_nobody_up() {
+fn reuse_is_not_blocked_by_an_instance_that_keeps_its_request() {
     let host = counter("9");
     let mut connection = host.connect();
     // More than the server reads ahead.
@@ -265,7 +265,7 @@ fn a_response_that_its_guest_left_open_ends_with_the_request() {
 }
 
 #[test]
-fn idle_instances_do_not_hold_up_the_shutdown() {
+fn reuse_idle_instances_do_not_delay_the_shutdown() {
     let guest = Guest::assemble("counter");
     let mut host = setup(&guest, "9").flag("--grace-period", "600").start();
     assert_eq!(count_at(&host, "/print"), "1");

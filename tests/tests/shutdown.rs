@@ -75,7 +75,7 @@ fn shutdown_refuses_new_connections_while_it_waits() {
 }
 
 #[test]
-fn a_request_that_does_not_finish_is_cut_off_after_the_grace_period() {
+fn grace_period_ends_an_unfinished_request() {
     let mut host = app().flag("--grace-period", "0.2").start();
     let mut connection = host.connect();
     let _rest = send_half(&mut connection);

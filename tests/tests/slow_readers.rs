@@ -12,7 +12,7 @@ fn peak_mib(host: &TestHost) -> u64 {
 }
 
 #[test]
-fn a_response_that_nobody_reads_is_not_kept_in_memory() {
+fn a_response_that_is_not_read_is_not_buffered_in_memory() {
     let guest = Guest::assemble("hostile");
     let host = TestHost::serve(guest.path())
         .flag("--write-timeout", "1")

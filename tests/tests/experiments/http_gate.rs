@@ -60,7 +60,7 @@ fn a_request_without_the_token_is_challenged() {
 }
 
 #[test]
-fn a_gate_without_a_token_lets_nobody_through() {
+fn a_gate_without_a_token_rejects_every_request() {
     let gate = || TestHost::serve(experiment("http-gate", "gated"));
     for host in [gate().start(), gate().env("BEARER_TOKEN", "").start()] {
         let response = host.send(&encrypt("hello").header("authorization", "Bearer "));

@@ -93,7 +93,7 @@ pub(super) fn print_and_trap(host: &TestHost, operators: &Operators) {
 }
 
 #[test]
-fn a_function_is_deployed_turned_back_and_removed() {
+fn deploy_rollback_and_remove_change_the_active_version() {
     let place = Place::new();
     let (host, operators) = place.serve();
     let first = deploy(&operators, "where", "first-1");
@@ -136,7 +136,7 @@ fn a_function_is_deployed_turned_back_and_removed() {
 }
 
 #[test]
-fn what_was_active_is_active_again_after_the_server_was_killed() {
+fn state_restores_the_active_version_after_sigkill() {
     let place = Place::new();
     let (host, operators) = place.serve();
     place.folder.put_locator("functions/filed.wasm", "filed-1");
@@ -169,7 +169,7 @@ fn what_was_active_is_active_again_after_the_server_was_killed() {
 }
 
 #[test]
-fn what_cannot_be_deployed_changes_nothing_and_says_why() {
+fn a_failed_deploy_changes_nothing_and_reports_the_reason() {
     let place = Place::new();
     let (host, operators) = place.serve();
     place.folder.put_locator("functions/filed.wasm", "filed-1");
@@ -214,7 +214,7 @@ fn what_cannot_be_deployed_changes_nothing_and_says_why() {
 }
 
 #[test]
-fn a_component_that_is_too_large_is_refused() {
+fn max_component_size_refuses_a_deploy() {
     let place = Place::new();
     let host = place.setup().flag("--max-component-size", "1KiB").start();
     let operators = Operators::of(&host);
@@ -228,7 +228,7 @@ fn a_component_that_is_too_large_is_refused() {
 }
 
 #[test]
-fn nobody_without_the_token_learns_or_changes_anything() {
+fn admin_token_is_required_for_every_request() {
     let place = Place::new();
     let (host, operators) = place.serve();
     let _ = deploy(&operators, "where", "first-1");
@@ -258,7 +258,7 @@ fn nobody_without_the_token_learns_or_changes_anything() {
 }
 
 #[test]
-fn denied_requests_leave_few_records_with_their_number() {
+fn operator_denied_records_are_aggregated_with_a_count() {
     let place = Place::new();
     let (mut host, operators) = place.serve();
     let _ = deploy(&operators, "where", "first-1");
@@ -292,7 +292,7 @@ fn denied_requests_leave_few_records_with_their_number() {
 }
 
 #[test]
-fn without_a_token_there_is_no_such_interface() {
+fn without_admin_token_the_interface_is_404() {
     let folder = Folder::new();
     let host = TestHost::serve_functions(folder.path())
         .flag("--ops-addr", "127.0.0.1:0")
@@ -302,7 +302,7 @@ fn without_a_token_there_is_no_such_interface() {
 }
 
 #[test]
-fn every_answer_is_one_that_the_description_has() {
+fn admin_answers_conform_to_openapi() {
     let place = Place::new();
     let (_host, operators) = place.serve();
     let description = operators.get("/v1/openapi.json").json();
@@ -332,7 +332,7 @@ fn every_answer_is_one_that_the_description_has() {
 }
 
 #[test]
-fn the_commands_say_what_they_did() {
+fn operator_commands_print_their_results() {
     let place = Place::new();
     let (host, operators) = place.serve();
     let file = |version: &str| {
@@ -374,7 +374,7 @@ fn the_commands_say_what_they_did() {
 }
 
 #[test]
-fn what_a_function_printed_and_how_it_failed_can_be_asked_for() {
+fn logs_command_prints_output_and_failures_of_a_function() {
     let place = Place::new();
     let (host, operators) = place.serve();
     print_and_trap(&host, &operators);
@@ -399,7 +399,7 @@ fn what_a_function_printed_and_how_it_failed_can_be_asked_for() {
 }
 
 #[test]
-fn a_state_has_one_server() {
+fn state_is_locked_by_one_server() {
     let place = Place::new();
     let (_host, _operators) = place.serve();
     let finished = place.setup().fail();

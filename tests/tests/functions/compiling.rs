@@ -36,7 +36,7 @@ fn deploy_slow(
 }
 
 #[test]
-fn a_component_that_takes_long_to_compile_delays_no_order_to_another_function() {
+fn slow_compilation_does_not_delay_a_deploy_of_another_function() {
     let place = Place::new();
     let host = place.setup().flag("--compile-timeout", LONG).start();
     let operators = Operators::of(&host);
@@ -63,7 +63,7 @@ fn a_component_that_takes_long_to_compile_delays_no_order_to_another_function() 
 }
 
 #[test]
-fn a_component_that_takes_long_to_compile_delays_no_other_at_the_start() {
+fn slow_compilation_does_not_delay_other_functions_at_start() {
     let folder = Folder::new();
     folder.put("a-slow.wasm", slow_component());
     folder.put_locator("where.wasm", "first-1");
@@ -113,7 +113,7 @@ fn a_compiler_ends_when_its_server_is_killed() {
 }
 
 #[test]
-fn a_compiler_gets_no_variable_of_the_servers_environment_and_has_limits() {
+fn a_compiler_has_an_empty_environment_and_resource_limits() {
     let place = Place::new();
     let host = place
         .setup()
@@ -176,7 +176,7 @@ fn check_reason(signal: Signal, compiler_count: usize, expected: &[&str], unexpe
 const FLAGS: [&str; 2] = ["--compile-timeout", "--max-compile-memory"];
 
 #[test]
-fn a_compiler_that_the_system_kills_is_tried_once_more_and_no_flag_is_blamed() {
+fn a_compiler_killed_by_the_kernel_is_retried_once_and_no_flag_is_named() {
     check_reason(
         Signal::KILL,
         2,
@@ -192,7 +192,7 @@ fn a_compiler_beyond_its_processor_time_names_compile_timeout() {
 }
 
 #[test]
-fn compile_timeout_counts_no_time_in_which_the_compiler_does_not_run() {
+fn compile_timeout_does_not_count_time_while_the_compiler_is_stopped() {
     const SECONDS: u64 = 5;
 
     let place = Place::new();
@@ -209,12 +209,12 @@ fn compile_timeout_counts_no_time_in_which_the_compiler_does_not_run() {
 }
 
 #[test]
-fn a_compiler_that_crashes_is_reported_as_such_and_no_flag_is_blamed() {
+fn a_compiler_crash_is_reported_and_no_flag_is_named() {
     check_reason(Signal::ABORT, 1, &["the compiler failed"], &FLAGS);
 }
 
 #[test]
-fn compile_timeout_and_max_compile_memory_hold_for_the_only_component() {
+fn compile_timeout_and_max_compile_memory_hold_for_a_single_component() {
     let folder = Folder::new();
     folder.put("slow.wasm", slow_component());
     let serve = |flag: &str, value: &str| {

@@ -14,7 +14,7 @@ use crate::functions::routes::get;
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 #[test]
-fn requests_go_through_the_middleware_of_a_function_alone() {
+fn middleware_holds_for_its_function_only() {
     let folder = Folder::new();
     folder.put_component("app");
     for name in ["bearer-gate", "request-logger"] {
@@ -51,7 +51,7 @@ fn requests_go_through_the_middleware_of_a_function_alone() {
 }
 
 #[test]
-fn middleware_that_changes_makes_a_new_version_and_one_that_does_not_fit_none() {
+fn changed_middleware_makes_a_new_version_unless_it_does_not_fit() {
     let folder = Folder::new();
     folder.put_component("app");
     folder.put(
@@ -113,7 +113,7 @@ fn put_layout(folder: &Folder, layout: &str, tag: &str, component: &[u8]) {
 }
 
 #[test]
-fn a_component_comes_out_of_an_image_layout_and_a_new_image_is_a_new_version() {
+fn an_oci_layout_provides_components_and_a_new_image_is_a_new_version() {
     let folder = Folder::new();
     put_layout(&folder, "images/where", "v1", &locator("first-1"));
     folder.put(
@@ -133,7 +133,7 @@ fn a_component_comes_out_of_an_image_layout_and_a_new_image_is_a_new_version() {
 }
 
 #[test]
-fn an_adapter_comes_out_of_an_image_layout_as_well() {
+fn an_oci_layout_provides_adapters() {
     let folder = Folder::new();
     let adapter = fs::read(component("http-adapter")).expect("a component");
     put_layout(&folder, "adapter", "latest", &adapter);

@@ -43,7 +43,7 @@ pub(super) fn events(host: &TestHost, kind: &str) -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn a_file_that_is_dropped_into_the_folder_is_served_and_one_that_is_removed_is_not() {
+fn a_file_in_the_folder_is_served_until_it_is_removed() {
     let folder = Folder::new();
     let host = TestHost::serve_functions(folder.path()).start();
     assert_eq!(host.send(&Request::new("GET", "/where")).status, 404);
@@ -66,7 +66,7 @@ fn a_file_that_is_dropped_into_the_folder_is_served_and_one_that_is_removed_is_n
 }
 
 #[test]
-fn three_kinds_of_files_are_dropped_and_each_is_what_it_should_be() {
+fn a_cipher_an_app_and_a_broken_file_in_the_folder_are_told_apart() {
     let folder = Folder::new();
     folder.put_component("http-adapter");
     folder.put(
@@ -96,7 +96,7 @@ fn three_kinds_of_files_are_dropped_and_each_is_what_it_should_be() {
 }
 
 #[test]
-fn a_broken_file_in_the_place_of_a_good_one_changes_nothing() {
+fn a_broken_file_leaves_the_previous_version_active() {
     let folder = Folder::new();
     folder.put_locator("where.wasm", "first-1");
     let host = TestHost::serve_functions(folder.path()).start();
@@ -111,7 +111,7 @@ fn a_broken_file_in_the_place_of_a_good_one_changes_nothing() {
 }
 
 #[test]
-fn a_file_that_is_written_slowly_is_served_when_it_is_whole() {
+fn a_slowly_written_file_is_served_once_complete() {
     let folder = Folder::new();
     folder.put_locator("where.wasm", "first-1");
     let host = TestHost::serve_functions(folder.path()).start();
@@ -146,7 +146,7 @@ fn copy_slowly(path: &Path, bytes: &[u8]) -> Duration {
 }
 
 #[test]
-fn a_component_and_a_file_of_functions_that_are_copied_slowly_are_refused_for_no_piece() {
+fn a_slow_copy_of_a_component_or_functions_file_is_not_refused_in_parts() {
     /// Shorter than the time after which a file is taken to be written.
     const MAX_PAUSE: Duration = Duration::from_secs(2);
 
@@ -181,7 +181,7 @@ fn a_component_and_a_file_of_functions_that_are_copied_slowly_are_refused_for_no
 }
 
 #[test]
-fn the_file_of_functions_may_change_and_a_mistake_in_it_changes_nothing() {
+fn a_changed_functions_file_is_applied_unless_it_is_invalid() {
     let folder = Folder::new();
     folder.put_locator("one.wasm", "the-one");
     folder.put_locator("two.wasm", "the-two");
@@ -209,7 +209,7 @@ fn the_file_of_functions_may_change_and_a_mistake_in_it_changes_nothing() {
 }
 
 #[test]
-fn a_new_adapter_makes_new_versions() {
+fn a_changed_adapter_makes_new_versions() {
     let folder = Folder::new();
     folder.put_component("cipher");
     folder.put("adapter.wasm", "nothing yet");
@@ -234,7 +234,7 @@ fn a_new_adapter_makes_new_versions() {
 }
 
 #[test]
-fn a_component_that_takes_too_long_to_compile_is_refused() {
+fn compile_timeout_refuses_a_slow_component() {
     let folder = Folder::new();
     folder.put_component("app");
     let host = TestHost::serve_functions(folder.path())
@@ -251,7 +251,7 @@ fn a_component_that_takes_too_long_to_compile_is_refused() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_component_that_takes_too_much_memory_to_compile_is_refused() {
+fn max_compile_memory_refuses_a_large_component() {
     let folder = Folder::new();
     folder.put_component("app");
     let host = TestHost::serve_functions(folder.path())
@@ -265,7 +265,7 @@ fn a_component_that_takes_too_much_memory_to_compile_is_refused() {
 }
 
 #[test]
-fn compiled_code_is_kept_for_the_next_start() {
+fn compiled_code_is_cached_for_the_next_start() {
     let folder = Folder::new();
     folder.put_locator("where.wasm", "first-1");
     let serve = || TestHost::serve_functions(folder.path()).cache(folder.join("cache"));
@@ -276,7 +276,7 @@ fn compiled_code_is_kept_for_the_next_start() {
 }
 
 #[test]
-fn compiled_code_is_not_taken_from_where_others_may_write() {
+fn compiled_code_is_not_read_from_a_world_writable_folder() {
     use std::os::unix::fs::PermissionsExt;
 
     let folder = Folder::new();

@@ -28,7 +28,7 @@ fn example() -> Folder {
 }
 
 #[test]
-fn the_example_of_a_file_of_functions_is_right() {
+fn the_example_functions_file_is_valid() {
     let folder = example();
     let Finished {
         code,

@@ -62,7 +62,7 @@ fn each_function_has_the_variables_that_the_file_gives_it() {
 }
 
 #[test]
-fn what_is_wrong_with_the_file_is_said_with_its_line() {
+fn an_invalid_functions_file_is_reported_with_the_line() {
     let folder = Folder::new();
     folder.put_component("app");
     for (text, expected) in [
@@ -129,7 +129,7 @@ fn what_is_wrong_with_the_file_is_said_with_its_line() {
 }
 
 #[test]
-fn no_secret_is_shown_with_what_is_wrong() {
+fn errors_of_a_functions_file_show_no_secret() {
     let folder = Folder::new();
     let text = "[[function]]\ncomponent = \"app.wasm\"\nenv = [\"hunter2\"]\n";
     let Finished { code, stderr, .. } = check(&folder, text);
@@ -139,7 +139,7 @@ fn no_secret_is_shown_with_what_is_wrong() {
 }
 
 #[test]
-fn all_functions_are_checked_and_nothing_is_written() {
+fn check_validates_all_functions_and_writes_no_file() {
     let folder = Folder::new();
     folder.put_component("app");
     let text = "[[function]]\ncomponent = \"app.wasm\"\n";

@@ -21,7 +21,7 @@ fn hold(host: &TestHost, path: &str, count: usize) -> Vec<end_to_end::client::Co
 }
 
 #[test]
-fn a_function_has_its_own_limits() {
+fn limits_of_a_functions_file_hold_per_function() {
     let folder = Folder::new();
     folder.put("spin.wasm", assemble("counter", |source| source));
     folder.put_locator("where.wasm", "first-1");
@@ -44,7 +44,7 @@ fn a_function_has_its_own_limits() {
 }
 
 #[test]
-fn a_function_that_is_full_keeps_no_other_one_waiting() {
+fn max_concurrency_of_one_function_does_not_delay_others() {
     let folder = Folder::new();
     folder.put("full.wasm", assemble("counter", |source| source));
     folder.put_locator("where.wasm", "first-1");
@@ -62,7 +62,7 @@ fn a_function_that_is_full_keeps_no_other_one_waiting() {
 }
 
 #[test]
-fn a_component_that_needs_more_than_the_pool_has_is_refused_with_the_figures() {
+fn max_memories_and_max_tables_refuse_a_component_with_the_figures() {
     let folder = Folder::new();
     folder.put_component("app");
     folder.put_locator("where.wasm", "first-1");
@@ -79,7 +79,7 @@ fn a_component_that_needs_more_than_the_pool_has_is_refused_with_the_figures() {
 }
 
 #[test]
-fn a_file_that_is_too_large_is_not_read() {
+fn max_component_size_refuses_a_file_without_reading_it() {
     let folder = Folder::new();
     folder.put_component("app");
     let host = TestHost::serve_functions(folder.path())

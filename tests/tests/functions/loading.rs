@@ -161,7 +161,7 @@ fn volume() -> Folder {
 }
 
 #[test]
-fn a_volume_of_kubernetes_is_a_folder_of_functions_and_may_turn_to_another_version() {
+fn a_kubernetes_volume_is_a_folder_of_functions_with_atomic_updates() {
     let folder = volume();
     let host = TestHost::serve_functions(folder.path()).start();
     wait_for(&host, "/where", Some("first-1 / /where first-1"));

@@ -154,7 +154,7 @@ fn a_function_with_a_mistyped_middleware_is_not_served() {
 }
 
 #[test]
-fn what_ran_goes_behind_new_middleware_when_the_new_file_is_broken() {
+fn a_broken_component_keeps_the_previous_one_behind_new_middleware() {
     let place = Place::new();
     place.folder.put_locator("where.wasm", "first-1");
     put_gate(&place);

@@ -45,7 +45,7 @@ const FUNCTIONS: &str = r#"
 "#;
 
 #[test]
-fn good_functions_answer_every_time_beside_bad_ones() {
+fn good_functions_lose_no_request_next_to_bad_ones() {
     let folder = Folder::new();
     let hostile = assemble("hostile", |source| source);
     for name in ["spin", "leak", "flood", "busy"] {

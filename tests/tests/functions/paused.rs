@@ -55,7 +55,7 @@ fn a_function_that_is_paused_answers_nothing_until_it_is_resumed() {
 }
 
 #[test]
-fn there_are_numbers_about_a_function() {
+fn metrics_have_series_per_function() {
     let place = Place::new();
     let (host, operators) = place.serve();
     print_and_trap(&host, &operators);

@@ -55,7 +55,7 @@ fn an_empty_file_of_functions_is_refused_and_removes_nothing() {
 }
 
 #[test]
-fn a_file_that_says_function_empty_removes_all_after_5_s_without_a_change() {
+fn an_explicitly_empty_functions_file_removes_all_after_5_s() {
     let folder = Folder::new();
     let host = serve(&folder);
     let change = Instant::now();

@@ -71,7 +71,7 @@ fn a_request_without_a_route_gets_a_problem_document() {
 }
 
 #[test]
-fn what_a_client_says_of_the_prefix_is_not_believed() {
+fn x_forwarded_prefix_of_a_client_is_replaced() {
     let (host, _folder) = host(TWO);
     let request = Request::new("GET", "/a/x")
         .header("x-forwarded-prefix", "/evil")

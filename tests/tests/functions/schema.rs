@@ -10,7 +10,7 @@ use end_to_end::process::Process;
 use super::admin::{Place, TOKEN, ask, deploy};
 
 #[test]
-fn no_request_gets_an_answer_that_the_description_does_not_have() {
+fn schemathesis_finds_no_answer_outside_openapi() {
     let place = Place::new();
     let (_host, operators) = place.serve();
     let _ = deploy(&operators, "where", "first-1");

@@ -31,7 +31,7 @@ fn a_version_that_fails_its_smoke_request_does_not_take_over() {
 }
 
 #[test]
-fn what_a_version_answers_to_its_smoke_request_has_to_be_a_success() {
+fn a_smoke_request_must_be_answered_with_success() {
     for (guest, path, why) in [
         ("counter", "/trap", "wasm trap"),
         ("unruly", "/silent", "without a response"),
@@ -45,7 +45,7 @@ fn what_a_version_answers_to_its_smoke_request_has_to_be_a_success() {
 }
 
 #[test]
-fn a_smoke_request_is_one_like_those_of_clients() {
+fn a_smoke_request_is_handled_like_one_of_a_client() {
     let folder = Folder::new();
     folder.put("where.wasm", assemble("counter", |source| source));
     let host = serve(&folder, "/print");
@@ -56,7 +56,7 @@ fn a_smoke_request_is_one_like_those_of_clients() {
 }
 
 #[test]
-fn whoever_deploys_hears_that_it_takes_its_time() {
+fn a_slow_smoke_request_is_reported_to_the_deploying_client() {
     let place = Place::new();
     let text = "[[function]]\nname = \"slow\"\nsmoke = \"/loop\"\n";
     let host = place.with_file(text).start();

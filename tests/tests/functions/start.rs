@@ -45,7 +45,7 @@ fn a_component_without_a_handler_is_served_through_the_adapter_that_fits() {
 }
 
 #[test]
-fn what_cannot_be_served_is_reported_and_the_rest_is_served() {
+fn a_function_that_cannot_be_served_is_reported_and_the_others_are_served() {
     let folder = Folder::new();
     folder.put_locator("good.wasm", "first-1");
     folder.put("broken.wasm", b"\0asm\x0d\0\x01\0 and then nothing");

@@ -62,7 +62,7 @@ fn refuse_records(place: &Place, host: &TestHost) {
 }
 
 #[test]
-fn no_order_is_carried_out_while_the_audit_log_takes_no_record() {
+fn operator_commands_are_rejected_while_the_audit_log_fails() {
     let place = Place::new();
     let (host, operators) = serve(&place);
     let first = locator("first-1");
@@ -114,7 +114,7 @@ fn no_order_is_carried_out_while_the_audit_log_takes_no_record() {
 }
 
 #[test]
-fn no_file_that_is_removed_or_replaced_counts_while_the_audit_log_takes_no_record() {
+fn changed_files_are_ignored_while_the_audit_log_fails() {
     let place = Place::new();
     let (host, _operators) = serve(&place);
     place.folder.put_locator("functions/filed.wasm", "filed-1");

@@ -112,7 +112,7 @@ fn connect(host: &TestHost) -> TcpStream {
 }
 
 #[test]
-fn http_1_1_is_spoken_over_tls_1_2_and_1_3() {
+fn http_1_1_is_served_over_tls_1_2_and_1_3() {
     let identity = Identity::new();
     let host = identity.given_to(app()).start();
     assert!(host.urls()[0].starts_with("https://127.0.0.1:"), "{host:?}");
@@ -172,7 +172,7 @@ fn a_wrong_preface_of_http2_over_tls_is_answered_at_once() {
 
 /// `curl --http1.0 https://…` offers nothing else.
 #[test]
-fn http_1_0_is_agreed_on_over_tls() {
+fn http_1_0_is_negotiated_over_tls() {
     let identity = Identity::new();
     let host = identity.given_to(app()).start();
     let mut client = identity.client(&TLS13, &[b"http/1.0"]);
@@ -184,7 +184,7 @@ fn http_1_0_is_agreed_on_over_tls() {
 }
 
 #[test]
-fn a_socket_in_the_file_system_speaks_no_tls() {
+fn a_unix_socket_has_no_tls() {
     let identity = Identity::new();
     let path = identity.folder.path().join("socket");
     let unix = format!("unix:{}", path.display());
@@ -194,7 +194,7 @@ fn a_socket_in_the_file_system_speaks_no_tls() {
 }
 
 #[test]
-fn who_speaks_no_tls_hears_no_http() {
+fn a_plaintext_client_of_a_tls_listener_gets_no_http() {
     let identity = Identity::new();
     let host = identity.given_to(app()).start();
     let mut stream = connect(&host);
@@ -211,7 +211,7 @@ fn who_speaks_no_tls_hears_no_http() {
 }
 
 #[test]
-fn each_file_that_does_not_fit_is_named() {
+fn each_invalid_tls_file_is_named() {
     let identity = Identity::new();
     let other = Identity::new();
     let empty = identity.folder.path().join("empty.pem");
@@ -321,7 +321,7 @@ mzpJOq++ZwvEXg==
 ";
 
 #[test]
-fn a_tls_key_of_another_kind_is_refused_with_the_kinds_that_there_are() {
+fn a_tls_key_of_an_unsupported_kind_is_refused_with_the_supported_ones() {
     for key in [P_521, RSA_1024] {
         let identity = Identity::new();
         write_secret(&identity.key(), key);
@@ -348,7 +348,7 @@ fn a_certificate_needs_its_key() {
 
 /// TLS takes more of a response than its client does.
 #[test]
-fn a_client_of_tls_that_reads_nothing_loses_its_responses() {
+fn write_timeout_disconnects_a_stalled_tls_reader() {
     let identity = Identity::new();
     let host = identity
         .given_to(app())

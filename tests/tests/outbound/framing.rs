@@ -37,7 +37,7 @@ fn a_get_with_an_empty_body_is_sent_without_one() {
 }
 
 #[test]
-fn a_post_without_a_body_says_that_its_length_is_0() {
+fn a_post_without_a_body_has_content_length_0() {
     let (_client, arrival) = arrival("1e");
     assert!(arrival.head.starts_with("POST /x "), "{}", arrival.head);
     assert_eq!(arrival.field("content-length"), Some("0"));
@@ -105,13 +105,13 @@ fn a_response_of_another_transfer_coding_than_chunked_is_an_error() {
 }
 
 #[test]
-fn a_guest_learns_the_error_code_of_a_body_that_breaks_off() {
+fn a_guest_gets_the_error_code_of_an_aborted_body() {
     let response = answer_to("1c", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello");
     assert_eq!(error_code(&response), "HTTP-response-incomplete");
 }
 
 #[test]
-fn a_body_of_more_than_its_length_does_not_look_whole() {
+fn a_body_beyond_its_content_length_does_not_look_complete() {
     let upstream = Upstream::start();
     let host = sender_to(&upstream);
     let mut client = begin(&host, "1l", &origin(&upstream));

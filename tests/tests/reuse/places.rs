@@ -21,7 +21,7 @@ fn finish(client: &mut Connection) -> String {
 }
 
 #[test]
-fn requests_that_wait_for_a_place_get_the_instances_that_become_idle() {
+fn reuse_gives_idle_instances_to_waiting_requests() {
     // 1,000 instances may live at once, which is 100 on each of these threads.
     const THREADS: usize = 10;
     const PLACES: usize = 100;
@@ -52,7 +52,7 @@ fn requests_that_wait_for_a_place_get_the_instances_that_become_idle() {
 }
 
 #[test]
-fn idle_instances_are_used_before_there_are_new_ones() {
+fn reuse_prefers_idle_instances() {
     let host = counter("9");
     // New ones would be more than 1,000 in the end, which may not live at once.
     for round in 1..=6 {

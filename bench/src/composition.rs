@@ -21,8 +21,8 @@ pub(crate) struct Chains {
     closing: Vec<Component>,
 }
 
-/// Core instances and memories of a composition, by its file. For the calls between its parts, a host
-/// may add core instances of its own.
+/// Core instances and memories of a composition, by its file. For the calls between its parts, a
+/// host may add core instances of its own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Contents {
     pub(crate) core_instances: usize,

@@ -1,4 +1,5 @@
-//! The program `bench`: the cost of a request to `component-runner`, its peers, and a native server.
+//! The program `bench`: the cost of a request to `component-runner`, its peers, and a native
+//! server.
 //!
 //! - [`cli`], [`settings`]: the flags, and the settings from them.
 //! - [`series`]: what is measured; each series is one file with its goals.

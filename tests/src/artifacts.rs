@@ -29,8 +29,8 @@ pub fn component(name: &str) -> PathBuf {
     existing(target().join("components").join(file), "make build")
 }
 
-/// An output of an experiment, such as `app` of `cipher-onion`. The guests of all experiments are in
-/// `parts`.
+/// An output of an experiment, such as `app` of `cipher-onion`. The guests of all experiments are
+/// in `parts`.
 #[must_use]
 pub fn experiment(experiment: &str, name: &str) -> PathBuf {
     let folder = target().join("experiments").join(experiment);

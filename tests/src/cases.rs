@@ -47,8 +47,8 @@ pub const SHIFTS: [(&str, &str); 4] = [
 /// The plain text of [`SHIFTS`].
 pub const SHIFTED: &str = "Hello, Zebra!";
 
-/// Defines a function for each case, and the two macros over all of them. The first token is a dollar
-/// sign, which a macro within a macro cannot contain.
+/// Defines a function for each case, and the two macros over all of them. The first token is a
+/// dollar sign, which a macro within a macro cannot contain.
 macro_rules! cases {
     ($dollar:tt $($name:ident: $case:expr;)*) => {
         $(
@@ -231,8 +231,8 @@ pub fn check_result(response: &Response, result: &str) {
     assert!(response.json() == expected, "{response:?}");
 }
 
-/// Checks that a response is a problem document (RFC 9457) with this status and all of these parts in
-/// its detail.
+/// Checks that a response is a problem document (RFC 9457) with this status and all of these parts
+/// in its detail.
 pub fn check_problem(response: &Response, status: u16, detail: &[&str]) {
     assert_eq!(response.status, status, "{response:?}");
     let content_type = response.header("content-type");

@@ -1,5 +1,5 @@
-//! Programs of other projects, such as proxies and clients: installed ones, or those that `make debian`
-//! has unpacked.
+//! Programs of other projects, such as proxies and clients: installed ones, or those that `make
+//! debian` has unpacked.
 
 use std::env;
 use std::ffi::OsString;

@@ -95,8 +95,8 @@ impl Output {
         })
     }
 
-    /// Like [`wait_for_entry`](Self::wait_for_entry), with another deadline; none if the program ends
-    /// without such an entry.
+    /// Like [`wait_for_entry`](Self::wait_for_entry), with another deadline; none if the program
+    /// ends without such an entry.
     #[must_use]
     pub fn wait_for_entry_or_end(&self, parts: &[&str], limit: Duration) -> Option<String> {
         self.wait_within(limit, &format!("an entry with {parts:?}"), |state| {
@@ -180,8 +180,8 @@ impl State {
     }
 }
 
-/// Splits a log: an entry starts with a time or is a line of JSON; other lines continue the previous
-/// entry.
+/// Splits a log: an entry starts with a time or is a line of JSON; other lines continue the
+/// previous entry.
 fn entries(text: &str) -> Vec<String> {
     let mut entries: Vec<String> = Vec::new();
     for line in text.lines() {

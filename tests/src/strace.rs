@@ -14,9 +14,9 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Makes system calls of the thread `thread` of the process `pid` fail as the value of `strace -e
-    /// inject=` in `injection` describes, if they are about one of `files`. They fail from when this
-    /// returns.
+    /// Makes system calls of the thread `thread` of the process `pid` fail as the value of `strace
+    /// -e inject=` in `injection` describes, if they are about one of `files`. They fail from when
+    /// this returns.
     ///
     /// Returns `None`, and prints a line, where `strace` is missing or may not attach.
     #[must_use]

@@ -1,4 +1,4 @@
-//! The log of requests.
+//! `--access-log`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ fn lines(path: &Path) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// What is behind the time, and before the id of the request.
+/// The part of a line between the time and the request id.
 #[track_caller]
 fn middle(line: &str) -> &str {
     let (_, rest) = line.split_once("] ").expect("a time");

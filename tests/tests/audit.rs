@@ -1,6 +1,5 @@
-//! The audit log, as the operator finds it in a file. What becomes of it in a crash
-//! or on a full disk is in other files; the log itself has tests of its own, in the
-//! crate `audit-log`.
+//! The audit log of the server, read from its file. Crashes and full disks are in other files; the
+//! log itself is tested in the crate `audit-log`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -36,7 +35,7 @@ impl Log {
         wait::whole_lines(&self.path())
     }
 
-    /// All records, one for each line.
+    /// All records, one per line.
     fn records(&self) -> Vec<Value> {
         let text = self.text();
         let read = |line| serde_json::from_str(line).expect("a line of JSON");
@@ -61,7 +60,7 @@ impl Log {
         format!("jsonl:{}", self.path().display())
     }
 
-    /// A server that writes here.
+    /// A server with this log.
     fn serve(&self) -> TestHost {
         TestHost::serve(artifacts::component("app"))
             .flag("--audit", self.flag())
@@ -204,7 +203,7 @@ fn audit_records_start_and_stop_of_the_server() {
     assert_eq!(kinds, [life, life].concat());
     assert_eq!(log.events()[0]["event"]["previous_stop"], "none");
     assert_eq!(log.events()[3]["event"]["previous_stop"], "clean");
-    // The last word is a signature.
+    // The last record is a checkpoint.
     let records = log.records();
     assert!(
         records
@@ -229,7 +228,7 @@ fn a_trap_leaves_an_audit_record() {
     assert_eq!(record["event"]["kind"], "trap");
     assert_eq!(record["host"]["request"]["path"], "/trap");
     assert_eq!(record["host"]["component"]["name"], "guest");
-    // The name of its function says something else.
+    // The name of its function differs.
     check_sequences(&log);
 }
 
@@ -283,7 +282,7 @@ fn metrics_count_records() {
     encrypt_hello(&host);
     let operators = Operators::of(&host);
     operators.wait_for(&[("audit_dropped_total", 0.0)]);
-    // A checkpoint may be added between the two.
+    // A checkpoint may come between the two.
     wait::until("all records are counted", || {
         let counted = operators.metrics().get("audit_records_total");
         let records = host.audit_records().len();
@@ -317,7 +316,7 @@ fn the_component_is_named_by_the_digest_of_its_file() {
     let component = &log.entries()[0]["host"]["component"];
     assert_eq!(component["sha256"], digest);
     assert_eq!(component["name"], "app");
-    // The same one that the operator saw when the server started.
+    // The same digest as in the log at start.
     let _ = host.log().wait_for_entry(&["loaded", &digest]);
 }
 

@@ -1,6 +1,5 @@
-//! An audit log that is attacked without its key: by the program, as an operator and an
-//! auditor use it. All attacks, and what is found of each, are tests of the crate
-//! `audit-log`.
+//! Attacks on an audit log without its key, verified with the program. All attacks are tests of the
+//! crate `audit-log`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +14,7 @@ use end_to_end::process::{Finished, Process};
 use end_to_end::{Setup, TestHost};
 use serde_json::Value;
 
-/// A log in a file of lines, and beside it the public key that an auditor has.
+/// A JSONL log, and the public key of an auditor.
 struct Log {
     folder: tempfile::TempDir,
 }
@@ -60,14 +59,14 @@ impl Log {
         assert_eq!(host.terminate().code(), Some(0));
     }
 
-    /// What an auditor finds: the exit code and the text.
+    /// Exit code and output of a verification.
     fn verify(&self) -> Finished {
         let (log, pem) = (self.flag(), text(&self.pem()));
         audit(&["verify", "--audit", &log, "--public-key", &pem])
     }
 
-    /// Drops all checkpoints but the first so many, changes all resources, and gives the
-    /// records the places and the hashes that they would have.
+    /// Removes all checkpoints but the first ones, changes all resources, and recomputes sequence
+    /// numbers and hashes.
     fn forge(&self, checkpoints: usize) {
         let original = fs::read_to_string(self.path()).expect("a log");
         let mut kept = 0;
@@ -209,7 +208,7 @@ fn a_log_that_is_removed_or_renamed_under_the_server_gets_503_and_readyz_says_so
         fs::rename(&away, &path).expect("a file");
         operators.wait_for(&[("audit_failing", 0.0)]);
         assert_eq!(host.send(&encrypt("a")).status, 200);
-        // Also where no request comes.
+        // Also without a request.
         fs::remove_file(&path).expect("a file");
         operators.wait_for(&[("audit_failing", 1.0)]);
         assert_eq!(operators.get("/readyz").status, 503);

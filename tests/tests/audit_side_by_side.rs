@@ -1,4 +1,4 @@
-//! Servers of one user that run side by side, without a flag that names their audit logs.
+//! Several servers of one user with the default audit log.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -28,7 +28,7 @@ fn other_log(data: &Path) -> Location {
     log(data, "audit@127.0.0.2-0.db")
 }
 
-/// How many entries of guests there are.
+/// Number of entries of guests.
 fn entries(log: &Location) -> usize {
     let is_entry = |record: &&Record| record.json.get("guest").is_some();
     records(log).iter().filter(is_entry).count()
@@ -62,7 +62,7 @@ fn a_server_with_a_locked_default_audit_log_uses_its_own_one() {
     one.terminate();
     other.terminate();
 
-    // The other one comes first now, and leaves the first log alone.
+    // The other server starts first now, and does not use the first log.
     let other = server(data, OTHER).start();
     let is_own = format!("the audit log is {own}");
     let _ = other.log().wait_for_entry(&[&is_own]);

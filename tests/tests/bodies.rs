@@ -1,4 +1,4 @@
-//! Bodies and connections of every shape that clients send.
+//! Bodies and connections of clients, of any shape.
 
 use std::thread;
 
@@ -166,7 +166,7 @@ fn expect_100_continue_gets_100() {
 
 #[test]
 fn expect_100_continue_gets_a_problem_before_the_body() {
-    // Otherwise the server takes a small body whatever the guest makes of it.
+    // Otherwise the server reads a small body ahead.
     let host = TestHost::serve(artifacts::component("app"))
         .flag("--body-buffer", "0")
         .start();

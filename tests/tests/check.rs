@@ -1,4 +1,4 @@
-//! `serve --check`: what it finds, and that it does nothing else.
+//! `serve --check`: its findings, and that it has no other effect.
 
 use std::fs;
 use std::net::TcpListener;
@@ -33,7 +33,7 @@ fn check_refused(setup: Setup, code: i32, parts: &[&str]) {
     }
 }
 
-/// Everything below a folder.
+/// All entries below a folder.
 fn files(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());

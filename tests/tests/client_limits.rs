@@ -1,4 +1,4 @@
-//! What a client may do, and what becomes of one that does more, or takes longer.
+//! Limits on clients: sizes, rates, connections and timeouts.
 
 use end_to_end::cases::{check_problem, check_result};
 use end_to_end::client::{Connection, Request, chunk, encrypt, post};
@@ -15,7 +15,7 @@ fn get(path: &str) -> Request {
     Request::new("GET", path)
 }
 
-/// The head of a request whose body does not come.
+/// The head of a request whose body is never sent.
 fn begin(connection: &mut Connection) {
     connection.write(&encrypt("a").head());
 }
@@ -32,7 +32,7 @@ fn header_read_timeout_answers_an_incomplete_head_with_408() {
     }
 }
 
-/// A clock cannot represent the end of such a time.
+/// A clock cannot represent the end of such a timeout.
 #[test]
 fn a_timeout_of_centuries_is_refused_with_the_flag_and_the_limit() {
     for flag in [
@@ -150,7 +150,7 @@ fn body_buffer_keeps_a_client_that_does_not_read_from_holding_an_instance() {
         .flag("--threads", "1")
         .start();
     let mut slow = host.connect();
-    // Of the response to each, nothing is read.
+    // The client reads nothing of each response.
     for _ in 0..100 {
         slow.write(&encrypt(&"a".repeat(8 << 10)).bytes());
     }
@@ -233,8 +233,7 @@ fn server_header_is_sent_by_default() {
     assert_eq!(response.header("server"), None);
 }
 
-/// A connection of HTTP/2 on which a first request was answered, so that both sides know
-/// the settings of each other.
+/// An HTTP/2 connection with an answered request, so that both sides know each other's settings.
 fn http2(host: &TestHost) -> Client {
     let mut client = Client::open(host.address(), DEADLINE).expect("it listens");
     let first = http2::post(1, "/encrypt", r#"{"message": "a"}"#);
@@ -249,14 +248,13 @@ fn http2(host: &TestHost) -> Client {
     client
 }
 
-/// The head of a request of HTTP/2 whose body does not come.
+/// The head of an HTTP/2 request whose body is never sent.
 fn begin_stream(stream: u32) -> Vec<u8> {
     let fields = [("content-type", "application/json")];
     http2::head(stream, "POST", "/encrypt", &fields, 0)
 }
 
-/// It takes the answer of the server to its PING to end such a connection, and this client
-/// gives none.
+/// The server sends PING before it closes such a connection, and this client does not answer.
 #[test]
 fn idle_timeout_closes_a_silent_http2_connection() {
     let host = app()
@@ -294,7 +292,7 @@ fn http2_stream_window_resets_a_stream_beyond_it() {
 
 #[test]
 fn http2_connection_window_ends_a_connection_beyond_it() {
-    // One of them has the instance and is read; of the others, a first part is.
+    // The body of the one with the instance is read, and the first part of the others.
     let host = app()
         .flag("--http2-stream-window", "1MiB")
         .flag("--http2-connection-window", "64KiB")
@@ -307,7 +305,7 @@ fn http2_connection_window_ends_a_connection_beyond_it() {
         let data = Frame::new("DATA", 0, stream, [b'x'; 16 << 10]).bytes();
         [begin_stream(stream), data.repeat(4)].concat()
     });
-    // It may end before it has taken all of this.
+    // The server may close the connection before it has read all of this.
     let _ = client.send(&streams.concat());
     let event = client.event().expect("an error");
     assert_eq!(event, Event::GoAway("FLOW_CONTROL_ERROR".to_owned()));

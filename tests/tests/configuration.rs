@@ -1,4 +1,4 @@
-//! What the operator sets, and what the client hears when it cannot be used.
+//! Environment variables of the operator, and the responses where they are invalid.
 
 use end_to_end::cases::{SHIFTED, SHIFTS, check_problem, check_result};
 use end_to_end::client::{decrypt, encrypt};

@@ -1,4 +1,4 @@
-//! Flags in a file, as an operator sees them.
+//! `--config FILE`.
 
 use std::fs;
 
@@ -23,7 +23,7 @@ fn serve(folder: &TempDir) -> Setup {
         .flag("--config", "server.toml")
 }
 
-/// Starts a server with this file, which cannot start.
+/// Starts a server with this invalid file.
 fn fail(text: &str) -> Finished {
     serve(&folder(text)).addresses_in_file(0).fail()
 }

@@ -1,5 +1,5 @@
-//! What the parts promise: the WIT is that of the standard, each component
-//! imports and exports what its world names, and the code keeps to its place.
+//! Contracts of the parts: the WIT is the standard's, each component imports and exports what its
+//! world names, and each crate keeps to its layer.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use wit_component::DecodedWasm;
 use wit_parser::{Resolve, World};
 
-/// The names of what a world, or a component, imports and exports.
+/// Names of the imports and exports of a world or a component.
 struct Surface {
     imports: BTreeSet<String>,
     exports: BTreeSet<String>,
@@ -25,8 +25,7 @@ impl Surface {
         }
     }
 
-    /// A world of `wit/`. Its imports are those that it names, and those that
-    /// these need in turn.
+    /// A world of `wit/`, with its imports and their transitive ones.
     fn of_world(name: &str) -> Self {
         let mut resolve = Resolve::default();
         let packages = ["wit", "wit/experiments"].map(|folder| {

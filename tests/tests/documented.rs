@@ -1,4 +1,4 @@
-//! What `docs/configuration.md` shows is what happens.
+//! The examples of `docs/configuration.md`.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use end_to_end::{Setup, TestHost};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tempfile::TempDir;
 
-/// The blocks of code of the document: the language, and the text.
+/// The code blocks of the document: language and text.
 fn blocks() -> Vec<(String, String)> {
     let path = workspace().join("docs/configuration.md");
     let document = fs::read_to_string(path).expect("a document");
@@ -22,7 +22,7 @@ fn blocks() -> Vec<(String, String)> {
     parts.iter().map(block).collect()
 }
 
-/// A folder with everything that the example names, and with this file.
+/// A folder with all files of the example, and this configuration.
 fn folder(file: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);

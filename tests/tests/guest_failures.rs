@@ -1,5 +1,5 @@
-//! Guests that trap, do not answer or do not stop. `guests/unruly.wat` does one
-//! of these at each path, and answers at `/good`.
+//! Guests that trap, do not answer or do not stop. `guests/unruly.wat` has one of these at each
+//! path, and answers at `/good`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -29,8 +29,8 @@ fn check_good(response: &Response) {
     assert_eq!(response.body, b"good");
 }
 
-/// Checks that the server answers for its guest, that the operator finds `cause`
-/// under the id that the client got, and that the server goes on.
+/// Checks the answer of the server for its guest, the log entry with `cause` and the id of the
+/// response, and that the server continues.
 fn check_failure(host: &TestHost, path: &str, status: u16, cause: &str) {
     let response = host.send(&get(path));
     check_problem(&response, status, &["the guest"]);
@@ -54,7 +54,7 @@ fn a_guest_that_traps_is_answered_with_500() {
     );
 }
 
-/// axum writes no body for HEAD, and its adapter traps where the body is finished.
+/// axum writes no body for HEAD, and its adapter traps at the end of the body.
 #[test]
 fn head_is_answered_before_a_later_trap_of_the_guest() {
     let host = unruly();
@@ -71,7 +71,7 @@ fn head_is_answered_before_a_later_trap_of_the_guest() {
     }
     // Of any other method, the body belongs to the response.
     check_failure(&host, "/premature", 500, "unreachable");
-    // Without a head there is nothing to respond with.
+    // Without a head there is no response.
     let response = client.exchange(&Request::new("HEAD", "/trap"));
     assert_eq!(response.status, 500, "{response:?}");
 }
@@ -135,7 +135,7 @@ fn response_idle_timeout_ends_a_response_without_progress() {
     let _ = host.log().wait_for_entry(&["while responding", cause]);
 }
 
-/// A client would wait for what is missing, and take what is too much for the next response.
+/// A client would wait for missing bytes, and read excess ones as the next response.
 #[test]
 fn a_body_that_differs_from_content_length_never_looks_complete() {
     let guest = Guest::assemble("hostile");
@@ -147,7 +147,7 @@ fn a_body_that_differs_from_content_length_never_looks_complete() {
     ] {
         check_failure(&host, path, 500, cause);
     }
-    // The head of this one is on its way when its body ends.
+    // Its head is already sent when its body ends.
     let mut client = host.connect();
     client.write(&get("/leave-body").bytes());
     let response = client.receive();
@@ -167,7 +167,7 @@ fn the_cause_of_a_failure_is_not_in_the_response() {
     );
 }
 
-/// Guests can print the errors of their calls, and what the server is made of is not theirs.
+/// Guests can print the errors of their calls, which must not reveal the server.
 #[test]
 fn rust_backtrace_adds_no_stack_of_the_server_to_the_failure_of_a_guest() {
     let guest = Guest::assemble("unruly");
@@ -180,7 +180,7 @@ fn rust_backtrace_adds_no_stack_of_the_server_to_the_failure_of_a_guest() {
     check_failure(&host, "/trap", 500, "wasm backtrace");
     let text = host.log().text();
     assert!(!text.to_lowercase().contains("stack backtrace"), "{text}");
-    // The symbols of the server alone would be more than 30 MiB.
+    // The symbols of the server have more than 30 MiB.
     #[cfg(target_os = "linux")]
     {
         let more = host.anonymous_bytes().saturating_sub(before);
@@ -210,7 +210,7 @@ fn a_looping_guest_does_not_block_others_on_its_thread() {
 
 #[test]
 fn a_looping_guest_leaves_time_slices_for_others_on_its_thread() {
-    // Processor time, which a busy machine does not use up for the guest.
+    // Processor time, which does not depend on the load of the machine.
     let host = unruly_with(&[
         ("--threads", "1"),
         ("--cpu-timeout", "2"),
@@ -229,7 +229,7 @@ fn a_looping_guest_leaves_time_slices_for_others_on_its_thread() {
         }
         answers
     });
-    // Where turns last 5 ms, it is hundreds.
+    // With time slices of 5 ms, it would be hundreds.
     assert!(answers >= 20, "only {answers} answers in 2 s");
 }
 
@@ -244,7 +244,7 @@ fn a_client_that_disconnects_cancels_its_guest() {
     looping.write(&get("/loop").bytes());
     check_good(&host.send(&get("/good")));
     drop(looping);
-    // It would wait for a guest that still ran.
+    // It would wait for a running guest.
     assert_eq!(host.terminate().code(), Some(0));
 }
 
@@ -254,8 +254,8 @@ fn resident_kib(host: &TestHost) -> u64 {
     host.memory_bytes("VmRSS") / 1024
 }
 
-/// Checks that the server gets down to this much memory. A guest may still be on its way
-/// out when its client has the answer.
+/// Checks that the memory of the server falls below this limit. A guest may still be ending when
+/// its client has the answer.
 #[cfg(target_os = "linux")]
 fn check_gets_below(host: &TestHost, limit_kib: u64) {
     wait::until(format_args!("less than {limit_kib} KiB"), || {
@@ -281,7 +281,7 @@ fn memory_of_a_guest_that_grows_to_max_memory_is_returned() {
 fn guests_that_reach_max_memory_affect_no_other_request() {
     let host = unruly_with(&[
         ("--max-memory", "64MiB"),
-        // The neighbours stay for as long as it takes.
+        // The other requests stay until the end.
         ("--max-requests-per-connection", "4000000000"),
     ]);
     check_good(&host.send(&get("/good")));
@@ -295,7 +295,7 @@ fn guests_that_reach_max_memory_affect_no_other_request() {
             }
         };
         let neighbours = [(); 4].map(|()| scope.spawn(neighbour));
-        // Two are at work at the same time.
+        // Two run at the same time.
         let hungry = || (0..8).for_each(|_| check_good(&host.send(&get("/hungry"))));
         let hungry = [(); 2].map(|()| scope.spawn(hungry));
         let results = hungry.map(thread::ScopedJoinHandle::join);
@@ -303,7 +303,7 @@ fn guests_that_reach_max_memory_affect_no_other_request() {
         assert!(results.iter().all(Result::is_ok), "a hungry one failed");
         drop(neighbours);
     });
-    // 1 GiB was taken and given back, but for the little that a slot keeps.
+    // 1 GiB was allocated and returned, except for the part that a slot keeps.
     check_gets_below(&host, before_kib + 32 * 1024);
 }
 
@@ -378,7 +378,7 @@ fn a_guest_that_traps_after_its_response_counts_as_failed() {
     let mut connection = host.connect();
     connection.write(&get("/premature").bytes());
     let response = connection.receive();
-    // The server may have sent the head already, or not.
+    // The server may or may not have sent the head.
     let is_broken = response.status == 200 && !response.is_complete;
     assert!(response.status == 500 || is_broken, "{response:?}");
 }

@@ -1,4 +1,4 @@
-//! Clients that shut down their sending side after a request, and clients that leave.
+//! Clients that shut down their sending side after a request, and clients that disconnect.
 
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -16,7 +16,7 @@ fn app() -> Setup {
     TestHost::serve(artifacts::component("app"))
 }
 
-/// A server whose guests wait for as long as they like, and its metrics.
+/// A server without a timeout for waiting guests, and its metrics.
 fn patient(half_close_timeout: &str, setup: Setup) -> (TestHost, Operators) {
     let host = setup
         .flag("--half-close-timeout", half_close_timeout)
@@ -72,7 +72,7 @@ fn pipelined_requests_before_the_end_of_the_stream_are_all_answered() {
     for _ in 0..10 {
         let mut connection = host.connect();
         let mut bytes = encrypt("a").bytes().repeat(3);
-        // The head of a fourth one that never comes as a whole.
+        // The incomplete head of a fourth one.
         bytes.extend_from_slice(b"GET / HTTP/1.1\r\nhost:");
         connection.write(&bytes);
         connection.end().expect("the server is there");
@@ -153,7 +153,7 @@ fn a_closed_unix_socket_ends_its_guest_without_half_close_timeout() {
     operators.wait_for(&[(IN_FLIGHT, 0.0), (GONE, 1.0)]);
 }
 
-/// A client that closes its socket with something unread in it resets the connection.
+/// A client that closes its socket with unread bytes resets the connection.
 #[test]
 fn a_reset_after_the_end_of_the_stream_ends_the_guest_without_half_close_timeout() {
     let (_guest, setup) = hostile();

@@ -45,7 +45,7 @@ fn over_http2(host: &TestHost, method: &str, path: &str, fields: &[(&str, &str)]
     }
 }
 
-/// All bytes that come back for these, which end the connection.
+/// All bytes of the response to these, which end the connection.
 #[track_caller]
 fn raw(host: &TestHost, bytes: &str) -> String {
     let mut stream = TcpStream::connect(host.address()).expect("it listens");
@@ -70,7 +70,7 @@ fn cookie_pieces_of_http2_reach_the_guest_as_one_field() {
     assert_eq!(text(&pieces), "VERSION / a=1; b=2; c=3 VERSION");
     assert_eq!(text(&pieces[..1]), "VERSION / a=1 VERSION");
     assert_eq!(text(&[]), "VERSION / VERSION");
-    // As many pieces as a browser likes are one field.
+    // Any number of pieces is one field.
     let many = [("cookie", "a=1"); 150];
     let response = over_http2(&host, "GET", "/", &many);
     assert_eq!(response.status, 200, "{response:?}");
@@ -90,8 +90,8 @@ fn a_204_has_no_content_length_in_any_version() {
         assert_eq!(response.header("content-length"), None, "{response:?}");
         assert_eq!(response.body, b"", "{response:?}");
     }
-    // That of 304 is the length of the response to which it refers. Over HTTP/1.1 hyper leaves it
-    // out, which it may.
+    // That of 304 is the length of the response to which it refers. Over HTTP/1.1 hyper omits it,
+    // which is allowed.
     let response = over_http2(&host, "GET", "/status-304", &[]);
     assert_eq!(response.header("content-length"), Some("4"), "{response:?}");
 }
@@ -171,7 +171,7 @@ fn a_target_has_its_limit_as_it_is_encoded() {
     assert_eq!(host.send(&get(&format!("{target}<"))).status, 414);
 }
 
-/// Two functions with routes on hosts, and one for all others.
+/// Two functions with host routes, and one for all other hosts.
 fn on_hosts() -> (TestHost, Folder) {
     let folder = Folder::new();
     folder.put_locator("name.wasm", "by-name");
@@ -214,7 +214,7 @@ fn a_route_is_found_by_its_host_in_any_spelling() {
         let response = host.send(&request);
         let text = response.text();
         assert!(text.starts_with(expected), "{name}: {text}");
-        // No URI of the server's library has an encoded host.
+        // The server's URI library does not allow an encoded host.
         if name.contains('%') {
             continue;
         }
@@ -290,8 +290,7 @@ fn responses_have_the_date_of_now() {
     }
 }
 
-/// A proxy that passes an upload on answers 502 where the connection breaks before it has sent
-/// all of it, and so does this client.
+/// A proxy answers 502 where the connection breaks within an upload, as this client does.
 #[test]
 fn a_client_that_sends_a_large_body_to_its_end_sees_that_it_was_too_large() {
     const BYTES: usize = 18 << 20;
@@ -311,8 +310,8 @@ fn setup_with_small_bodies() -> Setup {
     TestHost::serve(artifacts::component("app")).flag("--max-request-body", "1MiB")
 }
 
-/// A client that resets a stream has not sent the whole of its request, whatever the code: a guest
-/// that took what there is for a whole upload would store half of it.
+/// A client that resets a stream, with any code, has not completed its request: a guest that read
+/// it as complete would store half of an upload.
 #[test]
 fn a_request_of_http2_that_is_reset_before_its_end_reaches_no_guest_as_a_whole_one() {
     let host = TestHost::serve(artifacts::component("app")).start();
@@ -325,7 +324,7 @@ fn a_request_of_http2_that_is_reset_before_its_end_reaches_no_guest_as_a_whole_o
         let data = Frame::new("DATA", 0, stream, body).bytes();
         let ping = Frame::new("PING", 0, 0, [0; 8]).bytes();
         client.send(&[head, data, ping].concat()).expect("it reads");
-        // It has read them, and waits for the rest.
+        // The guest has read them, and waits for the rest.
         assert_eq!(client.event().expect("an answer"), Event::Pong(vec![0; 8]));
         let reset = Frame::new("RST_STREAM", 0, stream, code.to_be_bytes());
         client.send(&reset.bytes()).expect("it reads");

@@ -1,6 +1,5 @@
-//! Isolation of requests from each other. `guests/scribbler.wat` looks for what
-//! other requests left in its instance, answers with what it found, and leaves
-//! all that it can.
+//! Isolation of requests from each other. `guests/scribbler.wat` searches its instance for traces
+//! of other requests, answers with its findings, and leaves as many traces as it can.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -20,8 +19,7 @@ fn no_request_of_100_000_finds_a_trace_of_another() {
 
     let guest = Guest::assemble("scribbler");
     let host = TestHost::serve(guest.path()).start();
-    // After each hundred that look and answer there is one that traps, so that
-    // the instances after it get what that left.
+    // One in a hundred traps, so that the next instances get what it left.
     let mut batch = Request::new("GET", "/look").bytes().repeat(LOOKS);
     batch.extend(Request::new("GET", "/trap").bytes());
 

@@ -1,4 +1,4 @@
-//! How much the service takes: messages of at most 1 MiB.
+//! The limit of the service: messages of at most 1 MiB.
 
 use std::io;
 use std::thread;
@@ -67,7 +67,7 @@ fn a_chunked_body_is_refused_after_little_more_than_1_mib_of_it() {
     let host = app();
     let mut connection = host.connect();
     connection.write(&post("/encrypt", "").chunked().head());
-    // No more than this is sent, and not the last chunk.
+    // The last chunk is never sent.
     let part = chunk(&vec![b' '; 64 * 1024]);
     for _ in 0..17 {
         connection.write(&part);
@@ -81,7 +81,7 @@ fn an_endless_chunked_body_is_refused() {
     let mut connection = host.connect();
     connection.write(&post("/encrypt", "").chunked().head());
     let part = chunk(&vec![b' '; 64 * 1024]);
-    // After the response it reads on for 30 s, so that a proxy sees that.
+    // After the response the server reads for another 30 s, so that a proxy sees it.
     let begin = Instant::now();
     let refused = loop {
         if let Err(error) = connection.try_write(&part) {

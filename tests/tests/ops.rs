@@ -1,4 +1,4 @@
-//! What operators are told: whether the server works, and in numbers.
+//! The operator listener: health and metrics.
 
 use std::thread;
 
@@ -23,7 +23,7 @@ fn unruly() -> Setup {
     TestHost::serve(guest.path())
 }
 
-/// Sends a request but for its body, for which the guest waits then.
+/// Sends a request without its body, for which the guest waits.
 fn begin(connection: &mut Connection) {
     let request = encrypt("a").header("expect", "100-continue");
     connection.write(&request.head());
@@ -150,7 +150,7 @@ fn a_foreign_host_or_origin_is_answered_with_403_unless_ops_host_allows_it() {
 fn livez_is_answered_next_to_silent_clients() {
     let (_host, operators) = with_operators(app());
     let address = operators.address();
-    // More than a minute, if 64 of them at once were waited for.
+    // With a wait for 64 of them at a time, it would take more than a minute.
     let silent: Vec<_> = (0..400).map(|_| Connection::open(address)).collect();
     for path in ["/livez", "/readyz", "/metrics"] {
         assert_eq!(operators.get(path).status, 200);
@@ -306,8 +306,8 @@ fn metrics_count_an_aborted_body() {
     ]);
 }
 
-/// What `promtool check metrics` wants: no type of `OpenMetrics`, and each metric has the name
-/// of its series.
+/// The format of `promtool check metrics`: only types of the text format, and each metric has the
+/// name of its series.
 #[test]
 fn metrics_are_in_the_text_format_of_prometheus_unless_accept_names_openmetrics() {
     let (host, operators) = with_operators(app());
@@ -362,7 +362,7 @@ fn metrics_are_consistent_under_load() {
             });
         }
         for _ in 0..20 {
-            // It is checked when it is read.
+            // Parsing checks them.
             let _ = operators.metrics();
         }
     });

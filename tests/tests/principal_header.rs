@@ -1,5 +1,4 @@
-//! `--principal-header`: the principal in a record is the one that the proxy has named, or the
-//! request is refused.
+//! `--principal-header`: a record has the principal of the proxy, or the request is refused.
 
 use end_to_end::cases::{check_problem, check_result};
 use end_to_end::client::Response;
@@ -128,7 +127,7 @@ fn one_principal_header_is_recorded_whole_also_with_commas_or_in_utf8() {
         for name in names {
             check_result(&send(&host, version, &[name.as_bytes()]), "khoor");
         }
-        // A proxy that authenticated no user.
+        // An unauthenticated user.
         check_result(&send(&host, version, &[b""]), "khoor");
         check_result(&send(&host, version, &[]), "khoor");
         let expected = names.map(|name| Some(name.to_owned()));

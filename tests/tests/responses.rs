@@ -1,4 +1,4 @@
-//! How responses reach their clients: whole, or so that it shows that they are not.
+//! Responses arrive complete, or visibly incomplete.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use end_to_end::guests::Guest;
 use end_to_end::http2::{self, Client, END_STREAM, Event};
 use end_to_end::{DEADLINE, TestHost};
 
-/// A server of the hostile guests, with this flag beside the defaults.
+/// A server of the hostile guests with this flag.
 fn hostile_with(name: &str, value: &str) -> TestHost {
     let guest = Guest::assemble("hostile");
     TestHost::serve(guest.path()).flag(name, value).start()
@@ -19,7 +19,7 @@ fn hostile() -> TestHost {
     hostile_with("--audit", "none")
 }
 
-/// What the server sends until it ends the connection, and how it ended that.
+/// The bytes that the server sends until it closes or resets the connection, and which it was.
 fn all_of_1_0(host: &TestHost, path: &str) -> (Vec<u8>, io::Result<usize>) {
     let mut stream = TcpStream::connect(host.address()).expect("it listens");
     stream.set_read_timeout(Some(DEADLINE)).expect("a time");
@@ -30,7 +30,7 @@ fn all_of_1_0(host: &TestHost, path: &str) -> (Vec<u8>, io::Result<usize>) {
     (all, end)
 }
 
-/// The length of such a response is not known, and the end of the connection is its end.
+/// A response without a length ends with the connection.
 #[test]
 fn a_response_to_http_1_0_that_is_not_whole_breaks_the_connection() {
     let host = hostile();
@@ -94,7 +94,7 @@ fn empty_pieces_of_a_body_are_not_sent() {
         stream.read_exact(&mut payload).expect("all of it");
         frames += 1;
         assert!(frames < 20, "the last of {frames} is {head:?}");
-        // Its own stream is reset, or answered with a problem.
+        // Its own stream is reset, or answered with a problem document.
         if head[8] == 1 && (head[3] == 3 || head[4] & END_STREAM != 0) {
             break;
         }
@@ -115,7 +115,7 @@ fn upgrade_is_ignored() {
         let response = connection.exchange(&asking(Request::new("GET", "/good")));
         assert_eq!(response.body, b"good");
     }
-    // Also one whose body is still on its way when it is refused.
+    // Also a request that is refused within its body.
     for _ in 0..10 {
         let mut connection = host.connect();
         let head = asking(post("/good", "").chunked()).head();

@@ -1,6 +1,5 @@
-//! `--reuse`: instances that serve several requests, and what must not pass from
-//! one to the next even then. `guests/counter.wat` answers with the number of
-//! requests that its instance has got.
+//! `--reuse`: instances that serve several requests, and their isolation even then.
+//! `guests/counter.wat` answers with the number of requests of its instance.
 
 mod places;
 
@@ -14,14 +13,14 @@ use end_to_end::process::Signal;
 use end_to_end::{Setup, TestHost, artifacts, wait};
 use serde_json::Value;
 
-/// A counter whose instances serve so many requests. All its requests are on one
-/// thread, as instances stay on theirs.
+/// A counter whose instances serve this number of requests. It has one thread, because instances
+/// stay on theirs.
 fn counter(reuse: &str) -> TestHost {
     setup(&Guest::assemble("counter"), reuse).start()
 }
 
 fn setup(guest: &Guest, reuse: &str) -> Setup {
-    // Guests begin before their bodies are there.
+    // Guests start before their bodies are received.
     TestHost::serve(guest.path())
         .flag("--body-buffer", "0")
         .flag("--threads", "1")
@@ -43,8 +42,8 @@ fn count(host: &TestHost) -> String {
     count_at(host, "/count")
 }
 
-/// A request whose guest waits for a body. It is at work, in an instance of its
-/// own, when `100 Continue` comes.
+/// A request whose guest waits for a body. It runs in an instance of its own when `100 Continue`
+/// arrives.
 fn waiting() -> Request {
     get("/read").chunked().header("expect", "100-continue")
 }
@@ -91,7 +90,7 @@ fn reuse_drops_an_instance_that_trapped_after_its_answer() {
     assert_eq!(count(&host), "1");
     let mut connection = host.connect();
     connection.write(&get("/late-trap").bytes());
-    // Whether the client hears of it depends on what was sent by then.
+    // The answer depends on what was sent before the trap.
     let _ = connection.receive_if_any();
     assert_eq!([(); 2].map(|()| count(&host)), ["1", "2"]);
 }
@@ -175,7 +174,7 @@ fn reuse_counts_are_unique_under_many_clients() {
     });
     let times = COUNTS.map(|digit| counts.iter().filter(|count| *count == digit).count());
     assert_eq!(times.iter().sum::<usize>(), counts.len(), "{times:?}");
-    // An instance cannot get its second request before its first.
+    // Counts of an instance are in order.
     assert!(
         times.is_sorted_by(|before, after| before >= after),
         "{times:?}"
@@ -198,8 +197,7 @@ fn each_line_carries_the_id_of_the_request_that_printed_it() {
     host.terminate();
     let log = host.log().wait_for_end();
 
-    // The handle on the output is that of the first request, and each line that
-    // was broken off is completed by the end of its request.
+    // The output handle is that of the first request, and an incomplete line ends with its request.
     let lines = printed(&log);
     let mut ids = Vec::new();
     for number in ["1", "2", "3"] {

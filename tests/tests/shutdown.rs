@@ -1,4 +1,4 @@
-//! How the server ends.
+//! The shutdown of the server.
 
 use end_to_end::cases::check_result;
 use end_to_end::client::{Connection, encrypt, json};
@@ -11,8 +11,8 @@ fn app() -> Setup {
     TestHost::serve(artifacts::component("app"))
 }
 
-/// Sends a request but for half of its body, and returns that half. The guest
-/// runs and waits for it: only a body that is read brings `100 Continue`.
+/// Sends a request without half of its body, and returns that half. The guest runs and waits for
+/// it: `100 Continue` comes only for a body that is read.
 fn send_half(connection: &mut Connection) -> String {
     let request = encrypt(MESSAGE).header("expect", "100-continue");
     connection.write(&request.head());
@@ -41,7 +41,7 @@ fn sigint_ends_an_idle_server_with_0() {
 
 #[test]
 fn shutdown_closes_connections_that_wait_for_a_request() {
-    // Longer than a test may take.
+    // Longer than a test takes.
     let mut host = app().flag("--grace-period", "600").start();
     let mut connection = host.connect();
     check_result(&connection.exchange(&encrypt("a")), "d");

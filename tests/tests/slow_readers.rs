@@ -1,4 +1,4 @@
-//! Clients that do not read what they asked for.
+//! Clients that do not read their responses.
 #![cfg(target_os = "linux")]
 
 use end_to_end::TestHost;
@@ -22,7 +22,7 @@ fn a_response_that_is_not_read_is_not_buffered_in_memory() {
     let mut connection = host.connect();
     connection.write(&Request::new("GET", "/write-for-ever").bytes());
     operators.wait_for(&[("connection_errors_total{kind=\"write_timeout\"}", 1.0)]);
-    // Without backpressure, it would be some hundred MiB by now.
+    // Without backpressure, it would be hundreds of MiB.
     let peak = peak_mib(&host);
     assert!(peak < 100, "{peak} MiB");
 }

@@ -1,4 +1,4 @@
-//! Readers, workers and signals that stall a server, or must not.
+//! Stalled readers of the log, stalled workers, and signals.
 
 use end_to_end::client::Request;
 use end_to_end::guests::Guest;
@@ -15,7 +15,7 @@ fn get(path: &str) -> Request {
     Request::new("GET", path)
 }
 
-/// Serves a guest that prints [`MUCH`] and is stopped then, with a log that nothing reads.
+/// Serves a guest that prints [`MUCH`] and is stopped then, with an unread log.
 fn serve_unread() -> TestHost {
     let guest = Guest::assemble("hostile");
     TestHost::serve(guest.path())
@@ -27,8 +27,8 @@ fn serve_unread() -> TestHost {
         .start()
 }
 
-/// Lets guests print more than there is room for, and checks that each is answered, and that
-/// the server goes on.
+/// Runs guests that print more than the queue holds, and checks that each is answered and the
+/// server continues.
 fn fill_the_log(host: &TestHost) -> f64 {
     for _ in 0..8 {
         assert_eq!(host.send(&get("/print-for-ever")).status, 504);
@@ -63,7 +63,7 @@ fn a_stalled_reader_of_standard_error_blocks_no_request_and_the_log_counts_dropp
         .split_ascii_whitespace()
         .find_map(|word| word.parse::<f64>().ok());
     assert!(count >= Some(dropped), "{dropped}: {entry}");
-    // The log goes on.
+    // The log continues.
     let id = "after-the-gap";
     let response = host.send(&get("/trap").header("x-request-id", id));
     assert_eq!(response.status, 500);
@@ -116,12 +116,12 @@ fn livez_is_503_and_names_the_worker_whose_event_loop_does_not_run() {
         .start();
     let operators = Operators::of(&host);
     assert_eq!(operators.get("/livez").status, 200);
-    // Far longer than this test may take.
+    // Far longer than this test takes.
     let stop = "epoll_wait,epoll_pwait:delay_exit=600000000";
     let Some(fault) = Fault::inject(host.process_id(), "worker-1", stop, &[]) else {
         return;
     };
-    // The loop stops when it has waited the next time.
+    // The event loop stops at its next wait.
     let response = wait::until("503", || {
         let response = operators.get("/livez");
         if response.status == 503 {

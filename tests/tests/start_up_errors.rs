@@ -1,4 +1,4 @@
-//! What keeps the server from starting: one clear message, and an exit code.
+//! Errors at start: one clear message, and an exit code.
 
 use std::fs;
 use std::net::TcpListener;
@@ -22,14 +22,13 @@ fn fail(guest: &Guest) -> Finished {
     serve(guest.path()).fail()
 }
 
-/// Runs `component-runner` with these words and nothing else.
+/// Runs `component-runner` with these arguments.
 fn run(words: &[&str]) -> Finished {
     let mut command = Command::new(program("component-runner"));
     Process::start(command.args(words)).finish()
 }
 
-/// Checks that the server ended with `code`, and that the operator sees one
-/// error which has all of `parts`.
+/// Checks that the server ended with `code` and one error with all of `parts`.
 fn check(finished: &Finished, code: i32, parts: &[&str]) {
     let Finished { stdout, stderr, .. } = finished;
     assert_eq!(finished.code, Some(code), "{stderr}");
@@ -47,8 +46,8 @@ fn check(finished: &Finished, code: i32, parts: &[&str]) {
     }
 }
 
-/// Checks an error that is found when the command line is right: the message is
-/// a single line, and there is nothing beside it but the log.
+/// Checks an error after a valid command line: the message is a single line, with only the log next
+/// to it.
 fn check_failed(finished: &Finished, parts: &[&str]) {
     check(finished, 1, parts);
     let is_log = |line: &str| line.starts_with("20") && line.contains(" INFO ");

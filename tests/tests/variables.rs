@@ -1,4 +1,4 @@
-//! Variables of a guest that come from files, and those of `wasi:config`.
+//! Variables of a guest from files, and `wasi:config`.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use end_to_end::guests::Guest;
 use end_to_end::{Setup, TestHost, artifacts};
 use tempfile::TempDir;
 
-/// Looks like no word of any log.
+/// A value that occurs in no log by chance.
 const SECRET: &str = "hunter2";
 
 fn app() -> Setup {
@@ -106,7 +106,7 @@ fn config_var_is_in_wasi_config() {
     let host = TestHost::serve(guest.path())
         .flag("--config-var", "greeting=hello=world")
         .flag("--config-var", "empty=")
-        // Variables of the environment are something else.
+        // Variables of the environment are separate.
         .env("other", "value")
         .start();
     for (path, status, body) in [

@@ -31,7 +31,8 @@ impl Summary {
     }
 }
 
-/// Slope of the second of each pair over the first, by linear regression; `None` for a single point.
+/// Slope of the second of each pair over the first, by linear regression; `None` for a single
+/// point.
 pub(crate) fn slope(points: &[(f64, f64)]) -> Option<f64> {
     let mean = |pick: fn(&(f64, f64)) -> f64| {
         let sum: f64 = points.iter().map(pick).sum();

@@ -11,8 +11,8 @@ use crate::load::job::Job;
 use crate::servers::Server;
 use crate::servers::running::Running;
 
-/// Starts a server of `count` functions in a folder without compiled code. Returns the time until all
-/// of them were served.
+/// Starts a server of `count` functions in a folder without compiled code. Returns the time until
+/// all of them were served.
 pub(crate) fn start(server: &Server, count: usize, job: &Job, folder: &Folder) -> Result<Duration> {
     eprintln!("the first start of {count} functions");
     let running = Running::start_with_progress(server, || {

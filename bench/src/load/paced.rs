@@ -81,8 +81,8 @@ pub(crate) fn list(failures: &BTreeMap<String, u64>) -> String {
     items.join(", ")
 }
 
-/// Sends on one connection, from `first` until `end`. All connections together take the paths of the
-/// job in turn; this is the connection of this index.
+/// Sends on one connection, from `first` until `end`. All connections together take the paths of
+/// the job in turn; this is the connection of this index.
 fn send(
     addr: SocketAddr,
     job: &Job,

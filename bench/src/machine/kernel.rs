@@ -113,8 +113,8 @@ fn read(path: &str) -> Result<String> {
         .with_context(|| format!("cannot read `{path}`; the benchmark needs Linux"))
 }
 
-/// Fields 14 to 17 of `proc_pid_stat(5)`. The second is the name of the program in parentheses, with
-/// any character in it.
+/// Fields 14 to 17 of `proc_pid_stat(5)`. The second is the name of the program in parentheses,
+/// with any character in it.
 fn parse_stat(text: &str, ticks_per_second: u64) -> Option<ProcessorTime> {
     let (_, fields) = text.rsplit_once(')')?;
     let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u64>);

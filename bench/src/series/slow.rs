@@ -18,8 +18,8 @@ const HELD: usize = 5000;
 /// timeouts to expire.
 const LONGER: u32 = 6;
 
-/// Answers that are read slowly: one that the server can buffer, one that the kernel can buffer, and
-/// one that neither can, so that its guest waits.
+/// Answers that are read slowly: one that the server can buffer, one that the kernel can buffer,
+/// and one that neither can, so that its guest waits.
 const READ: [(&str, &str); 3] = [
     ("64 KiB", "/write?65536"),
     ("1 MiB", "/write?1048576"),

@@ -8,8 +8,8 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Children that have not been waited for. A signal is sent only to a process id in this list, under
-/// its lock, so the id cannot belong to another program.
+/// Children that have not been waited for. A signal is sent only to a process id in this list,
+/// under its lock, so the id cannot belong to another program.
 static CHILDREN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 /// A child process that is killed when this is dropped.

@@ -165,8 +165,8 @@ impl<S: Read + Write> Connection<S> {
     ///
     /// # Errors
     ///
-    /// Fails if the server closes the connection within the head, sends something else, or after the
-    /// deadline.
+    /// Fails if the server closes the connection within the head, sends something else, or after
+    /// the deadline.
     pub fn try_receive_for(&mut self, method: &str) -> io::Result<Response> {
         let line = self.read_line()?;
         let status = line.split(' ').nth(1).and_then(|code| code.parse().ok());

@@ -82,8 +82,8 @@ fn expected(text: &str) -> Result<Vec<Expected>, String> {
         let stream = |text: &str| text.parse::<u32>().map_err(|_| error());
         let words: Vec<_> = choice.splitn(3, ' ').collect();
         match words[..] {
-            // A malformed request may be answered before its reset (RFC 9113, section 8.1.1), and may
-            // end the connection (section 5.4.1).
+            // A malformed request may be answered before its reset (RFC 9113, section 8.1.1), and
+            // may end the connection (section 5.4.1).
             ["malformed", on] => {
                 let on = stream(on)?;
                 choices.push(Expected::Response(on, 400, None));

@@ -1,5 +1,5 @@
-//! HPACK encoding (RFC 7541) of header fields without tables and Huffman codes. Responses are decoded
-//! by `loona_hpack`.
+//! HPACK encoding (RFC 7541) of header fields without tables and Huffman codes. Responses are
+//! decoded by `loona_hpack`.
 
 use loona_hpack::encoder::encode_integer;
 

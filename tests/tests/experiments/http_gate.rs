@@ -17,7 +17,7 @@ fn with_token(request: Request) -> Request {
     request.header("authorization", &format!("Bearer {TOKEN}"))
 }
 
-/// The lines that the guests have printed, without the ids of the requests.
+/// The lines that the guests printed, without the request ids.
 fn printed(mut host: TestHost) -> Vec<String> {
     host.terminate();
     let log = host.log().wait_for_end();

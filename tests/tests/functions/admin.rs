@@ -17,7 +17,7 @@ use crate::functions::routes::get;
 
 pub(super) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
-/// A folder of functions, with a state beside it and a token.
+/// A folder of functions, a state folder and a token.
 pub(super) struct Place {
     pub(super) folder: Folder,
 }
@@ -38,7 +38,7 @@ impl Place {
         self.setup_of("functions")
     }
 
-    /// The same with a file of functions.
+    /// A server with a file of functions.
     pub(super) fn with_file(&self, text: &str) -> Setup {
         self.folder.put("functions.toml", text);
         self.setup_of("functions.toml")
@@ -154,13 +154,13 @@ fn state_restores_the_active_version_after_sigkill() {
     let host = place.setup().flag("--compile-timeout", "0").start();
     assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
     assert_eq!(get(&host, "/filed"), "order-2 / /filed order-2");
-    // A file that has changed goes before what was ordered.
+    // A changed file takes precedence over an earlier deploy.
     drop(host);
     place.folder.put_locator("functions/filed.wasm", "filed-3");
     let (host, _) = place.serve();
     assert_eq!(get(&host, "/filed"), "filed-3 / /filed filed-3");
     drop(host);
-    // What is broken now does not keep what ran from running.
+    // The broken file does not affect the running version.
     place.folder.put("functions/filed.wasm", "broken");
     let (host, operators) = place.serve();
     assert_eq!(get(&host, "/filed"), "filed-3 / /filed filed-3");
@@ -267,7 +267,7 @@ fn operator_denied_records_are_aggregated_with_a_count() {
         let path = format!("/v1/functions/where/{number}");
         assert_eq!(operators.send(&Request::new("DELETE", &path)).status, 401);
     }
-    // A web page of another origin has no token either.
+    // A web page of another origin, without a token.
     let foreign = Request::new("POST", "/v1/functions/where/pause")
         .header("origin", "http://evil.example")
         .header("authorization", &format!("Bearer {TOKEN}"));
@@ -286,7 +286,7 @@ fn operator_denied_records_are_aggregated_with_a_count() {
     );
     let count = |event: &&Value| event["count"].as_u64().expect("a number");
     assert_eq!(denied.iter().map(count).sum::<u64>(), 101);
-    // One at once, one at the end, and one for each 10 s between.
+    // One at the start, one at the end, and one per 10 s.
     let intervals = usize::try_from(start.elapsed().as_secs() / 10).expect("a number");
     assert!(denied.len() <= intervals + 3, "{denied:?}");
 }

@@ -1,4 +1,4 @@
-//! Components are compiled in child processes, which harm nothing but themselves.
+//! Components are compiled in child processes, whose failures affect no other function.
 
 use std::fs;
 use std::path::Path;
@@ -16,11 +16,11 @@ use end_to_end::{TestHost, wait};
 use crate::functions::admin::{Place, TOKEN, ask, deploy};
 use crate::functions::routes::get;
 
-/// Longer than any test may take.
+/// Longer than any test takes.
 const LONG: &str = "3000";
 
-/// Deploys a component whose compilation does not end, on a thread, and waits until that has
-/// begun. Returns what the server answers in the end.
+/// Deploys a component whose compilation does not end, on a thread, and waits until it has started.
+/// Returns the final answer of the server.
 fn deploy_slow(
     host: &TestHost,
     operators: Operators,
@@ -42,7 +42,7 @@ fn slow_compilation_does_not_delay_a_deploy_of_another_function() {
     let operators = Operators::of(&host);
     let _ = deploy(&operators, "where", "first-1");
     let (answer, compiler) = deploy_slow(&host, operators, "slow");
-    // All of these are answered while the other one is compiled.
+    // All of these are answered while the other component compiles.
     let _ = deploy(&operators, "where", "second2");
     assert_eq!(get(&host, "/where"), "second2 / /where second2");
     let _ = deploy(&operators, "other", "other-1");
@@ -72,7 +72,7 @@ fn slow_compilation_does_not_delay_other_functions_at_start() {
         .flag("--compile-timeout", LONG)
         .start_without_waiting();
     let _ = server.log().wait_for_entry(&["deployed", "where"]);
-    // The other one has begun, or begins, and does not end.
+    // The other one compiles without end.
     let _ = Compiler::wait_for(server.process_id(), &[]);
 }
 
@@ -83,7 +83,7 @@ fn sigterm_while_a_component_is_compiled_ends_the_server_and_the_compiler() {
     let operators = Operators::of(&host);
     let (answer, compiler) = deploy_slow(&host, operators, "slow");
     let mut host = host;
-    // It waits no longer than every test waits.
+    // The wait has the deadline of every test.
     assert_eq!(host.terminate().code(), Some(0));
     compiler.wait_until_ended();
     let _ = answer.join();
@@ -127,7 +127,7 @@ fn a_compiler_has_an_empty_environment_and_resource_limits() {
         compiler.proc_file("environ"),
         "LD_LIBRARY_PATH=/libraries\0"
     );
-    // The compiler sets them after it has begun.
+    // The compiler sets them after its start.
     wait::until("the limits of a compiler", || {
         let (score, limits) = (
             compiler.proc_file("oom_score_adj"),
@@ -149,8 +149,7 @@ fn a_compiler_has_an_empty_environment_and_resource_limits() {
     let _ = answer.join();
 }
 
-/// Deploys a slow component, ends its compilers with this signal, and checks the reason that
-/// the operator gets.
+/// Deploys a slow component, ends its compilers with this signal, and checks the reported reason.
 fn check_reason(signal: Signal, compiler_count: usize, expected: &[&str], unexpected: &[&str]) {
     let place = Place::new();
     let host = place.setup().flag("--compile-timeout", LONG).start();
@@ -235,7 +234,7 @@ fn compile_timeout_and_max_compile_memory_hold_for_a_single_component() {
 #[test]
 fn without_a_folder_for_compiled_code_there_is_one_compiler_and_one_warning() {
     let folder = Folder::new();
-    // The folder would have to be below a file.
+    // No folder can be created below a file.
     folder.put("file", "");
     let host = TestHost::serve(component("app"))
         .cache(folder.join("file"))

@@ -1,4 +1,4 @@
-//! Functions that come from elsewhere than one file: behind middleware, and out of an image.
+//! Functions with middleware, and functions from an OCI image layout.
 
 use std::fs;
 
@@ -45,7 +45,7 @@ fn middleware_holds_for_its_function_only() {
     assert_eq!(host.send(&request).status, 401);
     let request = request.header("authorization", &format!("Bearer {TOKEN}"));
     assert_eq!(host.send(&request).result(), "khoor");
-    // The first of them is outermost: it has seen both requests.
+    // The first one is outermost: it saw both requests.
     let text = host.log().wait_for_matches("POST /encrypt", 2);
     assert_eq!(text.matches("POST /encrypt").count(), 2, "{text}");
 }

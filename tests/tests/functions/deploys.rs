@@ -1,4 +1,4 @@
-//! Functions that come, change and go while the server runs.
+//! Functions that are added, changed and removed while the server runs.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 use crate::audit::sha256;
 use crate::functions::routes::get;
 
-/// Asks until the answer is as expected.
+/// Sends requests until the answer is the expected one.
 #[track_caller]
 pub(super) fn wait_for(host: &TestHost, path: &str, expected: Option<&str>) {
     wait::until(format_args!("{expected:?}"), || {
@@ -125,11 +125,10 @@ fn a_slowly_written_file_is_served_once_complete() {
     wait_for(&host, "/where", Some("second2 / /where second2"));
 }
 
-/// Writes a file in pieces, with pauses in which the server looks at it. Returns the longest time
-/// from one piece to the next.
+/// Writes a file in pieces, with pauses in which the server reads it. Returns the longest pause.
 fn copy_slowly(path: &Path, bytes: &[u8]) -> Duration {
     const PIECES: usize = 6;
-    /// Longer than the pause after which the server looks at a file.
+    /// Longer than the debounce interval of the server.
     const PAUSE: Duration = Duration::from_millis(400);
 
     fs::write(path, b"").expect("a file");
@@ -147,12 +146,12 @@ fn copy_slowly(path: &Path, bytes: &[u8]) -> Duration {
 
 #[test]
 fn a_slow_copy_of_a_component_or_functions_file_is_not_refused_in_parts() {
-    /// Shorter than the time after which a file is taken to be written.
+    /// Shorter than the time after which a file counts as complete.
     const MAX_PAUSE: Duration = Duration::from_secs(2);
 
     let declared = "[[function]]\nname = \"where\"\ncomponent = \"code.wasm\"\n\
                     route = \"/there\"\n";
-    // Where the machine is so busy that a pause is longer, it is tried again.
+    // A busy machine may pause longer, which repeats the test.
     for _ in 0..10 {
         let folder = Folder::new();
         folder.put_locator("code.wasm", "first-1");
@@ -202,7 +201,7 @@ fn a_changed_functions_file_is_applied_unless_it_is_invalid() {
     assert_eq!(get(&host, "/a"), "the-one / /a the-one");
     assert_eq!(events(&host, "functions-refused").len(), 1);
 
-    // They exchange their routes.
+    // Both swap their routes.
     folder.put("functions.toml", file("/b", "/a"));
     wait_for(&host, "/a", Some("the-two / /a the-two"));
     assert_eq!(get(&host, "/b"), "the-one / /b the-one");

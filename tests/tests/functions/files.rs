@@ -1,4 +1,4 @@
-//! The file of functions, and what is wrong with it.
+//! Files of functions, and their errors.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use end_to_end::client::encrypt;
 use end_to_end::functions::Folder;
 use end_to_end::process::Finished;
 
-/// What `--check` says of a file of functions.
+/// The result of `--check` on a file of functions.
 fn check(folder: &Folder, text: &str) -> Finished {
     folder.put("functions.toml", text);
     TestHost::serve_functions("functions.toml")

@@ -1,4 +1,4 @@
-//! What one function may take of what all share.
+//! Limits of one function on shared resources.
 
 use end_to_end::TestHost;
 use end_to_end::client::{Request, post};
@@ -7,7 +7,7 @@ use end_to_end::guests::assemble;
 
 use crate::functions::routes::get;
 
-/// Requests that keep the guest of `unruly` waiting for the rest of their bodies.
+/// Requests of `unruly` whose guests wait for the rest of the body.
 fn hold(host: &TestHost, path: &str, count: usize) -> Vec<end_to_end::client::Connection> {
     (0..count)
         .map(|_| {
@@ -54,7 +54,7 @@ fn max_concurrency_of_one_function_does_not_delay_others() {
         .flag("--max-queue", "0")
         .flag("--body-buffer", "0")
         .start();
-    // Half of the pool is what one function gets unless it is given more.
+    // The default limit of one function is half of the pool.
     let held = hold(&host, "/full/read", 2);
     assert_eq!(host.send(&Request::new("GET", "/full/x")).status, 503);
     assert_eq!(get(&host, "/where"), "first-1 / /where first-1");

@@ -1,4 +1,4 @@
-//! The middleware of a function, which no other version and no mistake takes off.
+//! The middleware of a function, which holds for all its versions.
 
 use std::fs;
 
@@ -33,7 +33,7 @@ fn put_gate(place: &Place) {
     place.folder.put("gate.wasm", gate);
 }
 
-/// The status without the token of the gate, and the answer with it.
+/// The status without the token, and the answer with it.
 fn ask_gate(host: &TestHost) -> (u16, String) {
     let request = Request::new("GET", "/where");
     let status = host.send(&request).status;
@@ -77,7 +77,7 @@ fn rollback_keeps_the_declared_middleware_also_after_a_restart() {
     assert_eq!(deployed.status, 200, "{deployed:?}");
     wait_for_gate(&host, "third-3");
 
-    // To versions of before and after the middleware was declared.
+    // To versions from before and after the middleware was declared.
     let versions = |shown: &serde_json::Value| -> Vec<String> {
         let versions = shown["versions"].as_array().expect("versions").iter();
         versions
@@ -87,7 +87,7 @@ fn rollback_keeps_the_declared_middleware_also_after_a_restart() {
     let shown = ask(&operators, "GET", path, b"").json();
     let found = versions(&shown);
     assert_eq!(found.len(), 3, "{shown}");
-    // What runs is the composition, which the audit log names.
+    // The audit log has the composition, which is what runs.
     assert_ne!(shown["version"], shown["component"], "{shown}");
     for (version, text) in found.iter().zip(["first-1", "second2", "third-3"]) {
         let path = format!("/v1/functions/where/versions/{version}/activate");

@@ -1,4 +1,4 @@
-//! Which function gets a request, and what it sees of the path.
+//! Routing: the function of a request, and the path that it sees.
 
 use end_to_end::TestHost;
 use end_to_end::client::Request;
@@ -65,7 +65,7 @@ fn a_request_without_a_route_gets_a_problem_document() {
         );
         assert!(response.header("x-request-id").is_some(), "{response:?}");
     }
-    // The connection goes on.
+    // The connection stays open.
     let response = connection.exchange(&Request::new("GET", "/a"));
     assert_eq!(response.status, 200, "{response:?}");
 }

@@ -1,5 +1,5 @@
-//! The interface of operators, against its description: `schemathesis` sends it whatever the
-//! description allows, and what it does not.
+//! The admin interface against its OpenAPI description: `schemathesis` sends requests within and
+//! outside it.
 
 use std::process::Command;
 
@@ -23,7 +23,7 @@ fn schemathesis_finds_no_answer_outside_openapi() {
         .arg(folder.join("bin/schemathesis"))
         .args(["run", &format!("{url}/openapi.json"), "--url", &url])
         .args(["-H", &format!("Authorization: Bearer {TOKEN}")])
-        // No description says which bytes are a component.
+        // The description cannot define valid components.
         .args([
             "--checks",
             "all",

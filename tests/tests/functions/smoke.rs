@@ -1,4 +1,4 @@
-//! What a new version is asked before it takes over.
+//! The smoke request of a new version.
 
 use end_to_end::TestHost;
 use end_to_end::client::Request;
@@ -50,7 +50,7 @@ fn a_smoke_request_is_handled_like_one_of_a_client() {
     folder.put("where.wasm", assemble("counter", |source| source));
     let host = serve(&folder, "/print");
     assert_eq!(host.send(&Request::new("GET", "/where/print")).status, 200);
-    // Both requests have printed what the first one of an instance prints.
+    // Both requests printed the text of the first one of an instance.
     let text = host.log().wait_for_matches("whole 1", 2);
     assert_eq!(text.matches("whole 1").count(), 2, "{text}");
 }

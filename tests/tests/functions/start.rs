@@ -1,4 +1,4 @@
-//! What is served at the start, and what is told of it.
+//! Functions at the start of the server, and how they are reported.
 
 use std::os::unix::fs::symlink;
 

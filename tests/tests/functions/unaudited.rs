@@ -1,4 +1,4 @@
-//! What operators order while the audit log takes no record: nothing changes.
+//! Operator commands while the audit log fails: nothing changes.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use super::admin::{Place, ask, deploy};
 use super::deploys::wait_for;
 use crate::functions::routes::get;
 
-/// All files below a folder, with what is in them.
+/// All files below a folder, with their contents.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).expect("a folder") {
@@ -29,8 +29,8 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// A server whose audit log is longer than any file of its state, so that a limit on files
-/// concerns the audit log alone.
+/// A server whose audit log is longer than any file of its state, so that a file size limit affects
+/// the audit log only.
 fn serve(place: &Place) -> (TestHost, Operators) {
     let audit = format!("jsonl:{}", place.folder.join("audit.jsonl").display());
     let host = place.setup().flag("--audit", audit).start();
@@ -54,7 +54,7 @@ fn audit_bytes(place: &Place) -> u64 {
     audit.expect("a file").len()
 }
 
-/// Lets the audit log take no record.
+/// Makes appends to the audit log fail.
 fn refuse_records(place: &Place, host: &TestHost) {
     host.limit_files(Some(60 << 10));
     let state = files(&place.folder.join("state"));
@@ -81,7 +81,7 @@ fn operator_commands_are_rejected_while_the_audit_log_fails() {
     let state = || {
         let list = ask(&operators, "GET", "/v1/functions", b"").json();
         let mut files = files(&place.folder.join("state/functions"));
-        // No record names it.
+        // It has no record.
         files.retain(|path, _| !path.starts_with(place.folder.join("state/functions/new")));
         let quiet = host.send(&Request::new("GET", "/quiet")).status;
         let new = host.send(&Request::new("GET", "/new")).status;
@@ -102,7 +102,7 @@ fn operator_commands_are_rejected_while_the_audit_log_fails() {
     }
     host.limit_files(None);
     for (method, path, body) in orders {
-        // The audit log takes a while to recover, and an order without a record does nothing.
+        // The audit log takes a while to recover, and a command without a record has no effect.
         wait::until(format_args!("200 for {method} {path}"), || {
             let response = ask(&operators, method, path, body);
             match response.status {

@@ -1,4 +1,4 @@
-//! Where a server listens: IPv4, IPv6, sockets in the file system, with TLS and without.
+//! Listeners: IPv4, IPv6, Unix sockets, with TLS and without.
 
 mod tls;
 
@@ -18,7 +18,7 @@ fn app() -> Setup {
     TestHost::serve(artifacts::component("app"))
 }
 
-/// Checks that the service answers on `connection`, and again.
+/// Checks two requests on `connection`.
 fn check_service<S: std::io::Read + std::io::Write>(mut connection: Connection<S>) {
     for _ in 0..2 {
         check_result(&connection.exchange(&encrypt("hello")), "khoor");
@@ -49,7 +49,7 @@ fn a_unix_socket_is_served_and_removed_at_the_end() {
     assert!(!path.exists());
 }
 
-/// Lets a shell run this before it becomes the server.
+/// Runs this in a shell that becomes the server.
 fn after(setup: Setup, command: &str) -> Setup {
     setup.within("sh", &["-c", &format!("{command}; exec \"$0\" \"$@\"")])
 }
@@ -95,7 +95,7 @@ fn few_open_files_are_refused_or_logged_with_the_figures() {
     let _ = host
         .log()
         .wait_for_entry(&["at most 16 connections", "96 files"]);
-    // As many can be open as it says, and the server needs no more files than it keeps.
+    // The reported number of connections fits into the limit of open files.
     let mut open: Vec<_> = (0..16).map(|_| host.connect()).collect();
     for connection in &mut open {
         check_result(&connection.exchange(&encrypt("hello")), "khoor");

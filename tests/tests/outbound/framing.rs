@@ -1,5 +1,4 @@
-//! How the bodies of requests are announced to servers, and what guests get of heads and bodies
-//! of servers that are unusual.
+//! Framing of outbound request bodies, and unusual heads and bodies of other servers.
 
 use std::io::Read;
 
@@ -9,7 +8,7 @@ use end_to_end::upstream::{Arrival, Upstream};
 
 use super::{begin, error_code, order, origin, sender_to};
 
-/// The request that a guest sends with this option, and its client, which has to stay as long.
+/// The outbound request of a guest with this option, and its client, which must stay connected.
 fn arrival(option: &str) -> ((TestHost, Connection), Arrival) {
     let upstream = Upstream::start();
     let host = sender_to(&upstream);
@@ -61,7 +60,8 @@ fn a_folded_field_of_a_server_reaches_the_guest_on_one_line() {
     );
 }
 
-/// What a guest with this option makes of a server that answers so, and closes the connection.
+/// The result of a guest with this option for a server that gives this answer and closes the
+/// connection.
 fn answer_to(option: &str, answer: &str) -> Response {
     let upstream = Upstream::start();
     let host = sender_to(&upstream);

@@ -1,4 +1,4 @@
-//! What a server can do to a guest that asks it, and a guest to the server that it asks.
+//! Limits on outbound requests: slow and malformed servers, and guests with many requests.
 
 use end_to_end::client::Connection;
 use end_to_end::upstream::{Arrival, Upstream};
@@ -6,7 +6,7 @@ use end_to_end::{Setup, TestHost};
 
 use super::{begin, error_code, origin, sender, sender_to, with};
 
-/// A request at work, whose head has arrived at `upstream`.
+/// A request in flight, whose head has arrived at `upstream`.
 fn arrived(host: &TestHost, how: &str, upstream: &Upstream) -> (Connection, Arrival) {
     let client = begin(host, how, &origin(upstream));
     (client, upstream.receive())
@@ -16,7 +16,7 @@ fn short(setup: Setup) -> Setup {
     setup.flag("--outbound-timeout", "1")
 }
 
-/// A server whose guests may send two requests at once.
+/// A server whose guests may send two requests at the same time.
 fn at_most_2(upstream: &Upstream) -> TestHost {
     with(&[&origin(upstream)], |setup| {
         setup.flag("--max-outbound", "2")
@@ -150,7 +150,7 @@ fn a_request_beyond_max_outbound_waits_for_another_to_end() {
     let mut client = begin(&host, "6", &origin(&upstream));
     let mut arrivals = vec![upstream.receive(), upstream.receive()];
     for _ in 2..6 {
-        // The guest reads no body but the last one.
+        // The guest reads only the last body.
         let mut arrival = arrivals.remove(0);
         arrival.write("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nother");
         arrivals.push(upstream.receive());

@@ -1,4 +1,4 @@
-//! To whom guests may send requests: `--allow-outbound`.
+//! `--allow-outbound`: the origins of outbound requests.
 
 use end_to_end::TestHost;
 use end_to_end::client::Request;

@@ -1,5 +1,5 @@
-//! Requests over TLS: who has to prove what. The certificates are made here, and what the
-//! server trusts is in a file that takes the place of the system's.
+//! Outbound requests over TLS. The certificates are made here, and the trusted roots are in a file
+//! in the place of the system's.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::{begin, error_code, with};
 
-/// A server that has proof to be `name`.
+/// A server with a certificate for `name`.
 struct TlsUpstream {
     upstream: Upstream,
     config: Arc<ServerConfig>,
@@ -47,7 +47,7 @@ impl TlsUpstream {
         format!("https://localhost:{}", self.upstream.port())
     }
 
-    /// Answers one request, or fails where the guest's side does not trust it.
+    /// Answers one request; fails where the certificate is not trusted.
     fn answer(self) -> JoinHandle<io::Result<()>> {
         thread::spawn(move || {
             let connection = ServerConnection::new(self.config).expect("TLS");
@@ -65,7 +65,7 @@ impl TlsUpstream {
     }
 }
 
-/// Lets the server trust the certificates in `pem`, and no others.
+/// Makes the server trust the certificates in `pem` only.
 fn trust(setup: Setup, folder: &TempDir, pem: &str) -> Setup {
     let file = folder.path().join("trusted.pem");
     fs::write(&file, pem).expect("a file");

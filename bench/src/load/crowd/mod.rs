@@ -89,9 +89,9 @@ pub(crate) fn closed(
     Ok(crowd.finish())
 }
 
-/// Sends `rate` requests per second for `duration`, without waiting for answers. Then continues like
-/// [`closed`], on this number of new connections, for `then`, while the previous requests wait for
-/// their answers. Returns both phases.
+/// Sends `rate` requests per second for `duration`, without waiting for answers. Then continues
+/// like [`closed`], on this number of new connections, for `then`, while the previous requests wait
+/// for their answers. Returns both phases.
 pub(crate) fn flood(
     addr: SocketAddr,
     job: &Job,

@@ -60,7 +60,7 @@ mod test_host;
 use std::time::Duration;
 
 pub use peer::Peer;
-pub use test_host::{Setup, Starting, TestHost};
+pub use test_host::{Setup, Starting, TestHost, app};
 
 /// Timeout of every wait: far beyond the usual time, so that no test fails on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(30);

@@ -17,6 +17,8 @@ use crate::audit::{self, Record};
 use crate::client::{Connection, Request, Response};
 #[cfg(target_os = "linux")]
 use crate::concurrent::alongside;
+use crate::guests::Guest;
+use crate::operators::Operators;
 use crate::output::Output;
 #[cfg(target_os = "linux")]
 use crate::process::memory_bytes;
@@ -41,15 +43,22 @@ pub struct TestHost {
     process: Process,
     /// The URLs that it prints.
     urls: Vec<String>,
+    files: Files,
+}
+
+/// Files of a server, removed after its end.
+#[derive(Debug)]
+struct Files {
     /// Folder of the default audit log.
     data: TempDir,
+    guest: Option<Guest>,
 }
 
 /// A server that may not listen yet.
 #[derive(Debug)]
 pub struct Starting {
     process: Process,
-    _data: TempDir,
+    _files: Files,
 }
 
 impl Starting {
@@ -100,7 +109,7 @@ pub struct Setup {
     addresses: Vec<String>,
     /// Number of addresses in the configuration file.
     other_addresses: usize,
-    data: TempDir,
+    files: Files,
     /// Whether its standard error is read from the start.
     is_log_read: bool,
     /// Whether [`start`](Self::start) waits until all functions are loaded.
@@ -112,6 +121,15 @@ impl TestHost {
     pub fn serve(component: impl AsRef<Path>) -> Setup {
         let mut setup = Self::serve_with_file();
         setup.command.arg(component.as_ref());
+        setup
+    }
+
+    /// The command line that serves `guests/NAME.wat`.
+    #[must_use]
+    pub fn serve_guest(name: &str) -> Setup {
+        let guest = Guest::assemble(name);
+        let mut setup = Self::serve(guest.path());
+        setup.files.guest = Some(guest);
         setup
     }
 
@@ -136,7 +154,7 @@ impl TestHost {
             command,
             addresses: vec!["127.0.0.1:0".to_owned()],
             other_addresses: 0,
-            data,
+            files: Files { data, guest: None },
             is_log_read: true,
             loads_functions: false,
         }
@@ -185,7 +203,7 @@ impl TestHost {
     /// All records of the audit log at its default location.
     #[must_use]
     pub fn audit_records(&self) -> Vec<Record> {
-        let folder = self.data.path().join("component-runner");
+        let folder = self.files.data.path().join("component-runner");
         audit::records(&audit::Kind::Sqlite.location(&folder))
     }
 
@@ -372,6 +390,14 @@ impl Setup {
         self.start_within(DEADLINE)
     }
 
+    /// Starts the server with a listener for operators on a free port.
+    #[must_use]
+    pub fn start_with_operators(self) -> (TestHost, Operators) {
+        let host = self.flag("--ops-addr", "127.0.0.1:0").start();
+        let operators = Operators::of(&host);
+        (host, operators)
+    }
+
     /// Starts the server and waits until it listens, but not for its functions.
     #[must_use]
     pub fn start_listening(mut self) -> TestHost {
@@ -396,7 +422,7 @@ impl Setup {
 
         let listeners = self.addresses.len() + self.other_addresses;
         let loads_functions = self.loads_functions && self.is_log_read;
-        let (process, data) = self.spawn();
+        let (process, files) = self.spawn();
         let lines = output(&process).wait_for_lines_or_end(START, listeners, limit);
         let lines = lines.filter(|_| {
             let log = &process.stderr;
@@ -410,28 +436,28 @@ impl Setup {
         TestHost {
             process,
             urls: lines.iter().map(url).collect(),
-            data,
+            files,
         }
     }
 
     /// Starts the server without waiting until it listens.
     #[must_use]
     pub fn start_without_waiting(self) -> Starting {
-        let (process, data) = self.spawn();
+        let (process, files) = self.spawn();
         Starting {
             process,
-            _data: data,
+            _files: files,
         }
     }
 
     /// Starts a server that is expected to end by itself, and waits until it does.
     #[must_use]
     pub fn fail(self) -> Finished {
-        let (process, _data) = self.spawn();
+        let (process, _files) = self.spawn();
         process.finish()
     }
 
-    fn spawn(mut self) -> (Process, TempDir) {
+    fn spawn(mut self) -> (Process, Files) {
         for address in self.addresses {
             self.command.arg("--addr").arg(address);
         }
@@ -440,6 +466,12 @@ impl Setup {
         } else {
             Process::start_unread(&mut self.command)
         };
-        (process, self.data)
+        (process, self.files)
     }
+}
+
+/// The command line that serves `app.wasm`, the cipher.
+#[must_use]
+pub fn app() -> Setup {
+    TestHost::serve(artifacts::component("app"))
 }

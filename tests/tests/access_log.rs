@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use end_to_end::client::{Request, encrypt};
 use end_to_end::process::Signal;
-use end_to_end::{Setup, TestHost, artifacts, wait};
+use end_to_end::{TestHost, app, wait};
 use tempfile::TempDir;
 
 struct Log {
@@ -26,10 +26,6 @@ impl Log {
     fn serve(&self) -> TestHost {
         app().flag("--access-log", self.path()).start()
     }
-}
-
-fn app() -> Setup {
-    TestHost::serve(artifacts::component("app"))
 }
 
 fn lines(path: &Path) -> Vec<String> {

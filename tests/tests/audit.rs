@@ -8,9 +8,8 @@ use std::thread;
 
 use end_to_end::cases::{check_problem, check_result};
 use end_to_end::client::{Request, decrypt, encrypt, post};
-use end_to_end::guests::Guest;
 use end_to_end::operators::Operators;
-use end_to_end::{TestHost, artifacts, wait};
+use end_to_end::{TestHost, app, artifacts, wait};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -62,9 +61,7 @@ impl Log {
 
     /// A server with this log.
     fn serve(&self) -> TestHost {
-        TestHost::serve(artifacts::component("app"))
-            .flag("--audit", self.flag())
-            .start()
+        app().flag("--audit", self.flag()).start()
     }
 }
 
@@ -136,7 +133,7 @@ fn an_audit_entry_separates_facts_of_the_host_from_the_text_of_the_guest() {
 #[test]
 fn a_trace_and_the_user_that_a_proxy_names_are_recorded() {
     let log = Log::new();
-    let host = TestHost::serve(artifacts::component("app"))
+    let host = app()
         .flag("--audit", log.flag())
         .flag("--principal-header", "x-user")
         .start();
@@ -217,8 +214,7 @@ fn audit_records_start_and_stop_of_the_server() {
 #[test]
 fn a_trap_leaves_an_audit_record() {
     let log = Log::new();
-    let guest = Guest::assemble("forger");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("forger")
         .flag("--audit", log.flag())
         .start();
     assert_eq!(host.send(&Request::new("GET", "/trap")).status, 500);
@@ -235,7 +231,7 @@ fn a_trap_leaves_an_audit_record() {
 #[test]
 fn audit_max_entries_limits_the_entries_of_one_request() {
     let log = Log::new();
-    let host = TestHost::serve(artifacts::component("app"))
+    let host = app()
         .flag("--audit", log.flag())
         .flag("--audit-max-entries", "0")
         .start();
@@ -250,18 +246,14 @@ fn audit_max_entries_limits_the_entries_of_one_request() {
 
 #[test]
 fn audit_none_is_reported_at_start() {
-    let host = TestHost::serve(artifacts::component("app"))
-        .flag("--audit", "none")
-        .start();
+    let host = app().flag("--audit", "none").start();
     encrypt_hello(&host);
     let _ = host.log().wait_for_entry(&["WARN", "NO AUDIT LOG"]);
 }
 
 #[test]
 fn audit_on_stdout_has_only_records() {
-    let mut host = TestHost::serve(artifacts::component("app"))
-        .flag("--audit", "jsonl:-")
-        .start_announced_on_stderr();
+    let mut host = app().flag("--audit", "jsonl:-").start_announced_on_stderr();
     encrypt_hello(&host);
     host.terminate();
     let text = host.output().wait_for_end();
@@ -276,9 +268,7 @@ fn audit_on_stdout_has_only_records() {
 
 #[test]
 fn metrics_count_records() {
-    let host = TestHost::serve(artifacts::component("app"))
-        .flag("--ops-addr", "127.0.0.1:0")
-        .start();
+    let host = app().flag("--ops-addr", "127.0.0.1:0").start();
     encrypt_hello(&host);
     let operators = Operators::of(&host);
     operators.wait_for(&[("audit_dropped_total", 0.0)]);
@@ -354,7 +344,7 @@ fn both_directions_leave_an_entry() {
 #[test]
 fn a_failed_call_leaves_an_entry() {
     let log = Log::new();
-    let host = TestHost::serve(artifacts::component("app"))
+    let host = app()
         .flag("--audit", log.flag())
         .env("SHIFT_AMOUNT", "abc")
         .start();
@@ -373,7 +363,7 @@ fn a_request_that_reaches_no_cipher_leaves_no_entry() {
 #[test]
 fn messages_are_in_no_log() {
     let log = Log::new();
-    let mut host = TestHost::serve(artifacts::component("app"))
+    let mut host = app()
         .flag("--audit", log.flag())
         .process_env("RUST_LOG", "debug")
         .start();

@@ -7,13 +7,13 @@ use audit_log::Location;
 use end_to_end::audit::{Record, records};
 use end_to_end::cases::check_result;
 use end_to_end::client::encrypt;
-use end_to_end::{Setup, TestHost, artifacts};
+use end_to_end::{Setup, app, artifacts};
 
 const ONE: &str = "127.0.0.1:0";
 const OTHER: &str = "127.0.0.2:0";
 
 fn server(data: &Path, address: &str) -> Setup {
-    TestHost::serve(artifacts::component("app"))
+    app()
         .env("SHIFT_AMOUNT", "3")
         .process_env("XDG_DATA_HOME", &data.display().to_string())
         .address(address)

@@ -1,19 +1,10 @@
 //! Limits on clients: sizes, rates, connections and timeouts.
 
 use end_to_end::cases::{check_problem, check_result};
-use end_to_end::client::{Connection, Request, chunk, encrypt, post};
-use end_to_end::guests::Guest;
+use end_to_end::client::{Connection, chunk, encrypt, get, post};
 use end_to_end::http2::{self, Client, Event, Frame};
 use end_to_end::operators::Operators;
-use end_to_end::{DEADLINE, Setup, TestHost, artifacts};
-
-fn app() -> Setup {
-    TestHost::serve(artifacts::component("app"))
-}
-
-fn get(path: &str) -> Request {
-    Request::new("GET", path)
-}
+use end_to_end::{DEADLINE, TestHost, app, artifacts};
 
 /// The head of a request whose body is never sent.
 fn begin(connection: &mut Connection) {
@@ -63,8 +54,7 @@ fn idle_timeout_closes_a_connection_without_a_request() {
 
 #[test]
 fn write_timeout_disconnects_a_stalled_reader() {
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("hostile")
         .flag("--write-timeout", "0.2")
         .flag("--ops-addr", "127.0.0.1:0")
         .start();
@@ -161,8 +151,7 @@ fn body_buffer_keeps_a_client_that_does_not_read_from_holding_an_instance() {
 
 #[test]
 fn max_queue_answers_503_with_retry_after_to_a_request_beyond_it() {
-    let guest = Guest::assemble("unruly");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("unruly")
         .flag("--max-concurrency", "1")
         .flag("--max-queue", "0")
         .flag("--threads", "1")
@@ -187,8 +176,7 @@ fn max_total_memory_refuses_requests_while_exceeded() {
 
 #[test]
 fn cpu_timeout_answers_a_guest_that_computes_with_504() {
-    let guest = Guest::assemble("unruly");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("unruly")
         .flag("--cpu-timeout", "0.1")
         .flag("--request-timeout", "25")
         .start();

@@ -2,12 +2,10 @@
 
 use end_to_end::cases::{SHIFTED, SHIFTS, check_problem, check_result};
 use end_to_end::client::{decrypt, encrypt};
-use end_to_end::{TestHost, artifacts};
+use end_to_end::{TestHost, app};
 
 fn app_with_shift(value: &str) -> TestHost {
-    TestHost::serve(artifacts::component("app"))
-        .env("SHIFT_AMOUNT", value)
-        .start()
+    app().env("SHIFT_AMOUNT", value).start()
 }
 
 #[test]
@@ -31,9 +29,7 @@ fn an_invalid_shift_amount_is_named_to_the_client() {
 #[test]
 fn the_component_does_not_inherit_the_environment_of_the_server() {
     // Not the shift of the process, but the default.
-    let host = TestHost::serve(artifacts::component("app"))
-        .process_env("SHIFT_AMOUNT", "abc")
-        .start();
+    let host = app().process_env("SHIFT_AMOUNT", "abc").start();
     check_result(&host.send(&encrypt("a")), "d");
 }
 
@@ -42,7 +38,7 @@ fn the_component_does_not_inherit_the_environment_of_the_server() {
 fn nothing_is_encrypted_while_the_audit_log_cannot_be_written() {
     for kind in ["sqlite", "jsonl"] {
         let folder = tempfile::tempdir().expect("a folder");
-        let host = TestHost::serve(artifacts::component("app"))
+        let host = app()
             .flag(
                 "--audit",
                 format!("{kind}:{}", folder.path().join("audit").display()),
@@ -69,7 +65,7 @@ fn nothing_is_encrypted_while_the_audit_log_cannot_be_written() {
 fn audit_policy_best_effort_serves_without_a_record() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("audit");
-    let mut host = TestHost::serve(artifacts::component("app"))
+    let mut host = app()
         .flag("--audit", format!("jsonl:{}", file.display()))
         .flag("--audit-policy", "best-effort")
         .start();

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use end_to_end::cases::check_problem;
-use end_to_end::client::{Request, Response};
-use end_to_end::guests::Guest;
+use end_to_end::client::{Request, Response, get};
 use end_to_end::{Setup, TestHost, wait};
 
 fn unruly() -> TestHost {
@@ -14,14 +13,9 @@ fn unruly() -> TestHost {
 }
 
 fn unruly_with(flags: &[(&str, &str)]) -> TestHost {
-    let guest = Guest::assemble("unruly");
-    let setup = TestHost::serve(guest.path());
+    let setup = TestHost::serve_guest("unruly");
     let add = |setup: Setup, (name, value): &(&str, &str)| setup.flag(name, value);
     flags.iter().fold(setup, add).start()
-}
-
-fn get(path: &str) -> Request {
-    Request::new("GET", path)
 }
 
 fn check_good(response: &Response) {
@@ -78,8 +72,7 @@ fn head_is_answered_before_a_later_trap_of_the_guest() {
 
 #[test]
 fn a_guest_without_a_memory_is_served() {
-    let guest = Guest::assemble("without-memory");
-    let host = TestHost::serve(guest.path()).start();
+    let host = TestHost::serve_guest("without-memory").start();
     for _ in 0..2 {
         check_problem(&host.send(&get("/")), 500, &["did not answer"]);
     }
@@ -106,9 +99,8 @@ fn request_timeout_answers_an_endless_loop_with_504() {
 /// Such as server-sent events.
 #[test]
 fn request_timeout_does_not_end_a_response_that_makes_progress() {
-    let guest = Guest::assemble("hostile");
     for (request, idle) in [("3", "600"), ("off", "off")] {
-        let host = TestHost::serve(guest.path())
+        let host = TestHost::serve_guest("hostile")
             .flag("--request-timeout", request)
             .flag("--response-idle-timeout", idle)
             .start();
@@ -121,8 +113,7 @@ fn request_timeout_does_not_end_a_response_that_makes_progress() {
 
 #[test]
 fn response_idle_timeout_ends_a_response_without_progress() {
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("hostile")
         .flag("--request-timeout", "600")
         .flag("--response-idle-timeout", "1")
         .start();
@@ -138,8 +129,7 @@ fn response_idle_timeout_ends_a_response_without_progress() {
 /// A client would wait for missing bytes, and read excess ones as the next response.
 #[test]
 fn a_body_that_differs_from_content_length_never_looks_complete() {
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path()).start();
+    let host = TestHost::serve_guest("hostile").start();
     for (path, cause) in [
         ("/leave-at-once", "given as 100 bytes, and it has 4"),
         ("/leave-too-much", "given as 4 bytes, and it has 14"),
@@ -170,8 +160,7 @@ fn the_cause_of_a_failure_is_not_in_the_response() {
 /// Guests can print the errors of their calls, which must not reveal the server.
 #[test]
 fn rust_backtrace_adds_no_stack_of_the_server_to_the_failure_of_a_guest() {
-    let guest = Guest::assemble("unruly");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("unruly")
         .process_env("RUST_BACKTRACE", "1")
         .start();
     check_good(&host.send(&get("/good")));
@@ -309,8 +298,7 @@ fn guests_that_reach_max_memory_affect_no_other_request() {
 
 #[test]
 fn a_function_name_of_a_guest_forges_no_log_line() {
-    let guest = Guest::assemble("forger");
-    let mut host = TestHost::serve(guest.path()).start();
+    let mut host = TestHost::serve_guest("forger").start();
     check_problem(&host.send(&get("/")), 500, &[]);
     host.terminate();
     let log = host.log().wait_for_end();

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use end_to_end::cases::check_problem;
 use end_to_end::client::{Request, Response};
-use end_to_end::guests::Guest;
 use end_to_end::stress::hostile::{Behaviour, Repeat, Server, table};
 use end_to_end::{Setup, TestHost};
 
@@ -23,8 +22,7 @@ const SLACK: u64 = 16 * MIB;
 
 /// A server of the hostile guest with the flags that `more` adds.
 fn serve(more: impl FnOnce(Setup) -> Setup) -> TestHost {
-    let guest = Guest::assemble("keeper");
-    let setup = TestHost::serve(guest.path())
+    let setup = TestHost::serve_guest("keeper")
         .flag("--threads", "1")
         .flag("--max-memory", "16MiB")
         .flag("--max-hostcall-memory", "1MiB")

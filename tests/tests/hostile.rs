@@ -5,8 +5,6 @@ use std::time::Duration;
 use end_to_end::TestHost;
 use end_to_end::cases::check_problem;
 use end_to_end::client::{Connection, Request};
-use end_to_end::guests::Guest;
-use end_to_end::operators::Operators;
 use end_to_end::strace::Fault;
 use end_to_end::stress::hostile::{Behaviour, MAX_CONCURRENCY, Repeat, Server, table};
 
@@ -92,8 +90,7 @@ fn response_idle_timeout_ends_a_response_while_its_offload_thread_is_stopped() {
     // No other timeout triggers a check of the connection.
     const LONG: &str = "600";
 
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("hostile")
         .flag("--threads", "1")
         .flag("--request-timeout", LONG)
         .flag("--response-idle-timeout", "1")
@@ -119,8 +116,7 @@ fn no_thread_of_the_server_is_sched_idle() {
     // Index among the fields behind the name (proc_pid_stat(5)).
     const POLICY: usize = 38;
 
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("hostile")
         .flag("--cpu-timeout", "0.05")
         .start();
     // It computes until it is offloaded.
@@ -160,8 +156,7 @@ fn check_timeouts(clients: Vec<Connection>) {
 fn max_concurrency_instances_live_at_the_same_time() {
     const INSTANCES: usize = 8;
 
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("hostile")
         .flag("--max-concurrency", INSTANCES.to_string())
         .flag("--request-timeout", "1")
         .flag("--threads", "1")
@@ -171,17 +166,14 @@ fn max_concurrency_instances_live_at_the_same_time() {
 
 #[test]
 fn max_concurrency_is_split_among_threads_with_at_least_one_instance_each() {
-    let guest = Guest::assemble("hostile");
     for (max_concurrency, instances) in [(4, 4), (1, 2)] {
-        let host = TestHost::serve(guest.path())
+        let (host, operators) = TestHost::serve_guest("hostile")
             .flag("--max-concurrency", max_concurrency.to_string())
             .flag("--request-timeout", "600")
             .flag("--threads", "2")
             // A slow disk would change the answers.
             .flag("--audit", "none")
-            .flag("--ops-addr", "127.0.0.1:0")
-            .start();
-        let operators = Operators::of(&host);
+            .start_with_operators();
         // Connections go to the threads in turn.
         let _clients = sleepers(&host, instances);
         let count = f64::from(u32::try_from(instances).expect("a few"));

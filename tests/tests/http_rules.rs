@@ -5,16 +5,11 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
 use end_to_end::cases::check_problem;
-use end_to_end::client::{Connection, Request, Response, post};
+use end_to_end::client::{Connection, Request, Response, get, post};
 use end_to_end::functions::Folder;
 use end_to_end::guests::{Guest, assemble};
 use end_to_end::http2::{self, Client, END_STREAM, Event, Frame};
-use end_to_end::operators::Operators;
-use end_to_end::{DEADLINE, Setup, TestHost, artifacts};
-
-fn get(path: &str) -> Request {
-    Request::new("GET", path)
-}
+use end_to_end::{DEADLINE, Setup, TestHost, app};
 
 /// A guest that answers with its path and each value of the field with this name.
 fn shows(field: &str) -> Guest {
@@ -27,8 +22,7 @@ fn shows(field: &str) -> Guest {
 }
 
 fn hostile() -> TestHost {
-    let guest = Guest::assemble("hostile");
-    TestHost::serve(guest.path()).start()
+    TestHost::serve_guest("hostile").start()
 }
 
 /// The response to a request of HTTP/2 without a body.
@@ -118,10 +112,7 @@ fn a_target_of_a_host_and_a_query_has_the_path_of_the_root() {
 #[test]
 fn each_visible_character_of_a_target_reaches_the_guest_or_gets_a_400_with_a_document() {
     let guest = shows("x");
-    let host = TestHost::serve(guest.path())
-        .flag("--ops-addr", "127.0.0.1:0")
-        .start();
-    let operators = Operators::of(&host);
+    let (host, operators) = TestHost::serve(guest.path()).start_with_operators();
     let mut connection = host.connect();
     let mut refused = 0.0;
     for byte in b'!'..=b'~' {
@@ -228,8 +219,7 @@ fn a_route_is_found_by_its_host_in_any_spelling() {
 fn a_request_of_http_1_0_without_a_host_is_served_over_a_unix_socket() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("socket");
-    let guest = Guest::assemble("mirror");
-    let _host = TestHost::serve(guest.path())
+    let _host = TestHost::serve_guest("mirror")
         .address(format!("unix:{}", path.display()))
         .start();
     let stream = UnixStream::connect(&path).expect("a server");
@@ -244,10 +234,7 @@ fn a_request_of_http_1_0_without_a_host_is_served_over_a_unix_socket() {
 fn an_ipv4_client_of_an_ipv6_listener_has_its_own_address() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("access.log");
-    let mut host = TestHost::serve(artifacts::component("app"))
-        .address("[::]:0")
-        .flag("--access-log", &log)
-        .start();
+    let mut host = app().address("[::]:0").flag("--access-log", &log).start();
     let port = host.address().port();
     let response = Connection::open(([127, 0, 0, 1], port).into()).exchange(&get("/"));
     assert_eq!(response.status, 404);
@@ -307,14 +294,14 @@ fn a_client_that_sends_a_large_body_to_its_end_sees_that_it_was_too_large() {
 }
 
 fn setup_with_small_bodies() -> Setup {
-    TestHost::serve(artifacts::component("app")).flag("--max-request-body", "1MiB")
+    app().flag("--max-request-body", "1MiB")
 }
 
 /// A client that resets a stream, with any code, has not completed its request: a guest that read
 /// it as complete would store half of an upload.
 #[test]
 fn a_request_of_http2_that_is_reset_before_its_end_reaches_no_guest_as_a_whole_one() {
-    let host = TestHost::serve(artifacts::component("app")).start();
+    let host = app().start();
     let body = r#"{"message":"a"}"#;
     let mut client = Client::open(host.address(), DEADLINE).expect("it listens");
     client.send(&http2::begin()).expect("it reads");

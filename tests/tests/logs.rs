@@ -4,9 +4,8 @@ use std::fmt::Write;
 
 use end_to_end::client::{Request, encrypt};
 use end_to_end::collector::Collector;
-use end_to_end::guests::Guest;
 use end_to_end::operators::Operators;
-use end_to_end::{TestHost, artifacts};
+use end_to_end::{TestHost, app};
 use serde_json::Value;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -22,8 +21,7 @@ fn hex(bytes: &[u8]) -> String {
 
 #[test]
 fn log_format_json_has_one_object_per_line() {
-    let guest = Guest::assemble("unruly");
-    let mut host = TestHost::serve(guest.path())
+    let mut host = TestHost::serve_guest("unruly")
         .flag("--log-format", "json")
         .start();
     let response = host.send(&Request::new("GET", "/trap"));
@@ -55,8 +53,7 @@ fn log_format_json_has_one_object_per_line() {
 
 #[test]
 fn log_format_json_holds_for_guest_output() {
-    let guest = Guest::assemble("counter");
-    let mut host = TestHost::serve(guest.path())
+    let mut host = TestHost::serve_guest("counter")
         .flag("--log-format", "json")
         .start();
     let response = host.send(&Request::new("GET", "/print").header("x-request-id", "my-id"));
@@ -74,8 +71,7 @@ fn log_format_json_holds_for_guest_output() {
 
 #[test]
 fn a_line_printed_over_several_handles_is_one_log_line() {
-    let guest = Guest::assemble("hostile");
-    let mut host = TestHost::serve(guest.path()).start();
+    let mut host = TestHost::serve_guest("hostile").start();
     let request = Request::new("GET", "/print-in-pieces").header("x-request-id", "my-id");
     assert_eq!(host.send(&request).status, 200);
     host.terminate();
@@ -103,9 +99,7 @@ fn log_format_json_holds_for_the_final_error() {
 #[test]
 fn otlp_span_has_the_outcome_of_a_request() {
     let collector = Collector::start();
-    let host = TestHost::serve(artifacts::component("app"))
-        .flag("--otlp", collector.url())
-        .start();
+    let host = app().flag("--otlp", collector.url()).start();
     let request = Request::new("GET", "/nowhere?key=1")
         .header("traceparent", &format!("00-{TRACE}-{PARENT}-01"))
         .header("user-agent", "test/1");
@@ -145,9 +139,7 @@ fn otlp_span_has_the_outcome_of_a_request() {
 #[test]
 fn otlp_starts_a_trace_for_a_request_without_one() {
     let collector = Collector::start();
-    let host = TestHost::serve(artifacts::component("app"))
-        .flag("--otlp", collector.url())
-        .start();
+    let host = app().flag("--otlp", collector.url()).start();
     for _ in 0..2 {
         assert_eq!(host.send(&encrypt("a")).status, 200);
     }
@@ -160,8 +152,7 @@ fn otlp_starts_a_trace_for_a_request_without_one() {
 #[test]
 fn otlp_span_is_an_error_for_a_guest_failure_only() {
     let collector = Collector::start();
-    let guest = Guest::assemble("unruly");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("unruly")
         .flag("--otlp", collector.url())
         .start();
     assert_eq!(host.send(&Request::new("GET", "/trap")).status, 500);
@@ -174,9 +165,7 @@ fn otlp_span_is_an_error_for_a_guest_failure_only() {
 #[test]
 fn otlp_honours_the_sampled_flag_and_flushes_at_the_end() {
     let collector = Collector::start();
-    let mut host = TestHost::serve(artifacts::component("app"))
-        .flag("--otlp", collector.url())
-        .start();
+    let mut host = app().flag("--otlp", collector.url()).start();
     let unrecorded = encrypt("a").header("traceparent", &format!("00-{TRACE}-{PARENT}-00"));
     assert_eq!(host.send(&unrecorded).status, 200);
     assert_eq!(host.send(&encrypt("a")).status, 200);
@@ -192,7 +181,7 @@ fn otlp_receiver_that_is_down_is_logged_and_blocks_no_request() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         format!("otlp://{}", listener.local_addr().expect("it is bound"))
     };
-    let mut host = TestHost::serve(artifacts::component("app"))
+    let mut host = app()
         .flag("--otlp", &collector)
         .flag("--ops-addr", "127.0.0.1:0")
         .start();

@@ -5,16 +5,12 @@ use std::time::Duration;
 
 use end_to_end::TestHost;
 use end_to_end::cases::check_problem;
-use end_to_end::client::{Connection, Request};
+use end_to_end::client::{Connection, Request, get};
 use end_to_end::guests::{Guest, assemble};
 use end_to_end::operators::Operators;
 use end_to_end::stress::pressure::{self, Plan};
 
 const MIB: u64 = 1 << 20;
-
-fn get(path: &str) -> Request {
-    Request::new("GET", path)
-}
 
 /// Sends `count` requests at once.
 fn send_at_once(host: &TestHost, count: usize, request: &Request) -> Vec<Connection> {
@@ -96,16 +92,13 @@ fn max_total_memory_bounds_guests_that_grow_at_once_and_is_returned() {
     /// File pages do not count: the program, and compiled code.
     const FILES: u64 = 100 * MIB;
 
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path())
+    let (host, operators) = TestHost::serve_guest("hostile")
         .flag("--max-total-memory", "300MiB")
         .flag("--max-memory", "128MiB")
         .flag("--request-timeout", "2")
         .flag("--queue-timeout", "600")
         .flag("--audit", "none")
-        .flag("--ops-addr", "127.0.0.1:0")
-        .start();
-    let operators = Operators::of(&host);
+        .start_with_operators();
     // Each grows as far as it may, writes to it, and waits until its timeout.
     for mut client in send_at_once(&host, GUESTS, &get("/hold-memory")) {
         check_problem(&client.receive(), 504, &["in time"]);
@@ -135,16 +128,13 @@ fn max_total_memory_bounds_guests_that_grow_at_once_and_is_returned() {
 #[cfg(target_os = "linux")]
 #[test]
 fn reuse_drops_idle_instances_while_requests_wait_for_memory() {
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path())
+    let (host, operators) = TestHost::serve_guest("hostile")
         .flag("--max-total-memory", "200MiB")
         .flag("--max-memory", "120MiB")
         .flag("--reuse", "1000")
         .flag("--threads", "2")
         .flag("--audit", "none")
-        .flag("--ops-addr", "127.0.0.1:0")
-        .start();
-    let operators = Operators::of(&host);
+        .start_with_operators();
     // Connections go to the threads in turn.
     let [mut first, mut second, mut third] = [(); 3].map(|()| host.connect());
     // The instances of both threads together have all memory.
@@ -163,8 +153,7 @@ fn reuse_drops_idle_instances_while_requests_wait_for_memory() {
 
 #[test]
 fn max_total_memory_below_the_sum_of_max_memory_is_reported_at_start() {
-    let guest = Guest::assemble("unruly");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("unruly")
         .flag("--max-total-memory", "1GiB")
         .flag("--max-memory", "64MiB")
         .flag("--max-concurrency", "100")

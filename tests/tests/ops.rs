@@ -3,24 +3,11 @@
 use std::thread;
 
 use end_to_end::client::{Connection, Request, encrypt, json};
-use end_to_end::guests::Guest;
-use end_to_end::operators::Operators;
 use end_to_end::process::Signal;
-use end_to_end::{Setup, TestHost, artifacts};
-
-fn with_operators(setup: Setup) -> (TestHost, Operators) {
-    let host = setup.flag("--ops-addr", "127.0.0.1:0").start();
-    let operators = Operators::of(&host);
-    (host, operators)
-}
-
-fn app() -> Setup {
-    TestHost::serve(artifacts::component("app"))
-}
+use end_to_end::{Setup, TestHost, app};
 
 fn unruly() -> Setup {
-    let guest = Box::leak(Box::new(Guest::assemble("unruly")));
-    TestHost::serve(guest.path())
+    TestHost::serve_guest("unruly")
 }
 
 /// Sends a request without its body, for which the guest waits.
@@ -32,7 +19,7 @@ fn begin(connection: &mut Connection) {
 
 #[test]
 fn livez_and_readyz_are_200_while_serving() {
-    let (_host, operators) = with_operators(app());
+    let (_host, operators) = app().start_with_operators();
     for (path, body) in [("/livez", "alive\n"), ("/readyz", "ready\n")] {
         let response = operators.get(path);
         assert_eq!(response.status, 200, "{response:?}");
@@ -44,7 +31,7 @@ fn livez_and_readyz_are_200_while_serving() {
 
 #[test]
 fn readyz_is_503_while_draining() {
-    let (mut host, operators) = with_operators(app().flag("--grace-period", "600"));
+    let (mut host, operators) = app().flag("--grace-period", "600").start_with_operators();
     let mut connection = host.connect();
     begin(&mut connection);
     host.signal(Signal::TERM);
@@ -61,7 +48,7 @@ fn readyz_is_503_while_draining() {
 #[cfg(target_os = "linux")]
 #[test]
 fn readyz_is_503_while_the_audit_log_fails() {
-    let (host, operators) = with_operators(app());
+    let (host, operators) = app().start_with_operators();
     assert_eq!(host.send(&encrypt("a")).status, 200);
     host.allow_writes(false);
     assert_eq!(host.send(&encrypt("a")).status, 503);
@@ -81,7 +68,9 @@ fn readyz_is_503_while_the_audit_log_fails() {
 #[cfg(target_os = "linux")]
 #[test]
 fn readyz_is_200_with_audit_policy_best_effort() {
-    let (host, operators) = with_operators(app().flag("--audit-policy", "best-effort"));
+    let (host, operators) = app()
+        .flag("--audit-policy", "best-effort")
+        .start_with_operators();
     assert_eq!(host.send(&encrypt("a")).status, 200);
     host.allow_writes(false);
     assert_eq!(host.send(&encrypt("a")).status, 200);
@@ -91,7 +80,7 @@ fn readyz_is_200_with_audit_policy_best_effort() {
 
 #[test]
 fn ops_addr_answers_while_all_workers_compute() {
-    let (host, operators) = with_operators(unruly().flag("--threads", "1"));
+    let (host, operators) = unruly().flag("--threads", "1").start_with_operators();
     let mut connections: Vec<_> = (0..8).map(|_| host.connect()).collect();
     for connection in &mut connections {
         connection.write(&Request::new("GET", "/loop").bytes());
@@ -104,7 +93,7 @@ fn ops_addr_answers_while_all_workers_compute() {
 
 #[test]
 fn ops_addr_answers_unknown_requests_with_a_problem_document() {
-    let (_host, operators) = with_operators(app());
+    let (_host, operators) = app().start_with_operators();
     for (method, path, status) in [("GET", "/", 404), ("POST", "/metrics", 405)] {
         let response = operators.send(&Request::new(method, path));
         assert_eq!(response.status, status, "{response:?}");
@@ -115,7 +104,9 @@ fn ops_addr_answers_unknown_requests_with_a_problem_document() {
 
 #[test]
 fn a_foreign_host_or_origin_is_answered_with_403_unless_ops_host_allows_it() {
-    let (_host, operators) = with_operators(app().flag("--ops-host", "ops.example"));
+    let (_host, operators) = app()
+        .flag("--ops-host", "ops.example")
+        .start_with_operators();
     let own = operators.address().to_string();
     let same = format!("http://{own}");
     for (host, origin, status) in [
@@ -148,7 +139,7 @@ fn a_foreign_host_or_origin_is_answered_with_403_unless_ops_host_allows_it() {
 
 #[test]
 fn livez_is_answered_next_to_silent_clients() {
-    let (_host, operators) = with_operators(app());
+    let (_host, operators) = app().start_with_operators();
     let address = operators.address();
     // With a wait for 64 of them at a time, it would take more than a minute.
     let silent: Vec<_> = (0..400).map(|_| Connection::open(address)).collect();
@@ -167,7 +158,7 @@ fn ops_addr_must_be_on_loopback() {
 
 #[test]
 fn metrics_count_requests_by_outcome() {
-    let (host, operators) = with_operators(unruly());
+    let (host, operators) = unruly().start_with_operators();
     for (path, status) in [("/good", 200), ("/good", 200), ("/trap", 500)] {
         assert_eq!(host.send(&Request::new("GET", path)).status, status);
     }
@@ -211,7 +202,7 @@ fn metrics_count_failures_by_kind() {
     let setup = unruly()
         .flag("--request-timeout", "60")
         .flag("--cpu-timeout", "2");
-    let (host, operators) = with_operators(setup);
+    let (host, operators) = setup.start_with_operators();
     for (path, status, kind) in [
         ("/trap", 500, "trap"),
         ("/recurse", 500, "trap"),
@@ -230,7 +221,9 @@ fn metrics_count_failures_by_kind() {
 #[cfg(target_os = "linux")]
 #[test]
 fn max_total_memory_rejects_requests_and_is_reported() {
-    let (host, operators) = with_operators(app().flag("--max-total-memory", "1MiB"));
+    let (host, operators) = app()
+        .flag("--max-total-memory", "1MiB")
+        .start_with_operators();
     let mut connection = host.connect();
     for count in [1.0, 2.0] {
         let response = connection.exchange(&encrypt("a"));
@@ -252,7 +245,7 @@ fn max_total_memory_rejects_requests_and_is_reported() {
 
 #[test]
 fn metrics_have_component_and_build_info() {
-    let (host, operators) = with_operators(app());
+    let (host, operators) = app().start_with_operators();
     let metrics = operators.metrics();
     let text = metrics.text();
     assert!(
@@ -277,7 +270,7 @@ fn metrics_have_component_and_build_info() {
 
 #[test]
 fn metrics_count_a_disconnected_client() {
-    let (host, operators) = with_operators(unruly());
+    let (host, operators) = unruly().start_with_operators();
     let mut connection = host.connect();
     connection.write(&Request::new("GET", "/loop").bytes());
     operators.wait_for(&[("requests_in_flight{function=\"guest\"}", 1.0)]);
@@ -293,7 +286,7 @@ fn metrics_count_a_disconnected_client() {
 
 #[test]
 fn metrics_count_an_aborted_body() {
-    let (host, operators) = with_operators(app());
+    let (host, operators) = app().start_with_operators();
     let mut connection = host.connect();
     begin(&mut connection);
     drop(connection);
@@ -310,7 +303,7 @@ fn metrics_count_an_aborted_body() {
 /// name of its series.
 #[test]
 fn metrics_are_in_the_text_format_of_prometheus_unless_accept_names_openmetrics() {
-    let (host, operators) = with_operators(app());
+    let (host, operators) = app().start_with_operators();
     assert_eq!(host.send(&encrypt("a")).status, 200);
     for accept in [None, Some("*/*"), Some("text/plain;version=0.0.4")] {
         let request = Request::new("GET", "/metrics");
@@ -351,7 +344,7 @@ fn metrics_are_in_the_text_format_of_prometheus_unless_accept_names_openmetrics(
 
 #[test]
 fn metrics_are_consistent_under_load() {
-    let (host, operators) = with_operators(app());
+    let (host, operators) = app().start_with_operators();
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {

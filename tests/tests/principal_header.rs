@@ -3,7 +3,7 @@
 use end_to_end::cases::{check_problem, check_result};
 use end_to_end::client::Response;
 use end_to_end::http2::{self, Client, END_HEADERS, Event, Frame, hpack};
-use end_to_end::{DEADLINE, TestHost, artifacts};
+use end_to_end::{DEADLINE, TestHost, app};
 use serde_json::Value;
 
 const BODY: &str = r#"{"message": "hello"}"#;
@@ -16,9 +16,7 @@ enum Version {
 }
 
 fn host() -> TestHost {
-    TestHost::serve(artifacts::component("app"))
-        .flag("--principal-header", "x-user")
-        .start()
+    app().flag("--principal-header", "x-user").start()
 }
 
 /// Sends a request with a field `x-user` for each of `users`.

@@ -8,12 +8,12 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use end_to_end::artifacts::{component, workspace};
+use end_to_end::artifacts::workspace;
 use end_to_end::cases::{check_problem, check_result};
 use end_to_end::client::{Connection, Request, chunk, encrypt, json, post};
 use end_to_end::installed::Installed;
 use end_to_end::process::Process;
-use end_to_end::{TestHost, wait};
+use end_to_end::{TestHost, app, wait};
 use tempfile::TempDir;
 
 /// A little more than the 16 MiB of `--max-request-body`.
@@ -186,7 +186,7 @@ fn check_idle_connections(address: SocketAddr) {
 
 #[test]
 fn nginx_in_front_passes_on_requests_and_the_413_of_an_upload_of_18_mib() {
-    let host = TestHost::serve(component("app")).start();
+    let host = app().start();
     // Otherwise the proxy refuses the upload.
     let change =
         |text: String| text.replace("client_max_body_size 16m;", "client_max_body_size 100m;");
@@ -197,7 +197,7 @@ fn nginx_in_front_passes_on_requests_and_the_413_of_an_upload_of_18_mib() {
 
 #[test]
 fn nginx_in_front_loses_no_request_on_an_idle_connection() {
-    let host = TestHost::serve(component("app")).start();
+    let host = app().start();
     let change =
         |text: String| text.replace("keepalive 64;", "keepalive 64; keepalive_timeout 1s;");
     if let Some(proxy) = Proxy::nginx(&host, change) {
@@ -207,7 +207,7 @@ fn nginx_in_front_loses_no_request_on_an_idle_connection() {
 
 #[test]
 fn haproxy_in_front_passes_on_requests_half_closes_and_the_413_of_an_upload_of_18_mib() {
-    let host = TestHost::serve(component("app")).start();
+    let host = app().start();
     let http2 = |text: String| text.replace(" check ", " check proto h2 ");
     for change in [|text: String| text, http2] {
         let Some(proxy) = Proxy::haproxy(&host, change) else {
@@ -225,7 +225,7 @@ fn haproxy_in_front_passes_on_requests_half_closes_and_the_413_of_an_upload_of_1
 
 #[test]
 fn haproxy_in_front_loses_no_request_on_an_idle_connection() {
-    let host = TestHost::serve(component("app")).start();
+    let host = app().start();
     let change = |text: String| text.replace(" check ", " check pool-purge-delay 1s ");
     if let Some(proxy) = Proxy::haproxy(&host, change) {
         check_idle_connections(proxy.address);
@@ -234,7 +234,7 @@ fn haproxy_in_front_loses_no_request_on_an_idle_connection() {
 
 #[test]
 fn apache_in_front_passes_on_requests_and_the_413_of_an_upload_of_18_mib() {
-    let host = TestHost::serve(component("app")).start();
+    let host = app().start();
     if let Some(proxy) = Proxy::apache(&host, |text| text) {
         check_clients(proxy.address);
     }

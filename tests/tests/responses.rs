@@ -5,14 +5,12 @@ use std::net::TcpStream;
 
 use end_to_end::cases::check_problem;
 use end_to_end::client::{Request, chunk, post};
-use end_to_end::guests::Guest;
 use end_to_end::http2::{self, Client, END_STREAM, Event};
 use end_to_end::{DEADLINE, TestHost};
 
 /// A server of the hostile guests with this flag.
 fn hostile_with(name: &str, value: &str) -> TestHost {
-    let guest = Guest::assemble("hostile");
-    TestHost::serve(guest.path()).flag(name, value).start()
+    TestHost::serve_guest("hostile").flag(name, value).start()
 }
 
 fn hostile() -> TestHost {
@@ -46,8 +44,7 @@ fn a_response_to_http_1_0_that_is_not_whole_breaks_the_connection() {
 
 #[test]
 fn a_guest_continues_after_its_body_was_sent() {
-    let guest = Guest::assemble("hostile");
-    let setup = TestHost::serve(guest.path()).flag("--audit", "jsonl:-");
+    let setup = TestHost::serve_guest("hostile").flag("--audit", "jsonl:-");
     let host = setup.start_announced_on_stderr();
     let response = host.send(&Request::new("GET", "/audit-late"));
     assert_eq!(response.body, b"good");

@@ -6,29 +6,23 @@ mod places;
 use std::thread;
 
 use end_to_end::cases::check_result;
-use end_to_end::client::{Request, chunk, encrypt};
-use end_to_end::guests::Guest;
-use end_to_end::operators::Operators;
+use end_to_end::client::{Request, chunk, encrypt, get};
 use end_to_end::process::Signal;
-use end_to_end::{Setup, TestHost, artifacts, wait};
+use end_to_end::{Setup, TestHost, app, wait};
 use serde_json::Value;
 
 /// A counter whose instances serve this number of requests. It has one thread, because instances
 /// stay on theirs.
 fn counter(reuse: &str) -> TestHost {
-    setup(&Guest::assemble("counter"), reuse).start()
+    setup(reuse).start()
 }
 
-fn setup(guest: &Guest, reuse: &str) -> Setup {
+fn setup(reuse: &str) -> Setup {
     // Guests start before their bodies are received.
-    TestHost::serve(guest.path())
+    TestHost::serve_guest("counter")
         .flag("--body-buffer", "0")
         .flag("--threads", "1")
         .flag("--reuse", reuse)
-}
-
-fn get(path: &str) -> Request {
-    Request::new("GET", path)
 }
 
 /// The number of this request in its instance.
@@ -50,8 +44,9 @@ fn waiting() -> Request {
 
 #[test]
 fn reuse_is_1_by_default() {
-    let guest = Guest::assemble("counter");
-    let host = TestHost::serve(guest.path()).flag("--threads", "1").start();
+    let host = TestHost::serve_guest("counter")
+        .flag("--threads", "1")
+        .start();
     assert_eq!([(); 3].map(|()| count(&host)), ["1", "1", "1"]);
 }
 
@@ -97,8 +92,7 @@ fn reuse_drops_an_instance_that_trapped_after_its_answer() {
 
 #[test]
 fn reuse_drops_an_instance_that_timed_out() {
-    let guest = Guest::assemble("counter");
-    let host = setup(&guest, "9").flag("--request-timeout", "2").start();
+    let host = setup("9").flag("--request-timeout", "2").start();
     assert_eq!(count(&host), "1");
     let mut connection = host.connect();
     connection.write(&get("/read").chunked().head());
@@ -128,9 +122,7 @@ fn reuse_drops_an_instance_that_keeps_its_request_or_response() {
 
 #[test]
 fn reuse_that_a_guest_prevents_is_logged_once_and_counted() {
-    let guest = Guest::assemble("counter");
-    let mut host = setup(&guest, "9").flag("--ops-addr", "127.0.0.1:0").start();
-    let operators = Operators::of(&host);
+    let (mut host, operators) = setup("9").start_with_operators();
     assert_eq!(count(&host), "1");
     for _ in 0..3 {
         let _ = host.send(&get("/hold"));
@@ -161,8 +153,9 @@ fn reuse_never_shares_an_instance_at_the_same_time() {
 fn reuse_counts_are_unique_under_many_clients() {
     const COUNTS: [&[u8]; 4] = [b"1", b"2", b"3", b"4"];
 
-    let guest = Guest::assemble("counter");
-    let host = TestHost::serve(guest.path()).flag("--reuse", "4").start();
+    let host = TestHost::serve_guest("counter")
+        .flag("--reuse", "4")
+        .start();
     let counts: Vec<Vec<u8>> = thread::scope(|scope| {
         let client = || {
             let mut connection = host.connect();
@@ -221,7 +214,7 @@ fn each_line_carries_the_id_of_the_request_that_printed_it() {
 fn each_audit_record_carries_the_id_of_its_own_request() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("audit.jsonl");
-    let host = TestHost::serve(artifacts::component("app"))
+    let host = app()
         .flag("--threads", "1")
         .flag("--reuse", "100")
         .flag("--audit", format!("jsonl:{}", file.display()))
@@ -264,8 +257,7 @@ fn a_response_that_its_guest_left_open_ends_with_the_request() {
 
 #[test]
 fn reuse_idle_instances_do_not_delay_the_shutdown() {
-    let guest = Guest::assemble("counter");
-    let mut host = setup(&guest, "9").flag("--grace-period", "600").start();
+    let mut host = setup("9").flag("--grace-period", "600").start();
     assert_eq!(count_at(&host, "/print"), "1");
     host.signal(Signal::TERM);
     assert_eq!(host.wait().code(), Some(0));

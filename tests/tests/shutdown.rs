@@ -3,13 +3,9 @@
 use end_to_end::cases::check_result;
 use end_to_end::client::{Connection, encrypt, json};
 use end_to_end::process::Signal;
-use end_to_end::{Setup, TestHost, artifacts};
+use end_to_end::{TestHost, app};
 
 const MESSAGE: &str = "hello world";
-
-fn app() -> Setup {
-    TestHost::serve(artifacts::component("app"))
-}
 
 /// Sends a request without half of its body, and returns that half. The guest runs and waits for
 /// it: `100 Continue` comes only for a body that is read.

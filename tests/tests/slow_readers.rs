@@ -3,8 +3,6 @@
 
 use end_to_end::TestHost;
 use end_to_end::client::Request;
-use end_to_end::guests::Guest;
-use end_to_end::operators::Operators;
 
 /// Peak memory of the server, in MiB.
 fn peak_mib(host: &TestHost) -> u64 {
@@ -13,12 +11,9 @@ fn peak_mib(host: &TestHost) -> u64 {
 
 #[test]
 fn a_response_that_is_not_read_is_not_buffered_in_memory() {
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path())
+    let (host, operators) = TestHost::serve_guest("hostile")
         .flag("--write-timeout", "1")
-        .flag("--ops-addr", "127.0.0.1:0")
-        .start();
-    let operators = Operators::of(&host);
+        .start_with_operators();
     let mut connection = host.connect();
     connection.write(&Request::new("GET", "/write-for-ever").bytes());
     operators.wait_for(&[("connection_errors_total{kind=\"write_timeout\"}", 1.0)]);

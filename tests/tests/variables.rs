@@ -5,15 +5,11 @@ use std::fs;
 use end_to_end::cases::check_result;
 use end_to_end::client::{Request, encrypt};
 use end_to_end::guests::Guest;
-use end_to_end::{Setup, TestHost, artifacts};
+use end_to_end::{TestHost, app};
 use tempfile::TempDir;
 
 /// A value that occurs in no log by chance.
 const SECRET: &str = "hunter2";
-
-fn app() -> Setup {
-    TestHost::serve(artifacts::component("app"))
-}
 
 fn folder(name: &str, text: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
@@ -102,8 +98,7 @@ fn values_of_variables_are_in_no_log() {
 
 #[test]
 fn config_var_is_in_wasi_config() {
-    let guest = Guest::assemble("config");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("config")
         .flag("--config-var", "greeting=hello=world")
         .flag("--config-var", "empty=")
         // Variables of the environment are separate.

@@ -10,5 +10,5 @@ mod request;
 mod response;
 
 pub use connection::Connection;
-pub use request::{Request, chunk, decrypt, encrypt, json, post};
+pub use request::{Request, chunk, decrypt, encrypt, get, json, post};
 pub use response::Response;

@@ -97,6 +97,12 @@ impl Request {
     }
 }
 
+/// A GET of this path.
+#[must_use]
+pub fn get(path: &str) -> Request {
+    Request::new("GET", path)
+}
+
 /// A POST of this body, as JSON.
 pub fn post(path: &str, body: impl Into<Vec<u8>>) -> Request {
     Request::new("POST", path)

@@ -10,7 +10,6 @@ use end_to_end::audit::{self, Kind, Record, receipt};
 use end_to_end::cases::check_problem;
 use end_to_end::client::{Connection, Response, post};
 use end_to_end::concurrent::on_threads;
-use end_to_end::guests::Guest;
 use end_to_end::process::Signal;
 use end_to_end::strace::Fault;
 use end_to_end::{DEADLINE, Setup, TestHost};
@@ -23,7 +22,6 @@ pub(super) struct FaultyServer {
     pub(super) host: TestHost,
     pub(super) location: Location,
     folder: TempDir,
-    _guest: Guest,
     /// The path to which entries are sent.
     path: &'static str,
     answers: Answers,
@@ -52,13 +50,11 @@ impl FaultyServer {
     ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let location = kind.location(folder.path());
-        let guest = Guest::assemble("appender");
-        let host = TestHost::serve(guest.path()).flag("--audit", location.to_string());
+        let host = TestHost::serve_guest("appender").flag("--audit", location.to_string());
         Self {
             host: setup(host, folder.path()).start(),
             location,
             folder,
-            _guest: guest,
             path,
             answers: Answers::default(),
         }

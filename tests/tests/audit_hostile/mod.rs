@@ -8,7 +8,6 @@ use std::thread;
 use end_to_end::TestHost;
 use end_to_end::audit::{self, Kind, Record};
 use end_to_end::client::{Connection, Response, post};
-use end_to_end::guests::Guest;
 use end_to_end::random::Random;
 use serde_json::{Value, json};
 
@@ -70,8 +69,7 @@ fn every_hostile_string_leaves_exactly_one_record_in_a_file() {
 fn a_guest_that_appends_on_and_on_is_stopped_and_leaves_one_record_of_that() {
     let folder = tempfile::tempdir().expect("a folder");
     let location = Kind::Sqlite.location(folder.path());
-    let guest = Guest::assemble("appender");
-    let mut host = TestHost::serve(guest.path())
+    let mut host = TestHost::serve_guest("appender")
         .flag("--audit", location.to_string())
         .flag("--audit-max-entries", "7")
         .start();
@@ -97,8 +95,7 @@ fn a_guest_that_appends_on_and_on_is_stopped_and_leaves_one_record_of_that() {
 fn check_all(kind: Kind) {
     let folder = tempfile::tempdir().expect("a folder");
     let location = kind.location(folder.path());
-    let guest = Guest::assemble("appender");
-    let mut host = TestHost::serve(guest.path())
+    let mut host = TestHost::serve_guest("appender")
         .flag("--audit", location.to_string())
         .start();
     let sent: Vec<Vec<Sent>> = thread::scope(|scope| {

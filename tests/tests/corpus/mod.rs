@@ -15,7 +15,6 @@ use std::time::Duration;
 use end_to_end::TestHost;
 use end_to_end::client::Response;
 use end_to_end::corpus::Case;
-use end_to_end::guests::Guest;
 
 /// Timeout of a wait within a case: longer than a busy machine needs, and short, because failed
 /// cases often time out.
@@ -49,8 +48,7 @@ fn check_all<S: Sync>(
     cases: &[Case<S>],
     play: impl Fn(SocketAddr, &[S]) -> Result<(), String> + Sync,
 ) {
-    let guest = Guest::assemble("mirror");
-    let host = TestHost::serve(guest.path()).start();
+    let host = TestHost::serve_guest("mirror").start();
     let next = AtomicUsize::new(0);
     let player = || {
         let mut failures = Vec::new();

@@ -294,10 +294,7 @@ fn operator_denied_records_are_aggregated_with_a_count() {
 #[test]
 fn without_admin_token_the_interface_is_404() {
     let folder = Folder::new();
-    let host = TestHost::serve_functions(folder.path())
-        .flag("--ops-addr", "127.0.0.1:0")
-        .start();
-    let operators = Operators::of(&host);
+    let (_host, operators) = TestHost::serve_functions(folder.path()).start_with_operators();
     assert_eq!(ask(&operators, "GET", "/v1/functions", b"").status, 404);
 }
 

@@ -5,13 +5,12 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use end_to_end::artifacts::component;
 use end_to_end::client::{Request, Response};
 use end_to_end::compilers::{Compiler, compilers, slow_component};
 use end_to_end::functions::{Folder, locator};
 use end_to_end::operators::Operators;
 use end_to_end::process::Signal;
-use end_to_end::{TestHost, wait};
+use end_to_end::{TestHost, app, wait};
 
 use crate::functions::admin::{Place, TOKEN, ask, deploy};
 use crate::functions::routes::get;
@@ -236,7 +235,7 @@ fn without_a_folder_for_compiled_code_there_is_one_compiler_and_one_warning() {
     let folder = Folder::new();
     // No folder can be created below a file.
     folder.put("file", "");
-    let host = TestHost::serve(component("app"))
+    let host = app()
         .cache(folder.join("file"))
         .env("SHIFT_AMOUNT", "3")
         .start();

@@ -138,10 +138,7 @@ fn a_small_function_does_not_wait_until_large_ones_are_compiled() {
 #[test]
 fn a_server_without_a_function_is_not_ready() {
     let folder = Folder::new();
-    let host = TestHost::serve_functions(folder.path())
-        .flag("--ops-addr", "127.0.0.1:0")
-        .start();
-    let operators = Operators::of(&host);
+    let (_host, operators) = TestHost::serve_functions(folder.path()).start_with_operators();
     let ready = operators.get("/readyz");
     assert_eq!(ready.status, 503, "{ready:?}");
     assert!(ready.text().contains("no function is served"), "{ready:?}");

@@ -80,10 +80,7 @@ fn a_function_that_cannot_be_served_is_reported_and_the_others_are_served() {
 fn readyz_is_503_while_functions_are_declared_and_none_is_served() {
     let folder = Folder::new();
     folder.put("broken.wasm", "broken");
-    let host = TestHost::serve_functions(folder.path())
-        .flag("--ops-addr", "127.0.0.1:0")
-        .start();
-    let operators = Operators::of(&host);
+    let (_host, operators) = TestHost::serve_functions(folder.path()).start_with_operators();
     let ready = operators.get("/readyz");
     assert_eq!(ready.status, 503, "{ready:?}");
     let text = ready.text();

@@ -10,13 +10,9 @@ use std::path::Path;
 use end_to_end::cases::check_result;
 use end_to_end::client::{Connection, encrypt};
 use end_to_end::operators::Operators;
-use end_to_end::{Setup, TestHost, artifacts};
+use end_to_end::{Setup, app, artifacts};
 
 use crate::audit::sha256;
-
-fn app() -> Setup {
-    TestHost::serve(artifacts::component("app"))
-}
 
 /// Checks two requests on `connection`.
 fn check_service<S: std::io::Read + std::io::Write>(mut connection: Connection<S>) {

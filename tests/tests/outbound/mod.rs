@@ -7,7 +7,6 @@ mod policy;
 mod tls;
 
 use end_to_end::client::{Connection, Request, Response};
-use end_to_end::guests::Guest;
 use end_to_end::upstream::Upstream;
 use end_to_end::{Setup, TestHost};
 
@@ -60,8 +59,7 @@ fn sender(allowed: &[&str]) -> TestHost {
 }
 
 fn with(allowed: &[&str], more: impl FnOnce(Setup) -> Setup) -> TestHost {
-    let guest = Guest::assemble("sender");
-    let setup = TestHost::serve(guest.path());
+    let setup = TestHost::serve_guest("sender");
     let allow = |setup: Setup, origin: &&str| setup.flag("--allow-outbound", origin);
     more(allowed.iter().fold(setup, allow)).start()
 }

@@ -2,7 +2,6 @@
 
 use end_to_end::TestHost;
 use end_to_end::client::{Connection, chunk};
-use end_to_end::guests::Guest;
 
 use super::{counter, waiting};
 
@@ -26,8 +25,7 @@ fn reuse_gives_idle_instances_to_waiting_requests() {
     const PLACES: usize = 100;
     const CLIENTS: usize = PLACES + 10;
 
-    let guest = Guest::assemble("counter");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("counter")
         .flag("--threads", THREADS.to_string())
         .flag("--reuse", "2")
         .flag("--body-buffer", "0")

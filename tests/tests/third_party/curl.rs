@@ -1,12 +1,13 @@
 //! curl: each version of HTTP, without TLS, over TLS and over a Unix socket.
 
+use end_to_end::app;
 use std::fs;
 use std::path::Path;
 
 use end_to_end::installed::Installed;
 use end_to_end::process::Finished;
 
-use super::{Certificate, app, run_to_end};
+use super::{Certificate, run_to_end};
 
 /// A little more than the 16 MiB of `--max-request-body`.
 const TOO_MANY_BYTES: usize = 18 << 20;

@@ -1,11 +1,11 @@
 //! Clients that send a body only after a 100 (RFC 9110, section 10.1.1): Node and Java.
 
-use end_to_end::TestHost;
 use end_to_end::artifacts::workspace;
 use end_to_end::installed::Installed;
+use end_to_end::{TestHost, app};
 use serde_json::json;
 
-use super::{Certificate, app, run_to_end};
+use super::{Certificate, run_to_end};
 
 /// More than `--max-request-body`, which is 16 MiB.
 const TOO_MANY_BYTES: &str = "17000000";

@@ -8,16 +8,11 @@ mod promtool;
 use std::path::PathBuf;
 use std::process::Command;
 
-use end_to_end::artifacts::component;
+use end_to_end::Setup;
 use end_to_end::functions::write_secret;
 use end_to_end::process::{Finished, Process};
-use end_to_end::{Setup, TestHost};
 use rcgen::generate_simple_self_signed;
 use tempfile::TempDir;
-
-fn app() -> Setup {
-    TestHost::serve(component("app"))
-}
 
 /// Runs a client, which has its own timeout per request, to its end. Its start depends on the
 /// machine.

@@ -1,5 +1,6 @@
 //! promtool, which parses metrics as Prometheus does.
 
+use end_to_end::app;
 use std::fs::{self, File};
 use std::process::Stdio;
 
@@ -8,12 +9,9 @@ use end_to_end::installed::Installed;
 use end_to_end::operators::Operators;
 use end_to_end::process::Process;
 
-use super::app;
-
 /// A server with a value for each kind of metric.
 fn busy_server() -> (end_to_end::TestHost, Operators) {
-    let host = app().flag("--ops-addr", "127.0.0.1:0").start();
-    let operators = Operators::of(&host);
+    let (host, operators) = app().start_with_operators();
     assert_eq!(host.send(&encrypt("a")).status, 200);
     assert_eq!(host.send(&Request::new("GET", "/none")).status, 404);
     operators.wait_for(&[(

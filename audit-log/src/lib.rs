@@ -7,7 +7,7 @@
 //! The modules, in the order in which a record passes through them:
 //!
 //! - [`record`]: the record format; [`event`] and [`checkpoint`] are two kinds of record,
-//!   [`Hash`] links them, [`SigningKey`] signs them.
+//!   [`Hash`](struct@Hash) links them, [`SigningKey`] signs them.
 //! - [`AuditLog`]: the handle for appending, and the writer thread.
 //! - `store`: the two storage backends; [`DefaultLogs`], the log if none is named.
 //! - [`read`]: reading records back.

@@ -4,7 +4,7 @@
 //! The canonical bytes of a record are its text: one line of JSON, as it is stored, exported
 //! and forwarded, without the line feed. A record is never serialized a second time, so
 //! verification needs no canonical form of JSON. A record is written in two steps: the caller
-//! creates a [`PendingRecord`], and the writer thread prepends the [`RecordHeader`].
+//! creates a [`PendingRecord`], and the writer thread prepends the header.
 
 use std::borrow::Cow;
 
@@ -166,7 +166,7 @@ pub struct Subject<'a> {
     pub request: Option<&'a Request<'a>>,
 }
 
-/// A record without its header: the text after the [`RecordHeader`].
+/// A record without its header: the text after the header.
 #[derive(Debug)]
 pub struct PendingRecord(Vec<u8>);
 

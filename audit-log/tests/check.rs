@@ -91,7 +91,7 @@ fn check_rejects_a_file_that_is_not_a_log() {
 fn check_accepts_a_missing_folder_only_if_it_may_be_created() {
     let folder = folder();
     let location = Location::JsonLines(folder.path().join("a/b/audit.jsonl"));
-    let error = check(&location).expect_err("there is no folder");
+    let error = check(&location).expect_err("missing folder");
     assert!(error.contains("a/b/audit.jsonl"), "{error}");
     AuditLog::check(&Settings::new(location), Folder::MayBeCreated).expect("it can be created");
     assert_eq!(files(&folder), BTreeMap::new());

@@ -115,8 +115,8 @@ fn concurrent_entries_have_sequences_without_gaps() {
             log.close().await;
             // Checkpoints are in between if this takes longer than a second.
             let kinds = kinds(&location);
-            let places = (1..).zip(&kinds).filter(|(_, kind)| *kind == "act");
-            assert!(places.map(|(place, _)| place).eq(sequences));
+            let entries = (1..).zip(&kinds).filter(|(_, kind)| *kind == "act");
+            assert!(entries.map(|(sequence, _)| sequence).eq(sequences));
             assert_eq!(kinds.iter().filter(|kind| *kind == "act").count(), 500);
             assert_eq!(kinds[..2], ["start None", "checkpoint"]);
             assert_eq!(kinds[kinds.len() - 2..], ["stop", "checkpoint"]);

@@ -10,7 +10,7 @@ pub const MAX_BYTES: usize = 1024;
 /// The replacement of a deceptive character.
 const REPLACEMENT: &str = "\u{fffd}";
 
-/// Untrusted text, sanitized when it is displayed. See [`line`], [`text`] and [`lines`].
+/// Untrusted text, sanitized when it is displayed. See [`line`](fn@line), [`text`] and [`lines`].
 #[derive(Debug, Clone, Copy)]
 pub struct Sanitized<T> {
     value: T,
@@ -28,7 +28,7 @@ pub fn line<T: Display>(value: T) -> Sanitized<T> {
     }
 }
 
-/// Like [`line`], but keeps line feeds: for text that the caller indents or quotes.
+/// Like [`line`](fn@line), but keeps line feeds: for text that the caller indents or quotes.
 pub fn text<T: Display>(value: T) -> Sanitized<T> {
     Sanitized {
         line_feed: "\n",
@@ -36,7 +36,7 @@ pub fn text<T: Display>(value: T) -> Sanitized<T> {
     }
 }
 
-/// Like [`line`], but a line feed begins a continuation line with the prefix `  | `, which cannot
+/// Like [`line`](fn@line), but a line feed begins a continuation line with the prefix `  | `, which cannot
 /// be mistaken for a separate entry.
 pub fn lines<T: Display>(value: T) -> Sanitized<T> {
     Sanitized {

@@ -21,7 +21,7 @@ pub fn write(buffer: &mut Vec<u8>, value: &impl Serialize) {
         .expect("memory can be written, and all keys are strings");
 }
 
-/// Returns `value` as JSON on several lines, escaped like [`write`].
+/// Returns `value` as JSON on several lines, escaped like [`write`](fn@write).
 ///
 /// # Panics
 ///

@@ -4,7 +4,7 @@
 //! untrusted text, which may contain terminal escape sequences, forged log entries, or characters
 //! that reorder the text. The functions for printing it:
 //!
-//! - [`line`]: text on one line, such as a name.
+//! - [`line`](fn@line): text on one line, such as a name.
 //! - [`text`]: text that may have line feeds, such as a backtrace.
 //! - [`lines`]: text in output where each line begins an entry: continuation lines are indented
 //!   and marked.

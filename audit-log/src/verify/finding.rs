@@ -14,7 +14,7 @@ pub enum Finding {
     /// The storage is damaged.
     #[error("{}", line(.0))]
     Container(String),
-    /// There are no records.
+    /// The log is empty.
     #[error("the log has no records")]
     Empty,
     /// The first record is neither record 1 nor the record after a tombstone.

@@ -158,7 +158,7 @@ pub(crate) fn is_checkpoint(line: &str) -> bool {
 /// Changes the record.
 pub(crate) fn change(line: &mut String) {
     let changed = line.replace("\"thing\"", "\"other\"");
-    assert_ne!(*line, changed, "there is nothing to change");
+    assert_ne!(*line, changed, "nothing was changed");
     *line = changed;
 }
 

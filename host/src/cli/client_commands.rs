@@ -1,4 +1,4 @@
-//! The commands that ask a server that runs.
+//! Commands that query or change a running server over its admin API.
 
 use std::path::PathBuf;
 
@@ -6,19 +6,19 @@ use clap::Args;
 
 use server::Address;
 
-/// Which server is asked.
+/// Address and token of the running server.
 #[derive(Debug, Args)]
 pub struct AdminTarget {
-    /// The --ops-addr of the server: IP:PORT or unix:PATH
+    /// Admin listener of the server, its --ops-addr: IP:PORT or unix:PATH
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000")]
     pub admin: Address,
 
-    /// The file with its --admin-token, which other users cannot read
+    /// File with its --admin-token, which other users must not be able to read
     #[arg(long, value_name = "FILE")]
     pub token: PathBuf,
 
-    /// Send the token and the component without encryption to an address that is not on
-    /// loopback
+    /// Allow an address outside loopback, to which the token and the component are sent
+    /// without encryption
     #[arg(long)]
     pub plaintext: bool,
 }
@@ -44,10 +44,10 @@ impl AdminTarget {
 /// `deploy`.
 #[derive(Debug, Args)]
 pub struct Deploy {
-    /// The function
+    /// Name of the function
     pub name: String,
 
-    /// The component: one that exports wasi:http/incoming-handler, or what an adapter of
+    /// Component that exports wasi:http/incoming-handler, or an interface that an adapter of
     /// the server imports
     #[arg(value_name = "FILE.wasm")]
     pub component: PathBuf,
@@ -60,11 +60,11 @@ pub struct Deploy {
 /// `rollback`.
 #[derive(Debug, Args)]
 pub struct Rollback {
-    /// The function
+    /// Name of the function
     pub name: String,
 
-    /// The version: its SHA-256, or the first 8 digits of it or more [default: the one that
-    /// was deployed before the active one]
+    /// Version to activate: its SHA-256, or at least the first 8 digits of it [default: the
+    /// one that was deployed before the active one]
     #[arg(long, value_name = "VERSION")]
     pub to: Option<String>,
 
@@ -76,10 +76,10 @@ pub struct Rollback {
 /// `logs`.
 #[derive(Debug, Args)]
 pub struct Logs {
-    /// The function
+    /// Name of the function
     pub name: String,
 
-    /// Go on with what it prints from now on, until somebody ends this
+    /// Print further lines as they appear, until interrupted
     #[arg(long)]
     pub follow: bool,
 
@@ -91,7 +91,7 @@ pub struct Logs {
 /// `pause`, `resume` and `remove`.
 #[derive(Debug, Args)]
 pub struct Named {
-    /// The function
+    /// Name of the function
     pub name: String,
 
     /// The server.

@@ -17,28 +17,27 @@ use ::functions::RequestLimits;
 use ::functions::{ComponentSource, FunctionSettings, ResolvedSettings, Route, check_name};
 use engine::PoolLimits;
 
-/// What is said of one function. Nobody gives these on a command line: they are the keys of
-/// a table `[[function]]`.
+/// Settings of one function: the keys of a table `[[function]]`, which no command line has.
 #[derive(Debug, Parser)]
 #[command(name = "function", disable_help_flag = true)]
 pub(super) struct FunctionFlags {
-    /// What it is called
+    /// Name of the function
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub(super) name: Option<String>,
 
-    /// Where its component is
+    /// Source of its component
     #[arg(long, value_name = "PLACE", value_parser = place)]
     pub(super) component: Option<ComponentSource>,
 
-    /// What its requests go through before, the outermost first
+    /// Sources of its middleware, the outermost first
     #[arg(long, value_name = "PLACE", value_parser = place)]
     pub(super) middleware: Vec<ComponentSource>,
 
-    /// What a new version is asked before it takes over
+    /// Path of the smoke request to a new version
     #[arg(long, value_name = "PATH", value_parser = path)]
     smoke: Option<PathAndQuery>,
 
-    /// Where its requests come from
+    /// Route of its requests
     #[arg(long, value_name = "ROUTE")]
     pub(super) route: Option<Route>,
 
@@ -52,23 +51,23 @@ pub(super) struct FunctionFlags {
     audited: AuditedRequestFlags,
 }
 
-/// The keys that say which function it is, and where.
+/// The keys that identify one function, which have no default on the command line.
 const OWN: [&str; 5] = ["name", "component", "middleware", "smoke", "route"];
 
-/// A flag that concerns all functions together on the command line.
+/// A flag that limits all functions together on the command line.
 const CONCURRENCY: &str = "max_concurrency";
 
-/// Which part of the pool one function may have, if nothing is said about it.
+/// Divisor of the pool: the default share of one function.
 const DEFAULT_PART: u32 = 2;
 
-/// The flags of the command line that are for each function that says nothing else.
+/// Flags of the command line that apply to each function without a value of its own.
 #[derive(Clone, Default)]
 pub struct Defaults {
-    /// Each without its dashes, and what was given.
+    /// Key without dashes, and value.
     pub(super) flags: Vec<(String, String)>,
-    /// How many requests all functions together may have at once.
+    /// Number of concurrent requests of all functions together.
     pub(super) max_concurrency: u32,
-    /// Whether there may be functions without a file.
+    /// Whether a function may have no file.
     pub(super) has_state: bool,
 }
 
@@ -81,7 +80,7 @@ impl fmt::Debug for Defaults {
 }
 
 impl Defaults {
-    /// Those among the flags that were given to `serve`.
+    /// The defaults in the flags of `serve`.
     pub(super) fn of(serve: &ArgMatches) -> Self {
         let definition = FunctionFlags::command();
         let mut flags = Vec::new();
@@ -106,23 +105,23 @@ impl Defaults {
 }
 
 impl FunctionFlags {
-    /// What the keys of a function may be.
+    /// Definition of the keys of a function.
     pub(super) fn definition() -> Command {
         Self::command()
     }
 
-    /// The flags of a function of which these were `given`, beside the `defaults`.
+    /// Reads the flags of a function from the `given` keys and the `defaults`.
     ///
     /// # Errors
     ///
-    /// Fails if one of them has a value that it cannot have.
+    /// Fails on an invalid value.
     pub(super) fn read(
         given: &[(String, String)],
         defaults: &Defaults,
     ) -> Result<Self, clap::Error> {
         let definition = Self::command();
-        // What can be given more than once is added to, but for a list of who is allowed
-        // something: that is exactly as the function has it.
+        // Variables of a function are added to the defaults. A list of allowed origins replaces
+        // them.
         let adds = |key: &str| matches!(key, "env" | "env-file" | "env-secret" | "config-var");
         let is_given = |key: &str| given.iter().any(|(given, _)| given == key);
         let defaults_left = defaults
@@ -141,8 +140,7 @@ impl FunctionFlags {
         Ok(flags)
     }
 
-    /// How the function is served, or why that is not known: files of variables are read
-    /// here.
+    /// Resolves the settings of the function, which reads the files of variables.
     pub(super) fn resolve(&self) -> Arc<ResolvedSettings> {
         let environment = self.guest.environment();
         let settings = environment.map(|environment| FunctionSettings {
@@ -163,58 +161,57 @@ impl FunctionFlags {
     }
 }
 
-/// The pool that all functions share, and what else concerns them together.
+/// Limits of the pool that all functions share, and of compilation.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits on guests")]
 pub struct PoolFlags {
-    /// How many memories an instance may have, with --functions
+    /// Maximum number of memories of an instance, with --functions
     #[arg(long, value_name = "NUMBER", default_value = "8", value_parser = number::<NonZeroU32>)]
     pub max_memories: NonZeroU32,
 
-    /// How many tables an instance may have, with --functions
+    /// Maximum number of tables of an instance, with --functions
     #[arg(long, value_name = "NUMBER", default_value = "32", value_parser = number::<NonZeroU32>)]
     pub max_tables: NonZeroU32,
 
-    /// How large the file of a component may be, with --functions
+    /// Maximum size of a component file, in bytes, with --functions
     #[arg(long, value_name = "BYTES", default_value = "64MiB", value_parser = bytes)]
     pub max_component_size: u64,
 
-    /// Limit on the processor time for compiling one component, of all threads together, in
-    /// seconds; beyond it, or beyond 20 times as much on the clock, the component is refused
+    /// Limit on the CPU time for compiling one component, of all threads together, in
+    /// seconds; beyond it, or beyond 20 times as much wall time, the component is rejected
     #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
     pub compile_timeout: Duration,
 
     /// Memory limit of the process that compiles one component, in bytes; beyond it the
-    /// component is refused
+    /// component is rejected
     #[arg(long, value_name = "BYTES", default_value = "4GiB", value_parser = bytes)]
     pub max_compile_memory: u64,
 
-    /// Memory that this process may hold, in bytes, without pages of files: what it leaves is
-    /// for guests, whose memories do not grow beyond it; a request that gets none within
-    /// --queue-timeout is refused with 503 [default: four fifths of what the system or its
-    /// control group has]
+    /// Memory limit of this process, in bytes, without pages of files: guest memories do not
+    /// grow beyond it, and a request without memory within --queue-timeout is rejected with 503
+    /// [default: four fifths of what the system or its control group has]
     #[arg(long, value_name = "BYTES", value_parser = memory)]
     pub max_total_memory: Option<usize>,
 }
 
-/// How functions are deployed while the server runs.
+/// Deployment of functions at run time.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Functions")]
 pub struct DeployFlags {
-    /// Keep the versions of functions in this folder, so that what was active is active
-    /// again after a restart, and can be turned back
+    /// Keep the versions of functions in this folder, for rollback and for the active version
+    /// after a restart
     #[arg(long, value_name = "FOLDER", requires = "functions")]
     pub state: Option<PathBuf>,
 
-    /// How many versions of each function are kept
+    /// Number of versions of each function to keep
     #[arg(long, value_name = "NUMBER", default_value = "5", value_parser = number::<NonZeroU32>)]
     pub keep_versions: NonZeroU32,
 
-    /// Time for which the versions of a function are kept after it was removed, in seconds
+    /// Retention time of the versions of a removed function, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "604800", value_parser = seconds)]
     pub keep_removed: Duration,
 
-    /// Let whoever has the token in this file deploy functions over --ops-addr
+    /// Allow clients with the token in this file to deploy functions over --ops-addr
     #[arg(
         long,
         value_name = "FILE",
@@ -225,8 +222,8 @@ pub struct DeployFlags {
 }
 
 impl PoolFlags {
-    /// How large the pool is that functions share, with these limits on all of them, where
-    /// the server may have so much memory.
+    /// Limits of the pool that functions share, where the server may hold `total_bytes` of
+    /// memory.
     #[must_use]
     pub fn pool(&self, limits: &GuestLimitFlags, total_bytes: u64) -> PoolLimits {
         PoolLimits {
@@ -240,7 +237,7 @@ impl PoolFlags {
 }
 
 impl GuestLimitFlags {
-    /// How the requests to one function are served, so many by each instance.
+    /// Limits of the requests to one function.
     #[must_use]
     pub fn serving(&self, requests_per_instance: NonZeroU32) -> RequestLimits {
         RequestLimits {
@@ -288,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_has_the_flags_of_the_command_line_and_its_own_go_before() {
+    fn function_keys_take_precedence_over_flags_of_the_command_line() {
         let flags = [
             "--request-timeout=5",
             "--max-queue=7",
@@ -308,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn whom_a_function_may_ask_is_not_added_to_what_others_may() {
+    fn allow_outbound_of_a_function_replaces_that_of_the_command_line() {
         let given = [pair("allow-outbound", "https://b.example")];
         let settings = settings(&given, &["--allow-outbound=https://a.example"]);
         let allowed = settings.outbound.allowed;
@@ -316,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn one_function_does_not_get_the_whole_pool_unless_it_says_so() {
+    fn max_concurrency_of_one_function_defaults_to_half_of_the_pool() {
         let instances = |given: &[(String, String)]| {
             let settings = settings(given, &["--max-concurrency=10"]);
             settings.limits.instances.get()
@@ -326,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_is_shown_among_the_defaults() {
+    fn debug_output_of_defaults_hides_secrets() {
         let serve = serve(&["--env=TOKEN=hunter2"]).unwrap();
         assert!(!format!("{serve:?}").contains("hunter2"));
     }

@@ -60,7 +60,7 @@ fn a_mistake_is_a_usage_error_with_file_line_key_and_value() {
         ),
         (
             "component = \"app.wasm\"\n\nmax-memroy = \"1MiB\"\n",
-            "error: server.toml:3: `max-memroy = \"1MiB\"`: there is no such key; did you mean \
+            "error: server.toml:3: `max-memroy = \"1MiB\"`: unknown key; did you mean \
              `max-memory`?\n",
         ),
     ] {

@@ -35,7 +35,7 @@ fn check_refused(component: &[u8], parts: &[&str]) {
     let host = TestHost::serve_functions(folder.path())
         .flag("--audit", "none")
         .start();
-    let entry = [&["function refused"], parts].concat();
+    let entry = [&["function rejected"], parts].concat();
     let _ = host.log().wait_for_entry(&entry);
     assert_eq!(host.send(&Request::new("GET", "/where")).status, 200);
 }

@@ -1,8 +1,8 @@
-//! The names under which operators may address their listener.
+//! Host names of the admin listener.
 //!
-//! A web page can make the browser of an operator send requests to a listener on loopback: with
-//! a name of its own that it lets resolve to 127.0.0.1 (DNS rebinding), or from its own origin
-//! (cross-site request forgery). The fields `Host` and `Origin` show both.
+//! A web page can make the browser of an operator send requests to a listener on loopback: with a
+//! name that resolves to 127.0.0.1 (DNS rebinding), or from its own origin (cross-site request
+//! forgery). The fields `Host` and `Origin` reveal both.
 
 use http::header::{HOST, HeaderValue, ORIGIN};
 use http::uri::Authority;
@@ -10,16 +10,16 @@ use http::{Request, StatusCode, Version};
 
 use http1_strict::Host;
 
-/// The names under which operators may address their listener.
+/// Host names that requests to the admin listener may have.
 #[derive(Debug, Default)]
 pub struct AllowedHosts {
-    /// Whether any name is right: no browser connects to a socket in the file system.
+    /// Whether any name is allowed: browsers cannot connect to a Unix socket.
     pub any: bool,
-    /// Names beside those of loopback, in lower case.
+    /// Names in addition to those of loopback, in lower case.
     pub names: Vec<String>,
 }
 
-/// Why a request is refused.
+/// The response to a request with a foreign name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct HostRejection {
     pub(super) status: StatusCode,
@@ -33,8 +33,8 @@ const BAD_HOST: HostRejection = HostRejection {
 
 const FOREIGN_HOST: HostRejection = HostRejection {
     status: StatusCode::FORBIDDEN,
-    detail: "this listener does not have the name that Host says; use 127.0.0.1, [::1] or \
-             localhost, or allow the name with `--ops-host`",
+    detail: "unknown name in Host; use 127.0.0.1, [::1] or localhost, or allow the name with \
+             `--ops-host`",
 };
 
 const FOREIGN_ORIGIN: HostRejection = HostRejection {
@@ -47,7 +47,7 @@ impl AllowedHosts {
     /// of another origin.
     pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), HostRejection> {
         let host = match host(request) {
-            // HTTP/1.0 has no such field, and a browser always sends it.
+            // HTTP/1.0 does not require the field, and browsers always send it.
             Ok(None) if request.version() < Version::HTTP_11 => None,
             Ok(Some(host)) => Some(host),
             Ok(None) | Err(()) => return Err(BAD_HOST),
@@ -86,7 +86,7 @@ impl AllowedHosts {
 ///
 /// # Errors
 ///
-/// Says what is expected.
+/// Fails with the expected format.
 pub fn parse_host(text: &str) -> Result<String, &'static str> {
     let authority: Option<Authority> = text.parse().ok();
     match authority {
@@ -95,7 +95,7 @@ pub fn parse_host(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// What the only Host field says.
+/// The value of the only Host field.
 fn host<B>(request: &Request<B>) -> Result<Option<Authority>, ()> {
     let mut fields = request.headers().get_all(HOST).iter();
     let Some(field) = fields.next() else {
@@ -111,7 +111,7 @@ fn parse(field: &HeaderValue) -> Option<Authority> {
     (!has_login && !authority.host().is_empty()).then_some(authority)
 }
 
-/// The host and the port of an origin. None for `null`, which stands for one that is hidden.
+/// The host and the port of an origin. None for `null`, an opaque origin.
 fn authority_of(origin: &HeaderValue) -> Option<Authority> {
     let text = origin.to_str().ok()?;
     let authority = text.strip_prefix("http://");
@@ -119,10 +119,10 @@ fn authority_of(origin: &HeaderValue) -> Option<Authority> {
     authority.parse().ok()
 }
 
-/// Whether a host is of loopback.
+/// Whether a host is a loopback name or address.
 fn is_loopback(host: &str) -> bool {
     match Host::parse(host) {
-        // RFC 6761: these names are never looked up elsewhere.
+        // RFC 6761: resolvers never look up these names.
         Ok(Host::Name(name)) => name == "localhost" || name.ends_with(".localhost"),
         Ok(Host::Ip(address)) => address.is_loopback(),
         Err(_) => false,
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_one_of_loopback_or_of_ops_host() {
+    fn host_must_be_loopback_or_of_ops_host() {
         let loopback = AllowedHosts::default();
         for good in [
             "localhost",
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn each_name_that_a_request_gives_counts() {
+    fn duplicate_host_and_foreign_target_are_rejected() {
         let hosts = AllowedHosts::default();
         let two = [("host", "localhost"), ("host", "evil.example")];
         assert_eq!(check(&hosts, "/", &two), Err(BAD_HOST));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_that_of_the_host_or_of_ops_host() {
+    fn origin_must_be_that_of_host_or_of_ops_host() {
         let origin = |hosts: &AllowedHosts, origin: &str| {
             let fields = [("host", "127.0.0.1:9000"), ("origin", origin)];
             check(hosts, "/v1/functions", &fields)
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_ops_host_has_no_port() {
+    fn ops_host_has_no_port() {
         assert_eq!(parse_host("Ops.Example"), Ok("ops.example".to_owned()));
         assert_eq!(parse_host("[2001:db8::1]"), Ok("[2001:db8::1]".to_owned()));
         for bad in ["", "ops.example:9000", "http://ops.example", "a@b", "a/b"] {

@@ -1,7 +1,7 @@
-//! RequestLimiter for connections: those that sent no request yet, and those that wait for an answer.
+//! Limits on connections: idle ones, and requests that are processed or queued.
 //!
-//! A client that connects and sends nothing takes no place of another one: where there are too
-//! many of them, the one that was silent for longest is closed. Health takes no place at all.
+//! Clients that connect and send nothing do not block others: beyond the limit, the oldest idle
+//! connection is closed. Health requests need no permit.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,17 +9,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 
-/// Connections that are open without the head of a request. On a busy machine, as many clients
+/// Maximum number of connections without a request head. On a busy machine, that many clients
 /// connect at once before the first of them is read.
-const MAX_SILENT: usize = 128;
+const MAX_IDLE: usize = 128;
 
-/// Requests that are answered at once, beside those for health.
-const MAX_ANSWERED: usize = 64;
+/// Maximum number of concurrent requests, except those for health.
+const MAX_CONCURRENT: usize = 64;
 
-/// Requests that wait to be answered.
-const MAX_WAITING: usize = 256;
+/// Maximum number of queued requests.
+const MAX_QUEUED: usize = 256;
 
-/// Connections without the head of a request, the oldest first.
+/// Connections without a request head, the oldest first.
 #[derive(Debug, Clone, Default)]
 pub(super) struct IdleConnections(Arc<Mutex<Queue>>);
 
@@ -29,32 +29,32 @@ struct Queue {
     connections: VecDeque<(u64, AbortHandle)>,
 }
 
-/// Counts a connection as silent until this is dropped.
+/// Counts a connection as idle until dropped.
 #[derive(Debug)]
 pub(super) struct IdleGuard {
-    silent: IdleConnections,
+    idle: IdleConnections,
     id: u64,
 }
 
 impl IdleConnections {
-    /// A connection that is silent so far, and is going to be [added](Self::add).
+    /// The guard of a new connection, which [`add`](Self::add) registers.
     pub(super) fn next(&self) -> IdleGuard {
         let mut queue = self.lock();
         queue.next += 1;
         IdleGuard {
-            silent: self.clone(),
+            idle: self.clone(),
             id: queue.next,
         }
     }
 
-    /// Adds the connection `id`, which `task` serves, and closes the oldest one if they are too
-    /// many.
+    /// Registers the connection `id`, which `task` serves, and closes the oldest one beyond the
+    /// limit.
     pub(super) fn add(&self, id: u64, task: AbortHandle) {
         let oldest = {
             let mut queue = self.lock();
             queue.connections.push_back((id, task));
-            let are_too_many = queue.connections.len() > MAX_SILENT;
-            are_too_many.then(|| queue.connections.pop_front())
+            let exceeds_limit = queue.connections.len() > MAX_IDLE;
+            exceeds_limit.then(|| queue.connections.pop_front())
         };
         if let Some(Some((_, oldest))) = oldest {
             oldest.abort();
@@ -74,30 +74,30 @@ impl IdleGuard {
 
 impl Drop for IdleGuard {
     fn drop(&mut self) {
-        let mut queue = self.silent.lock();
+        let mut queue = self.idle.lock();
         queue.connections.retain(|(id, _)| *id != self.id);
     }
 }
 
-/// RequestLimiter of requests that are not for health.
+/// Permits of requests that are not for health.
 #[derive(Debug)]
 pub(super) struct RequestLimiter {
-    answered: Arc<Semaphore>,
+    running: Arc<Semaphore>,
     waiting: Semaphore,
 }
 
 impl RequestLimiter {
     pub(super) fn new() -> Self {
         Self {
-            answered: Arc::new(Semaphore::new(MAX_ANSWERED)),
-            waiting: Semaphore::new(MAX_WAITING),
+            running: Arc::new(Semaphore::new(MAX_CONCURRENT)),
+            waiting: Semaphore::new(MAX_QUEUED),
         }
     }
 
-    /// Waits for a place. None if too many requests wait already.
-    pub(super) async fn take(&self) -> Option<OwnedSemaphorePermit> {
+    /// Waits for a permit. None if the queue is full.
+    pub(super) async fn acquire(&self) -> Option<OwnedSemaphorePermit> {
         let _waiting = self.waiting.try_acquire().ok()?;
-        self.answered.clone().acquire_owned().await.ok()
+        self.running.clone().acquire_owned().await.ok()
     }
 }
 
@@ -110,22 +110,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_too_many_silent_connections_the_oldest_is_closed_and_no_other_one() {
+    fn only_the_oldest_idle_connection_is_closed_beyond_the_limit() {
         let runtime = Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let silent = IdleConnections::default();
+            let idle = IdleConnections::default();
             let open = || {
-                let silence = silent.next();
-                let id = silence.id();
+                let guard = idle.next();
+                let id = guard.id();
                 let task = tokio::spawn(async move {
-                    let _silence = silence;
+                    let _guard = guard;
                     pending::<()>().await;
                 });
-                silent.add(id, task.abort_handle());
+                idle.add(id, task.abort_handle());
                 task
             };
-            let mut tasks: Vec<_> = (0..MAX_SILENT).map(|_| open()).collect();
-            // One of them is not silent any more.
+            let mut tasks: Vec<_> = (0..MAX_IDLE).map(|_| open()).collect();
+            // One of them is not idle any more.
             tasks[1].abort();
             assert!((&mut tasks[1]).await.unwrap_err().is_cancelled());
             tasks.push(open());
@@ -138,20 +138,22 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_finds_too_many_waiting_gets_no_place() {
+    fn a_request_is_rejected_while_the_queue_is_full() {
         let runtime = Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let places = RequestLimiter::new();
+            let limiter = RequestLimiter::new();
             let mut held = Vec::new();
-            for _ in 0..MAX_ANSWERED {
-                held.push(places.take().await.unwrap());
+            for _ in 0..MAX_CONCURRENT {
+                held.push(limiter.acquire().await.unwrap());
             }
-            let mut waiting: Vec<_> = (0..MAX_WAITING).map(|_| Box::pin(places.take())).collect();
+            let mut waiting: Vec<_> = (0..MAX_QUEUED)
+                .map(|_| Box::pin(limiter.acquire()))
+                .collect();
             let mut context = std::task::Context::from_waker(std::task::Waker::noop());
             for one in &mut waiting {
                 assert!(one.as_mut().poll(&mut context).is_pending());
             }
-            assert!(places.take().await.is_none());
+            assert!(limiter.acquire().await.is_none());
             held.pop();
             assert!(waiting.remove(0).await.is_some());
         });

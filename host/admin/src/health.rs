@@ -1,4 +1,4 @@
-//! What operators are answered.
+//! Responses of the health and metrics endpoints, and problem documents.
 
 use std::iter;
 
@@ -13,10 +13,10 @@ use telemetry::metrics::{Exporter, Format};
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// The methods that all paths have.
+/// The methods of all these paths.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
 
-/// The answer to a request. Of one to HEAD, hyper leaves the body out.
+/// The response to a request. For HEAD, hyper omits the body.
 pub(super) async fn respond<B>(
     request: &Request<B>,
     liveness: &Liveness,
@@ -25,11 +25,14 @@ pub(super) async fn respond<B>(
 ) -> Response<Full<Bytes>> {
     let path = request.uri().path();
     if !["/livez", "/readyz", "/metrics"].contains(&path) {
-        let known = "there is /livez, /readyz and /metrics";
+        let known = "unknown path; expected /livez, /readyz or /metrics";
         return problem(StatusCode::NOT_FOUND, known);
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
-        let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "there is GET and HEAD");
+        let mut response = problem(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method not allowed; allowed: GET, HEAD",
+        );
         response.headers_mut().insert(ALLOW, METHODS);
         return response;
     }
@@ -53,8 +56,8 @@ pub(super) async fn respond<B>(
     }
 }
 
-/// That the server is ready, what it refused all the same, and which functions are not served:
-/// the log and the list of functions have the cause.
+/// The body of `/readyz`: `ready`, rejections for lack of memory, and the functions that are not
+/// served. The log and the list of functions have the causes.
 fn ready(readiness: &Readiness) -> String {
     let refused = readiness.refused_for_memory().map(|(requests, growths)| {
         format!(
@@ -83,7 +86,7 @@ fn response(
     response
 }
 
-/// A document of JSON.
+/// A JSON document.
 pub(super) fn json(status: StatusCode, text: String) -> Response<Full<Bytes>> {
     const JSON: HeaderValue = HeaderValue::from_static("application/json");
     response(status, JSON, text)
@@ -120,7 +123,7 @@ mod tests {
         })
     }
 
-    fn ask(method: Method, path: &str, readiness: &Readiness) -> Response<Full<Bytes>> {
+    fn request(method: Method, path: &str, readiness: &Readiness) -> Response<Full<Bytes>> {
         let request = Request::builder().method(method).uri(path);
         let request = request.body(()).unwrap();
         let liveness = Liveness::new(Arc::default());
@@ -129,33 +132,33 @@ mod tests {
     }
 
     #[test]
-    fn a_server_is_ready_from_its_start_to_its_shutdown() {
+    fn readyz_is_200_from_startup_to_shutdown() {
         let readiness = Readiness::new(None);
-        let status = |readiness| ask(Method::GET, "/readyz", readiness).status();
+        let status = |readiness| request(Method::GET, "/readyz", readiness).status();
         assert_eq!(status(&readiness), StatusCode::SERVICE_UNAVAILABLE);
         readiness.begin();
         assert_eq!(status(&readiness), StatusCode::OK);
         readiness.drains();
         assert_eq!(status(&readiness), StatusCode::SERVICE_UNAVAILABLE);
-        let alive = ask(Method::GET, "/livez", &readiness);
+        let alive = request(Method::GET, "/livez", &readiness);
         assert_eq!(alive.status(), StatusCode::OK);
     }
 
     #[test]
-    fn a_query_does_not_make_another_path() {
+    fn livez_ignores_a_query() {
         let readiness = Readiness::new(None);
-        let response = ask(Method::GET, "/livez?verbose", &readiness);
+        let response = request(Method::GET, "/livez?verbose", &readiness);
         assert_eq!(response.status(), StatusCode::OK);
     }
 
     #[test]
-    fn what_is_not_there_is_a_problem_document() {
+    fn unknown_path_and_method_give_a_problem_document() {
         let readiness = Readiness::new(None);
         for (method, path, status) in [
             (Method::GET, "/", StatusCode::NOT_FOUND),
             (Method::POST, "/metrics", StatusCode::METHOD_NOT_ALLOWED),
         ] {
-            let response = ask(method, path, &readiness);
+            let response = request(method, path, &readiness);
             assert_eq!(response.status(), status);
             assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
         }
@@ -163,7 +166,7 @@ mod tests {
 
     #[test]
     fn metrics_have_the_media_type_of_their_format() {
-        let response = ask(Method::HEAD, "/metrics", &Readiness::new(None));
+        let response = request(Method::HEAD, "/metrics", &Readiness::new(None));
         let media_type = Format::Prometheus.media_type();
         assert_eq!(response.headers()[CONTENT_TYPE], media_type);
     }

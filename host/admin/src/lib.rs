@@ -1,17 +1,16 @@
-//! What those see who operate the server, on a listener of their own.
+//! The admin listener: health, metrics and the deploy API.
 //!
-//! - this file: [`run`], which answers.
-//! - `answer.rs`: what.
-//! - `hosts.rs`: [`AllowedHosts`], under which names; a web page cannot ask.
-//! - `liveness.rs`: whether the threads that serve requests do their work.
-//! - `places.rs`: how many connections there may be, so that health is answered.
-//! - `readiness.rs`: whether the server wants requests.
-//! - `admin/`: [`Admin`], over which functions are deployed.
+//! - this file: [`run`], the accept loop and one connection.
+//! - `health.rs`: responses of `/livez`, `/readyz` and `/metrics`.
+//! - `allowed_hosts.rs`: [`AllowedHosts`], the protection against web pages.
+//! - `liveness.rs`: [`Liveness`], heartbeats of the workers.
+//! - `readiness.rs`: [`Readiness`], reasons against further requests.
+//! - `connection_limits.rs`: limits on connections that keep health available.
+//! - `api/`: [`Admin`], the deploy API.
 //!
-//! It runs on the thread that accepts connections, and not on those that serve them: it
-//! answers however many requests these have at hand, and however long a guest computes.
-//! Nothing on that thread waits for a disk or for a client. If it is held up all the
-//! same, no connection is accepted either, and `/livez` does not answer.
+//! It runs on the thread that accepts connections, not on workers: it responds independently of
+//! their load and of guests that compute. That thread never blocks on a disk or a client. If it
+//! stalls all the same, no connection is accepted either, and `/livez` does not respond.
 
 mod allowed_hosts;
 mod api;
@@ -44,56 +43,56 @@ pub use readiness::Readiness;
 use server::{Accepted, Listener, Socket, date};
 use telemetry::metrics::Exporter;
 
-/// How long a connection may take, from its begin to its end.
+/// Timeout of a whole connection.
 const MAX_TIME: Duration = Duration::from_secs(10);
 
-/// Time for the head of a request: there is no slow network on loopback.
+/// Timeout for the head of a request: loopback has no slow network.
 const HEAD_TIME: Duration = Duration::from_secs(2);
 
-/// How large the head of a request may be, in bytes.
+/// Maximum size of the head of a request, in bytes.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// How long to wait after an error that the next attempt would meet again.
+/// Pause after an accept error, which an immediate retry would repeat.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What operators are answered from.
+/// The state behind all endpoints.
 pub struct AdminState {
-    /// Whether the workers do their work.
+    /// Heartbeats of the workers.
     pub liveness: Liveness,
-    /// Whether the server wants requests.
+    /// Reasons against further requests.
     pub readiness: Arc<Readiness>,
     /// All metrics.
     pub exporter: Exporter,
-    /// What deploys functions, once that exists, for operators who have the token.
+    /// The deploy API, once functions are set up, with `--admin-token`.
     pub admin: Arc<OnceLock<Admin>>,
-    /// The names of the listener.
+    /// The host names of the listener.
     pub hosts: AllowedHosts,
 }
 
-/// AdminState `GET /livez`, `/readyz` and `/metrics`, and what [`Admin`] answers, on `listener`
-/// until this is dropped. An error of the listener does not end it.
+/// Serves `GET /livez`, `/readyz` and `/metrics`, and the paths of [`Admin`], on `listener` until
+/// dropped. Errors of the listener do not end it.
 ///
-/// It must be called within a runtime of tokio.
-pub async fn run(listener: Listener, answers: AdminState) -> Infallible {
+/// It must be called within a tokio runtime.
+pub async fn run(listener: Listener, endpoints: AdminState) -> Infallible {
     let shared = Arc::new(Shared {
-        answers,
-        places: RequestLimiter::new(),
+        endpoints,
+        limiter: RequestLimiter::new(),
     });
-    let silent = IdleConnections::default();
+    let idle = IdleConnections::default();
     let mut is_failing = false;
     loop {
         match listener.accept().await {
             Ok(accepted) => {
-                let silence = silent.next();
-                let id = silence.id();
-                let connection = Connection::new(shared.clone(), silence);
+                let guard = idle.next();
+                let id = guard.id();
+                let connection = Connection::new(shared.clone(), guard);
                 let task = tokio::spawn(connection.serve(accepted));
-                silent.add(id, task.abort_handle());
+                idle.add(id, task.abort_handle());
                 is_failing = false;
             }
             Err(error) => {
                 if !is_failing {
-                    tracing::error!("operators cannot connect at the moment: {error}");
+                    tracing::error!("the admin listener cannot accept connections: {error}");
                 }
                 is_failing = true;
                 sleep(PAUSE).await;
@@ -102,37 +101,37 @@ pub async fn run(listener: Listener, answers: AdminState) -> Infallible {
     }
 }
 
-/// What all connections share.
+/// State that all connections share.
 struct Shared {
-    answers: AdminState,
-    places: RequestLimiter,
+    endpoints: AdminState,
+    limiter: RequestLimiter,
 }
 
 /// One connection, for one request.
 struct Connection {
     shared: Arc<Shared>,
-    held: Mutex<Held>,
+    state: Mutex<ConnectionState>,
 }
 
-/// What a connection holds until it ends.
-struct Held {
-    /// Until the head of the request is there.
-    silence: Option<IdleGuard>,
-    place: Option<OwnedSemaphorePermit>,
-    /// Time that it may take.
+/// State of one connection.
+struct ConnectionState {
+    /// Until the head of the request has arrived.
+    idle: Option<IdleGuard>,
+    permit: Option<OwnedSemaphorePermit>,
+    /// Timeout of the connection.
     time: Duration,
 }
 
 impl Connection {
-    fn new(shared: Arc<Shared>, silence: IdleGuard) -> Arc<Self> {
-        let held = Held {
-            silence: Some(silence),
-            place: None,
+    fn new(shared: Arc<Shared>, idle: IdleGuard) -> Arc<Self> {
+        let state = ConnectionState {
+            idle: Some(idle),
+            permit: None,
             time: MAX_TIME,
         };
         Arc::new(Self {
             shared,
-            held: Mutex::new(held),
+            state: Mutex::new(state),
         })
     }
 
@@ -140,7 +139,7 @@ impl Connection {
         let socket = match Socket::open(accepted).await {
             Ok((socket, _)) => socket,
             Err(error) => {
-                tracing::debug!("connection of an operator lost: {error}");
+                tracing::debug!("admin connection lost: {error}");
                 return;
             }
         };
@@ -158,26 +157,26 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIME)
             .keep_alive(false)
-            // A client that has sent all of its request may say so. Time limits end the rest.
+            // A client may shut down its sending side after the request. Timeouts end the rest.
             .half_close(true)
             .auto_date_header(false)
             .max_buf_size(MAX_HEAD_BYTES)
             .serve_connection(TokioIo::new(socket), service);
         tokio::select! {
             ended = served => if let Err(error) = ended {
-                tracing::debug!("connection of an operator ended early: {error}");
+                tracing::debug!("admin connection ended early: {error}");
             },
             () = self.time_limit() => {
-                tracing::debug!("connection of an operator took too long");
+                tracing::debug!("admin connection timed out");
             }
         }
     }
 
-    /// Resolves when the connection took as long as it may, which its request can change.
+    /// Resolves at the timeout of the connection, which its request can extend.
     async fn time_limit(&self) {
         let begin = Instant::now();
         loop {
-            let end = begin + self.held().time;
+            let end = begin + self.state().time;
             if Instant::now() >= end {
                 return;
             }
@@ -186,33 +185,36 @@ impl Connection {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        self.held().silence = None;
+        self.state().idle = None;
         let AdminState {
             liveness,
             readiness,
             exporter,
             admin,
             hosts,
-        } = &self.shared.answers;
+        } = &self.shared.endpoints;
         let admin = admin.get().filter(|_| Admin::owns(&request));
-        if let Err(foreign) = hosts.check(&request) {
+        if let Err(rejection) = hosts.check(&request) {
             if let Some(admin) = admin {
                 admin.deny(&request).await;
             }
-            return problem(foreign.status, foreign.detail);
+            return problem(rejection.status, rejection.detail);
         }
-        // Health is answered even when nothing else is.
+        // Health needs no permit.
         let is_for_health = matches!(request.uri().path(), "/livez" | "/readyz");
         let is_denied = admin.is_some_and(|admin| !admin.allows(&request));
         if !is_for_health && !is_denied {
             if let Some(admin) = admin {
-                self.held().time = admin.max_time;
+                self.state().time = admin.max_time;
             }
-            let place = self.shared.places.take().await;
-            if place.is_none() {
-                return problem(StatusCode::SERVICE_UNAVAILABLE, "too many requests wait");
+            let permit = self.shared.limiter.acquire().await;
+            if permit.is_none() {
+                return problem(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "too many requests in the queue",
+                );
             }
-            self.held().place = place;
+            self.state().permit = permit;
         }
         match admin {
             Some(admin) => admin.answer(request).await,
@@ -220,8 +222,8 @@ impl Connection {
         }
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, ConnectionState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -238,7 +240,7 @@ mod tests {
     use server::Address;
     use telemetry::metrics::{Metrics, Sources};
 
-    /// Lets a client ask, on a thread of its own, while an operator's listener runs.
+    /// Runs a client on its own thread against an admin listener.
     fn ask<T: Send + 'static>(client: impl FnOnce(&str) -> T + Send + 'static) -> T {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
@@ -274,11 +276,11 @@ mod tests {
         text
     }
 
-    /// More connections than there are places of any kind.
+    /// More connections than any limit allows.
     const MANY: usize = 128;
 
     #[test]
-    fn livez_is_answered_beside_more_silent_connections_than_there_may_be() {
+    fn livez_responds_while_idle_connections_exceed_the_limit() {
         let text = ask(|address| {
             let mut silent: Vec<_> = (0..MANY)
                 .map(|_| TcpStream::connect(address).unwrap())
@@ -291,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn more_requests_than_are_answered_at_once_wait_for_their_turn() {
+    fn requests_beyond_the_limit_are_queued() {
         let answers = ask(|address| {
             let clients: Vec<_> = (0..MANY)
                 .map(|_| {

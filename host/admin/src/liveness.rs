@@ -1,4 +1,4 @@
-//! Whether the server does its work.
+//! Liveness: heartbeats of the workers.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -6,25 +6,24 @@ use std::time::Duration;
 
 use telemetry::Heartbeats;
 
-/// How long the event loop of a worker may not run. Far beyond what the busiest worker needs,
-/// and less than a connection of an operator may take.
+/// Maximum stall of the event loop of a worker: far beyond the pauses of a busy worker, and below
+/// the timeout of an admin connection.
 const MAX_STALL: Duration = Duration::from_secs(5);
 
-/// Whether the event loops of all workers run, which `/livez` reports.
+/// Liveness of the event loops of all workers, which `/livez` reports.
 #[derive(Debug, Clone)]
 pub struct Liveness {
     workers: Arc<Heartbeats>,
 }
 
 impl Liveness {
-    /// That of the server that these workers belong to.
+    /// The liveness of these workers.
     #[must_use]
     pub fn new(workers: Arc<Heartbeats>) -> Self {
         Self { workers }
     }
 
-    /// What is wrong, if anything is: workers that do not work. A server whose workers do
-    /// answers at once.
+    /// The stalled workers, if any. It returns at once if all event loops run.
     pub(super) async fn obstacle(&self) -> Option<String> {
         let stalled = self.workers.stalled(MAX_STALL).await;
         let (first, others) = stalled.split_first()?;

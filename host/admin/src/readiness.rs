@@ -1,4 +1,4 @@
-//! Whether the server wants requests.
+//! Readiness: reasons against further requests.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -8,38 +8,36 @@ use audit_log::AuditLog;
 use functions::Functions;
 use memory_limit::MemoryLimit;
 
-/// Whether the server wants requests. Whoever starts and stops it says so here, and
-/// `/readyz` passes it on to whoever sends them.
+/// Readiness for requests, which the program sets at startup and shutdown, and `/readyz` reports
+/// to load balancers.
 pub struct Readiness {
     phase: AtomicU8,
-    /// Without it, requests are answered with 503.
+    /// While it cannot be written, requests get 503.
     audit: Option<AuditLog>,
-    /// Once it is there.
+    /// Set once memory is measured.
     memory: OnceLock<Arc<MemoryLimit>>,
-    /// Once they are served.
+    /// Set once functions are served.
     functions: OnceLock<Arc<Functions>>,
 }
 
-/// No instance has room.
-const OUT_OF_MEMORY: &str =
-    "requests are refused: the server has as much memory as it may (`--max-total-memory`)";
+/// Not enough memory for an instance.
+const OUT_OF_MEMORY: &str = "requests are rejected: the server has reached `--max-total-memory`";
 
-/// Some functions would answer requests with 503.
-const LOADING: &str = "functions are loading: not all of them were served or refused yet";
+/// Requests to some functions would get 503.
+const LOADING: &str = "functions are loading: not all of them were served or rejected yet";
 
-/// No request would get anything but 404.
+/// All requests would get 404.
 const NO_FUNCTION: &str =
     "no function is served; the log and the list of functions have the causes";
 
-/// In which part of its life the server is.
+/// Phases of the server.
 const STARTING: u8 = 0;
 const SERVING: u8 = 1;
 const DRAINING: u8 = 2;
 
 impl Readiness {
-    /// The server is starting. It will not be ready while it cannot write the log `audit`:
-    /// to be given where nothing is done that is not recorded
-    /// ([`Policy::FailClosed`](audit_log::Policy::FailClosed)).
+    /// The readiness of a server that is starting. It is not ready while the log `audit` cannot be
+    /// written, which is given for [`Policy::FailClosed`](audit_log::Policy::FailClosed).
     #[must_use]
     pub fn new(audit: Option<AuditLog>) -> Arc<Self> {
         Arc::new(Self {
@@ -50,9 +48,9 @@ impl Readiness {
         })
     }
 
-    /// The server serves requests to `functions` from now on.
+    /// Marks the server as serving `functions`.
     pub fn serves(&self, functions: Arc<Functions>) {
-        // It begins once.
+        // Called once.
         let _ = self.functions.set(functions);
         self.begin();
     }
@@ -61,12 +59,12 @@ impl Readiness {
         self.phase.store(SERVING, Ordering::Relaxed);
     }
 
-    /// The server finishes what it has, and wants no more.
+    /// Marks the server as draining.
     pub fn drains(&self) {
         self.phase.store(DRAINING, Ordering::Relaxed);
     }
 
-    /// The server is not ready either while it has too much memory for a single instance.
+    /// Makes the server not ready while there is no memory for a single instance.
     pub fn watch_memory(&self, memory: Arc<MemoryLimit>) {
         // There is one for the whole life of a server.
         let _ = self.memory.set(memory);
@@ -81,7 +79,7 @@ impl Readiness {
         (refused != (0, 0)).then_some(refused)
     }
 
-    /// Why the server does not want requests, if it does not.
+    /// The reason against further requests, if any.
     #[must_use]
     pub fn obstacle(&self) -> Option<&'static str> {
         match self.phase.load(Ordering::Relaxed) {
@@ -99,7 +97,7 @@ impl Readiness {
         self.memory.get().is_some_and(|memory| memory.is_exceeded())
     }
 
-    /// The functions that are declared and cannot be served, by name.
+    /// Configured functions that cannot be served, by name.
     #[must_use]
     pub fn unserved(&self) -> Vec<String> {
         let functions = self.functions.get();

@@ -1,4 +1,4 @@
-//! Reading a component from its file, which somebody may be writing at the moment.
+//! Reading of component files, which other programs may be writing.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags, open, openat};
 /// Why a component cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The system gives no bytes.
+    /// The file cannot be read.
     #[error("cannot read `{}`: {source}", path.display())]
     Unreadable {
         /// The file.
@@ -17,10 +17,10 @@ pub enum ReadError {
         /// The reason.
         source: io::Error,
     },
-    /// It is a folder, a pipe or a device.
-    #[error("`{}` is no file", .0.display())]
-    NoFile(PathBuf),
-    /// It has more bytes than it may.
+    /// The path leads to a folder, a pipe or a device.
+    #[error("`{}` is not a file", .0.display())]
+    NotAFile(PathBuf),
+    /// The file exceeds the limit.
     #[error(
         "`{}` has more than {max_bytes} bytes; allow more with `--max-component-size`",
         path.display()
@@ -28,38 +28,37 @@ pub enum ReadError {
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// How many there may be.
+        /// The limit.
         max_bytes: u64,
     },
-    /// It is no image layout, or does not have what is asked for.
-    #[error("the image layout `{}` has no component for this: {why}", folder.display())]
+    /// The image layout is invalid, or does not have the image.
+    #[error("no component in the image layout `{}`: {why}", folder.display())]
     Layout {
         /// The folder of the layout.
         folder: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         why: String,
     },
-    /// It is a link that leads elsewhere.
+    /// The file is a link that leaves the folder of functions.
     #[error(
-        "`{}` is a link to `{}`, which is outside of the folder of functions; put the file itself \
-         there",
+        "`{}` is a link to `{}`, which is outside of the folder of functions; copy the file \
+         into the folder",
         path.display(), target.display()
     )]
     Outside {
         /// The link.
         path: PathBuf,
-        /// Where it leads.
+        /// Its target.
         target: PathBuf,
     },
 }
 
-/// Reads the file at `path` once, as a whole. If it stands in a `folder` into which others
-/// put files, links must not lead out of there; within it they may, as in a volume of
-/// Kubernetes (`app.wasm -> ..data/app.wasm`, `..data -> ..2025_01_01`).
+/// Reads the file at `path` once, as a whole. With a `folder`, links must not leave it; within it
+/// they may, as in a Kubernetes volume (`app.wasm -> ..data/app.wasm`, `..data -> ..2025_01_01`).
 ///
 /// # Errors
 ///
-/// Fails if it is something else than a file of at most `max_bytes` bytes.
+/// Fails unless it is a file of at most `max_bytes` bytes.
 pub(super) fn read(
     path: &Path,
     folder: Option<&Path>,
@@ -75,7 +74,7 @@ pub(super) fn read(
     };
     let metadata = file.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
-        return Err(ReadError::NoFile(path.to_owned()));
+        return Err(ReadError::NotAFile(path.to_owned()));
     }
     let too_large = || ReadError::TooLarge {
         path: path.to_owned(),
@@ -93,7 +92,7 @@ pub(super) fn read(
     Ok(bytes)
 }
 
-/// Without waiting: a pipe that nobody writes to would hold this up for ever.
+/// Non-blocking: opening a pipe without a writer would block forever.
 const FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::NONBLOCK)
     .union(OFlags::CLOEXEC);
@@ -102,7 +101,7 @@ fn open_file(path: &Path) -> io::Result<File> {
     Ok(open(path, FLAGS, Mode::empty())?.into())
 }
 
-/// Opens the file to which `path` leads, if that is below `folder`.
+/// Opens the target of `path`, if it is below `folder`.
 fn open_within(path: &Path, folder: &Path) -> Result<File, ReadError> {
     let unreadable = |source| ReadError::Unreadable {
         path: path.to_owned(),
@@ -119,8 +118,8 @@ fn open_within(path: &Path, folder: &Path) -> Result<File, ReadError> {
     open_below(&folder, below).map_err(unreadable)
 }
 
-/// Opens the file at the path `below` a folder, where no part of that path is a link: one may
-/// have become a link since the path was found.
+/// Opens the file at the path `below` a folder without following links: a part of the path may
+/// have become a link since it was resolved.
 fn open_below(folder: &Path, below: &Path) -> io::Result<File> {
     let mut opened: File = open(folder, FLAGS | OFlags::DIRECTORY, Mode::empty())?.into();
     let mut names = below.iter().peekable();
@@ -142,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_files_of_the_folder_are_read() {
+    fn links_out_of_the_folder_are_rejected() {
         let outside = tempfile::tempdir().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let (secret, file) = (outside.path().join("x"), folder.path().join("a"));
@@ -175,13 +174,13 @@ mod tests {
         assert!(matches!(error, ReadError::TooLarge { .. }), "{error}");
         fs::create_dir(folder.path().join("below")).unwrap();
         let error = read("below", 10).unwrap_err();
-        assert!(matches!(error, ReadError::NoFile(_)), "{error}");
+        assert!(matches!(error, ReadError::NotAFile(_)), "{error}");
         let error = read("absent", 10).unwrap_err();
         assert!(matches!(error, ReadError::Unreadable { .. }), "{error}");
     }
 
     #[test]
-    fn no_link_is_followed_on_the_way_to_a_file_whose_path_is_known() {
+    fn open_below_follows_no_links() {
         let outside = tempfile::tempdir().unwrap();
         let folder = tempfile::tempdir().unwrap();
         fs::write(outside.path().join("x"), "secret").unwrap();
@@ -199,11 +198,11 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_holds_nobody_up() {
+    fn reading_a_pipe_does_not_block() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe.wasm");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
         let error = read(&path, None, 10).unwrap_err();
-        assert!(matches!(error, ReadError::NoFile(_)), "{error}");
+        assert!(matches!(error, ReadError::NotAFile(_)), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Where a component is.
+//! Sources of components: a file or an OCI image layout.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,19 +6,19 @@ use std::path::{Path, PathBuf};
 use super::component_file::{ReadError, read};
 use super::oci_layout;
 
-/// What a place begins with that is an image layout.
+/// Prefix of an image layout.
 const OCI: &str = "oci:";
 
-/// Where a component is.
+/// The source of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ComponentSource {
-    /// In a file.
+    /// A file.
     File(PathBuf),
-    /// In an image layout of OCI, which tools that pull from registries write.
+    /// An OCI image layout, as registry clients write it.
     Layout {
         /// The folder of the layout.
         folder: PathBuf,
-        /// Which of its images. None if there is one only.
+        /// The tag of the image. None: the only image.
         tag: Option<String>,
     },
 }
@@ -55,9 +55,9 @@ impl fmt::Display for ComponentSource {
 }
 
 impl ComponentSource {
-    /// The same, where relative paths begin at `base`.
+    /// The same source with relative paths resolved against `base`.
     #[must_use]
-    pub fn below(self, base: &Path) -> Self {
+    pub fn resolve_against(self, base: &Path) -> Self {
         match self {
             Self::File(path) => Self::File(base.join(path)),
             Self::Layout { folder, tag } => Self::Layout {
@@ -67,7 +67,7 @@ impl ComponentSource {
         }
     }
 
-    /// What a component that is there is called, if nobody says anything else.
+    /// The default name of the component: the file name without extension.
     #[must_use]
     pub fn stem(&self) -> String {
         let stem = match self {
@@ -77,7 +77,7 @@ impl ComponentSource {
         stem.unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// The file that changes when there is another component.
+    /// The file that changes when the component changes.
     pub(super) fn file(&self) -> PathBuf {
         match self {
             Self::File(path) => path.clone(),
@@ -85,12 +85,11 @@ impl ComponentSource {
         }
     }
 
-    /// Reads the component. Where a file has to stand in a `folder`, it must not be a link
-    /// that leads out of there.
+    /// Reads the component. With a `folder`, a file must not be a link that leaves it.
     ///
     /// # Errors
     ///
-    /// Fails if there is none of at most `max_bytes` bytes.
+    /// Fails if the component cannot be read or has more than `max_bytes` bytes.
     pub(super) fn read(&self, folder: Option<&Path>, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
         match self {
             Self::File(path) => read(path, folder, max_bytes),
@@ -106,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_a_file_or_an_image_in_a_layout() {
+    fn component_source_is_a_file_or_an_oci_image() {
         let layout = |folder: &str, tag: Option<&str>| ComponentSource::Layout {
             folder: folder.into(),
             tag: tag.map(ToOwned::to_owned),
@@ -125,14 +124,14 @@ mod tests {
     }
 
     #[test]
-    fn relative_paths_begin_at_the_folder_of_the_file() {
-        let below = |text: &str| {
+    fn relative_sources_are_resolved_against_the_folder_of_the_file() {
+        let resolved = |text: &str| {
             ComponentSource::from(text)
-                .below(Path::new("/x"))
+                .resolve_against(Path::new("/x"))
                 .to_string()
         };
-        assert_eq!(below("a.wasm"), "/x/a.wasm");
-        assert_eq!(below("oci:a:1"), "oci:/x/a:1");
-        assert_eq!(below("oci:/a:1"), "oci:/a:1");
+        assert_eq!(resolved("a.wasm"), "/x/a.wasm");
+        assert_eq!(resolved("oci:a:1"), "oci:/x/a:1");
+        assert_eq!(resolved("oci:/a:1"), "oci:/a:1");
     }
 }

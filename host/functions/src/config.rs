@@ -1,4 +1,4 @@
-//! What the operator wants to be served.
+//! Configuration of functions: the desired state of the deployer.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,70 +16,69 @@ use engine::audit::Quota;
 use engine::outbound::OutboundSettings;
 use engine::{GuestLimits, Variable};
 
-/// What the operator wants to be served.
+/// The functions that the operator configured.
 #[derive(Debug, Clone)]
 pub struct FunctionsConfig {
-    /// The file that says so, or the folder.
+    /// The configuration file, or the folder.
     pub file: PathBuf,
-    /// Each file `NAME.wasm` in it is a function.
+    /// A folder of which each file `NAME.wasm` is a function.
     pub folder: Option<PathBuf>,
-    /// Those that are declared one by one. The names are different.
+    /// The functions of the file, with unique names.
     pub functions: Vec<FunctionConfig>,
-    /// Where the adapters are.
+    /// Sources of the adapters.
     pub adapters: Vec<ComponentSource>,
-    /// What a function gets of which nothing else is known than its file.
+    /// Settings of a function without settings of its own.
     pub defaults: Arc<ResolvedSettings>,
 }
 
-/// One function that the operator wants.
+/// Configuration of one function.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FunctionConfig {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// Where its component is. None if nobody says so, and it runs what was deployed.
+    /// Source of its component. None: it runs the version that was deployed.
     pub component: Option<ComponentSource>,
-    /// What its requests go through before, the outermost first.
+    /// Sources of its middleware, the outermost first.
     pub middleware: Vec<ComponentSource>,
-    /// The folder that the file must not lead out of.
+    /// The folder that a link to the file must not leave.
     pub folder: Option<PathBuf>,
-    /// Where its requests come from.
+    /// The route of its requests.
     pub route: Route,
-    /// How it is served.
+    /// Its settings.
     pub settings: Arc<ResolvedSettings>,
 }
 
-/// How a function is to be served, or why that is not known.
+/// Settings of a function, or the error of resolving them.
 pub type ResolvedSettings = Result<FunctionSettings, String>;
 
-/// How a function is served.
+/// Settings of a function.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FunctionSettings {
-    /// The variables of its environment.
+    /// Variables of its environment.
     pub environment: Vec<Variable>,
-    /// Those of `wasi:config`.
+    /// Variables of `wasi:config`.
     pub config: Vec<Variable>,
-    /// How much each of its requests may append to the audit log.
+    /// Limits on the audit log entries of one request.
     pub quota: Quota,
-    /// What happens to a request whose record cannot be written.
+    /// Handling of a request whose record cannot be written.
     pub policy: Policy,
-    /// What each of its instances may take.
+    /// Limits of each instance.
     pub limits: GuestLimits,
-    /// The requests that it may send.
+    /// Limits of its outbound requests.
     pub outbound: OutboundSettings,
-    /// How its requests are served.
+    /// Limits of its requests.
     pub serving: RequestLimits,
-    /// What a new version is asked before it takes over: it has to answer with a status of
-    /// success.
+    /// Path of the smoke request that a new version must answer with 2xx before it takes over.
     pub smoke: Option<PathAndQuery>,
 }
 
-/// The end of the name of a file that is a function.
+/// File extension of functions in a folder.
 const EXTENSION: &str = "wasm";
 
-/// The longest name of a function, in bytes.
+/// Maximum length of a function's name, in bytes.
 const MAX_NAME_BYTES: usize = 64;
 
-/// What names of functions are like.
+/// The rule for names, for errors.
 const NAMES: &str = "expected 1 to 64 letters, digits, `-`, `_` or `.`, the first one a letter or \
                      a digit";
 
@@ -87,7 +86,7 @@ const NAMES: &str = "expected 1 to 64 letters, digits, `-`, `_` or `.`, the firs
 ///
 /// # Errors
 ///
-/// Says what names are like.
+/// Fails with the rule for names.
 pub fn check_name(name: &str) -> Result<(), &'static str> {
     let is_fit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let begins_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
@@ -99,17 +98,17 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
 }
 
 impl FunctionConfig {
-    /// What a new version is asked before it takes over.
+    /// Path of the smoke request.
     pub(super) fn smoke(&self) -> Option<&PathAndQuery> {
         self.settings.as_ref().as_ref().ok()?.smoke.as_ref()
     }
 
-    /// Where it comes from: its own component, and what is in front.
+    /// All its sources: its own component and its middleware.
     pub(super) fn sources(&self) -> impl Iterator<Item = &ComponentSource> {
         self.component.iter().chain(&self.middleware)
     }
 
-    /// A function of which nothing else is known than its name: it has what `settings` says.
+    /// A function without a source, with a name and `settings` only.
     pub(super) fn of_name(name: &str, settings: Arc<ResolvedSettings>) -> Self {
         Self {
             name: name.to_owned(),
@@ -123,12 +122,12 @@ impl FunctionConfig {
 }
 
 impl FunctionsConfig {
-    /// All functions that are wanted now; None if the folder cannot be read. What is wrong
-    /// there is added to `problems`, in words.
+    /// All functions that are configured now; None if the folder cannot be read. Errors are added
+    /// to `problems`.
     pub(super) fn look(&self, problems: &mut impl Extend<String>) -> Option<Vec<FunctionConfig>> {
         let mut named = Vec::new();
         let desired = self.desired(|path, why| {
-            named.push(format!("`{}` is no function: {why}", path.display()));
+            named.push(format!("`{}` is not a function: {why}", path.display()));
         });
         problems.extend(named);
         match desired {
@@ -141,8 +140,8 @@ impl FunctionsConfig {
         }
     }
 
-    /// All functions that are wanted now, in the order of the file, then those of the
-    /// folder by name. What is wrong with the name of a file is told to `problem`.
+    /// All functions that are configured now: those of the file in its order, then those of the
+    /// folder by name. Each invalid file name is reported to `problem`.
     ///
     /// # Errors
     ///
@@ -179,7 +178,7 @@ impl FunctionsConfig {
         Ok(desired)
     }
 
-    /// Whether this file is one of the adapters, however its path is written.
+    /// Whether this file is an adapter, compared by canonical path.
     fn is_adapter(&self, path: &Path) -> bool {
         fn file(adapter: &ComponentSource) -> Option<&PathBuf> {
             match adapter {
@@ -194,8 +193,8 @@ impl FunctionsConfig {
     }
 }
 
-/// Whether this is the file of a function, and not one that is still being written under
-/// a hidden name.
+/// Whether this is the file of a function: `NAME.wasm`, not hidden, as files are while tools
+/// write them.
 pub(super) fn is_function_file(path: &Path) -> bool {
     let is_hidden = path
         .file_name()
@@ -208,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_component_in_the_folder_is_a_function() {
+    fn each_visible_wasm_file_in_the_folder_is_a_function() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         for name in [
@@ -255,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_one_word() {
+    fn function_name_is_a_single_word() {
         for good in ["a", "A-1_b.c", "7"] {
             assert_eq!(check_name(good), Ok(()), "{good}");
         }

@@ -1,23 +1,22 @@
-//! Whether a file is still the one that was read.
+//! Fingerprints of files, for the detection of changes.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// What tells a file from the one that was in its place before, or from itself before
-/// somebody wrote to it.
+/// Identity, size and change time of a file: it differs after a replacement and after a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FileFingerprint {
     device: u64,
     inode: u64,
     bytes: u64,
-    /// Seconds and nanoseconds of the last change to content or owner. Whoever writes can
-    /// set the time of the content back, but not this one.
+    /// Change time (ctime) in seconds and nanoseconds. Unlike the modification time, programs
+    /// cannot set it back.
     changed: (i64, i64),
 }
 
 impl FileFingerprint {
-    /// Whether that is the same file, to which somebody may have written meanwhile.
+    /// Whether both are of one file, with or without a write in between.
     pub(super) fn is_same_file(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }
@@ -27,7 +26,7 @@ impl FileFingerprint {
         self.bytes
     }
 
-    /// That of the file to which `path` leads, if it leads anywhere.
+    /// The fingerprint of the target of `path`, if it exists.
     pub(super) fn of(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
         Some(Self {

@@ -1,4 +1,4 @@
-//! One version of a function.
+//! One version of a function, ready to serve.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,42 +14,41 @@ use engine::{AdapterUse, Compiled, CompiledComponent, Job};
 use memory_limit::{FunctionMemory, MemoryLimit};
 use telemetry::FunctionTelemetry;
 
-/// One version of a function, ready to serve. It lives as long as a request that began
-/// with it.
+/// One version of a function, ready to serve. It lives until its last request ends.
 pub struct Function {
-    /// One for each thread that serves, or one for all.
+    /// One per worker, or one for all.
     apps: Box<[Arc<CompiledComponent>]>,
     request_limits: RequestLimits,
     telemetry: Arc<FunctionTelemetry>,
     /// The SHA-256 of its own component.
     version: Box<str>,
-    /// What it was compiled from, where there may be something else next.
+    /// The source that it was compiled from. None for the single component of a server.
     source: Option<Source>,
-    /// The middleware that it is composed with, as declared.
+    /// The configured middleware that it is composed with.
     middleware: Vec<ComponentSource>,
-    /// None for the only function of a server, which sees its requests as they come.
+    /// None for the single component of a server, which sees requests unchanged.
     route: Option<Route>,
-    /// What was wanted of it, where there may be something else next.
+    /// Its settings. None for the single component of a server.
     settings: Option<Arc<ResolvedSettings>>,
-    /// What `x-forwarded-prefix` says.
+    /// The value of `x-forwarded-prefix`.
     prefix: Option<HeaderValue>,
     is_paused: AtomicBool,
-    /// What its instances hold.
+    /// Memory of its instances.
     memory: OnceLock<Arc<FunctionMemory>>,
 }
 
-/// What a function was compiled from.
+/// The source that a function was compiled from.
 pub(super) struct Source {
     /// The SHA-256 of its own component.
     version: String,
     /// Whether it is composed with an adapter.
     adapters: AdapterUse,
-    /// The key of the job.
+    /// The key of the compile job.
     key: String,
 }
 
 impl Source {
-    /// That of a function whose component was `compiled` by this job.
+    /// The source of a function that this job `compiled`.
     pub(super) fn new(job: &Job, compiled: &Compiled) -> Self {
         let adapters = match compiled.adapter {
             Some(_) => AdapterUse::Used,
@@ -65,8 +64,7 @@ impl Source {
 }
 
 impl Function {
-    /// `app`, made from `source` as it was `config`, with all that is told of it going to
-    /// `telemetry`.
+    /// The function of `app`, which was compiled from `source`.
     pub(super) fn new(
         app: CompiledComponent,
         source: Source,
@@ -85,7 +83,7 @@ impl Function {
         }
     }
 
-    /// The only function of a server, which gets all requests as they come.
+    /// The single component of a server, which gets all requests unchanged.
     pub(super) fn only(
         apps: Vec<CompiledComponent>,
         request_limits: RequestLimits,
@@ -112,51 +110,50 @@ impl Function {
         &self.app().component().name
     }
 
-    /// The SHA-256 of its own component, which tells its versions apart.
+    /// The SHA-256 of its own component, which identifies the version.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// The SHA-256 of what runs: of its own component, or of the composition with its adapter
-    /// and its middleware. The audit log names it.
+    /// The SHA-256 of the running component: its own, or the composition with its adapter and its
+    /// middleware. The audit log has it.
     #[must_use]
     pub fn component(&self) -> &str {
         &self.app().component().sha256
     }
 
-    /// Where its requests come from. None for the only function of a server.
+    /// The route of its requests. None for the single component of a server.
     #[must_use]
     pub fn route(&self) -> Option<&Route> {
         self.route.as_ref()
     }
 
-    /// Whether an operator wants it to answer no requests.
+    /// Whether an operator paused it.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.is_paused.load(Ordering::Relaxed)
     }
 
-    /// Lets it answer no requests from now on, or all of them again.
+    /// Pauses or resumes it.
     pub(super) fn set_paused(&self, is_paused: bool) {
         self.is_paused.store(is_paused, Ordering::Relaxed);
     }
 
-    /// The lines that it printed, from this number on, as far as they are kept, and the
-    /// number of the next.
+    /// The lines of its log ring from this number on, and the number of the next line.
     #[must_use]
     pub fn lines(&self, number: u64) -> (Vec<String>, u64) {
         self.telemetry.metrics().log_ring().lines_from(number)
     }
 
-    /// Tells the numbers of the function as those of this version from now on.
+    /// Attributes the metrics of the function to this version.
     pub fn count(&self) {
         let metrics = &self.telemetry.server().metrics;
         let (component, max_instances) = (self.app().component(), self.max_instances());
         metrics.activate(self.telemetry.metrics(), component, max_instances);
     }
 
-    /// Whether it is what would come of `config` with what `job` compiles.
+    /// Whether this configuration and this compile job would give the same function.
     pub(super) fn is(&self, config: &FunctionConfig, job: &Job) -> bool {
         let is_source = |source: &Source| source.key == job.key(source.adapters);
         self.source.as_ref().is_some_and(is_source)
@@ -165,7 +162,7 @@ impl Function {
             && self.settings.as_ref() == Some(&config.settings)
     }
 
-    /// Whether its requests go through the middleware that is declared.
+    /// Whether its requests go through the configured middleware.
     pub(super) fn is_wrapped_as(&self, config: &FunctionConfig) -> bool {
         self.middleware == config.middleware
     }
@@ -175,34 +172,33 @@ impl Function {
         self.app_of(0)
     }
 
-    /// The component, for the thread of this number.
+    /// The component, for the worker of this number.
     pub fn app_of(&self, thread: usize) -> &Arc<CompiledComponent> {
         &self.apps[thread % self.apps.len()]
     }
 
-    /// How many instances all threads may have of it at the same time.
+    /// Maximum number of concurrent instances on all workers together.
     pub fn max_instances(&self) -> u32 {
         self.apps.iter().map(|app| app.max_instances()).sum()
     }
 
-    /// The account of what its instances hold of the memory that `limit` allows, which it may
-    /// share with other functions.
+    /// The account of its instances' memory within `limit`, which functions may share.
     pub fn memory(&self, limit: &Arc<MemoryLimit>, is_shared: bool) -> &Arc<FunctionMemory> {
         let new = || FunctionMemory::new(limit.clone(), is_shared);
         self.memory.get_or_init(new)
     }
 
-    /// How its requests are served.
+    /// Limits of its requests.
     pub fn settings(&self) -> &RequestLimits {
         &self.request_limits
     }
 
-    /// What is told of its requests.
+    /// Telemetry of its requests.
     pub fn telemetry(&self) -> &Arc<FunctionTelemetry> {
         &self.telemetry
     }
 
-    /// What `x-forwarded-prefix` says to the guest.
+    /// The value of `x-forwarded-prefix` for the guest.
     pub fn prefix(&self) -> Option<&HeaderValue> {
         self.prefix.as_ref()
     }

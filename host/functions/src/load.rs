@@ -1,4 +1,4 @@
-//! From files to a function that can serve.
+//! The loader: from component bytes to a function that can serve.
 
 use std::sync::Arc;
 
@@ -16,20 +16,20 @@ use engine::{
 };
 use telemetry::Telemetry;
 
-/// What the component of a function is called in a composition. It does not depend on the name
-/// of the function, so that equal components make equal compositions.
+/// Name of a function's component in a composition. It does not depend on the name of the
+/// function, so that equal components give equal compositions.
 const FUNCTION: &str = "function";
 
-/// Why a function cannot be served.
+/// The reason why a function cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum FunctionError {
-    /// What the operator says about it is wrong.
+    /// Its settings cannot be resolved.
     #[error("{0}")]
     Settings(String),
-    /// Nobody has deployed anything, and it has no file.
-    #[error("there is no component: deploy one, or name its file")]
+    /// It has neither a file nor a deployed version.
+    #[error("missing component: deploy one, or set `component`")]
     NoComponent,
-    /// What was deployed is not on the disk as it should be.
+    /// The store cannot provide its version.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Its file cannot be read.
@@ -41,30 +41,30 @@ pub enum FunctionError {
     /// It cannot be composed or compiled.
     #[error(transparent)]
     Compile(#[from] CompileError),
-    /// It cannot run here.
+    /// It exceeds the limits or has imports that the host does not provide.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// It cannot send the requests that it may.
+    /// The client for its outbound requests cannot be set up.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
-    /// Its first instance failed.
-    #[error("an instance of it cannot begin: {0}")]
+    /// Its first instance cannot be created.
+    #[error("cannot create an instance: {0}")]
     Startup(String),
-    /// It did not answer its first request as it should.
-    #[error("it fails its smoke request `GET {path}`: {why}")]
+    /// Its response to the smoke request is not 2xx.
+    #[error("smoke request `GET {path}` failed: {why}")]
     Smoke {
-        /// What was asked.
+        /// The path of the request.
         path: PathAndQuery,
-        /// What is wrong with the answer.
+        /// The reason.
         why: String,
     },
-    /// The server itself failed at it.
+    /// The server itself panicked.
     #[error("the server failed while it loaded the component: {0}")]
     Panicked(String),
 }
 
 impl FunctionError {
-    /// Whether that may be so because a file is still being written.
+    /// Whether an incomplete file, which is still being written, may be the cause.
     pub(super) fn may_be_incomplete_file(&self) -> bool {
         match self {
             Self::Read(_)
@@ -82,7 +82,7 @@ impl FunctionError {
     }
 }
 
-/// Why an adapter cannot be used.
+/// The reason why an adapter cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RegisterError {
     /// Its file cannot be read.
@@ -91,30 +91,30 @@ pub enum RegisterError {
     /// It is not an adapter.
     #[error(transparent)]
     Compile(#[from] CompileError),
-    /// The server itself failed at it.
+    /// The server itself panicked.
     #[error("the server failed while it loaded an adapter: {0}")]
     Panicked(String),
 }
 
-/// Makes functions out of files.
+/// Loads functions into the shared pool.
 pub struct Loader {
-    /// The pool that they share.
+    /// The pool of all functions.
     pub runtime: Arc<SharedRuntime>,
-    /// What compiles them.
+    /// The compiler, which starts compile children.
     pub compiler: Arc<Compiler>,
-    /// Where their entries go.
+    /// The audit log of guests.
     pub audit: AuditLog,
-    /// Where all that is told about them goes.
+    /// Metrics, access log and traces.
     pub telemetry: Telemetry,
-    /// How large a file may be.
+    /// Maximum size of a component file, in bytes.
     pub max_component_bytes: u64,
 }
 
-/// Reads the adapters that `functions_config` names.
+/// Reads the configured adapters.
 ///
 /// # Errors
 ///
-/// Fails if one of them cannot be read, or two have the same name.
+/// Fails if one of them cannot be read.
 pub(super) fn read_adapters(
     functions_config: &FunctionsConfig,
     max_bytes: u64,
@@ -129,7 +129,7 @@ pub(super) fn read_adapters(
 ///
 /// # Errors
 ///
-/// Fails if one of them is not.
+/// Fails if one of them is not an adapter.
 pub(super) async fn check_adapters(
     compiler: &Compiler,
     adapters: &[Part],
@@ -150,7 +150,7 @@ pub(super) async fn check_adapters(
 ///
 /// # Errors
 ///
-/// Fails if there is none, or it cannot be read.
+/// Fails if the function has no component, or it cannot be read.
 pub(super) fn read_component(
     config: &FunctionConfig,
     max_bytes: u64,
@@ -162,13 +162,12 @@ pub(super) fn read_component(
     Ok(function_part(bytes))
 }
 
-/// The component of a function in `bytes`.
+/// The component of a function as a part of a composition.
 pub(super) fn function_part(bytes: Vec<u8>) -> Part {
     Part::new(FUNCTION, bytes)
 }
 
-/// What has to be compiled so that `component` serves HTTP behind the middleware of the
-/// function that was `config`.
+/// The compile job for `component` behind the configured middleware.
 ///
 /// # Errors
 ///
@@ -192,11 +191,11 @@ pub(super) fn job(
 }
 
 impl Loader {
-    /// Makes a function of the artefact of its component.
+    /// Loads a function from its compiled artefact.
     ///
     /// # Errors
     ///
-    /// Says why it cannot be served.
+    /// Fails if the artefact does not fit the pool, or the settings are invalid.
     pub(super) fn load(
         &self,
         function: &FunctionConfig,

@@ -1,7 +1,7 @@
-//! A component in an image layout of OCI: the folder that tools write which pull from a
-//! registry, such as `oras copy --to-oci-layout` and `skopeo copy`.
+//! Components in OCI image layouts, the folders that `oras copy --to-oci-layout` and
+//! `skopeo copy` write.
 //!
-//! Everything in it is named by its SHA-256, and is believed only if that is right.
+//! Every blob is verified against the SHA-256 in its name.
 
 use std::path::{Path, PathBuf};
 
@@ -10,16 +10,16 @@ use oci_spec::image::{Descriptor, Digest, ImageIndex, ImageManifest};
 use super::component_file::{ReadError, read};
 use engine::digest;
 
-/// How a layout calls its images.
+/// The annotation with the name of an image.
 const NAME: &str = "org.opencontainers.image.ref.name";
 
-/// The media types of components, of now and of before there was one.
+/// Media types of components: the registered one and its predecessor.
 const COMPONENT: [&str; 2] = [
     "application/wasm",
     "application/vnd.wasm.content.layer.v1+wasm",
 ];
 
-/// How large the index and a manifest may be, in bytes.
+/// Maximum size of the index and of a manifest, in bytes.
 const MAX_DOCUMENT_BYTES: u64 = 4 << 20;
 
 /// The index of the layout in `folder`.
@@ -27,28 +27,27 @@ pub(super) fn index(folder: &Path) -> PathBuf {
     folder.join("index.json")
 }
 
-/// Reads the component of the image that the layout in `folder` calls `tag`, or of its only
-/// image.
+/// Reads the component of the image `tag` of the layout in `folder`, or of its only image.
 ///
 /// # Errors
 ///
-/// Fails if there is no such image, or it has no component of at most `max_bytes` bytes.
+/// Fails if the image is missing, or has no component of at most `max_bytes` bytes.
 pub(super) fn read_component(
     folder: &Path,
     tag: Option<&str>,
     max_bytes: u64,
 ) -> Result<Vec<u8>, ReadError> {
-    let refused = |why: String| ReadError::Layout {
+    let rejected = |why: String| ReadError::Layout {
         folder: folder.to_owned(),
         why,
     };
     let bytes = read(&index(folder), None, MAX_DOCUMENT_BYTES)?;
     let index = ImageIndex::from_reader(&*bytes)
-        .map_err(|error| refused(format!("`index.json` is no index: {error}")))?;
-    let image = choose(index.manifests(), tag).map_err(refused)?;
+        .map_err(|error| rejected(format!("invalid `index.json`: {error}")))?;
+    let image = choose(index.manifests(), tag).map_err(rejected)?;
     let bytes = blob(folder, image, MAX_DOCUMENT_BYTES)?;
     let manifest = ImageManifest::from_reader(&*bytes)
-        .map_err(|error| refused(format!("the manifest of the image is none: {error}")))?;
+        .map_err(|error| rejected(format!("invalid manifest of the image: {error}")))?;
     let mut layers = manifest.layers().iter();
     let is_component = |layer: &&Descriptor| {
         let media_type = layer.media_type().to_string();
@@ -56,28 +55,28 @@ pub(super) fn read_component(
     };
     let Some(layer) = layers.find(is_component) else {
         let why = "no layer of the image is of the type `application/wasm`";
-        return Err(refused(why.to_owned()));
+        return Err(rejected(why.to_owned()));
     };
     if layers.any(|layer| is_component(&layer)) {
         let why = "several layers of the image are of the type `application/wasm`";
-        return Err(refused(why.to_owned()));
+        return Err(rejected(why.to_owned()));
     }
     blob(folder, layer, max_bytes)
 }
 
-/// The image that is meant, or why that is not clear.
+/// The image `tag`, or the only one.
 fn choose<'a>(images: &'a [Descriptor], tag: Option<&str>) -> Result<&'a Descriptor, String> {
     fn name(image: &Descriptor) -> Option<&str> {
         Some(image.annotations().as_ref()?.get(NAME)?)
     }
-    let meant: Vec<_> = match tag {
+    let matching: Vec<_> = match tag {
         None => images.iter().collect(),
         Some(tag) => images
             .iter()
             .filter(|image| name(image) == Some(tag))
             .collect(),
     };
-    if let [image] = meant[..] {
+    if let [image] = matching[..] {
         return Ok(image);
     }
     let names: Vec<_> = images
@@ -86,32 +85,32 @@ fn choose<'a>(images: &'a [Descriptor], tag: Option<&str>) -> Result<&'a Descrip
         .map(|name| format!("`{name}`"))
         .collect();
     let names = if names.is_empty() {
-        "none with a name".to_owned()
+        "no image with a name".to_owned()
     } else {
         names.join(", ")
     };
-    Err(match (tag, meant.is_empty()) {
-        (Some(tag), true) => format!("no image is called `{tag}`; there is {names}"),
-        (Some(tag), false) => format!("several images are called `{tag}`"),
-        (None, _) => format!("name one of its images, as in `oci:FOLDER:TAG`; there is {names}"),
+    Err(match (tag, matching.is_empty()) {
+        (Some(tag), true) => format!("unknown image `{tag}`; found {names}"),
+        (Some(tag), false) => format!("duplicate image `{tag}`"),
+        (None, _) => format!("missing tag of the image, as in `oci:FOLDER:TAG`; found {names}"),
     })
 }
 
-/// Reads what a descriptor stands for.
+/// Reads the blob of a descriptor.
 fn blob(folder: &Path, descriptor: &Descriptor, max_bytes: u64) -> Result<Vec<u8>, ReadError> {
     let named: &Digest = descriptor.digest();
-    let refused = |why: String| ReadError::Layout {
+    let rejected = |why: String| ReadError::Layout {
         folder: folder.to_owned(),
         why,
     };
     if named.algorithm().as_ref() != "sha256" {
-        return Err(refused(format!("`{named}` is no SHA-256")));
+        return Err(rejected(format!("`{named}` is not a SHA-256 digest")));
     }
     let path = folder.join("blobs/sha256").join(named.digest());
     let bytes = read(&path, None, max_bytes)?;
     if digest(&bytes) != named.digest() {
-        return Err(refused(format!(
-            "what is called `{named}` is something else"
+        return Err(rejected(format!(
+            "the content of blob `{named}` does not match its digest"
         )));
     }
     Ok(bytes)
@@ -160,19 +159,19 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_found_by_its_name_or_because_it_is_the_only_one() {
+    fn image_is_selected_by_tag_or_because_it_is_the_only_one() {
         let one = layout(&[("v1", &[b"one"])], COMPONENT[0]);
         assert_eq!(read(&one, None).unwrap(), b"one");
         let two = layout(&[("v1", &[b"one"]), ("v2", &[b"two"])], COMPONENT[1]);
         assert_eq!(read(&two, Some("v2")).unwrap(), b"two");
         let error = read(&two, None).unwrap_err();
-        assert!(error.contains("there is `v1`, `v2`"), "{error}");
+        assert!(error.contains("found `v1`, `v2`"), "{error}");
         let error = read(&two, Some("v3")).unwrap_err();
-        assert!(error.contains("no image is called `v3`"), "{error}");
+        assert!(error.contains("unknown image `v3`"), "{error}");
     }
 
     #[test]
-    fn an_image_has_one_component() {
+    fn image_must_have_exactly_one_component_layer() {
         let other = layout(&[("v1", &[b"x"])], "application/vnd.oci.image.layer.v1.tar");
         let error = read(&other, None).unwrap_err();
         assert!(error.contains("no layer"), "{error}");
@@ -182,14 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_what_its_name_says_is_refused() {
+    fn blob_with_a_wrong_digest_is_rejected() {
         let layout = layout(&[("v1", &[b"one"])], COMPONENT[0]);
         let blob = layout.path().join("blobs/sha256").join(digest(b"one"));
         fs::write(blob, "two").unwrap();
         let error = read(&layout, None).unwrap_err();
-        assert!(error.contains("something else"), "{error}");
+        assert!(error.contains("does not match its digest"), "{error}");
         fs::write(index(layout.path()), "{").unwrap();
         let error = read(&layout, None).unwrap_err();
-        assert!(error.contains("is no index"), "{error}");
+        assert!(error.contains("invalid `index.json`"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Which versions of a function there are, and which one is active.
+//! The persisted record of a function: its versions and the active one.
 
 use std::time::Duration;
 
@@ -7,28 +7,27 @@ use serde::{Deserialize, Serialize};
 
 use super::config::FunctionConfig;
 
-/// The time now, as RFC 3339 says it.
+/// The current time in RFC 3339.
 fn now() -> String {
     format!("{:.0}", Timestamp::now())
 }
 
-/// What is known of one function.
+/// The persisted state of one function.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// The version that is served.
+    /// The active version.
     pub active: Option<String>,
-    /// The version that its file had when it was looked at last. As long as that has no
-    /// other one, what somebody activated stays active. None if it has no file.
+    /// The version of its file at the last scan. Until the file changes, a version that an
+    /// operator activated stays active. None if it has no file.
     pub file: Option<String>,
-    /// Whether it answers no requests, because an operator wants that.
+    /// Whether an operator paused it.
     #[serde(default)]
     pub paused: bool,
-    /// Since when the function is not wanted any more, as RFC 3339 says it. Its versions are
-    /// kept for some time after that.
+    /// Time of its removal in RFC 3339. Its versions are kept for the retention time after that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<String>,
-    /// All of them, in the order in which they were first deployed.
+    /// All versions, in the order of their first deploy.
     pub versions: Vec<Version>,
 }
 
@@ -38,12 +37,12 @@ pub struct Record {
 pub struct Version {
     /// The SHA-256 of its bytes.
     pub sha256: String,
-    /// When it was first deployed, as RFC 3339 says it.
+    /// Time of its first deploy in RFC 3339.
     pub deployed: String,
 }
 
 impl Record {
-    /// Notes that this version is served from now on.
+    /// Makes this version the active one.
     pub fn activate(&mut self, sha256: &str) {
         if !self.versions.iter().any(|known| known.sha256 == sha256) {
             self.versions.push(Version {
@@ -55,13 +54,13 @@ impl Record {
         self.removed = None;
     }
 
-    /// Whether this version is served.
+    /// Whether this version is active.
     pub(super) fn is_active(&self, sha256: &str) -> bool {
         self.removed.is_none() && self.active.as_deref() == Some(sha256)
     }
 
-    /// The same for a function that is wanted as `config`: one that was removed may have had
-    /// a file, and come back without it.
+    /// The record for a function with this configuration: a removed function may have had a file,
+    /// and return without one.
     pub(super) fn for_config(mut self, config: &FunctionConfig) -> Self {
         if config.component.is_none() {
             self.file = None;
@@ -69,12 +68,12 @@ impl Record {
         self
     }
 
-    /// Notes that the function is not wanted any more.
+    /// Marks the function as removed.
     pub(super) fn remove(&mut self) {
         self.removed.get_or_insert_with(now);
     }
 
-    /// Whether it was removed, and longer ago than `keep`.
+    /// Whether it was removed more than `keep` ago.
     pub(super) fn is_expired(&self, keep: Duration) -> bool {
         let Some(removed) = &self.removed else {
             return false;
@@ -96,7 +95,7 @@ impl Record {
         Some(&before.sha256)
     }
 
-    /// Takes the oldest versions out that are more than `keep`, but for the active one.
+    /// Removes the oldest versions beyond `keep`, except the active one.
     pub(super) fn prune(&mut self, keep: usize) -> Vec<Version> {
         let mut excess = self.versions.len().saturating_sub(keep);
         let active = self.active.clone();

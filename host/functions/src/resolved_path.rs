@@ -1,25 +1,25 @@
-//! The way to a file: the entries of folders on which it depends what a path leads to.
+//! Resolution of a path: the directory entries that determine its target.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{self, Component, Path, PathBuf};
 
-/// As many links as the system follows (`path_resolution(7)`).
+/// Maximum number of links that the system follows (`path_resolution(7)`).
 const MAX_LINKS: usize = 40;
 
-/// What a path leads to, and on which entries of folders that depends.
+/// The target of a path, and the directory entries that determine it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ResolvedPath {
-    /// Each link that is followed, and what is at the end; or, if there is nothing, the first
-    /// entry that is missing. No folder of these paths is a link.
+    /// Each link on the path and the target, or else the first missing entry. No folder of these
+    /// paths is a link.
     pub(super) entries: Vec<PathBuf>,
-    /// What is at the end, if there is something.
+    /// The target, if it exists.
     pub(super) end: Option<PathBuf>,
 }
 
 impl ResolvedPath {
-    /// The way along `path`, as it is at the moment.
+    /// Resolves `path` as it is now.
     pub(super) fn of(path: &Path) -> Self {
         let mut resolved = Self {
             entries: Vec::new(),
@@ -49,7 +49,7 @@ impl ResolvedPath {
                 if function_links > MAX_LINKS {
                     return resolved;
                 }
-                // One that is absolute begins with the root, which takes the place of `here`.
+                // An absolute target begins with the root, which replaces `here`.
                 rest = names(&target).into_iter().chain(rest).collect();
             } else {
                 here = entry;
@@ -61,7 +61,7 @@ impl ResolvedPath {
     }
 }
 
-/// The parts of a path, of which the first may be the root.
+/// The components of a path, of which the first may be the root.
 fn names(path: &Path) -> Vec<OsString> {
     let parts = path.components();
     let parts = parts.filter(|part| *part != Component::CurDir);
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_names_all_links_and_the_end_and_what_is_missing() {
+    fn resolved_path_has_all_links_the_target_and_the_missing_entry() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path().canonicalize().unwrap();
         let at = |name: &str| root.join(name);

@@ -1,4 +1,4 @@
-//! Which requests belong to a function: by host and by the beginning of the path.
+//! The router: functions by host and path prefix.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,21 +10,20 @@ use http::{HeaderValue, Request, Uri};
 
 use http1_strict::Host;
 
-/// Where the requests to a function go: `/prefix`, `host/prefix` or `host`.
+/// The route of a function: `/prefix`, `host/prefix` or `host`.
 ///
-/// A host is compared without regard to case, port, a dot at its end and the spelling of an
-/// address. A prefix ends where a segment of the path ends:
-/// `/app` is the beginning of `/app/x`, but not of `/apple`. It is compared as it is written,
-/// without decoding anything.
+/// A host is compared without regard to case, port, a trailing dot and the spelling of an
+/// address. A prefix ends at the end of a path segment: `/app` is a prefix of `/app/x`, but not of
+/// `/apple`. It is compared verbatim, without percent-decoding.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Route {
     /// None: any host.
     host: Option<Host>,
-    /// Empty, or segments that each begin with `/`.
+    /// Empty, or segments with a leading `/` each.
     prefix: Box<str>,
 }
 
-/// The longest route, in bytes.
+/// Maximum length of a route, in bytes.
 const MAX_ROUTE_BYTES: usize = 512;
 
 impl Route {
@@ -37,7 +36,7 @@ impl Route {
         }
     }
 
-    /// Everything.
+    /// The route of all requests.
     #[must_use]
     pub fn root() -> Self {
         Self {
@@ -46,8 +45,7 @@ impl Route {
         }
     }
 
-    /// The beginning of the path that requests have and that the guest does not see, such
-    /// as `/app`; empty if there is none.
+    /// The path prefix that is removed before the guest sees a request, such as `/app`, or empty.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
@@ -81,8 +79,8 @@ impl FromStr for Route {
             |segment: &str| !matches!(segment, "" | "." | "..") && segment.chars().all(is_of_path);
         if !prefix.split('/').skip(1).all(is_segment) {
             return Err(format!(
-                "`{path}` is no beginning of a path: expected segments that are neither empty nor \
-                 `.` nor `..`, without `?`, `#`, spaces and characters outside ASCII"
+                "`{path}` is not a path prefix: expected segments that are neither empty nor `.` nor \
+                 `..`, without `?`, `#`, spaces and characters outside ASCII"
             ));
         }
         Ok(Self {
@@ -102,26 +100,25 @@ impl fmt::Display for Route {
     }
 }
 
-/// Finds what a request belongs to. A route with a host goes before all without, and among
-/// those the longest prefix counts.
+/// The router. A route with a host takes precedence over those without, and the longest prefix
+/// over shorter ones.
 #[derive(Debug, Default)]
 pub struct Routes {
-    /// Empty where no route names a host.
+    /// Empty where no route has a host.
     hosts: HashMap<Host, Prefixes>,
     any_host: Prefixes,
 }
 
-/// The prefixes on one host, each with the number of what it belongs to.
+/// The prefixes of one host, each with the number of its function.
 #[derive(Debug, Default)]
 struct Prefixes {
     numbers: HashMap<Box<str>, usize>,
-    /// The longest of them, in bytes.
+    /// Length of the longest prefix, in bytes.
     longest: usize,
 }
 
 impl Routes {
-    /// Adds a route. Returns the number of what has the same, if there is one, and changes
-    /// nothing then.
+    /// Adds a route. For a duplicate, returns the number of its function and changes nothing.
     pub fn add(&mut self, route: &Route, number: usize) -> Option<usize> {
         let prefixes = match &route.host {
             Some(host) => self.hosts.entry(host.clone()).or_default(),
@@ -135,7 +132,7 @@ impl Routes {
         None
     }
 
-    /// The number of what a request belongs to.
+    /// The number of the function for a request.
     pub fn find<B>(&self, request: &Request<B>) -> Option<usize> {
         let path = request.uri().path();
         let of_host = || self.hosts.get(&host(request)?)?.find(path);
@@ -150,11 +147,11 @@ impl Routes {
 
 impl Prefixes {
     fn find(&self, path: &str) -> Option<usize> {
-        // The end of a segment, as far as there may be a prefix.
+        // From the longest possible prefix to the shortest, segment by segment.
         let ends_here = |end: usize| matches!(path.as_bytes().get(end), None | Some(b'/'));
         let mut end = self.longest.min(path.len());
         loop {
-            // A path is in ASCII, or a request that is refused in any case.
+            // The path is ASCII; any other request is rejected anyway.
             let prefix = path.get(..end)?;
             if ends_here(end)
                 && let Some(&number) = self.numbers.get(prefix)
@@ -166,7 +163,7 @@ impl Prefixes {
     }
 }
 
-/// The host that a request is for.
+/// The host of a request.
 fn host<B>(request: &Request<B>) -> Option<Host> {
     let named = match request.uri().authority() {
         Some(authority) => authority.as_str(),
@@ -175,8 +172,8 @@ fn host<B>(request: &Request<B>) -> Option<Host> {
     Host::of_authority(named)
 }
 
-/// `uri` without `prefix` at the beginning of its path: `/app/x?q` without `/app` is
-/// `/x?q`, and `/app?q` is `/?q`. None if that is no URI.
+/// `uri` without the path prefix `prefix`: `/app/x?q` without `/app` is
+/// `/x?q`, and `/app?q` is `/?q`. None if the rest is not a URI.
 pub fn without_prefix(uri: &Uri, prefix: &str) -> Option<Uri> {
     let target = uri.path_and_query()?.as_str().strip_prefix(prefix)?;
     let target = if target.starts_with('/') {
@@ -189,7 +186,7 @@ pub fn without_prefix(uri: &Uri, prefix: &str) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// The prefix as the value of a header.
+/// The prefix as a header value.
 pub(crate) fn header(route: &Route) -> Option<HeaderValue> {
     let prefix = route.prefix();
     let value = (!prefix.is_empty()).then(|| HeaderValue::from_str(prefix).ok());
@@ -218,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_prefix_that_ends_with_a_segment_counts() {
+    fn longest_prefix_that_ends_at_a_segment_wins() {
         let routes = routes(&["/app", "/app/deep/er", "/b"]);
         for (path, expected) in [
             ("/app", Some(0)),
@@ -240,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_goes_before_any_host() {
+    fn route_with_a_host_takes_precedence() {
         let routes = routes(&["/", "/app/longer", "a.example/app", "[::1]"]);
         for (host, path, expected) in [
             ("b.example", "/app", Some(0)),
@@ -258,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_that_is_there_is_a_conflict_however_it_is_written() {
+    fn duplicate_route_is_found_in_every_spelling() {
         let mut routes = routes(&["/a", "H.example"]);
         assert_eq!(routes.add(&route("/a/"), 7), Some(0));
         assert_eq!(routes.add(&route("h.example/"), 7), Some(1));
@@ -266,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_path_begins_with_is_no_route() {
+    fn invalid_path_prefix_is_not_a_route() {
         for bad in [
             "", "app x/", "/a//b", "/a/../b", "/./a", "/a?b", "/a#b", "/ä", "//", "h:80/a", "/a b",
             "/a\\b",
@@ -279,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn the_guest_sees_the_rest_of_the_path() {
+    fn without_prefix_gives_the_rest_of_the_path() {
         for (uri, prefix, rest) in [
             ("/app/x?q=1", "/app", "/x?q=1"),
             ("/app", "/app", "/"),

@@ -1,14 +1,13 @@
-//! The versions of functions on the disk, and which of them is active.
+//! The store: versions of functions on disk, and the record of the active one.
 //!
 //! ```text
 //! FOLDER/lock                       held by the server that uses the folder
 //! FOLDER/functions/NAME/SHA256.wasm a version: the function's own component
-//! FOLDER/functions/NAME/record.json which versions there are, and which one is active
+//! FOLDER/functions/NAME/record.json the versions, and the active one
 //! ```
 //!
-//! Every file is written under another name and renamed when it is on the disk. So a record
-//! is always one of before or one of after, whenever the server ends. Whatever in the folder
-//! another user may have put there is refused.
+//! Every file is written under a temporary name, synced and renamed: after a crash, a record is
+//! either the old or the new one. Files that another user can write are rejected.
 
 #[cfg(test)]
 mod tests;
@@ -29,54 +28,54 @@ use permissions::{check_parents, check_private, open_lock};
 /// The name of a record within the folder of its function.
 const RECORD: &str = "record.json";
 
-/// The versions of functions on the disk.
+/// The versions of functions on disk.
 #[derive(Debug)]
 pub struct Store {
     functions: PathBuf,
     retention: Retention,
-    /// Locked as long as this lives.
+    /// Locked for the lifetime of the store.
     lock: File,
 }
 
-/// What is kept of functions.
+/// Retention of versions.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
-    /// How many versions of each.
+    /// Number of versions of each function.
     pub versions: NonZeroU32,
-    /// For how long after it was removed.
+    /// Retention time after a removal.
     pub removed: Duration,
 }
 
-/// Why the disk does not have what it should.
+/// Errors of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The system refuses it.
+    /// A file operation failed.
     #[error("cannot {what} `{}`: {source}", path.display())]
     Io {
-        /// What was to be done.
+        /// The operation.
         what: &'static str,
-        /// With what.
+        /// Its file or folder.
         path: PathBuf,
         /// The reason.
         source: io::Error,
     },
-    /// Another server has it.
+    /// Another server holds the lock.
     #[error("the state `{}` is in use by another server; name another folder", .0.display())]
     InUse(PathBuf),
-    /// Other users may have put there what is there.
+    /// Other users can write the file or folder.
     #[error("the state `{}` is not safe: {source}", path.display())]
     Unsafe {
         /// The file or the folder.
         path: PathBuf,
-        /// Who can change it.
+        /// The owner or mode that is wrong.
         source: io::Error,
     },
-    /// The record is not one.
-    #[error("`{}` is damaged ({why}); remove its folder to begin anew", path.display())]
+    /// A record or a version is damaged.
+    #[error("`{}` is damaged ({why}); remove its folder to start over", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// How that was found.
+        /// The reason.
         why: String,
     },
 }
@@ -87,19 +86,19 @@ fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreErr
 }
 
 impl Drop for Store {
-    /// Releases the lock also where a process that another thread starts at this moment still has
-    /// the file open.
+    /// Releases the lock explicitly: a child that another thread is starting may still have the
+    /// file open.
     fn drop(&mut self) {
         let _ = self.lock.unlock();
     }
 }
 
 impl Store {
-    /// Opens the state in `folder`, which is made if it is not there.
+    /// Opens the store in `folder`, and creates the folder if it is missing.
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be written to, other users can change it, or another server has it.
+    /// Fails if the folder is not writable, other users can write it, or another server holds it.
     pub fn open(folder: &Path, retention: Retention) -> Result<Self, StoreError> {
         let functions = folder.join("functions");
         make(&functions)?;
@@ -128,9 +127,9 @@ impl Store {
         Ok(store)
     }
 
-    /// Deletes what was being written when a server ended, and what no record names.
+    /// Deletes temporary files of a crashed server, and versions that no record has.
     fn delete_strays(&self, name: &str) -> Result<(), StoreError> {
-        // Who repairs a damaged record may need them.
+        // The repair of a damaged record may need them.
         let Ok(record) = self.record(name) else {
             return Ok(());
         };
@@ -173,11 +172,11 @@ impl Store {
         Ok(names)
     }
 
-    /// What is known of a function, which is nothing if there is no record.
+    /// The record of a function; an empty one if there is none.
     ///
     /// # Errors
     ///
-    /// Fails if there is one, and it cannot be read.
+    /// Fails if the record exists and cannot be read.
     pub fn record(&self, name: &str) -> Result<Record, StoreError> {
         let path = self.functions.join(name).join(RECORD);
         let text = match fs::read(&path) {
@@ -195,7 +194,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Fails if they cannot be read, or are others than they were.
+    /// Fails if they cannot be read, or do not match the SHA-256.
     pub fn bytes(&self, name: &str, sha256: &str) -> Result<Vec<u8>, StoreError> {
         let path = self.version(name, sha256);
         let bytes = fs::read(&path).map_err(failed("read", &path))?;
@@ -207,7 +206,7 @@ impl Store {
         Err(StoreError::Damaged { path, why })
     }
 
-    /// Writes a version, which no record names yet.
+    /// Writes a version, which no record has yet.
     ///
     /// # Errors
     ///
@@ -221,11 +220,11 @@ impl Store {
         write(&path, bytes)
     }
 
-    /// Writes the record of a function, and removes versions that are too many.
+    /// Writes the record of a function, and deletes versions beyond the retention.
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be written. The one before holds then.
+    /// Fails if it cannot be written. The previous record stays valid.
     pub fn set(&self, name: &str, mut record: Record) -> Result<(), StoreError> {
         let pruned = record.prune(self.retention.versions.get() as usize);
         let path = self.functions.join(name).join(RECORD);
@@ -233,13 +232,13 @@ impl Store {
         let text = text.map_err(|error| failed("write", &path)(error.into()))?;
         write(&path, &text)?;
         for version in pruned {
-            // One that stays is removed with the next, or does no harm.
+            // A file that stays is deleted at the next start.
             let _ = fs::remove_file(self.version(name, &version.sha256));
         }
         Ok(())
     }
 
-    /// Notes that a function is not wanted any more. Its versions are kept for a while.
+    /// Marks a function as removed. Its versions are kept for the retention time.
     ///
     /// # Errors
     ///
@@ -256,7 +255,7 @@ impl Store {
         }
     }
 
-    /// Deletes a function that was removed long enough ago, of which this is the record.
+    /// Deletes a removed function with this record, if its retention time is over.
     ///
     /// # Errors
     ///
@@ -269,7 +268,7 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes all that is kept of a function.
+    /// Deletes the record and all versions of a function.
     fn delete(&self, name: &str) -> Result<(), StoreError> {
         let folder = self.functions.join(name);
         let path = folder.join(RECORD);
@@ -279,7 +278,7 @@ impl Store {
             }
             _ => {}
         }
-        // Without a record, the rest means nothing.
+        // Without a record, the other files have no effect.
         let _ = fs::remove_dir_all(folder);
         Ok(())
     }
@@ -289,7 +288,7 @@ impl Store {
     }
 }
 
-/// Checks that no other user can change what is in this folder, also in those below.
+/// Checks that no other user can write to this folder and its content, recursively.
 fn check_all(folder: &Path) -> Result<(), StoreError> {
     let unreadable = || failed("read", folder);
     for entry in fs::read_dir(folder).map_err(unreadable())? {
@@ -314,7 +313,7 @@ fn make(folder: &Path) -> Result<(), StoreError> {
     made.map_err(failed("make", folder))
 }
 
-/// Writes a file that is there as a whole or not at all, also after the power has failed.
+/// Writes a file atomically, also with respect to a power failure.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let part = path.with_extension("part");
     let write = || {
@@ -323,7 +322,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
             _ => {}
         }
         let mut options = File::options();
-        // Nothing is written through a link.
+        // A link at this path is not followed.
         let mut file = options
             .write(true)
             .create_new(true)

@@ -1,4 +1,4 @@
-//! What is served at the moment.
+//! The served functions: a table that is replaced as a whole.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,40 +14,39 @@ use super::route::{Route, Routes};
 use engine::{CompiledComponent, Engines, EpochInterval, EpochTicker, SharedRuntime};
 use telemetry::Telemetry;
 
-/// All functions at one moment, and where their requests come from.
+/// A snapshot of all functions with their routes.
 #[derive(Debug, Default)]
 pub struct Table {
     functions: Vec<Arc<Function>>,
-    /// The routes of all functions: those that are loading have the number after the last one
-    /// that is served.
+    /// The router. Functions that are loading have the number after the last served one.
     routes: Routes,
-    /// The names of those that are wanted, and of which nothing is served yet.
+    /// Names of configured functions of which no version is served yet.
     loading: Vec<String>,
-    /// Whether it is not known yet which functions are wanted.
+    /// Whether the configuration is not loaded yet.
     is_unknown: bool,
 }
 
-/// What a request is for.
+/// The routing result of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     /// The function of this number.
     Served(usize),
-    /// One that is not loaded yet, or may be.
+    /// A function that is not loaded yet, or may be one.
     Loading,
     /// No function.
     Nothing,
 }
 
-/// Two functions want the same requests.
+/// Two functions have one route.
 #[derive(Debug, thiserror::Error)]
-#[error("the route `{route}` is that of `{other}`; give one of them another one")]
+#[error("duplicate route `{route}`, also of `{other}`; change one of them")]
 pub struct RouteConflict {
     route: Route,
     other: String,
 }
 
 impl RouteConflict {
-    /// Somebody wants `route`, which `other` has.
+    /// The conflict about `route`, which `other` has.
     pub(super) fn new(route: &Route, other: &str) -> Self {
         Self {
             route: route.clone(),
@@ -61,7 +60,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// Fails, and changes nothing, if another one has its route.
+    /// Fails, and changes nothing, if another function has its route.
     pub fn add(&mut self, function: Arc<Function>) -> Result<(), RouteConflict> {
         if let Some(route) = function.route()
             && let Some(other) = self.routes.add(route, self.functions.len())
@@ -75,21 +74,19 @@ impl Table {
         Ok(())
     }
 
-    /// Adds a function that is being loaded, after those that are served. Requests to it get no
-    /// other answer until it is.
+    /// Adds a function that is being loaded, after the served ones.
     pub(super) fn add_loading(&mut self, name: &str, route: &Route) {
         self.loading.push(name.to_owned());
-        // Where another one has its route, that one is asked.
+        // A served function keeps its route.
         let _ = self.routes.add(route, self.functions.len());
     }
 
-    /// Notes that it is not known yet which functions are wanted: a request without a route may
-    /// be for one of them.
+    /// Marks the configuration as not loaded: a request without a route may be for any function.
     pub(super) fn set_unknown(&mut self) {
         self.is_unknown = true;
     }
 
-    /// The names of those that are being loaded, and of which nothing is served yet.
+    /// Names of the functions that are being loaded and have no served version.
     #[must_use]
     pub fn loading(&self) -> &[String] {
         &self.loading
@@ -101,7 +98,7 @@ impl Table {
         &self.functions
     }
 
-    /// What a request is for.
+    /// The routing result of a request.
     pub fn find<B>(&self, request: &http::Request<B>) -> Found {
         if let [only] = &self.functions[..]
             && only.route().is_none()
@@ -117,34 +114,34 @@ impl Table {
     }
 }
 
-/// The functions of a server. What they are may change while it serves.
+/// The functions of a server, which deploys change at run time.
 pub struct Functions {
     table: watch::Sender<Arc<Table>>,
     pool: Pool,
-    /// The clock of the engines, once something runs.
+    /// The epoch ticker of the engines, once it runs.
     ticker: Mutex<Option<EpochTicker>>,
     epoch_interval: Arc<EpochInterval>,
-    /// Why functions are not served as they are wanted, by name.
+    /// Errors of functions whose configuration is not served, by name.
     problems: Mutex<BTreeMap<String, String>>,
-    /// Whether some of those that were wanted at the start were neither served nor refused yet.
+    /// Whether some functions of the first configuration were neither served nor rejected yet.
     is_starting: AtomicBool,
 }
 
-/// Where the instances are made.
+/// The pool of instances.
 enum Pool {
-    /// In those that together are as large as the only function wants.
+    /// Pools of the single component.
     Own(Vec<EngineWeak>),
-    /// In one that all of them share.
+    /// One pool that all functions share.
     Shared(Arc<SharedRuntime>),
 }
 
 impl Functions {
-    /// Exactly one, which gets all requests as they come. It has one of `apps` for each
-    /// thread that serves, or one for all.
+    /// A single component, which gets all requests unchanged, with one of `apps` per worker or one
+    /// for all.
     ///
     /// # Panics
     ///
-    /// Panics if there is none.
+    /// Panics if `apps` is empty.
     #[must_use]
     pub fn one(
         apps: Vec<CompiledComponent>,
@@ -176,8 +173,8 @@ impl Functions {
         }
     }
 
-    /// Those that are added later, in instances of the pool of `runtime`. Until it is known which
-    /// they are, each request may be for one of them.
+    /// Functions in the pool of `runtime`, which are added later. Until the configuration is loaded,
+    /// each request may be for one of them.
     #[must_use]
     pub fn shared(runtime: Arc<SharedRuntime>) -> Self {
         let mut table = Table::default();
@@ -192,25 +189,24 @@ impl Functions {
         }
     }
 
-    /// Whether some of the functions that were wanted at the start were neither served nor
-    /// refused yet.
+    /// Whether some functions of the first configuration were neither served nor rejected yet.
     #[must_use]
     pub fn is_starting(&self) -> bool {
         self.is_starting.load(Ordering::Acquire)
     }
 
-    /// Notes that each function that was wanted at the start is served or refused.
+    /// Marks each function of the first configuration as served or rejected.
     pub(super) fn set_started(&self) {
         self.is_starting.store(false, Ordering::Release);
     }
 
-    /// What is served at the moment.
+    /// The current table.
     #[must_use]
     pub fn table(&self) -> Arc<Table> {
         self.table.borrow().clone()
     }
 
-    /// The function of this name, if it is served at the moment.
+    /// The function of this name, if it is served.
     #[must_use]
     pub fn served(&self, name: &str) -> Option<Arc<Function>> {
         let table = self.table();
@@ -218,26 +214,25 @@ impl Functions {
         functions.find(|function| function.name() == name).cloned()
     }
 
-    /// Whether the function of this name is being loaded, and nothing of it is served yet.
+    /// Whether the function of this name is being loaded and has no served version.
     #[must_use]
     pub fn is_loading(&self, name: &str) -> bool {
         self.table().loading.iter().any(|loading| loading == name)
     }
 
-    /// Serves `table` from now on. Requests that have begun go on with what they began
-    /// with.
+    /// Replaces the table. Requests in flight keep their function.
     pub fn replace(&self, table: Table) {
         self.table.send_replace(Arc::new(table));
     }
 
-    /// Why functions are not served as they are wanted, by name.
+    /// Errors of functions whose configuration is not served, by name.
     #[must_use]
     pub fn problems(&self) -> BTreeMap<String, String> {
         let problems = self.problems.lock();
         problems.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The names of those that are declared and not served.
+    /// Names of configured functions that cannot be served.
     pub fn unserved(&self) -> Vec<String> {
         let table = self.table();
         let is_served = |name: &str| table.functions().iter().any(|f| f.name() == name);
@@ -247,7 +242,7 @@ impl Functions {
         names.cloned().collect()
     }
 
-    /// Notes what is wrong with a function, or that nothing is.
+    /// Sets or clears the error of a function.
     pub(super) fn set_problem(&self, name: &str, problem: Option<String>) {
         let problems = self.problems.lock();
         let mut problems = problems.unwrap_or_else(PoisonError::into_inner);
@@ -257,12 +252,12 @@ impl Functions {
         };
     }
 
-    /// Tells of every change.
+    /// Subscribes to changes of the table.
     pub fn changes(&self) -> watch::Receiver<Arc<Table>> {
         self.table.subscribe()
     }
 
-    /// How many instances all functions together may have at once, if they share a pool.
+    /// Maximum number of concurrent instances of all functions together, if they share a pool.
     pub fn shared_instances(&self) -> Option<u32> {
         match &self.pool {
             Pool::Own(_) => None,
@@ -270,8 +265,8 @@ impl Functions {
         }
     }
 
-    /// Starts the clock that ends the time slices of guests, if it does not run yet. No guest
-    /// may run before that.
+    /// Starts the epoch ticker, which ends the time slices of guests, if it does not run yet. No
+    /// guest may run before that.
     ///
     /// # Errors
     ///
@@ -288,7 +283,7 @@ impl Functions {
         Ok(())
     }
 
-    /// The interval between two ticks of that clock.
+    /// The interval of the epoch ticker.
     pub fn epoch_interval(&self) -> Arc<EpochInterval> {
         self.epoch_interval.clone()
     }

@@ -1,4 +1,4 @@
-//! Whether functions could be served, without serving them.
+//! Validation of all functions without serving them, for `--check`.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use super::table::RouteConflict;
 use engine::{CompiledComponent, Compiler, Part, PoolLimits};
 use sanitize::error_chain;
 
-/// What was found.
+/// The result of a validation.
 #[derive(Debug)]
 pub struct ValidationReport {
-    /// How many functions could be served.
+    /// Number of functions that can be served.
     pub good: usize,
-    /// What is wrong with the others, or with an adapter.
+    /// Errors of the other functions and of adapters.
     pub problems: Vec<String>,
 }
 
-/// Looks whether everything that `functions_config` wants could be served from a pool of this
-/// size. Nothing is set up, and no compiled code is kept.
+/// Compiles all functions of `functions_config` and checks them against a pool of this size.
+/// Nothing is served, and no compiled code is kept.
 pub async fn validate(
     functions_config: &FunctionsConfig,
     compiler: &Compiler,

@@ -1,4 +1,4 @@
-//! Which version of a function should run.
+//! Selection of the version of a function to run.
 
 use super::config::FunctionConfig;
 use super::load::{FunctionError, function_part, read_component};
@@ -6,24 +6,23 @@ use super::record::Record;
 use super::store::{Store, StoreError};
 use engine::Part;
 
-/// Which version of a function should run.
+/// The version of a function to run.
 pub(super) struct VersionSelection {
-    /// It, if there is one.
+    /// The component of the version, if any.
     pub(super) own: Option<Part>,
-    /// What is to be noted when it is served.
+    /// The record to persist on activation.
     pub(super) record: Record,
-    /// What is wrong with what is wanted, if there is something; what runs is something
-    /// else then.
+    /// The error of the configured version, if another one is selected.
     pub(super) problem: Option<FunctionError>,
-    /// What ran last, and its record, if the version above cannot be loaded and nothing goes
-    /// on: the file is broken.
+    /// The last active version and its record, as the fallback if the version above cannot be
+    /// loaded and none is running: its file is broken.
     pub(super) last: Option<(Part, Record)>,
 }
 
 impl VersionSelection {
-    /// That of the file, if the file has changed since it was looked at last. Otherwise the
-    /// one that was made active since, and if nothing `keeps_running` that runs now, also if the
-    /// file is broken.
+    /// Selects the version of the file, if the file has changed since the last scan, otherwise the
+    /// version that was activated since. If no version `keeps_running`, it selects that also for a
+    /// broken file.
     pub(super) fn of(
         config: &FunctionConfig,
         store: Option<&Store>,
@@ -61,7 +60,7 @@ impl VersionSelection {
             }
             Some(Err(error)) => {
                 problem = Some(error);
-                // What runs goes on. At the start, that is what ran last.
+                // The running version stays; at startup, the last active one.
                 if keeps_running {
                     None
                 } else {
@@ -85,7 +84,7 @@ impl VersionSelection {
     }
 }
 
-/// The active version, as it is kept.
+/// The active version in the store.
 fn kept(name: &str, record: &Record, store: Option<&Store>) -> Result<Option<Part>, StoreError> {
     let Some((store, active)) = store.zip(record.active.as_ref()) else {
         return Ok(None);

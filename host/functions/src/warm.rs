@@ -1,4 +1,4 @@
-//! The first instance of a function, before anybody waits for one.
+//! Warm-up of a new version: its first instance and the smoke request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,33 +19,32 @@ use super::function::Function;
 use super::load::FunctionError;
 use telemetry::RequestInfo;
 
-/// How long an instance may take to begin, and to answer.
-const MAX_TIME: Duration = Duration::from_secs(5);
+/// Timeout for the first instance, and again for the smoke request.
+const WARM_UP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Makes an instance of the function, and drops it. What every instance does when it begins
-/// has worked once then, and the images of its memories are there. If there is a `smoke`
-/// request, the instance answers it, as it would one from a client.
+/// Creates an instance of the function and drops it: instantiation is known to work, and the
+/// images of its memories exist. With a `smoke` path, an instance also answers a request for it.
 ///
-/// It must not be called within a runtime of tokio.
+/// It must not be called within a tokio runtime.
 ///
 /// # Errors
 ///
-/// Fails if it traps, takes longer than 5 s, or its answer has no status of success.
+/// Fails if the guest traps, exceeds 5 s, or responds with another status than 2xx.
 pub(super) fn warm(function: &Function, smoke: Option<&PathAndQuery>) -> Result<(), FunctionError> {
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| FunctionError::Startup(error.to_string()))?;
-    let late = || format!("it took longer than {} s", MAX_TIME.as_secs());
+    let late = || format!("it took longer than {} s", WARM_UP_TIMEOUT.as_secs());
     runtime.block_on(async {
-        match timeout(MAX_TIME, begin(function)).await {
+        match timeout(WARM_UP_TIMEOUT, instantiate(function)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(FunctionError::Startup(format!("{error:#}"))),
             Err(_) => return Err(FunctionError::Startup(late())),
         }
         let Some(path) = smoke else { return Ok(()) };
-        let asked = timeout(MAX_TIME, ask(function, path)).await;
-        asked
+        let response = timeout(WARM_UP_TIMEOUT, send_smoke_request(function, path)).await;
+        response
             .unwrap_or_else(|_| Err(late()))
             .map_err(|why| FunctionError::Smoke {
                 path: path.clone(),
@@ -54,7 +53,7 @@ pub(super) fn warm(function: &Function, smoke: Option<&PathAndQuery>) -> Result<
     })
 }
 
-async fn begin(function: &Function) -> wasmtime::Result<()> {
+async fn instantiate(function: &Function) -> wasmtime::Result<()> {
     let app = function.app();
     let request = RequestInfo::new(&Request::new(()), None, None);
     let mut store = app.store(Arc::new(request));
@@ -62,8 +61,8 @@ async fn begin(function: &Function) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// Sends a request, and says what is wrong with the answer.
-async fn ask(function: &Function, path: &PathAndQuery) -> Result<(), String> {
+/// Sends the smoke request to a new instance. Returns an error unless the response is 2xx.
+async fn send_smoke_request(function: &Function, path: &PathAndQuery) -> Result<(), String> {
     let body = Empty::<Bytes>::new().map_err(|never| -> ErrorCode { match never {} });
     let request = Request::get(path.as_str())
         .header(HOST, "localhost")
@@ -74,19 +73,19 @@ async fn ask(function: &Function, path: &PathAndQuery) -> Result<(), String> {
     let mut store = app.store(info.clone());
     let (sender, answer) = oneshot::channel::<Result<Response<HyperOutgoingBody>, ErrorCode>>();
     let mut http = store.data_mut().http();
-    let said = |error: wasmtime::Error| format!("{error:#}");
+    let describe = |error: wasmtime::Error| format!("{error:#}");
     let request = http
         .new_incoming_request(Scheme::Http, request)
-        .map_err(said)?;
-    let out = http.new_response_outparam(sender).map_err(said)?;
-    // The store goes with it: as long as that is there, there may be a response.
+        .map_err(describe)?;
+    let out = http.new_response_outparam(sender).map_err(describe)?;
+    // The future owns the store: a response can arrive until the store is dropped.
     let guest = async move {
         let proxy = app.pre().instantiate_async(&mut store).await?;
         let handler = proxy.wasi_http_incoming_handler();
         handler.call_handle(&mut store, request, out).await
     };
-    // A guest that has set its response may wait until somebody reads the body.
-    let answered = async {
+    // A guest that has set its response may block until the host reads the body.
+    let responded = async {
         let Ok(answer) = answer.await else {
             return Err("the guest ended without a response".to_owned());
         };
@@ -94,15 +93,15 @@ async fn ask(function: &Function, path: &PathAndQuery) -> Result<(), String> {
         let read = body.collect().await.map_err(|error| error.to_string());
         read.map(|_| head.status)
     };
-    let (ended, status) = tokio::join!(guest, answered);
-    ended.map_err(said)?;
+    let (ended, status) = tokio::join!(guest, responded);
+    ended.map_err(describe)?;
     let status = status?;
     if info.is_audit_unavailable() {
-        return Err("the audit log takes no entry of it".to_owned());
+        return Err("the audit log cannot be written".to_owned());
     }
     if status.is_success() {
         Ok(())
     } else {
-        Err(format!("its answer is {status}"))
+        Err(format!("the response has status {status}"))
     }
 }

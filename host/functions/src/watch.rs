@@ -1,4 +1,4 @@
-//! When to look again at what is wanted.
+//! The watcher: file events and polling, which trigger reconciliation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,35 +16,32 @@ use super::component_source::ComponentSource;
 use super::config::{FunctionConfig, FunctionsConfig, is_function_file};
 use super::resolved_path::ResolvedPath;
 
-/// How long nothing must happen before somebody is taken to be done.
+/// Debounce interval: time without an event before a change is reported.
 const DEBOUNCE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long that is waited for. Where there is no quiet, what is there is looked at all the
-/// same.
+/// Maximum debounce time, where events never pause.
 const MAX_DEBOUNCE: Duration = Duration::from_secs(2);
 
-/// How often it is looked anyway: some file systems do not tell of changes, and of many at
-/// once none tells all.
+/// Polling interval: some file systems send no events, and any of them drops events under load.
 const POLL_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What tells a folder from another one in its place: its device, and its number there. None if
-/// it does not exist.
+/// Identity of a folder: device and inode. None if it does not exist.
 type Identity = Option<(u64, u64)>;
 
-/// What decides what is wanted and what it is: entries of folders.
+/// The directory entries that determine the configuration and the components.
 #[derive(Debug, Default)]
 pub struct WatchedPaths {
-    /// Each file that is named and its folder, each link on the way there, and what is missing.
-    /// Other entries of the same folders, such as a log, may change all the time.
+    /// Each configured file and its folder, each link on the path, and each missing entry. Other
+    /// entries of the same folders, such as a log, may change at any rate.
     entries: BTreeSet<PathBuf>,
-    /// The folder of functions, in which each component counts.
+    /// The folder of functions, where each component is relevant.
     functions: Option<PathBuf>,
-    /// The folders in which all that is.
+    /// The folders of all these entries.
     folders: BTreeMap<PathBuf, Identity>,
 }
 
 impl WatchedPaths {
-    /// That of a declaration, as the links on the disk are at the moment. It may take its time.
+    /// The entries of a configuration, with the links as they are now. It blocks on the disk.
     #[must_use]
     pub fn of(functions_config: &FunctionsConfig) -> Self {
         let mut entries = BTreeSet::new();
@@ -76,18 +73,18 @@ impl WatchedPaths {
         }
     }
 
-    /// Whether a change of this entry is one of what is wanted.
-    fn counts(&self, path: &Path) -> bool {
+    /// Whether a change of this entry is relevant.
+    fn is_relevant(&self, path: &Path) -> bool {
         let is_in_functions =
             || self.functions.is_some() && path.parent() == self.functions.as_deref();
-        // A folder that is watched and removed is named by itself.
+        // The event for a removed watched folder has the path of the folder.
         self.entries.contains(path)
             || self.folders.contains_key(path)
             || is_in_functions() && is_function_file(path)
     }
 }
 
-/// The functions in a folder that are links.
+/// The functions of a folder that are symbolic links.
 fn function_links(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let is_link = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_symlink());
@@ -97,25 +94,25 @@ fn function_links(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Tells when something may have changed in some folders.
+/// Watches folders, and reports that something may have changed.
 pub struct ConfigWatcher {
-    /// None if the system cannot tell.
+    /// None if the system provides no events.
     watcher: Option<RecommendedWatcher>,
     changes: mpsc::Receiver<()>,
-    /// The folders that are watched.
+    /// The watched folders.
     folders: BTreeMap<PathBuf, Identity>,
     watched: Arc<Mutex<WatchedPaths>>,
-    /// When the first change was seen that was not looked at yet.
+    /// Time of the first event that was not reported yet.
     changed: Option<Instant>,
-    /// When to look in any case.
+    /// Time of the next poll.
     next: Instant,
 }
 
 impl ConfigWatcher {
-    /// Watches nothing yet.
+    /// A watcher without folders.
     #[must_use]
     pub fn new() -> Self {
-        // One change that nobody has looked at is enough to know.
+        // A single unreported event is enough.
         let (sender, changes) = mpsc::channel(1);
         let current = Arc::<Mutex<WatchedPaths>>::default();
         let counting = current.clone();
@@ -124,15 +121,15 @@ impl ConfigWatcher {
                 event.need_rescan()
                     || is_change(event.kind) && {
                         let current = counting.lock().unwrap_or_else(PoisonError::into_inner);
-                        event.paths.iter().any(|path| current.counts(path))
+                        event.paths.iter().any(|path| current.is_relevant(path))
                     }
             });
             if is_change {
-                // There may be one already.
+                // Fails if one is queued already.
                 let _ = sender.try_send(());
             }
         });
-        let watcher = watcher.inspect_err(cannot_watch).ok();
+        let watcher = watcher.inspect_err(warn_polling_only).ok();
         Self {
             watcher,
             changes,
@@ -143,8 +140,8 @@ impl ConfigWatcher {
         }
     }
 
-    /// Watches all folders in which something of `watched` is. Those that were removed and made
-    /// again since the last call are watched as they are now.
+    /// Watches all folders of `watched`, also those that were removed and created again since the
+    /// last call.
     pub fn set_watched(&mut self, watched: WatchedPaths) {
         let Some(notifier) = &mut self.watcher else {
             return;
@@ -152,12 +149,12 @@ impl ConfigWatcher {
         let mut folders = watched.folders.clone();
         *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = watched;
         for (folder, identity) in &self.folders {
-            // One that is gone needs nothing.
+            // Fails for a folder that is gone.
             if folders.get(folder) != Some(identity) {
                 let _ = notifier.unwatch(folder);
             }
         }
-        // Also those that are watched: what was removed may have got the same number again.
+        // Also watched ones: a new folder may have got the inode of a removed one.
         folders.retain(|folder, _| {
             let done = notifier.watch(folder, RecursiveMode::NonRecursive);
             if let Err(error) = &done {
@@ -168,13 +165,13 @@ impl ConfigWatcher {
         self.folders = folders;
     }
 
-    /// Resolves when something has changed, and nothing more changes for a moment; or after
-    /// a while in any case. If it is dropped, the next call goes on with what was seen.
+    /// Resolves after a change and the debounce interval, or after the polling interval. It is
+    /// cancel safe: the next call continues with the events seen so far.
     pub async fn changed(&mut self) {
         if self.changed.is_none() {
             match timeout_at(self.next, self.changes.recv()).await {
                 Ok(Some(())) => self.changed = Some(Instant::now()),
-                // If the watcher is gone, only time tells.
+                // Without a watcher, only polling is left.
                 Ok(None) => sleep_until(self.next).await,
                 Err(_) => {}
             }
@@ -185,7 +182,7 @@ impl ConfigWatcher {
                     .await
                     .is_ok()
                 {
-                    // As fast as changes come, there is one at most.
+                    // The queue holds one event however fast they arrive.
                     tokio::task::yield_now().await;
                 }
             };
@@ -205,16 +202,15 @@ impl Default for ConfigWatcher {
     }
 }
 
-fn cannot_watch(error: &notify::Error) {
+fn warn_polling_only(error: &notify::Error) {
     let seconds = POLL_INTERVAL.as_secs();
     tracing::warn!(
-        "changes of functions are looked for every {seconds} s, because the system does not tell \
-         of them: {error}"
+        "polling for changes of functions every {seconds} s, because file events are not \
+         available: {error}"
     );
 }
 
-/// Whether something may be different from before. Reading is none, or looking would be a
-/// reason to look again.
+/// Whether the event may be a change. Reads are not, or each scan would trigger the next.
 fn is_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
@@ -226,7 +222,7 @@ fn is_change(kind: EventKind) -> bool {
     }
 }
 
-/// All files that count, but for those in the folder of functions.
+/// All configured files, except those in the folder of functions.
 fn files(functions_config: &FunctionsConfig) -> impl Iterator<Item = PathBuf> {
     let file = &functions_config.file;
     let is_file = functions_config.folder.as_ref() != Some(file);
@@ -245,7 +241,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder `f` of functions, and a file beside it.
+    /// A folder `f` of functions, and a file next to it.
     fn functions_config(root: &Path) -> FunctionsConfig {
         FunctionsConfig {
             file: root.join("functions.toml"),
@@ -263,74 +259,74 @@ mod tests {
         root
     }
 
-    /// Whether a change is told of soon, after each of these `changes` below a folder.
-    fn tells_all(root: &Path, changes: &[&dyn Fn(&Path)]) -> Vec<bool> {
+    /// Whether the watcher reports each of these `changes` below a folder in time.
+    fn reports_all(root: &Path, changes: &[&dyn Fn(&Path)]) -> Vec<bool> {
         let functions_config = functions_config(root);
         let runtime = Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let mut watch = ConfigWatcher::new();
-            let mut told = Vec::new();
+            let mut reported = Vec::new();
             for change in changes {
                 watch.set_watched(WatchedPaths::of(&functions_config));
                 change(root);
                 let in_time = timeout(POLL_INTERVAL / 2, watch.changed()).await;
-                told.push(in_time.is_ok());
+                reported.push(in_time.is_ok());
             }
-            told
+            reported
         })
     }
 
-    /// Whether a change is told of soon, after `change` was done in the folder of functions.
-    fn tells(change: impl Fn(&Path)) -> bool {
+    /// Whether the watcher reports a `change` in the folder of functions in time.
+    fn reports(change: impl Fn(&Path)) -> bool {
         let root = root();
-        tells_all(root.path(), &[&|root| change(&root.join("f"))]) == [true]
+        reports_all(root.path(), &[&|root| change(&root.join("f"))]) == [true]
     }
 
     #[test]
-    fn a_change_is_not_forgotten_when_waiting_for_quiet_is_interrupted() {
+    fn a_change_survives_cancellation_during_the_debounce_interval() {
         let runtime = Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let mut watch = ConfigWatcher::new();
             let (sender, changes) = mpsc::channel(1);
             watch.changes = changes;
             sender.try_send(()).unwrap();
-            // It has seen the change, and waits for more.
+            // The event was received, and the debounce interval is running.
             assert!(timeout(Duration::ZERO, watch.changed()).await.is_err());
             assert!(timeout(POLL_INTERVAL / 2, watch.changed()).await.is_ok());
         });
     }
 
     #[test]
-    fn writing_renaming_and_removing_are_changes_and_reading_is_none() {
-        assert!(tells(
+    fn writes_renames_and_removals_are_reported_and_reads_are_not() {
+        assert!(reports(
             |folder| fs::write(folder.join("new.wasm"), "x").unwrap()
         ));
-        assert!(tells(|folder| {
+        assert!(reports(|folder| {
             fs::rename(folder.join("old.wasm"), folder.join("new.wasm")).unwrap();
         }));
-        assert!(tells(
+        assert!(reports(
             |folder| fs::remove_file(folder.join("old.wasm")).unwrap()
         ));
-        assert!(!tells(|folder| drop(
+        assert!(!reports(|folder| drop(
             fs::read(folder.join("old.wasm")).unwrap()
         )));
-        assert!(tells(|folder| fs::write(
+        assert!(reports(|folder| fs::write(
             folder.join("../functions.toml"),
             "x"
         )
         .unwrap()));
-        assert!(!tells(|folder| fs::write(
+        assert!(!reports(|folder| fs::write(
             folder.join("../other.wasm"),
             "x"
         )
         .unwrap()));
-        assert!(!tells(
+        assert!(!reports(
             |folder| fs::write(folder.join("access.log"), "x").unwrap()
         ));
     }
 
     #[test]
-    fn a_volume_that_turns_to_another_version_is_a_change() {
+    fn a_kubernetes_volume_update_is_reported() {
         use std::os::unix::fs::symlink;
 
         let root = root();
@@ -346,11 +342,11 @@ mod tests {
             fs::rename(root.join("f/..next"), root.join("f/..data")).unwrap();
         };
         let write = |root: &Path| fs::write(root.join("f/..v2/app.wasm"), "new").unwrap();
-        assert_eq!(tells_all(root.path(), &[&turn, &write]), [true, true]);
+        assert_eq!(reports_all(root.path(), &[&turn, &write]), [true, true]);
     }
 
     #[test]
-    fn a_folder_that_is_made_again_is_watched_again() {
+    fn a_recreated_folder_is_watched_again() {
         let root = root();
         let at = root.path().join("deep");
         fs::create_dir(&at).unwrap();
@@ -376,6 +372,6 @@ mod tests {
             &write,
             &remove_and_make,
         ];
-        assert_eq!(tells_all(&at, &changes), [true; 8]);
+        assert_eq!(reports_all(&at, &changes), [true; 8]);
     }
 }

@@ -77,7 +77,7 @@ fn changed_middleware_makes_a_new_version_unless_it_does_not_fit() {
     folder.put("gate.wasm", locator("other-1"));
     let _ = host
         .log()
-        .wait_for_entry(&["function refused", "the middleware does not fit"]);
+        .wait_for_entry(&["function rejected", "the middleware does not fit"]);
     assert_eq!(host.send(&request).status, 401);
     folder.put(
         "gate.wasm",
@@ -128,7 +128,7 @@ fn an_oci_layout_provides_components_and_a_new_image_is_a_new_version() {
     put_layout(&folder, "images/where", "v2", &locator("third-3"));
     let _ = host
         .log()
-        .wait_for_entry(&["function refused", "no image is called `v1`"]);
+        .wait_for_entry(&["function rejected", "unknown image `v1`"]);
     assert_eq!(get(&host, "/where"), "second2 / /where second2");
 }
 

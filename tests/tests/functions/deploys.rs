@@ -88,7 +88,7 @@ fn a_cipher_an_app_and_a_broken_file_in_the_folder_are_told_apart() {
     let _ = host
         .log()
         .wait_for_entry(&["deployed", "function=\"cipher\""]);
-    let _ = host.log().wait_for_entry(&["function refused", "broken"]);
+    let _ = host.log().wait_for_entry(&["function rejected", "broken"]);
     for name in ["app", "cipher"] {
         let response = host.send(&encrypt("hello").path(format!("/{name}/encrypt")));
         assert_eq!(response.result(), "khoor", "{name}");
@@ -102,7 +102,7 @@ fn a_broken_file_leaves_the_previous_version_active() {
     let host = TestHost::serve_functions(folder.path()).start();
     folder.put("where.wasm", "nothing");
     let goes_on = version("first-1");
-    let _ = host.log().wait_for_entry(&["function refused", &goes_on]);
+    let _ = host.log().wait_for_entry(&["function rejected", &goes_on]);
     assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
     let refused = events(&host, "component-refused");
     assert_eq!(refused[0]["event"]["function"], "where");
@@ -118,7 +118,7 @@ fn a_slowly_written_file_is_served_once_complete() {
     let bytes = locator("second2");
     let mut file = File::create(folder.join("where.wasm")).expect("a file");
     file.write_all(&bytes[..bytes.len() / 2]).expect("a disk");
-    let _ = host.log().wait_for_entry(&["function refused"]);
+    let _ = host.log().wait_for_entry(&["function rejected"]);
     assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
     file.write_all(&bytes[bytes.len() / 2..]).expect("a disk");
     drop(file);
@@ -167,7 +167,7 @@ fn a_slow_copy_of_a_component_or_functions_file_is_not_refused_in_parts() {
         wait_for(&host, "/there", Some("second2 / /there second2"));
         if pauses.iter().all(|pause| *pause < MAX_PAUSE) {
             let log = host.log().text();
-            for text in ["function refused", "functions stay as they were"] {
+            for text in ["function rejected", "previous functions stay active"] {
                 assert!(!log.contains(text), "{log}");
             }
             for kind in ["component-refused", "functions-refused"] {
@@ -197,7 +197,7 @@ fn a_changed_functions_file_is_applied_unless_it_is_invalid() {
     folder.put("functions.toml", "route = 7");
     let _ = host
         .log()
-        .wait_for_entry(&["functions stay as they were", "functions.toml:1"]);
+        .wait_for_entry(&["previous functions stay active", "functions.toml:1"]);
     assert_eq!(get(&host, "/a"), "the-one / /a the-one");
     assert_eq!(events(&host, "functions-refused").len(), 1);
 
@@ -221,10 +221,10 @@ fn a_changed_adapter_makes_new_versions() {
         .start();
     let _ = host
         .log()
-        .wait_for_entry(&["the adapters stay as they were"]);
+        .wait_for_entry(&["adapters rejected, previous adapters stay active"]);
     let _ = host
         .log()
-        .wait_for_entry(&["function refused", "no adapter is registered"]);
+        .wait_for_entry(&["function rejected", "no adapter is registered"]);
     let adapter = fs::read(end_to_end::artifacts::component("http-adapter")).expect("a component");
     folder.put("adapter.wasm", adapter);
     let _ = host.log().wait_for_entry(&["deployed", "cipher"]);
@@ -241,7 +241,7 @@ fn compile_timeout_refuses_a_slow_component() {
         .flag("--compile-timeout", "0")
         .start();
     let _ = host.log().wait_for_entry(&[
-        "function refused",
+        "function rejected",
         "more than 0 s of processor time",
         "`--compile-timeout`",
     ]);
@@ -259,7 +259,7 @@ fn max_compile_memory_refuses_a_large_component() {
         .start();
     let _ = host
         .log()
-        .wait_for_entry(&["function refused", "`--max-compile-memory`"]);
+        .wait_for_entry(&["function rejected", "`--max-compile-memory`"]);
     assert_eq!(host.send(&Request::new("GET", "/app")).status, 404);
 }
 

@@ -58,7 +58,7 @@ fn each_function_has_the_variables_that_the_file_gives_it() {
     }
     let _ = host
         .log()
-        .wait_for_entry(&["function refused", "lost", "nowhere.env"]);
+        .wait_for_entry(&["function rejected", "lost", "nowhere.env"]);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn an_invalid_functions_file_is_reported_with_the_line() {
     for (text, expected) in [
         (
             "foldr = \".\"\n",
-            "functions.toml:1: `foldr`: there is no such key; a file of functions has `folder`, \
+            "functions.toml:1: `foldr`: unknown key; a file of functions has `folder`, \
              `[[function]]` and `[[adapter]]`",
         ),
         (
@@ -77,7 +77,7 @@ fn an_invalid_functions_file_is_reported_with_the_line() {
         ),
         (
             "[[function]]\nname = \"a\"\n",
-            "functions.toml:1: `name = \"a\"`: this has no `component`",
+            "functions.toml:1: `name = \"a\"`: missing `component`",
         ),
         (
             "[[function]]\ncomponent = \"app.wasm\"\nroute = \"a b\"\n",
@@ -85,7 +85,7 @@ fn an_invalid_functions_file_is_reported_with_the_line() {
         ),
         (
             "[[function]]\ncomponent = \"app.wasm\"\nmax-memry = 5\n",
-            "functions.toml:3: `max-memry = 5`: there is no such key; did you mean `max-memory`?",
+            "functions.toml:3: `max-memry = 5`: unknown key; did you mean `max-memory`?",
         ),
         (
             "[[function]]\ncomponent = \"app.wasm\"\nqueue-timeout = \"soon\"\n",
@@ -93,24 +93,24 @@ fn an_invalid_functions_file_is_reported_with_the_line() {
         ),
         (
             "[[function]]\ncomponent = \"app.wasm\"\nthreads = 5\n",
-            "functions.toml:3: `threads = 5`: there is no such key",
+            "functions.toml:3: `threads = 5`: unknown key",
         ),
         (
             "[[function]]\ncomponent = \"app.wasm\"\n[[function]]\ncomponent = \"app.wasm\"\n",
-            "functions.toml:3: `name = \"app\"`: the function in line 1 has the same name",
+            "functions.toml:3: `name = \"app\"`: duplicate name, also of the function in line 1",
         ),
         (
             "[[function]]\ncomponent = \"app.wasm\"\n\
              [[function]]\nname = \"b\"\nroute = \"/app/\"\ncomponent = \"app.wasm\"\n",
-            "functions.toml:3: `route = \"/app\"`: `app` has the same route",
+            "functions.toml:3: `route = \"/app\"`: duplicate route, also of `app`",
         ),
         (
             "[[adapter]]\nname = \"x\"\n",
-            "functions.toml:2: `name`: there is no such key; an adapter has a `component`",
+            "functions.toml:2: `name`: unknown key; an adapter has a `component`",
         ),
         (
             "[[adapter]]\n",
-            "functions.toml:1: `[[adapter]]`: this has no `component`",
+            "functions.toml:1: `[[adapter]]`: missing `component`",
         ),
         (
             "function = 3\n",

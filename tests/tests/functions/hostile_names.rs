@@ -57,7 +57,7 @@ fn a_name_of_a_core_import_forges_no_line_of_the_log_and_does_not_fill_it() {
             let mut host = TestHost::serve_functions(folder.path())
                 .flag("--log-format", format)
                 .start();
-            let _ = host.log().wait_for_entry(&["function refused", "evil"]);
+            let _ = host.log().wait_for_entry(&["function rejected", "evil"]);
             host.terminate();
             let log = host.log().wait_for_end();
             check(&log);

@@ -73,7 +73,7 @@ fn max_memories_and_max_tables_refuse_a_component_with_the_figures() {
         let remedy = format!("`{flag}`");
         let _ = host
             .log()
-            .wait_for_entry(&["function refused", "2 memories and", &remedy]);
+            .wait_for_entry(&["function rejected", "2 memories and", &remedy]);
         assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
     }
 }
@@ -86,7 +86,7 @@ fn max_component_size_refuses_a_file_without_reading_it() {
         .flag("--max-component-size", "64KiB")
         .start();
     let _ = host.log().wait_for_entry(&[
-        "function refused",
+        "function rejected",
         "more than 65536 bytes",
         "`--max-component-size`",
     ]);

@@ -166,7 +166,7 @@ fn a_kubernetes_volume_is_a_folder_of_functions_with_atomic_updates() {
     fs::rename(folder.join("..next"), folder.join("..data")).expect("a link");
     wait_for(&host, "/where", Some("second2 / /where second2"));
     fs::remove_dir_all(folder.join("..v1")).expect("a folder");
-    assert!(!host.log().text().contains("function refused"));
+    assert!(!host.log().text().contains("function rejected"));
 }
 
 #[test]

@@ -116,9 +116,7 @@ fn a_function_with_a_mistyped_middleware_is_not_served() {
 
     let mistyped = declared("\"gaet.wasm\"");
     place.folder.put("functions.toml", &mistyped);
-    let _ = host
-        .log()
-        .wait_for_entry(&["not served any more", "middleware"]);
+    let _ = host.log().wait_for_entry(&["undeployed", "middleware"]);
     assert_eq!(host.send(&Request::new("GET", "/where")).status, 404);
     let check = |operators: &Operators| {
         let list = ask(operators, "GET", "/v1/functions", b"").json();
@@ -161,7 +159,7 @@ fn a_broken_component_keeps_the_previous_one_behind_new_middleware() {
     let host = place.with_file(&declared("")).start();
     wait_for(&host, "/where", Some("first-1 / /where first-1"));
     place.folder.put("where.wasm", "broken");
-    let _ = host.log().wait_for_entry(&["function refused", "where"]);
+    let _ = host.log().wait_for_entry(&["function rejected", "where"]);
     wait_for(&host, "/where", Some("first-1 / /where first-1"));
     place.folder.put("functions.toml", declared(GATE));
     wait_for_gate(&host, "first-1");

@@ -30,7 +30,9 @@ fn an_empty_file_of_functions_is_refused_and_removes_nothing() {
     let host = serve(&folder);
     // As an editor that truncates and rewrites the file.
     drop(File::create(folder.join("functions.toml")).expect("a file"));
-    let entry = host.log().wait_for_entry(&["functions stay as they were"]);
+    let entry = host
+        .log()
+        .wait_for_entry(&["previous functions stay active"]);
     assert!(entry.contains("`function = []`"), "{entry}");
     assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
     fs::write(folder.join("functions.toml"), DECLARED).expect("a file");

@@ -26,7 +26,7 @@ fn a_version_that_fails_its_smoke_request_does_not_take_over() {
     folder.put("where.wasm", assemble("counter", |source| source));
     let _ = host
         .log()
-        .wait_for_entry(&["function refused", "it fails its smoke request `GET /trap`"]);
+        .wait_for_entry(&["function rejected", "smoke request `GET /trap` failed"]);
     assert_eq!(get(&host, "/where/x"), "first-1 /x /where first-1");
 }
 
@@ -39,7 +39,7 @@ fn a_smoke_request_must_be_answered_with_success() {
         let folder = Folder::new();
         folder.put("where.wasm", assemble(guest, |source| source));
         let host = serve(&folder, path);
-        let _ = host.log().wait_for_entry(&["function refused", why]);
+        let _ = host.log().wait_for_entry(&["function rejected", why]);
         assert_eq!(host.send(&Request::new("GET", "/where")).status, 404);
     }
 }
@@ -65,7 +65,7 @@ fn a_slow_smoke_request_is_reported_to_the_deploying_client() {
     let component = guest.path().display().to_string();
     let done = place.order(&operators, &["deploy", "slow", &component]);
     assert_eq!(done.code, Some(1), "{}", done.stderr);
-    for part in ["still works on it, after 2 s", "longer than 5 s"] {
+    for part in ["waiting for the server: 2 s", "longer than 5 s"] {
         assert!(done.stderr.contains(part), "{}", done.stderr);
     }
 }

@@ -60,7 +60,7 @@ fn a_function_that_cannot_be_served_is_reported_and_the_others_are_served() {
         ("cipher", "`wasi:http/incoming-handler@0.2`"),
         ("link", "outside of the folder"),
     ] {
-        let _ = host.log().wait_for_entry(&["function refused", name, why]);
+        let _ = host.log().wait_for_entry(&["function rejected", name, why]);
         assert_eq!(
             host.send(&Request::new("GET", &format!("/{name}"))).status,
             404

@@ -1,4 +1,4 @@
-//! Records of denied requests: at most one for each interval, however many there are.
+//! Audit records of denied requests: at most one per interval.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,18 +9,18 @@ use audit_log::event::Event;
 use audit_log::record::Subject;
 use tokio::time::sleep;
 
-/// Time for which denied requests are counted before they are recorded together.
+/// Interval of which denied requests are recorded together.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// The longest path that a record has, in bytes.
+/// Maximum length of the path in a record, in bytes.
 const MAX_PATH_BYTES: usize = 256;
 
-/// Records denied requests: the first one at once, and those of the interval after it together.
+/// Records denied requests: the first one at once, those of the following interval together.
 #[derive(Debug, Clone)]
 pub struct Denials {
     audit: AuditLog,
     interval: Duration,
-    /// What is not recorded yet of the interval. None while there is no interval.
+    /// Requests of the current interval that are not recorded yet. None between intervals.
     pending: Arc<Mutex<Option<Pending>>>,
 }
 
@@ -33,7 +33,7 @@ struct Pending {
 }
 
 impl Denials {
-    /// Nothing was denied yet.
+    /// An empty recorder.
     #[must_use]
     pub fn new(audit: AuditLog) -> Self {
         Self {
@@ -43,7 +43,7 @@ impl Denials {
         }
     }
 
-    /// Notes a denied request. Returns when it is recorded, or counted for the next record.
+    /// Adds a denied request. Returns once it is recorded, or counted for the next record.
     pub(crate) async fn note(&self, method: &str, path: &str) {
         let path = &path[..path.floor_char_boundary(MAX_PATH_BYTES)];
         {
@@ -61,7 +61,7 @@ impl Denials {
         self.record(method, path, 1).await;
     }
 
-    /// Records what was counted and is not recorded yet, as at shutdown.
+    /// Records counted requests at shutdown.
     pub(crate) async fn flush(&self) {
         let pending = self.lock().as_mut().map(mem::take);
         if let Some(pending) = pending {
@@ -69,8 +69,7 @@ impl Denials {
         }
     }
 
-    /// Records what comes together in each interval, until there is one without a denied
-    /// request.
+    /// Records the requests of each interval together, until an interval without one.
     async fn record_intervals(self) {
         loop {
             sleep(self.interval).await;
@@ -104,7 +103,7 @@ impl Denials {
             request: None,
         };
         if let Err(error) = self.audit.record(subject, &event).await {
-            tracing::error!(%error, count, "the audit log took no record of denied requests");
+            tracing::error!(%error, count, "denied requests could not be recorded in the audit log");
         }
     }
 
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_counted_is_recorded_at_the_end_of_its_interval() {
+    fn counted_denials_are_recorded_at_the_end_of_the_interval() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.jsonl");
         block_on(async {

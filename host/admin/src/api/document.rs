@@ -1,4 +1,4 @@
-//! Functions as operators see them.
+//! JSON documents of functions.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 
 use functions::{Function, Functions, Store, StoreError};
 
-/// All functions, by name: those that are served, those that are loading, and those that should
-/// be served.
+/// All functions by name: served, loading and rejected ones.
 pub(super) fn list(functions: &Functions) -> Vec<Value> {
     let table = functions.table();
     let problems = functions.problems();
@@ -28,7 +27,7 @@ pub(super) fn list(functions: &Functions) -> Vec<Value> {
     all
 }
 
-/// One function with its versions. None if there is none of this name.
+/// One function with its versions. None for an unknown name.
 pub(super) fn show(
     functions: &Functions,
     store: Option<&Store>,

@@ -1,10 +1,10 @@
-//! The interface over which operators deploy functions: `/v1/…`, for whoever has the token.
+//! The deploy API: `/v1/…`, for operators with the token.
 //!
-//! - this file: [`Admin`], from a request to an order and its answer.
-//! - `token.rs`: who may.
-//! - `denials.rs`: [`Denials`], the records of requests that were denied.
-//! - `document.rs`: what is answered.
-//! - `openapi.json`: all of it, as it is served at `/v1/openapi.json`.
+//! - this file: [`Admin`], from a request to a deploy command and its response.
+//! - `token.rs`: [`Token`], authentication.
+//! - `denials.rs`: [`Denials`], audit records of denied requests.
+//! - `document.rs`: JSON of functions.
+//! - `openapi.json`: the description, served at `/v1/openapi.json`.
 
 mod denials;
 mod document;
@@ -27,56 +27,56 @@ use functions::{
 };
 pub use token::{MAX_TOKEN_BYTES, Token, TokenError};
 
-/// What all its paths begin with.
+/// Prefix of all paths.
 const PREFIX: &str = "/v1/";
 
-/// The path of the description of all of them, which needs no token.
+/// Path of the description, which needs no token.
 const DESCRIPTION: &str = "/v1/openapi.json";
 
-/// AdminState operators who have the token.
+/// The deploy API.
 pub struct Admin {
-    /// Who may.
+    /// The token of operators.
     pub token: Token,
-    /// Who carries out what is ordered.
+    /// The deployer, which executes commands.
     pub commands: DeployHandle,
-    /// What is served.
+    /// The served functions.
     pub functions: Arc<Functions>,
-    /// The versions, if they are kept.
+    /// The store of versions, if any.
     pub store: Option<Arc<Store>>,
-    /// Where denied requests are recorded.
+    /// Audit records of denied requests.
     pub denials: Denials,
-    /// How large a component may be, in bytes.
+    /// Maximum size of a component, in bytes.
     pub max_component_bytes: u64,
-    /// How long a request may take, with all that follows from it.
+    /// Timeout of a request, including the deploy.
     pub max_time: Duration,
 }
 
 type ApiResponse = Response<Full<Bytes>>;
 
 impl Admin {
-    /// Whether a request is for this interface.
+    /// Whether a request is for this API.
     pub(super) fn owns<B>(request: &Request<B>) -> bool {
         request.uri().path().starts_with(PREFIX)
     }
 
-    /// Whether a request has the token, or asks for what needs none.
+    /// Whether a request has the token, or needs none.
     pub(super) fn allows<B>(&self, request: &Request<B>) -> bool {
         let is_open = request.uri().path() == DESCRIPTION && request.method() == Method::GET;
         is_open || self.token.is_in(request.headers())
     }
 
-    /// Records that a request was denied, at the latest with those after it.
+    /// Records a denied request, at once or with further ones.
     pub(super) async fn deny<B>(&self, request: &Request<B>) {
         let (method, path) = (request.method().as_str(), request.uri().path());
         self.denials.note(method, path).await;
     }
 
-    /// Records what was denied and is not recorded yet, as at shutdown.
+    /// Records denied requests that are not recorded yet, at shutdown.
     pub async fn flush(&self) {
         self.denials.flush().await;
     }
 
-    /// The answer to a request.
+    /// The response to a request.
     pub(super) async fn answer<B>(&self, request: Request<B>) -> ApiResponse
     where
         B: Body<Data = Bytes>,
@@ -97,7 +97,7 @@ impl Admin {
             && let Err(why) = check_name(name)
         {
             let name = name.to_owned();
-            return refused(&DeployError::BadName { name, why });
+            return rejected(&DeployError::BadName { name, why });
         }
         match (method.as_str(), &segments[..]) {
             ("GET", ["functions"]) => self.list().await,
@@ -137,14 +137,11 @@ impl Admin {
                 ["functions", _, "rollback" | "pause" | "resume"]
                 | ["functions", _, "versions", _, "activate"],
             ) => not_allowed("POST"),
-            _ => problem(
-                StatusCode::NOT_FOUND,
-                "see /v1/openapi.json for what there is",
-            ),
+            _ => problem(StatusCode::NOT_FOUND, "unknown path; see /v1/openapi.json"),
         }
     }
 
-    /// The body of a request.
+    /// Reads the component in the body of a request.
     async fn component<B>(&self, body: B) -> Result<Vec<u8>, ApiResponse>
     where
         B: Body<Data = Bytes>,
@@ -160,19 +157,13 @@ impl Admin {
                 );
                 Err(problem(StatusCode::PAYLOAD_TOO_LARGE, &why))
             }
-            Err(_) => Err(problem(
-                StatusCode::BAD_REQUEST,
-                "the body ended before it was whole",
-            )),
+            Err(_) => Err(problem(StatusCode::BAD_REQUEST, "incomplete body")),
         }
     }
 
     async fn deploy(&self, name: String, bytes: Vec<u8>) -> ApiResponse {
         if bytes.is_empty() {
-            return problem(
-                StatusCode::BAD_REQUEST,
-                "the body is empty, expected a component",
-            );
+            return problem(StatusCode::BAD_REQUEST, "empty body, expected a component");
         }
         self.execute(DeployCommand::Deploy { name, bytes }).await
     }
@@ -191,11 +182,11 @@ impl Admin {
                 });
                 json(StatusCode::OK, answer.to_string())
             }
-            Err(error) => refused(&error),
+            Err(error) => rejected(&error),
         }
     }
 
-    /// What a function printed last: with the query `from=NUMBER`, from this line on.
+    /// The log ring of a function, with the query `from=NUMBER` from this line on.
     fn lines(&self, name: &str, query: Option<&str>) -> ApiResponse {
         let number = match query.map(|query| query.strip_prefix("from=").map(str::parse)) {
             None => 0,
@@ -213,7 +204,7 @@ impl Admin {
         json(StatusCode::OK, answer.to_string())
     }
 
-    /// The numbers about a function.
+    /// Statistics of a function.
     fn stats(&self, name: &str) -> ApiResponse {
         let Some(function) = self.functions.served(name) else {
             return self.unserved(name);
@@ -222,10 +213,10 @@ impl Admin {
         json(StatusCode::OK, answer.to_string())
     }
 
-    /// The answer where a function is not served.
+    /// The response for a function that is not served.
     fn unserved(&self, name: &str) -> ApiResponse {
         let name = name.to_owned();
-        refused(&if self.functions.is_loading(&name) {
+        rejected(&if self.functions.is_loading(&name) {
             DeployError::Loading(name)
         } else {
             DeployError::Unknown(name)
@@ -246,17 +237,17 @@ impl Admin {
         let shown = spawn_blocking(move || document::show(&functions, store.as_deref(), &asked));
         match shown.await {
             Ok(Ok(Some(function))) => json(StatusCode::OK, function.to_string()),
-            Ok(Ok(None)) => refused(&DeployError::Unknown(name)),
-            Ok(Err(error)) => refused(&error.into()),
-            Err(_) => refused(&DeployError::Busy),
+            Ok(Ok(None)) => rejected(&DeployError::Unknown(name)),
+            Ok(Err(error)) => rejected(&error.into()),
+            Err(_) => rejected(&DeployError::Busy),
         }
     }
 }
 
 fn unauthorized(headers: &HeaderMap) -> ApiResponse {
     let why = if headers.contains_key(AUTHORIZATION) {
-        "the token is wrong: expected `authorization: Bearer TOKEN` with that of the file which \
-         --admin-token of the server names"
+        "the token is wrong: expected `authorization: Bearer TOKEN` with the token in the file of the \
+         server's --admin-token"
     } else {
         "the token is missing: expected `authorization: Bearer TOKEN`"
     };
@@ -266,14 +257,14 @@ fn unauthorized(headers: &HeaderMap) -> ApiResponse {
     response
 }
 
-fn refused(error: &DeployError) -> ApiResponse {
+fn rejected(error: &DeployError) -> ApiResponse {
     let status = match error {
         DeployError::BadName { .. } => StatusCode::BAD_REQUEST,
         DeployError::Unknown(_) | DeployError::NoVersion { .. } => StatusCode::NOT_FOUND,
-        DeployError::NoState | DeployError::IsDeclared(_) | DeployError::RouteConflict(_) => {
+        DeployError::NoState | DeployError::IsConfigured(_) | DeployError::RouteConflict(_) => {
             StatusCode::CONFLICT
         }
-        DeployError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        DeployError::Rejected(_) => StatusCode::UNPROCESSABLE_ENTITY,
         DeployError::Store(_) => StatusCode::INSUFFICIENT_STORAGE,
         DeployError::Unaudited(_) | DeployError::Busy | DeployError::Loading(_) => {
             StatusCode::SERVICE_UNAVAILABLE
@@ -285,7 +276,7 @@ fn refused(error: &DeployError) -> ApiResponse {
 fn not_allowed(methods: &'static str) -> ApiResponse {
     let mut response = problem(
         StatusCode::METHOD_NOT_ALLOWED,
-        &format!("there is {methods}"),
+        &format!("method not allowed; allowed: {methods}"),
     );
     let methods = HeaderValue::from_static(methods);
     response.headers_mut().insert(ALLOW, methods);

@@ -1,4 +1,4 @@
-//! Who may deploy functions: whoever has the token.
+//! Authentication of operators by a token.
 
 use std::io;
 use std::path::Path;
@@ -9,30 +9,30 @@ use sha2::{Digest, Sha256};
 
 use permissions::read_secret;
 
-/// The shortest token, in bytes.
+/// Minimum length of a token, in bytes.
 const MIN_BYTES: usize = 16;
 
-/// The largest file of a token, in bytes.
+/// Maximum size of a token file, in bytes.
 pub const MAX_TOKEN_BYTES: u64 = 4096;
 
-/// The digest of the token: that of a wrong one says nothing of how wrong it is.
+/// The SHA-256 of the token: comparing digests leaks nothing about the token.
 pub struct Token([u8; 32]);
 
-/// Why a file holds no token.
+/// Errors of reading a token.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// It cannot be read.
-    #[error("cannot read `{path}`, which --admin-token names: {source}")]
+    /// The file cannot be read.
+    #[error("cannot read `{path}` of --admin-token: {source}")]
     Unreadable {
         /// The file.
         path: String,
         /// The reason.
         source: io::Error,
     },
-    /// What is in it is none.
+    /// The file does not contain a valid token.
     #[error(
-        "`{0}`, which --admin-token names, holds no token: expected one line of at least {MIN_BYTES} \
-         letters, digits and the like, such as `openssl rand -hex 32` makes"
+        "invalid token in `{0}` of --admin-token: expected one line of at least {MIN_BYTES} printable \
+         ASCII characters, such as of `openssl rand -hex 32`"
     )]
     Bad(String),
 }
@@ -42,7 +42,7 @@ impl Token {
     ///
     /// # Errors
     ///
-    /// Fails if there is none of 16 bytes or more, or if other users may read or write it.
+    /// Fails if the token has less than 16 bytes, or if other users may read or write the file.
     pub fn read(path: &Path) -> Result<Self, TokenError> {
         let shown = || path.display().to_string();
         let text = read_secret(path, MAX_TOKEN_BYTES);
@@ -57,8 +57,8 @@ impl Token {
         Ok(Self(Sha256::digest(token).into()))
     }
 
-    /// Whether a request has it: `authorization: Bearer TOKEN`. That takes the same time
-    /// whatever the request has instead.
+    /// Whether a request has the token, as `authorization: Bearer TOKEN`. The comparison takes
+    /// constant time.
     pub(super) fn is_in(&self, headers: &HeaderMap) -> bool {
         let mut given = headers.get_all(AUTHORIZATION).iter();
         let value = given.next().map_or(&b""[..], |value| value.as_bytes());
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_token_is_the_token() {
+    fn authorization_must_have_exactly_the_token() {
         let token = token(&format!("{TOKEN}\n")).unwrap();
         let is_in = |values: &[&str]| {
             let mut headers = HeaderMap::new();
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_long_and_one_word() {
+    fn token_must_be_one_word_of_16_bytes_or_more() {
         for bad in ["", "short", "0123456789 abcdef", "0123456789abcdef\nmore"] {
             assert!(token(bad).is_err(), "{bad}");
         }

@@ -1,4 +1,4 @@
-//! Serving functions that are loaded.
+//! Activation of loaded versions.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::Deployer;
 use super::load_context::LoadedFunction;
 
 impl Deployer {
-    /// Lets a function be served the next time that [`serve`](Self::serve) is called.
+    /// Activates a version, which the next [`serve`](Self::serve) publishes.
     pub(super) async fn activate(&mut self, loaded: LoadedFunction) -> Result<(), AppendError> {
         let LoadedFunction {
             function,
@@ -23,7 +23,7 @@ impl Deployer {
             .get(&name)
             .and_then(|state| state.active.as_ref());
         if let Some(active) = active {
-            // It may have been paused or resumed while this was loaded.
+            // An operator may have paused or resumed it during the load.
             record.paused = active.is_paused();
             function.set_paused(record.paused);
         }
@@ -45,7 +45,7 @@ impl Deployer {
             return recorded;
         };
         if !is_recorded || noted.is_err() {
-            // It is tried again the next time.
+            // The next reconciliation retries it.
             state.fingerprints = None;
             state.is_rejected = true;
             state.is_loading = true;
@@ -69,7 +69,7 @@ impl Deployer {
         recorded
     }
 
-    /// Serves all that is active, and answers for what is being loaded.
+    /// Publishes a table of all active and loading functions.
     pub(super) fn serve(&self) {
         let mut table = Table::default();
         let active = self
@@ -78,7 +78,7 @@ impl Deployer {
             .filter_map(|state| state.active.as_ref());
         for function in active {
             if let Err(conflict) = table.add(function.clone()) {
-                // Nobody is activated at the route of another one.
+                // Unreachable: `activate` follows a check for conflicts.
                 tracing::error!(function = function.name(), "not served: {conflict}");
             }
         }

@@ -10,7 +10,7 @@ use engine::Part;
 use sanitize::error_chain;
 
 impl Deployer {
-    /// Reads the adapters again. Returns whether that worked.
+    /// Reads and checks the adapters again. Returns whether they changed.
     pub(super) async fn read_adapters(
         &mut self,
         functions_config: &FunctionsConfig,
@@ -20,12 +20,15 @@ impl Deployer {
             Ok(adapters) => {
                 self.adapters = adapters.into();
                 self.adapter_fingerprints.clone_from(&scan.adapters);
-                self.bad_adapters.reset();
+                self.rejected_adapters.reset();
                 true
             }
             Err(_) if self.may_adapters_be_incomplete(&scan.adapters) => false,
             Err(error) => {
-                let text = format!("the adapters stay as they were: {}", error_chain(&error));
+                let text = format!(
+                    "adapters rejected, previous adapters stay active: {}",
+                    error_chain(&error)
+                );
                 scan.problems.insert(text);
                 false
             }

@@ -1,41 +1,41 @@
-//! What an operator orders while the server runs.
+//! Commands of operators to the deployer at run time.
 
 use audit_log::AppendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::store::StoreError;
 
-/// How many orders may wait, or be worked on.
+/// Maximum number of queued and running commands.
 pub(super) const MAX_PENDING: usize = 16;
 
-/// What an operator orders.
+/// A command of an operator.
 pub enum DeployCommand {
-    /// Serve this component as the next version of a function, or as a new one.
+    /// Deploy this component as the next version of a function, or as a new function.
     Deploy {
         /// The function.
         name: String,
-        /// The component, composed with nothing yet.
+        /// The function's own component.
         bytes: Vec<u8>,
     },
-    /// Serve a version that was deployed before.
+    /// Activate a version that was deployed before.
     Activate {
         /// The function.
         name: String,
-        /// Its SHA-256, or the beginning of it, of 8 digits or more. None: the one that was
-        /// deployed before the active one; of a removed function, the last active one.
+        /// Its SHA-256, or at least the first 8 digits of it. None: the version before the active
+        /// one; of a removed function, the last active one.
         version: Option<String>,
     },
-    /// Answer no requests to a function until it is resumed, also after a restart.
+    /// Pause a function until it is resumed, also across restarts.
     Pause {
         /// The function.
         name: String,
     },
-    /// Answer the requests to a function again.
+    /// Resume a function.
     Resume {
         /// The function.
         name: String,
     },
-    /// Serve a function no more. Its versions are kept for a while.
+    /// Remove a function. Its versions are kept for the retention time.
     Remove {
         /// The function.
         name: String,
@@ -55,95 +55,95 @@ impl DeployCommand {
     }
 }
 
-/// What came of it.
+/// The result of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeployOutcome {
     /// The function.
     pub name: String,
-    /// The version that is served now. None: it is served no more.
+    /// The active version. None: the function was removed.
     pub version: Option<String>,
-    /// The one that was served before.
+    /// The version that was active before.
     pub replaces: Option<String>,
 }
 
-/// Why it was not done. What was served is served still.
+/// Errors of commands. A failed command changes nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
-    /// There is nowhere to keep what is deployed.
+    /// The server has no store.
     #[error("this server keeps no versions: start it with `--state FOLDER`")]
     NoState,
-    /// It cannot be the name of a function.
-    #[error("`{name}` is no name for a function: {why}")]
+    /// The name is invalid.
+    #[error("invalid function name `{name}`: {why}")]
     BadName {
         /// The name.
         name: String,
-        /// What names are like.
+        /// The rule for names.
         why: &'static str,
     },
-    /// There is no such function.
-    #[error("there is no function `{0}`")]
+    /// The function is unknown.
+    #[error("unknown function `{0}`")]
     Unknown(String),
-    /// It has nothing to show yet.
-    #[error("`{0}` is loading; try it again when it is served")]
+    /// The function has no served version yet.
+    #[error("`{0}` is loading; retry when it is served")]
     Loading(String),
-    /// There is no such version of it.
-    #[error("`{name}` has no version {version} that was kept")]
+    /// The version is unknown.
+    #[error("`{name}` has no stored version {version}")]
     NoVersion {
         /// The function.
         name: String,
-        /// What was asked for.
+        /// The requested version.
         version: String,
     },
-    /// It is not for an operator to say.
+    /// The function is configured by a file, which commands cannot remove.
     #[error(
-        "`{0}` is declared in a file, or its component is in the folder of functions: take it away \
+        "`{0}` is configured in a file, or its component is in the folder of functions: remove it \
          there"
     )]
-    IsDeclared(String),
-    /// Another function has its route.
+    IsConfigured(String),
+    /// Another function has the route.
     #[error("{0}")]
     RouteConflict(String),
-    /// It cannot be served.
+    /// The version cannot be served.
     #[error("{0}")]
-    Refused(String),
-    /// The disk does not have it as it should.
+    Rejected(String),
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is no record of it.
-    #[error("the audit log takes no record of it")]
+    /// The audit log cannot record the command.
+    #[error("the audit log cannot be written; nothing was changed")]
     Unaudited(#[from] AppendError),
-    /// Too many orders wait, or the server ends.
-    #[error("the server is busy with other orders, or ends; try it again")]
+    /// Too many commands are queued, or the server is shutting down.
+    #[error("the server is busy with other commands, or shutting down; retry later")]
     Busy,
 }
 
-/// Takes orders for the [`Deployer`](super::Deployer).
+/// Sends commands to the [`Deployer`](super::Deployer).
 #[derive(Debug, Clone)]
 pub struct DeployHandle(mpsc::Sender<PendingCommand>);
 
-/// An order, and who waits for the answer.
+/// A command, and the channel for its result.
 pub type PendingCommand = (
     DeployCommand,
     oneshot::Sender<Result<DeployOutcome, DeployError>>,
 );
 
 impl DeployHandle {
-    /// A way to give orders, and the end where they arrive.
+    /// A handle, and the receiver of its commands.
     #[must_use]
     pub fn new() -> (Self, mpsc::Receiver<PendingCommand>) {
-        let (sender, pending_commands) = mpsc::channel(MAX_PENDING);
-        (Self(sender), pending_commands)
+        let (sender, commands) = mpsc::channel(MAX_PENDING);
+        (Self(sender), commands)
     }
 
-    /// Gives an order and waits until it was carried out.
+    /// Sends a command and waits for its result.
     ///
     /// # Errors
     ///
-    /// Says why it was not.
+    /// Fails if the command fails, or cannot be queued.
     pub async fn execute(&self, command: DeployCommand) -> Result<DeployOutcome, DeployError> {
-        let (sender, answer) = oneshot::channel();
-        let taken = self.0.try_send((command, sender));
-        taken.map_err(|_| DeployError::Busy)?;
-        answer.await.unwrap_or(Err(DeployError::Busy))
+        let (sender, outcome) = oneshot::channel();
+        let queued = self.0.try_send((command, sender));
+        queued.map_err(|_| DeployError::Busy)?;
+        outcome.await.unwrap_or(Err(DeployError::Busy))
     }
 }

@@ -1,4 +1,4 @@
-//! How the orders of an operator are carried out.
+//! Execution of commands.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use engine::Part;
 use sanitize::error_chain;
 
 impl Deployer {
-    /// Begins to do what was ordered, and answers to `reply` when it is done or refused. Orders
-    /// for one function are done one after the other, but for pausing and resuming it.
+    /// Starts a command, whose result is sent to `reply`. Commands for one function run one after
+    /// the other, except pausing and resuming it.
     pub async fn execute(&mut self, command: DeployCommand, reply: Reply) {
-        let refused = match self.check(&command) {
+        let rejected = match self.check(&command) {
             Ok(()) if self.is_immediate(&command) => {
                 let done = self.execute_immediately(command).await;
                 let _ = reply.send(done);
@@ -36,25 +36,25 @@ impl Deployer {
             Ok(()) => DeployError::Busy,
             Err(error) => error,
         };
-        // The operator may be gone.
-        let _ = reply.send(Err(refused));
+        // The operator may have disconnected.
+        let _ = reply.send(Err(rejected));
     }
 
-    /// Whether an order waits for nothing: not until another version is loaded, but for one that
-    /// is the first.
+    /// Whether a command runs without waiting for a load: pause and resume, unless the function's
+    /// first version is loading.
     fn is_immediate(&self, command: &DeployCommand) -> bool {
-        let is_about_requests = matches!(
+        let is_pause_or_resume = matches!(
             command,
             DeployCommand::Pause { .. } | DeployCommand::Resume { .. }
         );
-        is_about_requests && !self.is_loading(command.name())
+        is_pause_or_resume && !self.is_loading(command.name())
     }
 
     fn check(&self, command: &DeployCommand) -> Result<(), DeployError> {
         if self.store.is_none() {
             return Err(DeployError::NoState);
         }
-        // It becomes a part of a path.
+        // The name becomes a part of a path.
         let name = command.name();
         check_name(name).map_err(|why| DeployError::BadName {
             name: name.to_owned(),
@@ -62,7 +62,7 @@ impl Deployer {
         })
     }
 
-    /// Does the rest of an order, after what had to be loaded for it.
+    /// Finishes a command after its load.
     pub(super) async fn finish_command(
         &mut self,
         outcome: CommandOutcome,
@@ -75,7 +75,7 @@ impl Deployer {
         }
     }
 
-    /// Does an order for which nothing has to be loaded.
+    /// Executes a command that loads nothing.
     async fn execute_immediately(
         &mut self,
         command: DeployCommand,
@@ -89,7 +89,7 @@ impl Deployer {
         }
     }
 
-    /// Serves what was loaded.
+    /// Activates the loaded version.
     async fn finish_deploy(
         &mut self,
         config: FunctionConfig,
@@ -113,8 +113,8 @@ impl Deployer {
                     replaces,
                 });
             }
-            // Other middleware was declared meanwhile.
-            Ok(Some(loaded)) if !self.is_wrapped_as_declared(&loaded.function) => {
+            // The configured middleware changed meanwhile.
+            Ok(Some(loaded)) if !self.is_wrapped_as_configured(&loaded.function) => {
                 Err(DeployError::Busy)
             }
             Ok(Some(loaded)) => match self.conflict_of(&loaded.function) {
@@ -126,12 +126,12 @@ impl Deployer {
             },
             Err(error) => {
                 self.reject(&name, &error).await?;
-                Err(DeployError::Refused(error_chain(&error)))
+                Err(DeployError::Rejected(error_chain(&error)))
             }
         };
         let done = match checked {
             Ok(loaded) => self.activate_for_order(&name, loaded).await,
-            Err(refused) => Err(refused),
+            Err(rejected) => Err(rejected),
         };
         match done {
             Ok(version) => {
@@ -144,7 +144,7 @@ impl Deployer {
             }
             Err(error) => {
                 if is_new {
-                    // It never was one.
+                    // A new function that failed leaves no state.
                     self.states.remove(&name);
                     self.functions.set_problem(&name, None);
                 }
@@ -153,7 +153,7 @@ impl Deployer {
         }
     }
 
-    /// Serves what was loaded. Returns its version.
+    /// Activates a version and serves it. Returns the version.
     async fn activate_for_order(
         &mut self,
         name: &str,
@@ -167,9 +167,9 @@ impl Deployer {
         if served.is_some_and(|served| served.version() == version) {
             return Ok(version);
         }
-        // The cause was logged when it was not activated.
+        // The failed activation has logged the cause.
         let cause = self.functions.problems().remove(name);
-        Err(DeployError::Refused(cause.unwrap_or_default()))
+        Err(DeployError::Rejected(cause.unwrap_or_default()))
     }
 
     fn conflict_of(&self, function: &Function) -> Option<RouteConflict> {
@@ -177,7 +177,7 @@ impl Deployer {
         Some(RouteConflict::new(function.route()?, route_holder.name()))
     }
 
-    /// Lets a function answer no requests, or all of them again.
+    /// Pauses or resumes a function.
     async fn set_paused(
         &mut self,
         name: String,
@@ -206,7 +206,7 @@ impl Deployer {
             };
             let noted = spawn_blocking(note).await;
             if let Err(error) = noted.map_err(|_| DeployError::Busy)? {
-                // The record says otherwise.
+                // The audit record has the change, which failed.
                 self.reject(&name, &error).await?;
                 return Err(error.into());
             }
@@ -226,7 +226,7 @@ impl Deployer {
             return Err(DeployError::Unknown(name));
         };
         if state.config.component.is_some() {
-            return Err(DeployError::IsDeclared(name));
+            return Err(DeployError::IsConfigured(name));
         }
         let replaces = state
             .active
@@ -240,7 +240,7 @@ impl Deployer {
         })
     }
 
-    /// What is known of a function, or what it gets if it is new; and what is served of it.
+    /// The configuration of a function, by default for a new one, and its active version.
     pub(super) fn config(&self, name: &str) -> (FunctionConfig, Option<Arc<Function>>) {
         match self.states.get(name) {
             Some(state) => (state.config.clone(), state.active.clone()),
@@ -250,7 +250,7 @@ impl Deployer {
 }
 
 impl LoadContext {
-    /// Loads the version that `command` is about.
+    /// Loads the version for `command`.
     pub(super) async fn load_for_command(
         self,
         command: DeployCommand,
@@ -279,40 +279,42 @@ impl LoadContext {
         };
         let (component, record) = found;
         let record = record.for_config(&config);
-        let loaded = self.load(config.clone(), component, record, active).await;
+        let loaded = self
+            .load_version(config.clone(), component, record, active)
+            .await;
         CommandOutcome::Loaded(config, loaded.into())
     }
 }
 
-/// A version of a function that is kept.
+/// A stored version of a function.
 fn find(store: &Store, name: &str, version: Option<&str>) -> Result<(Part, Record), DeployError> {
     let record = store.record(name)?;
     if record.versions.is_empty() {
         return Err(DeployError::Unknown(name.to_owned()));
     }
-    let sha256 = chosen(&record, version).ok_or_else(|| DeployError::NoVersion {
+    let sha256 = resolve_version(&record, version).ok_or_else(|| DeployError::NoVersion {
         name: name.to_owned(),
         version: version.unwrap_or("before the active one").to_owned(),
     })?;
     Ok((function_part(store.bytes(name, &sha256)?), record))
 }
 
-/// How many digits of a version are enough to name it.
+/// Minimum number of digits of a version prefix.
 const MIN_DIGITS: usize = 8;
 
-/// The version that is meant.
-fn chosen(record: &Record, version: Option<&str>) -> Option<String> {
+/// The version with this prefix, or by default the previous one.
+fn resolve_version(record: &Record, version: Option<&str>) -> Option<String> {
     let Some(version) = version else {
         if record.removed.is_some() {
             return record.active.clone();
         }
         return record.previous().map(ToOwned::to_owned);
     };
-    let is_meant = |sha256: &str| sha256.starts_with(version) && version.len() >= MIN_DIGITS;
-    let mut meant = record.versions.iter().map(|version| &version.sha256);
-    let found = meant.find(|sha256| is_meant(sha256))?;
-    // Not one of several.
-    let is_only = !meant.any(|sha256| is_meant(sha256));
+    let matches = |sha256: &str| sha256.starts_with(version) && version.len() >= MIN_DIGITS;
+    let mut candidates = record.versions.iter().map(|version| &version.sha256);
+    let found = candidates.find(|sha256| matches(sha256))?;
+    // An ambiguous prefix matches none.
+    let is_only = !candidates.any(|sha256| matches(sha256));
     is_only.then(|| found.clone())
 }
 
@@ -321,13 +323,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_named_by_its_beginning_if_there_is_one_only() {
+    fn version_prefix_must_be_unique_and_of_8_digits() {
         let mut record = Record::default();
         let versions = ["aaaaaaaa1", "aaaaaaaa2", "bbbbbbbb1"];
         for version in versions {
             record.activate(version);
         }
-        let found = |version| chosen(&record, version);
+        let found = |version| resolve_version(&record, version);
         assert_eq!(found(Some("bbbbbbbb")).as_deref(), Some("bbbbbbbb1"));
         assert_eq!(found(Some("aaaaaaaa")), None);
         assert_eq!(found(Some("aaaaaaaa2")).as_deref(), Some("aaaaaaaa2"));
@@ -336,12 +338,12 @@ mod tests {
     }
 
     #[test]
-    fn rollback_of_a_removed_function_chooses_the_version_that_was_active() {
+    fn rollback_of_a_removed_function_selects_the_last_active_version() {
         let mut record = Record::default();
         for version in ["aaaaaaaa1", "bbbbbbbb1"] {
             record.activate(version);
         }
         record.removed = Some("2026-01-01T00:00:00Z".to_owned());
-        assert_eq!(chosen(&record, None).as_deref(), Some("bbbbbbbb1"));
+        assert_eq!(resolve_version(&record, None).as_deref(), Some("bbbbbbbb1"));
     }
 }

@@ -1,5 +1,5 @@
-//! Loading one function: reading files and starting instances on threads that may take their
-//! time, compiling in a child.
+//! The load of one function: reading files and warming up on blocking threads, compiling in a
+//! child process.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::super::version_selection::VersionSelection;
 use super::super::warm::warm;
 use engine::{Artefact, Job, Part};
 
-/// What it takes to load a function.
+/// The shared resources of a load.
 #[derive(Clone)]
 pub(super) struct LoadContext {
     pub(super) loader: Arc<Loader>,
@@ -22,22 +22,22 @@ pub(super) struct LoadContext {
     pub(super) store: Option<Arc<Store>>,
 }
 
-/// A function that is ready, and what is to be noted when it is served.
+/// A function that is ready, and the record to persist on its activation.
 pub(super) struct LoadedFunction {
     pub(super) function: Function,
     pub(super) record: Record,
 }
 
-/// What has come of one function.
+/// The result of loading the configuration of one function.
 #[derive(Default)]
 pub(super) struct LoadOutcome {
-    /// What is to be served instead of what is.
+    /// The version to activate. None: no change.
     pub(super) loaded: Option<LoadedFunction>,
-    /// Why that is not what is wanted.
+    /// The error of the configured version.
     pub(super) problem: Option<FunctionError>,
 }
 
-/// Does what takes time on a thread for that.
+/// Runs blocking work on a blocking thread.
 pub(super) async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, FunctionError> + Send + 'static,
 ) -> Result<T, FunctionError> {
@@ -47,7 +47,7 @@ pub(super) async fn run_blocking<T: Send + 'static>(
 }
 
 impl LoadContext {
-    /// Loads what should run of `config`, if that differs from what is `active`.
+    /// Loads the version to run with this configuration, if it differs from the `active` one.
     pub(super) async fn load_desired(
         self,
         config: FunctionConfig,
@@ -55,7 +55,7 @@ impl LoadContext {
     ) -> LoadOutcome {
         let (desired, store) = (config.clone(), self.store.clone());
         let max_bytes = self.loader.max_component_bytes;
-        // What runs goes on if it is what is wanted but for its version.
+        // The running version stays if only its version differs from the configuration.
         let keeps_running = active.as_ref();
         let keeps_running = keeps_running.is_some_and(|active| active.is_wrapped_as(&config));
         let pick = move || {
@@ -89,25 +89,25 @@ impl LoadContext {
         };
         let load = self
             .clone()
-            .load(config.clone(), component, record, active.clone());
+            .load_version(config.clone(), component, record, active.clone());
         let error = match load.await {
             Ok(loaded) => return LoadOutcome { loaded, problem },
             Err(error) => error,
         };
         let loaded = match last {
-            Some((last, record)) => self.load(config, last, record, active).await,
+            Some((last, record)) => self.load_version(config, last, record, active).await,
             None => Ok(None),
         };
         LoadOutcome {
-            // What is wrong with the file is reported.
+            // The error of the file takes precedence.
             loaded: loaded.unwrap_or_default(),
             problem: Some(problem.unwrap_or(error)),
         }
     }
 
-    /// Composes a version with what `config` wants around it and loads that. Writes the
-    /// version to the disk, where nothing names it yet. None if it is active.
-    pub(super) async fn load(
+    /// Composes a version with its adapter and middleware, loads it and adds it to the store, where
+    /// no record has it yet. None if it is active.
+    pub(super) async fn load_version(
         self,
         config: FunctionConfig,
         component: Part,
@@ -130,7 +130,7 @@ impl LoadContext {
         run_blocking(move || self.start(&config, &job, &artefact, record)).await
     }
 
-    /// Starts an instance of a version that was compiled.
+    /// Loads a compiled version and warms it up.
     fn start(
         &self,
         config: &FunctionConfig,

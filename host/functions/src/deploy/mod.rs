@@ -47,67 +47,67 @@ use startup::Startup;
 pub use tasks::FinishedTask;
 use tasks::{Outcome, Task, Tasks};
 
-/// Brings what is served in line with what is wanted. Functions are loaded at the same time,
-/// and each is served as soon as it is loaded: call [`finished`](Self::finished) and
-/// [`finish`](Self::finish) for that.
+/// Reconciles the served functions with the configured ones. Functions load concurrently, and each
+/// is served as soon as it is loaded: [`finished`](Self::finished) and [`finish`](Self::finish)
+/// drive that.
 ///
-/// What cannot be served changes nothing: the version that was served before goes on, unless
-/// its requests would not go through the middleware that is declared now. Why that is so is
-/// logged once, there and in the audit log, and again when something about it has changed.
+/// A version that cannot be served changes nothing: the previous version stays active, unless its
+/// requests would bypass the configured middleware. The error is reported once, in the log and in
+/// the audit log, and again after a change.
 ///
-/// The audit log has a record of each change before the change is made. Without it, nothing
-/// changes.
+/// Each change is recorded in the audit log before it is made. If the audit log cannot be written,
+/// nothing changes.
 pub struct Deployer {
     functions: Arc<Functions>,
     loader: Arc<Loader>,
     adapters: Arc<[Part]>,
-    /// Where versions are kept, if they are.
+    /// The store of versions, if any.
     store: Option<Arc<Store>>,
-    /// What a function gets of which nothing else is known than its name.
+    /// Settings of a function that has a name only.
     defaults: Arc<ResolvedSettings>,
-    /// What the adapters were read from.
+    /// Fingerprints of the adapters in use.
     adapter_fingerprints: Fingerprints,
-    /// The files of adapters that cannot be used.
-    bad_adapters: StableSince,
+    /// Files of adapters with an error.
+    rejected_adapters: StableSince,
     /// By name.
     states: BTreeMap<String, FunctionState>,
-    /// What is wrong beside the functions, so that it is told once.
+    /// Errors that belong to no function, for reporting each once.
     problems: BTreeSet<String>,
-    /// The documents by which all functions are removed.
-    removes_all: StableSince,
-    /// The file that does not say what is wanted.
-    bad_document: StableSince,
+    /// The configuration files of a pending removal of all functions.
+    pending_removal: StableSince,
+    /// The configuration file with an error.
+    rejected_config: StableSince,
     start: Startup,
-    /// What is being loaded. Children that compile are killed when this is dropped.
+    /// Load tasks. Dropping them kills compile children.
     tasks: Tasks,
-    /// Functions that are loaded, and want routes of others that may give them away.
+    /// Loaded functions whose routes other functions may release.
     waiting_for_route: Vec<LoadedFunction>,
-    /// How many orders are worked on, or wait for one before them.
+    /// Number of running and queued commands.
     pending_commands: usize,
 }
 
-/// What is known of one function.
+/// The desired and the served state of one function.
 struct FunctionState {
-    /// What was wanted when it was looked at last.
+    /// Its configuration at the last scan.
     config: FunctionConfig,
-    /// Of which files. None if it has to be looked at again in any case.
+    /// Fingerprints of its files. None forces a reload.
     fingerprints: Option<Fingerprints>,
-    /// What is served of it.
+    /// The version that is served.
     active: Option<Arc<Function>>,
-    /// Since when those files are as they are.
+    /// Time of the last change of these files.
     changed: Instant,
-    /// Whether what was wanted last cannot be served.
+    /// Whether its configuration was rejected.
     is_rejected: bool,
-    /// Why that is so, where the files may still be written.
+    /// The error, while the files may be incomplete.
     deferred: Option<Deferred>,
-    /// Whether it is being loaded, or will be.
+    /// Whether it is loading, or queued for it.
     is_loading: bool,
-    /// Its place among all that are wanted. Of two that want one route, the first gets it.
+    /// Its position in the configuration. Of two functions with one route, the first gets it.
     priority: usize,
 }
 
 impl FunctionState {
-    /// Nothing of it is served yet.
+    /// The state before its first load.
     fn new(config: FunctionConfig) -> Self {
         Self {
             config,
@@ -123,7 +123,7 @@ impl FunctionState {
 }
 
 impl Deployer {
-    /// Nothing is served yet.
+    /// A deployer without functions.
     #[must_use]
     pub fn new(functions: Arc<Functions>, loader: Loader, store: Option<Arc<Store>>) -> Self {
         Self {
@@ -133,11 +133,11 @@ impl Deployer {
             store,
             defaults: Arc::new(Err("the configuration is not loaded yet".to_owned())),
             adapter_fingerprints: Vec::new(),
-            bad_adapters: StableSince::default(),
+            rejected_adapters: StableSince::default(),
             states: BTreeMap::new(),
             problems: BTreeSet::new(),
-            removes_all: StableSince::default(),
-            bad_document: StableSince::default(),
+            pending_removal: StableSince::default(),
+            rejected_config: StableSince::default(),
             start: Startup::default(),
             tasks: Tasks::default(),
             waiting_for_route: Vec::new(),
@@ -145,19 +145,19 @@ impl Deployer {
         }
     }
 
-    /// Begins to load what `functions_config` wants, as far as it is not served already.
+    /// Starts to load the configured functions, except those that are served already.
     ///
     /// # Errors
     ///
-    /// Fails if the audit log takes no record of a change. That change is not made, and is
-    /// tried again the next time.
+    /// Fails if the audit log cannot record a change. The change is not made, and the next call
+    /// retries it.
     pub async fn apply(&mut self, functions_config: &FunctionsConfig) -> Result<(), AppendError> {
         let (wants, store) = (functions_config.clone(), self.store.clone());
         let scan = spawn_blocking(move || Scan::of(&wants, store.as_deref())).await;
         let Ok(mut scan) = scan else {
             return Ok(());
         };
-        self.bad_document.reset();
+        self.rejected_config.reset();
         self.defaults = functions_config.defaults.clone();
         let has_new_adapters = scan.adapters != self.adapter_fingerprints
             && self.read_adapters(functions_config, &mut scan).await;
@@ -169,7 +169,7 @@ impl Deployer {
             self.remove_all_but(&scan.desired).await?;
         }
         let mut desired: Vec<_> = scan.desired.into_iter().enumerate().collect();
-        // The smallest first, so that it does not wait until the largest is compiled.
+        // The smallest first: it does not wait for the largest one to compile.
         let bytes = |fingerprints: &Fingerprints| {
             fingerprints
                 .iter()
@@ -187,12 +187,15 @@ impl Deployer {
         reported
     }
 
-    /// When to apply what is wanted again after `now`, even without a change: to remove all
-    /// functions, or to report what is wrong with files that have not changed since.
+    /// The next time after `now` to apply the configuration without a change: for a pending removal
+    /// of all functions, or for deferred errors.
     #[must_use]
     pub fn next_apply(&self, now: Instant) -> Option<Instant> {
-        let removes_all = self.removes_all.since().map(|since| since + removal::DELAY);
-        let bad = [&self.bad_document, &self.bad_adapters].map(StableSince::since);
+        let pending_removal = self
+            .pending_removal
+            .since()
+            .map(|since| since + removal::DELAY);
+        let bad = [&self.rejected_config, &self.rejected_adapters].map(StableSince::since);
         let deferred = self
             .states
             .values()
@@ -201,17 +204,17 @@ impl Deployer {
         let stable_files = deferred.chain(bad.into_iter().flatten());
         stable_files
             .map(|since| since + STABLE_PERIOD)
-            .chain(removes_all)
+            .chain(pending_removal)
             .filter(|&at| at > now)
             .min()
     }
 
-    /// A function whose loading has ended. It can be called again if it was dropped.
+    /// Waits for a function whose load has finished. It is cancel safe.
     pub async fn finished(&mut self) -> FinishedTask {
         self.tasks.finished().await
     }
 
-    /// Serves a function whose loading has ended, if it should be.
+    /// Activates a function whose load has finished, or reports its error.
     ///
     /// # Errors
     ///
@@ -222,7 +225,7 @@ impl Deployer {
             Outcome::Loaded(outcome) => self.finish_load(&name, *outcome).await,
             Outcome::Executed(outcome, reply) => {
                 let response = self.finish_command(outcome).await;
-                // The operator may be gone.
+                // The operator may have disconnected.
                 let _ = reply.send(response);
                 Ok(())
             }
@@ -243,7 +246,7 @@ impl Deployer {
         done
     }
 
-    /// Begins a task, or lets it wait for the one before it for the same function.
+    /// Starts a task, or queues it after the previous task of the same function.
     fn submit(&mut self, task: Task) {
         if let Some(task) = self.tasks.admit(task) {
             self.start(task);
@@ -251,7 +254,7 @@ impl Deployer {
     }
 
     fn start(&mut self, task: Task) {
-        let context = self.context();
+        let context = self.load_context();
         match task {
             Task::Load(config) => {
                 let name = config.name.clone();
@@ -278,7 +281,7 @@ impl Deployer {
         }
     }
 
-    /// Looks whether anything about a function has changed, and begins to load it if it has.
+    /// Compares a function with its configuration, and starts a load if it has changed.
     fn reconcile(
         &mut self,
         config: FunctionConfig,
@@ -301,13 +304,13 @@ impl Deployer {
         state.config = config.clone();
         state.fingerprints = Some(fingerprints);
         if state.deferred.is_some() && are_written {
-            // It is loaded when nothing more is written.
+            // The load starts once the files are stable.
             return;
         }
         self.load(config);
     }
 
-    /// Begins to load what is wanted of a function.
+    /// Starts a load of the configuration of a function.
     fn load(&mut self, config: FunctionConfig) {
         if let Some(state) = self.states.get_mut(&config.name) {
             state.deferred = None;
@@ -315,17 +318,17 @@ impl Deployer {
         self.submit(Task::Load(config));
     }
 
-    /// Serves what was loaded, or keeps it until it can have its route.
+    /// Activates a loaded version, or keeps it until its route is free.
     async fn finish_load(
         &mut self,
         name: &str,
         load_desired: LoadOutcome,
     ) -> Result<(), AppendError> {
         let LoadOutcome { loaded, problem } = load_desired;
-        // What waited for its route is what was wanted before.
+        // A version that waits for its route is outdated now.
         self.waiting_for_route
             .retain(|other| other.function.name() != name);
-        // It may have been removed meanwhile.
+        // The function may have been removed meanwhile.
         let Some(state) = self.states.get_mut(name) else {
             return Ok(());
         };
@@ -347,8 +350,8 @@ impl Deployer {
         let Some(loaded) = loaded else {
             return Ok(());
         };
-        if !self.is_wrapped_as_declared(&loaded.function) {
-            // Other middleware was declared meanwhile, and a task for it follows.
+        if !self.is_wrapped_as_configured(&loaded.function) {
+            // The configured middleware changed meanwhile, and a task for it follows.
             self.set_loading(name);
             return Ok(());
         }
@@ -364,13 +367,13 @@ impl Deployer {
         Ok(())
     }
 
-    /// Whether the requests of a function go through the middleware that is declared now.
-    fn is_wrapped_as_declared(&self, function: &Function) -> bool {
+    /// Whether the requests of a function go through the configured middleware.
+    fn is_wrapped_as_configured(&self, function: &Function) -> bool {
         let state = self.states.get(function.name());
         state.is_some_and(|state| function.is_wrapped_as(&state.config))
     }
 
-    fn context(&self) -> LoadContext {
+    fn load_context(&self) -> LoadContext {
         LoadContext {
             loader: self.loader.clone(),
             adapters: self.adapters.clone(),

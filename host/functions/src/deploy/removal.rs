@@ -1,4 +1,4 @@
-//! Functions that are served no more.
+//! Removal of functions.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,38 +14,37 @@ use super::Deployer;
 use super::command::DeployError;
 use super::scan::{Fingerprints, Scan};
 
-/// Time without a change after which a declaration that removes all functions is applied: an
-/// editor may have cut the file to rewrite it, and a folder may not be mounted.
+/// Time without a change before a configuration without functions is applied: an editor may have
+/// truncated the file to rewrite it, and a folder may not be mounted yet.
 pub(super) const DELAY: Duration = Duration::from_secs(5);
 
 impl Deployer {
-    /// Whether the declaration would remove all functions that have a file, and has not been
-    /// unchanged for long enough.
+    /// Whether the configuration would remove all functions with a file, and is not stable yet.
     pub(super) fn delays_removal(&mut self, scan: &Scan) -> bool {
         let has_file = |config: &FunctionConfig| config.component.is_some();
         let state = self.states.values().filter(|state| has_file(&state.config));
         let count = state.count();
         let is_empty = !scan.desired.iter().any(|(config, _)| has_file(config));
         if count == 0 || !is_empty || !scan.is_complete {
-            self.removes_all.reset();
+            self.pending_removal.reset();
             return false;
         }
-        let is_new = self.removes_all.since().is_none();
-        if self.removes_all.observe(&scan.documents).elapsed() >= DELAY {
-            self.removes_all.reset();
+        let is_new = self.pending_removal.since().is_none();
+        if self.pending_removal.observe(&scan.documents).elapsed() >= DELAY {
+            self.pending_removal.reset();
             return false;
         }
         if is_new {
             let seconds = DELAY.as_secs();
             tracing::warn!(
-                "none of the {count} functions is declared any more: they are removed after \
-                 {seconds} s without a change"
+                "the configuration removes all {count} functions: it is applied after {seconds} s \
+                 without a change"
             );
         }
         true
     }
 
-    /// Serves no more what is not wanted any more.
+    /// Removes functions that are not configured any more.
     pub(super) async fn remove_all_but(
         &mut self,
         desired: &[(FunctionConfig, Fingerprints)],
@@ -56,7 +55,7 @@ impl Deployer {
         for name in unwanted {
             self.record_removal(&name).await?;
             if let Err(error) = self.remove_from_store(&name).await {
-                // Without a file it is not served after the next start either.
+                // Without a file, the function is not served after a restart either.
                 tracing::error!("{error}");
             }
             self.drop_function(&name);
@@ -64,16 +63,15 @@ impl Deployer {
         Ok(())
     }
 
-    /// Serves a function no more, as an operator orders it.
+    /// Removes a function on the command of an operator.
     ///
     /// # Errors
     ///
-    /// Fails, and serves it still, if the audit log takes no record of it or the disk does not
-    /// take it.
+    /// Fails, and keeps serving it, if the audit log or the store cannot be written.
     pub(super) async fn undeploy(&mut self, name: &str) -> Result<(), DeployError> {
         self.record_removal(name).await?;
         if let Err(error) = self.remove_from_store(name).await {
-            // The record says otherwise.
+            // The audit record has the removal, which failed.
             self.reject(name, &error).await?;
             return Err(error.into());
         }
@@ -81,8 +79,8 @@ impl Deployer {
         Ok(())
     }
 
-    /// Serves a function no more whose requests do not go through the middleware that is
-    /// declared for it now. To be called when what is declared cannot be served.
+    /// Undeploys a function whose requests do not go through the configured middleware. Called when
+    /// its configuration cannot be served.
     pub(super) async fn undeploy_unless_wrapped(&mut self, name: &str) -> Result<(), AppendError> {
         let Some(state) = self.states.get_mut(name) else {
             return Ok(());
@@ -93,7 +91,7 @@ impl Deployer {
         if active.is_wrapped_as(&state.config) {
             return Ok(());
         }
-        // Until the audit log has a record of it.
+        // Forces a retry until the audit log has a record.
         let fingerprints = state.fingerprints.take();
         let component = active.app().component();
         self.record(Some(component), &Event::ComponentRemoved)
@@ -107,12 +105,12 @@ impl Deployer {
         tracing::error!(
             function = name,
             version = active.version(),
-            "not served any more: it cannot be put behind the middleware that is declared"
+            "undeployed: the configured middleware cannot be put in front of it"
         );
         Ok(())
     }
 
-    /// Leaves a record of the removal of a function, if anything of it was ever served.
+    /// Records the removal of a function, if a version of it was ever served.
     async fn record_removal(&self, name: &str) -> Result<(), AppendError> {
         let state = self.states.get(name);
         if let Some(active) = state.and_then(|state| state.active.as_ref()) {
@@ -145,7 +143,7 @@ impl Deployer {
         removed.unwrap_or(Ok(()))
     }
 
-    /// Forgets a function.
+    /// Drops the state of a function, and publishes the table without it.
     fn drop_function(&mut self, name: &str) {
         let state = self.states.remove(name);
         self.functions.set_problem(name, None);

@@ -1,4 +1,4 @@
-//! What is told of functions that cannot be served.
+//! Reports of errors, in the log and the audit log.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -15,12 +15,12 @@ use super::stable_files::STABLE_PERIOD;
 use sanitize::error_chain;
 
 impl Deployer {
-    /// Tells that what is wanted cannot be known, and why, if that stays so for a while: the file
-    /// may still be written. Everything goes on as it was.
+    /// Rejects an invalid configuration once its file is stable, because it may still be incomplete.
+    /// The previous functions stay active.
     ///
     /// # Errors
     ///
-    /// Fails if the audit log takes no record of it.
+    /// Fails if the audit log cannot be written.
     pub async fn reject_config(
         &mut self,
         file: &Path,
@@ -28,7 +28,7 @@ impl Deployer {
     ) -> Result<(), AppendError> {
         let path = file.to_owned();
         let fingerprint = spawn_blocking(move || FileFingerprint::of(&path)).await;
-        let since = self.bad_document.observe(&[fingerprint.ok().flatten()]);
+        let since = self.rejected_config.observe(&[fingerprint.ok().flatten()]);
         if since.elapsed() < STABLE_PERIOD {
             return Ok(());
         }
@@ -42,12 +42,12 @@ impl Deployer {
             cause: cause_of_record(&cause).into(),
         };
         self.record(None, &event).await?;
-        tracing::error!("functions stay as they were: {cause}");
+        tracing::error!("configuration rejected, previous functions stay active: {cause}");
         self.problems.insert(cause);
         Ok(())
     }
 
-    /// Tells what is wrong beside the functions, but for what was told before.
+    /// Logs errors that belong to no function, each once.
     pub(super) fn report(&mut self, problems: BTreeSet<String>) {
         for problem in problems.difference(&self.problems) {
             tracing::error!("{problem}");
@@ -55,7 +55,7 @@ impl Deployer {
         self.problems = problems;
     }
 
-    /// Tells why a function is not served as it is wanted.
+    /// Rejects the configuration of a function, and reports the error.
     pub(super) async fn reject(
         &mut self,
         name: &str,
@@ -76,20 +76,20 @@ impl Deployer {
         if recorded.is_err()
             && let Some(state) = self.states.get_mut(name)
         {
-            // It is recorded the next time.
+            // The next reconciliation retries the record.
             state.fingerprints = None;
         }
         self.functions.set_problem(name, Some(cause.clone()));
         if self.functions.is_loading(name) {
-            // Before it is told: its requests get another answer from now on.
+            // Before the log line: the response to its requests changes.
             self.serve();
         }
-        let keeps_running = active.as_ref().map(|active| active.version());
-        tracing::error!(function = name, %cause, keeps_running, "function refused");
+        let goes_on = active.as_ref().map(|active| active.version());
+        tracing::error!(function = name, %cause, goes_on, "function rejected");
         recorded
     }
 
-    /// Leaves a record in the audit log.
+    /// Appends a record to the audit log.
     pub(super) async fn record(
         &self,
         component: Option<&Component<'_>>,
@@ -103,10 +103,10 @@ impl Deployer {
     }
 }
 
-/// The longest cause in an audit record, in bytes.
+/// Maximum length of the cause in an audit record, in bytes.
 const MAX_RECORDED_BYTES: usize = 4096;
 
-/// The beginning of `cause`, for an audit record.
+/// `cause`, truncated for an audit record.
 fn cause_of_record(cause: &str) -> &str {
     &cause[..cause.floor_char_boundary(MAX_RECORDED_BYTES)]
 }

@@ -1,4 +1,4 @@
-//! Functions that take over routes of each other.
+//! Functions that take over each other's routes.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::Deployer;
 use super::load_context::LoadedFunction;
 
 impl Deployer {
-    /// Who is served at the route that `function` wants.
+    /// The other function that is served at the route of `function`.
     pub(super) fn route_holder(&self, function: &Function) -> Option<&Arc<Function>> {
         let active = self
             .states
@@ -20,8 +20,8 @@ impl Deployer {
         others.find(|other| other.route() == function.route())
     }
 
-    /// Whether another function that is being loaded wants the route that `function` wants.
-    /// Which one gets it depends on their order, not on which is loaded first.
+    /// Whether another function that is being loaded has the route of `function`. The order of the
+    /// configuration decides between them, not the order of loading.
     pub(super) fn is_route_contested(&self, function: &Function) -> bool {
         let others = self
             .states
@@ -36,8 +36,8 @@ impl Deployer {
         waiting.any(|loaded| loaded.function.name() == name)
     }
 
-    /// Activates functions that wait for routes of each other, all at once. One that wants
-    /// the route of somebody who keeps it is refused.
+    /// Activates functions that wait for each other's routes, all at once. A function whose route
+    /// stays with another one is rejected.
     pub(super) async fn swap_routes(
         &mut self,
         mut waiting: Vec<LoadedFunction>,
@@ -56,7 +56,7 @@ impl Deployer {
         let before: Vec<_> = before.collect();
         for loaded in waiting {
             if let Err(error) = self.activate(loaded).await {
-                // All of them or none: one that changes alone takes the route of another one.
+                // All or none: a partial swap would give two functions one route.
                 for (name, active) in before {
                     if let Some(state) = self.states.get_mut(&name) {
                         state.active = active;
@@ -70,8 +70,7 @@ impl Deployer {
         Ok(())
     }
 
-    /// One of those that are waiting that cannot have its route, even if all others get
-    /// theirs.
+    /// A waiting function that cannot get its route, even if all others get theirs.
     fn conflict(&self, waiting: &[LoadedFunction]) -> Option<(usize, RouteConflict)> {
         let waiting: Vec<_> = waiting.iter().map(|loaded| &loaded.function).collect();
         waiting.iter().enumerate().find_map(|(index, &function)| {

@@ -1,4 +1,4 @@
-//! What is wanted, and which files it is in at the moment.
+//! A scan: the desired functions, and fingerprints of their files.
 
 use std::collections::BTreeSet;
 
@@ -7,25 +7,25 @@ use super::super::config::{FunctionConfig, FunctionsConfig};
 use super::super::file_fingerprint::FileFingerprint;
 use super::super::store::{Store, StoreError};
 
-/// Some files, as they are at the moment. None stands for one that is not there.
+/// Fingerprints of some files. None: a missing file.
 pub(super) type Fingerprints = Vec<Option<FileFingerprint>>;
 
-/// What is wanted, and which files it is in at the moment.
+/// The desired functions, and fingerprints of their files.
 pub(super) struct Scan {
-    /// Each function, with its files.
+    /// Each function with fingerprints of its files.
     pub(super) desired: Vec<(FunctionConfig, Fingerprints)>,
-    /// The files of the adapters.
+    /// Fingerprints of the adapters.
     pub(super) adapters: Fingerprints,
-    /// What is wrong with the folder, or with names in it.
+    /// Errors of the folder and of names in it.
     pub(super) problems: BTreeSet<String>,
-    /// Whether all functions are known that are wanted.
+    /// Whether the list of functions is complete.
     pub(super) is_complete: bool,
-    /// The file and the folder that say what is wanted.
+    /// Fingerprints of the configuration file and the folder.
     pub(super) documents: Fingerprints,
 }
 
 impl Scan {
-    /// Looks at the disk, which may take its time.
+    /// Scans the disk, which blocks.
     pub(super) fn of(functions_config: &FunctionsConfig, store: Option<&Store>) -> Self {
         let mut problems = BTreeSet::new();
         let found = functions_config.look(&mut problems);
@@ -69,7 +69,7 @@ fn fingerprints<'a>(sources: impl IntoIterator<Item = &'a ComponentSource>) -> F
         .collect()
 }
 
-/// The names of those that were deployed and have no file, beside those that are `desired`.
+/// Names of functions that were deployed without a file and are not configured.
 fn without_file(store: &Store, desired: &[FunctionConfig]) -> Result<Vec<String>, StoreError> {
     let is_wanted = |name: &str| desired.iter().any(|config| config.name == name);
     let mut names = store.names()?;
@@ -80,7 +80,7 @@ fn without_file(store: &Store, desired: &[FunctionConfig]) -> Result<Vec<String>
         if record.removed.is_some() {
             store.delete_expired(&name, &record)?;
         } else if record.file.is_none() {
-            // One whose file is gone is not wanted any more.
+            // A function whose file is gone is not desired any more.
             found.push(name);
         }
     }

@@ -1,5 +1,4 @@
-//! Files that may still be written: what is wrong with them is reported when they have not changed
-//! for a while, and not for each piece of them.
+//! Incomplete files: an error is reported once its files are stable, not for each partial write.
 
 use std::time::Duration;
 
@@ -11,16 +10,16 @@ use super::super::load::FunctionError;
 use super::Deployer;
 use super::scan::Fingerprints;
 
-/// Time without a change after which a file is taken to be written. It is longer than the
-/// interval in which files that change all the time are looked at.
+/// Time without a change after which a file counts as complete. It is longer than the maximum
+/// debounce time of the watcher.
 pub(super) const STABLE_PERIOD: Duration = Duration::from_secs(3);
 
-/// The time since which some files are as they are.
+/// Fingerprints of files, and the time since which they are unchanged.
 #[derive(Debug, Default)]
 pub(super) struct StableSince(Option<(Fingerprints, Instant)>);
 
 impl StableSince {
-    /// Notes how the files are now. Returns since when they have been so.
+    /// Stores the current fingerprints. Returns the time since which they are unchanged.
     pub(super) fn observe(&mut self, files: &[Option<FileFingerprint>]) -> Instant {
         match &self.0 {
             Some((known, since)) if known == files => *since,
@@ -32,25 +31,25 @@ impl StableSince {
         }
     }
 
-    /// Since when they have been as they were noted last, if they were.
+    /// The time since which the observed files are unchanged.
     pub(super) fn since(&self) -> Option<Instant> {
         self.0.as_ref().map(|(_, since)| *since)
     }
 
-    /// Forgets the files.
+    /// Drops the fingerprints.
     pub(super) fn reset(&mut self) {
         self.0 = None;
     }
 }
 
-/// Why a function cannot be served, which is not reported yet.
+/// An error of a function that is not reported yet.
 pub(super) struct Deferred {
     pub(super) error: FunctionError,
-    /// The files in which that was found.
+    /// Fingerprints of the files with this error.
     pub(super) fingerprints: Option<Fingerprints>,
 }
 
-/// Whether these are the same files, of which some were written to.
+/// Whether both are of the same files, with or without writes in between.
 pub(super) fn are_same_files(
     files: &[Option<FileFingerprint>],
     others: &[Option<FileFingerprint>],
@@ -64,19 +63,19 @@ pub(super) fn are_same_files(
 }
 
 impl Deployer {
-    /// Whether a function cannot be served maybe because its files are still being written.
+    /// Whether incomplete files may be the cause of an error of a function.
     pub(super) fn may_be_incomplete(&self, name: &str, error: &FunctionError) -> bool {
         let Some(state) = self.states.get(name) else {
             return false;
         };
-        // What does not go through the middleware that is declared does not wait.
+        // A version without the configured middleware is undeployed without delay.
         let active = state.active.as_ref();
         let keeps_running = active.is_none_or(|active| active.is_wrapped_as(&state.config));
         let is_new = state.changed.elapsed() < STABLE_PERIOD;
         is_new && keeps_running && error.may_be_incomplete_file() && !self.start.waits_for(name)
     }
 
-    /// Reports later why a function cannot be served, if its files do not change.
+    /// Defers the report of an error until the files of the function are stable.
     pub(super) fn defer(&mut self, name: &str, error: FunctionError) {
         if let Some(state) = self.states.get_mut(name) {
             let fingerprints = state.fingerprints.clone();
@@ -88,14 +87,13 @@ impl Deployer {
         }
     }
 
-    /// Whether adapters cannot be used maybe because their files are still being written.
+    /// Whether incomplete files may be the cause of an error of adapters.
     pub(super) fn may_adapters_be_incomplete(&mut self, files: &[Option<FileFingerprint>]) -> bool {
-        let since = self.bad_adapters.observe(files);
+        let since = self.rejected_adapters.observe(files);
         self.start.is_known() && since.elapsed() < STABLE_PERIOD
     }
 
-    /// Reports what is wrong with files that have not changed for long enough, and loads those
-    /// that have changed before that.
+    /// Reports deferred errors of stable files, and reloads functions whose files have changed.
     pub(super) async fn report_stable(&mut self) -> Result<(), AppendError> {
         let is_stable = |name: &&String| {
             let state = self.states.get(*name);
@@ -133,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_unchanged_since_it_was_written_to_last() {
+    fn stable_since_is_reset_by_a_write() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let fingerprints = || vec![FileFingerprint::of(file.path()), None];
         let mut unchanged = StableSince::default();
@@ -152,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_written_to_is_the_same_and_one_that_is_replaced_is_not() {
+    fn a_written_file_is_the_same_and_a_replaced_one_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let (one, two) = (folder.path().join("1"), folder.path().join("2"));
         fs::write(&one, "1").unwrap();

@@ -1,19 +1,19 @@
-//! Which of the functions that were wanted at the start are served or refused.
+//! Startup: progress of the first load of all functions.
 
 use std::collections::BTreeSet;
 
 use super::super::route::Route;
 use super::{Deployer, FunctionState};
 
-/// How far the start is.
+/// State of the startup.
 #[derive(Debug, Default)]
 pub(super) enum Startup {
-    /// It is not known yet which functions are wanted.
+    /// The configuration is not loaded yet.
     #[default]
     Unknown,
-    /// The names of those that were wanted, and were neither served nor refused yet.
+    /// Names of the functions that were neither served nor rejected yet.
     Loading(BTreeSet<String>),
-    /// Each of them was served or refused once.
+    /// Each function was served or rejected once.
     Over,
 }
 
@@ -22,7 +22,7 @@ impl Startup {
         !matches!(self, Self::Unknown)
     }
 
-    /// Whether this function was wanted at the start, and neither served nor refused yet.
+    /// Whether this function belongs to the startup, and was neither served nor rejected yet.
     pub(super) fn waits_for(&self, name: &str) -> bool {
         match self {
             Self::Unknown => true,
@@ -33,14 +33,14 @@ impl Startup {
 }
 
 impl FunctionState {
-    /// Whether it is being loaded, and nothing of it is served yet.
+    /// Whether its first version is being loaded.
     fn is_loaded_first(&self) -> bool {
         self.is_loading && self.active.is_none()
     }
 }
 
 impl Deployer {
-    /// Notes that all functions that are wanted are known.
+    /// Marks the configuration as loaded.
     pub(super) fn begin_startup(&mut self) {
         if !self.start.is_known() {
             self.start = Startup::Loading(self.states.keys().cloned().collect());
@@ -49,7 +49,7 @@ impl Deployer {
         self.update_startup();
     }
 
-    /// Notes which functions are served or refused. To be called whenever one may be.
+    /// Updates the state after a function may have been served or rejected.
     pub(super) fn update_startup(&mut self) {
         let loading = self.loading().map(|(name, _)| name);
         if !loading.eq(self.functions.table().loading()) {
@@ -68,32 +68,31 @@ impl Deployer {
         self.start = Startup::Over;
         self.functions.set_started();
         let served = self.functions.table().functions().len();
-        let refused = self.states.values().filter(|state| state.is_rejected);
-        let refused = refused.count() + self.problems.len();
-        if refused == 0 {
+        let rejected = self.states.values().filter(|state| state.is_rejected);
+        let rejected = rejected.count() + self.problems.len();
+        if rejected == 0 {
             tracing::info!("all functions are loaded: {served} are served");
         } else {
             tracing::warn!(
-                "all functions are loaded: {served} are served, and {refused} cannot be; see above"
+                "all functions are loaded: {served} are served, {rejected} were rejected; see the errors above"
             );
         }
     }
 
-    /// The functions that are being loaded, and of which nothing is served yet, with their
-    /// routes, by name.
+    /// Functions whose first version is being loaded, with their routes, by name.
     pub(super) fn loading(&self) -> impl Iterator<Item = (&str, &Route)> {
         let state = self.states.iter();
         let loading = state.filter(|(_, state)| state.is_loaded_first());
         loading.map(|(name, state)| (&**name, &state.config.route))
     }
 
-    /// Whether nothing of this function is served yet, and something may be soon.
+    /// Whether the first version of this function is being loaded.
     pub(super) fn is_loading(&self, name: &str) -> bool {
         let state = self.states.get(name);
         state.is_some_and(FunctionState::is_loaded_first)
     }
 
-    /// Notes that something of this function may be served later.
+    /// Marks this function as loading.
     pub(super) fn set_loading(&mut self, name: &str) {
         if let Some(state) = self.states.get_mut(name) {
             state.is_loading = true;

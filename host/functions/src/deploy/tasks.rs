@@ -1,5 +1,5 @@
-//! Functions that are being loaded: those of different names at the same time, so that one
-//! component delays no other, and those of one name one after the other.
+//! Load tasks: those of different functions run concurrently, so that one component delays no
+//! other, and those of one function one after the other.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,14 +11,14 @@ use super::super::load::FunctionError;
 use super::command::{DeployCommand, DeployError, DeployOutcome};
 use super::load_context::{LoadOutcome, LoadedFunction};
 
-/// Where the answer to an order goes.
+/// The channel for the result of a command.
 pub(super) type Reply = oneshot::Sender<Result<DeployOutcome, DeployError>>;
 
-/// What is to be done with one function.
+/// A task for one function.
 pub(super) enum Task {
-    /// Serve what is wanted of it, which has changed.
+    /// Load its configuration, which has changed.
     Load(FunctionConfig),
-    /// Do what an operator ordered.
+    /// Execute a command.
     Execute(DeployCommand, Reply),
 }
 
@@ -31,42 +31,42 @@ impl Task {
     }
 }
 
-/// A task whose loading has ended.
+/// A task whose load has finished.
 pub struct FinishedTask {
     pub(super) name: String,
     pub(super) outcome: Outcome,
 }
 
-/// What came of a task, up to what changes the state of the server.
+/// The result of a task, before the state of the server changes.
 pub(super) enum Outcome {
     Loaded(Box<LoadOutcome>),
     Executed(CommandOutcome, Reply),
 }
 
-/// What came of an order.
+/// The result of the load of a command.
 pub(super) enum CommandOutcome {
-    /// A version was loaded, or could not be.
+    /// The version, or the error of loading it.
     Loaded(
         FunctionConfig,
         Box<Result<Option<LoadedFunction>, FunctionError>>,
     ),
-    /// There is no such version.
+    /// The version is unknown.
     Failed(DeployError),
-    /// There is nothing to load for this order.
+    /// The command loads nothing.
     Immediate(DeployCommand),
 }
 
-/// The tasks that are not finished.
+/// The running and queued tasks.
 #[derive(Default)]
 pub(super) struct Tasks {
     loading: JoinSet<FinishedTask>,
-    /// By the name of a function that is being loaded: what comes after that.
+    /// Queues of further tasks, by the name of a function that is being loaded.
     queues: BTreeMap<String, VecDeque<Task>>,
 }
 
 impl Tasks {
-    /// Whether `task` can be started at once. Otherwise it is returned again by
-    /// [`next`](Self::next), when the one before it for the same function is finished.
+    /// Returns `task` if it can start at once. Otherwise [`next`](Self::next) returns it when the
+    /// previous task of the same function is finished.
     pub(super) fn admit(&mut self, task: Task) -> Option<Task> {
         match self.queues.get_mut(task.name()) {
             None => {
@@ -74,7 +74,7 @@ impl Tasks {
                 Some(task)
             }
             Some(queue) => {
-                // Of several looks, the last one sees what is wanted.
+                // Only the last load of a configuration is relevant.
                 if matches!(task, Task::Load(_)) {
                     queue.retain(|queued| !matches!(queued, Task::Load(_)));
                 }
@@ -84,24 +84,24 @@ impl Tasks {
         }
     }
 
-    /// Loads, for a task that was admitted.
+    /// Spawns the load of an admitted task.
     pub(super) fn spawn(&mut self, load: impl Future<Output = FinishedTask> + Send + 'static) {
         self.loading.spawn(load);
     }
 
-    /// A task whose loading has ended; waits for one if there is none.
+    /// Waits for a task whose load has finished.
     pub(super) async fn finished(&mut self) -> FinishedTask {
         loop {
             match self.loading.join_next().await {
                 Some(Ok(finished)) => return finished,
-                // What may panic does so on another thread.
+                // Code that may panic runs on other threads.
                 Some(Err(error)) => tracing::error!("loading a function failed: {error}"),
                 None => std::future::pending().await,
             }
         }
     }
 
-    /// The task that comes after one for the function of this name.
+    /// The next task for the function of this name.
     pub(super) fn next(&mut self, name: &str) -> Option<Task> {
         let next = self.queues.get_mut(name)?.pop_front();
         if next.is_none() {

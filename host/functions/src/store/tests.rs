@@ -1,4 +1,4 @@
-//! What is on the disk after each change, and what is refused there.
+//! Tests of the store: content after each change, rejected files.
 
 use super::*;
 
@@ -19,7 +19,7 @@ fn store_of_one(folder: &Path, retention: Retention) -> (Store, String) {
 }
 
 #[test]
-fn what_was_written_is_there_after_a_restart() {
+fn records_and_versions_survive_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let (a, b) = (digest(b"a"), digest(b"b"));
     let mut record = Record::default();
@@ -44,7 +44,7 @@ fn what_was_written_is_there_after_a_restart() {
 }
 
 #[test]
-fn the_oldest_versions_go_but_never_the_active_one() {
+fn keep_versions_deletes_the_oldest_but_never_the_active_one() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), KEEP).unwrap();
     let digests = [b"a", b"b", b"c"].map(|bytes| {
@@ -65,7 +65,7 @@ fn the_oldest_versions_go_but_never_the_active_one() {
 }
 
 #[test]
-fn a_folder_has_one_server() {
+fn a_state_folder_that_is_in_use_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let _store = Store::open(folder.path(), KEEP).unwrap();
     let error = Store::open(folder.path(), KEEP).unwrap_err();
@@ -73,7 +73,7 @@ fn a_folder_has_one_server() {
 }
 
 #[test]
-fn a_removed_function_keeps_its_versions_until_its_time_is_over() {
+fn keep_removed_retains_versions_of_a_removed_function() {
     let folder = tempfile::tempdir().unwrap();
     let day = Duration::from_hours(24);
     let retention = Retention {
@@ -95,7 +95,7 @@ fn a_removed_function_keeps_its_versions_until_its_time_is_over() {
 }
 
 #[test]
-fn what_no_record_names_is_deleted_at_the_next_start() {
+fn files_without_a_record_are_deleted_at_startup() {
     let folder = tempfile::tempdir().unwrap();
     let (store, sha256) = store_of_one(folder.path(), KEEP);
     let stray = digest(b"b");
@@ -109,7 +109,7 @@ fn what_no_record_names_is_deleted_at_the_next_start() {
 }
 
 #[test]
-fn a_state_of_mode_0777_is_refused_wherever_that_is() {
+fn state_of_mode_0777_is_rejected_at_every_level() {
     use std::os::unix::fs::PermissionsExt;
 
     let folder = tempfile::tempdir().unwrap();
@@ -136,7 +136,7 @@ fn a_state_of_mode_0777_is_refused_wherever_that_is() {
 }
 
 #[test]
-fn a_link_at_the_place_of_a_file_to_be_written_is_not_followed() {
+fn writes_follow_no_links() {
     use std::os::unix::fs::symlink;
 
     let folder = tempfile::tempdir().unwrap();
@@ -158,7 +158,7 @@ fn a_link_at_the_place_of_a_file_to_be_written_is_not_followed() {
 }
 
 #[test]
-fn a_version_that_was_changed_is_not_used() {
+fn a_version_with_a_wrong_sha256_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), KEEP).unwrap();
     let sha256 = digest(b"a");

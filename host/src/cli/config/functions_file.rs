@@ -1,4 +1,4 @@
-//! `--functions`: a file of functions, or a folder of them.
+//! `--functions`: a file or a folder of functions.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,10 +16,10 @@ use crate::cli::function_flags::{Defaults, FunctionFlags};
 use crate::cli::text_file;
 use functions::{ComponentSource, FunctionConfig, FunctionsConfig, Route};
 
-/// What a file of functions can hold.
+/// Keys of a file of functions.
 const TABLES: &str = "a file of functions has `folder`, `[[function]]` and `[[adapter]]`";
 
-/// What is wrong with a file of functions, and in which line.
+/// An error in a file of functions, with its line.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct FunctionsError(String);
@@ -31,13 +31,13 @@ impl From<Error> for FunctionsError {
     }
 }
 
-/// Reads what `path`, a file or a folder, says about functions. Those that say nothing else
-/// get the `defaults`. Paths in a file begin at the folder of the file.
+/// Reads the functions in `path`, a file or a folder. Functions without a value of their own have
+/// the `defaults`. Paths in a file are relative to its folder.
 ///
 /// # Errors
 ///
-/// Fails if it cannot be read, or has a key or a value that it cannot have. Says in which
-/// line. No error shows a secret.
+/// Fails if the file cannot be read, or has an invalid key or value, with the line. Errors show
+/// no secret.
 pub fn read_functions(path: &Path, defaults: &Defaults) -> Result<FunctionsConfig, FunctionsError> {
     let default_settings = FunctionFlags::read(&[], defaults)?.resolve();
     let mut config = FunctionsConfig {
@@ -62,7 +62,7 @@ pub fn read_functions(path: &Path, defaults: &Defaults) -> Result<FunctionsConfi
         file: File {
             name: &name,
             text: &text,
-            keys: "those of `[[function]]` are the flags of `serve` about guests without the \
+            keys: "the keys of `[[function]]` are the flags of `serve` for guests without the \
                    dashes, and `name`, `component` and `route`",
         },
         folder,
@@ -75,7 +75,7 @@ pub fn read_functions(path: &Path, defaults: &Defaults) -> Result<FunctionsConfi
 
 struct Reader<'a> {
     file: File<'a>,
-    /// Where paths begin.
+    /// Base of relative paths.
     folder: &'a Path,
     defaults: &'a Defaults,
     definition: Definition,
@@ -89,7 +89,7 @@ impl Reader<'_> {
         let pairs = by_place(document.get_ref());
         let is_adapter = |(key, _): &Pair<'_, '_>| key.get_ref().as_ref() == "adapter";
         let names_no_functions = pairs.iter().all(is_adapter);
-        // The folder first: functions may be in it.
+        // The folder first: components of functions may be in it.
         for (key, value) in &pairs {
             match key.get_ref().as_ref() {
                 "folder" => {
@@ -98,10 +98,10 @@ impl Reader<'_> {
                 }
                 "function" | "adapter" => {}
                 other => {
-                    return Err(self.file.refused(
+                    return Err(self.file.rejected(
                         &key.span(),
                         other,
-                        &format!("there is no such key; {TABLES}"),
+                        &format!("unknown key; {TABLES}"),
                     ));
                 }
             }
@@ -119,7 +119,7 @@ impl Reader<'_> {
         }
         if names_no_functions {
             return Err(failure(&format!(
-                "`{}` names no functions; it may be cut off; if there should be none, write \
+                "`{}` has no functions and may be truncated; for no functions, write \
                  `function = []`",
                 self.file.name
             )));
@@ -127,7 +127,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// All tables of one name.
+    /// All tables of one key.
     fn tables<'t, 'd>(
         &self,
         key: &str,
@@ -136,7 +136,7 @@ impl Reader<'_> {
         let expected = |value: &Spanned<DeValue<'_>>| {
             let found = kind(value.get_ref());
             let why = format!("expected tables, each as `[[{key}]]`, found {found}");
-            self.file.refused(&value.span(), key, &why)
+            self.file.rejected(&value.span(), key, &why)
         };
         let DeValue::Array(items) = value.get_ref() else {
             return Err(expected(value));
@@ -148,14 +148,14 @@ impl Reader<'_> {
         items.iter().map(table).collect()
     }
 
-    /// A path as it is in the file.
+    /// A path verbatim.
     fn text<'t>(&self, key: &str, value: &'t Spanned<DeValue<'_>>) -> Result<&'t str, Error> {
         match value.get_ref() {
             DeValue::String(text) if !text.is_empty() => Ok(text.as_ref()),
-            DeValue::String(_) => Err(self.file.refused(&value.span(), key, "the path is empty")),
+            DeValue::String(_) => Err(self.file.rejected(&value.span(), key, "the path is empty")),
             other => {
                 let why = format!("expected a path, found {}", kind(other));
-                Err(self.file.refused(&value.span(), key, &why))
+                Err(self.file.rejected(&value.span(), key, &why))
             }
         }
     }
@@ -166,16 +166,16 @@ impl Reader<'_> {
             match key.get_ref().as_ref() {
                 "component" => {
                     let text = self.text("component", value)?;
-                    component = Some(ComponentSource::from(text).below(self.folder));
+                    component = Some(ComponentSource::from(text).resolve_against(self.folder));
                 }
                 other => {
-                    let why = "there is no such key; an adapter has a `component`";
-                    return Err(self.file.refused(&key.span(), other, why));
+                    let why = "unknown key; an adapter has a `component`";
+                    return Err(self.file.rejected(&key.span(), other, why));
                 }
             }
         }
-        let missing = "this has no `component`: name the file of the adapter";
-        component.ok_or_else(|| self.file.refused(&span, "[[adapter]]", missing))
+        let missing = "missing `component`, the file of the adapter";
+        component.ok_or_else(|| self.file.rejected(&span, "[[adapter]]", missing))
     }
 
     fn functions(
@@ -188,15 +188,15 @@ impl Reader<'_> {
         for (table, span) in self.tables("function", value)? {
             let function = self.function(table, &span, config.folder.as_deref())?;
             if let Some(line) = names.insert(function.name.clone(), self.file.line(&span)) {
-                let why = format!("the function in line {line} has the same name");
+                let why = format!("duplicate name, also of the function in line {line}");
                 let shown = format!("name = {:?}", function.name);
-                return Err(self.file.refused(&span, &shown, &why));
+                return Err(self.file.rejected(&span, &shown, &why));
             }
             let name = function.name.clone();
             if let Some(other) = routes.insert(function.route.clone(), name) {
-                let why = format!("`{other}` has the same route; give one of them another one");
+                let why = format!("duplicate route, also of `{other}`");
                 let shown = format!("route = \"{}\"", function.route);
-                return Err(self.file.refused(&span, &shown, &why));
+                return Err(self.file.rejected(&span, &shown, &why));
             }
             config.functions.push(function);
         }
@@ -223,13 +223,13 @@ impl Reader<'_> {
         let of_component = || flags.component.as_ref().map(ComponentSource::stem);
         let name = flags.name.or_else(of_component);
         let Some(name) = name else {
-            let why = "this has neither a `name` nor a `component`";
-            return Err(self.file.refused(span, "[[function]]", why));
+            let why = "missing `name` or `component`";
+            return Err(self.file.rejected(span, "[[function]]", why));
         };
         if let Err(why) = functions::check_name(&name) {
             let why =
-                format!("the name of the file is no name for a function ({why}): add a `name`");
-            return Err(self.file.refused(span, &name, &why));
+                format!("the name of the file is not valid for a function ({why}): add a `name`");
+            return Err(self.file.rejected(span, &name, &why));
         }
         let (component, folder) = match (flags.component, folder) {
             (Some(component), _) => (Some(component), None),
@@ -239,9 +239,8 @@ impl Reader<'_> {
             }
             (None, None) if self.defaults.has_state => (None, None),
             (None, None) => {
-                let why = "this has no `component`, and there is neither a `folder` to find it in \
-                           nor a `--state`";
-                return Err(self.file.refused(span, &format!("name = {name:?}"), why));
+                let why = "missing `component`, without a `folder` or `--state`";
+                return Err(self.file.rejected(span, &format!("name = {name:?}"), why));
             }
         };
         Ok(FunctionConfig {
@@ -254,12 +253,13 @@ impl Reader<'_> {
         })
     }
 
-    /// Lets a path begin at the folder of the file.
+    /// Resolves a relative path against the folder of the file.
     fn resolve(&self, entry: &mut Entry) {
         let resolved = |path: &str| self.folder.join(path).to_string_lossy().into_owned();
         match entry.key.as_str() {
             "component" | "middleware" if !entry.value.is_empty() => {
-                let place = ComponentSource::from(entry.value.as_str()).below(self.folder);
+                let place =
+                    ComponentSource::from(entry.value.as_str()).resolve_against(self.folder);
                 entry.value = place.to_string();
             }
             "env-file" if !entry.value.is_empty() => {

@@ -88,7 +88,7 @@ pub fn drop_broken_files(
             } else {
                 format!("bad-{number}")
             };
-            let entry = format!("function refused function=\"{name}\"");
+            let entry = format!("function rejected function=\"{name}\"");
             // A file that is written in two parts may be refused twice.
             let before = host.log().text().matches(&entry).count();
             put(&folder, &name, kind, &mut random);

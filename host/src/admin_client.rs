@@ -1,4 +1,5 @@
-//! `component-runner deploy|list|rollback|logs|pause|resume|remove`: what a server that runs is told.
+//! The commands `deploy`, `list`, `rollback`, `logs`, `pause`, `resume` and `remove`: the client of
+//! the deploy API.
 
 use std::fs;
 use std::io::{self, Write};
@@ -24,70 +25,70 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-/// How many digits of a version are shown.
+/// Number of digits of a version to print.
 const SHOWN_DIGITS: usize = 12;
 
-/// How often somebody who waits for an answer hears that it is still waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Interval of progress lines while the server has not responded.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The longest line that is printed, in bytes.
+/// Maximum length of a printed line, in bytes.
 const MAX_LINE_BYTES: usize = 64 << 10;
 
-/// How long to wait for further lines.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Polling interval of `logs --follow`.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Deploys a component.
 ///
 /// # Errors
 ///
-/// Fails if the server refuses it, or cannot be asked.
+/// Fails if the server cannot be reached or rejects it.
 pub(crate) fn deploy(flags: &Deploy) -> Result<()> {
     let path = flags.component.display();
     let bytes = fs::read(&flags.component).with_context(|| format!("cannot read `{path}`"))?;
     let kib = bytes.len().div_ceil(1024);
     let _ = writeln!(io::stderr(), "deploying `{path}` ({kib} KiB) ...");
-    let answer = ask(&flags.target, Method::PUT, &of(&flags.name), bytes)?;
-    say_done(&answer);
+    let response = query(&flags.target, Method::PUT, &path_of(&flags.name), bytes)?;
+    print_outcome(&response);
     Ok(())
 }
 
-/// Turns to another version.
+/// Activates another version.
 ///
 /// # Errors
 ///
-/// Fails if there is none, or the server cannot be asked.
+/// Fails if the function or version is unknown, or the server cannot be reached.
 pub(crate) fn rollback(flags: &Rollback) -> Result<()> {
-    let function = of(&flags.name);
+    let function = path_of(&flags.name);
     let path = match &flags.to {
         Some(version) => format!("{function}/versions/{}/activate", segment(version)),
         None => format!("{function}/rollback"),
     };
-    let answer = ask(&flags.target, Method::POST, &path, Vec::new())?;
-    say_done(&answer);
+    let response = query(&flags.target, Method::POST, &path, Vec::new())?;
+    print_outcome(&response);
     Ok(())
 }
 
-/// Lets a function answer no requests.
+/// Pauses a function.
 ///
 /// # Errors
 ///
-/// Fails if there is none, or the server cannot be asked.
+/// Fails if the function or version is unknown, or the server cannot be reached.
 pub(crate) fn pause(flags: &Named) -> Result<()> {
-    let path = format!("{}/pause", of(&flags.name));
-    ask(&flags.target, Method::POST, &path, Vec::new())?;
-    say(&format!("`{}` is paused", flags.name));
+    let path = format!("{}/pause", path_of(&flags.name));
+    query(&flags.target, Method::POST, &path, Vec::new())?;
+    print_line(&format!("`{}` is paused", flags.name));
     Ok(())
 }
 
-/// Lets a function answer requests again.
+/// Resumes a function.
 ///
 /// # Errors
 ///
-/// Fails if there is none, or the server cannot be asked.
+/// Fails if the function or version is unknown, or the server cannot be reached.
 pub(crate) fn resume(flags: &Named) -> Result<()> {
-    let path = format!("{}/resume", of(&flags.name));
-    ask(&flags.target, Method::POST, &path, Vec::new())?;
-    say(&format!("`{}` serves again", flags.name));
+    let path = format!("{}/resume", path_of(&flags.name));
+    query(&flags.target, Method::POST, &path, Vec::new())?;
+    print_line(&format!("`{}` serves again", flags.name));
     Ok(())
 }
 
@@ -95,31 +96,36 @@ pub(crate) fn resume(flags: &Named) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Fails if there is none, or the server cannot be asked.
+/// Fails if the function or version is unknown, or the server cannot be reached.
 pub(crate) fn remove(flags: &Named) -> Result<()> {
-    ask(&flags.target, Method::DELETE, &of(&flags.name), Vec::new())?;
-    say(&format!("`{}` is removed", flags.name));
+    query(
+        &flags.target,
+        Method::DELETE,
+        &path_of(&flags.name),
+        Vec::new(),
+    )?;
+    print_line(&format!("`{}` is removed", flags.name));
     Ok(())
 }
 
-/// Shows what a function printed.
+/// Prints the log ring of a function.
 ///
 /// # Errors
 ///
-/// Fails if there is no such function, or the server cannot be asked.
+/// Fails if the function is unknown, or the server cannot be reached.
 pub(crate) fn logs(flags: &Logs) -> Result<()> {
     let mut number = 0;
     loop {
-        let path = format!("{}/logs?from={number}", of(&flags.name));
-        let answer = ask(&flags.target, Method::GET, &path, Vec::new())?;
-        for line in answer["lines"].as_array().into_iter().flatten() {
-            say(line.as_str().unwrap_or_default());
+        let path = format!("{}/logs?from={number}", path_of(&flags.name));
+        let response = query(&flags.target, Method::GET, &path, Vec::new())?;
+        for line in response["lines"].as_array().into_iter().flatten() {
+            print_line(line.as_str().unwrap_or_default());
         }
         if !flags.follow {
             return Ok(());
         }
-        number = answer["next"].as_u64().unwrap_or(number);
-        thread::sleep(PAUSE);
+        number = response["next"].as_u64().unwrap_or(number);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -127,10 +133,10 @@ pub(crate) fn logs(flags: &Logs) -> Result<()> {
 ///
 /// # Errors
 ///
-/// Fails if the server cannot be asked.
+/// Fails if the server cannot be reached.
 pub(crate) fn list(flags: &AdminTarget) -> Result<()> {
-    let answer = ask(flags, Method::GET, "/v1/functions", Vec::new())?;
-    for function in answer["functions"].as_array().into_iter().flatten() {
+    let response = query(flags, Method::GET, "/v1/functions", Vec::new())?;
+    for function in response["functions"].as_array().into_iter().flatten() {
         let text = |key: &str| function[key].as_str().unwrap_or("-");
         let version = short(&function["version"]);
         let mut line = format!("{:<24} {version:<12} {}", text("name"), text("route"));
@@ -143,20 +149,20 @@ pub(crate) fn list(flags: &AdminTarget) -> Result<()> {
             let first = problem.lines().next().unwrap_or_default();
             line = format!("{line}  ({})", sanitize::line(first));
         }
-        say(line.trim_end());
+        print_line(line.trim_end());
     }
     Ok(())
 }
 
-fn say_done(answer: &Value) {
-    let name = answer["name"].as_str().unwrap_or_default();
-    let (version, replaces) = (&answer["version"], &answer["replaces"]);
+fn print_outcome(response: &Value) {
+    let name = response["name"].as_str().unwrap_or_default();
+    let (version, replaces) = (&response["version"], &response["replaces"]);
     let before = match replaces.as_str() {
         None => String::new(),
         Some(_) if version == replaces => ", as before".to_owned(),
         Some(_) => format!(", before {}", short(replaces)),
     };
-    say(&format!("`{name}` serves {}{before}", short(version)));
+    print_line(&format!("`{name}` serves {}{before}", short(version)));
 }
 
 fn short(version: &Value) -> &str {
@@ -164,17 +170,17 @@ fn short(version: &Value) -> &str {
     version.get(..SHOWN_DIGITS).unwrap_or(version)
 }
 
-fn say(line: &str) {
-    // A reader that is gone has the exit code. What the server answers is foreign text.
+fn print_line(line: &str) {
+    // Fails without a reader, which still gets the exit code. The response is untrusted text.
     let line = sanitize::line(line).at_most(MAX_LINE_BYTES);
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-fn of(name: &str) -> String {
+fn path_of(name: &str) -> String {
     format!("/v1/functions/{}", segment(name))
 }
 
-/// A text as one segment of a path, whatever is in it.
+/// A percent-encoded path segment.
 fn segment(text: &str) -> String {
     use std::fmt::Write;
 
@@ -190,35 +196,37 @@ fn segment(text: &str) -> String {
     segment
 }
 
-fn ask(target: &AdminTarget, method: Method, path: &str, body: Vec<u8>) -> Result<Value> {
+fn query(target: &AdminTarget, method: Method, path: &str, body: Vec<u8>) -> Result<Value> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let server = &target.admin;
     let what = || {
         format!(
-            "cannot ask the server at `{server}`; it has to run with `--ops-addr`, and `--admin` \
-             names the same address"
+            "cannot reach the server at `{server}`; it must run with `--ops-addr`, and `--admin` must \
+             have the same address"
         )
     };
     runtime.block_on(async {
         let request = request(&target.token, method, path, body)?;
-        let answer = match server {
+        let response = match server {
             Address::Tcp(address) => {
                 let stream = TcpStream::connect(address).await.with_context(what)?;
-                patiently(exchange(TokioIo::new(stream), request)).await
+                with_progress(exchange(TokioIo::new(stream), request)).await
             }
             Address::Unix { path, .. } => {
                 let stream = UnixStream::connect(path).await.with_context(what)?;
-                patiently(exchange(TokioIo::new(stream), request)).await
+                with_progress(exchange(TokioIo::new(stream), request)).await
             }
         };
-        let (status, body) = answer.with_context(what)?;
+        let (status, body) = response.with_context(what)?;
         let document: Value = serde_json::from_slice(&body).unwrap_or_default();
         if status.is_success() {
             return Ok(document);
         }
         match document["detail"].as_str() {
             Some(detail) => bail!("{detail}"),
-            None => bail!("the server at `{server}` answered with {status}: is it its --ops-addr?"),
+            None => {
+                bail!("the server at `{server}` responded with {status}: is this its --ops-addr?")
+            }
         }
     })
 }
@@ -233,7 +241,7 @@ fn request(
     let text = read_secret(token, MAX_TOKEN_BYTES);
     let text = text.with_context(|| format!("cannot read `{shown}`"))?;
     let bearer = HeaderValue::from_bytes(&[b"Bearer ", text.trim_ascii_end()].concat());
-    let mut bearer = bearer.with_context(|| format!("`{shown}` holds no token"))?;
+    let mut bearer = bearer.with_context(|| format!("invalid token in `{shown}`"))?;
     bearer.set_sensitive(true);
     let request = Request::builder()
         .method(method)
@@ -244,19 +252,16 @@ fn request(
     Ok(request.body(Full::new(body.into()))?)
 }
 
-/// Waits for the server, which may have to compile a component first, and says so.
-async fn patiently<T>(work: impl Future<Output = T>) -> T {
+/// Waits for the server, which may compile a component first, and prints progress.
+async fn with_progress<T>(work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     let begin = Instant::now();
     loop {
-        if let Ok(done) = timeout(PATIENCE, work.as_mut()).await {
+        if let Ok(done) = timeout(PROGRESS_INTERVAL, work.as_mut()).await {
             return done;
         }
         let seconds = begin.elapsed().as_secs();
-        let _ = writeln!(
-            io::stderr(),
-            "the server still works on it, after {seconds} s"
-        );
+        let _ = writeln!(io::stderr(), "waiting for the server: {seconds} s");
     }
 }
 
@@ -268,11 +273,11 @@ where
     S: Read + HyperWrite + Unpin,
 {
     let (mut sender, connection) = http1::handshake(stream).await?;
-    let answer = async {
+    let response = async {
         let response = sender.send_request(request).await?;
         let status = response.status();
         Ok((status, response.into_body().collect().await?.to_bytes()))
     };
-    let (answer, _) = tokio::join!(answer, connection);
-    answer
+    let (response, _) = tokio::join!(response, connection);
+    response
 }

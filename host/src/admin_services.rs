@@ -1,4 +1,4 @@
-//! What `component-runner serve` tells those who operate it, from its start to its end.
+//! Services for operators: telemetry and the admin listener, from startup to shutdown.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -17,18 +17,18 @@ use telemetry::traces::Tracer;
 use tokio::signal::unix::Signal;
 use tokio::task::JoinHandle;
 
-/// All that is told of the server and its requests.
+/// Telemetry, readiness and the deploy API of a server.
 pub(crate) struct AdminServices {
     pub(crate) telemetry: Telemetry,
     pub(crate) readiness: Arc<Readiness>,
-    /// There when functions are, if somebody may deploy them.
+    /// Set once functions are set up, with `--admin-token`.
     pub(crate) admin: Arc<OnceLock<Admin>>,
     /// Reopens the access log on SIGHUP.
     reopening: JoinHandle<()>,
 }
 
 impl AdminServices {
-    /// Begins to write and to send what the flags name, and to act on `hangup`.
+    /// Starts the access log and the tracer of the flags, and handles `hangup`.
     ///
     /// # Errors
     ///
@@ -64,7 +64,7 @@ impl AdminServices {
         })
     }
 
-    /// Reports what is refused because of the limit on memory from now on.
+    /// Adds the memory limit to readiness and metrics.
     pub(crate) fn watch_memory(&self, memory: &Arc<MemoryLimit>) {
         self.readiness.watch_memory(memory.clone());
         self.telemetry.metrics.set_memory(memory.clone());
@@ -98,7 +98,7 @@ impl AdminServices {
         tokio::spawn(admin::run(listener, answers));
     }
 
-    /// Resolves when `shutdown` does, and says then that the server wants no more.
+    /// Resolves after `shutdown`, and makes the server not ready then.
     pub(crate) fn until<S: Future<Output = ()>>(
         &self,
         shutdown: S,
@@ -110,7 +110,7 @@ impl AdminServices {
         }
     }
 
-    /// Writes and sends what is left, for `deadline` at most.
+    /// Flushes denied requests, access log and traces, within `deadline`.
     pub(crate) async fn close(self, deadline: Duration) {
         self.reopening.abort();
         if let Some(admin) = self.admin.get() {
@@ -136,7 +136,7 @@ async fn reopen(file: Option<Arc<AccessLog>>, mut hangup: Signal) {
         if let Some(log) = &file {
             log.reopen();
         } else {
-            tracing::info!("ignoring SIGHUP: no access log file to open anew");
+            tracing::info!("SIGHUP ignored: no access log file to reopen");
         }
     }
 }

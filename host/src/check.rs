@@ -1,4 +1,4 @@
-//! `component-runner serve --check`.
+//! `serve --check`: validation without binding or writing.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -16,13 +16,13 @@ use tokio::runtime::Builder;
 use crate::inputs::{Inputs, SingleComponent, Workload};
 use crate::workload;
 
-/// Says whether what `flags` name can be served. Nothing is bound, written or made, and
-/// whether an address or the audit log is in use does not matter: the server that is to be
-/// started anew may have them.
+/// Validates `flags`, all files that they refer to, and the components. It binds no address and
+/// writes nothing, and ignores whether an address or the audit log is in use: a running server that
+/// is about to be restarted may use them.
 ///
 /// # Errors
 ///
-/// Fails with the error with which serving would fail.
+/// Fails with the error of `serve`.
 pub(crate) fn check(flags: &Serve) -> Result<()> {
     let inputs = Inputs::read(flags)?;
     AuditLog::check(&inputs.audit, folder(&inputs.audit.location))?;
@@ -48,7 +48,7 @@ pub(crate) fn check(flags: &Serve) -> Result<()> {
         .map(|address| address.url(is_tls))
         .collect();
     let text = format!("ok: {what} on {}", addresses.join(", "));
-    // Whoever does not read this has the exit code.
+    // Fails without a reader, which still gets the exit code.
     let _ = writeln!(io::stdout(), "{text}");
     Ok(())
 }
@@ -57,7 +57,7 @@ async fn check_one(one: SingleComponent, flags: &Serve) -> Result<String> {
     let compiler = workload::compiler(flags, 0, None)?;
     let job = Job::of(Part::new(workload::name(&one.path), one.bytes));
     let checked = compiler.check(&job).await?;
-    let checked = checked.context("there is no component")?;
+    let checked = checked.context("missing component")?;
     CompiledComponent::check(&checked, &flags.limits.guest(), None)?;
     let (path, sha256) = (one.path.display(), checked.sha256);
     Ok(format!("`{path}` (sha256:{sha256})"))
@@ -88,13 +88,13 @@ pub(crate) fn folder(location: &Location) -> Folder {
     }
 }
 
-/// Finds out whether something could be appended to a file, without making it.
+/// Checks that a file can be opened for appending, without creating it.
 fn check_file(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() || metadata.is_dir() => {
             OpenOptions::new().append(true).open(path).map(drop)
         }
-        // A pipe or a device, which may not be opened for nothing.
+        // A pipe or a device, for which opening has side effects.
         Ok(_) => Ok(access(path, Access::WRITE_OK)?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let folder = path

@@ -1,4 +1,4 @@
-//! What is read before anything begins, because it may be wrong.
+//! Inputs that are read and validated before the server starts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,35 +14,35 @@ use host::cli::{Serve, read_functions};
 use server::tls;
 use tokio_rustls::TlsAcceptor;
 
-/// What the flags name, read from where it is.
+/// The files that the flags refer to, read.
 pub(crate) struct Inputs {
-    /// What is served.
+    /// The workload.
     pub(crate) workload: Workload,
-    /// How TLS is spoken, if it is.
+    /// The TLS acceptor, if any.
     pub(crate) tls: Option<TlsAcceptor>,
-    /// How the audit log is kept.
+    /// Settings of the audit log.
     pub(crate) audit: Settings,
-    /// Who may deploy functions.
+    /// The token of the deploy API, if any.
     pub(crate) token: Option<Token>,
 }
 
-/// What is served.
+/// The workload of a server.
 pub(crate) enum Workload {
     /// SingleComponent component.
     Component(Box<SingleComponent>),
-    /// Functions, which this file or folder names, and of which none was read yet.
+    /// Functions of this file or folder, whose components are not read yet.
     Functions(PathBuf, FunctionsConfig),
 }
 
-/// The only component.
+/// A single component.
 pub(crate) struct SingleComponent {
     /// Its file.
     pub(crate) path: PathBuf,
-    /// What is in it.
+    /// The content of the file.
     pub(crate) bytes: Vec<u8>,
-    /// The variables of its environment.
+    /// Variables of its environment.
     pub(crate) environment: Vec<Variable>,
-    /// What sends the requests of guests, with the certificates that the system trusts.
+    /// The client for outbound requests, with the certificates that the system trusts.
     pub(crate) outbound: Outbound,
 }
 
@@ -59,11 +59,11 @@ impl SingleComponent {
 }
 
 impl Inputs {
-    /// Reads all files that `flags` name, but for the audit log.
+    /// Reads all files that `flags` refer to, except the audit log.
     ///
     /// # Errors
     ///
-    /// Fails if one cannot be read, or holds something else than it should.
+    /// Fails if a file cannot be read or is invalid.
     pub(crate) fn read(flags: &Serve) -> Result<Self> {
         let workload = match (&flags.component, &flags.functions) {
             (Some(component), _) => {
@@ -73,8 +73,8 @@ impl Inputs {
                 let config = read_functions(functions, &flags.function_defaults)?;
                 Workload::Functions(functions.clone(), config)
             }
-            // The command line has one of them, or is refused.
-            (None, None) => bail!("there is nothing to serve: give APP.wasm or --functions"),
+            // The command line requires one of them.
+            (None, None) => bail!("missing component: give APP.wasm or --functions"),
         };
         let audit = flags.audit.settings(&flags.listen.first_address())?;
         if flags.audit.audit_forward.is_some() && audit.location.path().is_none() {

@@ -1,7 +1,7 @@
 //! The command line of `component-runner`.
 //!
-//! The program is `main.rs` and the files beside it. What it runs is in the crates in the folders
-//! of this package, each of which depends only on those below it:
+//! The program is `main.rs` and the files next to it. Its parts are crates in the folders of this
+//! package, each of which depends only on those further down in the table:
 //!
 //! | crate | folder | |
 //! |---|---|---|

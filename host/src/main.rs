@@ -1,4 +1,4 @@
-//! The program `component-runner`: parse, do what was asked for, exit code.
+//! The program `component-runner`: command line, command, exit code.
 
 use std::env;
 use std::process::ExitCode;
@@ -18,28 +18,28 @@ mod serve;
 mod signals;
 mod workload;
 
-/// The exit code for a wrong command line (`EX_USAGE` of `sysexits.h`).
+/// Exit code for an invalid command line (`EX_USAGE` of `sysexits.h`).
 const USAGE: u8 = 64;
 
-/// The most bytes of an error that ends the program.
+/// Maximum length of an error that ends the program, in bytes.
 const MAX_ERROR_BYTES: usize = 16 << 10;
 
 fn main() -> ExitCode {
-    // Not a command of the command line: no help and no suggestion names it.
+    // The hidden command of compile children, which neither help nor suggestions mention.
     if let Some(limits) = ChildLimits::from_args(env::args_os()) {
         return engine::compile_child(limits);
     }
     let command = match Cli::read(env::args_os()) {
         Ok(cli) => cli.command,
         Err(error) => {
-            // The terminal is gone if this fails, and there is nobody to tell.
+            // Fails if the terminal is gone.
             let _ = error.print();
             let code = if error.use_stderr() { USAGE } else { 0 };
             return ExitCode::from(code);
         }
     };
-    // Errors of wasmtime pass through guests, which could print where the server was built, and a
-    // backtrace of the first trap costs 200 ms. Panics have backtraces all the same.
+    // Errors of wasmtime pass through guests, which could print paths of the build machine, and a
+    // backtrace of the first trap costs 200 ms. Panics still have backtraces.
     wasmtime::error::disable_backtrace();
     let format = match &command {
         Command::Serve(flags) => flags.logs.log_format,
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
-        // What was found was said where it was found.
+        // The command has printed its findings.
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             if format == LogFormat::Json {

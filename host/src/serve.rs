@@ -1,4 +1,4 @@
-//! `component-runner serve`, from the flags to the last record of the audit log.
+//! The command `serve`, from the flags to the last record of the audit log.
 
 use std::convert::Infallible;
 use std::fs::DirBuilder;
@@ -28,15 +28,15 @@ use crate::inputs::Inputs;
 use crate::workload::LoadedWorkload;
 use crate::{allocator, logging, signals, workload};
 
-/// Serves what the flags name, until a signal arrives.
+/// Serves the workload of the flags until a signal arrives.
 ///
 /// # Errors
 ///
-/// Fails if it cannot be served, or the audit log not be kept.
+/// Fails if the workload cannot be served, or the audit log cannot be written.
 pub(crate) fn serve(flags: &Serve) -> Result<()> {
     raise_file_limit();
     server::check_open_files(flags.settings().threads)?;
-    // Requests run on threads of their own; this one only accepts.
+    // Workers serve requests; this thread only accepts connections.
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let entered = runtime.enter();
     let hangup = signals::hangup().context("cannot wait for signals")?;
@@ -83,7 +83,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             let mut shutdown = pin!(signals::shutdown().context("cannot wait for signals")?);
             let loaded = tokio::select! {
                 loaded = workload::load(workload, flags, &log, telemetry, &memory) => loaded?,
-                // Compilers that run are killed.
+                // Running compile children are killed.
                 () = &mut shutdown => return Ok(()),
             };
             let LoadedWorkload {
@@ -91,7 +91,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
                 reconciler,
             } = loaded;
             if let Some((token, reconciler)) = token.zip(reconciler.as_ref()) {
-                // Nobody has set it before.
+                // Set once.
                 let _ = admin_services
                     .admin
                     .set(reconciler.deploy_api(token, flags, &log));
@@ -111,7 +111,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             let run = server::run(listeners, functions, settings, memory, telemetry, shutdown);
             let following = async {
                 if let Some(reconciler) = reconciler {
-                    // Nothing is loaded any more when the server ends.
+                    // No function is loaded during the drain.
                     tokio::select! {
                         never = reconciler.run() => match never {},
                         _ = draining => {}
@@ -126,9 +126,9 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
         };
         let result = serving.await;
         admin_services.close(flags.grace_period).await;
-        // The last thing that happens is that the log says so.
+        // The audit log closes last.
         if timeout(flags.grace_period, log.close()).await.is_err() {
-            tracing::error!("the audit log did not take its last records in time");
+            tracing::error!("the last audit records could not be written within --grace-period");
         }
         if let Some(forwarder) = forwarder {
             let left = forwarder.stop(flags.grace_period).await.lag;
@@ -138,20 +138,19 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
         }
         result
     });
-    // What runs on other threads, such as the first instance of a function, is not waited for.
+    // Work on other threads, such as the warm-up of a function, is abandoned.
     runtime.shutdown_background();
     served
 }
 
-/// Lets this process open as many files as the system allows it to ask for: each
-/// connection is one.
+/// Raises the limit on open files to its maximum: each connection is one.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
         ..limit
     };
-    // The server goes by whatever the limit is.
+    // The server adapts to the limit.
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::debug!("cannot raise the limit on open files: {error}");
     }
@@ -161,7 +160,7 @@ fn bind(address: &Address, tls: Option<TlsAcceptor>) -> Result<Listener> {
     Listener::bind(address, tls).with_context(|| format!("cannot listen on `{address}`"))
 }
 
-/// Says of an address that is in use whether that is because of those that were bound before it.
+/// Explains an address in use that an address bound before covers.
 fn explain(error: anyhow::Error, address: &Address, bound: &[Address]) -> anyhow::Error {
     let cause = error.downcast_ref::<io::Error>().map(io::Error::kind);
     match address.conflict(bound) {
@@ -172,20 +171,20 @@ fn explain(error: anyhow::Error, address: &Address, bound: &[Address]) -> anyhow
                 (address, other)
             };
             error.context(format!(
-                "`{any}` takes the connections of IPv4 as well; leave out `{ipv4}`"
+                "`{any}` takes the connections of IPv4 as well; remove `{ipv4}`"
             ))
         }
         _ => error,
     }
 }
 
-/// Opens the audit log, and names it in `settings` if no flag does. Only the default folder is
-/// made if it is not there: in what the operator names, there may be a mistake.
+/// Opens the audit log, and sets its location in `settings` for a default log. Only the default
+/// folder is created: another missing folder may be a mistake.
 fn open(flags: &Serve, settings: &mut Settings) -> Result<AuditLog> {
     if folder(&settings.location) == Folder::MayBeCreated
         && let Some(folder) = settings.location.path().and_then(Path::parent)
     {
-        let what = || format!("cannot make the folder `{}`", folder.display());
+        let what = || format!("cannot create the folder `{}`", folder.display());
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -199,7 +198,7 @@ fn open(flags: &Serve, settings: &mut Settings) -> Result<AuditLog> {
     };
     let location = &settings.location;
     if *location == Location::None {
-        tracing::warn!("THERE IS NO AUDIT LOG: all entries are forgotten (--audit none)");
+        tracing::warn!("NO AUDIT LOG: all records are dropped (--audit none)");
     } else if *location == preferred {
         tracing::info!("the audit log is {location}");
     } else {
@@ -212,8 +211,7 @@ fn open(flags: &Serve, settings: &mut Settings) -> Result<AuditLog> {
     Ok(log)
 }
 
-/// Says in one line of the log what is served, where, and within which limits. Functions are
-/// loaded after that.
+/// Logs workload, addresses and limits in one line. Functions are loaded after that.
 fn announce_start(listeners: &[Listener], functions: &Functions, limits: &str) {
     let urls: Vec<_> = listeners.iter().map(Listener::url).collect();
     let addresses = urls.join(",");

@@ -1,4 +1,4 @@
-//! What is served, from files to functions that are ready.
+//! The workload: from files to functions that are ready, and their reconciliation at run time.
 
 use std::convert::Infallible;
 use std::env;
@@ -29,26 +29,26 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::inputs::{SingleComponent, Workload};
 
-/// The nice value of compilers beside requests: a tenth of what a worker gets, so that one ends
-/// within its time also on a busy machine.
+/// Nice value of compile children while requests are served: they get a tenth of the weight of a
+/// worker, and finish within their timeout also on a busy machine.
 const NICE: u8 = 10;
 
-/// How long an order may take, apart from compiling.
+/// Timeout of a deploy request, without compilation.
 const UPLOAD_TIME: Duration = Duration::from_mins(1);
 
-/// What is served, and who looks for changes of it.
+/// The functions, and the task that reconciles them.
 pub(crate) struct LoadedWorkload {
     pub(crate) functions: Arc<Functions>,
-    /// What loads functions. None where there is one component, which is loaded.
+    /// The task that loads functions. None for a single component.
     pub(crate) reconciler: Option<Reconciler>,
 }
 
-/// Loads the component that is to be served, or prepares to load functions: those are loaded by
-/// [`Reconciler::follow`], while the server answers requests.
+/// Loads a single component, or prepares to load functions, which [`Reconciler::run`] loads while
+/// the server responds to requests.
 ///
 /// # Errors
 ///
-/// Fails if nothing can be served, or the audit log takes no record of the component.
+/// Fails if the component cannot be served, or the audit log cannot be written.
 pub(crate) async fn load(
     workload: Workload,
     flags: &Serve,
@@ -91,10 +91,10 @@ async fn load_one(
     };
     let what = || format!("cannot serve `{}`", path.display());
     let job = Job::of(Part::new(&*env.name, bytes));
-    // No request waits for a processor yet.
+    // No request competes for the CPU yet.
     let compiler = compiler(flags, 0, code_cache())?;
     let artefact = compiler.compile(&job, false).await.with_context(what)?;
-    // Elsewhere, because operators are answered meanwhile.
+    // On a blocking thread: the admin listener responds meanwhile.
     let threads = flags.settings().threads;
     let total_bytes = memory.limit_bytes();
     let apps = spawn_blocking(move || {
@@ -109,7 +109,7 @@ async fn load_one(
     let event = Event::ComponentLoad { replaces: None };
     log.record(subject, &event)
         .await
-        .context("the audit log took no record of the component")?;
+        .context("the audit log cannot record the component")?;
     Ok(Functions::one(apps, flags.serving(), telemetry).into())
 }
 
@@ -123,13 +123,13 @@ async fn prepare_functions(
 ) -> Result<LoadedWorkload> {
     let mut pool = flags.pool.pool(&flags.limits, memory.limit_bytes());
     let settings = flags.settings();
-    // Each thread has a place, or none of its requests would ever begin.
+    // Each worker needs an instance, or its requests would never start.
     let threads = u32::try_from(settings.threads.get()).unwrap_or(u32::MAX);
     if let Ok(threads) = threads.try_into() {
         pool.instances = pool.instances.max(threads);
     }
     let runtime = SharedRuntime::new(pool);
-    let runtime = runtime.context("cannot make the pool of instances")?;
+    let runtime = runtime.context("cannot create the pool of instances")?;
     let runtime = Arc::new(runtime);
     telemetry.metrics.set_pool(runtime.pool_gauge());
     let functions = Arc::new(Functions::shared(runtime.clone()));
@@ -174,26 +174,26 @@ async fn prepare_functions(
     })
 }
 
-/// Serves what is wanted whenever that changes.
+/// Reconciles the functions with their configuration whenever it changes.
 pub(crate) struct Reconciler {
     functions: Arc<Functions>,
     store: Option<Arc<Store>>,
-    /// Where orders come in.
+    /// The handle for the deploy API.
     handle: DeployHandle,
     commands: mpsc::Receiver<PendingCommand>,
-    /// What is wanted at the start.
+    /// The configuration at startup.
     config: FunctionsConfig,
-    /// The file or the folder of functions.
+    /// The file or folder of functions.
     path: PathBuf,
     defaults: Defaults,
     deployer: Deployer,
     watch: ConfigWatcher,
-    /// When to look again even without a change.
+    /// Time of the next reload without a change.
     next_apply: Option<Instant>,
 }
 
 impl Reconciler {
-    /// What lets whoever has the token give orders.
+    /// The deploy API for operators with the token.
     pub(crate) fn deploy_api(&self, token: Token, flags: &Serve, log: &AuditLog) -> Admin {
         Admin {
             token,
@@ -206,9 +206,8 @@ impl Reconciler {
         }
     }
 
-    /// Loads what is wanted, at first and whenever that changes. Never ends. Where it is stopped,
-    /// nothing is half done: a function is replaced at once, or not, and compilers that run are
-    /// killed.
+    /// Loads the configured functions, at first and after each change. Never ends. It may be dropped
+    /// at any time: functions are replaced atomically, and running compile children are killed.
     pub(crate) async fn run(mut self) -> Infallible {
         let mut is_unrecorded = false;
         let mut done = self.apply(self.config.clone()).await;
@@ -218,8 +217,8 @@ impl Reconciler {
                 Err(error) if !is_unrecorded => {
                     is_unrecorded = true;
                     tracing::error!(
-                        "functions stay as they were, because the audit log takes no record of \
-                         the change: {error}"
+                        "change not applied, previous functions stay active: the audit log cannot be \
+                         written: {error}"
                     );
                 }
                 Err(_) => {}
@@ -228,7 +227,7 @@ impl Reconciler {
         }
     }
 
-    /// Does what is to be done next. It ends with a change that has, or should have, a record.
+    /// Handles commands and events up to the next change that needs an audit record.
     async fn next(&mut self) -> Result<(), AppendError> {
         loop {
             tokio::select! {
@@ -247,7 +246,7 @@ impl Reconciler {
         }
     }
 
-    /// Applies what is wanted now.
+    /// Reads the configuration again and applies it.
     async fn reload(&mut self) -> Result<(), AppendError> {
         let (path, defaults) = (self.path.clone(), self.defaults.clone());
         let read = spawn_blocking(move || read_functions(&path, &defaults)).await;
@@ -259,16 +258,16 @@ impl Reconciler {
                 self.next_apply = self.deployer.next_apply(now);
                 rejected
             }
-            // The process ends.
+            // The process is exiting.
             Err(_) => Ok(()),
         }
     }
 
-    /// Applies what is declared, and notes when to do that again even without a change.
+    /// Applies a configuration, and sets the time of the next reload.
     async fn apply(&mut self, config: FunctionsConfig) -> Result<(), AppendError> {
         let now = Instant::now();
         let scan = move || (WatchedPaths::of(&config), config);
-        // It fails if the process ends.
+        // Fails if the process is exiting.
         let Ok((watched, config)) = spawn_blocking(scan).await else {
             return Ok(());
         };
@@ -279,7 +278,7 @@ impl Reconciler {
     }
 }
 
-/// Resolves at this time, if there is one.
+/// Resolves at this time, if any.
 async fn reached(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,
@@ -287,11 +286,11 @@ async fn reached(time: Option<Instant>) {
     }
 }
 
-/// What compiles components, in children of this process with this nice value.
+/// The compiler, with children of this nice value.
 ///
 /// # Errors
 ///
-/// Fails if this program cannot be found, or wasmtime not be set up.
+/// Fails if this program cannot be found, or wasmtime cannot be set up.
 pub(crate) fn compiler(flags: &Serve, nice: u8, cache: Option<CodeCache>) -> Result<Compiler> {
     let compiler = Compiler::new(CompilerSettings {
         program: this_program()?,
@@ -303,8 +302,7 @@ pub(crate) fn compiler(flags: &Serve, nice: u8, cache: Option<CodeCache>) -> Res
     compiler.map_err(|error| anyhow!("wasmtime cannot be set up: {error:#}"))
 }
 
-/// The file of this program. On Linux it is found even if another one has taken its place,
-/// as it does when it is updated.
+/// The file of this program. On Linux it is found even if an update has replaced the file.
 fn this_program() -> Result<PathBuf> {
     let running = Path::new("/proc/self/exe");
     if cfg!(target_os = "linux") && running.exists() {
@@ -313,8 +311,7 @@ fn this_program() -> Result<PathBuf> {
     env::current_exe().context("cannot find this program, which compiles components")
 }
 
-/// Where compiled code is kept: in the folder of the user for what can be made anew, unless
-/// others may write there.
+/// The cache of compiled code in the cache folder of the user, unless other users may write there.
 fn code_cache() -> Option<CodeCache> {
     let given = |name: &str| env::var_os(name).filter(|path| !path.is_empty());
     let cache = given("XDG_CACHE_HOME").map(PathBuf::from);
@@ -334,7 +331,7 @@ fn code_cache() -> Option<CodeCache> {
     opened.ok()
 }
 
-/// What a component is called: its file, without the folder and the extension.
+/// The name of a component: its file name without extension.
 pub(crate) fn name(path: &Path) -> String {
     let stem = path.file_stem().unwrap_or(path.as_os_str());
     stem.to_string_lossy().into_owned()

@@ -1,5 +1,4 @@
-//! Problem documents (RFC 9457), the answers to everything that is not a
-//! result.
+//! Problem documents (RFC 9457): all error responses.
 
 use alloc::format;
 use alloc::string::String;
@@ -8,7 +7,7 @@ use core::fmt::Display;
 
 use crate::message::push_string;
 
-/// Why a request gets no result.
+/// The error response to a request.
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: u16,
@@ -25,12 +24,12 @@ impl Problem {
         }
     }
 
-    /// The body is not the document that was asked for.
+    /// The body is not a valid request document.
     pub(crate) fn bad_request(why: &dyn Display) -> Self {
         Self::new(400, "Bad Request", format!("{why}"))
     }
 
-    /// There is nothing at `path`.
+    /// `path` is unknown.
     pub(crate) fn not_found(path: &str) -> Self {
         Self::new(
             404,
@@ -39,7 +38,7 @@ impl Problem {
         )
     }
 
-    /// `path` takes another method.
+    /// `path` does not accept the method.
     pub(crate) fn method_not_allowed(path: &str) -> Self {
         Self::new(
             405,
@@ -48,7 +47,7 @@ impl Problem {
         )
     }
 
-    /// The message, or the body that carries it, is too long.
+    /// The message or the body exceeds its limit.
     pub(crate) fn too_large(max_message: usize, max_body: usize) -> Self {
         let detail = format!(
             "a message may have at most {max_message} bytes, and the body that carries it {max_body}"
@@ -56,7 +55,7 @@ impl Problem {
         Self::new(413, "Content Too Large", detail)
     }
 
-    /// The body is of another type than JSON.
+    /// The content type is not JSON.
     pub(crate) fn unsupported_media_type(found: &str) -> Self {
         Self::new(
             415,
@@ -65,12 +64,12 @@ impl Problem {
         )
     }
 
-    /// The cipher cannot work as it is configured.
+    /// The configuration of the cipher is invalid.
     pub(crate) fn misconfigured(why: String) -> Self {
         Self::new(500, "Internal Server Error", why)
     }
 
-    /// The audit log did not take the entry, so nothing was done.
+    /// The audit log rejected the entry, so the message was not transformed.
     pub(crate) fn unaudited(why: &str) -> Self {
         let detail = format!("the audit log took no entry, so nothing was done: {why}");
         Self::new(503, "Service Unavailable", detail)
@@ -81,7 +80,7 @@ impl Problem {
         self.status
     }
 
-    /// The value of the `Allow` header, which RFC 9110 asks for with 405.
+    /// The value of the `Allow` header, which RFC 9110 requires with 405.
     pub(crate) fn allowed_method(&self) -> Option<&'static str> {
         (self.status == 405).then_some("POST")
     }
@@ -107,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_is_valid_json_whatever_the_detail_says() {
+    fn a_problem_with_any_detail_is_valid_json() {
         let problem = Problem::not_found("/\"\\\n\u{7f}");
         let document: serde_json::Value = serde_json::from_slice(&problem.to_json()).unwrap();
         assert_eq!(document["type"], "about:blank");
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_wrong_method_names_the_right_one() {
+    fn only_405_has_an_allow_header() {
         assert_eq!(
             Problem::method_not_allowed("/encrypt").allowed_method(),
             Some("POST")

@@ -1,4 +1,4 @@
-//! Chaining, taking apart, exchanging and comparing.
+//! `chain`, `extract`, `swap`, `diff` and `verify`.
 
 mod support;
 
@@ -65,7 +65,7 @@ fn chained_with(middlewares: &[Component], also_export: &[String]) -> Result<Com
     plan.encode(components)
 }
 
-/// The app with a log and a gate in front of it.
+/// The app with a logger and a gate in front of it.
 fn composition() -> Component {
     let composed = chained(&[middleware("gate"), middleware("logger")]);
     Component::new("app", composed.bytes).expect("valid")
@@ -76,7 +76,7 @@ fn wires(composition: &Composition) -> Vec<String> {
 }
 
 #[test]
-fn a_chain_passes_calls_on_in_the_order_given() {
+fn chain_wires_middlewares_in_the_given_order() {
     let composed = chained(&[middleware("gate"), middleware("logger")]);
     assert_eq!(
         wires(&composed.composition),
@@ -106,7 +106,7 @@ fn a_chain_passes_calls_on_in_the_order_given() {
 }
 
 #[test]
-fn an_export_of_the_app_passes_the_middlewares_only_if_it_is_named() {
+fn also_export_exports_from_the_app_past_the_middlewares() {
     let exports = |also_export: &[&str]| {
         let also_export: Vec<String> = also_export.iter().map(ToString::to_string).collect();
         let composed = chained_with(&[middleware("gate")], &also_export)?;
@@ -118,7 +118,7 @@ fn an_export_of_the_app_passes_the_middlewares_only_if_it_is_named() {
     assert_eq!(only, Ok(vec![handler.to_owned()]));
     let both = exports(&[admin]);
     assert_eq!(both, Ok(vec![handler.to_owned(), admin.to_owned()]));
-    // What the gate exports goes through the gate.
+    // The gate exports this interface itself.
     let again = exports(&["t:http/handler"]);
     assert_eq!(again, Ok(vec![handler.to_owned()]));
     let report = exports(&["t:parts/clock"]).expect_err("nothing to export");
@@ -126,7 +126,7 @@ fn an_export_of_the_app_passes_the_middlewares_only_if_it_is_named() {
 }
 
 #[test]
-fn what_cannot_stand_in_a_chain_is_named() {
+fn chain_reports_not_a_middleware_and_missing_export() {
     let broken = |middlewares: &[Component]| {
         let report = chain(
             "t:http/handler",
@@ -154,7 +154,7 @@ fn what_cannot_stand_in_a_chain_is_named() {
 }
 
 #[test]
-fn every_part_comes_back_byte_for_byte() {
+fn extract_returns_every_part_byte_for_byte() {
     let composition = composition();
     for part in [app(), middleware("gate"), middleware("logger"), log("log")] {
         assert_eq!(
@@ -170,7 +170,7 @@ fn every_part_comes_back_byte_for_byte() {
 }
 
 #[test]
-fn a_part_of_a_part_is_named_with_a_slash() {
+fn extract_accepts_the_slash_name_of_a_nested_part() {
     let root = part(
         "root",
         "import t:http/handler@0.2.1; export t:parts/admin@0.1.0;",
@@ -183,7 +183,7 @@ fn a_part_of_a_part_is_named_with_a_slash() {
 }
 
 #[test]
-fn a_component_with_code_of_its_own_has_no_parts() {
+fn decompose_rejects_a_component_with_core_modules() {
     assert!(decompose(&app()).is_none());
     assert!(extract(&app(), "log").is_err());
     assert_eq!(Composition::of(&app()).nodes.len(), 1);
@@ -196,13 +196,13 @@ fn swapped(name: &str, replacement: &Component) -> Composed {
 }
 
 #[test]
-fn swapping_a_part_for_itself_changes_no_byte() {
+fn swap_of_a_part_for_itself_gives_the_same_bytes() {
     let composed = swapped("log", &log("log"));
     assert_eq!(composed.bytes, composition().bytes());
 }
 
 #[test]
-fn what_was_swapped_in_comes_out_and_the_rest_stays() {
+fn swap_replaces_one_part_and_keeps_the_rest() {
     let other = part(
         "other",
         "import t:parts/clock@0.1.0; export t:parts/log@0.1.0;",
@@ -218,7 +218,7 @@ fn what_was_swapped_in_comes_out_and_the_rest_stays() {
 }
 
 #[test]
-fn a_replacement_gets_its_further_imports_from_parts_that_do_not_need_it() {
+fn swap_wires_additional_imports_to_parts_outside_of_the_dependents() {
     let logger = part(
         "logger",
         "import t:http/handler@0.2.1; import t:parts/log@0.1.0; export t:http/handler@0.2.1;",
@@ -227,7 +227,7 @@ fn a_replacement_gets_its_further_imports_from_parts_that_do_not_need_it() {
     assert!(
         wires(&composed.composition).contains(&"logger -- t:parts/log@0.1.0 --> log".to_owned())
     );
-    // `gate` depends on it, so what `gate` exports is not for it.
+    // `gate` depends on the replacement, so that it cannot provide its imports.
     let log = part(
         "log",
         "import t:http/handler@0.2.1; export t:parts/log@0.1.0;",
@@ -238,7 +238,7 @@ fn a_replacement_gets_its_further_imports_from_parts_that_do_not_need_it() {
 }
 
 #[test]
-fn a_replacement_without_the_export_is_refused() {
+fn swap_rejects_a_replacement_without_the_export() {
     let replacement = Component::new("log", middleware("gate").bytes()).expect("valid");
     let report = swap(&composition(), vec![replacement]).expect_err("no log");
     assert_eq!(report.diagnostics[0].code, Code::MissingExport);
@@ -251,7 +251,7 @@ fn a_replacement_without_the_export_is_refused() {
 }
 
 #[test]
-fn denied_imports_are_found_by_pattern() {
+fn deny_imports_matches_patterns() {
     let composition = Composition::of(&composition());
     let denied = |patterns: &[&str]| deny_imports(&composition, patterns).diagnostics.len();
     assert_eq!(denied(&["t:parts/*"]), 1);
@@ -285,7 +285,7 @@ fn inspect_lists_parts_and_producers() {
 }
 
 #[test]
-fn a_composition_agrees_with_its_record() {
+fn verify_accepts_an_unchanged_composition() {
     let composition = composition();
     let verification = verify("app", composition.bytes());
     assert_eq!(verification.report.diagnostics, []);
@@ -294,11 +294,11 @@ fn a_composition_agrees_with_its_record() {
 }
 
 #[test]
-fn a_thousand_flipped_bytes_in_parts_are_found_and_attributed() {
+fn verify_attributes_a_thousand_flipped_bytes_to_their_parts() {
     let composition = composition();
     let parts = decompose(&composition).expect("a composition").parts;
     let start = composition.bytes().as_ptr() as usize;
-    // A fixed sequence that looks random.
+    // A deterministic pseudo-random sequence.
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut next = |below: usize| {
         state ^= state << 13;
@@ -323,7 +323,7 @@ fn a_thousand_flipped_bytes_in_parts_are_found_and_attributed() {
 }
 
 #[test]
-fn every_single_flipped_byte_is_found_wherever_it_is() {
+fn verify_detects_every_flipped_byte() {
     let composed = linked(
         &part(
             "root",
@@ -341,7 +341,7 @@ fn every_single_flipped_byte_is_found_wherever_it_is() {
 }
 
 #[test]
-fn what_is_added_or_cut_off_is_found() {
+fn verify_detects_added_and_truncated_bytes() {
     let bytes = composition().bytes().to_vec();
     let longer = [bytes.as_slice(), &[0, 2, 1, b'x']].concat();
     assert!(verify("app", &longer).report.has_errors());

@@ -1,4 +1,4 @@
-//! Whether a component runs on a plain `wasi:http/proxy` host.
+//! `check` against the world `wasi:http/proxy`.
 
 mod support;
 
@@ -7,7 +7,7 @@ use pretty_assertions::assert_eq;
 use support::component;
 use test_components::{HTTP_SERVER, from_wat, nested_wasi};
 
-/// A component whose world is written against WASI 0.2.12.
+/// A component with a world of WASI 0.2.12.
 fn report(world: &str) -> Report {
     let mut wit = format!("package t:test; world test {{ {world} }}\n");
     wit.push_str(&nested_wasi());
@@ -23,14 +23,14 @@ fn lines(report: &Report) -> Vec<String> {
 }
 
 #[test]
-fn a_component_of_the_world_passes() {
+fn check_accepts_a_component_of_the_world() {
     let report = report("include wasi:http/proxy@0.2.12;");
     assert_eq!(lines(&report), Vec::<String>::new());
     assert!(!report.has_errors());
 }
 
 #[test]
-fn an_import_that_the_world_does_not_offer_comes_with_a_remedy() {
+fn superfluous_import_has_a_remedy() {
     let report = report(
         "import wasi:cli/environment@0.2.12; import wasi:cli/exit@0.2.12; \
          export wasi:http/incoming-handler@0.2.12;",
@@ -47,7 +47,7 @@ fn an_import_that_the_world_does_not_offer_comes_with_a_remedy() {
 }
 
 #[test]
-fn a_missing_export_is_found() {
+fn missing_export_is_reported() {
     let report = report("import wasi:random/random@0.2.12;");
     assert_eq!(
         lines(&report),
@@ -58,8 +58,7 @@ fn a_missing_export_is_found() {
     );
 }
 
-/// A proxy whose imports are those given, and whose handler is that of version
-/// `version`.
+/// A proxy with the given imports, and a handler of the given version.
 fn proxy_with(version: &str, imports: &str) -> Report {
     let wat = HTTP_SERVER
         .replace("@0.2.6", &format!("@{version}"))
@@ -68,7 +67,7 @@ fn proxy_with(version: &str, imports: &str) -> Report {
 }
 
 #[test]
-fn an_older_version_on_the_same_track_passes() {
+fn check_accepts_an_older_version_on_the_same_track() {
     let report = proxy_with(
         "0.2.0",
         r#"(import "wasi:random/random@0.2.1" (instance
@@ -78,7 +77,7 @@ fn an_older_version_on_the_same_track_passes() {
 }
 
 #[test]
-fn a_function_that_the_interface_of_the_world_lacks_is_found() {
+fn different_import_reports_a_missing_function() {
     let report = proxy_with(
         "0.2.12",
         r#"(import "wasi:random/random@0.2.99" (instance
@@ -95,7 +94,7 @@ fn a_function_that_the_interface_of_the_world_lacks_is_found() {
 }
 
 #[test]
-fn a_function_with_another_type_is_found() {
+fn different_import_reports_a_function_of_another_type() {
     let report = proxy_with(
         "0.2.12",
         r#"(import "wasi:random/random@0.2.12" (instance
@@ -111,7 +110,7 @@ fn a_function_with_another_type_is_found() {
 }
 
 #[test]
-fn another_version_track_is_pointed_out() {
+fn superfluous_import_names_the_other_version_track() {
     let report = proxy_with(
         "0.3.0",
         r#"(import "wasi:random/random@0.3.0" (instance

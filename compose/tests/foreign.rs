@@ -1,8 +1,8 @@
-//! Compositions that others made, in every way that the component model allows.
+//! Compositions of other tools, with all connections that the component model allows.
 //!
-//! Each `tests/foreign/NAME.wat` has beside it what is read off it, and what comes of
-//! swapping each of its parts for itself: the same composition, or a refusal, but never
-//! another composition. `BLESS=1` writes what came out as what is expected.
+//! For each `tests/foreign/NAME.wat`, `NAME.txt` has the composition as read from it, and the
+//! result of swapping each of its parts for itself: the same composition or an error, never
+//! another composition. `BLESS=1` updates the expectations.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -28,7 +28,7 @@ fn read(path: &Path) -> Component {
     Component::new("whole", from_wat(&text)).expect("valid")
 }
 
-/// What is read off a component, and what comes of swapping its parts.
+/// The composition of a component, and the results of swapping its parts.
 fn describe(component: &Component) -> String {
     let composition = Composition::of(component);
     let mut text = String::new();
@@ -67,7 +67,7 @@ fn swapped(component: &Component, part: Component) -> String {
 }
 
 #[test]
-fn what_others_composed_is_read_and_made_again_or_refused() {
+fn compositions_of_other_tools_are_reproduced_or_rejected() {
     let mut wrong = Vec::new();
     for path in fixtures() {
         let found = describe(&read(&path));
@@ -84,7 +84,7 @@ fn what_others_composed_is_read_and_made_again_or_refused() {
 }
 
 #[test]
-fn every_import_of_the_whole_can_be_denied() {
+fn deny_imports_with_a_star_reports_every_import() {
     for path in fixtures() {
         let component = read(&path);
         let denied = deny_imports(&Composition::of(&component), &["*"]);
@@ -110,7 +110,7 @@ fn a_component_of_a_thousand_million_instances_can_be_inspected_and_drawn() {
 }
 
 #[test]
-fn components_nested_beyond_measure_are_refused() {
+fn components_nested_more_than_100_levels_are_rejected() {
     let mut bytes = PREAMBLE.to_vec();
     for _ in 0..20_000 {
         bytes = [PREAMBLE, &section(4, &bytes)].concat();
@@ -123,9 +123,9 @@ fn components_nested_beyond_measure_are_refused() {
 }
 
 #[test]
-fn types_nested_beyond_measure_are_refused() {
+fn more_than_100_nested_types_are_rejected() {
     let nested = |levels: usize| {
-        // An instance type with one declaration, which is a type; the innermost has none.
+        // An instance type whose only declaration is a nested type; the innermost is empty.
         let ty = [[0x42, 1, 1].repeat(levels), vec![0x42, 0]].concat();
         let types = section(7, &[&[1], ty.as_slice()].concat());
         Component::new("deep", [PREAMBLE, &types].concat())

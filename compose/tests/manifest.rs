@@ -1,4 +1,4 @@
-//! Manifests: what they make, and what is wrong with them.
+//! Manifests: recipes and errors.
 
 use std::collections::BTreeMap;
 
@@ -73,10 +73,12 @@ fn files() -> BTreeMap<String, Vec<u8>> {
     .into()
 }
 
-/// Stands for the function that fuses.
+/// A stand-in for the function that fuses.
 fn fuse(component: &Component) -> Result<Vec<u8>, String> {
-    assert_eq!(component.name(), "a");
-    Ok(files()["plain.wasm"].clone())
+    let mut fused = files();
+    fused
+        .remove("plain.wasm")
+        .ok_or(component.name().to_owned())
 }
 
 fn build(text: &str) -> Result<Vec<BuiltOutput>, String> {
@@ -95,7 +97,7 @@ const PARTS: &str = "
     no-log = { stub = ['t:parts/log'], for = 'words' }
 ";
 
-/// The one output of the parts and a further declaration. Every part is used.
+/// The output of a declaration that is added to the parts. Every part is used.
 fn output(declaration: &str) -> BuiltOutput {
     let unused = "
         [components.a]
@@ -119,16 +121,12 @@ fn output(declaration: &str) -> BuiltOutput {
 }
 
 fn wires(output: &BuiltOutput) -> Vec<String> {
-    output
-        .composition
-        .wires
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    let wires = output.composition.wires.iter();
+    wires.map(ToString::to_string).collect()
 }
 
 #[test]
-fn a_link_is_made_of_components_of_the_same_file() {
+fn link_refers_to_components_of_the_manifest() {
     let output =
         output("[components.app]\nlink = 'root'\nwith = ['words', 'no-log']\noutput = 'app'");
     assert_eq!((output.name.as_str(), output.path.as_str()), ("app", "app"));
@@ -144,7 +142,7 @@ fn a_link_is_made_of_components_of_the_same_file() {
 }
 
 #[test]
-fn a_chain_goes_around_a_component() {
+fn chain_puts_middlewares_in_front_of_around() {
     let output = output(
         "[components.app]\nchain = ['layer']\non = 't:parts/words'\naround = 'words'\n\
          with = ['no-log']\noutput = 'app'",
@@ -159,7 +157,7 @@ fn a_chain_goes_around_a_component() {
 }
 
 #[test]
-fn a_swap_gives_the_replacement_the_name_of_the_part() {
+fn swap_keeps_the_name_of_the_part() {
     let output =
         output("[components.app]\nswap = 'a'\nreplace = { words = 'plain' }\noutput = 'app'");
     let app = Component::new("app", output.bytes).expect("valid");
@@ -167,7 +165,7 @@ fn a_swap_gives_the_replacement_the_name_of_the_part() {
 }
 
 #[test]
-fn a_wac_text_means_components_by_their_names() {
+fn wac_refers_to_components_of_the_manifest() {
     let output =
         output("[components.app]\nwac = 'app.wac'\nwith = ['root', 'words']\noutput = 'app'");
     assert_eq!(wires(&output), ["root -- t:parts/words@0.1.0 --> words"]);
@@ -175,7 +173,7 @@ fn a_wac_text_means_components_by_their_names() {
 }
 
 #[test]
-fn a_wac_text_may_target_a_world_of_a_file_that_the_key_wit_names() {
+fn wac_may_target_a_world_of_the_key_wit() {
     let made = |further: &str| {
         build(&format!(
             "[components]
@@ -199,7 +197,7 @@ fn a_wac_text_may_target_a_world_of_a_file_that_the_key_wit_names() {
 }
 
 #[test]
-fn also_export_names_what_goes_past_a_chain() {
+fn also_export_adds_exports_of_the_app() {
     let exports = |further: &str| {
         let text = format!(
             "[components]
@@ -233,7 +231,7 @@ fn fuse_calls_the_function_of_the_caller() {
 }
 
 #[test]
-fn the_order_of_everything_in_the_file_makes_no_difference() {
+fn the_order_of_keys_does_not_matter() {
     let sorted = "
         [components]
         plain = { file = 'plain.wasm' }
@@ -274,7 +272,7 @@ fn the_order_of_everything_in_the_file_makes_no_difference() {
 }
 
 #[test]
-fn every_file_is_named_beforehand() {
+fn files_returns_all_inputs_of_a_manifest() {
     let manifest = Manifest::parse(
         "[components]
          a = { file = 'a.wasm', world = 'host.wit#host', output = 'x' }
@@ -287,7 +285,7 @@ fn every_file_is_named_beforehand() {
 }
 
 #[test]
-fn what_does_not_fit_its_world_is_not_built() {
+fn world_and_deny_imports_fail_the_build() {
     let app = "[components.app]\nlink = 'words'\nworld = 'host.wit#host'\noutput = 'app'";
     assert_eq!(output(app).composition.imports.len(), 1);
     let text = "[components.app]\nfile = 'root.wasm'\nworld = 'host.wit'\noutput = 'app'";
@@ -303,8 +301,8 @@ fn what_does_not_fit_its_world_is_not_built() {
     assert!(error.contains("error[denied-import]"), "{error}");
 }
 
-/// A manifest, and what is said about it.
-const WRONG: [(&str, &str); 17] = [
+/// Invalid manifests and their errors.
+const INVALID: [(&str, &str); 17] = [
     (
         "[components]\na = { file = 'a' }",
         "`components.a` is unused and has no `output`; use it, or remove it",
@@ -380,8 +378,8 @@ const WRONG: [(&str, &str); 17] = [
 ];
 
 #[test]
-fn what_is_wrong_is_said_with_component_and_key_or_line() {
-    for (text, expected) in WRONG {
+fn manifest_errors_name_component_and_key_or_line() {
+    for (text, expected) in INVALID {
         let error = build(text).expect_err(text);
         let error: Vec<&str> = error.split_whitespace().collect();
         let error = error.join(" ");
@@ -390,7 +388,7 @@ fn what_is_wrong_is_said_with_component_and_key_or_line() {
 }
 
 #[test]
-fn the_component_that_failed_can_be_told_apart() {
+fn build_error_names_the_component() {
     let manifest = Manifest::parse("[components.a]\nenv = { '' = 'x' }\noutput = 'a'");
     let error = manifest
         .expect("it parses")

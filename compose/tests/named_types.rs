@@ -56,7 +56,7 @@ fn whole(composed: &Composed) -> Component {
 }
 
 #[test]
-fn types_that_a_world_names_are_not_imports_that_a_host_has_to_provide() {
+fn named_types_of_a_world_are_not_host_imports() {
     let root = root();
     assert_eq!(root.imports().collect::<Vec<_>>(), ["t:p/t@0.1.0", "g"]);
     let world = format!(
@@ -78,7 +78,7 @@ fn types_that_a_world_names_are_not_imports_that_a_host_has_to_provide() {
 }
 
 #[test]
-fn types_of_wasi_that_a_world_names_are_no_obstacle_to_a_proxy() {
+fn check_accepts_named_wasi_types_in_the_proxy_world() {
     let wit = format!(
         "package t:test;
          world test {{
@@ -95,7 +95,7 @@ fn types_of_wasi_that_a_world_names_are_no_obstacle_to_a_proxy() {
 }
 
 #[test]
-fn a_resource_that_a_world_declares_is_still_asked_for() {
+fn a_resource_of_a_world_is_a_host_import() {
     let app = Component::new(
         "app",
         from_wat(r#"(component (import "res" (type (sub resource))))"#),
@@ -110,7 +110,7 @@ fn a_resource_that_a_world_declares_is_still_asked_for() {
 }
 
 #[test]
-fn a_resource_that_a_world_names_is_that_of_the_part_which_provides_its_interface() {
+fn a_named_resource_comes_from_the_provider_of_its_interface() {
     let composed = linked(&root(), &[provider(), user()]).expect("they fit");
     let wires: Vec<String> = composed
         .composition
@@ -131,7 +131,7 @@ fn a_resource_that_a_world_names_is_that_of_the_part_which_provides_its_interfac
     let verification = verify("whole", &composed.bytes);
     assert_eq!(verification.report.to_string(), "");
 
-    // The same composition can be changed, and comes back from a text.
+    // The composition supports `swap`, and round-trips through WAC.
     let whole = whole(&composed);
     let (plan, parts) = swap(&whole, vec![user()]).expect("a plan has words for it");
     let swapped = plan.encode(&parts).expect("it is composed again");
@@ -143,7 +143,7 @@ fn a_resource_that_a_world_names_is_that_of_the_part_which_provides_its_interfac
 }
 
 #[test]
-fn a_text_that_leaves_named_types_open_passes_those_of_the_interface() {
+fn wac_passes_unresolved_named_types_with_their_interface() {
     let text = r#"package a:b;
 let t = new parts:t {};
 let g = new parts:g { "t:p/t@0.1.0": t["t:p/t@0.1.0"], ... };
@@ -161,7 +161,7 @@ export root.run;
 }
 
 #[test]
-fn an_interface_that_the_types_of_an_export_need_is_exported_first() {
+fn interfaces_needed_by_types_are_exported_first() {
     let root = part("root", "export t:p/shop@0.1.0;");
     let bank = part(
         "bank",
@@ -172,7 +172,7 @@ fn an_interface_that_the_types_of_an_export_need_is_exported_first() {
         let exports = composition.exports.iter();
         exports.map(|export| export.name.clone()).collect()
     };
-    // Only what is needed.
+    // Only needed interfaces.
     assert_eq!(
         exports(&composed.composition),
         ["t:p/shop@0.1.0", "t:p/wallets@0.1.0"]
@@ -188,7 +188,7 @@ fn an_interface_that_the_types_of_an_export_need_is_exported_first() {
 }
 
 #[test]
-fn nothing_further_is_exported_where_nothing_is_needed() {
+fn unneeded_interfaces_are_not_exported() {
     let root = part("root", "import t:p/balances@0.1.0; export run: func();");
     let bank = part("bank", "export t:p/balances@0.1.0;");
     let plan = link(&root, std::slice::from_ref(&bank), &LinkOptions::default()).expect("a plan");
@@ -197,7 +197,7 @@ fn nothing_further_is_exported_where_nothing_is_needed() {
 }
 
 #[test]
-fn a_middleware_whose_types_are_those_of_a_part_is_put_in_front() {
+fn chain_accepts_a_middleware_with_types_of_a_part() {
     let gate = part("gate", "import t:p/shop@0.1.0; export t:p/shop@0.1.0;");
     let app = part("app", "export t:p/shop@0.1.0;");
     let bank = part(
@@ -221,7 +221,7 @@ fn a_middleware_whose_types_are_those_of_a_part_is_put_in_front() {
 }
 
 #[test]
-fn a_function_of_the_host_with_a_type_of_a_part_is_named_with_a_remedy() {
+fn not_encodable_names_the_function_with_a_type_of_a_part() {
     let record = part(
         "root",
         "use t:p/t@0.1.0.{pixel}; import g: func(p: pixel); export run: func(p: pixel);",

@@ -1,9 +1,9 @@
-//! What composing costs, from bytes to bytes: the project's app, and chains of 10 and
-//! of 100 middlewares, whose cost should grow with their number and no faster.
+//! The time of composition, from bytes to bytes: the app of this project, and chains of 10 and
+//! 100 middlewares, which should take linear time.
 //!
-//! The first is also measured as a process, with reading and writing files.
+//! The app is also measured as a process, including file access.
 //!
-//! The parts are those that `make build experiments` has built.
+//! `make build experiments` builds the parts.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -12,7 +12,7 @@ use std::process::Command;
 use compose::{Component, LinkOptions, chain, link};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
-/// The bytes of a part that is built already.
+/// The bytes of a built part.
 fn part(path: &str) -> Vec<u8> {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
     let path = target.join(path);
@@ -38,7 +38,7 @@ fn app(criterion: &mut Criterion) {
     });
 }
 
-/// The same as somebody types it.
+/// The same as a process.
 fn app_as_a_process(criterion: &mut Criterion) {
     let folder = tempfile::TempDir::new().expect("a folder");
     for name in ["http-adapter.wasm", "cipher.wasm"] {

@@ -1,4 +1,4 @@
-//! No bytes make the library panic, and what it composes is valid.
+//! Hostile input: no bytes cause a panic in the libraries, and all compositions are valid.
 
 use std::sync::LazyLock;
 
@@ -55,7 +55,7 @@ const ODD: &str = r#"(component
     (import "pair" (type (eq $t)))
     (export "t:x/run@0.1.0" (instance $first)))"#;
 
-/// Valid components that mutation starts from.
+/// Valid components that mutations start from.
 static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     vec![
         from_wit(ROOT),
@@ -80,16 +80,15 @@ fn linked(root: &Component, parts: &[Component]) -> Result<Composed, Report> {
     plan.encode(parts.iter().chain([root]))
 }
 
-/// Uses the bytes in every role; only a panic is a failure, or a composition that
-/// is not a component.
+/// Uses the bytes in every role; only a panic or an invalid composition is a failure.
 fn use_everywhere(bytes: &[u8]) {
     let _ = verify("hostile", bytes);
     let Ok(component) = Component::new("hostile", bytes) else {
         return;
     };
     let _ = check(&component, &WORLD);
-    look_at(&component);
-    take_apart(&component);
+    query(&component);
+    rebuild(&component);
     if let Ok(fused) = fuse(&component) {
         wasmparser::validate(&fused.bytes).expect("a valid component");
     }
@@ -110,8 +109,8 @@ fn use_everywhere(bytes: &[u8]) {
     }
 }
 
-/// Every question, about a component that is valid.
-fn look_at(component: &Component) {
+/// All queries of a valid component.
+fn query(component: &Component) {
     let composition = Composition::of(component);
     for format in [
         GraphFormat::Svg,
@@ -131,8 +130,8 @@ fn look_at(component: &Component) {
     }
 }
 
-/// A composition is what its parts make, and its record agrees with it.
-fn take_apart(component: &Component) {
+/// Checks that a composition can be rebuilt from its parts, and matches its record.
+fn rebuild(component: &Component) {
     let recorded = record("hostile", component.bytes().to_vec()).expect("valid");
     let Some(decomposed) = decompose(component) else {
         return;
@@ -195,7 +194,7 @@ fn mutate(bytes: &mut Vec<u8>, mutation: &Mutation) {
 }
 
 #[test]
-fn valid_components_of_every_kind_are_used_in_every_role() {
+fn every_seed_works_in_every_role() {
     for seed in SEEDS.iter() {
         use_everywhere(seed);
     }
@@ -229,7 +228,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
-    fn an_environment_is_a_valid_component_or_an_error(
+    fn environment_gives_a_valid_component_or_an_error(
         variables in proptest::collection::vec((".{0,8}", ".{0,40}"), 0..8),
     ) {
         if let Ok(bytes) = environment(variables) {
@@ -238,7 +237,7 @@ proptest! {
     }
 }
 
-/// Pieces of manifests and plans, to be put together in any way.
+/// Fragments of manifests.
 fn piece() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "[components]\n",

@@ -1,5 +1,5 @@
-//! Names that mean harm: names of parts, tools and core imports may be any text, and no output
-//! for people lets one pass for a line of its own, control a terminal, or fill a screen.
+//! Hostile names: names of parts, tools and core imports may be any text, and must not forge a
+//! line, control a terminal, or fill a screen in any output for people.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,10 +9,10 @@ use compose::{Component, Composition, GraphFormat, LinkOptions, graph, link};
 use tempfile::TempDir;
 use test_components::{from_wat, from_wit};
 
-/// Forges a line, clears a screen, turns the direction of what follows, and hides.
+/// Forges a line, clears the screen, changes the text direction, and hides characters.
 const EVIL: &str = "x\nexport forged\r\u{1b}[2J\u{202e}\u{200b}\u{85}";
 
-/// What no output may have.
+/// Whether no output may have the character.
 fn is_harmful(character: char) -> bool {
     (character.is_control() && character != '\n') || matches!(character, '\u{202e}' | '\u{200b}')
 }
@@ -48,7 +48,7 @@ fn composed(name: &str) -> Vec<u8> {
     composed.expect("a composition").bytes
 }
 
-/// A component whose core module needs what it does not get.
+/// A component whose core module has an unsatisfied import.
 fn unsatisfied(name: &str) -> Vec<u8> {
     let name: String = name.bytes().fold(String::new(), |mut text, byte| {
         write!(text, "\\{byte:02x}").expect("a string takes all");
@@ -88,7 +88,7 @@ impl Folder {
     }
 }
 
-/// The commands that print foreign names, in every form.
+/// The commands that print names from components, in every format.
 const COMMANDS: [&[&str]; 10] = [
     &["inspect", "composed.wasm"],
     &["inspect", "composed.wasm", "--format", "json"],
@@ -119,7 +119,7 @@ fn no_command_prints_a_control_character_a_bidi_mark_or_a_forged_line_of_a_name(
 fn no_command_prints_all_of_a_name_of_90000_bytes() {
     let folder = Folder::new(&"y".repeat(90_000));
     for arguments in COMMANDS {
-        // JSON is for programs, which get what is there.
+        // JSON for programs has complete names.
         if arguments.contains(&"json") {
             continue;
         }

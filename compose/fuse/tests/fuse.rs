@@ -1,4 +1,4 @@
-//! Fusing: what comes out has the same outside, and less inside.
+//! Fusing: equal imports and exports, and fewer core instances.
 
 use compose::{Component, Composed, LinkOptions, Report, inspect, link};
 use compose_fuse::{Cost, Fused, cost, fuse};
@@ -36,7 +36,7 @@ fn part(name: &str, world: &str) -> Component {
     )
 }
 
-/// Two parts that exchange lists and strings, and take both from the host, too.
+/// Two parts that exchange lists and strings with each other and with the host.
 fn composition() -> Component {
     let root = part(
         "root",
@@ -54,7 +54,7 @@ fn fused(component: &Component) -> Fused {
     fuse(component).unwrap_or_else(|error| panic!("{}", error_chain(&error)))
 }
 
-/// The imports and exports, with all of their types.
+/// The imports and exports with all types.
 fn wit(bytes: &[u8]) -> String {
     let DecodedWasm::Component(resolve, world) = decode(bytes).expect("a component") else {
         panic!("not a component");
@@ -69,19 +69,19 @@ fn wit(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_fused_composition_imports_and_exports_the_same() {
+fn fuse_keeps_imports_and_exports() {
     let composition = composition();
     assert_eq!(wit(composition.bytes()), wit(&fused(&composition).bytes));
 }
 
 #[test]
-fn an_export_with_types_of_its_own_keeps_their_names() {
+fn fuse_keeps_the_names_of_exported_types() {
     let words = part("words", "export t:parts/words@0.1.0;");
     assert_eq!(wit(words.bytes()), wit(&fused(&words).bytes));
 }
 
 #[test]
-fn an_export_that_uses_a_resource_of_the_host_keeps_it() {
+fn fuse_keeps_a_resource_of_the_host() {
     let shelf = part(
         "shelf",
         "import t:parts/files@0.1.0; export t:parts/shelf@0.1.0;",
@@ -90,16 +90,16 @@ fn an_export_that_uses_a_resource_of_the_host_keeps_it() {
 }
 
 #[test]
-fn two_core_instances_are_left() {
+fn a_fused_component_has_two_core_instances() {
     let Fused { before, after, .. } = fused(&composition());
-    // Each part has a shim, a fixup and itself; the call between them is one more.
+    // Each part has a shim, a fixup and its module; the adapter between them is one more.
     let expected = Cost {
         core_instances: 7,
         memories: 2,
         tables: 2,
     };
     assert_eq!(before, expected);
-    // The tables of both shims are gone, and that of the allocators has come.
+    // The tables of both shims are removed, and that of the allocators is added.
     let expected = Cost {
         core_instances: 2,
         memories: 2,
@@ -119,16 +119,16 @@ fn a_fused_component_can_be_linked_and_fused_again() {
 }
 
 #[test]
-fn equal_inputs_give_equal_bytes() {
+fn fuse_is_deterministic() {
     assert_eq!(fused(&composition()).bytes, fused(&composition()).bytes);
 }
 
-fn refusal(component: &Component) -> String {
+fn error(component: &Component) -> String {
     error_chain(&fuse(component).expect_err("cannot be fused"))
 }
 
 #[test]
-fn parts_that_hand_each_other_resources_are_refused() {
+fn fuse_rejects_parts_that_exchange_resources() {
     let root = part(
         "root",
         "import t:parts/shelf@0.1.0; export t:parts/clock@0.1.0;",
@@ -140,21 +140,21 @@ fn parts_that_hand_each_other_resources_are_refused() {
     let linked = linked(&root, &[shelf]).expect("fits");
     let linked = Component::new("linked", linked.bytes).expect("a component");
     assert_eq!(
-        refusal(&linked),
+        error(&linked),
         "cannot be fused: one of its parts passes a resource to another; use the component without fusing"
     );
 }
 
 #[test]
-fn a_part_that_defines_a_resource_is_refused() {
+fn fuse_rejects_a_part_that_defines_a_resource() {
     assert_eq!(
-        refusal(&part("files", "export t:parts/files@0.1.0;")),
+        error(&part("files", "export t:parts/files@0.1.0;")),
         "cannot be fused: a part defines a resource of its own; use the component without fusing"
     );
 }
 
 #[test]
-fn a_component_that_imports_a_module_is_refused() {
+fn fuse_rejects_an_imported_core_module() {
     let component = from_wat(
         r#"(component
             (import "m" (core module $m (export "f" (func))))
@@ -164,13 +164,12 @@ fn a_component_that_imports_a_module_is_refused() {
     );
     let component = Component::new("imports", component).expect("a component");
     assert_eq!(
-        refusal(&component),
+        error(&component),
         "cannot be fused: it imports a core module; use the component without fusing"
     );
 }
 
-/// A component whose core modules are in `modules`; the instance `$last` exports
-/// the function `f`.
+/// A component of the core modules `modules`, whose instance `$last` exports the function `f`.
 fn of_modules(modules: &str) -> Component {
     let component = from_wat(&format!(
         r#"(component {modules}
@@ -181,7 +180,7 @@ fn of_modules(modules: &str) -> Component {
 }
 
 #[test]
-fn data_lies_where_constants_of_another_part_say() {
+fn data_offsets_may_use_imported_constants() {
     for offset in [
         "(global.get $base)",
         "(offset (i32.add (i32.const 8) (i32.const 8)))",
@@ -210,7 +209,7 @@ fn data_lies_where_constants_of_another_part_say() {
 }
 
 #[test]
-fn a_segment_for_what_another_part_wrote_when_it_started_is_refused() {
+fn fuse_rejects_a_segment_after_a_start_function() {
     let component = |start: &str| {
         of_modules(&format!(
             r#"(core module $a
@@ -226,7 +225,7 @@ fn a_segment_for_what_another_part_wrote_when_it_started_is_refused() {
         ))
     };
     assert_eq!(
-        refusal(&component("(start $start)")),
+        error(&component("(start $start)")),
         "cannot be fused: a part fills a memory or table of another that has started before; use the component without fusing"
     );
     fused(&component(""));
@@ -263,14 +262,14 @@ fn with_shim(exports: &str, target: &str, more: &str) -> Component {
 }
 
 #[test]
-fn a_call_through_a_shim_goes_straight_to_its_target() {
+fn calls_through_a_shim_become_direct() {
     let component = with_shim("", "$of-real", "");
     let Fused { before, after, .. } = fused(&component);
     assert_eq!((before.tables, after.tables), (1, 0));
 }
 
 #[test]
-fn a_shim_whose_table_others_can_see_stays() {
+fn a_shim_with_a_shared_table_is_kept() {
     let reader = r#"
         (core module $reader (import "fixup" "t" (table 1 1 funcref)))
         (core instance (instantiate $reader (with "fixup" (instance $fixup))))"#;
@@ -279,12 +278,12 @@ fn a_shim_whose_table_others_can_see_stays() {
 }
 
 #[test]
-fn a_shim_that_leads_to_itself_stays() {
+fn a_cyclic_shim_is_kept() {
     assert_eq!(fused(&with_shim("", "$of-shim", "")).after.tables, 1);
 }
 
 #[test]
-fn an_asynchronous_component_is_refused() {
+fn fuse_rejects_an_async_component() {
     let component = of_modules(
         r#"(core module $m (func (export "f")))
         (core instance $last (instantiate $m))
@@ -293,22 +292,22 @@ fn an_asynchronous_component_is_refused() {
         (func $async (type $f) (canon lift (core func $last "f")))
         (export "g" (func $async))"#,
     );
-    let message = refusal(&component);
+    let message = error(&component);
     assert!(message.contains("async"), "{message}");
 }
 
 #[test]
-fn an_import_behind_a_part_is_refused() {
+fn fuse_rejects_an_import_after_a_part() {
     let component = from_wat(r#"(component (core module) (import "log" (func)))"#);
     let component = Component::new("late", component).expect("a component");
     assert_eq!(
-        refusal(&component),
+        error(&component),
         "cannot be fused: its imports do not come before its parts; use the component without fusing"
     );
 }
 
 #[test]
-fn named_types_within_named_types_keep_their_names() {
+fn fuse_keeps_the_names_of_nested_types() {
     let lines = component(
         "lines",
         "package t:t; world t { export shapes; }
@@ -323,7 +322,7 @@ fn named_types_within_named_types_keep_their_names() {
 }
 
 #[test]
-fn what_an_imported_global_is_at_the_start_takes_its_place() {
+fn imported_globals_are_replaced_by_their_initial_values() {
     let component = of_modules(
         r#"(core module $a
             (global (export "base") i32 (i32.const 40))
@@ -339,7 +338,7 @@ fn what_an_imported_global_is_at_the_start_takes_its_place() {
         (core instance $last (instantiate $b (with "a" (instance $a))))"#,
     );
     let fused = fused(&component);
-    // What a host accepts that has no garbage collector.
+    // The features of a host without a garbage collector.
     let mut features = wasmparser::WasmFeatures::default();
     features.remove(wasmparser::WasmFeatures::GC);
     let mut validator = wasmparser::Validator::new_with_features(features);

@@ -54,7 +54,8 @@ fn encode(plan: &Plan, components: &Components<'_>) -> Result<Vec<u8>, Report> {
 
     // A checked plan names only its own components.
     let instance = |name: &str| {
-        let unplanned = || not_encodable(&format!("`{name}` is not part of the plan"));
+        let unplanned =
+            || Report::from(not_encodable(&format!("`{name}` is not part of the plan")));
         instances.get(name).copied().ok_or_else(unplanned)
     };
 

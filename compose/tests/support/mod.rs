@@ -3,6 +3,8 @@
 // Each test program uses a part of it.
 #![allow(dead_code)]
 
+pub(crate) mod wac;
+
 use compose::{Component, Composed, LinkOptions, Report, link};
 use test_components::from_wit;
 

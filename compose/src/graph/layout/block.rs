@@ -20,7 +20,7 @@ pub(in crate::graph) enum BlockKind {
     Exports,
     /// A node.
     Node,
-    /// A package that the host export_ports.
+    /// A WASI package of the host.
     Wasi,
     /// A package that a host with WASI only does not provide.
     Missing,

@@ -94,7 +94,7 @@ fn check_fixture(name: &str) {
         fs::write(folder.join(file), &found).expect("can write");
     }
     let expected = fs::read_to_string(folder.join(file))
-        .unwrap_or_else(|_| panic!("there is no {file} in {name}, but linking gave: {found}"));
+        .unwrap_or_else(|_| panic!("missing {file} in {name}; linking gave: {found}"));
     assert_eq!(expected, found);
 }
 

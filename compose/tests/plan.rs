@@ -106,7 +106,7 @@ fn missing_import_and_missing_export_are_reported_for_wires() {
     let with = |wire: Wire| codes(|plan| plan.wires.push(wire));
     let words = "t:parts/words@0.1.0";
     assert_eq!(
-        with(wire("nobody", words, "words", words)),
+        with(wire("unknown", words, "words", words)),
         [Code::UnknownComponent]
     );
     assert_eq!(

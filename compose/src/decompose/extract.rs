@@ -11,7 +11,7 @@ use crate::model::report::Report;
 ///
 /// # Errors
 ///
-/// Returns a report if `app` is not a composition or has no such part.
+/// Returns a report if `app` is not a composition or lacks the part.
 pub fn extract(app: &Component, name: &str) -> Result<Vec<u8>, Report> {
     let decomposed = decompose(app).ok_or_else(|| not_composed(app.name()))?;
     if let Some(bytes) = decomposed.parts.get(name) {

@@ -55,7 +55,7 @@ impl Plan {
     /// provides that interface, the result exports the interface as well: a type without an
     /// external name cannot be exported.
     ///
-    /// Equal plans give byte-identical compositions, whatever the order of the components.
+    /// Equal plans give byte-identical compositions, for any order of the components.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! A plan: what is to be composed, as data that can be stored, read and changed before any
+//! Plans: compositions as data that can be stored, read and changed before any
 //! bytes are encoded.
 
 use std::collections::BTreeMap;

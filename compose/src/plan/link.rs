@@ -14,7 +14,7 @@ use crate::model::report::Report;
 /// result. Each part is instantiated once and shared by all of its importers. No component
 /// provides an import of itself, and the root provides none at all.
 ///
-/// Equal inputs give equal plans, whatever the order of the parts.
+/// Equal inputs give equal plans, for any order of the parts.
 ///
 /// # Errors
 ///

@@ -8,7 +8,7 @@ use wac_types::ItemKind;
 use super::WacError;
 use super::source::Source;
 
-/// Sorts the exports of `graph`, whatever the order of the text, so that each comes after
+/// Sorts the exports of `graph`, for any order of the text, so that each comes after
 /// those whose types it may use: after those of the providers of its instance, and those of
 /// one instance in the order of its component.
 pub(super) fn sort(source: &Source<'_>, graph: &mut CompositionGraph) -> Result<(), WacError> {

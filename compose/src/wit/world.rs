@@ -25,7 +25,7 @@ pub enum WorldError {
     /// The WIT text is invalid.
     #[error(transparent)]
     Wit(#[from] WitError),
-    /// The package has no such world.
+    /// The package lacks the world.
     #[error(
         "the package `{package}` has no world `{name}`; {}",
         worlds_in_words(worlds)

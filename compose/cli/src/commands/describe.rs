@@ -129,7 +129,7 @@ pub(super) fn print_composition(
     Ok(())
 }
 
-/// Prints warnings to standard error, whatever the stream of the result.
+/// Prints warnings to standard error, for any stream of the result.
 pub(super) fn print_warnings(report: &Report) {
     if !report.diagnostics.is_empty() {
         print_error(&report.to_string());

@@ -70,7 +70,7 @@ impl AdminServices {
         self.telemetry.metrics.set_memory(memory.clone());
     }
 
-    /// AdminState operators on `listener` from now on.
+    /// Starts the admin listener.
     pub(crate) fn listen(
         &self,
         listener: Listener,

@@ -28,7 +28,7 @@ pub(crate) struct Inputs {
 
 /// The workload of a server.
 pub(crate) enum Workload {
-    /// SingleComponent component.
+    /// A single component.
     Component(Box<SingleComponent>),
     /// Functions of this file or folder, whose components are not read yet.
     Functions(PathBuf, FunctionsConfig),

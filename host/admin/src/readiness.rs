@@ -70,7 +70,7 @@ impl Readiness {
         let _ = self.memory.set(memory);
     }
 
-    /// How many requests, and growths of the memories of guests, were refused for lack of
+    /// Numbers of requests, and of growths of guest memories, that were refused for lack of
     /// memory since the start, if any were.
     #[must_use]
     pub fn refused_for_memory(&self) -> Option<(u64, u64)> {

@@ -1,5 +1,4 @@
-//! What routing takes: to find the function of a request, and what its guest sees of the
-//! path.
+//! Routing: the function of a request, and the rest of the path for its guest.
 
 use std::hint::black_box;
 
@@ -33,7 +32,7 @@ pub(crate) fn time(criterion: &mut Criterion) {
     });
 }
 
-/// Times the search for one in the middle of so many functions.
+/// Times the search for a function in the middle of `count` functions.
 fn find(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,

@@ -1,4 +1,4 @@
-//! A component as the server would run it, one step at a time.
+//! A component in the server's engine, one step of a request at a time.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(crate) struct Sandbox {
     runtime: Runtime,
 }
 
-/// An instance and the request that it is about to get.
+/// An instance and its next request.
 pub(crate) struct Ready {
     store: Store<State>,
     proxy: Proxy,
@@ -49,7 +49,7 @@ impl Sandbox {
 
     /// The guest of `parts.wat`.
     pub(crate) fn of_parts() -> Self {
-        // What the tests of guests use of WASI, too.
+        // The WASI declarations that the test guests use, too.
         let http = include_str!("../../../tests/guests/http.wat");
         let source = include_str!("parts.wat").replace(";; include http.wat", http);
         let bytes = wat::parse_str(source).unwrap_or_else(|error| panic!("{error}"));
@@ -81,7 +81,7 @@ impl Sandbox {
         (store, proxy.expect("an instance"))
     }
 
-    /// The same, for whoever calls something else than the handler of requests.
+    /// A store with an instance, for calls of other exports than the request handler.
     pub(crate) fn instance(&self) -> (Store<State>, Instance) {
         let mut store = self.store();
         let pre = self.app.pre().instance_pre();
@@ -89,7 +89,7 @@ impl Sandbox {
         (store, instance.expect("an instance"))
     }
 
-    /// An instance, and a request for it.
+    /// Creates an instance and a request for it.
     pub(crate) fn ready(&self, request: Request<Chunks>) -> Ready {
         let (mut store, proxy) = self.proxy();
         let (sender, head) = oneshot::channel();
@@ -105,7 +105,7 @@ impl Sandbox {
         }
     }
 
-    /// Lets the guest answer. Returns the store, and the body of the response.
+    /// Runs the guest. Returns the store and the body of the response.
     pub(crate) fn answer(&self, ready: Ready) -> (Store<State>, Bytes) {
         let Ready {
             mut store,
@@ -126,7 +126,7 @@ impl Sandbox {
     }
 }
 
-/// The request that the composed components get.
+/// The request to the composed components.
 pub(crate) fn encrypt() -> Request<Chunks> {
     Request::post(PATH)
         .header("host", "localhost")
@@ -136,14 +136,14 @@ pub(crate) fn encrypt() -> Request<Chunks> {
         .expect("a request")
 }
 
-/// A body in memory, as hyper would hand it over: in chunks.
+/// A body in memory, in chunks as hyper yields it.
 pub(crate) struct Chunks {
     chunk: Bytes,
     remaining: usize,
 }
 
 impl Chunks {
-    /// So many times the same chunk.
+    /// `count` copies of one chunk.
     pub(crate) fn new(chunk: Bytes, count: usize) -> Self {
         Self {
             chunk,

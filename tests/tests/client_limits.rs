@@ -193,7 +193,7 @@ fn max_output_drops_output_beyond_it() {
     check_result(&host.send(&encrypt("a")), "d");
     let _ = host
         .log()
-        .wait_for_entry(&["all beyond 10 bytes is left out"]);
+        .wait_for_entry(&["output truncated after 10 bytes"]);
 }
 
 #[test]

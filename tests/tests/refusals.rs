@@ -123,13 +123,13 @@ refused! {
         ["imports", "`wasi:cli/unknown@0.2.0`;"],
     an_interface_of_another_version: handler(r#"
         (import "wasi:config/store@0.2.0-draft" (instance (export "f" (func))))"#) =>
-        ["imports", "`wasi:config/store@0.2.0-draft` (this server has the version 0.2.0-rc.1)"],
+        ["imports", "`wasi:config/store@0.2.0-draft` (this server provides version 0.2.0-rc.1)"],
     a_function_that_is_imported_alone: handler(r#"(import "read" (func))"#) => ["imports", "`read`"],
     a_resource_that_nobody_defines: handler(r#"(import "r" (type (sub resource)))"#) => ["imports", "`r`"],
     a_component_that_is_imported: handler(r#"(import "c" (component))"#) =>
-        ["imports a core module or a component", "inside"],
+        ["imports a core module or a component", "embed"],
     a_core_module_that_is_imported: handler(r#"(import "m" (core module))"#) =>
-        ["imports a core module or a component", "inside"],
+        ["imports a core module or a component", "embed"],
     a_function_that_an_interface_does_not_have_here: handler(r#"
         (import "wasi:random/random@0.2.99" (instance (export "get-dice" (func (result u8)))))"#) =>
         ["`wasi:random/random@0.2.99`", "`get-dice`", "WASI 0.2.12"],

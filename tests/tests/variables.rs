@@ -134,7 +134,7 @@ fn another_version_of_wasi_config_is_refused_with_the_supported_one() {
     let finished = TestHost::serve(Guest::of(changed).path()).fail();
     assert_eq!(finished.code, Some(1), "{}", finished.stderr);
     for part in [
-        "`wasi:config/store@0.2.0-rc.7` (this server has the version 0.2.0-rc.1)",
+        "`wasi:config/store@0.2.0-rc.7` (this server provides version 0.2.0-rc.1)",
         "component-compose link",
     ] {
         assert!(

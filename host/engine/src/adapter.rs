@@ -1,77 +1,77 @@
-//! Components that make others serve HTTP. A compile child composes them.
+//! Adapters: components that make other components serve HTTP. The compile child composes them.
 //!
-//! A component that exports `wasi:http/incoming-handler` is served as it is. One that
-//! exports something else is composed with an adapter, which imports that and exports the
-//! handler. What these interfaces are is no business of the server.
+//! A component that exports `wasi:http/incoming-handler` is served unchanged. Any other is composed
+//! with an adapter, which imports its interface and exports the handler. The server does not know
+//! these interfaces.
 
 use std::fmt;
 
 use compose::{Component, ComponentError, LinkOptions, Report, link};
 
-/// What a component exports that serves HTTP.
+/// The export of a component that serves HTTP.
 const HANDLER: &str = "wasi:http/incoming-handler@0.2.";
 
-/// What the component is called within a composition. It does not depend on the name of the
-/// function, so that equal components make equal compositions.
+/// Name of the component within a composition. It does not depend on the name of the function, so
+/// that equal components give equal compositions.
 const FUNCTION: &str = "function";
 
-/// The adapters that the operator has registered.
+/// The adapters that the operator has registered, in order of preference.
 #[derive(Debug, Default)]
 pub(crate) struct Adapters(Vec<Adapter>);
 
-/// One of them.
+/// A registered adapter.
 #[derive(Debug)]
 struct Adapter {
     name: String,
     component: Component,
 }
 
-/// Why a component is no adapter.
+/// Why a component is not an adapter.
 #[derive(Debug, thiserror::Error)]
 pub enum AdapterError {
-    /// It is no component.
+    /// Not a component.
     #[error(transparent)]
     Invalid(#[from] ComponentError),
-    /// It does not serve HTTP.
+    /// It does not export the HTTP handler, or imports nothing to adapt.
     #[error(
-        "`{0}` is no adapter: it has to export `wasi:http/incoming-handler@0.2`, and to import \
-         what the components export that it adapts"
+        "`{0}` is not an adapter: it has to export `wasi:http/incoming-handler@0.2` and to import \
+         the interface that it adapts"
     )]
     NoHandler(String),
-    /// There are two of its name.
-    #[error("there are two adapters of the name `{0}`; rename the file of one of them")]
+    /// Another adapter has the name.
+    #[error("duplicate adapter name `{0}`; rename one of the two files")]
     DuplicateName(String),
 }
 
-/// Why a component cannot be made to serve HTTP.
+/// Why a component cannot be adapted to HTTP.
 #[derive(Debug, thiserror::Error)]
 pub enum AdaptError {
-    /// It is no component.
+    /// Not a component.
     #[error(transparent)]
     Invalid(#[from] ComponentError),
-    /// No adapter fits.
+    /// No adapter imports an interface of the component.
     #[error("{0}")]
     NoAdapter(NoAdapter),
-    /// An adapter imports what it exports, but not as it exports it.
-    #[error("the adapter `{adapter}` does not fit: {report}")]
+    /// An adapter imports an interface of the component, but with another type.
+    #[error("the adapter `{adapter}` does not fit the component: {report}")]
     Incompatible {
         /// The adapter.
         adapter: String,
-        /// What does not fit.
+        /// The type mismatch.
         report: Report,
     },
 }
 
-/// What a component exports, and what it would have to.
+/// The exports of a component, and the interfaces that could be adapted.
 #[derive(Debug)]
 pub struct NoAdapter {
     exports: Vec<String>,
-    /// Each adapter, with what it imports.
+    /// Name and adaptable imports of each adapter.
     adapters: Vec<(String, Vec<String>)>,
 }
 
 impl NoAdapter {
-    /// That of a component with these exports, where no adapter is registered.
+    /// The error for a component with these exports, where no adapter is registered.
     pub(crate) fn without_adapters(exports: Vec<String>) -> Self {
         Self {
             exports,
@@ -111,11 +111,11 @@ impl fmt::Display for NoAdapter {
 }
 
 impl Adapters {
-    /// Registers an adapter. Those that were registered first are tried first.
+    /// Registers an adapter. Earlier ones are preferred.
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be one.
+    /// Fails if the component is not an adapter, or its name is taken.
     pub(crate) fn add(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), AdapterError> {
         let component = Component::new(name, bytes)?;
         if !serves_http(&component) || wanted(&component).next().is_none() {
@@ -131,12 +131,12 @@ impl Adapters {
         Ok(())
     }
 
-    /// The component in `bytes`, or the composition of it and the first adapter that fits,
-    /// so that it serves HTTP. Says which adapter that is. Equal inputs give equal bytes.
+    /// Returns the component in `bytes`, if it serves HTTP, or its composition with the first
+    /// adapter that fits, and the name of that adapter. Equal inputs give equal bytes.
     ///
     /// # Errors
     ///
-    /// Fails if it is no component, or no adapter fits.
+    /// Fails if it is not a component, or no adapter fits.
     pub(crate) fn adapt(&self, bytes: Vec<u8>) -> Result<(Vec<u8>, Option<&str>), AdaptError> {
         let component = Component::new(FUNCTION, bytes)?;
         if serves_http(&component) {
@@ -145,7 +145,7 @@ impl Adapters {
         let mut refused = None;
         let parts = [component];
         for Adapter { name, component } in &self.0 {
-            // It fails where the adapter has no use for the component.
+            // Linking fails if the adapter imports nothing of the component.
             let Ok(plan) = link(component, &parts, &LinkOptions::default()) else {
                 continue;
             };
@@ -179,7 +179,7 @@ fn serves_http(component: &Component) -> bool {
     component.exports().any(|name| name.starts_with(HANDLER))
 }
 
-/// What a component imports that is not for the server to provide.
+/// The imports of a component that the server does not provide.
 fn wanted(component: &Component) -> impl Iterator<Item = &str> {
     let is_provided = |name: &&str| name.starts_with("wasi:") || name.starts_with("runner:audit/");
     component.imports().filter(move |name| !is_provided(name))
@@ -189,7 +189,7 @@ fn wanted(component: &Component) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
 
-    /// A component that imports and exports interfaces with one function.
+    /// A component that imports and exports interfaces with one function each.
     fn component(import: Option<&str>, export: &str) -> Vec<u8> {
         let import = import.map_or_else(String::new, |name| {
             format!(r#"(import "{name}" (instance (export "f" (func))))"#)
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_serves_http_stays_as_it_is() {
+    fn a_component_that_serves_http_stays_unchanged() {
         let bytes = component(None, HTTP);
         let adapters = adapters();
         let (served, through) = adapters.adapt(bytes.clone()).unwrap();
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_adapter_imports_is_composed_with_it() {
+    fn a_component_is_composed_with_the_adapter_that_imports_it() {
         let adapters = adapters();
         let bytes = component(None, "a:b/greeter@1.0.0");
         let (served, through) = adapters.adapt(bytes.clone()).unwrap();
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_nothing_hears_what_would() {
+    fn no_adapter_names_exports_and_the_imports_of_all_adapters() {
         let bytes = component(None, "a:b/other@1.0.0");
         let error = adapters().adapt(bytes).unwrap_err().to_string();
         for part in [
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_serves_no_http_or_adapts_nothing_is_no_adapter() {
+    fn a_component_without_handler_or_adaptable_import_is_not_an_adapter() {
         for bytes in [
             component(None, HTTP),
             component(Some("a:b/greeter@1.0.0"), "a:b/other@1.0.0"),

@@ -1,4 +1,4 @@
-//! A compiled component that can serve.
+//! A compiled component, loaded into an engine and ready to be instantiated.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::state::State;
 use crate::variable::Variable;
 use crate::{error_code, host_functions};
 
-/// A component that is ready to serve.
+/// A component that is loaded into an engine, with its limits and capabilities.
 pub struct CompiledComponent {
     pre: ProxyPre<State>,
     audit: Arc<AuditSource>,
@@ -35,39 +35,38 @@ pub struct CompiledComponent {
     limits: GuestLimits,
     outbound: Arc<Outbound>,
     max_instances: u32,
-    /// How much memory an instance begins with, in bytes.
+    /// Initial memory of an instance, in bytes.
     initial_bytes: AtomicU64,
 }
 
-/// What a component gets, beside its bytes.
+/// Name, variables, limits and capabilities of a component.
 #[derive(Debug, Clone)]
 pub struct ComponentEnv {
-    /// What the operator calls it.
+    /// The name that the operator gave it.
     pub name: String,
-    /// The variables of its environment.
+    /// Its environment variables.
     pub environment: Vec<Variable>,
-    /// Those of `wasi:config`.
+    /// Its variables of `wasi:config`.
     pub config: Vec<Variable>,
-    /// Where its entries go, and what else there is to say about it.
+    /// The audit log of its entries and of events about it.
     pub audit: AuditLog,
-    /// How much each of its requests may append there.
+    /// The audit quota of each of its requests.
     pub quota: Quota,
-    /// What each of its instances may take.
+    /// The limits of each of its instances.
     pub limits: GuestLimits,
-    /// The requests that it may send.
+    /// Its outbound requests.
     pub outbound: Arc<Outbound>,
 }
 
 impl CompiledComponent {
-    /// Loads a component for so many `threads`: one for each, or one for all if the component
-    /// is so large that its code should be there once. Each has an engine and a part of the
-    /// instances for itself, because threads that take places of one pool, and count who
-    /// uses one component, wait for each other's caches in every request. The server may
-    /// have `total_bytes` of memory.
+    /// Loads a component for each of `threads` workers, or once for all if its code is so large
+    /// that it should exist once. Each has its own engine and a share of the instances: workers
+    /// that share a pool and a reference count contend for the same cache lines in every request.
+    /// `total_bytes` is the memory limit of the server.
     ///
     /// # Errors
     ///
-    /// Fails if the artefact cannot be used, or an instance needs more than it may have.
+    /// Fails if the artefact cannot be loaded, or an instance needs more than its limits.
     pub fn load_per_worker(
         artefact: &Artefact,
         env: &ComponentEnv,
@@ -89,7 +88,7 @@ impl CompiledComponent {
         let pool = Pool::exact(*engine, needs, &env.limits, total_bytes).share_of(count);
         let load = |_| {
             let runtime = Runtime::new(*engine, pool)?;
-            // Who uses it is counted for each as well.
+            // A reference count for each, to avoid contention.
             let env = ComponentEnv {
                 outbound: Arc::new(Outbound::clone(&env.outbound)),
                 ..env.clone()
@@ -101,11 +100,12 @@ impl CompiledComponent {
         Ok(apps)
     }
 
-    /// Loads a component for the pool that it shares with others.
+    /// Loads a component into the engine and the pool that it shares with others.
     ///
     /// # Errors
     ///
-    /// Fails like [`CompiledComponent::load_per_worker`], and if an instance needs more than the pool has for one.
+    /// Fails like [`load_per_worker`](Self::load_per_worker), and if an instance needs more than
+    /// the pool has for one.
     pub fn load_shared(
         shared: &SharedRuntime,
         artefact: &Artefact,
@@ -119,7 +119,7 @@ impl CompiledComponent {
 
     fn of(runtime: &Runtime, artefact: &Artefact, env: ComponentEnv) -> Result<Self, LoadError> {
         let component = artefact.map(runtime.engine())?;
-        // What the first request would do otherwise.
+        // Otherwise the first request would do this.
         let prepared = component.initialize_copy_on_write_image();
         prepared.map_err(LoadError::Engine)?;
         let pre = runtime.linker.instantiate_pre(&component);
@@ -146,12 +146,12 @@ impl CompiledComponent {
         })
     }
 
-    /// Checks that [`CompiledComponent::load_per_worker`], or [`CompiledComponent::load_shared`] where there is a shared `pool`, would
-    /// load a component, without setting up anything.
+    /// Checks that a component can be loaded, per worker or into the shared `pool`, without an
+    /// engine.
     ///
     /// # Errors
     ///
-    /// Fails like them.
+    /// Fails if an instance needs more than its limits, or than the pool has for one.
     pub fn check(
         compiled: &Compiled,
         limits: &GuestLimits,
@@ -163,62 +163,60 @@ impl CompiledComponent {
         }
     }
 
-    /// The name and the SHA-256 of the component.
+    /// Name and SHA-256 of the component.
     #[must_use]
     pub fn component(&self) -> &Arc<Named<'static>> {
         &self.audit.component
     }
 
-    /// The use of the pool of its instances.
+    /// Gauge of its pool.
     #[must_use]
     pub fn pool_gauge(&self) -> Option<PoolGauge> {
         engine::pool_gauge(self.pre.engine())
     }
 
-    /// The log to which its entries go.
+    /// The audit log of its entries.
     #[must_use]
     pub fn audit(&self) -> &AuditLog {
         &self.audit.log
     }
 
-    /// What each of its instances may take.
+    /// The limits of each of its instances.
     pub fn limits(&self) -> &GuestLimits {
         &self.limits
     }
 
-    /// How many instances may live at the same time.
+    /// Limit of concurrent instances.
     pub fn max_instances(&self) -> u32 {
         self.max_instances
     }
 
-    /// How much memory an instance begins with, in bytes: less than that, before there was
-    /// one, if it has several memories.
+    /// Initial memory of an instance, in bytes. Before the first instance, an estimate that is too
+    /// low for several memories.
     pub fn initial_bytes(&self) -> u64 {
         self.initial_bytes.load(Ordering::Relaxed)
     }
 
-    /// An instance began with so many bytes.
+    /// Sets the initial memory that an instance was measured to have.
     pub fn set_initial_bytes(&self, bytes: u64) {
         if self.initial_bytes() != bytes {
             self.initial_bytes.store(bytes, Ordering::Relaxed);
         }
     }
 
-    /// The component, ready to be instantiated in a store of [`CompiledComponent::store`].
+    /// The component for instantiation in a store of [`CompiledComponent::store`].
     #[must_use]
     pub fn pre(&self) -> &ProxyPre<State> {
         &self.pre
     }
 
-    /// The engine, for whoever advances its epoch.
+    /// The engine, for the epoch ticker.
     pub fn engine(&self) -> EngineWeak {
         self.pre.engine().weak()
     }
 
-    /// A store for `request`, and for others after it. It has no instance yet.
-    ///
-    /// The server does this for every request; whoever wants one part of a
-    /// request alone, such as a benchmark, starts here.
+    /// Creates a store for `request` and later ones, without an instance. The server calls it for
+    /// every new instance; benchmarks call it to measure parts of a request.
     #[must_use]
     pub fn store(&self, request: Arc<RequestInfo>) -> Store<State> {
         let audit = AuditCtx::new(self.audit.clone(), request.clone());
@@ -229,21 +227,20 @@ impl CompiledComponent {
         store.limiter(|state| state.limiter());
         store.set_hostcall_fuel(self.limits.hostcall_bytes);
         store.set_max_component_handles(self.limits.handles);
-        // At each tick of the epoch the guest gives way and then goes on. tokio's
-        // own `yield_now` lets the runtime look for new input in between; a guest
-        // that only woke itself up would get many turns before that.
+        // At each epoch tick, the guest yields. tokio's `yield_now` lets the runtime poll for new
+        // I/O in between; a guest that only wakes itself would be polled many times before that.
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|store| {
             if store.data().is_out_of_cpu_time() {
                 return Err(OutOfCpuTime.into());
             }
-            let others = Box::pin(tokio::task::yield_now());
-            Ok(UpdateDeadline::YieldCustom(1, others))
+            let yielded = Box::pin(tokio::task::yield_now());
+            Ok(UpdateDeadline::YieldCustom(1, yielded))
         });
         store
     }
 
-    /// Prepares a store in which a request has ended for the next one.
+    /// Prepares a store whose request has ended for the next one.
     pub fn reuse(&self, store: &mut Store<State>, request: Arc<RequestInfo>) {
         let audit = AuditCtx::new(self.audit.clone(), request.clone());
         store.data_mut().begin_request(request, audit);
@@ -251,7 +248,7 @@ impl CompiledComponent {
     }
 }
 
-/// Checks that one instance is within its limits before it does anything.
+/// Checks the initial resources of an instance against its limits.
 pub(super) fn check_size(
     needs: &InstanceRequirements,
     limits: &GuestLimits,
@@ -271,7 +268,7 @@ pub(super) fn check_size(
     Ok(())
 }
 
-/// Everything that guests of this server can import.
+/// A linker with all interfaces that guests can import.
 pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -303,7 +300,7 @@ fn log_loaded(component: &Named<'_>, needs: &InstanceRequirements, max_instances
     } = needs;
     let Named { name, sha256 } = component;
     tracing::info!(
-        "loaded {name}, sha256:{sha256}: {memories} memories and {tables} tables an instance, \
-         at most {max_instances} instances at once"
+        "loaded {name}, sha256:{sha256}: {memories} memories and {tables} tables per instance, \
+         at most {max_instances} concurrent instances"
     );
 }

@@ -1,4 +1,4 @@
-//! The engine: each option that is set, and why.
+//! Configuration of wasmtime engines and pools, with the reasons.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -13,64 +13,64 @@ use super::instance_size::{POOL_CONTEXT_BYTES, POOL_CORE_INSTANCES};
 use super::limits::GuestLimits;
 use telemetry::metrics::{PoolGauge, PoolUse};
 
-/// How much address space the memories of all instances may reserve together:
-/// half of what a process has on the usual 64-bit machine.
+/// Limit of the address space that the memories of all instances reserve together: half of the
+/// address space of a process on most 64-bit machines.
 const MAX_RESERVED_BYTES: u64 = 64 << 40;
 
 /// The address space that one memory reserves: 4 GiB, so that no access needs a
 /// bounds check, and its guard.
 const MEMORY_SLOT_BYTES: u64 = (4 << 30) + (64 << 20);
 
-/// What the pool has room for.
+/// The size of a pool.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pool {
-    /// How many instances there may be at once.
+    /// Limit of concurrent instances.
     pub(super) instances: u32,
-    /// How many memories each of them may have.
+    /// Limit of memories per instance.
     pub(super) memories: u32,
-    /// How many heaps of the garbage collector, which are memories that no component
-    /// announces.
+    /// Number of GC heaps per instance, which are memories that the component does not declare.
     pub(super) gc_heaps: u32,
-    /// How many tables.
+    /// Limit of tables per instance.
     pub(super) tables: u32,
-    /// How large one memory may become.
+    /// Size limit of a memory, in bytes.
     pub(super) memory_bytes: usize,
-    /// How many elements one table may have.
+    /// Limit of the elements of a table.
     pub(super) table_elements: usize,
-    /// What a slot keeps of the memory of its last guest, for the next one.
+    /// Memory that a free slot keeps resident for the next guest.
     pub(super) keep_resident: KeepResident,
 }
 
-/// How much memory slots of the pool keep that no guest uses. The system gets it back at
-/// once, or never: so there must not be too much of it for the memory that the server has.
+/// Memory that free slots of the pool keep resident. A slot either returns memory to the system at
+/// once, or keeps it until it is used again: so the total must be small compared with the memory
+/// limit of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct KeepResident {
-    /// Of each memory, in bytes.
+    /// Per linear memory, in bytes.
     memory_bytes: usize,
-    /// Of each stack, in bytes. None: all that its guest has used.
+    /// Per stack, in bytes. None: all that the guest has used.
     stack_bytes: Option<usize>,
-    /// In how many slots that are free, while guests of others components get new ones.
+    /// Number of free slots that keep memory while guests of other components get new ones.
     slots: u32,
 }
 
 impl KeepResident {
-    /// Where there is plenty of memory.
+    /// Without memory pressure.
     const MAX: Self = Self {
         memory_bytes: 1 << 20,
         stack_bytes: None,
         slots: 100,
     };
 
-    /// What a stack keeps where memory is short. To clear it costs each request a little.
+    /// Per stack where memory is limited. Clearing it costs each request a little.
     const STACK_BYTES: usize = 32 << 10;
 
-    /// The least that a memory keeps: what a short request writes to.
+    /// Minimum per linear memory: the amount that a short request writes to.
     const MIN_BYTES: usize = 128 << 10;
 
-    /// For a server that may have `total_bytes`, of which so many free slots may keep a
-    /// quarter.
+    /// For a server with a memory limit of `total_bytes`, a quarter of which the free slots of all
+    /// `instances` may keep.
     pub(super) fn of(total_bytes: u64, instances: NonZeroU32) -> Self {
-        /// A memory, and a stack that its guest has used up.
+        /// A linear memory, and a stack that is used completely.
         const AMPLE_BYTES: u64 = 2 << 20;
 
         let each = total_bytes / 4 / u64::from(instances.get());
@@ -87,7 +87,7 @@ impl KeepResident {
 }
 
 impl Pool {
-    /// The pool of one component, which has what it asks for.
+    /// A pool for one component, of exactly the size that it needs.
     pub(super) fn exact(
         kind: EngineKind,
         needs: &InstanceRequirements,
@@ -105,7 +105,7 @@ impl Pool {
         }
     }
 
-    /// One of `parts` pools that have its instances together, and one each at least.
+    /// One of `parts` pools that share its instances, with at least one each.
     pub(super) fn share_of(self, parts: u32) -> Self {
         Self {
             instances: (self.instances / parts).max(1),
@@ -114,13 +114,12 @@ impl Pool {
         .fit_into(MAX_RESERVED_BYTES / u64::from(parts))
     }
 
-    /// How many memories an instance may have, with its heaps.
+    /// Limit of memories per instance, including GC heaps.
     fn slots(&self) -> u32 {
         self.memories.saturating_add(self.gc_heaps)
     }
 
-    /// The same with fewer instances, if the memories of so many would take more address
-    /// space than this.
+    /// The pool with fewer instances, if the memories of all would exceed this address space.
     pub(super) fn fit_into(self, reserved_bytes: u64) -> Self {
         let slots = reserved_bytes / MEMORY_SLOT_BYTES;
         let fit_into = slots / u64::from(self.slots().max(1));
@@ -132,48 +131,46 @@ impl Pool {
     }
 }
 
-/// An engine to compile with, in a child.
+/// An engine for compilation, in a child.
 pub(super) fn for_compiling(config: &Config) -> Result<Engine> {
     Engine::new(config)
 }
 
-/// An engine that takes memories, tables and stacks for instances from a pool.
+/// An engine whose instances get memories, tables and stacks from a pool.
 pub(super) fn for_serving(config: &Config, size: &Pool) -> Result<Engine> {
     let instances = size.instances;
     let mut pool = PoolingAllocationConfig::new();
-    // The pool is exactly as large as the instances need together, so that it
-    // cannot run out before the limit on instances is reached.
+    // The pool has exactly the size that all instances need, so that the limit on instances is
+    // reached first.
     pool.total_memories(size.slots().saturating_mul(instances))
         .total_gc_heaps(size.gc_heaps.saturating_mul(instances))
         .total_tables(size.tables.saturating_mul(instances))
         .total_stacks(instances)
-        // These are counters, not reservations. An instance of a component has a memory or
-        // a stack, whose number is limited.
+        // Counters, not reservations. The number of instances is limited by their memories or
+        // stacks.
         .total_component_instances(u32::MAX)
         .total_core_instances(instances.saturating_mul(POOL_CORE_INSTANCES))
         .max_core_instances_per_component(POOL_CORE_INSTANCES)
         .max_component_instance_size(POOL_CONTEXT_BYTES)
         .max_core_instance_size(POOL_CONTEXT_BYTES)
-        // Growing beyond this fails in the guest, as it would where a machine has
-        // no more memory, so that one request cannot take it all.
+        // Growing beyond fails in the guest, as on a machine without free memory.
         .max_memory_size(size.memory_bytes)
         .max_memories_per_module(size.memories)
         .max_tables_per_module(size.tables)
         .table_elements(size.table_elements);
-    // A slot keeps its pages for the next instance and is cleared in place:
-    // giving pages back and faulting them in again is what costs most in a
-    // short request. These are the sizes up to which a slot keeps pages.
+    // A free slot keeps its pages and is cleared in place, because returning pages and faulting
+    // them in again dominates the cost of a short request. These are the sizes up to which it keeps
+    // pages.
     pool.linear_memory_keep_resident(size.keep_resident.memory_bytes)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(size.keep_resident.stack_bytes.unwrap_or_default())
         .max_unused_warm_slots(size.keep_resident.slots)
-        // Ask the kernel which pages were written, so that only those are
-        // cleared. Older kernels cannot tell; there everything is cleared.
+        // With PAGEMAP_SCAN, only pages that were written are cleared; on older kernels, all are.
         .pagemap_scan(Enabled::Auto);
     if !PoolingAllocationConfig::is_pagemap_scan_available() {
         tracing::debug!(
-            "this system cannot tell which pages were written (PAGEMAP_SCAN, Linux 6.7), so all \
-             that a request may have written is cleared: requests cost more"
+            "PAGEMAP_SCAN is not available (it needs Linux 6.7): all pages that a request may have \
+             written are cleared, which costs CPU time"
         );
     }
 
@@ -183,7 +180,7 @@ pub(super) fn for_serving(config: &Config, size: &Pool) -> Result<Engine> {
     Engine::new(&config)
 }
 
-/// With how many bytes the largest memory begins.
+/// Initial size of the largest memory, in bytes.
 pub(super) fn initial_memory_bytes(needs: &ResourcesRequired) -> u64 {
     const PAGE_BYTES: u64 = 64 << 10;
 
@@ -191,8 +188,8 @@ pub(super) fn initial_memory_bytes(needs: &ResourcesRequired) -> u64 {
     pages.saturating_mul(PAGE_BYTES)
 }
 
-/// How many bytes the memories and tables of an instance begin with: all of them, or if
-/// there are several, the largest and a page of each other one.
+/// Initial size of the memories and tables of an instance, in bytes. Of several memories, only the
+/// largest is known; a page is added for each other one.
 pub(super) fn initial_bytes(needs: &InstanceRequirements) -> u64 {
     const PAGE_BYTES: u64 = 64 << 10;
 
@@ -207,30 +204,29 @@ pub(super) fn initial_bytes(needs: &InstanceRequirements) -> u64 {
     )
 }
 
-/// The options of a kind of engine. They decide what the compiled code looks like, so that all
-/// engines of the same kind run it.
+/// The options of a kind of engine. They determine the compiled code, so that all engines of the
+/// same kind can load it.
 pub(super) fn config(kind: EngineKind) -> Config {
     let mut config = Config::new();
-    // A guest that computes for long yields at each tick of the epoch, so that it does not
-    // keep its neighbours on the same thread from answering.
+    // A CPU-bound guest yields at each epoch tick, so that it does not block other requests of its
+    // worker.
     config.epoch_interruption(true);
-    // WASI 0.2 has no concurrent calls into one instance; their bookkeeping
-    // would cost each call.
+    // WASI 0.2 has no concurrent calls into one instance; their bookkeeping would cost each call.
     config.concurrency_support(false);
-    // Calls between the parts of a composition go through small adapters, which are
-    // worth inlining.
+    // Calls between the components of a composition go through small adapters, which are worth
+    // inlining.
     config.compiler_inlining(if kind.inlines {
         Inlining::Yes
     } else {
         Inlining::No
     });
-    // All proposals that wasmtime has on by default are on, apart from these.
+    // All proposals that wasmtime enables by default stay enabled, apart from these.
     if kind.has_gc {
-        // It frees cycles, too. Each collection moves what is alive from one half of the
-        // heap into the other.
+        // It frees cycles as well. A collection moves live objects from one half of the heap to the
+        // other.
         config.collector(Collector::Copying);
     } else {
-        // Without `gc_support` alone, the compiler panics where it meets an exception.
+        // With `gc_support` alone switched off, the compiler panics at exceptions.
         config
             .wasm_gc(false)
             .gc_support(false)
@@ -239,7 +235,7 @@ pub(super) fn config(kind: EngineKind) -> Config {
     config
 }
 
-/// The use of the pool of `engine`, if it has one.
+/// Gauge of the pool of `engine`, if it has one.
 pub(super) fn pool_gauge(engine: &Engine) -> Option<PoolGauge> {
     let metrics = engine.pooling_allocator_metrics()?;
     Some(Arc::new(move || PoolUse {
@@ -258,7 +254,7 @@ mod tests {
     const MIB: usize = 1 << 20;
 
     #[test]
-    fn free_slots_keep_little_where_memory_is_short() {
+    fn free_slots_keep_less_with_a_low_max_total_memory() {
         let thousand = NonZeroU32::new(1000).unwrap();
         assert_eq!(KeepResident::of(19 << 30, thousand), KeepResident::MAX);
         assert_eq!(KeepResident::of(u64::MAX, thousand), KeepResident::MAX);
@@ -275,7 +271,7 @@ mod tests {
             );
             assert_eq!(keep_resident.stack_bytes, Some(KeepResident::STACK_BYTES));
         }
-        // Few slots may keep more.
+        // Fewer slots keep more each.
         assert_eq!(
             KeepResident::of(102 << 20, NonZeroU32::new(8).unwrap()),
             KeepResident::MAX

@@ -1,4 +1,4 @@
-//! The clock that ends the time slices of guests.
+//! Epoch ticker: the thread that ends the time slices of guests.
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,32 +11,32 @@ use wasmtime::EngineWeak;
 
 use crate::SharedRuntime;
 
-/// How long a guest may compute on a worker before other requests get it.
+/// Time slice of a guest on a worker.
 const LONG: Duration = Duration::from_millis(5);
 
-/// The same while guests compute on offload threads: a worker may wait for their processor.
+/// Time slice while guests run on offload threads, whose processor a worker may wait for.
 const SHORT: Duration = Duration::from_micros(250);
 
-/// Advances the epochs of engines until it is dropped.
+/// Increments the epochs of engines until it is dropped.
 ///
-/// It is a thread of its own because a guest that computes holds the thread of
-/// its worker, and with it every timer of that worker's runtime.
+/// It is a thread of its own, because a CPU-bound guest blocks the thread of its worker, and with
+/// it all timers of the worker's runtime.
 pub struct EpochTicker {
     _stop: mpsc::Sender<()>,
 }
 
 impl EpochTicker {
-    /// Starts a thread that advances the epochs of `engines`.
+    /// Starts the thread.
     ///
     /// # Errors
     ///
-    /// Fails if the system gives no thread.
+    /// Fails if the thread cannot be started.
     pub fn start(engines: Engines, interval: Arc<EpochInterval>) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel::<()>();
         thread::Builder::new()
             .name("epoch".to_owned())
             .spawn(move || {
-                // The wait ends early when the other end of the channel is gone.
+                // Dropping the ticker closes the channel, which ends the wait.
                 while stopped.recv_timeout(interval.next()) == Err(RecvTimeoutError::Timeout) {
                     if !engines.tick() {
                         break;
@@ -50,12 +50,12 @@ impl EpochTicker {
 /// The interval between two ticks.
 #[derive(Debug, Default)]
 pub struct EpochInterval {
-    /// How many short ones are to come.
+    /// Number of short intervals left.
     short: AtomicU32,
 }
 
-/// How many short ones follow the last time slice on an offload thread. One that computes
-/// begins a slice at each tick, and a little later than that.
+/// Number of short intervals after the last time slice on an offload thread. A CPU-bound guest
+/// starts a slice after each tick, which may be late.
 const SHORT_INTERVALS: u32 = 20;
 
 impl EpochInterval {
@@ -64,7 +64,7 @@ impl EpochInterval {
         self.short.store(SHORT_INTERVALS, Ordering::Relaxed);
     }
 
-    /// How long it is until the next tick.
+    /// Time until the next tick.
     fn next(&self) -> Duration {
         match self.short.load(Ordering::Relaxed) {
             0 => LONG,
@@ -76,16 +76,16 @@ impl EpochInterval {
     }
 }
 
-/// Engines whose epochs have to be advanced.
+/// The engines of a ticker.
 pub enum Engines {
-    /// The engines of a single component.
+    /// One engine per worker, of a single component.
     Own(Vec<EngineWeak>),
-    /// Those of a runtime that many components share.
+    /// The engines of a shared runtime.
     Shared(Weak<SharedRuntime>),
 }
 
 impl Engines {
-    /// Advances the epochs of all of them. Returns whether there is one left.
+    /// Increments the epochs of all engines. Returns false when they are dropped.
     pub(crate) fn tick(&self) -> bool {
         match self {
             Self::Own(engines) => engines.iter().all(tick),
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn intervals_are_short_for_a_while_after_a_slice_on_an_offload_thread() {
+    fn epoch_intervals_are_short_after_a_slice_on_an_offload_thread() {
         let interval = EpochInterval::default();
         assert_eq!(interval.next(), LONG);
         interval.shorten();

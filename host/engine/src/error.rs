@@ -1,4 +1,4 @@
-//! Why a component cannot be served, in words that say what to do about it.
+//! Errors of loading a component, each with its remedy.
 
 use sanitize::line;
 
@@ -9,60 +9,60 @@ use super::proposals::UnsupportedProposal;
 /// Why a component cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// There are no bytes.
+    /// The file is empty.
     #[error("this is an empty file, expected a component; build or copy it again")]
     Empty,
-    /// The bytes are text.
+    /// The file is text.
     #[error(
         "this is text, not a component; if it is WAT, assemble it with `wasm-tools parse`, and if \
          it is source code, build it for the target `wasm32-wasip2`"
     )]
     Text,
-    /// The bytes are something else that is known. Holds what it is and what to do.
+    /// The file has another known format.
     #[error("this is not WebAssembly but {what}; {remedy}")]
     OtherFormat {
-        /// What it is.
+        /// Name of the format.
         what: &'static str,
-        /// What to do about it.
+        /// Remedy.
         remedy: &'static str,
     },
-    /// The bytes are no WebAssembly.
+    /// The file is not WebAssembly.
     #[error(
         "this is not WebAssembly: it does not start with `\\0asm`; build or copy the component again"
     )]
     NotWasm,
-    /// The bytes are a core module.
+    /// The file is a core module.
     #[error(
         "this is a core module, not a component; build it for the target `wasm32-wasip2`, \
          or make a component of it with `wasm-tools component new`"
     )]
     CoreModule,
-    /// The binary format has another version.
+    /// The binary format has an unsupported version.
     #[error(
         "this is a component in version {0} of the binary format, and this server reads version \
          {COMPONENT_VERSION}; build it with current tools"
     )]
     OtherVersion(u16),
-    /// Types are nested deeper than they can be followed.
+    /// Types are nested too deeply.
     #[error(
-        "the component has types that are nested, or made of others, too deep to be followed; \
+        "the types of the component are nested too deeply; \
          build it with fewer levels of types"
     )]
     TooDeepTypes,
-    /// The component only describes interfaces.
+    /// The component is a WIT package.
     #[error(
-        "this is a WIT package, not a component: it describes interfaces, but contains no code; \
+        "this is a WIT package, not a component: it describes interfaces and contains no code; \
          build a component of a world in it, and give that to the server"
     )]
     WitPackage,
-    /// The component is one for WASI 0.3. Holds an interface that says so.
+    /// The component is for WASI 0.3. Contains an interface of that version.
     #[error(
-        "this is a component for WASI 0.3, which it shows by `{}`, and this server serves WASI \
+        "this is a component for WASI 0.3, as its interface `{}` shows, and this server supports WASI \
          0.2; build it for WASI 0.2, so that it exports `wasi:http/incoming-handler@0.2`",
         line(.0)
     )]
     Wasi03(String),
-    /// The component is a program. Holds the interface that makes it one.
+    /// The component is a command. Contains the interface that it exports.
     #[error(
         "this is a command, a program that runs once, as it exports `{}`, and does not serve \
          requests; run it with `wasmtime run`, or build it so that it exports \
@@ -70,126 +70,125 @@ pub enum LoadError {
         line(.0)
     )]
     Command(String),
-    /// The component passes requests on. Holds the import that it passes them to.
+    /// The component is a middleware. Contains the handler that it imports.
     #[error(
-        "this is a middleware without anything behind it: it passes requests on to `{}`, which it \
+        "this is a middleware without a next handler: it forwards requests to `{}`, which it \
          imports; put it in front of a component that serves HTTP: `component-compose chain --on \
          wasi:http/incoming-handler -o APP.wasm THIS.wasm -- NEXT.wasm`, or name it as \
          `middleware` of a function",
         line(.0)
     )]
     Middleware(String),
-    /// wasmtime refuses the component.
+    /// The component is invalid.
     #[error(
         "this is not a valid component for this server; build it again, or copy all of it: {}",
         line(format_args!("{:#}", .0))
     )]
     Invalid(wasmtime::Error),
-    /// The component uses a proposal that no engine of this server supports.
+    /// The component uses an unsupported proposal.
     #[error(transparent)]
     Unsupported(#[from] UnsupportedProposal),
-    /// It was not compiled.
+    /// Compilation failed.
     #[error(transparent)]
     Compile(#[from] CompileError),
-    /// The component does not serve HTTP. Holds what it exports instead.
+    /// The component does not export the HTTP handler. Contains its exports.
     #[error(
         "the component does not export `wasi:http/incoming-handler@0.2`, so it cannot serve \
          requests; it exports {}; {}",
         list(.0), no_handler_remedy(.0)
     )]
     NoHandler(Vec<String>),
-    /// The handler takes or returns something else.
+    /// The handler has another type.
     #[error(
         "the component exports a `wasi:http/incoming-handler` of another type: `handle` must take \
          an `incoming-request` and a `response-outparam` of `wasi:http/types`, and return nothing"
     )]
     OtherHandler,
-    /// The component needs what this server does not have.
+    /// Missing imports.
     #[error(
-        "the component imports what this server does not provide: {}; link it to components \
+        "the component imports interfaces that this server does not provide: {}; link it to components \
          that export these: `component-compose link THIS.wasm --with PART.wasm -o APP.wasm`",
         joined(.0)
     )]
     MissingImports(Vec<MissingImport>),
-    /// The component wants to be given code, not only functions.
+    /// The component imports a core module or a component.
     #[error(
-        "the component imports a core module or a component, which no server of WASI provides; \
-         build it with that inside"
+        "the component imports a core module or a component, which WASI hosts do not provide; \
+         embed that in the component"
     )]
     ImportsModule,
-    /// An import has the right name and the wrong type.
+    /// An import has another type than that of this server.
     #[error(
         "the component does not fit this server, which provides WASI 0.2.12: {}; build it for that \
          version or an older one of 0.2",
         line(format_args!("{:#}", .0))
     )]
     Link(wasmtime::Error),
-    /// Its memories begin with more than they may become.
+    /// The initial memory exceeds the limit.
     #[error(
-        "the component begins with a memory of {needs} bytes, and all memories of an instance \
+        "the component has an initial memory of {needs} bytes, and all memories of an instance \
          may have {limit} together; allow more with `--max-memory`"
     )]
     TooMuchMemory {
-        /// Bytes of the largest one.
+        /// Initial size of the largest memory, in bytes.
         needs: u64,
-        /// Bytes that are allowed.
+        /// The limit, in bytes.
         limit: usize,
     },
-    /// Its tables begin with more than they may become.
+    /// The initial tables exceed the limit.
     #[error(
-        "the component begins with a table of {needs} elements, and all tables of an instance \
+        "the component has an initial table of {needs} elements, and all tables of an instance \
          may have {limit} together; allow more with `--max-table-elements`"
     )]
     TooManyElements {
-        /// Elements of the largest one.
+        /// Initial size of the largest table, in elements.
         needs: u64,
-        /// Elements that are allowed.
+        /// The limit, in elements.
         limit: usize,
     },
-    /// One instance consists of more core instances than it may.
+    /// An instance has too many core instances.
     #[error(
         "one instance of the component consists of {needs} core instances, at most {limit} are \
          allowed; instantiate fewer core modules, or compose fewer parts"
     )]
     TooManyCoreInstances {
-        /// How many it has.
+        /// Number of core instances.
         needs: u64,
-        /// How many are allowed.
+        /// The limit.
         limit: u32,
     },
-    /// The contexts of its core instances are larger than they may be.
+    /// The contexts of the core instances of an instance are too large.
     #[error(
         "the contexts of the {core_instances} core instances of one instance need {needs} bytes, \
          at most {limit} are allowed; use fewer globals, imports and function references, or \
          instantiate fewer core modules"
     )]
     ContextsTooLarge {
-        /// Bytes of all of them.
+        /// Size of all contexts, in bytes.
         needs: u64,
-        /// How many core instances there are.
+        /// Number of core instances.
         core_instances: u64,
-        /// Bytes that are allowed.
+        /// The limit, in bytes.
         limit: usize,
     },
-    /// One instance has more memories or tables than the pool that functions share has for
-    /// one.
+    /// An instance has more memories or tables than the shared pool has for one.
     #[error(
         "one instance of the component has {memories} memories and {tables} tables, and the pool \
          that functions share has {max_memories} memories and {max_tables} tables for each; allow \
          more with `--max-memories` and `--max-tables`, or link fewer parts"
     )]
     TooManyParts {
-        /// The memories that it has.
+        /// Number of its memories.
         memories: u32,
-        /// Its tables.
+        /// Number of its tables.
         tables: u32,
-        /// The memories that there are for one instance.
+        /// Limit of memories per instance.
         max_memories: u32,
-        /// The tables.
+        /// Limit of tables per instance.
         max_tables: u32,
     },
-    /// The engine cannot be set up on this machine.
-    #[error("wasmtime cannot be set up: {0:#}")]
+    /// wasmtime does not support this machine.
+    #[error("cannot set up wasmtime: {0:#}")]
     Engine(wasmtime::Error),
 }
 
@@ -221,7 +220,7 @@ fn joined(imports: &[MissingImport]) -> String {
 /// The version of the binary format of components.
 const COMPONENT_VERSION: u16 = 0x0d;
 
-/// What is taken for a component, by its first bytes, and what to do about it.
+/// Formats that are mistaken for components: magic bytes, name, and remedy.
 const OTHER_FORMATS: [(&[u8], &str, &str); 5] = [
     (
         b"\x7fELF",
@@ -243,11 +242,11 @@ const OTHER_FORMATS: [(&[u8], &str, &str); 5] = [
     ),
 ];
 
-/// Tells a component from other files by its first bytes.
+/// Checks by the first bytes that the file is a component.
 ///
 /// # Errors
 ///
-/// Says what the file is instead.
+/// Names the format of the file.
 pub(super) fn check_format(bytes: &[u8]) -> Result<(), LoadError> {
     let is_text = || !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok();
     match *bytes {
@@ -257,7 +256,7 @@ pub(super) fn check_format(bytes: &[u8]) -> Result<(), LoadError> {
             COMPONENT_VERSION => Ok(()),
             other => Err(LoadError::OtherVersion(other)),
         },
-        // Cut short, or nothing that there is: the compiler says what.
+        // A truncated header or an unknown version: the compiler reports it.
         [b'\0', b'a', b's', b'm', ..] => Ok(()),
         _ => {
             let mut formats = OTHER_FORMATS.iter();

@@ -1,8 +1,7 @@
 //! The host function `http-error-code`.
 //!
-//! An incoming body fails with [`Error`], but wasmtime's own implementation looks for an
-//! [`ErrorCode`] and finds none, so that guests could not tell a timeout from a body that broke
-//! off.
+//! An incoming body fails with [`Error`], but wasmtime's implementation looks for an [`ErrorCode`],
+//! finds none, and so guests could not distinguish a timeout from an aborted body.
 
 use wasmtime::component::{Linker, Resource};
 use wasmtime::{Result, StoreContextMut};
@@ -12,7 +11,7 @@ use wasmtime_wasi_http::{Error, WasiHttpView};
 
 use super::state::State;
 
-/// Puts the function in place of the one that `linker` has.
+/// Replaces the function in `linker`.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     linker.instance("wasi:http/types@0.2.12")?.func_wrap(
         "http-error-code",
@@ -23,7 +22,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     )
 }
 
-/// The code of an error of a stream. None if it is no error of HTTP.
+/// The HTTP error code of a stream error. None if it is another error.
 fn code(error: &IoError) -> Option<ErrorCode> {
     let of_outgoing_body: Option<&ErrorCode> = error.downcast_ref();
     of_outgoing_body
@@ -41,7 +40,7 @@ fn of_incoming_body(error: &Error) -> ErrorCode {
         Error::HttpProtocolError => ErrorCode::HttpProtocolError,
         Error::HttpRequestBodySize(bytes) => ErrorCode::HttpRequestBodySize(*bytes),
         Error::HttpResponseIncomplete => ErrorCode::HttpResponseIncomplete,
-        // The head was taken.
+        // The head was accepted, so these are the trailers.
         Error::HttpResponseHeaderSectionSize(bytes) => {
             ErrorCode::HttpResponseTrailerSectionSize(*bytes)
         }
@@ -63,13 +62,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_of_a_body_has_a_code_whichever_type_it_has() {
+    fn http_error_code_is_found_for_incoming_and_outgoing_bodies() {
         let found = code(&ErrorCode::LoopDetected.into());
         assert!(matches!(found, Some(ErrorCode::LoopDetected)), "{found:?}");
         let found = code(&Error::ConnectionReadTimeout.into());
         assert!(matches!(found, Some(ErrorCode::ConnectionReadTimeout)));
         let found = code(&Error::LoopDetected.into());
         assert!(matches!(found, Some(ErrorCode::InternalError(Some(_)))));
-        assert!(code(&wasmtime::Error::msg("no error of HTTP")).is_none());
+        assert!(code(&wasmtime::Error::msg("not an HTTP error")).is_none());
     }
 }

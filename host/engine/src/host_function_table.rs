@@ -1,4 +1,5 @@
-//! A walk over all functions that a guest can import: each has to say what it keeps.
+//! Test of `host_functions.toml`: each function that a guest can import is classified by what the
+//! server retains.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,20 +15,20 @@ use super::host_functions;
 use super::imports::{PROVIDED, Package};
 use super::state::State;
 
-/// Interfaces that a component exports to the server.
+/// Interfaces that components export to the server.
 const EXPORTED: [&str; 2] = ["wasi:cli/run", "wasi:http/incoming-handler"];
 
-/// Where the crates that fill the linker have their WIT.
+/// The WIT folders of the crates that fill the linker.
 const WIT: [(&str, &str); 3] = [
     ("wasmtime-wasi", "src/p2/wit"),
     ("wasmtime-wasi-config", "wit"),
     ("wasmtime-wasi-http", "wit"),
 ];
 
-/// A host function: its interface, without a version, and its name.
+/// A host function: interface without version, and name.
 type Name = (String, String);
 
-/// All interfaces that guests can import, each with its version and its functions.
+/// All interfaces that guests can import, with version and functions.
 fn interfaces_of_wit() -> BTreeMap<String, (String, BTreeSet<String>)> {
     let packages = installed_packages();
     let mut folders: Vec<_> = WIT
@@ -63,7 +64,7 @@ fn interfaces_of_wit() -> BTreeMap<String, (String, BTreeSet<String>)> {
     interfaces
 }
 
-/// All their functions, each with the version of its interface.
+/// All functions of these interfaces, with the version of the interface.
 fn host_functions_of_wit() -> BTreeMap<Name, String> {
     let interfaces = interfaces_of_wit().into_iter();
     let functions = interfaces.flat_map(|(interface, (version, functions))| {
@@ -73,7 +74,7 @@ fn host_functions_of_wit() -> BTreeMap<Name, String> {
     functions.collect()
 }
 
-/// The folders of the packages that this workspace is built of.
+/// The source folders of the dependencies of this workspace.
 fn installed_packages() -> BTreeMap<String, PathBuf> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--offline", "--locked"])
@@ -108,7 +109,7 @@ fn workspace() -> PathBuf {
     workspace.expect("a workspace").to_owned()
 }
 
-/// What `host_functions.toml` says of each function.
+/// The list of each function in `host_functions.toml`.
 fn table() -> BTreeMap<Name, String> {
     let text = include_str!("host_functions.toml");
     let table: BTreeMap<String, BTreeMap<String, Vec<String>>> =
@@ -121,21 +122,21 @@ fn table() -> BTreeMap<Name, String> {
             for function in names {
                 let name = (interface.clone(), function);
                 let before = functions.insert(name.clone(), list.clone());
-                assert!(before.is_none(), "{name:?} is there twice");
+                assert!(before.is_none(), "duplicate function {name:?}");
             }
         }
     }
     functions
 }
 
-/// Those of the table that have this word there.
+/// The functions in this list of the table.
 fn functions_in_list(list: &str) -> BTreeSet<Name> {
     let table = table().into_iter();
     let chosen = table.filter(|(_, found)| found == list);
     chosen.map(|(name, _)| name).collect()
 }
 
-/// Those of all functions that `linker` has: nothing can be defined twice.
+/// The functions that `linker` defines: defining them again fails.
 fn defined(mut linker: Linker<State>, all: &BTreeMap<Name, String>) -> BTreeSet<Name> {
     linker.allow_shadowing(false);
     let mut defined = BTreeSet::new();
@@ -151,7 +152,7 @@ fn defined(mut linker: Linker<State>, all: &BTreeMap<Name, String>) -> BTreeSet<
 }
 
 #[test]
-fn max_host_memory_every_host_function_says_what_it_keeps() {
+fn max_host_memory_every_host_function_is_in_the_table() {
     let all = host_functions_of_wit();
     let names: BTreeSet<_> = all.keys().cloned().collect();
     let known: BTreeSet<_> = table().into_keys().collect();
@@ -161,7 +162,7 @@ fn max_host_memory_every_host_function_says_what_it_keeps() {
         "not in host_functions.toml: {missing:#?}"
     );
     let stale: Vec<_> = known.difference(&names).collect();
-    assert!(stale.is_empty(), "not in the WIT any more: {stale:#?}");
+    assert!(stale.is_empty(), "no longer in the WIT: {stale:#?}");
 
     let linker = linker(&Engine::default()).expect("a linker");
     let defined = defined(linker, &all);
@@ -170,16 +171,16 @@ fn max_host_memory_every_host_function_says_what_it_keeps() {
 }
 
 #[test]
-fn max_host_memory_every_function_that_keeps_bytes_charges_them() {
+fn max_host_memory_the_charged_functions_are_those_of_the_table() {
     let mut linker = Linker::new(&Engine::default());
     host_functions::add_to_linker(&mut linker).expect("functions");
     let charging = defined(linker, &host_functions_of_wit());
     assert_eq!(charging, functions_in_list("charged"));
 }
 
-/// The end-to-end test has a hostile guest for each of them.
+/// The end-to-end test has a hostile guest for each of these functions.
 #[test]
-fn max_host_memory_every_function_that_charges_has_a_hostile_guest() {
+fn max_host_memory_every_charged_function_has_a_hostile_guest() {
     let guest = workspace().join("tests/guests/keeper.wat");
     let guest = fs::read_to_string(guest).expect("a guest");
     for (interface, function) in functions_in_list("charged") {

@@ -1,11 +1,11 @@
-//! The host functions that make the server keep bytes for a guest.
+//! Host functions that retain bytes for a guest, with their charges.
 //!
-//! wasmtime's own implementations keep whatever a guest hands over. Each function here
-//! stands in the linker in place of one of them: it charges the host memory of the store
-//! ([`State::charge`]) with the most that the call can keep, and then calls it. All other
-//! host functions keep nothing, or one small value behind a handle, which `--max-handles`
-//! limits. A test (`host_function_table.rs`) walks all functions of the linker, so that none
-//! is forgotten when wasmtime adds one.
+//! wasmtime's implementations retain whatever size a guest passes. Each function here replaces one
+//! of them in the linker: it charges the host memory of the store ([`State::charge`]) with an upper
+//! bound of the bytes that the call retains, and then calls it. All other host functions retain
+//! nothing, or a small value behind a handle, which `--max-handles` limits. A test
+//! (`host_function_table.rs`) covers all functions of the linker, so that new ones of wasmtime are
+//! not missed.
 
 use wasmtime::component::{ComponentNamedList, Lift, Linker, LinkerInstance, Lower, Resource};
 use wasmtime::{Result, StoreContextMut};
@@ -28,27 +28,27 @@ use super::host_memory::{
 };
 use super::state::State;
 
-/// The interfaces, by the names that wasmtime gives them.
+/// The interfaces, with the versions of wasmtime.
 const TYPES: &str = "wasi:http/types@0.2.12";
 const OUTGOING_HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
 const STDOUT: &str = "wasi:cli/stdout@0.2.12";
 const STDERR: &str = "wasi:cli/stderr@0.2.12";
 
-/// The longest method of a request, in bytes. RFC 9110 sets no limit; the longest that is
-/// registered (RFC 9110, section 16.1) has 17.
+/// Size limit of a method, in bytes. RFC 9110 sets no limit; the longest registered method (section
+/// 16.1) has 17.
 const MAX_METHOD_BYTES: usize = 64;
 
-/// The longest authority of a request, in bytes: a name of 253 bytes (RFC 1035), the dot
-/// at its end, and a port (RFC 3986, section 3.2).
+/// Size limit of an authority, in bytes: a name of 253 bytes (RFC 1035), a final dot, and a port
+/// (RFC 3986, section 3.2).
 const MAX_AUTHORITY_BYTES: usize = 253 + ".:65535".len();
 
-/// A map of fields, as a guest hands it over.
+/// Header fields, as a guest passes them.
 type Entries = Vec<(String, Vec<u8>)>;
 
-/// What a future is asked for: nothing yet, or once a value or an error.
+/// Result of polling a future: pending, or once a value or an error.
 type Polled<T> = Option<Result<Result<T, ErrorCode>, ()>>;
 
-/// Puts these functions in place of those that `linker` has.
+/// Replaces these functions in `linker`.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     let mut interface = linker.instance(TYPES)?;
     add_fields(&mut interface)?;
@@ -71,7 +71,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     })
 }
 
-/// Adds a function that takes `Params` and returns one value.
+/// Adds a function with the parameters `Params` and one result.
 fn add<Params, Return>(
     instance: &mut LinkerInstance<'_, State>,
     name: &str,
@@ -131,7 +131,7 @@ fn add_fields(interface: &mut LinkerInstance<'_, State>) -> Result<()> {
         interface,
         "[method]fields.clone",
         |state, (map,): (Resource<FieldMap>,)| {
-            // The copy is made when one of the two is changed.
+            // Copy on write: charged before the copy is made.
             let bytes = fields(state.http().table.get(&map)?);
             state.charge(bytes)?;
             HostFields::clone(&mut state.http(), map)
@@ -232,7 +232,7 @@ fn handle(
     request: Resource<HostOutgoingRequest>,
     options: Option<Resource<RequestOptions>>,
 ) -> Result<Result<Resource<HostFutureIncomingResponse>, ErrorCode>> {
-    // No path is an empty one (the comment of `path-with-query` in the WIT).
+    // A missing path is an empty one (see `path-with-query` in the WIT).
     let path = &mut http.table.get_mut(&request)?.path_with_query;
     path.get_or_insert_with(|| "/".to_owned());
     let result: HttpResult<_> = http.handle(request, options);
@@ -242,7 +242,7 @@ fn handle(
     }
 }
 
-/// The result that a guest gets; an error that is none of a guest's is a trap.
+/// Converts the result for the guest; errors that are not for guests become traps.
 fn header_result<T>(
     http: &mut WasiHttpCtxView<'_>,
     result: HeaderResult<T>,

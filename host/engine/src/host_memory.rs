@@ -1,17 +1,15 @@
-//! Host memory of one store: what the server keeps for a guest outside the guest's own
-//! memories, in bytes.
+//! Host memory of one store: bytes that the server retains for a guest outside of the guest's
+//! memories.
 //!
-//! Strings, fields and body buffers live in the resource table of the store, or in a
-//! request on its way to another server. Each host function that makes the server keep more
-//! (they are in `host_functions.rs`) adds the most that it can be to one counter, before it
-//! does anything. When the counter reaches the limit, [`HostMemory::charge`] counts what is
-//! really there, so that what the guest has dropped in between is available again. A host
-//! call thus costs an addition and a comparison, dropping a handle costs nothing, and the
-//! counter is never below what the server keeps.
+//! Strings, fields and body buffers are in the resource table of the store, or in an outbound
+//! request. Each host function that retains more bytes (in `host_functions.rs`) first adds an upper
+//! bound to a counter. When the counter reaches the limit, [`HostMemory::charge`] counts the actual
+//! bytes, so that dropped ones are available again. So a host call costs an addition and a
+//! comparison, dropping a handle costs nothing, and the counter is never below the actual bytes.
 //!
-//! Each size is an upper bound of what the allocator hands out, spare capacity of maps and
-//! vectors included. A handle of any kind needs at most 512 bytes beside that,
-//! for its entry and a small value; `--max-handles` limits those.
+//! Each size is an upper bound of the allocation, with the spare capacity of maps and vectors. A
+//! handle of any kind needs at most 512 additional bytes for its entry and a small value;
+//! `--max-handles` limits those.
 
 use std::any::Any;
 
@@ -28,44 +26,43 @@ use wasmtime_wasi_http::p2::types::{
 use super::output::MAX_LINE_BYTES;
 use crate::outbound::{BODY_CHUNK_BYTES, MAX_HEAD_BYTES};
 
-/// A map of fields, before its first field.
+/// An empty map of fields.
 pub(super) const FIELDS_BYTES: usize = 1 << 10;
 
-/// One field of a map, beside its name and its value.
+/// A field of a map, without its name and value.
 const FIELD_BYTES: usize = 256;
 
-/// What an outgoing body buffers: two chunks, and the channel that they are in.
+/// The buffer of an outgoing body: two chunks, and their channel.
 pub(crate) const BODY_BYTES: usize = 2 * BODY_CHUNK_BYTES + (4 << 10);
 
-/// A response that is awaited: the task that receives it, and the largest head that it
-/// can have.
+/// A pending response: the task that receives it, and the largest possible head.
 pub(super) const AWAITED_RESPONSE_BYTES: usize = MAX_HEAD_BYTES + (48 << 10);
 
 /// The trailers of an incoming body: hyper accepts 16 KiB and 100 fields.
 pub(super) const TRAILERS_BYTES: usize = (16 << 10) + 100 * FIELD_BYTES;
 
-/// A standard output: its unfinished line.
+/// A standard output: its partial line.
 pub(super) const OUTPUT_BYTES: usize = MAX_LINE_BYTES;
 
-/// What is part of [`INSTANCE_BYTES`](memory_limit::INSTANCE_BYTES): enough for a request
+/// Bytes that are part of [`INSTANCE_BYTES`](memory_limit::INSTANCE_BYTES): enough for a request
 /// and a response with a body.
 const PREPAID_BYTES: usize = 192 << 10;
 
-/// How much is taken of the memory of the server at once.
+/// Step in which memory of the server is taken.
 const STEP_BYTES: usize = 256 << 10;
 
-/// The guest made the server keep more than it may.
+/// The guest exceeded its host memory.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum HostMemoryExceeded {
-    /// More than `--max-host-memory`.
+    /// `--max-host-memory` is exceeded.
     #[error(
-        "the strings, fields and bodies that the server keeps for the guest need more than \
+        "the strings, fields and bodies that the server retains for the guest exceed \
          {limit} bytes; allow more with `--max-host-memory`"
     )]
     Limit { limit: usize },
-    /// More than `--max-total-memory` leaves.
+    /// `--max-total-memory` is exceeded.
     #[error(
-        "the server has no memory left for the strings, fields and bodies of the guest; allow \
+        "the memory limit of the server leaves no room for strings, fields and bodies of the guest; allow \
          more with `--max-total-memory`"
     )]
     Server,
@@ -74,9 +71,9 @@ pub(super) enum HostMemoryExceeded {
 /// The host memory of one store.
 #[derive(Debug)]
 pub(super) struct HostMemory {
-    /// At least what is kept.
+    /// Upper bound of the retained bytes.
     used: usize,
-    /// What was taken of the memory of the server: never less than `used`.
+    /// Memory taken from the server: never less than `used`.
     granted: usize,
     limit: usize,
 }
@@ -90,12 +87,12 @@ impl HostMemory {
         }
     }
 
-    /// Adds `bytes` that are about to be kept. `count` says what is kept at the moment, and
-    /// `take` takes memory of the server, if there is so much.
+    /// Charges `bytes` that are about to be retained. `count` returns the bytes that are retained
+    /// now, and `take` takes memory from the server, if available.
     ///
     /// # Errors
     ///
-    /// Fails if the limit, or the memory of the server, is exceeded.
+    /// Fails if the limit, or the memory limit of the server, is exceeded.
     pub(super) fn charge(
         &mut self,
         bytes: usize,
@@ -111,7 +108,7 @@ impl HostMemory {
         if used > self.limit {
             return Err(HostMemoryExceeded::Limit { limit: self.limit });
         }
-        // A step more than is needed, so that counting is rare.
+        // One step more than needed, so that counting is rare.
         let wanted = used.saturating_add(STEP_BYTES).min(self.limit);
         for bytes in [wanted, used] {
             let more = bytes.saturating_sub(self.granted);
@@ -125,7 +122,7 @@ impl HostMemory {
     }
 }
 
-/// What the values behind the handles of a store keep.
+/// Bytes that the values behind the handles of a store retain.
 pub(super) fn retained_bytes(table: &mut ResourceTable) -> usize {
     table
         .iter_mut()
@@ -169,7 +166,7 @@ fn retained_by(value: &mut (dyn Any + Send)) -> usize {
     }
 }
 
-/// A map of fields.
+/// Size of a map of fields.
 pub(crate) fn fields(map: &HeaderMap) -> usize {
     let named = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
         field(name.as_str().len(), value.len())
@@ -177,7 +174,7 @@ pub(crate) fn fields(map: &HeaderMap) -> usize {
     FIELDS_BYTES + map.iter().map(named).sum::<usize>()
 }
 
-/// One field, with a name and a value of these lengths.
+/// Size of a field with a name and a value of these lengths.
 pub(super) fn field(name_bytes: usize, value_bytes: usize) -> usize {
     FIELD_BYTES
         .saturating_add(name_bytes)
@@ -207,15 +204,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn max_host_memory_counts_what_is_kept_and_not_what_was() {
-        let none = |_| panic!("it is included");
+    fn max_host_memory_does_not_count_dropped_bytes() {
+        let none = |_| panic!("prepaid");
         let mut memory = HostMemory::new(100);
         assert!(memory.charge(60, || panic!("not full"), none).is_ok());
-        // Of 60 bytes the guest has dropped 20.
+        // The guest has dropped 20 of the 60 bytes.
         assert!(memory.charge(60, || 40, none).is_ok());
         assert_eq!(memory.used, 100);
         assert!(memory.charge(1, || 100, none).is_err());
-        // A refusal takes nothing.
+        // The failed charge did not count.
         assert!(memory.charge(1, || 99, none).is_ok());
     }
 
@@ -227,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn max_total_memory_gives_what_is_kept_beyond_what_an_instance_includes() {
+    fn max_total_memory_limits_host_memory_beyond_the_prepaid_bytes() {
         const LIMIT: usize = 16 << 20;
         const MIB: usize = 1 << 20;
 
@@ -238,12 +235,12 @@ mod tests {
             left.is_some()
         };
         let mut memory = HostMemory::new(LIMIT);
-        let count = || panic!("it is included");
+        let count = || panic!("prepaid");
         assert!(memory.charge(PREPAID_BYTES, count, &mut take).is_ok());
         assert_eq!(memory.granted, PREPAID_BYTES);
         assert!(memory.charge(1, || PREPAID_BYTES, &mut take).is_ok());
         assert_eq!(memory.granted, PREPAID_BYTES + 1 + STEP_BYTES);
-        // All that is left, without a step more.
+        // The rest, without an additional step.
         let left = PREPAID_BYTES + MIB - memory.used;
         let used = memory.used;
         assert!(memory.charge(left, || used, &mut take).is_ok());
@@ -251,13 +248,13 @@ mod tests {
         let used = memory.used;
         let error = memory.charge(1, || used, &mut take);
         assert_eq!(error, Err(HostMemoryExceeded::Server));
-        // What the guest has dropped is taken already.
+        // Dropped bytes are still taken from the server, and used again.
         assert!(memory.charge(1, || 0, &mut take).is_ok());
         assert_eq!(memory.granted, PREPAID_BYTES + MIB);
     }
 
     #[test]
-    fn all_that_a_request_keeps_is_counted() {
+    fn all_parts_of_an_outgoing_request_are_counted() {
         let mut headers = FieldMap::new_mutable(1 << 20);
         let value = http::HeaderValue::from_static("value");
         headers

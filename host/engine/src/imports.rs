@@ -1,4 +1,4 @@
-//! What a component can import here.
+//! Interfaces that this server provides, and checks of a component's imports.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use wasmtime::component::{Component, Linker};
 
 use super::error::LoadError;
 
-/// A package of which this server provides interfaces.
+/// A WIT package of which this server provides interfaces.
 pub(super) struct Package {
     pub(super) name: &'static str,
-    /// The version that it has or, where that ends with a dot, those that are compatible with
-    /// it. Nothing is compatible with a version before a release.
+    /// The version or, if it ends with a dot, the prefix of compatible versions. Pre-release
+    /// versions are only compatible with themselves.
     track: &'static str,
     pub(super) interfaces: &'static [&'static str],
 }
@@ -79,12 +79,12 @@ impl Package {
     }
 }
 
-/// What a component imports and nobody provides.
+/// An import of a component that this server does not provide.
 #[derive(Debug)]
 pub struct MissingImport {
-    /// Its name, with the version.
+    /// Name with version.
     pub name: String,
-    /// The version of its package that this server provides, if that is another one.
+    /// The version of the package that this server provides, if it is another one.
     pub provided: Option<&'static str>,
 }
 
@@ -103,13 +103,13 @@ impl fmt::Display for MissingImport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", line(&self.name))?;
         if let Some(version) = self.provided {
-            write!(f, " (this server has the version {version})")?;
+            write!(f, " (this server provides version {version})")?;
         }
         Ok(())
     }
 }
 
-/// Whether this is an interface that this server provides.
+/// Whether this server provides the interface.
 pub(super) fn is_provided(import: &str) -> bool {
     let (interface, version) = parts(import);
     let name = interface.split_once('/').map_or("", |(_, name)| name);
@@ -118,7 +118,7 @@ pub(super) fn is_provided(import: &str) -> bool {
     })
 }
 
-/// The interface of an import and its version, which may be empty.
+/// Splits an import into interface and version, which may be empty.
 fn parts(import: &str) -> (&str, &str) {
     import.split_once('@').unwrap_or((import, ""))
 }
@@ -128,24 +128,24 @@ fn package_of(interface: &str) -> Option<&'static Package> {
     PROVIDED.iter().find(|package| package.name == name)
 }
 
-/// Checks that `linker` has what the component in `bytes` imports, function by function, and
-/// compiles none of its code.
+/// Checks the imports of the component in `bytes` against `linker`, function by function, without
+/// compiling code.
 ///
 /// # Errors
 ///
-/// Says what is missing, or what has another type than it should have.
+/// Names the missing import, or the one of another type.
 pub(super) fn check<T: 'static>(bytes: &[u8], linker: &Linker<T>) -> Result<(), LoadError> {
     let Some(imports) = up_to_imports(bytes) else {
         return Ok(());
     };
     match Component::from_binary(linker.engine(), imports) {
         Ok(component) => check_compiled(&component, linker),
-        // The rest of the component is as wrong, which the compiler reports.
+        // The compiler reports the same error for the whole component.
         Err(_) => Ok(()),
     }
 }
 
-/// The same for a component that was compiled.
+/// The same check of a compiled component.
 ///
 /// # Errors
 ///
@@ -158,8 +158,8 @@ pub(super) fn check_compiled<T: 'static>(
     substituted.map(drop).map_err(LoadError::Link)
 }
 
-/// The component in `bytes` up to its last import, which is a component. None if there is code
-/// before that: toolchains put imports first, as they need nothing but types.
+/// The prefix of the component up to its last import, which is a valid component. None if there is
+/// code before that: toolchains put imports first, as they depend on types only.
 fn up_to_imports(bytes: &[u8]) -> Option<&[u8]> {
     let (mut end, mut depth, mut has_code) = (0, 0_usize, false);
     for payload in Parser::new(0).parse_all(bytes) {
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_version_on_the_same_track_is_provided() {
+    fn compatible_versions_of_wasi_0_2_are_provided() {
         for import in [
             "wasi:cli/environment@0.2.0",
             "wasi:http/types@0.2.12",
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn other_tracks_packages_and_interfaces_are_not_provided() {
+    fn other_versions_packages_and_interfaces_are_not_provided() {
         for import in [
             "wasi:cli/environment@0.3.0",
             "wasi:cli/environment@0.20.0",

@@ -1,23 +1,24 @@
-//! Components: from their bytes to one instance at work.
+//! Execution of components, from their bytes to running instances.
 //!
 //! - `compile/`: [`Compiler`], from bytes to an [`Artefact`], in a child process. `adapter.rs` and
-//!   `middleware.rs` compose what it compiles.
-//! - `component.rs`: [`CompiledComponent`], from an artefact to a component that can serve.
+//!   `middleware.rs` compose the component before.
+//! - `component.rs`: [`CompiledComponent`], from an artefact to a component ready for
+//!   instantiation.
 //! - `world.rs`: imports and exports of a component, which the child checks first; `imports.rs`:
 //!   the interfaces that this server provides.
-//! - `engine.rs`: the configuration of wasmtime, with its reasons.
-//! - `proposals/`: the WebAssembly proposals that decide which engine a component needs.
+//! - `engine.rs`: configuration of wasmtime, with its reasons; `epoch_ticker.rs`: time slices.
+//! - `proposals/`: the WebAssembly proposals that select the engine of a component.
 //! - `runtime.rs`: [`SharedRuntime`], the engine and the pool that many components share.
-//! - `state.rs`: the data of one store, which is all that a guest gets; `variable.rs`: its
+//! - `state.rs`: the data of a store, with all capabilities of a guest; `variable.rs`: its
 //!   variables.
-//! - `instance_size.rs`: core instances of one instance, and the bytes of their contexts.
-//! - `limits.rs`: the limits of an instance.
-//! - `host_memory.rs`: bytes that the host keeps for an instance; `host_functions.rs`: the host
-//!   functions that keep some, each with its charge.
-//! - `error_code.rs`: the errors that a guest gets for a body that breaks off.
+//! - `instance_size/`: core instances of an instance, and the bytes of their contexts.
+//! - `limits.rs`: limits of an instance.
+//! - `host_memory.rs`: bytes that the host retains for an instance; `host_functions.rs`: the host
+//!   functions that retain some, with their charges.
+//! - `error_code.rs`: error codes of aborted bodies for guests.
 //! - `output.rs`: standard output and standard error of guests.
 //! - [`audit`]: the capability `runner:audit/audit-log`.
-//! - [`outbound`]: the requests that guests send.
+//! - [`outbound`]: outbound requests of guests.
 
 mod adapter;
 pub mod audit;

@@ -1,4 +1,4 @@
-//! What one instance may take.
+//! Limits of one instance.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,43 +8,43 @@ use wasmtime::{ResourceLimiter, Result};
 use super::instance_size::POOL_CORE_INSTANCES;
 use memory_limit::{MemoryShortage, StoreMemory};
 
-/// What one instance may take.
+/// Limits of one instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GuestLimits {
-    /// How large its memories may become together.
+    /// Size of its memories together, in bytes.
     pub memory_bytes: usize,
-    /// How many elements its tables may have together.
+    /// Elements of its tables together.
     pub table_elements: usize,
-    /// How many bytes it may hand to the host in one call.
+    /// Bytes that it may pass to the host in one call.
     pub hostcall_bytes: usize,
-    /// Bytes that the host keeps for it outside its memories: strings, fields, bodies.
+    /// Bytes that the host retains for it outside its memories: strings, fields, bodies.
     pub host_bytes: usize,
-    /// How many handles on resources it may have.
+    /// Number of resource handles.
     pub handles: usize,
-    /// How large one set of its header fields may be in memory.
+    /// Size of one set of header fields in memory, in bytes.
     pub field_bytes: usize,
-    /// How many bytes it may print for a request.
+    /// Bytes of output per request.
     pub output_bytes: usize,
-    /// How long it may compute for a request.
+    /// CPU time per request.
     pub cpu_time: Duration,
-    /// How many instances there may be at once.
+    /// Number of concurrent instances.
     pub instances: NonZeroU32,
 }
 
-/// A guest computed for longer than it may.
+/// The guest exceeded its CPU time.
 #[derive(Debug, thiserror::Error)]
-#[error("the guest computed for longer than it may")]
+#[error("CPU time limit of the guest exceeded")]
 pub struct OutOfCpuTime;
 
-/// Decides how far the memories and tables of one instance may grow.
+/// Limits the growth of the memories and tables of one instance.
 pub(super) struct Limiter {
-    /// What is left.
+    /// The rest of the limit.
     pub(super) memory_bytes: usize,
-    /// What is left.
+    /// The rest of the limit.
     table_elements: usize,
-    /// Why something did not grow that should have.
+    /// Why a growth was denied.
     pub(super) shortage: Option<MemoryShortage>,
-    /// What the server allows, which all instances share.
+    /// The share of the server's memory limit.
     pub(super) store_memory: StoreMemory,
 }
 
@@ -58,7 +58,7 @@ impl Limiter {
         }
     }
 
-    /// Takes `bytes` of the memory of the server.
+    /// Takes `bytes` from the memory limit of the server. Returns whether they were available.
     pub(super) fn take_memory(&mut self, bytes: usize) -> bool {
         let is_taken = self.store_memory.take(bytes);
         if !is_taken {
@@ -67,16 +67,16 @@ impl Limiter {
         is_taken
     }
 
-    /// The guest did not get what it wanted.
-    pub(super) fn refuse(&mut self) {
+    /// Notes that a limit of the guest denied a growth.
+    pub(super) fn note_denial(&mut self) {
         self.shortage.get_or_insert(MemoryShortage::GuestLimit);
     }
 }
 
-/// How large an element of a table is: a pointer.
+/// Size of an element of a table: a pointer.
 const ELEMENT_BYTES: usize = size_of::<usize>();
 
-/// Takes the growth from `current` to `desired` off what is `left`, if there is so much.
+/// Takes the growth from `current` to `desired` from `left`, if it is enough.
 fn take(left: &mut usize, current: usize, desired: usize) -> bool {
     match left.checked_sub(desired.saturating_sub(current)) {
         Some(rest) => {
@@ -98,7 +98,7 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool> {
-        // What the memory itself does not allow is not taken off: nothing grows.
+        // A growth beyond the declared maximum fails, and is not taken.
         let fits = maximum.is_none_or(|maximum| desired <= maximum);
         let mut left = self.memory_bytes;
         let grows =
@@ -107,7 +107,7 @@ impl ResourceLimiter for Limiter {
             self.memory_bytes = left;
         }
         if !grows {
-            self.refuse();
+            self.note_denial();
         }
         Ok(grows)
     }
@@ -127,7 +127,7 @@ impl ResourceLimiter for Limiter {
             self.table_elements = left;
         }
         if !grows {
-            self.refuse();
+            self.note_denial();
         }
         Ok(grows)
     }
@@ -139,7 +139,7 @@ mod tests {
     use memory_limit::{FunctionMemory, MemoryLimit};
 
     #[test]
-    fn all_memories_together_are_limited() {
+    fn max_memory_limits_all_memories_together() {
         let mut limiter = Limiter {
             memory_bytes: 100,
             table_elements: 0,
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_memory_that_the_server_has_no_room_for_does_not_grow_and_costs_nothing() {
+    fn a_growth_beyond_max_total_memory_is_denied_and_not_charged() {
         const MIB: usize = 1 << 20;
 
         let server = MemoryLimit::unmeasured(4 * MIB as u64);
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_memory_does_not_allow_counts_for_nothing() {
+    fn a_growth_beyond_the_declared_maximum_is_not_charged() {
         let mut limiter = Limiter {
             memory_bytes: 100,
             table_elements: 0,

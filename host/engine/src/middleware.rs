@@ -1,33 +1,33 @@
-//! Components in front of a function: each gets the requests, and passes on what it likes. A
-//! compile child composes them.
+//! Middleware: components in front of a function that receive its requests and may forward them.
+//! The compile child composes them.
 
 use compose::{Component, ComponentError, LinkOptions, Report, chain};
 
 use crate::Part;
 
-/// The interface that all of them import and export.
+/// The interface that middleware imports and exports.
 const HANDLER: &str = "wasi:http/incoming-handler";
 
-/// What the function is called within the chain.
+/// Name of the function within the chain.
 const FUNCTION: &str = "function";
 
-/// Why a function cannot be served behind its middleware.
+/// Why a function cannot be composed with its middleware.
 #[derive(Debug, thiserror::Error)]
 pub enum MiddlewareError {
-    /// One of them is not a component.
+    /// A middleware is not a component.
     #[error("the middleware is not a component: {0}")]
     Invalid(#[from] ComponentError),
-    /// They do not fit together.
+    /// Imports and exports of the chain do not match.
     #[error("the middleware does not fit: {0}")]
     Incompatible(Report),
 }
 
-/// Puts these components in front of the one in `bytes`, which serves HTTP, the first of them
-/// outermost. Equal inputs give equal bytes.
+/// Composes `middleware`, outermost first, with the component in `bytes`, which serves HTTP. Equal
+/// inputs give equal bytes.
 ///
 /// # Errors
 ///
-/// Fails if one of them does not import and export `wasi:http/incoming-handler`.
+/// Fails if a middleware does not import and export `wasi:http/incoming-handler`.
 pub(crate) fn wrap(middleware: &[Part], bytes: Vec<u8>) -> Result<Vec<u8>, MiddlewareError> {
     let mut parts = Vec::new();
     for Part { name, bytes, .. } in middleware {

@@ -1,6 +1,6 @@
-//! What guests print goes to the server's log, line by line, and each line says which
-//! request printed it. Where standard error is not read, lines are dropped: no guest waits
-//! for it, and none can make the server wait.
+//! Standard output and standard error of guests, which go to the server's log by line, with the
+//! request. If standard error of the server is not read, lines are dropped: guests cannot block the
+//! server or be blocked.
 
 use std::io;
 use std::mem;
@@ -16,21 +16,20 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError};
 use telemetry::RequestInfo;
 use telemetry::server_log::{guest_line, write as write_log};
 
-/// The longest line in bytes; a longer one is broken here.
+/// Size limit of a line, in bytes; longer ones are split.
 pub(super) const MAX_LINE_BYTES: usize = 8 * 1024;
 
-/// The most bytes that are taken at once.
+/// Size limit of a write, in bytes.
 const MAX_WRITE_BYTES: usize = 64 * 1024;
 
-/// The standard output or standard error of an instance. All handles on it share the line that
-/// is not complete, so that a line is one also where each piece of it comes over a handle of its
-/// own.
+/// Standard output or standard error of an instance. All handles share the partial line, so that
+/// pieces from several handles form one line.
 #[derive(Clone)]
 pub(super) struct Output(Arc<Mutex<LineBuffer>>);
 
 impl Output {
-    /// The output of this `name` of an instance that serves `request`, which may print
-    /// `max_bytes` on both outputs.
+    /// The output `name` of an instance that serves `request`, which may write `max_bytes` to both
+    /// outputs together.
     pub(super) fn new(request: Arc<RequestInfo>, name: &'static str, max_bytes: usize) -> Self {
         Self(Arc::new(Mutex::new(LineBuffer {
             request,
@@ -40,12 +39,12 @@ impl Output {
         })))
     }
 
-    /// Lets `request` print from now on.
+    /// Attributes the following output to `request`.
     pub(super) fn begin_request(&self, request: Arc<RequestInfo>) {
         self.lock().request = request;
     }
 
-    /// Prints the line that is not complete, if there is one.
+    /// Writes the partial line, if there is one.
     pub(super) fn flush_partial_line(&self) {
         self.lock().flush_partial();
     }
@@ -71,18 +70,17 @@ impl StdoutStream for Output {
     }
 }
 
-/// The lines of one output, of which the last one is held back until it is complete.
+/// The buffer of one output, which holds back the last line until it is complete.
 struct LineBuffer {
     request: Arc<RequestInfo>,
     name: &'static str,
-    /// How many bytes the request may print on both.
+    /// Limit of the output of the request, in bytes.
     max_bytes: usize,
     partial: Vec<u8>,
 }
 
 impl LineBuffer {
-    /// Prints what the request may still print. The guest does not hear of what is left
-    /// out: it is none of its business how much of its output is kept.
+    /// Writes output up to the limit of the request. The guest is not notified of the omitted rest.
     fn write(&mut self, mut bytes: &[u8]) {
         let mut lines = Vec::new();
         let max_bytes = self.max_bytes;
@@ -104,13 +102,13 @@ impl LineBuffer {
         }
         if is_last {
             self.finish_line(&mut lines);
-            let text = format!("(all beyond {max_bytes} bytes is left out)");
+            let text = format!("(output truncated after {max_bytes} bytes)");
             add_line(&mut lines, &self.request, self.name, &text);
         }
         write_log(lines);
     }
 
-    /// Prints the line that is not complete, if there is one.
+    /// Writes the partial line, if there is one.
     fn flush_partial(&mut self) {
         if !self.partial.is_empty() {
             let mut lines = Vec::new();
@@ -119,15 +117,15 @@ impl LineBuffer {
         }
     }
 
-    /// Moves the unfinished line to `lines`, with its prefix. It is sanitized, so that no
-    /// guest controls the operator's terminal.
+    /// Moves the partial line to `lines`, with its prefix. It is sanitized, so that guests cannot
+    /// control the operator's terminal.
     fn finish_line(&mut self, lines: &mut Vec<u8>) {
         let text = String::from_utf8_lossy(&self.partial);
-        // Each byte that is not UTF-8 became three.
+        // A byte that is not UTF-8 was replaced by three.
         let text = sanitize::line(text).at_most(3 * MAX_LINE_BYTES).to_string();
         add_line(lines, &self.request, self.name, &text);
         self.partial.clear();
-        // Prefixes can make many short lines larger than the queue of the log.
+        // With prefixes, many short lines may exceed the queue of the log.
         if lines.len() >= MAX_WRITE_BYTES {
             write_log(mem::take(lines));
         }

@@ -1,5 +1,4 @@
-//! Engines: where components are compiled for, and the pool that their instances are made
-//! in.
+//! Runtimes: an engine, its linker, and the pool of its instances.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -16,21 +15,21 @@ use super::limits::GuestLimits;
 use super::state::State;
 use telemetry::metrics::PoolGauge;
 
-/// How large a memory can be at all, in bytes.
+/// Maximum size of a 32-bit memory, in bytes.
 const MAX_MEMORY_BYTES: usize = 4 << 30;
 
-/// How much address space each of the pools that functions share may reserve, of the 128 TiB
-/// that a process has on the usual 64-bit machine: there is one for each kind of engine.
+/// Limit of the address space of a shared pool, of which there is one for each kind of engine. A
+/// process has 128 TiB on most 64-bit machines.
 const MAX_POOL_BYTES: u64 = 36 << 40;
 
-/// An engine with its pool, and what guests can import.
+/// An engine with its pool and its linker.
 pub(super) struct Runtime {
     pub(super) linker: Linker<State>,
     pub(super) pool: Pool,
 }
 
 impl Runtime {
-    /// A runtime with a pool of this size.
+    /// Creates a runtime with a pool of this size.
     pub(super) fn new(kind: EngineKind, pool: Pool) -> Result<Self, LoadError> {
         let engine = engine::for_serving(&engine::config(kind), &pool);
         let engine = engine.map_err(LoadError::Engine)?;
@@ -43,38 +42,37 @@ impl Runtime {
     }
 }
 
-/// How large the pool is that functions share.
+/// Size of the shared pool.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolLimits {
-    /// How many instances there may be at once, of all functions together.
+    /// Limit of concurrent instances of all functions together.
     pub instances: NonZeroU32,
-    /// How many memories each of them may have.
+    /// Limit of memories per instance.
     pub memories: NonZeroU32,
-    /// How many tables.
+    /// Limit of tables per instance.
     pub tables: NonZeroU32,
-    /// How many elements each table may have.
+    /// Limit of the elements of a table.
     pub table_elements: usize,
-    /// How much memory the server may have, in bytes.
+    /// Memory limit of the server, in bytes.
     pub total_bytes: u64,
 }
 
-/// What all functions of a server share: one engine and one pool for each kind of engine that
-/// they need. That for most components is there from the beginning, others are made when they
-/// are first needed.
+/// The runtimes that all functions of a server share: one engine and one pool for each kind of
+/// engine. The default kind is created at the start, others at first use.
 pub struct SharedRuntime {
-    usual: Arc<Runtime>,
+    default: Arc<Runtime>,
     others: Mutex<BTreeMap<EngineKind, Arc<Runtime>>>,
     pool: Pool,
 }
 
 impl SharedRuntime {
-    /// Lays the pool out.
+    /// Creates the runtime of the default kind.
     ///
     /// # Errors
     ///
-    /// Fails if this machine does not have the address space.
+    /// Fails if the address space is not available.
     pub fn new(limits: PoolLimits) -> Result<Self, LoadError> {
-        // Each pool has room for all instances, also the one whose instances have a heap.
+        // Each pool has room for all instances, including the one with GC heaps.
         let largest = Pool {
             gc_heaps: 1,
             ..Pool::shared(&limits)
@@ -84,35 +82,35 @@ impl SharedRuntime {
             ..largest.fit_into(MAX_POOL_BYTES)
         };
         Ok(Self {
-            usual: Runtime::new(EngineKind::default(), pool)?.into(),
+            default: Runtime::new(EngineKind::default(), pool)?.into(),
             others: Mutex::default(),
             pool,
         })
     }
 
-    /// How many instances there may be at once, of all functions together.
+    /// Limit of concurrent instances of all functions together.
     #[must_use]
     pub fn max_instances(&self) -> u32 {
         self.pool.instances.saturating_sub(1).max(1)
     }
 
-    /// The use of the pool.
+    /// Gauge of the pool.
     #[must_use]
     pub fn pool_gauge(&self) -> Option<PoolGauge> {
-        engine::pool_gauge(self.usual.engine())
+        engine::pool_gauge(self.default.engine())
     }
 
-    /// All engines, whose epochs have to be advanced.
+    /// All engines, for the epoch ticker.
     pub fn engines(&self) -> Vec<EngineWeak> {
         let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        let runtimes = [&self.usual].into_iter().chain(others.values());
+        let runtimes = [&self.default].into_iter().chain(others.values());
         runtimes.map(|runtime| runtime.engine().weak()).collect()
     }
 
-    /// The runtime with this kind of engine.
+    /// The runtime of this kind of engine, which is created at first use.
     pub(super) fn of_kind(&self, kind: EngineKind) -> Result<Arc<Runtime>, LoadError> {
         if kind == EngineKind::default() {
-            return Ok(self.usual.clone());
+            return Ok(self.default.clone());
         }
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = others.get(&kind) {
@@ -127,7 +125,7 @@ impl SharedRuntime {
         Ok(runtime)
     }
 
-    /// Checks that a component fits into the pool, with these limits on its instances.
+    /// Checks that the instances of a component, with these limits, fit into the pool.
     pub(super) fn check(
         pool: &Pool,
         compiled: &Compiled,
@@ -141,23 +139,23 @@ impl SharedRuntime {
         check_parts(&compiled.needs, pool)
     }
 
-    /// The size of each pool.
+    /// Size of each pool.
     pub(super) fn pool(&self) -> &Pool {
         &self.pool
     }
 }
 
 impl Pool {
-    /// The pool that functions share.
+    /// Size of a shared pool.
     pub(super) fn shared(limits: &PoolLimits) -> Self {
         Self {
-            // One more is for the first instance of a new version.
+            // One more, for the first instance of a new version.
             instances: limits.instances.get().saturating_add(1),
             memories: limits.memories.get(),
             gc_heaps: 0,
             tables: limits.tables.get(),
-            // Each function has a limit of its own, which is looked at when a memory
-            // grows. Address space is there for the largest.
+            // Each function has its own limit, which is checked when a memory grows. Address space
+            // is reserved for the largest.
             memory_bytes: MAX_MEMORY_BYTES,
             table_elements: limits.table_elements,
             keep_resident: KeepResident::of(limits.total_bytes, limits.instances),
@@ -165,7 +163,7 @@ impl Pool {
     }
 }
 
-/// Checks that the pool has what one instance needs.
+/// Checks that the pool has enough memories and tables for an instance.
 fn check_parts(needs: &InstanceRequirements, pool: &Pool) -> Result<(), LoadError> {
     let InstanceRequirements {
         memories, tables, ..

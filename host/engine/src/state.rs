@@ -1,4 +1,4 @@
-//! What one instance may see: the data of its store.
+//! Data of a store: the capabilities and limits of one instance.
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use crate::system_clock::SystemClock;
 use memory_limit::{InstanceMemory, MemoryShortage};
 use telemetry::RequestInfo;
 
-/// The most random bytes that a guest gets in one call.
+/// Limit of random bytes per call.
 const MAX_RANDOM_BYTES: u64 = 1 << 20;
 
-/// The data of a store, in which one request runs at a time.
+/// Data of a store, which serves one request at a time.
 pub struct State {
     request: Arc<RequestInfo>,
     limits: GuestLimits,
@@ -31,14 +31,14 @@ pub struct State {
     config: Arc<WasiConfigVariables>,
     audit: AuditCtx,
     http: WasiHttpCtx,
-    /// Before the table: it has to be dropped first.
+    /// Declared before the table, so that it is dropped first.
     outbound: OutboundCtx,
     table: ResourceTable,
-    /// Made when the guest first asks for something of it: many never do.
+    /// Created at first use, because many guests never use it.
     wasi: Option<Box<Wasi>>,
 }
 
-/// The WASI context of an instance, and the outputs in it.
+/// WASI context of an instance, and its outputs.
 struct Wasi {
     ctx: WasiCtx,
     outputs: [Output; 2],
@@ -72,10 +72,8 @@ impl State {
         }
     }
 
-    /// Exchanges what belongs to the request that is over for what belongs to the
-    /// next one. The rest belongs to the instance: its handles, and with them the
-    /// WASI context, whose clock must not begin anew under a guest that has seen
-    /// it.
+    /// Replaces the state of the last request by that of the next. The rest belongs to the
+    /// instance: its handles, and the WASI context, whose monotonic clock must not restart.
     pub(super) fn begin_request(&mut self, request: Arc<RequestInfo>, audit: AuditCtx) {
         for output in self.wasi.iter().flat_map(|wasi| &wasi.outputs) {
             output.begin_request(request.clone());
@@ -86,39 +84,39 @@ impl State {
         self.limiter.shortage = None;
     }
 
-    /// Prints what the guest has printed without the end of the line, because its request is over.
+    /// Writes the partial lines of a guest whose request has ended.
     pub fn flush_partial_lines(&self) {
         for output in self.wasi.iter().flat_map(|wasi| &wasi.outputs) {
             output.flush_partial_line();
         }
     }
 
-    /// What decides how far memories and tables may grow.
+    /// The limiter of memories and tables.
     pub(super) fn limiter(&mut self) -> &mut Limiter {
         &mut self.limiter
     }
 
-    /// Whether the guest has computed for longer than it may.
+    /// Whether the guest has exceeded its CPU time.
     pub(super) fn is_out_of_cpu_time(&self) -> bool {
         self.request.cpu_clock().used() > self.limits.cpu_time
     }
 
-    /// Lets the memories and tables of the guest be taken of `memory`.
+    /// Sets the memory of the instance, from which memories and tables are taken.
     pub fn set_instance_memory(&mut self, memory: Arc<InstanceMemory>) {
         self.limiter.store_memory.set_instance_memory(memory);
     }
 
-    /// How much memory the guest has when it begins. What it had announced beyond that is
-    /// given back.
+    /// Releases the memory that was acquired for the start of the guest and not used. Returns its
+    /// initial memory, in bytes.
     pub fn release_unused_memory(&self) -> u64 {
         self.limiter.store_memory.release_unused()
     }
 
-    /// Adds `bytes` that the server is about to keep for the guest.
+    /// Charges `bytes` that the server is about to retain for the guest.
     ///
     /// # Errors
     ///
-    /// Fails, which traps the guest, beyond the host memory that it may have.
+    /// Fails if the host memory limit is exceeded, which traps the guest.
     pub(super) fn charge(&mut self, bytes: usize) -> wasmtime::Result<()> {
         let Self {
             host_memory,
@@ -130,28 +128,28 @@ impl State {
         let count = || host_memory::retained_bytes(table).saturating_add(outbound.buffered_bytes());
         host_memory
             .charge(bytes, count, |bytes| limiter.take_memory(bytes))
-            .inspect_err(|_| limiter.refuse())?;
+            .inspect_err(|_| limiter.note_denial())?;
         Ok(())
     }
 
-    /// What the guest finds in `wasi:config`.
+    /// The variables of `wasi:config`.
     pub(super) fn config(&self) -> &WasiConfigVariables {
         &self.config
     }
 
-    /// How large the memories of the guest are together.
+    /// Size of the memories of the guest together, in bytes.
     pub fn memory_bytes(&self) -> usize {
         self.limits.memory_bytes - self.limiter.memory_bytes
     }
 
-    /// Why the guest got less memory, or smaller tables, than it wanted, if it did.
+    /// Why a growth of a memory or a table was denied, if one was.
     pub fn memory_shortage(&self) -> Option<MemoryShortage> {
         self.limiter.shortage
     }
 
-    /// Whether the guest has handles on its request or its response.
+    /// Whether the guest has handles of its request or response.
     pub fn holds_request_resources(&mut self) -> bool {
-        // A stream of a body needs none of its own: it lives as long as the body.
+        // Streams of a body do not count: they live as long as the body.
         self.table.iter_mut().any(|entry| {
             entry.is::<HostIncomingRequest>()
                 || entry.is::<HostIncomingBody>()
@@ -161,18 +159,17 @@ impl State {
         })
     }
 
-    /// Takes from a guest that is done everything it has handles on, which ends its bodies.
+    /// Drops all resources of a guest that has ended, which ends its bodies.
     pub fn drop_resources(&mut self) {
-        // In the order in which they are dropped.
+        // In the order of the drop of the store.
         self.outbound.close();
         self.table = ResourceTable::new();
     }
 }
 
 impl WasiView for State {
-    /// Gives the guest clocks, random numbers, its own variables, and a standard
-    /// output and error that end in the server's log. It gets no arguments, no
-    /// files, no network and an empty standard input.
+    /// The guest gets clocks, random numbers, its own variables, and standard output and error that
+    /// go to the server's log. It gets no arguments, files or network, and an empty standard input.
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let wasi = self.wasi.get_or_insert_with(|| {
             let output = |name| Output::new(self.request.clone(), name, self.limits.output_bytes);

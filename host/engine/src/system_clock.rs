@@ -1,6 +1,6 @@
-//! The clock of the system for guests and for TLS, where a time before 1970 is 1970.
+//! System clock for guests and TLS, which clamps times before 1970 to 1970.
 //!
-//! The clocks of wasmtime and rustls panic then.
+//! The clocks of wasmtime and rustls panic at such times.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,11 +9,11 @@ use rustls::time_provider::TimeProvider;
 use wasmtime_wasi::HostWallClock;
 use wasmtime_wasi::clocks::WallClock;
 
-/// The clock of the system.
+/// The system clock.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock;
 
-/// The time since 1970, or none before that.
+/// The time since 1970, or zero before.
 fn since_1970(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_before_1970_is_1970() {
+    fn times_before_1970_are_clamped_to_1970() {
         const SECOND: Duration = Duration::from_secs(1);
 
         assert_eq!(since_1970(UNIX_EPOCH - SECOND), Duration::ZERO);

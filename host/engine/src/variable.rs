@@ -1,13 +1,13 @@
-//! What a guest is told by name.
+//! Variables of a guest.
 
 use std::fmt;
 
-/// A variable of a guest. Its value may be a secret, so that it is never shown.
+/// A variable of a guest. Debug output omits the value, which may be a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Variable {
     /// Its name.
     pub key: String,
-    /// What the guest reads.
+    /// Its value.
     pub value: String,
 }
 
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_variable_is_shown_without_its_value() {
+    fn debug_output_of_a_variable_omits_its_value() {
         let variable = Variable {
             key: "TOKEN".to_owned(),
             value: "hunter2".to_owned(),

@@ -1,7 +1,7 @@
-//! The world of a component: its imports and exports, read before anything is compiled.
+//! World of a component: its imports and exports, read before compilation.
 //!
-//! Only types are validated, which takes milliseconds where compiling takes seconds. What is
-//! wrong with the rest is found by the compiler.
+//! Only types are validated, which takes milliseconds where compilation takes seconds. The compiler
+//! reports all other errors.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -21,17 +21,17 @@ use super::error::LoadError;
 use super::imports::{self, MissingImport};
 use crate::adapter::{AdaptError, NoAdapter};
 
-/// The interface that makes a component a server of HTTP, and its function.
+/// The interface of an HTTP handler, and its function.
 const HANDLER: (&str, &str) = ("wasi:http/incoming-handler", "handle");
 
-/// The interface whose resources the handler takes, and their names.
+/// The interface of the resources that the handler takes, and their names.
 const TYPES: (&str, [&str; 2]) = ("wasi:http/types", ["incoming-request", "response-outparam"]);
 
-/// The interface that makes a component a program.
+/// The interface of a command.
 const COMMAND: &str = "wasi:cli/run";
 
-/// How many component and instance types one section may have, each of which may be in the one
-/// before. Those of toolchains have two.
+/// Limit of component and instance types in one section, each of which may be nested in the one
+/// before. Toolchains generate two.
 const MAX_NESTED_TYPES: usize = 500;
 
 /// The imports and exports of a component.
@@ -39,13 +39,13 @@ const MAX_NESTED_TYPES: usize = 500;
 pub(super) struct World {
     imports: Vec<Import>,
     exports: Vec<Export>,
-    /// The resources that imports have introduced so far.
+    /// The resources that imports have defined so far.
     resources: HashSet<ResourceId>,
-    /// The resources that a handler takes, of each version of their interface.
+    /// The resources that a handler takes, for each version of their interface.
     handler_resources: [HashSet<ResourceId>; 2],
-    /// Whether all of it could be read.
+    /// Whether the whole component could be read.
     is_complete: bool,
-    /// Whether a type is made of others deeper than they can be followed.
+    /// Whether types are nested too deeply.
     is_too_deep: bool,
 }
 
@@ -55,12 +55,12 @@ struct Import {
     kind: ImportKind,
 }
 
-/// What has to be provided for an import.
+/// What the host has to provide for an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ImportKind {
-    /// Nothing: it only names types that are there already.
+    /// Nothing: the import refers to existing types.
     TypesOnly,
-    /// The interface, or the function, of this name.
+    /// An interface or a function.
     Implementation,
     /// A core module or a component.
     Code,
@@ -70,16 +70,16 @@ enum ImportKind {
 struct Export {
     name: String,
     is_definition: bool,
-    /// Whether it has the function that handles requests.
+    /// Whether it is an interface with a valid `handle` function.
     handles: bool,
 }
 
 impl World {
-    /// Reads the world of the component in `bytes`, as far as it can be read.
+    /// Reads the world of the component in `bytes`, as far as possible.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let mut world = Self::default();
-        // The validator asserts that types are not made of others too deep. What it was changing
-        // is dropped, and of the world only names are looked at.
+        // The validator panics at types that are nested too deeply. Its state is dropped, and only
+        // names of the world are used then.
         let read = catch_unwind(AssertUnwindSafe(|| world.read(bytes)));
         world.is_complete = matches!(read, Ok(Ok(())));
         world.is_too_deep = read.is_err();
@@ -96,7 +96,7 @@ impl World {
                 Payload::End(_) => depth = depth.saturating_sub(1),
                 _ => {}
             }
-            // The names count even where the types are not understood.
+            // Names are collected even if the types are invalid.
             let (imports, exports) = (self.imports.len(), self.exports.len());
             match &payload {
                 Payload::ComponentImportSection(section) if depth == 1 => {
@@ -107,7 +107,7 @@ impl World {
                 }
                 _ => {}
             }
-            // Bodies of functions are left to the compiler.
+            // The compiler validates function bodies.
             if let ValidPayload::Func(..) = validator.payload(&payload)? {
                 continue;
             }
@@ -139,7 +139,7 @@ impl World {
         Ok(())
     }
 
-    /// Completes the imports and exports from these on with their types.
+    /// Sets the types of the imports and exports from these indices on.
     fn resolve_types(&mut self, types: TypesRef<'_>, imports: usize, exports: usize) {
         for index in imports..self.imports.len() {
             let name = &self.imports[index].name;
@@ -155,7 +155,7 @@ impl World {
                     known.extend(ty.and_then(resource));
                 }
             }
-            self.imports[index].kind = self.needs(types, item.ty);
+            self.imports[index].kind = self.import_kind(types, item.ty);
         }
         for index in exports..self.exports.len() {
             let name = &self.exports[index].name;
@@ -169,9 +169,9 @@ impl World {
         }
     }
 
-    /// What has to be provided for an import of this type. A resource that an import before it
-    /// has introduced is there already.
-    fn needs(&mut self, types: TypesRef<'_>, ty: ComponentEntityType) -> ImportKind {
+    /// What the host has to provide for an import of this type. Resources of earlier imports exist
+    /// already.
+    fn import_kind(&mut self, types: TypesRef<'_>, ty: ComponentEntityType) -> ImportKind {
         match ty {
             ComponentEntityType::Module(_) | ComponentEntityType::Component(_) => ImportKind::Code,
             ComponentEntityType::Func(_) | ComponentEntityType::Value(_) => {
@@ -183,9 +183,9 @@ impl World {
             },
             ComponentEntityType::Instance(id) => {
                 let items = types[id].exports.values();
-                let needs: Vec<_> = items.map(|item| self.needs(types, item.ty)).collect();
-                let is_needed = |needs: &&ImportKind| **needs != ImportKind::TypesOnly;
-                needs
+                let kinds: Vec<_> = items.map(|item| self.import_kind(types, item.ty)).collect();
+                let is_needed = |kind: &&ImportKind| **kind != ImportKind::TypesOnly;
+                kinds
                     .iter()
                     .find(is_needed)
                     .copied()
@@ -194,8 +194,7 @@ impl World {
         }
     }
 
-    /// Whether this is an interface with a function that takes a request and the place for a
-    /// response.
+    /// Whether this is an interface with a function that takes a request and a response-outparam.
     fn handles(&self, types: TypesRef<'_>, ty: ComponentEntityType) -> bool {
         let ComponentEntityType::Instance(id) = ty else {
             return false;
@@ -236,7 +235,7 @@ impl World {
     ///
     /// # Errors
     ///
-    /// Says what it is instead.
+    /// Fails for WASI 0.3, and for WIT packages.
     pub(super) fn check_kind(&self) -> Result<(), LoadError> {
         let imports = self.imports.iter().map(|import| &import.name);
         let exports = self.exports.iter().map(|export| &export.name);
@@ -256,11 +255,11 @@ impl World {
         Ok(())
     }
 
-    /// Checks that it is not a program.
+    /// Checks that it is not a command.
     ///
     /// # Errors
     ///
-    /// Fails if it exports what makes it one, and no handler.
+    /// Fails if it exports the interface of a command, and no handler.
     pub(super) fn check_command(&self) -> Result<(), LoadError> {
         let mut exports = self.exports.iter();
         let command = exports.find(|export| is_interface(&export.name, COMMAND));
@@ -270,11 +269,11 @@ impl World {
         }
     }
 
-    /// Checks that it serves HTTP where no adapter could make it do so.
+    /// Checks that it serves HTTP, where no adapter is registered.
     ///
     /// # Errors
     ///
-    /// Says what it exports instead.
+    /// Names its exports.
     pub(super) fn check_without_adapters(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
         if self.serves_http() || !self.is_complete {
             return Ok(());
@@ -284,11 +283,11 @@ impl World {
         Err(AdaptError::NoAdapter(NoAdapter::without_adapters(exports.collect())).into())
     }
 
-    /// Checks that it serves HTTP, and imports nothing that this server does not provide.
+    /// Checks that it serves HTTP, and that this server provides all of its imports.
     ///
     /// # Errors
     ///
-    /// Says what is missing, or what has another type than it should have.
+    /// Names the missing import, or the mismatch of types.
     pub(super) fn check(&self) -> Result<(), LoadError> {
         self.check_kind()?;
         if !self.is_complete {
@@ -324,12 +323,12 @@ impl World {
     }
 }
 
-/// Checks that no types of the component in `bytes` are nested so deep that the stack of what
-/// reads them would not do.
+/// Checks that types of the component in `bytes` are not nested so deeply that readers could
+/// overflow their stack.
 ///
 /// # Errors
 ///
-/// Fails if a section has so many types that they could be.
+/// Fails if a section has more types than the limit.
 pub(super) fn check_nesting(bytes: &[u8]) -> Result<(), LoadError> {
     for payload in Parser::new(0).parse_all(bytes) {
         match payload {
@@ -339,22 +338,22 @@ pub(super) fn check_nesting(bytes: &[u8]) -> Result<(), LoadError> {
                     break;
                 };
                 let types: &[u8] = bytes.get::<Range<usize>>(start..end).unwrap_or_default();
-                // Each level begins with one of these bytes. Letters of names are others of
-                // their value, and make the count a little too large.
+                // Each level starts with one of these bytes. Letters of names have the same values,
+                // and make the count slightly too large.
                 let levels = types.iter().filter(|byte| matches!(byte, 0x41 | 0x42));
                 if levels.count() > MAX_NESTED_TYPES {
                     return Err(LoadError::TooDeepTypes);
                 }
             }
             Ok(_) => {}
-            // The compiler says what is wrong.
+            // The compiler reports the error.
             Err(_) => break,
         }
     }
     Ok(())
 }
 
-/// Whether `name` is this interface of WASI 0.2, and not of a version before its release.
+/// Whether `name` is this interface of a released version of WASI 0.2.
 fn is_interface(name: &str, interface: &str) -> bool {
     let (without_version, version) = name.split_once('@').unwrap_or((name, ""));
     without_version == interface && version.starts_with("0.2.") && !version.contains('-')
@@ -376,7 +375,7 @@ fn resource(ty: ComponentEntityType) -> Option<ResourceId> {
     }
 }
 
-/// Whether this is the type of an interface or of a world, as WIT packages export it.
+/// Whether this is the type of an interface or a world, as in WIT packages.
 fn is_definition(ty: ComponentEntityType) -> bool {
     matches!(
         ty,

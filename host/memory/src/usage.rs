@@ -1,4 +1,4 @@
-//! What the system says of the memory of this process and its control groups.
+//! Memory in use, of the process and its control groups.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,12 +8,12 @@ use rustix::param::page_size;
 
 use super::system::{Group, Version};
 
-/// The figure that one limit is for, and that limit.
+/// A measured figure and its limit.
 #[derive(Debug)]
 pub(super) struct Gauge {
     source: Source,
     limit_bytes: u64,
-    /// What of it is not the memory of guests, as far as that is known.
+    /// The part that is not guest memory, as far as it is known.
     other_bytes: Option<u64>,
 }
 
@@ -26,7 +26,7 @@ enum Source {
 }
 
 impl Gauge {
-    /// What this process alone holds. None where the system does not say it.
+    /// The memory that this process alone holds. None where the system does not report it.
     pub(super) fn of_process(limit_bytes: u64) -> Option<Self> {
         let process = Process {
             status: File::open("/proc/self/status").ok()?,
@@ -36,7 +36,7 @@ impl Gauge {
         Some(Self::new(Source::Process(process), limit_bytes))
     }
 
-    /// What the processes of a control group have.
+    /// The memory of the processes of a control group.
     pub(super) fn of_group(group: &Group, limit_bytes: u64) -> Option<Self> {
         let files = GroupFiles::open(group).ok()?;
         Some(Self::new(Source::Group(files), limit_bytes))
@@ -65,40 +65,40 @@ impl Gauge {
         }
     }
 
-    /// How much of the limit there is for guests if the figure is `used`, of which guests
-    /// may have written to `held` bytes.
+    /// The guest limit that this figure leaves, where `used` is the figure, of which guests may
+    /// have written to `held` bytes.
     ///
-    /// Not all of that may have been written to, so what else there is lies between the
-    /// difference and all of it. What was known of it before holds as long as it can be
-    /// true; without guests it is known exactly.
+    /// Guests may have written to a part of `held` only, so the rest of the process uses between
+    /// `used - held` and `used` bytes. The last known value stays as long as it is in this range;
+    /// without guests it is exact.
     pub(super) fn guest_limit(&mut self, used: Option<u64>, held: u64) -> u64 {
         if let Some(used) = used {
-            let own = self.other_bytes.unwrap_or(used);
-            self.other_bytes = Some(own.clamp(used.saturating_sub(held), used));
+            let other = self.other_bytes.unwrap_or(used);
+            self.other_bytes = Some(other.clamp(used.saturating_sub(held), used));
         }
-        let own = self.other_bytes.unwrap_or_default();
-        self.limit_bytes.saturating_sub(own)
+        let other = self.other_bytes.unwrap_or_default();
+        self.limit_bytes.saturating_sub(other)
     }
 }
 
-/// How many readings pass until the images are looked for again.
+/// Number of readings between two searches for memory images.
 const IMAGE_REFRESH_READINGS: u32 = 50;
 
 #[derive(Debug)]
 struct Process {
-    /// Kept open, because file descriptors may have run out when it is read.
+    /// Kept open, because file descriptors may run out later.
     status: File,
     image_bytes: u64,
-    /// How many readings ago that was found.
+    /// Number of readings until the next search.
     image_age: u32,
 }
 
 impl Process {
-    /// The anonymous memory of the process, and the images of memories that are in no file.
+    /// Anonymous memory of the process, and memory images that are in no file.
     ///
-    /// Such an image counts as shared memory once for each memory of the pool that maps it,
-    /// and is there once: so its file counts instead. One that is in a file of compiled code
-    /// counts for nothing: the system can take its pages back.
+    /// An image counts as shared memory once for each memory of the pool that maps it, but exists
+    /// once: so the size of its file counts instead. An image in a file of compiled code does not
+    /// count, because the system can reclaim its pages.
     fn read(&mut self) -> Option<u64> {
         let text = read(&self.status)?;
         let anonymous = status_bytes(&text, "RssAnon:")?;
@@ -122,9 +122,9 @@ fn status_bytes(text: &str, name: &str) -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// The size of all images of memories that are in no file (`memfd_create(2)`).
+/// The size of all memory images in anonymous files (`memfd_create(2)`).
 fn image_bytes() -> io::Result<u64> {
-    /// What wasmtime calls them.
+    /// Their name, which wasmtime sets.
     const IMAGE: &str = "/memfd:wasm-memory-image";
     /// The unit of `st_blocks`.
     const BLOCK_BYTES: u64 = 512;
@@ -132,7 +132,7 @@ fn image_bytes() -> io::Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir("/proc/self/fd")? {
         let path = entry?.path();
-        // What is closed meanwhile is gone.
+        // The descriptor may have been closed meanwhile.
         let Ok(target) = fs::read_link(&path) else {
             continue;
         };
@@ -145,7 +145,7 @@ fn image_bytes() -> io::Result<u64> {
     Ok(bytes)
 }
 
-/// Where a control group says what it has.
+/// The files with the figures of a control group.
 #[derive(Debug)]
 struct GroupFiles {
     usage: File,
@@ -166,8 +166,8 @@ impl GroupFiles {
         })
     }
 
-    /// What the group has, less what the system can take back: pages of files, and in
-    /// version 2 also what it keeps of file systems.
+    /// Memory of the group without what the system can reclaim: file pages and, in version 2,
+    /// slabs.
     fn read(&self) -> Option<u64> {
         let usage: u64 = read(&self.usage)?.trim().parse().ok()?;
         let names: &[&str] = match self.version {
@@ -184,7 +184,7 @@ impl GroupFiles {
     }
 }
 
-/// The content of such a file, which the system generates for each reading from its beginning.
+/// The content of a file that the system generates at each read from the start.
 fn read(file: &File) -> Option<String> {
     let mut buffer = vec![0; 8 << 10];
     let length = file.read_at(&mut buffer, 0).ok()?;
@@ -192,8 +192,8 @@ fn read(file: &File) -> Option<String> {
     String::from_utf8(buffer).ok()
 }
 
-/// How much memory the system calls resident: also what the process only reads from files,
-/// and shared pages as often as they are mapped (proc(5), `statm`).
+/// Resident set size: includes file pages, and shared pages once for each mapping (proc(5),
+/// `statm`).
 #[must_use]
 pub fn resident_bytes() -> Option<u64> {
     let text = fs::read_to_string("/proc/self/statm").ok()?;
@@ -206,23 +206,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_of_guests_that_they_have_not_written_to_is_not_for_others() {
+    fn guest_limit_does_not_shrink_with_the_first_writes_of_guests() {
         let mut gauge = Gauge::of_readings(100, Vec::new());
         // Without guests.
         assert_eq!(gauge.guest_limit(Some(30), 0), 70);
-        // They have written to nothing, to a part, and to all of what they instance.
+        // Guests have written to none, a part, and all of the memory that they hold.
         assert_eq!(gauge.guest_limit(Some(30), 50), 70);
         assert_eq!(gauge.guest_limit(Some(60), 50), 70);
         assert_eq!(gauge.guest_limit(Some(80), 50), 70);
-        // What is more than that is not theirs.
+        // Anything above is not guest memory.
         assert_eq!(gauge.guest_limit(Some(90), 50), 60);
-        // Without guests it is known again.
+        // Without guests, the figure is exact again.
         assert_eq!(gauge.guest_limit(Some(20), 0), 80);
         assert_eq!(gauge.guest_limit(Some(200), 0), 0);
     }
 
     #[test]
-    fn a_figure_that_cannot_be_read_stays_as_it_was() {
+    fn a_figure_that_cannot_be_read_keeps_its_last_value() {
         let mut gauge = Gauge::of_readings(100, Vec::new());
         assert_eq!(gauge.guest_limit(None, 0), 100);
         assert_eq!(gauge.guest_limit(Some(30), 0), 70);
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_files_do_not_count_for_a_group_of_either_version() {
+    fn file_pages_of_a_control_group_do_not_count_in_v1_and_v2() {
         let stat_1 = "cache 500\nrss 400\nmapped_file 40\ninactive_file 1\nactive_file 2\n\
                       hierarchical_memory_limit 1000\ntotal_cache 500\ntotal_inactive_file 100\n\
                       total_active_file 200\n";
@@ -255,11 +255,11 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn anonymous_memory_counts_and_pages_of_files_do_not() {
+    fn anonymous_memory_of_the_process_counts_and_file_pages_do_not() {
         let mut gauge = Gauge::of_process(u64::MAX).unwrap();
         let before = gauge.read().unwrap();
         let resident = resident_bytes().unwrap();
-        // The program itself is a file.
+        // The program itself consists of file pages.
         assert!(before < resident, "{before} of {resident}");
         let taken = vec![1_u8; 64 << 20];
         let after = gauge.read().unwrap();

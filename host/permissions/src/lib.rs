@@ -1,4 +1,4 @@
-//! Owners and modes of files that only the user of this process may change or read.
+//! Checks of owner and mode: files and folders that other users must not change or read.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -8,30 +8,30 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use rustix::process::geteuid;
 
-/// The owner of everything.
+/// User id of the superuser.
 const ROOT: u32 = 0;
 
-/// Users other than the owner may write.
+/// Write access for group or others.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// Everybody may read, and users other than the owner may write. A group may read: it can be
-/// that of a service which renews the file.
+/// Read access for others, or write access for group or others. The group may have read access: a
+/// service that renews the file may be in it.
 const OTHERS_READ_OR_WRITE: u32 = OTHERS_WRITE | 0o004;
 
-/// In such a folder, a user may rename and remove their own files alone.
+/// Sticky bit of a folder: users may rename and remove only their own files.
 const STICKY: u32 = 0o1000;
 
-/// Checks that no other user can change what is at `path`, which is a file or a folder.
+/// Checks that no other user can change the file or folder at `path`.
 ///
 /// # Errors
 ///
-/// Says who can, and what to do about it.
+/// Fails if another user can, with the command that takes the access away.
 pub fn check_private(path: &Path) -> io::Result<()> {
     let found = fs::metadata(path)?;
     check_owner(&found)?;
     if found.mode() & OTHERS_WRITE != 0 {
         return Err(denied(format!(
-            "other users may write there (mode {:03o}): `chmod go-w {}`",
+            "other users have write access (mode {:03o}); run `chmod go-w {}`",
             found.mode() & 0o777,
             path.display()
         )));
@@ -39,19 +39,19 @@ pub fn check_private(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Checks that no other user can put something else at the place of `path`: that none of the
-/// folders in which it stands is writable for everybody, unless they may rename nothing there.
+/// Checks that no other user can replace the file or folder at `path`: no parent folder is
+/// world-writable, unless its sticky bit is set.
 ///
 /// # Errors
 ///
-/// Names the folder, and what to do about it.
+/// Names the folder, and the command that takes the access away.
 pub fn check_parents(path: &Path) -> io::Result<()> {
     let path = path.canonicalize()?;
     for parent in path.ancestors().skip(1) {
         let mode = fs::metadata(parent)?.mode();
         if mode & 0o002 != 0 && mode & STICKY == 0 {
             return Err(denied(format!(
-                "everybody may write to `{0}` (mode {1:03o}): `chmod o-w {0}`",
+                "`{0}` is world-writable (mode {1:03o}); run `chmod o-w {0}`",
                 parent.display(),
                 mode & 0o777
             )));
@@ -60,21 +60,22 @@ pub fn check_parents(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads a small file with a secret, which no other user may write or everybody read.
+/// Reads a secret of up to `max_bytes` from a file that other users cannot write and the world
+/// cannot read.
 ///
 /// # Errors
 ///
-/// Fails if it cannot be read, is larger than `max_bytes`, or is open to others; then it says
-/// what to do about it.
+/// Fails if the file cannot be read, is larger than `max_bytes`, or gives other users access; the
+/// error has the command that takes it away.
 pub fn read_secret(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
-    // A pipe that has no writer would block.
+    // Opening a named pipe without a writer would block.
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = File::options().read(true).custom_flags(flags).open(path)?;
     let found = file.metadata()?;
     check_owner(&found)?;
     if found.is_file() && found.mode() & OTHERS_READ_OR_WRITE != 0 {
         return Err(denied(format!(
-            "other users may read or write it (mode {:03o}): `chmod 600 {}`",
+            "other users have read or write access (mode {:03o}); run `chmod 600 {}`",
             found.mode() & 0o777,
             path.display()
         )));
@@ -82,24 +83,24 @@ pub fn read_secret(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = file.take(max_bytes + 1).read_to_end(&mut bytes)?;
     if read as u64 > max_bytes {
-        let why = format!("it is larger than {max_bytes} bytes");
+        let why = format!("file too large; at most {max_bytes} bytes are allowed");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
     }
     Ok(bytes)
 }
 
-/// Checks that no other user may write the file at `path`, which all may read: platforms that
-/// mount secrets into containers let them be read.
+/// Checks that no other user can write the file at `path`. All may read it: platforms mount secrets
+/// into containers with such modes.
 ///
 /// # Errors
 ///
-/// Fails if another user may; then it says what to do about it.
+/// Fails if another user can, with the command that takes the access away.
 pub fn check_not_writable_by_others(path: &Path) -> io::Result<()> {
     let found = fs::metadata(path)?;
     check_owner(&found)?;
     if found.is_file() && found.mode() & OTHERS_WRITE != 0 {
         return Err(denied(format!(
-            "other users may write it (mode {:03o}): `chmod go-w {}`",
+            "other users have write access (mode {:03o}); run `chmod go-w {}`",
             found.mode() & 0o777,
             path.display()
         )));
@@ -107,19 +108,19 @@ pub fn check_not_writable_by_others(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens the file of a lock, which is made if it does not exist. Nothing in it changes, and a
-/// symbolic link is not followed.
+/// Opens a lock file, or creates it. Its content stays unchanged, and symbolic links are not
+/// followed.
 ///
 /// # Errors
 ///
-/// Fails if it cannot be opened, or is not a file.
+/// Fails if it cannot be opened, or is not a regular file.
 pub fn open_lock(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     let file = options.mode(0o600).custom_flags(flags).open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a file"));
+        return Err(io::Error::other("not a regular file"));
     }
     Ok(file)
 }
@@ -130,7 +131,7 @@ fn check_owner(found: &Metadata) -> io::Result<()> {
         return Ok(());
     }
     Err(denied(format!(
-        "it belongs to user {}, and this process is user {user}: `chown {user}`",
+        "the owner is user {}, and this process runs as user {user}; run `chown {user}`",
         found.uid()
     )))
 }
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_of_mode_0644_0666_or_0660_is_refused_with_chmod_600() {
+    fn read_secret_rejects_modes_0644_0666_and_0660_with_chmod_600() {
         let folder = tempfile::tempdir().unwrap();
         for mode in [0o644, 0o666, 0o660, 0o602, 0o604] {
             let error = read_secret(&secret(folder.path(), mode), 3).unwrap_err();
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_all_may_read_and_no_other_may_write_is_unwritable() {
+    fn check_not_writable_by_others_accepts_0644_and_rejects_0620() {
         let folder = tempfile::tempdir().unwrap();
         for mode in [0o600, 0o444, 0o644] {
             assert!(check_not_writable_by_others(&secret(folder.path(), mode)).is_ok());
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_others_may_write_to_is_not_private_and_a_sticky_parent_is_safe() {
+    fn check_private_rejects_writable_folders_and_check_parents_accepts_a_sticky_one() {
         let folder = tempfile::tempdir().unwrap();
         let below = folder.path().join("below");
         fs::create_dir(&below).unwrap();
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_is_neither_truncated_nor_opened_through_a_symbolic_link() {
+    fn open_lock_does_not_truncate_or_follow_a_symbolic_link() {
         let folder = tempfile::tempdir().unwrap();
         let (file, link) = (folder.path().join("file"), folder.path().join("link"));
         fs::write(&file, "precious").unwrap();

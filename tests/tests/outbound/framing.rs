@@ -130,7 +130,7 @@ fn trailers_of_a_request_that_cannot_be_sent_are_logged() {
     arrival.read_until(b"5\r\nwhole\r\n0\r\n\r\n");
     let _ = host
         .log()
-        .wait_for_entry(&["the trailers `x-t` of a request of the guest are not sent"]);
+        .wait_for_entry(&["trailers `x-t` of an outbound request dropped"]);
 }
 
 #[test]

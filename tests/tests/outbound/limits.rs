@@ -176,7 +176,7 @@ fn beyond_max_outbound_a_request_waits_for_outbound_timeout_and_the_log_names_bo
     }
     assert_eq!(error_code(&client.receive()), "connection-limit-reached");
     let _ = host.log().wait_for_entry(&[
-        "a request of the guest failed",
+        "outbound request failed",
         &origin,
         "`--max-outbound` or `--outbound-timeout`",
     ]);

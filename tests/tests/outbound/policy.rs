@@ -140,7 +140,7 @@ fn the_log_has_one_refusal_for_each_request_with_its_id_and_the_flag() {
     let log = host.log().text();
     let refusals: Vec<_> = log
         .lines()
-        .filter(|line| line.contains("refused"))
+        .filter(|line| line.contains("outbound request denied"))
         .collect();
     assert_eq!(refusals.len(), 2, "{log}");
     for (refusal, id) in refusals.iter().zip(["first", "second"]) {
@@ -169,7 +169,7 @@ fn an_invalid_outbound_request_is_not_logged() {
 fn outbound_requests_are_logged_at_debug_without_path_and_query() {
     let upstream = Upstream::start();
     let host = with(&[&origin(&upstream)], |setup| {
-        setup.process_env("RUST_LOG", "off,host::outbound=debug")
+        setup.process_env("RUST_LOG", "off,engine::outbound=debug")
     });
     let url = format!("{}/secret?query", origin(&upstream));
     let request: Request = order("1", &url).header("x-request-id", "the-id");

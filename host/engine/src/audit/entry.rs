@@ -1,52 +1,50 @@
-//! The rules that the contract of `audit-log` sets for an entry.
+//! Validation of entries by the contract of `audit-log`.
 
 use ::audit_log::record::{Attribute, Entry, Outcome};
 
 use super::audit_log::{self, Error};
 
-/// The most that the strings of an entry may take together, in bytes.
+/// Limit of the strings of an entry together, in bytes.
 const MAX_ENTRY_BYTES: usize = 4096;
 
-/// The most attributes that an entry may have.
+/// Limit of the attributes of an entry.
 const MAX_ATTRIBUTES: usize = 16;
 
-/// How many bytes the strings of an entry have together.
+/// Size of the strings of an entry together, in bytes.
 pub(super) fn bytes(entry: &audit_log::Entry) -> usize {
     let attribute = |each: &audit_log::Attribute| each.name.len() + each.value.len();
     let resource = entry.resource.as_ref().map_or(0, String::len);
     entry.action.len() + resource + entry.attributes.iter().map(attribute).sum::<usize>()
 }
 
-/// Checks that a guest's entry keeps to the rules.
+/// Validates an entry of a guest.
 ///
 /// # Errors
 ///
-/// Returns the error for the guest if it does not.
+/// Returns the error for the guest if the entry breaks a rule.
 pub(super) fn check(entry: &audit_log::Entry) -> Result<(), Error> {
     if entry.action.is_empty() {
-        return Err(Error::Invalid("the action is empty".to_owned()));
+        return Err(Error::Invalid("empty action".to_owned()));
     }
     let count = entry.attributes.len();
     if count > MAX_ATTRIBUTES {
         return Err(Error::Invalid(format!(
-            "{count} attributes, at most {MAX_ATTRIBUTES} are allowed"
+            "too many attributes: {count}, at most {MAX_ATTRIBUTES} are allowed"
         )));
     }
     if entry.attributes.iter().any(|each| each.name.is_empty()) {
-        return Err(Error::Invalid(
-            "the name of an attribute is empty".to_owned(),
-        ));
+        return Err(Error::Invalid("empty attribute name".to_owned()));
     }
     let bytes = bytes(entry);
     if bytes > MAX_ENTRY_BYTES {
         return Err(Error::TooLarge(format!(
-            "{bytes} bytes, at most {MAX_ENTRY_BYTES} are allowed"
+            "entry of {bytes} bytes, at most {MAX_ENTRY_BYTES} are allowed"
         )));
     }
     Ok(())
 }
 
-/// The entry as a record has it.
+/// The entry in the form of the record.
 pub(super) fn for_record(entry: &audit_log::Entry) -> Entry<'_> {
     Entry {
         action: entry.action.as_str().into(),
@@ -100,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_cannot_append_what_has_no_name() {
+    fn a_guest_cannot_append_an_empty_action_or_attribute_name() {
         assert!(matches!(check(&entry("", &[])), Err(Error::Invalid(_))));
         let result = check(&entry("act", &[("", "v")]));
         assert!(matches!(result, Err(Error::Invalid(_))));

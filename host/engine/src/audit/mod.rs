@@ -1,11 +1,10 @@
 //! The capability `runner:audit/audit-log`, which is documented in `wit/`.
 //!
-//! - this file: the host functions, and the view on a store that they need.
-//! - [`entry`](self): the rules of the contract, in `entry.rs`.
-//! - [`Quota`]: how much one request may write, in `quota.rs`.
+//! - this file: the host functions, and the view on the store that they need.
+//! - [`entry`](self): validation of entries, in `entry.rs`.
+//! - [`Quota`]: the limits of one request, in `quota.rs`.
 //!
-//! The log itself is the crate [`audit_log`](::audit_log), which knows nothing of
-//! WebAssembly.
+//! The log itself is the crate [`audit_log`](::audit_log), which is independent of WebAssembly.
 //!
 //! A program that embeds this capability:
 //!
@@ -82,30 +81,30 @@ mod bindings {
 }
 use bindings::runner::audit::audit_log;
 
-/// Where the entries of one component go, and what is said of them.
+/// The audit log of one component, and the identity of its entries.
 #[derive(Debug, Clone)]
 pub struct AuditSource {
     /// The log.
     pub log: AuditLog,
-    /// How much each request may append there.
+    /// The limits of each request.
     pub quota: Quota,
-    /// From whom they come.
+    /// The component that the records name.
     pub component: Arc<Component<'static>>,
 }
 
-/// What the audit log needs to know of one store.
+/// The audit state of one store.
 #[derive(Debug, Clone)]
 pub struct AuditCtx {
     source: Arc<AuditSource>,
-    /// What is left of it.
+    /// The rest of the quota of the request.
     quota: Quota,
-    /// Whether the log has a record of the guest's having used up its quota.
+    /// Whether the log has a record of the exceeded quota.
     has_exceeded: bool,
     request: Arc<RequestInfo>,
 }
 
 impl AuditCtx {
-    /// Entries from this store are of `source`, and say that they come from `request`.
+    /// The state of a store whose entries belong to `source` and `request`.
     #[must_use]
     pub fn new(source: Arc<AuditSource>, request: Arc<RequestInfo>) -> Self {
         Self {
@@ -116,17 +115,18 @@ impl AuditCtx {
         }
     }
 
-    /// Checks an entry against the contract and the quota.
+    /// Validates an entry, and takes it from the quota.
     fn check(&mut self, entry: &audit_log::Entry) -> Result<(), audit_log::Error> {
         let checked = entry::check(entry);
-        // An entry that is refused leaves a record, too, of a size that is known.
+        // A rejected entry counts as well, because its rejection is recorded; the size of that
+        // record is fixed.
         let bytes = checked.as_ref().map_or(0, |()| entry::bytes(entry));
         self.quota.take(bytes)?;
         checked
     }
 
-    /// Leaves a record of the refusal of an entry.
-    async fn record_refusal(&mut self, error: &audit_log::Error) -> Result<(), AppendError> {
+    /// Records the rejection of an entry.
+    async fn record_rejection(&mut self, error: &audit_log::Error) -> Result<(), AppendError> {
         let reason = match error {
             audit_log::Error::TooLarge(_) => Rejection::TooLarge,
             audit_log::Error::Invalid(_) => Rejection::Invalid,
@@ -145,24 +145,24 @@ impl AuditCtx {
         self.source.log.record(subject, &event).await.map(drop)
     }
 
-    /// Notes that the log took no record, and tells the operator why.
+    /// Marks the request, and logs the cause for the operator.
     fn unavailable(&self, error: &AppendError) -> audit_log::Error {
         self.request.set_audit_unavailable();
         let request = self.request.id();
-        tracing::error!(%request, cause = %error, "the audit log took no entry");
+        tracing::error!(%request, cause = %error, "audit log unavailable, entry of the guest rejected");
         audit_log::Error::Unavailable("the audit log cannot be written".to_owned())
     }
 }
 
-/// Gives the host functions what belongs to a store.
+/// The view of the host functions on a store.
 pub struct AuditCtxView<'a> {
-    /// The store's own context.
+    /// The audit state of the store.
     pub ctx: &'a mut AuditCtx,
 }
 
-/// Implemented by the data of a store whose guest may use the audit log.
+/// Implemented by the data of stores whose guests may use the audit log.
 pub trait AuditView: Send {
-    /// Borrows the store's context.
+    /// Borrows the audit state.
     fn audit(&mut self) -> AuditCtxView<'_>;
 }
 
@@ -187,9 +187,9 @@ impl audit_log::Host for AuditCtxView<'_> {
         entry: audit_log::Entry,
     ) -> Result<audit_log::Receipt, audit_log::Error> {
         let ctx = &mut *self.ctx;
-        if let Err(refusal) = ctx.check(&entry) {
-            return match ctx.record_refusal(&refusal).await {
-                Ok(()) => Err(refusal),
+        if let Err(rejection) = ctx.check(&entry) {
+            return match ctx.record_rejection(&rejection).await {
+                Ok(()) => Err(rejection),
                 Err(error) => Err(ctx.unavailable(&error)),
             };
         }

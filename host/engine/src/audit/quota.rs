@@ -1,13 +1,13 @@
-//! How much one request may write.
+//! Audit quota of one request.
 
 use super::audit_log::Error;
 
-/// The most that the guest of one request may append.
+/// Limits of the entries that the guest of one request may append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
-    /// How many entries, including those that are refused.
+    /// Number of entries, including rejected ones.
     pub entries: u32,
-    /// How many bytes their strings have together.
+    /// Size of their strings together, in bytes.
     pub bytes: u64,
 }
 
@@ -21,19 +21,19 @@ impl Default for Quota {
 }
 
 impl Quota {
-    /// Takes an entry with strings of so many bytes off what is left.
+    /// Takes an entry with strings of `bytes` bytes from the quota.
     ///
     /// # Errors
     ///
-    /// Returns the error for the guest if that is too much.
+    /// Returns the error for the guest if the quota is exceeded.
     pub(super) fn take(&mut self, bytes: usize) -> Result<(), Error> {
         let entries = self.entries.checked_sub(1).ok_or_else(|| {
-            Error::QuotaExceeded("this request has appended all entries that it may".to_owned())
+            Error::QuotaExceeded("the request has used up its quota of entries".to_owned())
         })?;
         let bytes = self.bytes.checked_sub(bytes as u64).ok_or_else(|| {
             let left = self.bytes;
             Error::QuotaExceeded(format!(
-                "{bytes} bytes, and this request may append {left} more"
+                "entry of {bytes} bytes, and the quota of the request has {left} bytes left"
             ))
         })?;
         *self = Self { entries, bytes };
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_cannot_append_more_entries_than_allowed() {
+    fn audit_max_entries_limits_the_entries_of_a_request() {
         let mut quota = Quota {
             entries: 2,
             bytes: 100,
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_cannot_append_more_bytes_than_allowed() {
+    fn audit_max_bytes_limits_the_bytes_of_a_request() {
         let mut quota = Quota {
             entries: 100,
             bytes: 10,

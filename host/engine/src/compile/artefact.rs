@@ -1,4 +1,4 @@
-//! Compiled code in a file.
+//! Compiled code in a file, and its mapping into an engine.
 
 use std::env;
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ use wasmtime::component::Component;
 use super::process::CompileError;
 use super::protocol::Compiled;
 
-/// Compiled code in a file that does not change any more, and what there is to know of it.
+/// Compiled code in an immutable file, with its metadata.
 #[derive(Debug)]
 pub struct Artefact {
     compiled: Compiled,
@@ -22,19 +22,18 @@ pub struct Artefact {
 }
 
 impl Artefact {
-    /// The code in `file`, which a child of this program has written, and only this user can
-    /// write to.
+    /// The code in `file`, which a compile child has written. Only this user can write to it.
     pub(super) fn new(compiled: Compiled, file: File) -> Self {
         Self { compiled, file }
     }
 
-    /// What there is to know of the component.
+    /// The metadata of the component.
     #[must_use]
     pub fn compiled(&self) -> &Compiled {
         &self.compiled
     }
 
-    /// Maps the code for `engine`. All engines that map it share its pages.
+    /// Maps the code into `engine`. All engines that map it share its pages.
     pub(crate) fn map(&self, engine: &Engine) -> Result<Component, CompileError> {
         let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
         let path = Path::new(&path);
@@ -43,13 +42,13 @@ impl Artefact {
         } else {
             read(&self.file)
                 .map_err(Into::into)
-                .and_then(|code| copy(engine, &code))
+                .and_then(|code| load_copy(engine, &code))
         };
         mapped.map_err(CompileError::Load)
     }
 }
 
-/// A file for an artefact without a name, in memory if the system has such files.
+/// A file without a name, in memory where the system supports it.
 pub(super) fn anonymous_file() -> io::Result<File> {
     #[cfg(target_os = "linux")]
     {
@@ -64,7 +63,7 @@ pub(super) fn anonymous_file() -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes a file in `folder` that no other process has, and that only this user can read.
+/// Creates a file in `folder` with a unique name, readable and writable by this user only.
 pub(super) fn unique_file(folder: &Path) -> io::Result<(File, std::path::PathBuf)> {
     use std::os::unix::fs::OpenOptionsExt;
 
@@ -75,7 +74,7 @@ pub(super) fn unique_file(folder: &Path) -> io::Result<(File, std::path::PathBuf
     Ok((options.open(&path)?, path))
 }
 
-/// The SHA-256 of what is in a file, in hexadecimal digits.
+/// SHA-256 of the content of a file, in hexadecimal digits.
 pub(super) fn digest_of(file: &File) -> io::Result<String> {
     const CHUNK_BYTES: usize = 64 << 10;
 
@@ -101,19 +100,19 @@ fn read(file: &File) -> io::Result<Vec<u8>> {
 
 #[expect(
     unsafe_code,
-    reason = "code is run as it is; this one was made by this program and not changed since"
+    reason = "deserialized code is executed without validation; this program has compiled it"
 )]
 fn map_file(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
-    // SAFETY: A child of this program wrote the file as a whole, the file has the SHA-256 that
-    // was noted then, only this user can write to it, and this program never does.
+    // SAFETY: A child of this program wrote the file completely, the SHA-256 of the file is the one
+    // recorded then, only this user can write to it, and this program never does.
     unsafe { Component::deserialize_file(engine, path) }
 }
 
 #[expect(
     unsafe_code,
-    reason = "code is run as it is; this one was made by this program and not changed since"
+    reason = "deserialized code is executed without validation; this program has compiled it"
 )]
-fn copy(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+fn load_copy(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: As above.
     unsafe { Component::deserialize(engine, code) }
 }

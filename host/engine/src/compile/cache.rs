@@ -1,15 +1,14 @@
-//! Artefacts that are kept for the next start.
+//! Code cache: compiled components in a folder, for the next start.
 //!
 //! ```text
-//! FOLDER/KEY.json       what was compiled from the inputs with this key, and the SHA-256
-//!                       of the code
+//! FOLDER/KEY.json       metadata of the code of the inputs with this key, with its SHA-256
 //! FOLDER/SHA256.cwasm   the code
 //! FOLDER/part-…         code that is being written
 //! ```
 //!
-//! A file is written under a name that no other process has, and renamed when it is complete.
-//! Several servers may use one folder: what has the same name has the same content. The
-//! SHA-256 is checked before code is mapped, so that a file that is damaged is not used.
+//! A file is written under a unique name, and renamed when it is complete. Several servers may
+//! share a folder: equal names have equal content. The SHA-256 is verified before code is mapped,
+//! so that corrupted files are not used.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
@@ -22,23 +21,23 @@ use super::artefact::{Artefact, digest_of, unique_file};
 use super::folder::create_private_folder;
 use super::protocol::Compiled;
 
-/// How much compiled code is kept, in bytes.
+/// Size limit of a cache, in bytes.
 const MAX_CACHE_BYTES: u64 = 2 << 30;
 
-/// Artefacts that are kept in a folder.
+/// A code cache in a folder.
 #[derive(Debug, Clone)]
 pub struct CodeCache {
     folder: PathBuf,
 }
 
-/// What is known of the code of one key.
+/// The metadata of a key.
 #[derive(Serialize, Deserialize)]
 struct Entry {
     compiled: Compiled,
     sha256: String,
 }
 
-/// A file that is being written. It is removed when this is dropped, if it is not kept.
+/// A file that is being written. Dropping it removes the file, unless it was renamed.
 pub(super) struct PartialFile {
     pub(super) file: File,
     path: PathBuf,
@@ -46,30 +45,33 @@ pub(super) struct PartialFile {
 
 impl Drop for PartialFile {
     fn drop(&mut self) {
-        // It has another name if it was kept.
+        // Fails if the file was renamed.
         let _ = fs::remove_file(&self.path);
     }
 }
 
 impl CodeCache {
-    /// A cache in this folder, which is made if it is not there.
+    /// Opens the cache in `folder`, or creates it.
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be made, or other users could write there: the code is run as it is.
+    /// Fails if it cannot be created, or if other users could write there: cached code is executed
+    /// without validation.
     pub fn open(folder: &Path) -> io::Result<Self> {
         let folder = create_private_folder(folder)?;
         Ok(Self { folder })
     }
 
-    /// The artefact of this key, if it is there and not damaged.
+    /// The artefact of `key`, if it is cached and not corrupted.
     pub(super) fn get(&self, key: &str) -> Option<Artefact> {
         match self.read(key) {
             Ok(artefact) => Some(artefact),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => {
                 let folder = self.folder.display();
-                tracing::warn!("compiled code in `{folder}` is not used, and made anew: {error}");
+                tracing::warn!(
+                    "cached code in `{folder}` is corrupted and compiled again: {error}"
+                );
                 None
             }
         }
@@ -81,24 +83,23 @@ impl CodeCache {
         let file = File::open(self.code(&sha256))?;
         let found = digest_of(&file)?;
         if found != sha256 {
-            let why = format!("its SHA-256 is {found}, not {sha256}");
+            let why = format!("SHA-256 mismatch: expected {sha256}, found {found}");
             return Err(io::Error::new(ErrorKind::InvalidData, why));
         }
-        // What is used is kept longer than what is not. If it cannot be noted, it is compiled
-        // anew sooner.
+        // Marks the files as recently used. Without that mark they are evicted earlier.
         let now = SystemTime::now();
         let _ = file.set_modified(now);
         let _ = File::open(&note).and_then(|note| note.set_modified(now));
         Ok(Artefact::new(compiled, file))
     }
 
-    /// A file for code that is to be kept.
+    /// A file for code that is to be cached.
     pub(super) fn create(&self) -> io::Result<PartialFile> {
         let (file, path) = unique_file(&self.folder)?;
         Ok(PartialFile { file, path })
     }
 
-    /// Keeps complete code under this key.
+    /// Caches complete code under `key`.
     pub(super) fn insert(
         &self,
         key: &str,
@@ -124,13 +125,13 @@ impl CodeCache {
     }
 }
 
-/// Removes the files that were not used for longest, until at most so many bytes are left.
-/// What is in use stays mapped.
+/// Removes the least recently used files, until at most `max_bytes` are left. Mapped code stays
+/// usable.
 fn prune(folder: &Path, max_bytes: u64) -> io::Result<()> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        // Another process may have removed it meanwhile.
+        // Another process may have removed the file.
         if let Ok(metadata) = entry.metadata()
             && metadata.is_file()
         {
@@ -188,13 +189,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_found_by_its_key_and_nothing_unfinished_stays() {
+    fn cached_code_is_found_by_its_key_and_partial_files_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let cache = CodeCache::open(folder.path()).unwrap();
         assert!(cache.get("key").is_none());
         drop(cache.create().unwrap());
         insert(&cache, "key", "code");
-        // Another server makes the same at the same time.
+        // Another server inserts the same.
         insert(&cache, "key", "code");
         let found = cache.get("key").unwrap();
         assert_eq!(*found.compiled(), compiled());
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn code_that_is_cut_off_empty_changed_or_gone_is_not_mapped() {
+    fn truncated_empty_changed_or_missing_code_is_not_mapped() {
         let folder = tempfile::tempdir().unwrap();
         let cache = CodeCache::open(folder.path()).unwrap();
         for damage in ["", "cod", "edoc", "code and more"] {
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_used_for_longest_is_removed_first() {
+    fn the_least_recently_used_files_are_removed_first() {
         let folder = tempfile::tempdir().unwrap();
         for (name, seconds) in [("new", 30), ("old", 10), ("middle", 20)] {
             let file = File::create(folder.path().join(name)).unwrap();

@@ -1,4 +1,4 @@
-//! The child process: reads, composes, checks and compiles one component, and ends.
+//! Compile child: reads, composes, checks and compiles one component, then exits.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -27,10 +27,10 @@ use crate::proposals::Proposals;
 use crate::world::{World, check_nesting};
 use crate::{engine, imports};
 
-/// The exit code if the server cannot be talked to: it has ended.
+/// Exit code after a lost connection to the server.
 const NO_SERVER: i32 = 3;
 
-/// The limits of a child.
+/// Resource limits of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChildLimits {
     /// Memory in bytes.
@@ -42,8 +42,8 @@ pub struct ChildLimits {
 }
 
 impl ChildLimits {
-    /// Those that a command line names which makes this program a child: after its name,
-    /// [`COMPILE_COMMAND`] and three numbers.
+    /// Parses the command line of a child: program, [`COMPILE_COMMAND`] and three numbers. None if
+    /// it is not one.
     pub fn from_args(args: impl IntoIterator<Item = OsString>) -> Option<Self> {
         let args: Vec<_> = args.into_iter().map(OsString::into_string).collect();
         let [_, Ok(command), Ok(memory_bytes), Ok(cpu_seconds), Ok(nice)] = &args[..] else {
@@ -59,7 +59,7 @@ impl ChildLimits {
         })
     }
 
-    /// The command line that names them, without the name of the program.
+    /// The command line for these limits, without the program.
     pub(super) fn args(self) -> [String; 4] {
         [
             COMPILE_COMMAND.to_owned(),
@@ -70,36 +70,36 @@ impl ChildLimits {
     }
 }
 
-/// Does the job that comes from standard input (`protocol.rs`), within these limits. The process
-/// must have nothing else to do. It ends when the server does.
+/// Runs the job from standard input (`protocol.rs`) within `limits`. The process must not do
+/// anything else. It exits when the server does.
 #[must_use]
 pub fn compile_child(limits: ChildLimits) -> ExitCode {
     set_limits(limits);
     match run_job() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // There may be no server to read it.
+            // The server may not read it.
             let _ = writeln!(io::stderr(), "{error}");
             ExitCode::from(u8::try_from(NO_SERVER).unwrap_or(1))
         }
     }
 }
 
-/// Lets requests go first, bounds this process, and makes it the first that the system
-/// kills when memory runs out, before the server.
+/// Lowers the priority of this process below that of requests, limits its resources, and makes it
+/// the first victim of the OOM killer, before the server.
 fn set_limits(limits: ChildLimits) {
     let ChildLimits {
         memory_bytes,
         cpu_seconds,
         nice,
     } = limits;
-    // It works without any of these; the server watches the time as well.
+    // Errors are ignored: the server enforces the time limit as well.
     let _ = setpriority_process(None, nice.into());
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
     for (resource, limit) in [
         (Resource::Data, memory_bytes),
         (Resource::Cpu, cpu_seconds),
-        // What a crash leaves has no reader.
+        // No core dumps.
         (Resource::Core, 0),
     ] {
         let maximum = getrlimit(resource).maximum;
@@ -113,7 +113,7 @@ fn run_job() -> io::Result<()> {
     let mut socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let job = Job::read(&mut socket)?;
     if end_with_server(socket.try_clone()?).is_err() {
-        // There is no memory for its stack.
+        // The memory limit leaves no room for the stack of the thread.
         process::exit(OUT_OF_MEMORY);
     }
     let reply = match build(job) {
@@ -128,10 +128,10 @@ fn run_job() -> io::Result<()> {
     socket.write_all(&serde_json::to_vec(&reply)?)
 }
 
-/// Ends this process when the server ends: its end of the socket is closed then.
+/// Exits when the server exits, which closes its end of the socket.
 fn end_with_server(mut socket: UnixStream) -> io::Result<()> {
     let watch = move || {
-        // The server sends nothing after the request.
+        // The server sends nothing after the job.
         let _ = socket.read(&mut [0]);
         process::exit(NO_SERVER);
     };
@@ -140,7 +140,7 @@ fn end_with_server(mut socket: UnixStream) -> io::Result<()> {
 
 type Rejection = Box<dyn Error + Send + Sync>;
 
-/// The artefact of the component of `job`, and what there is to know of it.
+/// Compiles the component of `job`. Returns code and metadata, or None without a component.
 fn build(job: Job) -> Result<Option<(Compiled, Vec<u8>)>, Rejection> {
     let mut adapters = Adapters::default();
     let Some(component) = job.component else {
@@ -156,11 +156,11 @@ fn build(job: Job) -> Result<Option<(Compiled, Vec<u8>)>, Rejection> {
     }
     let world = World::of(&bytes);
     world.check_kind()?;
-    // Composing would refuse some proposals, too, without their names.
+    // Composing would reject some proposals without naming them.
     for Part { bytes, .. } in [&component].into_iter().chain(&job.middleware) {
         Proposals::of(bytes).requires_gc()?;
     }
-    // What wasmtime runs need not be something that can be composed.
+    // Composing may not support all that wasmtime runs, so it is skipped where it is not needed.
     if job.adapts && !world.serves_http() {
         if job.adapters.is_empty() {
             world.check_without_adapters()?;
@@ -184,7 +184,7 @@ fn build(job: Job) -> Result<Option<(Compiled, Vec<u8>)>, Rejection> {
     Ok(Some((compiled, code)))
 }
 
-/// Checks and compiles the component in `bytes`.
+/// Validates and compiles the component in `bytes`.
 fn compile(bytes: &[u8], adapter: Option<String>) -> Result<(Compiled, Vec<u8>), LoadError> {
     let invalid = |error: wasmparser::BinaryReaderError| LoadError::Invalid(error.into());
     World::of(bytes).check()?;
@@ -216,8 +216,8 @@ fn compile(bytes: &[u8], adapter: Option<String>) -> Result<(Compiled, Vec<u8>),
     Ok((compiled, code))
 }
 
-/// Whether something failed because this process may have no more memory. Where Rust itself
-/// allocates, the process is aborted instead.
+/// Whether an error is a failed allocation of memory by the system. Failed allocations in Rust
+/// abort the process instead.
 fn is_out_of_memory(error: &(dyn Error + Send + Sync + 'static)) -> bool {
     let Some(LoadError::Invalid(error) | LoadError::Engine(error)) = error.downcast_ref() else {
         return false;

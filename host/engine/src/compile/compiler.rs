@@ -1,4 +1,4 @@
-//! From a job to an artefact, through the cache or a child.
+//! Compiler: from a job to an artefact, through the cache or a child.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -21,49 +21,49 @@ use super::queue::{Demand, Permit, Priority, Queue};
 use crate::engine;
 use memory_limit::available_bytes;
 
-/// How many children may run at once at least, whatever the number of processors: a component
-/// that takes long delays no other.
+/// Minimum of the limit of concurrent children, for machines with few processors: a slow component
+/// does not delay others.
 const MIN_CHILDREN: u32 = 4;
 
-/// The most bytes of a component that is compiled within a second or two.
+/// Size limit of a component that compiles within two seconds, in bytes.
 const SMALL_BYTES: u64 = 1 << 20;
 
-/// The memory that a child is expected to need: so much, and so many bytes more for each byte of
-/// its component. Large components in Python and JavaScript needed two thirds of it.
+/// Expected memory of a child: a fixed part, and a multiple of the size of its component. Large
+/// components in Python and JavaScript needed two thirds of it.
 const MEMORY_BYTES: u64 = 128 << 20;
 const MEMORY_FACTOR: u64 = 32;
 
-/// How components are compiled.
+/// Settings of the compiler.
 #[derive(Debug)]
 pub struct CompilerSettings {
-    /// This program, which is started as a child.
+    /// The executable of this program, which is started as a child.
     pub program: PathBuf,
-    /// The processor time that a component may take, of all threads together.
+    /// CPU time limit of a component, of all threads together.
     pub time: Duration,
-    /// How much memory a child may have, in bytes.
+    /// Memory limit of a child, in bytes.
     pub memory_bytes: u64,
-    /// The nice value of a child: above 0 where requests are served meanwhile.
+    /// Nice value of a child: above 0 where requests are served meanwhile.
     pub nice: u8,
-    /// Where artefacts are kept. None: they are in memory as long as they are used.
+    /// The code cache. None: artefacts are in memory, as long as they are used.
     pub cache: Option<CodeCache>,
 }
 
-/// Compiles components, each in a child, and keeps the artefacts.
+/// Compiles components, each in a child, and caches the artefacts.
 #[derive(Debug)]
 pub struct Compiler {
     launcher: Launcher,
     cache: Option<CodeCache>,
-    /// What artefacts depend on beside the job.
+    /// The part of cache keys that does not depend on the job.
     platform: String,
     queue: Arc<Queue>,
 }
 
 impl Compiler {
-    /// A compiler with these settings.
+    /// Creates a compiler.
     ///
     /// # Errors
     ///
-    /// Fails if wasmtime cannot be set up on this machine.
+    /// Fails if wasmtime does not support this machine.
     pub fn new(settings: CompilerSettings) -> wasmtime::Result<Self> {
         let CompilerSettings {
             program,
@@ -87,19 +87,19 @@ impl Compiler {
         })
     }
 
-    /// The artefact of the component of `job`, which `is_new` if no version of its function was
-    /// active before. A child that runs is killed if this future is dropped.
+    /// Compiles the component of `job`, or finds it in the cache. With `is_new`, no version of its
+    /// function was active before. Dropping this future kills the child.
     ///
     /// # Errors
     ///
-    /// Says why there is none.
+    /// Fails if the component is invalid, or exceeds a limit of the compiler.
     pub async fn compile(&self, job: &Job, is_new: bool) -> Result<Artefact, CompileError> {
         if let Some(found) = self.cached(job).await? {
             return Ok(found);
         }
         let priority = priority(job, is_new);
         let permit = self.queue.permit(self.demand(job), priority).await?;
-        // An equal one may have been compiled meanwhile.
+        // An equal job may have filled the cache in the meantime.
         if let Some(found) = self.cached(job).await? {
             return Ok(found);
         }
@@ -113,7 +113,7 @@ impl Compiler {
             None => anonymous_file()?,
         };
         let compiled = self.run(job, &file, permit, priority).await?;
-        let compiled = compiled.ok_or_else(|| io::Error::other("there is no component"))?;
+        let compiled = compiled.ok_or_else(|| io::Error::other("missing component in the job"))?;
         if let Some((cache, partial)) = self.cache.clone().zip(partial) {
             let adapters = match compiled.adapter {
                 Some(_) => AdapterUse::Used,
@@ -127,21 +127,21 @@ impl Compiler {
         Ok(Artefact::new(compiled, file))
     }
 
-    /// What [`compile`](Self::compile) would find out, without an artefact. None if `job` has
-    /// no component: the adapters are fit to be used.
+    /// Validates and compiles `job` without an artefact. None if `job` has no component, and its
+    /// adapters are valid.
     ///
     /// # Errors
     ///
     /// Fails like [`compile`](Self::compile).
     pub async fn check(&self, job: &Job) -> Result<Option<Compiled>, CompileError> {
-        let nowhere = File::options().write(true).open("/dev/null")?;
+        let null = File::options().write(true).open("/dev/null")?;
         let priority = priority(job, true);
         let permit = self.queue.permit(self.demand(job), priority).await?;
-        self.run(job, &nowhere, permit, priority).await
+        self.run(job, &null, permit, priority).await
     }
 
-    /// Does `job` in a child. One that the system kills does it once more when no other runs:
-    /// together they may have had more memory than there is.
+    /// Runs `job` in a child. If the system kills the child, the job runs once more, without other
+    /// children, which together may have exceeded the memory of the machine.
     async fn run(
         &self,
         job: &Job,
@@ -163,7 +163,7 @@ impl Compiler {
         self.launcher.run(job, output.try_clone()?).await
     }
 
-    /// What is kept of `job`. An adapter makes no difference for a component that serves HTTP.
+    /// Looks `job` up in the cache. Components that serve HTTP do not depend on adapters.
     async fn cached(&self, job: &Job) -> Result<Option<Artefact>, CompileError> {
         let Some(cache) = self.cache.clone() else {
             return Ok(None);
@@ -198,10 +198,10 @@ fn priority(job: &Job, is_new: bool) -> Priority {
 }
 
 fn warn_not_cached(error: &io::Error) {
-    tracing::warn!("compiled code is not kept for the next start: {error}");
+    tracing::warn!("compiled code is not cached for the next start: {error}");
 }
 
-/// Removes what a child has written before it was killed.
+/// Discards the output of a killed child.
 fn truncate(mut output: &File) -> io::Result<()> {
     use std::io::Seek;
 
@@ -212,7 +212,8 @@ fn truncate(mut output: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// What artefacts depend on beside their inputs: wasmtime, the processor, and this program.
+/// Digest of all that artefacts depend on apart from their inputs: wasmtime, the processor, and
+/// this program.
 fn platform(program: &Path) -> wasmtime::Result<String> {
     let engine = engine::for_compiling(&engine::config(EngineKind::default()))?;
     let mut hasher = DefaultHasher::new();

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use wasmparser::{Encoding, Parser, Payload, Result};
 
-/// How much WebAssembly code makes a component large, in bytes: a language engine.
+/// Code size from which a component is large, in bytes: it contains a language runtime.
 const LARGE_CODE_BYTES: u64 = 512 << 10;
 
 /// The engine that a component is compiled for. wasmtime decides for a whole engine how code
@@ -13,20 +13,20 @@ const LARGE_CODE_BYTES: u64 = 512 << 10;
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub struct EngineKind {
-    /// Whether calls between parts of a composition are inlined. For it the compiler keeps
-    /// all functions in memory and takes several times as long.
+    /// Whether calls between components of a composition are inlined. With inlining, the compiler
+    /// keeps all functions in memory and takes several times as long.
     pub inlines: bool,
-    /// Whether there is a garbage collector, for exceptions, `externref`, structs and arrays.
-    /// Each instance may have a heap then, which is one more memory of the pool.
+    /// Whether the engine has a garbage collector, for exceptions, `externref`, structs and arrays.
+    /// Each instance may have a GC heap then, which takes one more memory of the pool.
     pub has_gc: bool,
 }
 
-/// What a component is made of, as far as it decides how it is compiled.
+/// The structure of a component, as far as it selects the engine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Shape {
-    /// The number of components in it, or itself, that have code of their own.
+    /// Number of components with code of their own: nested ones, or the component itself.
     pub(super) parts: u32,
-    /// How much WebAssembly code there is, in bytes.
+    /// Size of the WebAssembly code, in bytes.
     pub(super) code_bytes: u64,
 }
 
@@ -34,7 +34,7 @@ impl Shape {
     /// The shape of the component in `bytes`.
     pub(super) fn of(bytes: &[u8]) -> Result<Self> {
         let mut shape = Self::default();
-        // Whether what is being read, and what contains it, is a component with code.
+        // Whether the component at each level of nesting has code.
         let mut levels = Vec::new();
         for payload in Parser::new(0).parse_all(bytes) {
             match payload? {
@@ -54,8 +54,8 @@ impl Shape {
         Ok(shape)
     }
 
-    /// The engine for a component of this shape, with a garbage collector or without. Without
-    /// parts there are no calls between them, and a large component would need gigabytes.
+    /// The engine for a component of this shape, with or without a garbage collector. Inlining is
+    /// off without calls between components, and for large ones, for which it would need gigabytes.
     /// Components with a collector share one engine, which does not inline.
     pub(super) fn engine(self, has_gc: bool) -> EngineKind {
         EngineKind {
@@ -65,7 +65,7 @@ impl Shape {
     }
 }
 
-/// Whether a component with so much WebAssembly code is large: its code should be there once.
+/// Whether the code of a component is so large that all workers should share it.
 pub(crate) fn is_large(code_bytes: u64) -> bool {
     code_bytes >= LARGE_CODE_BYTES
 }
@@ -85,7 +85,7 @@ mod tests {
         let parts = |text: &str| shape(text).parts;
         assert_eq!(parts("(component)"), 0);
         assert_eq!(parts(&format!("(component {MODULE} {MODULE})")), 1);
-        // Toolchains put such a component around each export.
+        // Toolchains wrap each export in such a component.
         let shim = "(component (import \"f\" (func)))";
         assert_eq!(parts(&format!("(component {MODULE} {shim})")), 1);
         let part = format!("(component {MODULE})");
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_component_is_inlined_if_it_has_parts_and_not_too_much_code_whatever_else_it_has() {
+    fn inlining_depends_on_parts_and_code_size_and_not_on_data_size() {
         let data = format!(
             "(core module (memory 9) (data \"{}\"))",
             "x".repeat(600 << 10)

@@ -1,4 +1,4 @@
-//! Folders for compiled code, which is run as it is.
+//! Folder of the code cache, whose content is executed without validation.
 
 use std::fs;
 use std::io;
@@ -7,17 +7,16 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
-/// The bit of a mode that lets only the owner of a file remove or rename it (inode(7)).
+/// Sticky bit of a folder: users may rename and remove only their own files (inode(7)).
 const STICKY: u32 = 0o1000;
 
-/// Makes a folder that only the user of this process may write to, or checks that the one that
-/// is there is like that, and that no other user can put another one in its place: each folder
-/// above it has to be this user's or root's, and not writable for others. Returns its path
-/// without links.
+/// Creates a folder that only the user of this process can write to, or checks an existing one. No
+/// other user may be able to replace it: each parent has to belong to this user or root, and must
+/// not be writable for others. Returns its path without symbolic links.
 ///
 /// # Errors
 ///
-/// Fails if it cannot be made, or one of these folders is not like that.
+/// Fails if the folder cannot be created, or other users could write to it or replace it.
 pub(super) fn create_private_folder(path: &Path) -> io::Result<PathBuf> {
     fs::DirBuilder::new()
         .recursive(true)
@@ -29,12 +28,12 @@ pub(super) fn create_private_folder(path: &Path) -> io::Result<PathBuf> {
         let found = fs::metadata(folder)?;
         let is_above = folder != path;
         let is_owned = found.uid() == user || (is_above && found.uid() == 0);
-        // Where it is sticky, others can add to it, but not replace what is this user's.
+        // With the sticky bit, others can create files, but not replace those of this user.
         let is_open = found.mode() & 0o022 != 0 && !(is_above && found.mode() & STICKY != 0);
         let why = if !is_owned {
             "belongs to another user"
         } else if is_open {
-            "can be written to by others; take that away with `chmod go-w`"
+            "is writable for other users; run `chmod go-w`"
         } else {
             continue;
         };
@@ -55,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_folder_or_a_parent_of_it_that_others_may_write_to_is_refused() {
+    fn a_code_folder_that_others_may_write_to_or_replace_is_rejected() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path().canonicalize().unwrap();
         let path = root.join("a/code");
@@ -86,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_folder_behind_a_link_is_checked_where_it_is() {
+    fn a_code_folder_behind_a_symbolic_link_is_checked_at_its_target() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path().canonicalize().unwrap();
         fs::create_dir_all(root.join("open/code")).unwrap();

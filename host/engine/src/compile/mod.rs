@@ -1,18 +1,18 @@
-//! Compiling components in a child process.
+//! Compilation of components in child processes.
 //!
-//! Every byte of a component is read in a child: composing, validating, checking and
-//! compiling. A hostile component can make each of these take minutes or gigabytes, or break
-//! the compiler; in a child with limits of its own, requests and other components go on. The
-//! server maps the artefact that comes back, and nothing else.
+//! Only a child reads the bytes of a component: composing, validating, checking and compiling. A
+//! hostile component can make each of these take minutes or gigabytes, or crash the compiler; in a
+//! child with its own limits, requests and other components are not affected. The server only maps
+//! the resulting artefact.
 //!
 //! - `protocol.rs`: [`Job`] and [`Compiled`], request and reply, and their framing.
-//! - `child.rs`: the child, from the request to the artefact.
+//! - `child.rs`: the child, from the job to the code.
 //! - `engine_kind.rs`: [`EngineKind`], the engine that a component is compiled for.
-//! - `process.rs`: starting a child, its limits, and [`CompileError`].
-//! - `cache.rs`: artefacts that are kept for the next start; `folder.rs`: where they are safe.
+//! - `process.rs`: start and limits of a child, and [`CompileError`].
+//! - `cache.rs`: [`CodeCache`], artefacts for the next start; `folder.rs`: its private folder.
 //! - `artefact.rs`: [`Artefact`], compiled code in a file, verified and mapped.
-//! - `queue.rs`: which job is next.
-//! - `compiler.rs`: [`Compiler`], all of it together.
+//! - `queue.rs`: priority and concurrency of jobs.
+//! - `compiler.rs`: [`Compiler`], the front of all of these.
 
 mod artefact;
 mod cache;

@@ -1,4 +1,4 @@
-//! Starting a child, its limits, and how it ended.
+//! Processes of compile children: start, limits, and exit status.
 
 use std::fs::File;
 use std::io;
@@ -20,30 +20,30 @@ use tokio::time::timeout;
 use super::child::ChildLimits;
 use super::protocol::{Compiled, Job, MAX_REPLY_BYTES, Reply};
 
-/// The words of the command line that make this program a child.
+/// The subcommand that makes this program a compile child.
 pub const COMPILE_COMMAND: &str = "compile-component";
 
-/// The exit code of a child that may have no more memory.
+/// Exit code of a child at its memory limit.
 pub(super) const OUT_OF_MEMORY: i32 = 12;
 
-/// The exit code of a program of Rust that panicked.
+/// Exit code of a Rust program that panicked.
 const PANICKED: i32 = 101;
 
-/// What Rust writes to standard error before it aborts for want of memory.
+/// Message of Rust on standard error when an allocation fails, before it aborts.
 const ALLOCATION_FAILED: &str = "memory allocation of";
 
-/// How much of standard error is kept, in bytes.
+/// Size limit of the kept standard error, in bytes.
 const MAX_STDERR_BYTES: u64 = 4096;
 
-/// The variables of the environment that a child gets: where the program finds its libraries.
-/// All others may be secrets of the operator.
+/// Environment variables that a child inherits: the path of shared libraries. All others may
+/// contain secrets of the operator.
 const PASSED_VARIABLES: [&str; 1] = ["LD_LIBRARY_PATH"];
 
-/// How many times its processor time a child may take on the clock.
+/// Limit of the wall time of a child, as a multiple of its CPU time limit.
 const CLOCK_FACTOR: u32 = 20;
 
-/// The time after which a child is killed that may use so much processor time. Beside busy
-/// programs it gets a small part of a processor, and none while it is stopped.
+/// Wall time after which a child with this CPU time limit is killed. On a busy machine, a child
+/// gets a small share of a processor, and none while it is stopped.
 #[must_use]
 pub fn clock_limit(processor_time: Duration) -> Duration {
     processor_time.saturating_mul(CLOCK_FACTOR)
@@ -52,24 +52,24 @@ pub fn clock_limit(processor_time: Duration) -> Duration {
 /// Why a component was not compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
-    /// The child cannot be started, or talked to, or the artefact cannot be written.
+    /// The child cannot be started or reached, or the artefact cannot be written.
     #[error("cannot run the compiler: {0}")]
     Run(#[from] io::Error),
-    /// It took too long.
+    /// CPU time or wall time limit exceeded.
     #[error(
-        "compiling takes more than {} s of processor time; allow more with `--compile-timeout`",
+        "compiling takes more than {} s of CPU time; allow more with `--compile-timeout`",
         .0.as_secs_f64()
     )]
     TimedOut(Duration),
-    /// It needed too much memory.
+    /// Memory limit exceeded.
     #[error(
         "compiling takes more than {0} bytes of memory; allow more with `--max-compile-memory`"
     )]
     OutOfMemory(u64),
-    /// The system killed it, although no other compiler ran.
+    /// The system killed the child, although no other ran.
     #[error(
         "the compiler was killed by the system, which happens when the machine or the control \
-         group of the server runs out of memory; give it more"
+         group of the server runs out of memory; raise its memory limit"
     )]
     Killed,
     /// The compiler panicked.
@@ -79,40 +79,40 @@ pub enum CompileError {
         sanitize::line(.0)
     )]
     Panicked(String),
-    /// The compiler itself failed.
+    /// The child ended abnormally.
     #[error("the compiler failed with {status}, a bug or a hostile component: {}", sanitize::line(.message))]
     Crashed {
-        /// How it ended.
+        /// Exit status of the child.
         status: ExitStatus,
-        /// What it wrote to standard error.
+        /// Standard error of the child.
         message: String,
     },
-    /// The component cannot be served, and why.
+    /// The component is rejected, with the reason.
     #[error("{0}")]
     Rejected(String),
-    /// The artefact cannot be used here.
-    #[error("compiled code cannot be loaded: {0:#}")]
+    /// The artefact cannot be loaded.
+    #[error("cannot load compiled code: {0:#}")]
     Load(wasmtime::Error),
 }
 
-/// How children are started.
+/// Starts compile children.
 #[derive(Debug)]
 pub(super) struct Launcher {
-    /// The program, which becomes a child if it is given [`COMPILE_COMMAND`].
+    /// The executable, which becomes a child with [`COMPILE_COMMAND`].
     pub(super) program: PathBuf,
-    /// The processor time that a child may use, of all threads together.
+    /// CPU time limit of a child, of all threads together.
     pub(super) time: Duration,
-    /// How much memory it may have, in bytes.
+    /// Memory limit of a child, in bytes.
     pub(super) memory_bytes: u64,
-    /// Its nice value.
+    /// Nice value of a child.
     pub(super) nice: u8,
 }
 
-/// A child, which is killed when this is dropped.
+/// A running child, which is killed on drop.
 struct ChildGuard(Option<Child>);
 
 impl ChildGuard {
-    /// Waits for the child, which ends by itself.
+    /// Waits for the child to exit.
     async fn wait(mut self) -> io::Result<ExitStatus> {
         let mut child = self.0.take().ok_or(io::ErrorKind::NotFound)?;
         let waited = spawn_blocking(move || child.wait()).await;
@@ -123,9 +123,9 @@ impl ChildGuard {
 impl Drop for ChildGuard {
     fn drop(&mut self) {
         if let Some(mut child) = self.0.take() {
-            // It fails if the child has ended.
+            // Fails if the child has exited.
             let _ = child.kill();
-            // Giving gigabytes back takes a while, which this thread may not have.
+            // Releasing gigabytes takes time, which would block this thread.
             let reap = move || child.wait();
             let _ = thread::Builder::new().spawn(reap);
         }
@@ -133,8 +133,8 @@ impl Drop for ChildGuard {
 }
 
 impl Launcher {
-    /// Does `job` in a child, which writes the artefact to `output`. If this future is dropped,
-    /// the child is killed.
+    /// Runs `job` in a child, which writes the artefact to `output`. Dropping this future kills the
+    /// child.
     pub(super) async fn run(
         &self,
         job: &Job,
@@ -146,7 +146,7 @@ impl Launcher {
             return Err(CompileError::TimedOut(self.time));
         };
         let (reply, message) = exchanged?;
-        // It has closed its side, so that it has ended or is about to.
+        // The child has closed its end, so it exits soon.
         let status = running.wait().await?;
         if status.success() {
             let reply: Reply = serde_json::from_slice(&reply).map_err(io::Error::other)?;
@@ -158,7 +158,7 @@ impl Launcher {
         Err(self.failure(status, message))
     }
 
-    /// Starts a child, and returns the server's ends of its socket and its standard error.
+    /// Starts a child. Returns the server's ends of its socket and of its standard error.
     fn start(&self, output: File) -> io::Result<(ChildGuard, UnixStream, Receiver)> {
         let (ours, theirs) = StdUnixStream::pair()?;
         let passed = PASSED_VARIABLES.map(|name| (name, std::env::var_os(name)));
@@ -174,7 +174,8 @@ impl Launcher {
             .args(limits.args())
             .env_clear()
             .envs(passed)
-            // A terminal interrupts the server, which then ends it.
+            // Not in the process group of the terminal: the server is interrupted, and ends the
+            // child.
             .process_group(0)
             .stdin(OwnedFd::from(theirs))
             .stdout(output)
@@ -191,13 +192,13 @@ impl Launcher {
         ))
     }
 
-    /// The same in whole seconds, as the system counts it.
+    /// The CPU time limit in whole seconds, the unit of the system.
     fn cpu_seconds(&self) -> u64 {
         let rest = u64::from(self.time.subsec_nanos() > 0);
         self.time.as_secs().saturating_add(rest)
     }
 
-    /// Why a child failed that ended without a reply.
+    /// The error of a child that exited without a reply.
     fn failure(&self, status: ExitStatus, message: String) -> CompileError {
         let signal = status.signal().and_then(Signal::from_named_raw);
         let is_aborted = signal == Some(Signal::ABORT) && message.contains(ALLOCATION_FAILED);
@@ -217,7 +218,7 @@ impl Launcher {
     }
 }
 
-/// Sends the request, and reads the reply and standard error to their ends.
+/// Sends the job, and reads the reply and standard error to the end.
 async fn exchange(
     job: &Job,
     socket: UnixStream,
@@ -226,7 +227,7 @@ async fn exchange(
     let head = job.head()?;
     let (reader, mut writer) = socket.into_split();
     let write = async {
-        // A child that ends early says why.
+        // A child that exits early reports the reason on standard error.
         let mut sent = writer.write_all(&head).await;
         for bytes in job.bodies() {
             if sent.is_ok() {
@@ -240,9 +241,9 @@ async fn exchange(
         read(stderr, MAX_STDERR_BYTES)
     );
     let message = String::from_utf8_lossy(&message?).trim().to_owned();
-    // Closed only now: a child whose socket is closed ends.
+    // Closed only now: the child exits when its socket is closed.
     drop(writer);
-    // It is a reset if the child has not read all of the request.
+    // The connection is reset if the child has not read the whole job.
     let reply = reply.or_else(|error| match error.kind() {
         io::ErrorKind::ConnectionReset => Ok(Vec::new()),
         _ => Err(error),
@@ -250,11 +251,11 @@ async fn exchange(
     Ok((reply, message))
 }
 
-/// Reads to the end, and keeps so many bytes.
+/// Reads to the end, and returns the first `max_bytes`.
 async fn read(mut input: impl AsyncRead + Unpin, max_bytes: u64) -> io::Result<Vec<u8>> {
     let mut kept = Vec::new();
     (&mut input).take(max_bytes).read_to_end(&mut kept).await?;
-    // A full pipe would hold the child up.
+    // A full pipe would block the child.
     tokio::io::copy(&mut input, &mut tokio::io::sink()).await?;
     Ok(kept)
 }
@@ -264,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_of_the_compiler_is_reported_as_one_and_not_as_a_lack_of_memory() {
+    fn a_panic_of_the_compiler_is_reported_as_a_bug_and_not_as_out_of_memory() {
         let launcher = Launcher {
             program: PathBuf::new(),
             time: Duration::ZERO,
@@ -285,7 +286,7 @@ mod tests {
             !panicked.contains("memory") && !panicked.contains("note"),
             "{panicked}"
         );
-        // SIGABRT, which is what an allocation that fails ends with.
+        // SIGABRT, after a failed allocation.
         let out_of_memory = error(6, "memory allocation of 8 bytes failed");
         assert!(out_of_memory.contains("--max-compile-memory"));
     }

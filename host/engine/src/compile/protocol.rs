@@ -1,9 +1,9 @@
-//! What the server and a compile child say to each other.
+//! Protocol between the server and a compile child.
 //!
-//! Standard input of the child is a socket. The server writes the request: the length of a
-//! header in JSON (4 bytes, little endian), the header, and the bytes of all parts. The
-//! child writes the reply, in JSON, and ends. The artefact goes to its standard output, which
-//! is a file. As long as the server lives, it holds its end of the socket open.
+//! Standard input of the child is a socket. The server writes the job: the length of a header in
+//! JSON (4 bytes, little endian), the header, and the bytes of all components. The child writes the
+//! reply in JSON, and exits. The artefact goes to its standard output, which is a file. The server
+//! keeps its end of the socket open as long as it runs.
 
 use std::io::{self, Read};
 
@@ -14,19 +14,19 @@ use sha2::{Digest, Sha256};
 use super::EngineKind;
 use crate::digest;
 
-/// The longest header of a request, in bytes.
+/// Size limit of the header of a job, in bytes.
 const MAX_HEADER_BYTES: u32 = 1 << 20;
 
-/// The longest reply, in bytes.
+/// Size limit of a reply, in bytes.
 pub(super) const MAX_REPLY_BYTES: u64 = 1 << 20;
 
-/// The longest reason for which a component is refused, in bytes.
+/// Size limit of the reason of a rejection, in bytes.
 const MAX_REASON_BYTES: usize = 16 << 10;
 
-/// A component under a name.
+/// A component with its name and digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// The name, which messages use.
+    /// The name in messages.
     pub name: String,
     /// The SHA-256 of its bytes.
     pub sha256: String,
@@ -47,21 +47,21 @@ impl Part {
     }
 }
 
-/// What a child is asked for.
+/// A compile job.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// The component to compile. None: the adapters are checked, and that is all.
+    /// The component to compile. None: only the adapters are validated.
     pub component: Option<Part>,
     /// Whether a component that does not serve HTTP is composed with an adapter.
     pub adapts: bool,
-    /// The adapters, the first that fits is used.
+    /// The adapters, of which the first that fits is used.
     pub adapters: Vec<Part>,
-    /// What is put in front of the component, the outermost first.
+    /// The middleware in front of the component, outermost first.
     pub middleware: Vec<Part>,
 }
 
 impl Job {
-    /// A component as it is.
+    /// A job without adapters and middleware.
     #[must_use]
     pub fn of(component: Part) -> Self {
         Self {
@@ -72,8 +72,8 @@ impl Job {
         }
     }
 
-    /// A digest of everything that the result depends on, apart from the program. A component
-    /// that serves HTTP does not depend on the `adapters`.
+    /// Digest of all inputs of the result, apart from the program. The result of a component that
+    /// serves HTTP does not depend on the `adapters`.
     #[must_use]
     pub fn key(&self, adapters: AdapterUse) -> String {
         let mut hasher = Sha256::new();
@@ -98,7 +98,7 @@ impl Job {
         parts.chain(&self.middleware)
     }
 
-    /// The request, up to the bytes of the parts.
+    /// The length and the header of the job.
     pub(super) fn head(&self) -> io::Result<Vec<u8>> {
         let entries = |parts: &[Part]| parts.iter().map(Entry::of).collect();
         let header = Header {
@@ -112,18 +112,18 @@ impl Job {
         Ok([&length.to_le_bytes(), &header[..]].concat())
     }
 
-    /// The rest of the request.
+    /// The bytes of all components, which follow the header.
     pub(super) fn bodies(&self) -> impl Iterator<Item = &Bytes> {
         self.parts().map(|part| &part.bytes)
     }
 
-    /// Reads a request.
+    /// Reads a job.
     pub(super) fn read(input: &mut impl Read) -> io::Result<Self> {
         let mut length = [0; 4];
         input.read_exact(&mut length)?;
         let length = u32::from_le_bytes(length);
         if length > MAX_HEADER_BYTES {
-            return Err(io::Error::other("the header is too long"));
+            return Err(io::Error::other("compile job header too long"));
         }
         let mut header = vec![0; length as usize];
         input.read_exact(&mut header)?;
@@ -154,16 +154,16 @@ impl Job {
     }
 }
 
-/// Whether the adapters of a job make a difference.
+/// Whether the result of a job depends on its adapters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdapterUse {
-    /// One of them is in the composition, or may be.
+    /// The composition contains an adapter, or may contain one.
     Used,
     /// The component serves HTTP without one.
     Unused,
 }
 
-/// The header of a request.
+/// The header of a job.
 #[derive(Serialize, Deserialize)]
 struct Header {
     component: Option<Entry>,
@@ -172,7 +172,7 @@ struct Header {
     middleware: Vec<Entry>,
 }
 
-/// What the header says of one part.
+/// The header entry of one component.
 #[derive(Serialize, Deserialize)]
 struct Entry {
     name: String,
@@ -190,45 +190,45 @@ impl Entry {
     }
 }
 
-/// What the child found out about a component that it compiled.
+/// Metadata of a component that the child has compiled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compiled {
-    /// The SHA-256 of what runs: the component, or its composition.
+    /// SHA-256 of the bytes that were compiled: of the component, or its composition.
     pub sha256: String,
     /// The adapter in the composition.
     pub adapter: Option<String>,
     /// The engine that it is compiled for.
     pub engine: EngineKind,
-    /// What one instance needs.
+    /// Requirements of one instance.
     pub needs: InstanceRequirements,
-    /// How much WebAssembly code it has, in bytes.
+    /// Size of the WebAssembly code, in bytes.
     pub code_bytes: u64,
 }
 
-/// What one instance of a component needs before it does anything.
+/// Initial resources of one instance of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceRequirements {
-    /// The number of its memories.
+    /// Number of memories.
     pub memories: u32,
-    /// The number of its tables.
+    /// Number of tables.
     pub tables: u32,
-    /// The initial size of the largest memory, in bytes.
+    /// Initial size of the largest memory, in bytes.
     pub memory_bytes: u64,
-    /// The initial size of the largest table, in elements.
+    /// Initial size of the largest table, in elements.
     pub table_elements: u64,
 }
 
 /// The reply of a child.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Reply {
-    /// It is done. The artefact, if a component was to be compiled, is written.
+    /// Success. With a component, the artefact is written completely.
     Done(Option<Compiled>),
-    /// The component, an adapter or a middleware cannot be used, and why.
+    /// The component, an adapter or a middleware is rejected, with the reason.
     Rejected(String),
 }
 
 impl Reply {
-    /// A refusal, with as much of the reason as fits.
+    /// A rejection, whose reason is truncated to [`MAX_REASON_BYTES`].
     pub(super) fn rejected(reason: &str) -> Self {
         let end = reason.floor_char_boundary(MAX_REASON_BYTES);
         Self::Rejected(reason[..end].to_owned())
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_read_as_it_was_written() {
+    fn a_job_is_read_back_unchanged_and_a_truncated_one_is_an_error() {
         let job = job();
         let mut request = job.head().unwrap();
         job.bodies().for_each(|bytes| request.extend(bytes));
@@ -258,7 +258,7 @@ mod tests {
         assert!(read.adapts);
         assert_eq!(read.adapters, job.adapters);
         assert_eq!(read.middleware, job.middleware);
-        // One byte less is not a request.
+        // One byte less is not a job.
         let cut = Job::read(&mut &request[..request.len() - 1]).unwrap_err();
         assert_eq!(cut.kind(), io::ErrorKind::UnexpectedEof);
     }

@@ -1,4 +1,4 @@
-//! Which of the jobs that wait is compiled next.
+//! Queue of compile jobs: priority and concurrency.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,35 +7,35 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-/// The place of a job among those that wait: functions that were active before the start of the
-/// server go first, and then the smallest, so that one that takes long delays few others.
+/// Priority of a waiting job: functions that were active before the start of the server come first,
+/// then the smallest component, so that a slow one delays few others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Priority {
-    /// Whether no version of it was active before.
+    /// Whether no version of the function was active before.
     pub(super) is_new: bool,
-    /// The size of its component, in bytes.
+    /// Size of the component, in bytes.
     pub(super) bytes: u64,
 }
 
-/// What a job needs to begin.
+/// Resources that a job needs to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Demand {
-    /// Whether no other child may run meanwhile.
+    /// Whether no other child may run at the same time.
     pub(super) is_exclusive: bool,
-    /// Whether it is over soon, so that it does not have to wait for those that are not.
+    /// Whether it ends soon, and may use the slot that is reserved for small jobs.
     pub(super) is_small: bool,
-    /// The memory that its child is expected to need, in bytes.
+    /// Expected memory of its child, in bytes.
     pub(super) memory_bytes: u64,
 }
 
-/// Lets children run at once, as many as processors and memory allow, in the order of their
-/// [`Priority`]. One may always run. The last place is for small jobs, which do not wait until a
-/// large one is compiled.
+/// Limits concurrent children by processors and memory, and starts them in order of [`Priority`].
+/// One may always run. The last slot is reserved for small jobs, so that they do not wait for large
+/// ones.
 pub(super) struct Queue {
     state: Mutex<State>,
-    /// How many children may run at once.
+    /// Limit of concurrent children.
     max_children: u32,
-    /// The memory that there is for more children, in bytes, where that is known.
+    /// Memory available to further children, in bytes, where known.
     free_bytes: fn() -> Option<u64>,
 }
 
@@ -43,11 +43,11 @@ pub(super) struct Queue {
 struct State {
     running: u32,
     running_large: u32,
-    /// What the children that run are expected to need.
+    /// Expected memory of all running children.
     memory_bytes: u64,
     has_exclusive: bool,
     waiting: BTreeMap<(Priority, u64), Waiter>,
-    /// The number of the next job that waits: of equal ones, the first goes first.
+    /// Sequence number of the next waiting job: equal priorities are served in order.
     next: u64,
 }
 
@@ -57,7 +57,7 @@ struct Waiter {
     granted: oneshot::Sender<Permit>,
 }
 
-/// The right to run a child, which goes to the next job when this is dropped.
+/// Permit to run a child. Dropping it starts the next job.
 #[derive(Debug)]
 pub(super) struct Permit {
     queue: Arc<Queue>,
@@ -73,8 +73,7 @@ impl Queue {
         })
     }
 
-    /// Waits until a child may run that has this demand. A job that gives up, because this
-    /// future is dropped, delays no other.
+    /// Waits for a permit for `demand`. Dropping this future removes the job from the queue.
     pub(super) async fn permit(
         self: &Arc<Self>,
         demand: Demand,
@@ -91,19 +90,19 @@ impl Queue {
         permit.await.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 
-    /// Lets those begin that may.
+    /// Grants permits to all jobs that may start.
     fn grant(self: &Arc<Self>) {
         while let Some(waiter) = self.next() {
             let permit = Permit {
                 queue: self.clone(),
                 demand: waiter.demand,
             };
-            // One whose job has given up is dropped, which lets the next one begin.
+            // If the job was dropped, its permit is as well, which starts the next one.
             let _ = waiter.granted.send(permit);
         }
     }
 
-    /// The first of those that wait and may begin. It has begun then.
+    /// Removes the first waiting job that may start, and acquires its resources.
     fn next(&self) -> Option<Waiter> {
         let mut state = self.lock();
         state
@@ -140,7 +139,7 @@ impl Queue {
 }
 
 impl State {
-    /// Whether one more child may run.
+    /// Whether another child with this demand may run.
     fn admits(&self, demand: Demand, max_children: u32, free_bytes: u64) -> bool {
         if self.running == 0 {
             return true;
@@ -199,7 +198,7 @@ mod tests {
             .block_on(work)
     }
 
-    /// Whether this job has not begun.
+    /// Whether this job is still waiting.
     async fn waits(job: Pin<&mut impl Future<Output = io::Result<Permit>>>) -> bool {
         tokio::select! {
             biased;
@@ -208,7 +207,7 @@ mod tests {
         }
     }
 
-    /// What a job needs of which only the size matters.
+    /// A large job with this memory.
     fn demand(memory_bytes: u64) -> Demand {
         Demand {
             is_exclusive: false,
@@ -251,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_runs_alone_waits_for_all_and_one_that_gives_up_delays_no_other() {
+    fn an_exclusive_job_waits_for_all_others_and_a_dropped_one_delays_none() {
         run(async {
             let exclusive = Demand {
                 is_exclusive: true,
@@ -264,7 +263,7 @@ mod tests {
             let mut next = pin!(queue.permit(SMALL, of(true, 2)));
             assert!(waits(next.as_mut()).await);
             drop(all);
-            // One that was granted and has not noticed gives it back, too.
+            // A granted permit that was not received is released as well.
             let mut third = Box::pin(queue.permit(SMALL, of(true, 3)));
             assert!(waits(third.as_mut()).await);
             drop(first);
@@ -280,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_job_waits_for_no_large_one() {
+    fn a_small_job_does_not_wait_for_large_ones() {
         run(async {
             let queue = Queue::new(3, unlimited);
             let _one = queue.permit(demand(1), of(true, 9)).await.unwrap();
@@ -297,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_run_at_once_as_there_is_memory_for_and_one_always() {
+    fn available_memory_limits_concurrent_jobs_except_the_first() {
         run(async {
             let queue = Queue::new(9, || Some(5));
             let first = queue.permit(demand(7), of(true, 1)).await.unwrap();

@@ -1,16 +1,14 @@
-//! Core instances of one instance of a component, and the bytes of their contexts.
+//! Size limits of an instance: core instances, and bytes of their contexts.
 //!
-//! Each instance of a core module has a context on the host's heap: 16 bytes for a global,
-//! 32 for a function that can be referenced, and so on. None of that is in a memory of the
-//! guest, so `--max-memory` does not limit it, and a module of a few hundred kilobytes that
-//! is instantiated a thousand times needs gigabytes for each request.
+//! Each instance of a core module has a context on the host's heap: 16 bytes for a global, 32 for a
+//! function that can be referenced, and so on. None of that is in a memory of the guest, so
+//! `--max-memory` does not limit it, and a module of a few hundred kilobytes that is instantiated a
+//! thousand times needs gigabytes per request.
 //!
-//! The sizes are read from the bytes of the component, without validating or compiling it:
-//! in time linear in its length, and before anything is made of it. What cannot be known
-//! from there (a component or a module that a nested component imports) counts nothing here,
-//! and neither do the adapters that wasmtime makes of calls between the parts of a
-//! composition. The pool counts all of them when the compiled component is loaded, and has
-//! twice the limits.
+//! The sizes are read from the bytes of the component before validation and compilation, in linear
+//! time. Parts that are unknown there (a component or a module that a nested component imports) do
+//! not count here, nor do the adapters that wasmtime generates for calls within a composition. The
+//! pool counts all of them when the compiled component is loaded, and has twice the limits.
 
 mod module;
 
@@ -22,33 +20,33 @@ use wasmparser::{
 use super::error::LoadError;
 use module::ModuleCounts;
 
-/// The most core instances of one instance. Each part of a composition is about three.
+/// Limit of core instances per instance. A component of a composition has about three.
 pub(super) const MAX_CORE_INSTANCES: u32 = 256;
 
-/// The most bytes of all contexts of one instance together.
+/// Size limit of all contexts of an instance together, in bytes.
 pub(super) const MAX_CONTEXT_BYTES: usize = 4 << 20;
 
-/// The most core instances of one instance that the pool accepts, with the adapters.
+/// Limit of the pool for core instances per instance, including adapters.
 pub(super) const POOL_CORE_INSTANCES: u32 = 2 * MAX_CORE_INSTANCES;
 
-/// The most bytes of all its contexts that the pool accepts.
+/// Size limit of the pool for all contexts of an instance, in bytes.
 pub(super) const POOL_CONTEXT_BYTES: usize = 2 * MAX_CONTEXT_BYTES;
 
-/// What one instance of a component, or of a core module, has.
+/// Size of an instance of a component or a core module.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct InstanceSize {
-    /// How many core instances.
+    /// Number of core instances.
     pub(super) core_instances: u64,
-    /// The bytes of their contexts.
+    /// Size of their contexts, in bytes.
     pub(super) context_bytes: u64,
 }
 
 impl InstanceSize {
-    /// Reads it from a component.
+    /// Reads the size from a component.
     ///
     /// # Errors
     ///
-    /// Fails if these bytes are not made of sections as those of a component are.
+    /// Fails if the bytes do not have the sections of a component.
     pub(super) fn of(component: &[u8]) -> Result<Self, LoadError> {
         let invalid = |error: wasmparser::Error| LoadError::Invalid(wasmtime::Error::msg(error));
         let mut reader = Reader::default();
@@ -58,11 +56,11 @@ impl InstanceSize {
         Ok(reader.outermost)
     }
 
-    /// Checks it against the limits.
+    /// Checks the size against the limits.
     ///
     /// # Errors
     ///
-    /// Says what is too much.
+    /// Fails with the limit that is exceeded.
     pub(super) fn check(self) -> Result<(), LoadError> {
         if self.core_instances > u64::from(MAX_CORE_INSTANCES) {
             return Err(LoadError::TooManyCoreInstances {
@@ -86,10 +84,10 @@ impl InstanceSize {
     }
 }
 
-/// Reads sections, of which some are within others.
+/// Reads nested sections.
 #[derive(Default)]
 struct Reader {
-    /// What is being read, from the outermost component inwards.
+    /// The open components and modules, outermost first.
     open: Vec<Open>,
     outermost: InstanceSize,
 }
@@ -99,12 +97,12 @@ enum Open {
     Component(ComponentSizes),
 }
 
-/// The index spaces of a component that matter here.
+/// The index spaces of modules and components.
 #[derive(Default)]
 struct ComponentSizes {
     modules: Vec<InstanceSize>,
     components: Vec<InstanceSize>,
-    /// What an instance of this component has.
+    /// Size of an instance of this component.
     size: InstanceSize,
 }
 
@@ -144,7 +142,7 @@ impl Reader {
         }
     }
 
-    /// An alias of a module or a component is one more in the index space.
+    /// An alias of a module or a component extends the index space.
     fn alias(&mut self, alias: &ComponentAlias<'_>) {
         let (is_module, known) = match *alias {
             ComponentAlias::Outer { kind, count, index } => {
@@ -179,7 +177,7 @@ impl ComponentSizes {
         match payload {
             Payload::InstanceSection(section) => {
                 for instance in section {
-                    // The other kind only gives names to what there is.
+                    // The other kind only names existing items.
                     if let Instance::Instantiate { module_index, .. } = instance? {
                         self.size.add(self.module(module_index));
                     }
@@ -253,7 +251,7 @@ mod tests {
         InstanceSize::of(&bytes).expect("a component")
     }
 
-    /// A component with this module, of which it makes so many instances.
+    /// A component with `count` instances of this module.
     fn instances(module: &str, count: usize) -> String {
         let instances = "(core instance (instantiate $m))".repeat(count);
         format!("(component (core module $m {module}) {instances})")
@@ -279,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn components_that_double_at_each_level_are_counted_without_being_made() {
+    fn components_that_double_at_each_level_are_counted_in_linear_time() {
         let mut text = instances("", 1).replace("(component", "(component $c");
         for _ in 0..40 {
             text = format!(
@@ -301,7 +299,7 @@ mod tests {
         let empty = bytes("");
         let globals = "(global i32 (i32.const 0))".repeat(100);
         assert_eq!(bytes(&globals) - empty, 1600);
-        // Only what can be referenced has a place in the context.
+        // Only functions that can be referenced are in the context.
         let functions = "(func)".repeat(100);
         assert_eq!(bytes(&functions), empty);
         let referenced = format!("{functions} (elem func {})", "0 ".repeat(90));
@@ -312,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_component_of_a_thousand_large_contexts_is_refused_with_the_figures() {
+    fn too_many_core_instances_and_too_large_contexts_are_errors_with_the_limit() {
         let globals = "(global i32 (i32.const 0))".repeat(1000);
         let small = size(&instances(&globals, 200));
         assert!(small.check().is_ok());

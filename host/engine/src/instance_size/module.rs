@@ -1,17 +1,17 @@
-//! The size of the context of a core module.
+//! Size of the context of a core module.
 
 use wasmparser::{ElementItems, ExternalKind, Imports, Payload, SectionLimited, TypeRef};
 use wasmtime_environ::{HostPtr, VMOffsets, VMOffsetsFields};
 
 use super::InstanceSize;
 
-/// A context, beside what its module asks for.
+/// Fixed size of a context, in bytes.
 const CONTEXT_BYTES: u64 = 512;
 
-/// A count that no section can have, so that sizes stay in range.
+/// Upper bound of all counts, so that sizes stay in range.
 const MAX_COUNT: u32 = 10_000_000;
 
-/// What a core module has of everything that takes room in its context.
+/// Number of items of a core module that are in its context.
 #[derive(Default)]
 pub(super) struct ModuleCounts {
     imported_functions: u32,
@@ -24,7 +24,7 @@ pub(super) struct ModuleCounts {
     memories: u32,
     globals: u32,
     tags: u32,
-    /// How often a function is referenced outside of code.
+    /// Number of function references outside of code.
     references: u32,
     data: u32,
 }
@@ -94,7 +94,7 @@ impl ModuleCounts {
         *counter = counter.saturating_add(times).min(MAX_COUNT);
     }
 
-    /// One instance of the module.
+    /// Size of an instance of the module.
     pub(super) fn size(&self) -> InstanceSize {
         let functions = self.imported_functions.saturating_add(self.functions);
         let offsets = VMOffsets::from(VMOffsetsFields {
@@ -120,7 +120,7 @@ impl ModuleCounts {
     }
 }
 
-/// How many items a section says it has, of which each takes a byte at least.
+/// Number of items in a section, each of which takes at least a byte.
 fn count<T>(section: &SectionLimited<'_, T>) -> u32 {
     let range = section.range();
     let bytes = u32::try_from(range.end - range.start).unwrap_or(u32::MAX);

@@ -1,14 +1,14 @@
-//! Which addresses a host may have: those of the public internet, unless the operator
-//! has named the address itself.
+//! Address policy: hosts may have public addresses only, unless the operator has allowed an address
+//! itself.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http1_strict::Host;
 
-/// Whether a request to `host`, which is allowed, may go to `address`.
+/// Whether a request to the allowed `host` may go to `address`.
 ///
-/// A name may have any public address. An address that was named is itself, whatever it
-/// is, and `localhost` is this machine.
+/// A name may have any public address. An allowed address matches itself, public or not, and
+/// `localhost` matches loopback addresses.
 pub(super) fn is_allowed(host: &Host, address: IpAddr) -> bool {
     match host {
         Host::Ip(named) => *named == address,
@@ -17,9 +17,9 @@ pub(super) fn is_allowed(host: &Host, address: IpAddr) -> bool {
     }
 }
 
-/// Whether the address is one that anybody on the internet could have, by the registries
-/// for special purposes of IANA. What those list is not public, with no exception for
-/// the few services that have such an address and can be reached.
+/// Whether the address is globally routable, according to IANA's registries of special-purpose
+/// addresses. All of their entries count as not public, including the few services that are
+/// reachable.
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -34,7 +34,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         [0 | 10 | 127 | 224..=255, ..]
             // Between a provider and its customers (RFC 6598).
             | [100, 64..128, ..]
-            // Link-local; also where clouds tell instances their secrets.
+            // Link-local, with the metadata services of clouds.
             | [169, 254, ..]
             // Private.
             | [172, 16..32, ..]
@@ -51,7 +51,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
     match address.segments() {
-        // What a gateway makes an IPv4 address of: mapped, and NAT64 (RFC 6052).
+        // Embedded IPv4 addresses: mapped, and NAT64 (RFC 6052).
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
             let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
             is_public_v4(Ipv4Addr::new(a, b, c, d))
@@ -59,8 +59,8 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         // Protocols, among them Teredo and 6to4, which carry IPv4 addresses, and
         // documentation.
         [0x2001, 0..0x200 | 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..0x1000, ..] => false,
-        // All that is given to anybody. Outside of it are loopback, unspecified,
-        // IPv4-compatible, local NAT64, unique-local, link-local and multicast.
+        // Global unicast. Outside of it are loopback, unspecified, IPv4-compatible, local NAT64,
+        // unique-local, link-local and multicast.
         [first, ..] => first & 0xe000 == 0x2000,
     }
 }
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_have_no_address_that_is_not_public() {
+    fn a_name_may_not_have_a_private_or_reserved_address() {
         for address in [
             "0.0.0.0",
             "0.1.2.3",
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_was_named_is_itself_whatever_it_is() {
+    fn an_allowed_address_matches_itself_public_or_not() {
         for address in ["127.0.0.1", "10.0.0.7", "169.254.169.254"] {
             assert!(is_allowed_for(address, address), "{address}");
             assert!(!is_allowed_for(address, "10.0.0.8"), "{address}");
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn localhost_is_this_machine_and_nothing_else() {
+    fn localhost_matches_loopback_addresses_only() {
         for (host, address, is_allowed) in [
             ("localhost", "127.0.0.1", true),
             ("localhost", "127.1.2.3", true),

@@ -1,4 +1,4 @@
-//! The bodies of a request on its way out, and of its response on its way in.
+//! Bodies of outbound requests and of their responses.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,25 +18,25 @@ use super::framing;
 use super::in_flight::InFlight;
 use telemetry::RequestId;
 
-/// How much the log has of the names of trailers, in bytes.
+/// Size limit of trailer names in a log line, in bytes.
 const MAX_NAMES_BYTES: usize = 512;
 
-/// The body that a guest writes.
+/// A request body, which the guest writes.
 pub(super) struct RequestBody {
     body: WasiBody,
     in_flight: Arc<InFlight>,
-    /// What has been read of it to know whether there is any.
+    /// The first frame, which was read to know whether there is a body.
     first: Option<Frame<Bytes>>,
     has_ended: bool,
-    /// How many bytes of the announced length are left. None if none was announced.
+    /// Rest of the announced length. None if no length was announced.
     left: Option<u64>,
-    /// Whether the head names the trailers that follow, and so hyper sends them.
+    /// Whether the head announces trailers, so that hyper sends them.
     announces_trailers: bool,
     request_id: RequestId,
 }
 
 impl RequestBody {
-    /// The body of a request with these fields.
+    /// The body of a request with these header fields.
     pub(super) fn new(
         body: WasiBody,
         headers: &HeaderMap,
@@ -55,11 +55,12 @@ impl RequestBody {
         }
     }
 
-    /// Looks at what the guest gives before the server gets it.
+    /// Checks a frame before it is sent.
     ///
     /// # Errors
     ///
-    /// Fails if it is more than was announced: hyper would send a part of it, which looks whole.
+    /// Fails if the body exceeds the announced length: hyper would send a part of it, which looks
+    /// complete.
     fn check(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Error> {
         if let (Some(left), Some(data)) = (&mut self.left, frame.data_ref()) {
             *left = left
@@ -76,19 +77,19 @@ impl RequestBody {
             let names = sanitize::line(&names).at_most(MAX_NAMES_BYTES);
             tracing::warn!(
                 request = %self.request_id,
-                "the trailers `{names}` of a request of the guest are not sent: its head has to \
-                 name them in the field `trailer`, and must not have `content-length`"
+                "trailers `{names}` of an outbound request dropped: its head has to name them in \
+                 `trailer`, and must not have `content-length`"
             );
         }
         Ok(frame)
     }
 
-    /// Whether there is anything in it. A guest that leaves that open for longer than `limit`
-    /// means to write something.
+    /// Whether the body has content. If the guest leaves it open for longer than `limit`, it counts
+    /// as content.
     ///
     /// # Errors
     ///
-    /// Fails if the guest gives the body up.
+    /// Fails if the guest aborts the body.
     pub(super) async fn has_content(&mut self, limit: Duration) -> Result<bool, Error> {
         if self.has_ended {
             return Ok(false);
@@ -117,8 +118,8 @@ impl Body for RequestBody {
             return Poll::Ready(None);
         }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        // A guest that is gone seems to have finished what it wrote. The server must not
-        // take half a body for the whole.
+        // When the guest ends, its body ends without an error. The server must not take a part of
+        // it for the whole.
         if frame.is_none() && self.in_flight.is_closed() {
             return Poll::Ready(Some(Err(Error::ConnectionTerminated)));
         }
@@ -138,23 +139,23 @@ impl Body for RequestBody {
     }
 }
 
-/// The body that a guest reads.
+/// A response body, which the guest reads.
 pub(super) struct ResponseBody {
     body: Incoming,
     idle_timeout: Option<IdleTimeout>,
 }
 
-/// How long the server may send nothing while the guest waits.
+/// The idle timeout of a response body, while the guest waits for a frame.
 struct IdleTimeout {
     limit: Duration,
-    /// Runs if `is_running`. It is made once, because only a thread of the runtime can
-    /// make one, and guests can be on others.
+    /// The timer, if `is_running`. It is created once, because creating one needs a thread of the
+    /// runtime, and guests may run on others.
     end: Pin<Box<Sleep>>,
     is_running: bool,
 }
 
 impl ResponseBody {
-    /// Must be called within a runtime that has timers.
+    /// Must be called within a runtime with timers.
     pub(super) fn new(body: Incoming, max_idle: Option<Duration>) -> Self {
         let idle_timeout = max_idle.map(|limit| IdleTimeout {
             limit,
@@ -196,10 +197,10 @@ impl Body for ResponseBody {
 }
 
 impl IdleTimeout {
-    /// Resolves when it has lasted too long.
+    /// Resolves when the timeout is exceeded.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.is_running {
-            // A limit of centuries is none.
+            // A timeout beyond the range of the clock never expires.
             let end = Instant::now().checked_add(self.limit);
             let Some(end) = end else {
                 return Poll::Pending;

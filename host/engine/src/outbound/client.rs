@@ -1,4 +1,4 @@
-//! One request of a guest: sent, and its response received.
+//! One outbound request: connect, send, receive.
 
 use std::fmt::Write;
 use std::pin::{Pin, pin};
@@ -18,15 +18,16 @@ use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::body::{RequestBody, ResponseBody};
+use super::concurrency_limit::Permit;
 use super::connect::{self, Stream};
 use super::errors::from_hyper;
-use super::in_flight::{BufferedBytes, InFlight, Permit};
+use super::in_flight::{BufferedBytes, InFlight};
 use super::origin::Origin;
 use super::report::Report;
 use super::{MAX_FIELDS, MAX_HEAD_BYTES, MAX_PARSED_FIELDS, Outbound, SendResult, framing};
 
-/// The fields that concern one connection and no other. Guests cannot set most of them,
-/// but this part relies on none.
+/// Hop-by-hop fields, which concern one connection. wasmtime rejects most of them already, but this
+/// client does not rely on it.
 const HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     HeaderName::from_static("http2-settings"),
@@ -41,21 +42,19 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 
 type Connection = Pin<Box<http1::Connection<TokioIo<Box<dyn Stream>>, RequestBody>>>;
 
-/// A request that is allowed.
+/// A request that the policy allows.
 pub(super) struct OutboundRequest {
     pub(super) request: Request<WasiBody>,
     pub(super) options: RequestOptions,
     pub(super) origin: Origin,
     pub(super) outbound: Arc<Outbound>,
     pub(super) in_flight: Arc<InFlight>,
-    /// Counts what is kept of the request until its connection is closed.
+    /// Its buffered bytes, counted until its connection is closed.
     pub(super) buffered: BufferedBytes,
 }
 
-/// Sends a request. When the head of the response is there, what it resolves to has the
-/// connection, too: as long as that is polled, the rest comes in.
-///
-/// Whoever drops one of them closes the connection.
+/// Sends a request. Resolves with the head of the response and a future that drives the connection:
+/// polling it receives the body. Dropping either one closes the connection.
 pub(super) async fn send(outbound_request: OutboundRequest, report: Report) -> SendResult {
     let sent = exchange(outbound_request, &report).await;
     match &sent {
@@ -75,10 +74,10 @@ async fn exchange(outbound_request: OutboundRequest, report: &Report) -> SendRes
         buffered,
     } = outbound_request;
     let deadline = Instant::now() + outbound.timeout;
-    let permit = timeout_at(deadline, in_flight.take()).await;
+    let permit = timeout_at(deadline, in_flight.limit.acquire()).await;
     let Ok(Some(permit)) = permit else {
         report.set_cause(format_args!(
-            "{} other requests of the guest were under way for {} s; let it read or drop their \
+            "the guest had {} outbound requests in flight for {} s; it should read or drop their \
              responses first, or allow more with `--max-outbound` or `--outbound-timeout`",
             outbound.max_concurrent,
             outbound.timeout.as_secs_f64()
@@ -104,7 +103,7 @@ async fn exchange(outbound_request: OutboundRequest, report: &Report) -> SendRes
         report.set_cause(format_args!(
             "the response has more than {MAX_FIELDS} header fields"
         ));
-        // The limit that this error can name is one of bytes.
+        // The error can only contain a limit in bytes.
         return Err(Error::HttpResponseHeaderSectionSize(None));
     }
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -119,13 +118,13 @@ async fn exchange(outbound_request: OutboundRequest, report: &Report) -> SendRes
     ))
 }
 
-/// The earlier of a deadline and the end of what a guest wants to wait.
-fn earlier(deadline: Instant, wanted: Option<Duration>) -> Instant {
-    let end = wanted.and_then(|wanted| Instant::now().checked_add(wanted));
+/// The earlier of the deadline and the timeout that the guest has set.
+fn earlier(deadline: Instant, timeout: Option<Duration>) -> Instant {
+    let end = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     end.map_or(deadline, |end| end.min(deadline))
 }
 
-/// The request as it goes over a connection to `origin`.
+/// The request in the form that is sent to `origin`.
 fn prepare(request: Request<WasiBody>, origin: &Origin) -> Result<Request<WasiBody>, Error> {
     let (mut head, body) = request.into_parts();
     let path = match head.uri.path_and_query() {
@@ -142,14 +141,14 @@ fn prepare(request: Request<WasiBody>, origin: &Origin) -> Result<Request<WasiBo
     let host = HeaderValue::try_from(origin.authority());
     let host = host.map_err(|_| Error::HttpRequestUriInvalid)?;
     head.headers.insert(HOST, host);
-    // Connections are not used again.
+    // Connections are not reused.
     let close = HeaderValue::from_static("close");
     head.headers.insert(CONNECTION, close);
     Ok(Request::from_parts(head, body))
 }
 
-/// Percent-encodes what [`Uri`] takes in a path and a query although no URI has it, such as `é`:
-/// servers refuse such a request (RFC 3986, section 2.1). None if there is nothing of that.
+/// Percent-encodes characters that [`Uri`] accepts but URIs do not contain, such as `é`, for which
+/// servers reject a request (RFC 3986, section 2.1). None if there are none.
 fn encode(target: &PathAndQuery) -> Option<PathAndQuery> {
     let is_allowed = |byte: u8| matches!(byte, b'!'..=b'~');
     if target.as_str().bytes().all(is_allowed) {
@@ -167,8 +166,8 @@ fn encode(target: &PathAndQuery) -> Option<PathAndQuery> {
     encoded.parse().ok()
 }
 
-/// Sends a request over a new connection until the head of the response is there. The
-/// connection is none if it ended with it.
+/// Sends a request over a new connection, and receives the head of the response. The connection is
+/// None if it ended with the response.
 async fn receive_head(
     stream: Box<dyn Stream>,
     request: Request<RequestBody>,
@@ -196,14 +195,14 @@ async fn receive_head(
         }
         ended = &mut connection => ended,
     };
-    // Whatever it had to say of the response was said before it ended.
+    // The connection has delivered the response, if it received one.
     match (response.await, ended) {
         (Ok(response), _) => Ok((response, None)),
         (Err(_), Err(error)) | (Err(error), Ok(())) => Err(failed(&error)),
     }
 }
 
-/// What the guest gets.
+/// The response for the guest, and the future that drives its connection.
 fn into_guest_response(
     response: Response<Incoming>,
     connection: Option<Connection>,
@@ -218,10 +217,10 @@ fn into_guest_response(
     let response = response.map(body);
     let rest = async move {
         if let Some(connection) = connection {
-            // The body has the error, if the guest wants to know.
+            // The body has the error.
             let _ = connection.await;
         }
-        // Also if the guest has not read the body: what is left of it is here, and small.
+        // Even if the guest has not read the body: the rest of it is buffered here, and small.
         drop((permit, buffered));
         Ok(())
     };
@@ -235,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_fields_that_concern_the_server_are_sent_to_it() {
+    fn hop_by_hop_fields_of_a_guest_are_not_sent() {
         let mut request = Request::builder().uri("https://Api.Example.:8443/a?b");
         for name in HOP_BY_HOP {
             request = request.header(name, "x");
@@ -263,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_has_a_path_and_the_characters_of_a_uri() {
+    fn a_target_has_a_path_and_is_percent_encoded() {
         for (url, target) in [
             ("http://a?b", "/?b"),
             ("http://a", "/"),

@@ -1,4 +1,4 @@
-//! A connection to an origin: look up, check, connect, and agree on keys.
+//! Connection to an origin: resolve, check the addresses, connect, TLS handshake.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,15 +18,15 @@ use super::resolver::Resolver;
 use super::{Outbound, address};
 use http1_strict::Host;
 
-/// The bytes of a connection, encrypted or not.
+/// The byte stream of a connection, encrypted or not.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Connects to `origin`, which is allowed, until `deadline`.
+/// Connects to the allowed `origin`, until `deadline`.
 ///
-/// The name is looked up once, and the connection goes to one of the addresses that
-/// were checked: what the name stands for a moment later does not matter.
+/// The name is resolved once, and the connection goes to one of the checked addresses, so that a
+/// later change of the name (DNS rebinding) has no effect.
 pub(super) async fn connect(
     outbound: &Outbound,
     origin: &Origin,
@@ -39,7 +39,7 @@ pub(super) async fn connect(
         .map_err(|_| Error::DnsTimeout)??;
     let connected = async {
         let stream = connect_tcp(&addresses, deadline, report).await?;
-        // Heads and chunks are written whole, so waiting for more only delays them.
+        // Heads and chunks are written in one piece, so Nagle's algorithm would only delay them.
         stream.set_nodelay(true).map_err(|error| from_io(&error))?;
         match &outbound.tls {
             Some(tls) if origin.is_encrypted() => encrypt(tls, &origin.host, stream, report).await,
@@ -52,7 +52,7 @@ pub(super) async fn connect(
         .map_err(|_| Error::ConnectionTimeout)?
 }
 
-/// The addresses to which a request to `origin` may go.
+/// The allowed addresses of `origin`.
 async fn addresses(
     resolver: &Resolver,
     origin: &Origin,
@@ -63,19 +63,19 @@ async fn addresses(
         Host::Name(name) => name,
     };
     let found = resolver.resolve(name, origin.port, report).await?;
-    let (allowed, refused): (Vec<_>, Vec<_>) = found
+    let (allowed, denied): (Vec<_>, Vec<_>) = found
         .into_iter()
         .partition(|found| address::is_allowed(&origin.host, found.ip()));
     if !allowed.is_empty() {
         return Ok(allowed);
     }
-    if let Some(first) = refused.first() {
+    if let Some(first) = denied.first() {
         report.log_denied_address(first.ip());
     }
     Err(Error::DestinationIpProhibited)
 }
 
-/// Tries one address after the other. Each may take its share of the time that is left.
+/// Tries the addresses in order. Each gets an equal share of the remaining time.
 async fn connect_tcp(
     addresses: &[SocketAddr],
     deadline: Instant,
@@ -97,7 +97,7 @@ async fn connect_tcp(
     Err(failure)
 }
 
-/// Agrees on keys with whoever proves to be `host`.
+/// TLS handshake with a server that authenticates as `host`.
 async fn encrypt(
     tls: &Arc<ClientConfig>,
     host: &Host,
@@ -114,7 +114,7 @@ async fn encrypt(
         .connect(name, stream)
         .await
         .map_err(|error| {
-            // That of a certificate, for example, says what is wrong with it.
+            // An invalid certificate, for example, has its reason in the message.
             report.set_cause(&error);
             from_io(&error)
         })?;

@@ -1,4 +1,4 @@
-//! What a guest gets to know of a failure.
+//! Error codes of `wasi:http` for failed outbound requests.
 
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
@@ -7,7 +7,7 @@ use wasmtime_wasi_http::Error;
 
 use super::MAX_HEAD_BYTES;
 
-/// The failure of a connection that has been made.
+/// The error of an established connection.
 pub(super) fn from_hyper(error: &hyper::Error) -> Error {
     if error.is_parse_too_large() {
         return Error::HttpResponseHeaderSectionSize(u32::try_from(MAX_HEAD_BYTES).ok());
@@ -18,7 +18,7 @@ pub(super) fn from_hyper(error: &hyper::Error) -> Error {
     if let Some(error) = find_cause::<io::Error>(error) {
         return match error.kind() {
             ErrorKind::UnexpectedEof => Error::HttpResponseIncomplete,
-            // What hyper says of bytes that it cannot read.
+            // hyper's errors for bytes that it cannot parse.
             ErrorKind::InvalidData | ErrorKind::InvalidInput if find_tls(error).is_none() => {
                 Error::HttpProtocolError
             }
@@ -31,7 +31,7 @@ pub(super) fn from_hyper(error: &hyper::Error) -> Error {
     Error::HttpProtocolError
 }
 
-/// The failure of a connection, before or after it was made.
+/// The error of a connection, before or after it was established.
 pub(super) fn from_io(error: &io::Error) -> Error {
     if let Some(error) = find_tls(error) {
         return from_tls(error);
@@ -68,7 +68,7 @@ fn find_tls(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// The first error of this kind among those that caused `error`.
+/// The first error of type `E` in the chain of causes of `error`.
 fn find_cause<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a E> {
     let mut cause = Some(error);
     while let Some(error) = cause {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_that_is_not_trusted_is_not_a_broken_protocol() {
+    fn an_untrusted_certificate_is_a_tls_certificate_error() {
         let error = of_tls(CertificateError::UnknownIssuer.into());
         assert!(matches!(error, Error::TlsCertificateError), "{error}");
         let error = of_tls(PeerMisbehaved::TooMuchEarlyDataReceived.into());
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_comes_with_its_number() {
+    fn a_tls_alert_has_its_number() {
         let error = of_tls(rustls::Error::AlertReceived(AlertDescription::AccessDenied));
         let Error::TlsAlertReceived { alert_id, .. } = error else {
             panic!("{error}");

@@ -1,5 +1,5 @@
-//! How bodies are announced: that of a request, by what its guest does, and that of a response,
-//! by one length at most.
+//! Framing of bodies: Content-Length and Transfer-Encoding of outbound requests and their
+//! responses.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use wasmtime_wasi_http::Error;
 
 use super::body::RequestBody;
 
-/// The longest transfer coding that an error names, in bytes.
+/// Size limit of a transfer coding in an error, in bytes.
 const MAX_CODING_BYTES: usize = 64;
 
-/// Announces the body of a request where hyper would not: it takes a body of GET and HEAD whose
-/// length is not known for none, and says nothing of an empty body where servers expect one
-/// (RFC 9110, section 8.6).
+/// Announces the body of a request where hyper does not: hyper treats a body of unknown length of
+/// GET and HEAD as none, and sends no length for an empty body where servers expect one (RFC 9110,
+/// section 8.6).
 pub(super) async fn announce(request: &mut Request<RequestBody>) -> Result<(), Error> {
-    /// The time in which a guest that opens a body of GET begins to write it or closes it.
+    /// Time for a guest that has opened a body of GET to write to it or close it.
     const OPEN: Duration = Duration::from_secs(1);
 
     if request.headers().contains_key(CONTENT_LENGTH) {
@@ -43,19 +43,18 @@ pub(super) async fn announce(request: &mut Request<RequestBody>) -> Result<(), E
     Ok(())
 }
 
-/// The length that the head of a request announces, if it does.
+/// The Content-Length of a request, if it has one.
 pub(super) fn announced_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Leaves the head of a response at most one length, which is that of the content that the
-/// guest reads, so that the guest can pass both on (RFC 9110, section 8.6; RFC 9112, section
-/// 6.3).
+/// Reduces the framing of a response to at most one length, that of the content that the guest
+/// reads, so that the guest can forward both (RFC 9110, section 8.6; RFC 9112, section 6.3).
 ///
 /// # Errors
 ///
-/// Fails if the content is coded in a way that is not undone here: the guest would take it for
-/// what it is not.
+/// Fails for transfer codings that are not decoded here, because the guest would misinterpret the
+/// content.
 pub(super) fn unify_length(headers: &mut HeaderMap) -> Result<(), Error> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter().peekable();
     if codings.peek().is_some() {
@@ -71,7 +70,7 @@ pub(super) fn unify_length(headers: &mut HeaderMap) -> Result<(), Error> {
                 name.map(ToOwned::to_owned),
             ));
         }
-        // Chunks go before a length.
+        // Transfer-Encoding overrides Content-Length.
         headers.remove(CONTENT_LENGTH);
         return Ok(());
     }
@@ -79,14 +78,14 @@ pub(super) fn unify_length(headers: &mut HeaderMap) -> Result<(), Error> {
     if fields.len() > 1 || fields.iter().any(|field| field.as_bytes().contains(&b',')) {
         match single_value(&fields) {
             Some(length) => headers.insert(CONTENT_LENGTH, length.into()),
-            // Only a response that has no content gets here with different ones.
+            // Only a response without content gets here with different lengths.
             None => headers.remove(CONTENT_LENGTH),
         };
     }
     Ok(())
 }
 
-/// The number in these lists of numbers, if it is always the same.
+/// The number in these lists, if all are equal.
 fn single_value(fields: &[&HeaderValue]) -> Option<u64> {
     let mut found = None;
     for field in fields {
@@ -123,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_has_one_length_at_most() {
+    fn a_response_has_at_most_one_content_length() {
         let length = "content-length";
         assert_eq!(lengths(&[(length, "2")]), ["2"]);
         assert_eq!(lengths(&[(length, "2"), (length, "2")]), ["2"]);
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_of_another_transfer_coding_is_an_error_with_its_name() {
+    fn an_unknown_transfer_coding_of_a_response_is_an_error_with_its_name() {
         for coding in ["gzip", "gzip, chunked"] {
             let error = unify_length(&mut headers(&[("transfer-encoding", coding)]));
             assert!(

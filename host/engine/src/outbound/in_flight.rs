@@ -1,54 +1,42 @@
-//! What one instance has under way: how many requests at once, and whether it is there
-//! to finish them.
+//! Outbound requests in flight of one instance: concurrency limit, buffered bytes, closed flag.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use super::concurrency_limit::ConcurrencyLimit;
 
-/// The account of one instance.
+/// The outbound requests of one instance.
 #[derive(Debug)]
 pub(super) struct InFlight {
-    free: Arc<Semaphore>,
-    /// How many bytes of requests the server keeps.
+    pub(super) limit: ConcurrencyLimit,
+    /// Size of the requests that the server buffers, in bytes.
     buffered_bytes: AtomicUsize,
-    /// Whether the instance is gone.
+    /// Whether the instance has ended.
     is_closed: AtomicBool,
-    /// Whether the log has a refusal or a failure of the request at hand.
+    /// Whether a denial or a failure was logged for the current request.
     has_logged: AtomicBool,
 }
 
-/// Bytes that the server keeps of a request, for as long as this value lives.
+/// Buffered bytes of one request, counted until this is dropped.
 #[derive(Debug)]
 pub(super) struct BufferedBytes {
     in_flight: Arc<InFlight>,
     bytes: usize,
 }
 
-/// A request under way, from before it has a connection to when that is closed. Dropping it
-/// lets the next one begin.
-pub(super) type Permit = OwnedSemaphorePermit;
-
 impl InFlight {
     pub(super) fn new(max_concurrent: NonZeroU32) -> Self {
-        let slots = usize::try_from(max_concurrent.get()).unwrap_or(usize::MAX);
+        let max_concurrent = usize::try_from(max_concurrent.get()).unwrap_or(usize::MAX);
         Self {
-            free: Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS))),
+            limit: ConcurrencyLimit::new(max_concurrent),
             buffered_bytes: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
             has_logged: AtomicBool::new(false),
         }
     }
 
-    /// A slot for one more request. Waits for one, in the order of the calls, while there are
-    /// as many as there may be.
-    pub(super) async fn take(&self) -> Option<Permit> {
-        // It fails if the semaphore is closed, and nothing closes it.
-        self.free.clone().acquire_owned().await.ok()
-    }
-
-    /// Counts so many bytes of a request for as long as the server keeps them.
+    /// Counts buffered bytes of a request until the returned value is dropped.
     pub(super) fn add_buffered(self: &Arc<Self>, bytes: usize) -> BufferedBytes {
         self.buffered_bytes.fetch_add(bytes, Ordering::Relaxed);
         BufferedBytes {
@@ -57,12 +45,12 @@ impl InFlight {
         }
     }
 
-    /// How many bytes of requests the server keeps.
+    /// Size of the requests that the server buffers, in bytes.
     pub(super) fn buffered_bytes(&self) -> usize {
         self.buffered_bytes.load(Ordering::Relaxed)
     }
 
-    /// Says that the instance is gone. What it has not finished, it never will.
+    /// Marks the instance as ended, so that its unfinished bodies are errors.
     pub(super) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
     }
@@ -71,12 +59,12 @@ impl InFlight {
         self.is_closed.load(Ordering::Acquire)
     }
 
-    /// Says that the instance serves another request from now on.
+    /// Starts the log limit of the next request that the instance serves.
     pub(super) fn begin_request(&self) {
         self.has_logged.store(false, Ordering::Relaxed);
     }
 
-    /// Whether a refusal or a failure is the first one of the request at hand.
+    /// Whether this denial or failure is the first of the current request. Marks it as logged.
     pub(super) fn is_first_failure(&self) -> bool {
         !self.has_logged.swap(true, Ordering::Relaxed)
     }
@@ -97,16 +85,16 @@ mod tests {
     use super::*;
 
     fn in_flight(max_concurrent: u32) -> Arc<InFlight> {
-        let max_concurrent = NonZeroU32::new(max_concurrent).expect("more than none");
+        let max_concurrent = NonZeroU32::new(max_concurrent).expect("not zero");
         Arc::new(InFlight::new(max_concurrent))
     }
 
     #[tokio::test]
-    async fn one_request_more_than_max_outbound_waits_until_one_is_over() {
+    async fn a_request_beyond_max_outbound_waits_for_a_permit() {
         let in_flight = in_flight(2);
-        let first = in_flight.take().await.expect("a permit");
-        let _second = in_flight.take().await.expect("a permit");
-        let mut third = pin!(in_flight.take());
+        let first = in_flight.limit.acquire().await.expect("a permit");
+        let _second = in_flight.limit.acquire().await.expect("a permit");
+        let mut third = pin!(in_flight.limit.acquire());
         let waits = poll_fn(|cx| third.as_mut().poll(cx).is_pending().into()).await;
         assert!(waits);
         drop(first);
@@ -114,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn max_host_memory_counts_requests_until_they_are_done() {
+    fn max_host_memory_counts_buffered_bytes_until_they_are_dropped() {
         let in_flight = in_flight(1);
         let first = in_flight.add_buffered(40);
         let second = in_flight.add_buffered(2);

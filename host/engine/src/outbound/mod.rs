@@ -1,26 +1,26 @@
-//! The requests that guests send: to whom they may, and how that is done.
+//! Outbound requests of guests: policy and HTTP client.
 //!
-//! - this file: [`Outbound`], which all guests of a server share, and what a store has.
-//! - `origin.rs`, `policy.rs`: scheme, host and port, and which are allowed.
-//! - `client.rs`: one request, in the order of what happens to it.
-//! - `in_flight.rs`: how many there may be at once.
-//! - `lookup.rs`, `address.rs`, `tls.rs`, `connect.rs`: from a name to a connection.
-//! - `body.rs`: what is sent and received over it; `framing.rs`: how that is announced.
-//! - `errors.rs`, `report.rs`: what the guest and the log get to know.
+//! - this file: [`Outbound`], which all guests of a server share, and the state of a store.
+//! - `origin.rs`, `policy.rs`: scheme, host and port, and the allowlist of origins.
+//! - `client.rs`: one request, step by step.
+//! - `in_flight.rs`: the requests in flight of one instance; `concurrency_limit.rs`: their limit.
+//! - `resolver.rs`, `address.rs`, `tls.rs`, `connect.rs`: from a name to a connection.
+//! - `body.rs`: the bodies; `framing.rs`: their lengths and transfer codings.
+//! - `errors.rs`, `report.rs`: error codes for the guest, and log entries.
 //!
-//! By default guests may send requests to nobody. Where the operator has allowed an
-//! origin ([`AllowedOrigin`]), each request to it is checked twice: the origin before
-//! anything happens, and then the addresses that its name has. Redirects are responses
-//! like others: nothing here follows them. A guest that does sends a request, which is
-//! checked like the one before.
+//! By default, outbound requests are denied. For an origin that the operator has allowed
+//! ([`AllowedOrigin`]), each request is checked twice: the origin first, then the addresses that
+//! its name resolves to. Redirects are ordinary responses and not followed here. A guest that
+//! follows one sends a new request, which is checked like any other.
 //!
-//! Every request has a connection of its own, over HTTP/1.1, which is closed with the
-//! response: connections that are kept for later would pass from one guest to the next
-//! what no guest should know of another. Whatever a guest has open ends with its store.
+//! Each request has its own HTTP/1.1 connection, which is closed with the response, because reused
+//! connections could leak data from one guest to the next. Open requests of a guest end with its
+//! store.
 
 mod address;
 mod body;
 mod client;
+mod concurrency_limit;
 mod connect;
 mod errors;
 mod framing;
@@ -51,64 +51,62 @@ use report::Report;
 use resolver::Resolver;
 use telemetry::RequestId;
 
-/// How large the head of a response may be, and how much of a body is read ahead, in
-/// bytes.
+/// Size limit of the head of a response, and of the read buffer of a body, in bytes.
 pub(crate) const MAX_HEAD_BYTES: usize = 64 << 10;
 
-/// The most that a guest can write to a body at once, in bytes. Two such chunks are buffered.
+/// Size limit of a single write to a body, in bytes. Two such chunks are buffered.
 pub(crate) const BODY_CHUNK_BYTES: usize = 64 << 10;
 
-/// The longest time that a request may take. Clocks can be asked for the time in a year,
-/// but not for any.
+/// Upper limit of the timeout of a request: deadlines beyond may exceed the range of the clock.
 const MAX_TIMEOUT: Duration = Duration::from_hours(365 * 24);
 
-/// How many fields the head of a response may have.
+/// Limit of the header fields of a response.
 const MAX_FIELDS: usize = 100;
 
-/// How many are read, so that the error of a response with more than [`MAX_FIELDS`] names them:
-/// as many as fit into the largest head with some content.
+/// Limit of the parsed header fields, so that the error of a response with more than [`MAX_FIELDS`]
+/// can be specific: about as many as fit into the largest head.
 const MAX_PARSED_FIELDS: usize = 1000;
 
-/// What guests may send.
+/// Settings of outbound requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboundSettings {
-    /// To whom.
+    /// The allowed origins.
     pub allowed: Vec<AllowedOrigin>,
-    /// How long a request may take until the head of its response is there.
+    /// Timeout of a request until the head of its response is received.
     pub timeout: Duration,
-    /// How many requests one instance may have under way.
+    /// Limit of the requests in flight of one instance.
     pub max_concurrent: NonZeroU32,
 }
 
-/// Sends the requests of all guests of a server.
+/// Policy and shared state of the outbound requests of all guests.
 #[derive(Debug, Clone)]
 pub struct Outbound {
     policy: Policy,
-    /// None if no origin that is allowed needs it.
+    /// None if no allowed origin needs TLS.
     tls: Option<Arc<ClientConfig>>,
     resolver: Resolver,
     timeout: Duration,
     max_concurrent: NonZeroU32,
 }
 
-/// Why guests cannot send what they may.
+/// Why outbound requests cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
-    /// Nobody could prove who they are.
+    /// No trusted certificate authority.
     #[error(
-        "requests to https origins are allowed, but no certificate of an authority was found on \
-         this system; install the package `ca-certificates`, or name a file of them in the \
+        "requests to https origins are allowed, but this system has no trusted certificate \
+         authority; install the package `ca-certificates`, or name a file of certificates in the \
          environment variable `SSL_CERT_FILE`"
     )]
     NoRoots,
     /// TLS cannot be set up.
-    #[error("TLS cannot be set up for requests of guests: {0}")]
+    #[error("cannot set up TLS for outbound requests: {0}")]
     Tls(rustls::Error),
 }
 
 impl Outbound {
-    /// Prepares what requests need. If there is an https origin among the allowed ones,
-    /// this reads the certificates of the system.
+    /// Prepares outbound requests. If an https origin is allowed, the certificate authorities of
+    /// the system are loaded.
     ///
     /// # Errors
     ///
@@ -130,7 +128,7 @@ impl Outbound {
         })
     }
 
-    /// What the store of a guest has of it.
+    /// The state of one store.
     pub(crate) fn ctx(self: &Arc<Self>, request_id: RequestId) -> OutboundCtx {
         OutboundCtx {
             outbound: self.clone(),
@@ -141,7 +139,7 @@ impl Outbound {
 }
 
 impl Default for Outbound {
-    /// Sends nothing to anybody.
+    /// Denies all requests.
     fn default() -> Self {
         Self {
             policy: Policy::default(),
@@ -153,19 +151,19 @@ impl Default for Outbound {
     }
 }
 
-/// The requests that one instance sends.
+/// The outbound requests of one instance.
 ///
-/// It has to be dropped before the table of the store, in which the bodies of these
-/// requests are, so that those which are not finished are not taken for whole ones.
+/// It has to be dropped before the table of the store, which contains the bodies of its requests,
+/// so that unfinished bodies become errors instead of looking complete.
 pub(crate) struct OutboundCtx {
     outbound: Arc<Outbound>,
     request_id: RequestId,
-    /// Made for the first request: most guests send none.
+    /// Created with the first request, because most guests send none.
     in_flight: Option<Arc<InFlight>>,
 }
 
 impl OutboundCtx {
-    /// Says that the instance serves another request from now on.
+    /// Switches to the next request that the instance serves.
     pub(crate) fn begin_request(&mut self, request_id: RequestId) {
         self.request_id = request_id;
         if let Some(in_flight) = &self.in_flight {
@@ -173,7 +171,7 @@ impl OutboundCtx {
         }
     }
 
-    /// Checks whether the request may be sent, and to whom it goes. Refusals are logged.
+    /// Checks a request against the policy, and returns its origin. Denials are logged.
     fn admit(&self, request: &Request<WasiBody>, report: &mut Report) -> Result<Origin, Error> {
         let origin = Origin::of(request.uri()).map_err(|_| Error::HttpRequestUriInvalid)?;
         report.origin = Some(origin.clone());
@@ -181,21 +179,21 @@ impl OutboundCtx {
             report.log_denied_origin();
             return Err(Error::HttpRequestDenied);
         }
-        // What it asks for is another connection, and there is none to whoever it names.
+        // A tunnel is not supported.
         if request.method() == Method::CONNECT {
             return Err(Error::HttpRequestMethodInvalid);
         }
         Ok(origin)
     }
 
-    /// What the server keeps of requests that are under way, in bytes.
+    /// Size of the buffered requests in flight, in bytes.
     pub(crate) fn buffered_bytes(&self) -> usize {
         self.in_flight
             .as_ref()
             .map_or(0, |in_flight| in_flight.buffered_bytes())
     }
 
-    /// Breaks off what the guest has not sent as a whole.
+    /// Aborts bodies that the guest has not completed.
     pub(crate) fn close(&self) {
         if let Some(in_flight) = &self.in_flight {
             in_flight.close();
@@ -209,7 +207,8 @@ impl Drop for OutboundCtx {
     }
 }
 
-/// What the server keeps of a request until it is done: its head, and what its body buffers.
+/// Size of the server's memory for a request in flight, in bytes: its head, and the buffer of its
+/// body.
 fn request_bytes(request: &Request<WasiBody>) -> usize {
     let uri = request.uri();
     let authority = uri
@@ -220,7 +219,7 @@ fn request_bytes(request: &Request<WasiBody>) -> usize {
     fields(request.headers()) + method + authority + path + BODY_BYTES
 }
 
-/// The head of a response with a body that comes in while the future is polled.
+/// The head of a response, and the future that drives its connection and thereby its body.
 type SendResult = Result<
     (
         Response<WasiBody>,
@@ -250,7 +249,7 @@ impl WasiHttpHooks for OutboundCtx {
             in_flight: in_flight.clone(),
             method: request.method().clone(),
             origin: None,
-            reason: Mutex::default(),
+            cause: Mutex::default(),
             outcome: None,
         };
         match self.admit(&request, &mut report) {

@@ -1,4 +1,4 @@
-//! To whom a request goes: scheme, host and port, in one form for each origin.
+//! Origin of a request: scheme, host and port, in canonical form.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -14,7 +14,7 @@ pub(super) enum Scheme {
     Https,
 }
 
-/// The origin that a request of a guest names.
+/// The origin of an outbound request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) scheme: Scheme,
@@ -25,35 +25,35 @@ pub(super) struct Origin {
 /// Why a text is not an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OriginError {
-    /// There is no scheme.
+    /// The scheme is missing.
     #[error("expected scheme and host, such as https://api.example:443")]
     NoScheme,
-    /// The scheme is another one.
-    #[error("the scheme is `{0}`; expected `http` or `https`")]
+    /// The scheme is neither http nor https.
+    #[error("unknown scheme `{0}`; expected `http` or `https`")]
     Scheme(String),
-    /// There is a user, and perhaps a password.
-    #[error("an origin has no user and no password; remove what is before the `@`")]
+    /// The origin contains a user name.
+    #[error("an origin must not contain a user name or password; remove all before the `@`")]
     User,
-    /// Something follows the port.
-    #[error("an origin ends with its host or its port; remove `{0}`")]
+    /// The origin has a path, query or fragment.
+    #[error("an origin ends after its host or port; remove `{0}`")]
     Path(String),
-    /// There is no such port.
+    /// Invalid port.
     #[error("`{0}` is not a port; expected a number from 1 to 65535")]
     Port(String),
-    /// An address of IPv4 in the clothes of IPv6.
-    #[error("`{0}` stands for an IPv4 address; write it as `{1}`")]
+    /// An IPv4-mapped IPv6 address.
+    #[error("`{0}` is an IPv4-mapped address; write it as `{1}`")]
     Mapped(Ipv6Addr, Ipv4Addr),
-    /// It names no host.
+    /// Invalid host.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// A `*` stands where none may.
+    /// A `*` is not the first label.
     #[error(
-        "`{0}` has a `*` in another place than before its first dot, as in https://*.example.com"
+        "`{0}` has a `*` that is not its first label; a `*` may only stand before its first dot, as in https://*.example.com"
     )]
     Wildcard(String),
-    /// A `*` stands for too much.
+    /// A `*` matches a whole top-level domain.
     #[error(
-        "`{0}` names all of a top-level domain; name at least one more label, as in https://*.example.com"
+        "`{0}` matches a whole top-level domain; add at least one more label, as in https://*.example.com"
     )]
     TopLevel(String),
 }
@@ -77,12 +77,12 @@ impl fmt::Display for Scheme {
 }
 
 impl Origin {
-    /// The origin of an absolute URL. The rest of the URL does not matter.
+    /// The origin of an absolute URL. The rest of the URL is ignored.
     ///
     /// # Errors
     ///
-    /// Fails if the URL names no host, or a user, or something that different readers
-    /// could take for different hosts.
+    /// Fails if the URL has no host, or a user name, or an authority that parsers could interpret
+    /// differently.
     pub(super) fn of(url: &Uri) -> Result<Self, OriginError> {
         let scheme = url.scheme_str().ok_or(OriginError::NoScheme)?;
         let authority = url.authority().ok_or(OriginError::NoScheme)?;
@@ -95,8 +95,8 @@ impl Origin {
         self.scheme == Scheme::Https
     }
 
-    /// What the field `host` of a request has: the port only where it is not the one
-    /// that the scheme stands for.
+    /// The value of the header `host`: with the port only where it is not the default of the
+    /// scheme.
     pub(super) fn authority(&self) -> String {
         if self.port == self.scheme.default_port() {
             self.host.to_string()
@@ -112,8 +112,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Takes an origin apart: what it has of a scheme, a host that is not looked at yet,
-/// and its port, or that of the scheme.
+/// Splits an origin into scheme, unparsed host, and port or the default port of the scheme.
 pub(super) fn split<'a>(
     scheme: &str,
     authority: &'a str,
@@ -123,7 +122,7 @@ pub(super) fn split<'a>(
         "https" => Scheme::Https,
         _ => return Err(OriginError::Scheme(scheme.to_owned())),
     };
-    // Some readers take a backslash for a slash.
+    // Some parsers treat a backslash as a slash.
     if let Some(end) = authority.find(['/', '?', '#', '\\']) {
         return Err(OriginError::Path(authority[end..].to_owned()));
     }
@@ -140,7 +139,7 @@ pub(super) fn split<'a>(
         return Ok((scheme, authority, scheme.default_port()));
     };
     let (host, port) = authority.split_at(host_end + colon);
-    // Of two colons the last may be that of a port, or part of an address.
+    // Ambiguous: the last colon may start a port, or be part of an IPv6 address.
     if host_end == 0 && host.contains(':') {
         return Err(HostError::NoBrackets(authority.to_owned()).into());
     }
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_has_one_form() {
+    fn an_origin_has_a_canonical_form() {
         for (url, expected) in [
             ("https://api.example/a?b", "https://api.example:443"),
             ("HTTP://API.Example.:8080/", "http://api.example:8080"),
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_readers_could_take_for_different_ones_has_no_origin() {
+    fn an_ambiguous_url_has_no_origin() {
         for url in [
             "http://user@api.example",
             "http://api.example@evil.example",
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_field_host_has_the_port_if_it_is_not_that_of_the_scheme() {
+    fn the_host_header_has_the_port_if_it_is_not_the_default() {
         for (url, expected) in [
             ("https://api.example:443", "api.example"),
             ("https://api.example:80", "api.example:80"),

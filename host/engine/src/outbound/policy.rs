@@ -1,4 +1,4 @@
-//! To whom guests may send requests: what the operator has named, and nobody else.
+//! Policy of outbound requests: the allowlist of origins.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,14 +7,14 @@ use std::str::FromStr;
 use super::origin::{self, Origin, OriginError, Scheme};
 use http1_strict::{Host, HostError};
 
-/// One origin to which guests may send requests, or all below one name.
+/// An allowed origin, or all subdomains of one.
 ///
 /// ```
-/// use host::outbound::AllowedOrigin;
+/// use engine::outbound::AllowedOrigin;
 ///
 /// let origin: AllowedOrigin = "https://*.example.com".parse()?;
 /// assert_eq!(origin.to_string(), "https://*.example.com:443");
-/// # Ok::<(), host::outbound::OriginError>(())
+/// # Ok::<(), engine::outbound::OriginError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedOrigin {
@@ -26,11 +26,11 @@ pub struct AllowedOrigin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Pattern {
     Exact(Host),
-    /// Any name of one or more labels before this one.
+    /// Any name of one or more labels before this domain.
     Subdomains(String),
 }
 
-/// All origins to which guests may send requests.
+/// The allowed origins.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Policy(Box<[AllowedOrigin]>);
 
@@ -39,12 +39,12 @@ impl Policy {
         Self(allowed.into())
     }
 
-    /// Whether guests may send requests to `origin`.
+    /// Whether `origin` is allowed.
     pub(super) fn allows(&self, origin: &Origin) -> bool {
         self.0.iter().any(|allowed| allowed.matches(origin))
     }
 
-    /// Whether any of the requests that it allows is encrypted.
+    /// Whether any allowed origin is https.
     pub(super) fn has_https(&self) -> bool {
         self.0.iter().any(|origin| origin.scheme == Scheme::Https)
     }
@@ -131,13 +131,13 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_allowed_by_default() {
+    fn every_origin_is_denied_by_default() {
         let origin = Origin::of(&"https://api.example".parse().unwrap()).unwrap();
         assert!(!Policy::default().allows(&origin));
     }
 
     #[test]
-    fn an_origin_is_the_same_in_all_its_forms() {
+    fn allow_outbound_matches_an_origin_in_all_its_forms() {
         for (allowed, url) in [
             (
                 "https://api.example:443",
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn another_scheme_host_or_port_is_another_origin() {
+    fn allow_outbound_does_not_match_another_scheme_host_or_port() {
         for url in [
             "http://api.example",
             "http://api.example:443",
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_that_only_looks_similar_is_another_one() {
+    fn allow_outbound_does_not_match_a_similar_origin() {
         for url in [
             "https://api.example.evil",
             "https://api.example.com.evil.example",
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_allowed_in_one_form_only() {
+    fn an_address_is_allowed_in_its_canonical_form_only() {
         for url in [
             "http://127.1",
             "http://0x7f.0.0.1",
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_is_refused_with_the_reason() {
+    fn an_invalid_allow_outbound_is_rejected_with_the_reason() {
         for (origin, reason) in [
             ("api.example", "expected scheme and host"),
             ("", "expected scheme and host"),
@@ -236,8 +236,8 @@ mod tests {
                 "https://api.example\\@evil.example",
                 "remove `\\@evil.example`",
             ),
-            ("https://me@api.example", "no user"),
-            ("https://me:secret@api.example", "no user"),
+            ("https://me@api.example", "user name"),
+            ("https://me:secret@api.example", "user name"),
             ("https://api.example:", "`` is not a port"),
             ("https://api.example:0", "`0` is not a port"),
             ("https://api.example:+443", "`+443` is not a port"),

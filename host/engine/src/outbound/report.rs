@@ -1,5 +1,5 @@
-//! What the log says of a request that a guest sends: to whom and how it went, but not
-//! what for. Paths, queries, fields and bodies are the guest's secrets.
+//! Log entries of outbound requests: method, origin and outcome. Paths, queries, header fields and
+//! bodies may contain secrets of the guest and are never logged.
 
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -12,62 +12,60 @@ use super::in_flight::InFlight;
 use super::origin::Origin;
 use telemetry::RequestId;
 
-/// The longest method that the log shows, in bytes.
+/// Size limit of a method in a log line, in bytes.
 const MAX_METHOD_BYTES: usize = 16;
 
-/// The longest reason that the log shows, in bytes: servers choose parts of it.
-const MAX_REASON_BYTES: usize = 512;
+/// Size limit of a cause in a log line, in bytes: servers control parts of it.
+const MAX_CAUSE_BYTES: usize = 512;
 
-/// Tells the log of one request when that is over, or given up.
+/// The log entry of one request, written when it completes or is aborted.
 pub(super) struct Report {
     pub(super) request_id: RequestId,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) method: Method,
-    /// None if what the guest gave for one names no origin.
+    /// None if the guest has set an invalid origin.
     pub(super) origin: Option<Origin>,
-    /// What the error code that the guest gets does not say.
-    pub(super) reason: Mutex<Option<String>>,
+    /// The cause of a failure, in addition to the error code that the guest gets.
+    pub(super) cause: Mutex<Option<String>>,
     pub(super) outcome: Option<String>,
 }
 
 impl Report {
-    /// Takes down how it went.
+    /// Sets the outcome.
     pub(super) fn finish(mut self, outcome: impl Display) {
         if tracing::enabled!(tracing::Level::DEBUG) {
             self.outcome = Some(outcome.to_string());
         }
     }
 
-    /// Takes down that it failed. A guest can fail as often as it likes, so that the log has
-    /// the first failure of each request that it serves, and with debug all of them.
+    /// Logs a failure. A guest can cause any number of failures, so that only the first of each
+    /// request that it serves is a warning, and the others are debug events.
     pub(super) fn fail(self, error: &Error) {
-        let reason = self
-            .reason
+        let cause = self
+            .cause
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let reason = reason.map(|reason| format!(": {reason}"));
-        let outcome = format!("{error}{}", reason.unwrap_or_default());
+        let cause = cause.map(|cause| format!(": {cause}"));
+        let outcome = format!("{error}{}", cause.unwrap_or_default());
         if self.in_flight.is_first_failure() {
             let (request, method, origin) = (&self.request_id, self.method(), self.origin());
-            tracing::warn!(%request, "a request of the guest failed: {method} to {origin}: {outcome}");
+            tracing::warn!(%request, "outbound request failed: {method} to {origin}: {outcome}");
         }
         self.finish(outcome);
     }
 
-    /// Adds a reason to a failure that follows.
-    pub(super) fn set_cause(&self, reason: impl Display) {
-        let reason = sanitize::line(&reason)
-            .at_most(MAX_REASON_BYTES)
-            .to_string();
-        let mut known = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = Some(reason);
+    /// Sets the cause of a later failure.
+    pub(super) fn set_cause(&self, cause: impl Display) {
+        let cause = sanitize::line(&cause).at_most(MAX_CAUSE_BYTES).to_string();
+        let mut current = self.cause.lock().unwrap_or_else(PoisonError::into_inner);
+        *current = Some(cause);
     }
 
     fn origin(&self) -> &dyn Display {
         match &self.origin {
             Some(origin) => origin,
-            None => &"no valid origin",
+            None => &"an invalid origin",
         }
     }
 
@@ -76,29 +74,29 @@ impl Report {
         &method[..method.len().min(MAX_METHOD_BYTES)]
     }
 
-    /// Says that the guest may not send requests there.
+    /// Logs that the origin is not allowed.
     pub(super) fn log_denied_origin(&self) {
         let Some(origin) = &self.origin else { return };
         self.log_denied(format_args!(
-            "no flag allows requests to `{origin}`; if this guest may send them, \
+            "`{origin}` is not allowed; if this guest may send requests there, \
              add `--allow-outbound {origin}`"
         ));
     }
 
-    /// Says that the host has this address, and none that is allowed.
+    /// Logs that the host only has addresses that are not allowed.
     pub(super) fn log_denied_address(&self, address: IpAddr) {
         let Some(origin) = &self.origin else { return };
         let host = &origin.host;
         self.log_denied(format_args!(
-            "`{host}` is `{address}`, which is not a public address; if this guest may send \
+            "`{host}` resolves to `{address}`, which is not public; if this guest may send \
              requests there, name the address instead of `{host}` in `--allow-outbound`"
         ));
     }
 
-    /// A guest can be refused as often as it likes. The operator hears of the first time.
+    /// A guest can cause any number of denials, so that only the first is logged.
     fn log_denied(&self, reason: impl Display) {
         if self.in_flight.is_first_failure() {
-            tracing::info!(request = %self.request_id, "a request of the guest was refused: {reason}");
+            tracing::info!(request = %self.request_id, "outbound request denied: {reason}");
         }
     }
 }
@@ -106,7 +104,7 @@ impl Report {
 impl Drop for Report {
     fn drop(&mut self) {
         let (method, origin) = (self.method(), self.origin());
-        let outcome = self.outcome.as_deref().unwrap_or("given up");
-        tracing::debug!(request = %self.request_id, "the guest sent {method} to {origin}: {outcome}");
+        let outcome = self.outcome.as_deref().unwrap_or("aborted");
+        tracing::debug!(request = %self.request_id, "outbound request: {method} to {origin}: {outcome}");
     }
 }

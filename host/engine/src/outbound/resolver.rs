@@ -1,70 +1,69 @@
-//! Looking up the addresses of a name.
+//! Name resolution.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
 use std::thread;
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use wasmtime_wasi_http::Error;
 
+use super::concurrency_limit::ConcurrencyLimit;
 use super::report::Report;
 
-/// How many look-ups there may be at once, of all guests together.
+/// Limit of concurrent look-ups of all guests together.
 const MAX_CONCURRENT: usize = 64;
 
-/// Looks up a name, which may take long.
+/// A blocking look-up.
 pub(super) type ResolveFn = fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
 
-/// Looks up names as the system does, files and all.
+/// Resolves names with the resolver of the system, including its files.
 ///
-/// Each look-up has a thread of its own. Those of the runtime would do, but a runtime
-/// waits for its threads when it ends, and nothing ends a look-up early.
+/// Each look-up runs on its own thread. The blocking threads of the runtime are not suitable,
+/// because a runtime waits for them when it shuts down, and a look-up cannot be cancelled.
 #[derive(Debug, Clone)]
 pub(super) struct Resolver {
     resolve: ResolveFn,
-    permits: Arc<Semaphore>,
+    limit: ConcurrencyLimit,
 }
 
 impl Resolver {
     pub(super) fn new(resolve: ResolveFn) -> Self {
         Self {
             resolve,
-            permits: Arc::new(Semaphore::new(MAX_CONCURRENT)),
+            limit: ConcurrencyLimit::new(MAX_CONCURRENT),
         }
     }
 
-    /// The addresses of `name`, in the order in which they should be tried.
+    /// Resolves `name` to addresses, in order of preference.
     ///
     /// # Errors
     ///
-    /// Fails if it has none, or that cannot be found out.
+    /// Fails if the look-up fails, or finds no address.
     pub(super) async fn resolve(
         &self,
         name: &str,
         port: u16,
         report: &Report,
     ) -> Result<Vec<SocketAddr>, Error> {
-        // It is never closed, so it can only be full.
-        let permit = self.permits.clone().acquire_owned().await;
+        let permit = self.limit.acquire().await;
         let (sender, answer) = oneshot::channel();
         let resolve = self.resolve;
         let name = name.to_owned();
         let look_up = move || {
             let addresses = resolve(&name, port);
             drop(permit);
-            // Nobody waits for this any more if the guest has gone.
+            // Fails if the guest has ended.
             let _ = sender.send(addresses);
         };
         let thread = thread::Builder::new().name("lookup".to_owned());
-        thread.spawn(look_up).map_err(|_| unknown())?;
+        thread.spawn(look_up).map_err(|_| dns_error())?;
         match answer.await {
             Ok(Ok(addresses)) if !addresses.is_empty() => Ok(addresses),
             Ok(Err(error)) => {
                 report.set_cause(error);
-                Err(unknown())
+                Err(dns_error())
             }
-            _ => Err(unknown()),
+            _ => Err(dns_error()),
         }
     }
 }
@@ -75,8 +74,8 @@ impl Default for Resolver {
     }
 }
 
-/// The system does not say what the answer of DNS was.
-fn unknown() -> Error {
+/// The error without a response code of DNS, which the system does not report.
+fn dns_error() -> Error {
     Error::DnsError {
         rcode: None,
         info_code: None,

@@ -9,7 +9,7 @@ use resolver::ResolveFn;
 
 use super::*;
 
-/// A server on this machine that nobody has connected to yet.
+/// A local server without connections.
 struct Server(TcpListener);
 
 impl Server {
@@ -21,19 +21,19 @@ impl Server {
         self.0.local_addr().expect("an address").port()
     }
 
-    /// Answers one request.
+    /// Responds to one request.
     fn answer(self) -> thread::JoinHandle<()> {
         thread::spawn(move || {
             let (mut connection, _) = self.0.accept().expect("a connection");
             let _ = connection.read(&mut [0; 1024]).expect("a request");
             let response = b"HTTP/1.1 204 No Content\r\n\r\n";
-            connection.write_all(response).expect("somebody who reads");
+            connection.write_all(response).expect("a client");
         })
     }
 
     fn has_no_connection(&self) -> bool {
         self.0.set_nonblocking(true).expect("a socket");
-        let error = self.0.accept().expect_err("nobody connects");
+        let error = self.0.accept().expect_err("no connection");
         error.kind() == io::ErrorKind::WouldBlock
     }
 }
@@ -57,7 +57,7 @@ async fn send(ctx: &mut OutboundCtx, method: Method, url: &str) -> Result<u16, E
     Ok(response.status().as_u16())
 }
 
-/// Sends a request to this origin, which is allowed, and returns why that fails.
+/// Sends a request to this allowed origin, and returns its error.
 async fn failure(url: &str, resolve: ResolveFn) -> Error {
     let mut ctx = outbound(url, resolve, Duration::from_mins(1));
     let sent = send(&mut ctx, Method::GET, url).await;
@@ -65,7 +65,7 @@ async fn failure(url: &str, resolve: ResolveFn) -> Error {
 }
 
 #[tokio::test]
-async fn a_name_with_the_address_of_this_machine_is_refused_before_anybody_connects() {
+async fn a_name_with_a_loopback_address_is_denied_before_the_connection() {
     let server = Server::start();
     let url = format!("http://api.example:{}", server.port());
     let error = failure(&url, |_, port| Ok(vec![([127, 0, 0, 1], port).into()])).await;
@@ -74,7 +74,7 @@ async fn a_name_with_the_address_of_this_machine_is_refused_before_anybody_conne
 }
 
 #[tokio::test]
-async fn a_name_is_looked_up_once_and_the_address_that_was_checked_is_used() {
+async fn a_name_is_resolved_once_and_the_checked_address_is_used() {
     static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
 
     let server = Server::start();
@@ -94,7 +94,7 @@ async fn a_name_is_looked_up_once_and_the_address_that_was_checked_is_used() {
 }
 
 #[tokio::test]
-async fn the_next_address_is_tried_if_nobody_is_at_the_first() {
+async fn the_next_address_is_tried_if_the_first_does_not_accept() {
     let server = Server::start();
     let url = format!("http://localhost:{}", server.port());
     let resolve: ResolveFn = |_, port| {
@@ -109,7 +109,7 @@ async fn the_next_address_is_tried_if_nobody_is_at_the_first() {
 }
 
 #[tokio::test]
-async fn a_name_without_an_address_is_an_error_of_dns() {
+async fn a_name_without_an_address_is_a_dns_error() {
     let url = "http://api.example";
     let error = failure(url, |_, _| Ok(vec![])).await;
     assert!(matches!(error, Error::DnsError { .. }), "{error}");
@@ -118,7 +118,7 @@ async fn a_name_without_an_address_is_an_error_of_dns() {
 }
 
 #[tokio::test]
-async fn a_look_up_that_takes_too_long_is_not_waited_for() {
+async fn a_slow_look_up_is_a_dns_timeout() {
     let url = "http://api.example";
     let never: ResolveFn = |_, _| loop {
         thread::park();
@@ -129,8 +129,8 @@ async fn a_look_up_that_takes_too_long_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn an_origin_that_is_not_allowed_is_not_even_looked_up() {
-    let resolve: ResolveFn = |_, _| panic!("nobody needs this");
+async fn a_denied_origin_is_not_resolved() {
+    let resolve: ResolveFn = |_, _| panic!("not resolved");
     let mut ctx = outbound("http://api.example", resolve, Duration::from_mins(1));
     let sent = send(&mut ctx, Method::GET, "http://other.example").await;
     let error = sent.expect_err("a refusal");
@@ -141,8 +141,8 @@ async fn an_origin_that_is_not_allowed_is_not_even_looked_up() {
 }
 
 #[tokio::test]
-async fn no_guest_gets_a_tunnel() {
-    let resolve: ResolveFn = |_, _| panic!("nobody needs this");
+async fn method_connect_is_invalid() {
+    let resolve: ResolveFn = |_, _| panic!("not resolved");
     let mut ctx = outbound("http://api.example", resolve, Duration::from_mins(1));
     let sent = send(&mut ctx, Method::CONNECT, "http://api.example").await;
     let error = sent.expect_err("a refusal");
@@ -150,7 +150,7 @@ async fn no_guest_gets_a_tunnel() {
 }
 
 #[tokio::test]
-async fn a_body_whose_guest_is_gone_is_not_whole() {
+async fn an_unfinished_body_of_an_ended_guest_is_an_error() {
     let in_flight = Arc::new(InFlight::new(NonZeroU32::MIN));
     let body = || {
         let part = Full::new(bytes::Bytes::from_static(b"part"));
@@ -170,7 +170,7 @@ async fn a_body_whose_guest_is_gone_is_not_whole() {
 }
 
 #[tokio::test]
-async fn a_body_of_more_than_its_length_is_an_error_before_the_server_gets_it() {
+async fn a_body_beyond_its_content_length_is_an_error_before_it_is_sent() {
     let in_flight = Arc::new(InFlight::new(NonZeroU32::MIN));
     for (length, is_good) in [(4, true), (5, true), (3, false)] {
         let part = Full::new(bytes::Bytes::from_static(b"part"));

@@ -1,4 +1,4 @@
-//! Which certificates are trusted: those that the system trusts.
+//! TLS client configuration with the certificate authorities of the system.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use rustls::{ClientConfig, RootCertStore};
 use super::OutboundError;
 use crate::system_clock::SystemClock;
 
-/// Reads the roots of the system, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+/// Loads the root certificates of the system, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
 ///
 /// # Errors
 ///
@@ -16,7 +16,7 @@ use crate::system_clock::SystemClock;
 pub(super) fn config() -> Result<Arc<ClientConfig>, OutboundError> {
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
-        tracing::warn!("not all certificates of the system can be read: {error}");
+        tracing::warn!("cannot read some certificates of the system: {error}");
     }
     let mut roots = RootCertStore::empty();
     let (added, _) = roots.add_parsable_certificates(found.certs);

@@ -1,4 +1,4 @@
-//! The proposals that types and functions of the component model use.
+//! Proposals in the types and functions of the component model.
 
 use wasmparser::{
     CanonicalFunction, CanonicalOption, ComponentDefinedType, ComponentType,

@@ -1,10 +1,10 @@
-//! The WebAssembly proposals that a component uses, as far as they decide how it is run.
+//! WebAssembly proposals of a component, as far as they select its engine.
 //!
-//! - this file: which they are, and what becomes of a component that uses them.
-//! - `scan.rs`: how they are found; `component.rs`: those of the component model.
+//! - this file: the proposals, and their support.
+//! - `scan.rs`: detection in core modules; `component.rs`: in the component model.
 //!
-//! All other proposals that wasmtime supports by default cost an instance nothing that does
-//! not use them, and are on in each engine.
+//! All other proposals that wasmtime enables by default have no cost for instances that do not use
+//! them, and are enabled in each engine.
 
 mod component;
 mod scan;
@@ -17,15 +17,15 @@ use std::fmt;
 /// A proposal that not every engine of this server supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Proposal {
-    /// Exceptions (`try_table`, `throw`), which are objects of the garbage collector.
+    /// Exceptions (`try_table`, `throw`), which are GC objects.
     Exceptions,
     /// Structs, arrays, `i31ref` and subtypes.
     GarbageCollection,
-    /// `externref`, which is a reference into the heap of the garbage collector.
+    /// `externref`, a reference into the GC heap.
     ExternRef,
-    /// Exceptions as they were before the standard (`try`, `catch`, `rethrow`).
+    /// Exceptions before their standardization (`try`, `catch`, `rethrow`).
     LegacyExceptions,
-    /// A memory that several threads share.
+    /// A memory shared by threads.
     SharedMemory,
     SharedEverythingThreads,
     StackSwitching,
@@ -35,7 +35,7 @@ pub(super) enum Proposal {
     CustomDescriptors,
     /// `async`, `stream`, `future`: the ABI of WASI 0.3.
     ComponentAsync,
-    /// A canonical ABI that passes objects of the garbage collector.
+    /// The canonical ABI for GC objects.
     ComponentGc,
     ComponentErrorContext,
     ComponentMap,
@@ -43,7 +43,7 @@ pub(super) enum Proposal {
 }
 
 impl Proposal {
-    /// Whether an engine with a garbage collector runs it.
+    /// Whether an engine with a garbage collector supports it.
     fn needs_gc(self) -> bool {
         matches!(
             self,
@@ -51,7 +51,7 @@ impl Proposal {
         )
     }
 
-    /// What to do about it, where no engine of this server runs it.
+    /// Remedy, where no engine of this server supports it.
     fn remedy(self) -> &'static str {
         match self {
             Self::LegacyExceptions => {
@@ -88,7 +88,7 @@ impl fmt::Display for Proposal {
     }
 }
 
-/// A component uses a proposal that no engine of this server supports.
+/// A component uses an unsupported proposal.
 #[derive(Debug, thiserror::Error)]
 #[error("the component uses {}, which this server does not support; {}", .0, .0.remedy())]
 pub struct UnsupportedProposal(Proposal);
@@ -98,19 +98,19 @@ pub struct UnsupportedProposal(Proposal);
 pub(super) struct Proposals(BTreeSet<Proposal>);
 
 impl Proposals {
-    /// Those that the component in `bytes` uses, in one pass over it. What is not a component
-    /// counts as far as it can be read: the compiler says what is wrong with it.
+    /// Detects the proposals of the component in `bytes`, in one pass. Invalid bytes are read as
+    /// far as possible: the compiler reports the error.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let mut proposals = Self::default();
         let _ = proposals.scan(bytes);
         proposals
     }
 
-    /// Whether an engine has to have a garbage collector.
+    /// Whether the engine needs a garbage collector.
     ///
     /// # Errors
     ///
-    /// Fails if no engine runs the component.
+    /// Fails for an unsupported proposal.
     pub(super) fn requires_gc(&self) -> Result<bool, UnsupportedProposal> {
         match self.0.iter().find(|proposal| !proposal.needs_gc()) {
             Some(proposal) => Err(UnsupportedProposal(*proposal)),

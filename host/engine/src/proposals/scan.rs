@@ -1,4 +1,4 @@
-//! One pass over a component, which finds the proposals that it uses.
+//! Detection of proposals in one pass over a component.
 
 use wasmparser::{
     AbstractHeapType, BlockType, CompositeInnerType, ElementItems, FunctionBody, HeapType,
@@ -13,11 +13,11 @@ impl Proposals {
         self.0.insert(proposal);
     }
 
-    /// Adds those of the component in `bytes`, with all components and modules in it.
+    /// Adds the proposals of the component in `bytes`, including nested components and modules.
     ///
     /// # Errors
     ///
-    /// Fails where the bytes are not those of a component.
+    /// Fails if the bytes are not a component.
     pub(super) fn scan(&mut self, bytes: &[u8]) -> Result<()> {
         for payload in Parser::new(0).parse_all(bytes) {
             self.add_payload(payload?)?;
@@ -206,14 +206,14 @@ impl Proposals {
                     _ => Some(Proposal::GarbageCollection),
                 });
             }
-            // What it is was added where it is defined.
+            // Its definition was added already.
             HeapType::Concrete(_) => {}
             HeapType::Exact(_) => self.add(Proposal::CustomDescriptors),
         }
     }
 }
 
-/// The proposal that an instruction comes from, as wasmparser lists them.
+/// The proposal of an instruction, from the list of wasmparser.
 fn proposal_of(operator: &Operator<'_>) -> Option<Proposal> {
     macro_rules! list {
         ($( @$proposal:ident $operator:ident $({ $($argument:ident: $ty:ty),* })? => $visit:ident ($($rest:tt)*) )*) => {

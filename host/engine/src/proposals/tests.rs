@@ -1,4 +1,4 @@
-//! Which proposals are found, and what is said of them.
+//! Tests of the detection of proposals and their errors.
 
 use super::*;
 
@@ -12,13 +12,13 @@ fn component(fields: &str) -> Vec<Proposal> {
     Proposals::of(&bytes).0.into_iter().collect()
 }
 
-fn refused(fields: &str) -> String {
+fn rejected(fields: &str) -> String {
     let bytes = wat::parse_str(format!("(component {fields})")).unwrap();
     Proposals::of(&bytes).requires_gc().unwrap_err().to_string()
 }
 
 #[test]
-fn what_costs_no_instance_anything_is_not_counted() {
+fn proposals_of_every_engine_are_not_detected() {
     for fields in [
         "(memory 1) (memory 1) (func (i32.store 1 (i32.const 0) (i32.const 1)))",
         "(memory i64 1) (table i64 1 funcref)",
@@ -87,13 +87,13 @@ fn gc_types_need_a_garbage_collector_wherever_they_are() {
 }
 
 #[test]
-fn a_nested_component_counts() {
+fn proposals_of_nested_components_are_detected() {
     let nested = "(component (component (core module (tag))))";
     assert_eq!(component(nested), [Proposal::Exceptions]);
 }
 
 #[test]
-fn what_no_engine_supports_is_refused_by_name_with_what_to_do() {
+fn unsupported_proposals_are_errors_with_name_and_remedy() {
     for (fields, name, remedy) in [
         (
             "(func try catch_all end)",
@@ -127,7 +127,7 @@ fn what_no_engine_supports_is_refused_by_name_with_what_to_do() {
             "without",
         ),
     ] {
-        let error = refused(&format!("(core module {fields})"));
+        let error = rejected(&format!("(core module {fields})"));
         assert!(error.contains(name) && error.contains(remedy), "{error}");
     }
     for (fields, name, remedy) in [
@@ -152,13 +152,13 @@ fn what_no_engine_supports_is_refused_by_name_with_what_to_do() {
         ("(type (map string u8))", "maps", "without"),
         ("(type (list u8 4))", "fixed-length lists", "without"),
     ] {
-        let error = refused(fields);
+        let error = rejected(fields);
         assert!(error.contains(name) && error.contains(remedy), "{error}");
     }
 }
 
 #[test]
-fn what_is_not_a_component_counts_for_nothing() {
+fn invalid_bytes_have_no_proposals() {
     for bytes in [&b""[..], b"\0asm", b"\0asm\x0d\0\x01\0\xff", b"no"] {
         assert_eq!(Proposals::of(bytes), Proposals::default());
     }

@@ -1,8 +1,8 @@
-//! What is read of the world of a component.
+//! Tests of reading the world of a component.
 
 use super::*;
 
-fn needs(text: &str) -> Vec<ImportKind> {
+fn import_kinds(text: &str) -> Vec<ImportKind> {
     let bytes = wat::parse_str(text).expect("valid WAT");
     let world = World::of(&bytes);
     assert!(world.is_complete);
@@ -10,7 +10,7 @@ fn needs(text: &str) -> Vec<ImportKind> {
 }
 
 #[test]
-fn a_resource_needs_a_provider_where_it_is_introduced_and_nowhere_else() {
+fn a_resource_needs_an_implementation_at_its_first_import_only() {
     let imports = r#"(component $c
         (import "a:b/c" (instance $c (export "r" (type (sub resource)))))
         (alias export $c "r" (type $r))
@@ -20,11 +20,11 @@ fn a_resource_needs_a_provider_where_it_is_introduced_and_nowhere_else() {
             (alias outer $c $r2 (type $r3))
             (export "r" (type (eq $r3))))))"#;
     let (needed, named) = (ImportKind::Implementation, ImportKind::TypesOnly);
-    assert_eq!(needs(imports), [needed, named, needed, named]);
+    assert_eq!(import_kinds(imports), [needed, named, needed, named]);
 }
 
 #[test]
-fn code_that_is_imported_is_told_from_interfaces() {
+fn imported_modules_and_components_are_distinguished_from_interfaces() {
     let imports = r#"(component
         (import "m" (core module))
         (import "c" (component))
@@ -32,7 +32,7 @@ fn code_that_is_imported_is_told_from_interfaces() {
         (import "f" (func)))"#;
     let implementation = ImportKind::Implementation;
     assert_eq!(
-        needs(imports),
+        import_kinds(imports),
         [
             ImportKind::Code,
             ImportKind::Code,
@@ -43,7 +43,7 @@ fn code_that_is_imported_is_told_from_interfaces() {
 }
 
 #[test]
-fn what_nested_components_import_and_export_is_not_of_this_world() {
+fn imports_and_exports_of_nested_components_do_not_count() {
     let nested = r#"(component (component
         (import "f" (func))
         (instance $e)
@@ -54,7 +54,7 @@ fn what_nested_components_import_and_export_is_not_of_this_world() {
 }
 
 #[test]
-fn a_handler_of_a_version_before_the_release_is_none() {
+fn a_pre_release_incoming_handler_does_not_serve_http() {
     for (version, serves_http) in [("0.2.0", true), ("0.2.0-rc-2023-11-10", false)] {
         let text = format!(
             r#"(component
@@ -70,7 +70,7 @@ fn a_handler_of_a_version_before_the_release_is_none() {
 }
 
 #[test]
-fn names_are_known_of_what_cannot_be_read_to_its_end() {
+fn names_of_a_truncated_component_are_known() {
     let text = r#"(component (import "wasi:cli/run@0.3.0" (instance)))"#;
     let mut bytes = wat::parse_str(text).expect("valid WAT");
     bytes.extend([8, 2, 1, 0x7f]);

@@ -53,3 +53,4 @@ mod start_up_errors;
 mod third_party;
 mod transcripts;
 mod variables;
+mod walks;

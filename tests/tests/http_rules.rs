@@ -121,7 +121,7 @@ fn each_visible_character_of_a_target_reaches_the_guest_or_gets_a_400_with_a_doc
             let request = get(&target).header("x-request-id", "my-id");
             if byte == b'#' {
                 let response = host.send(&request);
-                check_problem(&response, 400, &["the target"]);
+                check_problem(&response, 400, &["invalid request target"]);
                 assert!(response.header("x-request-id").is_some(), "{response:?}");
                 refused += 1.0;
                 continue;
@@ -289,7 +289,7 @@ fn a_client_that_sends_a_large_body_to_its_end_sees_that_it_was_too_large() {
         connection
             .try_write(&request.bytes())
             .expect("all of it is taken");
-        check_problem(&connection.receive(), 413, &["the body"]);
+        check_problem(&connection.receive(), 413, &["the request body is too large"]);
     }
 }
 

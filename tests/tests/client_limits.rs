@@ -18,7 +18,11 @@ fn header_read_timeout_answers_an_incomplete_head_with_408() {
     for beginning in ["GET / HTTP/1.1\r\nhost: a\r\n", "P"] {
         let mut connection = host.connect();
         connection.write(beginning.as_bytes());
-        check_problem(&connection.receive(), 408, &["the request head was not complete in time"]);
+        check_problem(
+            &connection.receive(),
+            408,
+            &["the request head was not complete in time"],
+        );
         assert!(connection.is_closed_by_server());
     }
 }
@@ -107,7 +111,11 @@ fn min_body_rate_answers_a_slow_body_with_408() {
     let host = app().start();
     let mut connection = host.connect();
     begin(&mut connection);
-    check_problem(&connection.receive(), 408, &["the request body is too slow"]);
+    check_problem(
+        &connection.receive(),
+        408,
+        &["the request body is too slow"],
+    );
 }
 
 #[test]

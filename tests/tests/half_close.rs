@@ -164,5 +164,9 @@ fn a_body_that_is_not_whole_at_the_end_of_the_stream_is_refused() {
     let bytes = post("/encrypt", "{\"message\":\"a\"}").bytes();
     connection.write(&bytes[..bytes.len() - 1]);
     connection.end().expect("the server is there");
-    check_problem(&connection.receive(), 400, &["the request body ended early"]);
+    check_problem(
+        &connection.receive(),
+        400,
+        &["the request body ended early"],
+    );
 }

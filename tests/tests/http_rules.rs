@@ -289,7 +289,11 @@ fn a_client_that_sends_a_large_body_to_its_end_sees_that_it_was_too_large() {
         connection
             .try_write(&request.bytes())
             .expect("all of it is taken");
-        check_problem(&connection.receive(), 413, &["the request body is too large"]);
+        check_problem(
+            &connection.receive(),
+            413,
+            &["the request body is too large"],
+        );
     }
 }
 

@@ -50,6 +50,7 @@ mod slow_readers;
 mod soak;
 mod stalls;
 mod start_up_errors;
+mod structure;
 mod third_party;
 mod transcripts;
 mod variables;

@@ -117,6 +117,10 @@ fn upgrade_is_ignored() {
         let mut connection = host.connect();
         let head = asking(post("/good", "").chunked()).head();
         let _ = connection.try_write(&[head, chunk(&vec![b'x'; 1 << 20])].concat());
-        check_problem(&connection.receive(), 413, &["the request body is too large"]);
+        check_problem(
+            &connection.receive(),
+            413,
+            &["the request body is too large"],
+        );
     }
 }

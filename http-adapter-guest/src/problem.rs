@@ -34,7 +34,7 @@ impl Problem {
         Self::new(
             404,
             "Not Found",
-            format!("there is nothing at `{path}`; use `/encrypt` or `/decrypt`"),
+            format!("unknown path `{path}`; expected `/encrypt` or `/decrypt`"),
         )
     }
 
@@ -43,14 +43,14 @@ impl Problem {
         Self::new(
             405,
             "Method Not Allowed",
-            format!("`{path}` takes only POST"),
+            format!("method not allowed at `{path}`; allowed: POST"),
         )
     }
 
     /// The message or the body exceeds its limit.
     pub(crate) fn too_large(max_message: usize, max_body: usize) -> Self {
         let detail = format!(
-            "a message may have at most {max_message} bytes, and the body that carries it {max_body}"
+            "the message must not exceed {max_message} bytes, and the body {max_body} bytes"
         );
         Self::new(413, "Content Too Large", detail)
     }
@@ -71,7 +71,8 @@ impl Problem {
 
     /// The audit log rejected the entry, so the message was not transformed.
     pub(crate) fn unaudited(why: &str) -> Self {
-        let detail = format!("the audit log took no entry, so nothing was done: {why}");
+        let detail =
+            format!("the audit log rejected the entry, so the message was not transformed: {why}");
         Self::new(503, "Service Unavailable", detail)
     }
 
@@ -114,7 +115,7 @@ mod tests {
         assert_eq!(document["status"], 404);
         assert_eq!(
             document["detail"],
-            "there is nothing at `/\"\\\n\u{7f}`; use `/encrypt` or `/decrypt`"
+            "unknown path `/\"\\\n\u{7f}`; expected `/encrypt` or `/decrypt`"
         );
     }
 

@@ -29,6 +29,8 @@ struct Component;
 
 impl Guest for Component {
     fn append(_entry: Entry) -> Result<Receipt, Error> {
-        Err(Error::Unavailable("this mock takes no entry".to_string()))
+        Err(Error::Unavailable(
+            "this mock rejects every entry".to_string(),
+        ))
     }
 }

@@ -49,7 +49,7 @@ impl Guest for Component {
             Some(Route::A) => a::handle(request, out),
             Some(Route::B) => b::handle(request, out),
             None => {
-                let detail = format!("there is nothing at `{path}`; use `/a` or `/b`");
+                let detail = format!("unknown path `{path}`; expected `/a` or `/b`");
                 http::respond_with_problem(out, &Problem::not_found(detail));
             }
         }

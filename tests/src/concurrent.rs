@@ -1,7 +1,7 @@
 //! Threads that run next to the work of a test.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 /// Runs `task` on `count` threads, each with its index, and returns the results in order.
 pub fn on_threads<T: Send>(count: usize, task: impl Fn(usize) -> T + Sync) -> Vec<T> {
@@ -10,10 +10,7 @@ pub fn on_threads<T: Send>(count: usize, task: impl Fn(usize) -> T + Sync) -> Ve
         let threads: Vec<_> = (0..count)
             .map(|index| scope.spawn(move || task(index)))
             .collect();
-        let joined = threads.into_iter().map(|thread| thread.join());
-        joined
-            .map(|result| result.expect("no thread panics"))
-            .collect()
+        join(threads)
     })
 }
 
@@ -38,8 +35,13 @@ pub fn alongside<T: Send, W>(
         let guard = Stop(&stop);
         let done = work();
         drop(guard);
-        let joined = threads.into_iter().map(|thread| thread.join());
-        let results = joined.map(|result| result.expect("no thread panics"));
-        (done, results.collect())
+        (done, join(threads))
     })
+}
+
+fn join<T>(threads: Vec<ScopedJoinHandle<'_, T>>) -> Vec<T> {
+    let joined = threads.into_iter().map(ScopedJoinHandle::join);
+    joined
+        .map(|result| result.expect("no thread panics"))
+        .collect()
 }

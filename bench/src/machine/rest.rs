@@ -18,6 +18,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Memory, in MiB.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[expect(clippy::struct_field_names, reason = "each name ends with its unit")]
 pub(crate) struct Taken {
     pub(crate) resident_mib: f64,
     /// With shared pages in proportion (PSS).

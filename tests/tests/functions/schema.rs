@@ -1,4 +1,4 @@
-//! The admin interface against its OpenAPI description: `schemathesis` sends requests within and
+//! The admin interface against its `OpenAPI` description: `schemathesis` sends requests within and
 //! outside it.
 
 use std::process::Command;

@@ -3,9 +3,13 @@
 ADDR ?= 127.0.0.1:3000
 AUDIT ?= sqlite:target/audit.db
 
+# The crates whose tests link wasmtime. They are tested as they are built for the programs, so that
+# wasmtime is built once.
+RUNTIME_CRATES := admin engine functions host server
+
 GUESTS := cipher http-adapter audit-stderr
 GUEST_PACKAGES := $(GUESTS:%=-p %-guest)
-BENCH_GUEST_PACKAGES := -p echo-guest -p relay-guest -p toil-guest
+BENCH_GUEST_PACKAGES := -p echo-guest -p relay-guest -p cpu-burn-guest
 PARTS := target/components
 
 EXPERIMENTS := $(patsubst experiments/%/compose.toml,%,$(wildcard experiments/*/compose.toml))
@@ -93,27 +97,29 @@ run: build ## Build everything and serve the cipher on ADDR (127.0.0.1:3000)
 		$${SHIFT_AMOUNT+--env "SHIFT_AMOUNT=$$SHIFT_AMOUNT"}
 
 test: build experiments peers foreign nats schemathesis debian strace ## Run all tests
-	cargo test --workspace --exclude host
-	cargo test --release -p host
+	cargo test --workspace $(RUNTIME_CRATES:%=--exclude %)
+	cargo test --release $(RUNTIME_CRATES:%=-p %)
 
-torture-audit: build ## Kill the server 500 times, and look whether the audit log has all it must; FLAGS="--rounds 50 --seed 1"
-	@cargo run --quiet -p end-to-end --bin audit-torture -- $(FLAGS)
+STRESS := cargo run --quiet -p end-to-end --bin stress --
 
-torture-functions: build ## Kill the server while a function is deployed, swap versions and drop bad files under load, and look what is served; FLAGS="--rounds 20"
-	@cargo run --quiet -p end-to-end --bin functions-torture -- $(FLAGS)
+torture-audit: build ## Kill the server 500 times and verify its audit log after each; FLAGS="--rounds 50 --seed 1"
+	@$(STRESS) kill $(FLAGS)
 
-hostile: build ## Run every hostile guest 1000 times beside a good one; FLAGS="--runs 50 --only loop"
-	@cargo run --quiet -p end-to-end --bin hostile -- $(FLAGS)
+torture-functions: build ## Kill the server during deploys, swap versions and drop broken files under load; FLAGS="--rounds 20"
+	@$(STRESS) swap $(FLAGS)
 
-drain: build ## End the server 100 times while clients send, and look whether it answered what it accepted; FLAGS="--rounds 20 --seed 1"
-	@cargo run --quiet -p end-to-end --bin drain -- $(FLAGS)
+hostile: build ## Run every hostile guest 1000 times next to a well-behaved one; FLAGS="--runs 50 --only loop"
+	@$(STRESS) hostile $(FLAGS)
 
-soak: build ## Keep the server at 80 % of what it can do for 8 minutes, and look whether it stays as it is; FLAGS="--minutes 1"
-	@cargo build --quiet --release -p end-to-end --bin soak
-	@target/release/soak $(FLAGS)
+drain: build ## End the server 100 times under load and verify that it answers all accepted requests; FLAGS="--rounds 20 --seed 1"
+	@$(STRESS) drain $(FLAGS)
+
+soak: build ## Keep the server at 80 % of its capacity for 8 minutes and verify that it does not grow; FLAGS="--minutes 1"
+	@cargo build --quiet --release -p end-to-end --bin stress
+	@target/release/stress soak $(FLAGS)
 
 pressure: build ## Run the server in 128 MiB, 512 MiB and 2 GiB, 10 minutes each, with hostile and large guests; FLAGS="--mib 128 --seconds 60"
-	@cargo run --quiet -p end-to-end --bin memory-pressure -- $(FLAGS)
+	@$(STRESS) pressure $(FLAGS)
 
 bench: build release bench-guests $(BENCH_PYTHON)/app.wasm $(if $(NODE),experiments) peers nats wrk slowhttptest ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
 	@cargo build --profile tuned -p bench
@@ -126,7 +132,7 @@ build: programs guests ## Build the programs, the guests, and what is composed o
 	@target/release/component-compose build
 
 release: setup ## Build the tuned programs, into target/tuned: slower to build, a quarter faster to serve
-	@cargo build --profile tuned -p host -p compose
+	@cargo build --profile tuned -p host -p component-compose
 
 experiments: build experiment-guests $(if $(NODE),$(POLYGLOT)/cipher.wasm) ## Build all of experiments/, into target/experiments
 	@for name in $(BUILDABLE_EXPERIMENTS); do \
@@ -161,7 +167,7 @@ setup: ## Install the toolchain and the guest target, where they are missing
 programs: setup
 	@test -x target/release/component-runner || \
 		echo "building the programs; the first time this takes about 10 minutes"
-	@cargo build --release -p host -p compose
+	@cargo build --release -p host -p component-compose
 
 guests: setup
 	@cargo build --profile guest --target wasm32-wasip2 $(GUEST_PACKAGES)

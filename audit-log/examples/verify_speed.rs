@@ -1,5 +1,5 @@
-//! Writes a long log of each kind into a new folder, and says how fast it is
-//! verified: also in processor time, since other programs may use the processors.
+//! Writes a long log of each backend to a temporary folder, and prints the speed of its
+//! verification, also in processor time, because other programs may use the processors.
 //!
 //! `cargo run --release -p audit-log --example verify_speed -- 2000000`
 
@@ -10,7 +10,7 @@ use audit_log::record::{Attribute, Component, Entry, Outcome, Request, Subject};
 use audit_log::verify::{Options, verify};
 use audit_log::{AuditLog, Location, Settings};
 
-/// How many entries wait for the writer at a time.
+/// The number of entries that wait for the writer at a time.
 const TASKS: u64 = 1000;
 
 fn main() {
@@ -35,17 +35,17 @@ fn main() {
             processor_time().saturating_sub(processor_start),
         );
         assert!(report.is_good(), "{report}");
-        #[expect(clippy::cast_precision_loss, reason = "it is for people")]
+        #[expect(clippy::cast_precision_loss, reason = "printed for people")]
         let speed = report.records as f64 / processor.as_secs_f64();
         println!(
             "{location}: {} records in {elapsed:.2?}; {processor:.2?} on the processor, \
-             {container:.2?} of them for the container: {speed:.0} records/s",
+             {container:.2?} of them for the storage check: {speed:.0} records/s",
             report.records
         );
     }
 }
 
-/// How long this thread has been on a processor.
+/// The processor time of this thread.
 fn processor_time() -> Duration {
     let path = "/proc/thread-self/schedstat";
     let text = std::fs::read_to_string(path).expect("a Linux system");

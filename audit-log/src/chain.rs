@@ -1,4 +1,4 @@
-//! The chain: whether a record continues the one before it.
+//! The hash chain of records.
 
 use sanitize::line;
 
@@ -9,69 +9,69 @@ use crate::read::Line;
 use crate::record::{Record, VERSION};
 use crate::store::Head;
 
-/// Follows a log from record to record.
+/// Checks a log record by record.
 #[derive(Debug, Clone)]
 pub struct Chain {
-    /// The last record; None before the first one, which may then be any.
+    /// The last checked record; None if the first record may be any.
     head: Option<Head>,
-    /// The name of the log, which all records have.
+    /// The name of the log, which all records share.
     node: Option<String>,
 }
 
-/// What is wrong with a record.
+/// An error of one record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Defect {
-    /// It cannot be read.
-    #[error("it is not a record: {}", line(.0))]
+    /// The line is not a record.
+    #[error("not a record: {}", line(.0))]
     Unreadable(String),
-    /// It has another version than this program knows.
-    #[error("it has the version {0}, and this program knows {VERSION}")]
+    /// The format version is unknown.
+    #[error("unsupported version {0}; expected {VERSION}")]
     Version(u32),
-    /// It is stored in the place of another one.
-    #[error("it says that it is record {0}")]
+    /// The record is stored under the sequence of another one.
+    #[error("the record stored here has the sequence {0}")]
     Misplaced(u64),
-    /// Records before it are missing, or it is there twice.
-    #[error("record {expected} should be here, and this is record {found}")]
+    /// Previous records are missing, or the record is a duplicate.
+    #[error("expected record {expected}, found record {found}")]
     Gap {
-        /// The sequence that should follow.
+        /// The next sequence.
         expected: u64,
-        /// The sequence that follows.
+        /// The sequence of the record.
         found: u64,
     },
-    /// The record before it is not the one that it was written after.
+    /// The previous record is not the one after which this record was written.
     #[error(
-        "it was written after a record with the hash {named}, and the one before it has {found}: \
-         the one before it was changed, or this one does not belong here"
+        "broken chain: it names {named} as the previous hash, and the previous record has {found}: \
+         the previous record was changed, or this one does not belong here"
     )]
     BrokenLink {
-        /// What it names.
+        /// The hash that the record names.
         named: Hash,
-        /// The hash of what is there.
+        /// The hash of the previous record.
         found: Hash,
     },
-    /// Its time is not written as a server writes it.
-    #[error("its time is not in UTC with nine digits after the point")]
+    /// The time is not in the form that a server writes.
+    #[error("invalid time; expected UTC with nine digits after the point")]
     Time,
-    /// The name of its log is not one that a log can have.
-    #[error("its node is not a name of 1 to 64 letters, digits, `-` and `_`")]
+    /// The name of the log is invalid.
+    #[error("invalid node; expected 1 to 64 letters, digits, `-` and `_`")]
     Node,
-    /// It belongs to another log.
+    /// The record belongs to another log.
     #[error(
-        "it belongs to the log of node `{}`, and this is that of `{}`",
+        "the record belongs to the node `{}`, the log to `{}`",
         line(found),
         line(expected)
     )]
     OtherNode {
-        /// The node of the records before it.
+        /// The node of the previous records.
         expected: String,
-        /// Its node.
+        /// The node of the record.
         found: String,
     },
-    /// It is a checkpoint of something else than the record before it.
-    #[error("it is a checkpoint that does not fit the record before it")]
+    /// The checkpoint is not one of the previous record.
+    #[error("the checkpoint does not match the previous record")]
     OtherCheckpoint,
-    /// It is a checkpoint that was not signed by the key that it names.
-    #[error("it is a checkpoint whose signature is wrong")]
+    /// The checkpoint was not signed by the key that it names.
+    #[error("invalid signature of the checkpoint")]
     Signature,
 }
 
@@ -83,7 +83,7 @@ impl Chain {
         Self { head, node: None }
     }
 
-    /// Takes the first record for the beginning, whatever it is.
+    /// Accepts any first record.
     #[must_use]
     pub fn anywhere() -> Self {
         Self {
@@ -92,7 +92,7 @@ impl Chain {
         }
     }
 
-    /// Expects the record after those that `tombstone` says were removed.
+    /// Expects the record after those that `tombstone` stands for.
     #[must_use]
     pub fn after_tombstone(tombstone: &Tombstone<'_>) -> Self {
         Self {
@@ -101,7 +101,7 @@ impl Chain {
         }
     }
 
-    /// The last record that was checked.
+    /// The last checked record.
     #[must_use]
     pub fn head(&self) -> Option<Head> {
         self.head
@@ -113,14 +113,14 @@ impl Chain {
         self.node.as_deref()
     }
 
-    /// Checks that `line` is the next record, and goes on to it.
+    /// Checks that `line` is the next record, and advances to it.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with it. Then this is where it was.
+    /// Returns the defect of the record, and does not advance.
     pub fn check<'a>(&mut self, line: &Line<'a>) -> Result<Record<'a>, Defect> {
-        let text = str::from_utf8(line.bytes)
-            .map_err(|_| Defect::Unreadable("it is not text".to_owned()))?;
+        let text =
+            str::from_utf8(line.bytes).map_err(|_| Defect::Unreadable("not UTF-8".to_owned()))?;
         let record: Record<'a> =
             serde_json::from_str(text).map_err(|error| Defect::Unreadable(error.to_string()))?;
         let host = &record.host;
@@ -158,8 +158,8 @@ impl Chain {
             (Some(_), None, None) | (None, Some(_), None) => {}
             (None, None, Some(checkpoint)) => check_checkpoint(checkpoint, &record)?,
             _ => {
-                let why = "expected one of `guest`, `event` and `checkpoint`";
-                return Err(Defect::Unreadable(why.to_owned()));
+                let reason = "expected one of `guest`, `event` and `checkpoint`";
+                return Err(Defect::Unreadable(reason.to_owned()));
             }
         }
         self.head = Some(Head {
@@ -170,7 +170,7 @@ impl Chain {
     }
 }
 
-/// Whether `text` is a time as records have it, so that texts can be compared.
+/// Whether `text` has the time format of records, so that texts can be compared.
 fn is_time(text: &str) -> bool {
     const FORM: &[u8; 30] = b"0000-00-00T00:00:00.000000000Z";
 

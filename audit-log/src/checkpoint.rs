@@ -1,32 +1,31 @@
-//! What the host signs: how far the log went at a moment, and what was removed
-//! from its beginning.
+//! The signed statements: checkpoints, which attest the end of the log at some time, and
+//! tombstones, which attest that records were pruned.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::hash::{Hash, digits, hex};
+use crate::hash::{Hash, deserialize_hex};
 use crate::key::{PublicKey, SigningKey};
 use crate::store::Head;
 use sanitize::json;
 
-/// A signed statement: at `time`, the record `sequence` of the log `node` was the
-/// last one, and had the hash `hash`. Through the chain this covers all records
-/// before it.
+/// A signed statement: at `time`, the record `sequence` of the log `node` was the last one,
+/// and had the hash `hash`. Through the chain this covers all previous records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checkpoint<'a> {
-    /// The log.
+    /// The name of the log.
     #[serde(borrow)]
     pub node: Cow<'a, str>,
-    /// The record.
+    /// The last record.
     pub sequence: u64,
     /// Its hash.
     pub hash: Hash,
-    /// When this was signed: RFC 3339, UTC, nanoseconds.
+    /// The time of signing: RFC 3339, UTC, nanoseconds.
     #[serde(borrow)]
     pub time: Cow<'a, str>,
-    /// Who signed it.
+    /// The key that signed it.
     pub public_key: PublicKey,
     /// The signature of [`Checkpoint::message`].
     pub signature: Signature,
@@ -37,19 +36,19 @@ pub struct Checkpoint<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tombstone<'a> {
-    /// The log.
+    /// The name of the log.
     #[serde(borrow)]
     pub node: Cow<'a, str>,
     /// The last record that was removed.
     pub sequence: u64,
-    /// Its hash, which the next record names as that of the record before it.
+    /// Its hash, which the next record names as the previous one.
     pub hash: Hash,
-    /// How many records this removed; others may have been removed earlier.
+    /// The number of records removed by this run; earlier runs may have removed others.
     pub removed: u64,
-    /// When: RFC 3339, UTC, nanoseconds.
+    /// The time of signing: RFC 3339, UTC, nanoseconds.
     #[serde(borrow)]
     pub time: Cow<'a, str>,
-    /// Who signed it.
+    /// The key that signed it.
     pub public_key: PublicKey,
     /// The signature of [`Tombstone::message`].
     pub signature: Signature,
@@ -71,7 +70,7 @@ impl<'a> Checkpoint<'a> {
         checkpoint
     }
 
-    /// What is signed: five lines of text, each ended by a line feed.
+    /// The signed message: five lines of text, each ended by a line feed.
     #[must_use]
     pub fn message(&self) -> String {
         let Self {
@@ -84,13 +83,13 @@ impl<'a> Checkpoint<'a> {
         format!("audit checkpoint 1\nnode {node}\nsequence {sequence}\nhash {hash}\ntime {time}\n")
     }
 
-    /// Whether the signature is that of the key that is named.
+    /// Whether the named key made the signature.
     #[must_use]
     pub fn is_signed(&self) -> bool {
         self.public_key.has_signed(&self.message(), &self.signature)
     }
 
-    /// The same, independent of where it was read from.
+    /// A copy that does not borrow the line.
     #[must_use]
     pub fn into_owned(self) -> Checkpoint<'static> {
         Checkpoint {
@@ -125,7 +124,7 @@ impl<'a> Tombstone<'a> {
         tombstone
     }
 
-    /// What is signed: six lines of text, each ended by a line feed.
+    /// The signed message: six lines of text, each ended by a line feed.
     #[must_use]
     pub fn message(&self) -> String {
         let Self {
@@ -142,20 +141,20 @@ impl<'a> Tombstone<'a> {
         )
     }
 
-    /// Whether the signature is that of the key that is named.
+    /// Whether the named key made the signature.
     #[must_use]
     pub fn is_signed(&self) -> bool {
         self.public_key.has_signed(&self.message(), &self.signature)
     }
 
-    /// The last record that was removed, which the next one follows.
+    /// The last removed record, which the next record follows.
     #[must_use]
     pub fn head(&self) -> Head {
         let Self { sequence, hash, .. } = *self;
         Head { sequence, hash }
     }
 
-    /// Reads the tombstone in the text that [`Tombstone::line`] makes.
+    /// Parses the output of [`Tombstone::line`].
     #[must_use]
     pub fn from_line(line: &'a [u8]) -> Option<Self> {
         #[derive(Deserialize)]
@@ -169,21 +168,21 @@ impl<'a> Tombstone<'a> {
         Some(stored.tombstone)
     }
 
-    /// How it is stored, in a database as in a file: one line of JSON that cannot
-    /// be taken for a record. Without a line feed.
+    /// The stored form, in a database as in a file: one line of JSON that cannot be mistaken
+    /// for a record, without a line feed.
     ///
     /// # Panics
     ///
-    /// Never: JSON is text.
+    /// Never: JSON is UTF-8.
     #[must_use]
     pub fn line(&self) -> String {
         let mut line = b"{\"tombstone\":".to_vec();
         json::write(&mut line, self);
         line.push(b'}');
-        String::from_utf8(line).expect("JSON is text")
+        String::from_utf8(line).expect("JSON is UTF-8")
     }
 
-    /// The same, independent of where it was read from.
+    /// A copy that does not borrow the line.
     #[must_use]
     pub fn into_owned(self) -> Tombstone<'static> {
         Tombstone {
@@ -194,18 +193,18 @@ impl<'a> Tombstone<'a> {
     }
 }
 
-/// An Ed25519 signature (RFC 8032). Shown as 128 hexadecimal digits.
+/// An Ed25519 signature (RFC 8032), serialized as 128 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signature(pub(crate) [u8; 64]);
 
 impl Serialize for Signature {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(hex(&self.0, &mut [0; 128]))
+        serializer.serialize_str(const_hex::Buffer::<64>::new().format(&self.0))
     }
 }
 
 impl<'de> Deserialize<'de> for Signature {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        digits(deserializer).map(Self)
+        deserialize_hex(deserializer).map(Self)
     }
 }

@@ -1,4 +1,4 @@
-//! Which records a signature covers, and what follows the last of these.
+//! The records that checkpoints cover, and those after the last checkpoint.
 
 use std::time::Duration;
 
@@ -8,87 +8,87 @@ use crate::event::Event;
 use crate::key::PublicKey;
 use crate::record::Record;
 
-/// The most time between the first and the last record after a checkpoint. A server
-/// signs one before a record that is a second younger than the first.
+/// The longest time between the first and the last record after a checkpoint. A server signs
+/// the next checkpoint before a record that is a second younger than the first.
 pub(crate) const UNCOVERED_LIMIT: Duration = Duration::from_secs(3);
 
-/// Follows the checkpoints of a log.
+/// The checkpoint coverage of a log, record by record.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Coverage {
     /// The last record that a checkpoint or a tombstone covers.
     covered: Option<u64>,
     /// The key that signed it.
     signer: Option<PublicKey>,
-    /// The records after the last checkpoint and the record that it is in.
-    tail: Option<Tail>,
-    /// Whether the server that wrote the last record has stopped.
+    /// The records after the last checkpoint record.
+    tail: Option<UncoveredTail>,
+    /// Whether the last record is a stop.
     has_stopped: bool,
 }
 
 #[derive(Debug, Clone)]
-struct Tail {
+struct UncoveredTail {
     first: u64,
     last: u64,
-    /// The earliest and the latest time, whose texts can be compared.
+    /// The earliest and the latest time, as texts that can be compared.
     earliest: String,
     latest: String,
     /// The first start or stop of a server.
     boundary: Option<(u64, &'static str)>,
-    /// Whether that is the last record.
+    /// Whether the last record is a start or a stop.
     ends_with_boundary: bool,
-    /// The first record after a stop, if it is not that of a start.
+    /// The first record after a stop that is not a start.
     stray: Option<u64>,
 }
 
-/// What no server leaves uncovered.
+/// Uncovered records that a server does not leave behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Uncovered {
-    /// The checkpoint is missing.
+    /// There is no checkpoint.
     #[error(
-        "no checkpoint of an expected key covers any record: all of them can be written by a \
-         program that has no key"
+        "no checkpoint of an expected key covers any record: a program without the key can have \
+         written all of them"
     )]
     All,
-    /// A start or a stop, which a server writes together with a checkpoint.
+    /// A start or a stop without the checkpoint that is written together with it.
     #[error(
         "record {sequence} is a `{event}` without the checkpoint that a server writes together \
-         with it: checkpoints were removed, or the records after {covered} are forged"
+         with it: checkpoints were removed, or the records after record {covered} are forged"
     )]
     Boundary {
         /// The record.
         sequence: u64,
         /// The type of its event.
         event: &'static str,
-        /// The last record that is covered.
+        /// The last covered record.
         covered: u64,
     },
-    /// A record after the last one of a server that stopped.
+    /// A record after a stop that is not a start.
     #[error(
-        "record {sequence} comes after a `server-stop`, and only a start can: it is forged, or \
-         records before it were removed"
+        "record {sequence} follows a `server-stop` and is not a `server-start`: it is forged, or \
+         previous records were removed"
     )]
     AfterStop {
         /// The record.
         sequence: u64,
     },
-    /// More than a server writes until it signs.
+    /// Records over a longer time than a server leaves unsigned.
     #[error(
-        "records {first} to {last} are not covered by a checkpoint, and lie {seconds} s apart by \
-         their own times, where a server signs each second: checkpoints were removed, or these \
+        "records {first} to {last} are not covered by a checkpoint and are {seconds} s apart by \
+         their own times, but a server signs every second: checkpoints were removed, or these \
          records are forged"
     )]
     Long {
-        /// The first record that is not covered.
+        /// The first uncovered record.
         first: u64,
         /// The last one.
         last: u64,
-        /// The time between them.
+        /// The time between them in seconds.
         seconds: u64,
     },
 }
 
 impl Coverage {
-    /// Goes on to `record`, which the chain has checked.
+    /// Advances to `record`, which the chain has checked.
     pub(crate) fn add(&mut self, record: &Record<'_>) {
         let host = &record.host;
         if let Some(checkpoint) = &record.checkpoint {
@@ -101,7 +101,7 @@ impl Coverage {
             Some(Event::ServerStop) => Some((host.sequence, "server-stop")),
             _ => None,
         };
-        let tail = self.tail.get_or_insert_with(|| Tail {
+        let tail = self.tail.get_or_insert_with(|| UncoveredTail {
             first: host.sequence,
             last: host.sequence,
             earliest: host.time.as_ref().to_owned(),
@@ -125,8 +125,7 @@ impl Coverage {
         self.has_stopped = matches!(record.event, Some(Event::ServerStop));
     }
 
-    /// Takes the records up to `sequence` for covered, by what is not a checkpoint in the
-    /// log.
+    /// Marks the records up to `sequence` as covered by a signature outside the records.
     pub(crate) fn cover(&mut self, sequence: u64) {
         self.covered = self.covered.max(Some(sequence));
         if self.tail.as_ref().is_some_and(|tail| tail.last <= sequence) {
@@ -134,13 +133,13 @@ impl Coverage {
         }
     }
 
-    /// The same, for what was pruned and is signed by `signer`.
+    /// Marks pruned records as covered by a tombstone of `signer`.
     pub(crate) fn cover_pruned(&mut self, sequence: u64, signer: PublicKey) {
         self.cover(sequence);
         self.signer = Some(signer);
     }
 
-    /// The key that signed last.
+    /// The key of the last signature.
     pub(crate) fn signer(&self) -> Option<PublicKey> {
         self.signer
     }
@@ -150,13 +149,13 @@ impl Coverage {
         self.tail.as_ref().map(|tail| (tail.first, tail.last))
     }
 
-    /// Whether the last record is a start or a stop that is not covered.
+    /// Whether the last record is an uncovered start or stop.
     pub(crate) fn ends_with_boundary(&self) -> bool {
         let tail = self.tail.as_ref();
         tail.is_some_and(|tail| tail.ends_with_boundary)
     }
 
-    /// What a server that was killed at any moment does not leave behind.
+    /// The first sign that the uncovered records were not left by a server that was killed.
     pub(crate) fn defect(&self) -> Option<Uncovered> {
         let Some(covered) = self.covered else {
             return Some(Uncovered::All);
@@ -181,7 +180,7 @@ impl Coverage {
     }
 }
 
-/// The time between two times of records; more than any limit if one is not a time.
+/// The time between two record times; more than any limit if one of them is invalid.
 fn span(earliest: &str, latest: &str) -> Duration {
     let parse = |text: &str| text.parse::<Timestamp>().ok();
     let (Some(earliest), Some(latest)) = (parse(earliest), parse(latest)) else {

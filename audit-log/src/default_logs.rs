@@ -1,4 +1,4 @@
-//! The audit logs of servers for which no log is named.
+//! The default logs, of servers without `--audit`.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -6,21 +6,21 @@ use std::{env, fs, io};
 use crate::log::{AuditLog, Settings};
 use crate::{Location, OpenError};
 
-/// The first log.
+/// The file name of the first log.
 const FIRST: &str = "audit.db";
 
-/// How the name of a further log begins; the address of its server follows.
+/// The file name prefix of further logs; the address of the server follows.
 const FURTHER: &str = "audit@";
 
-/// The most bytes of an address that are in the name of a log.
+/// The maximum bytes of an address in a file name.
 const ADDRESS_BYTES: usize = 100;
 
-/// The most servers with equal addresses (port 0, for one) that run side by side with default
+/// The maximum number of concurrent servers with equal addresses (such as port 0) and default
 /// logs.
 const EQUAL_ADDRESSES: usize = 1000;
 
 /// The logs in the data folder of a user: `audit.db`, and `audit@ADDRESS.db` of each server that
-/// found the others locked when it began its log.
+/// found the others locked when it created its log.
 ///
 /// A server that has such a log uses it whenever it starts again. Every other server continues
 /// `audit.db`.
@@ -29,24 +29,24 @@ pub struct DefaultLogs {
     folder: PathBuf,
 }
 
-/// There is no folder for the data of the user.
+/// The user has no data folder.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "there is no default place for the audit log, because neither XDG_DATA_HOME nor HOME is set; \
-     name one with `--audit`, such as `--audit sqlite:audit.db`"
+    "the audit log has no default location, because neither XDG_DATA_HOME nor HOME is set; name \
+     one with `--audit`, such as `--audit sqlite:audit.db`"
 )]
 pub struct NoDataFolder;
 
-/// Why no default log can be read.
+/// An error of selecting a default log to read.
 #[derive(Debug, thiserror::Error)]
 pub enum NoDefaultLog {
-    /// There is no folder for them.
+    /// The user has no data folder.
     #[error(transparent)]
     NoDataFolder(#[from] NoDataFolder),
-    /// Servers have run side by side.
+    /// Several servers have run at the same time.
     #[error(
-        "there are {} audit logs at the default place, because servers ran side by side; name one \
-         of them:{}",
+        "{} audit logs are in the default folder, because several servers ran at the same time; \
+         name one of them:{}",
         .0.len(),
         as_flags(.0)
     )]
@@ -59,7 +59,7 @@ impl DefaultLogs {
     ///
     /// # Errors
     ///
-    /// Fails if the user has no home folder, either.
+    /// Fails if neither variable names an absolute path.
     pub fn of_user() -> Result<Self, NoDataFolder> {
         let folder = |name| {
             let path = PathBuf::from(env::var_os(name)?);
@@ -73,19 +73,19 @@ impl DefaultLogs {
         })
     }
 
-    /// The folder that holds the logs, which may not be there yet.
+    /// The folder of the logs, which may not exist yet.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The log of a server that runs alone.
+    /// The log of a server that runs alone, `audit.db`.
     #[must_use]
     pub fn first(&self) -> Location {
         Location::Sqlite(self.folder.join(FIRST))
     }
 
-    /// The log that the server at `address` tries first: its own if it has one, and otherwise
+    /// The log that the server at `address` tries first: its own if it exists, and otherwise
     /// [`DefaultLogs::first`].
     #[must_use]
     pub fn preferred(&self, address: &str) -> Location {
@@ -93,7 +93,7 @@ impl DefaultLogs {
         if exists(&own) { own } else { self.first() }
     }
 
-    /// The `number`th log that is named for `address`.
+    /// The `number`th log named for `address`.
     fn own(&self, address: &str, number: usize) -> Location {
         let plain = |c: char| {
             if c.is_ascii_alphanumeric() || c == '.' {
@@ -112,9 +112,8 @@ impl DefaultLogs {
         Location::Sqlite(self.folder.join(name))
     }
 
-    /// Opens the log of the server at `address`, and names it in `settings`: the first one of
-    /// its own logs that are there, of [`DefaultLogs::first`] and of a new log that no other
-    /// process writes.
+    /// Opens the log of the server at `address`, and stores its location in `settings`: the
+    /// first that is not locked of its own existing logs, [`DefaultLogs::first`] and a new log.
     ///
     /// # Errors
     ///
@@ -131,15 +130,15 @@ impl DefaultLogs {
                 done => return done,
             }
         }
-        // All are in use, unless the last one is free by now.
+        // All were in use; the last one may be free by now.
         AuditLog::open(settings)
     }
 
-    /// The logs that are there.
+    /// The existing logs.
     ///
     /// # Errors
     ///
-    /// Fails if the folder is there and cannot be read.
+    /// Fails if the folder exists and cannot be read.
     pub fn existing(&self) -> io::Result<Vec<Location>> {
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -163,7 +162,7 @@ impl DefaultLogs {
     }
 }
 
-/// Each log as the flag that names it, on a line of its own.
+/// The `--audit` flag of each log, one a line.
 fn as_flags(logs: &[Location]) -> String {
     let flags: Vec<_> = logs
         .iter()
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_locked_default_log_leads_to_one_of_its_own_which_a_restart_continues() {
+    fn locked_default_log_leads_to_an_own_log_that_a_restart_continues() {
         let folder = tempfile::tempdir().unwrap();
         let logs = logs(folder.path());
         let (first, at) = open(&logs, "127.0.0.1:3000");
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_that_run_one_after_the_other_share_the_first_log() {
+    fn servers_that_run_one_after_another_share_the_first_log() {
         let folder = tempfile::tempdir().unwrap();
         let logs = logs(folder.path());
         for address in ["127.0.0.1:3000", "[::1]:80", "unix:/run/app.sock"] {
@@ -232,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_is_named_for_the_address_of_its_server() {
+    fn default_log_is_named_for_the_address_of_its_server() {
         let logs = logs(Path::new("/data"));
         for (address, name) in [
             ("127.0.0.1:3001", "audit@127.0.0.1-3001.db"),
@@ -249,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_in_the_same_folder_are_no_default_logs() {
+    fn copies_in_the_data_folder_are_not_default_logs() {
         let folder = tempfile::tempdir().unwrap();
         for name in [
             "audit.db",

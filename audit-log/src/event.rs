@@ -1,4 +1,4 @@
-//! What the host itself has to say.
+//! The events of the host.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::key::PublicKey;
 
-/// Something that happened to the server, a component or a request.
+/// An event of the server, a component or a request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Event<'a> {
@@ -14,142 +14,141 @@ pub enum Event<'a> {
     ServerStart {
         /// The version of the server.
         version: Cow<'a, str>,
-        /// What became of the boot before.
+        /// How the previous boot ended.
         previous_stop: PreviousStop,
-        /// How many bytes of an unfinished record were taken off the end of the
-        /// log, which no receipt was given for.
+        /// The number of bytes of an unfinished record, without a receipt, that were removed
+        /// from the end of the log.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         torn_bytes: Option<u64>,
-        /// How many records before this one were not covered by a checkpoint when the
-        /// server started: those that were written after the last one before a crash.
-        /// The checkpoint of this start is the first one that covers them.
+        /// The number of previous records without a checkpoint: those written between the
+        /// last checkpoint and a crash. The checkpoint of this start is the first to cover
+        /// them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         uncovered: Option<u64>,
     },
-    /// The server stopped, as it was asked to.
+    /// The server was asked to stop.
     ServerStop,
     /// A component is ready to serve.
     ComponentLoad {
-        /// The SHA-256 of the component that it takes the place of.
+        /// The SHA-256 of the component that it replaces.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         replaces: Option<Cow<'a, str>>,
     },
-    /// A component was not taken as a function, or as the next version of one. What was
-    /// served of that function before goes on.
+    /// A component was rejected as a function, or as the next version of one. The previous
+    /// version stays active.
     ComponentRefused {
         /// The name of the function.
         function: Cow<'a, str>,
-        /// Why, for people; cut off after 4 KiB.
+        /// The error message, truncated after 4 KiB.
         cause: Cow<'a, str>,
     },
-    /// A component is served no more.
+    /// A component is no longer served.
     ComponentRemoved,
-    /// A function answers no requests until it goes on, as an operator wants it.
+    /// An operator paused a function: it answers no requests until it is resumed.
     FunctionPaused,
-    /// A function that was paused answers requests again.
+    /// A paused function answers requests again.
     FunctionResumed,
-    /// Requests to see or change the functions were denied: they had no token, or came from a
-    /// foreign web page. Those of one interval are one record.
+    /// Requests to read or change the functions were denied: they had no token, or came from
+    /// a web page of another origin. Those of one interval share a record.
     OperatorDenied {
         /// The method of the first of them.
         method: Cow<'a, str>,
-        /// Its path, without the query; cut off after 256 bytes.
+        /// Its path, without the query, truncated after 256 bytes.
         path: Cow<'a, str>,
         /// Their number.
         #[serde(default = "one")]
         count: u64,
     },
-    /// What the operator says about functions cannot be read. Everything goes on as it was.
+    /// The functions file cannot be read. The previous configuration stays active.
     FunctionsRefused {
         /// The file.
         file: Cow<'a, str>,
-        /// Why, for people; cut off after 4 KiB.
+        /// The error message, truncated after 4 KiB.
         cause: Cow<'a, str>,
     },
-    /// A guest did not answer its request, or stopped in the middle.
+    /// A guest gave no response, or aborted it.
     GuestFailure {
-        /// What went wrong.
+        /// The kind of failure.
         kind: GuestFailure,
-        /// More about it, for people; cut off after 4 KiB.
+        /// The error message, truncated after 4 KiB.
         cause: Cow<'a, str>,
     },
-    /// A guest took longer than it may.
+    /// A guest exceeded its time limit.
     GuestTimeout {
-        /// How long it may take.
+        /// The limit in milliseconds.
         limit_ms: u64,
     },
-    /// A guest's entry is not in the log, because of what it is.
+    /// An entry of a guest was rejected.
     EntryRefused {
-        /// Which rule it broke.
-        reason: Refusal,
+        /// The reason.
+        reason: Rejection,
     },
-    /// For a while the log could not be written. This is the first record after
-    /// that.
+    /// The log can be written again. The first record after a write failure.
     LogRecovered {
-        /// Why it could not.
+        /// The error of the failed write.
         cause: Cow<'a, str>,
-        /// How many records were not taken meanwhile.
+        /// The number of records refused in the meantime.
         refused: u64,
     },
     /// Entries were dropped under the policy `best-effort`.
     EntriesDropped {
-        /// How many.
+        /// The number of entries.
         count: u64,
     },
-    /// The key of this start is another one than that which signed the log so far.
+    /// The key of this start is not the one that signed the log so far.
     KeyChanged {
-        /// The key that signed last.
+        /// The key of the last signature.
         previous: PublicKey,
     },
-    /// The log did not end as a server leaves it when this one started: checkpoints
-    /// are missing, so the records may be those of another program.
+    /// At this start, the log did not end as a server leaves it: checkpoints are missing, so
+    /// another program may have written the records.
     LogUnattested {
-        /// The first record that no checkpoint covered.
+        /// The first record without a checkpoint.
         first: u64,
         /// The last one.
         last: u64,
     },
 }
 
-/// The number of requests in a record that says none.
+/// The default of [`Event::OperatorDenied::count`].
 fn one() -> u64 {
     1
 }
 
-/// What became of the boot before this one.
+/// How the previous boot ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PreviousStop {
-    /// There was none: the log is new.
+    /// The log is new.
     None,
     /// It ended with [`Event::ServerStop`].
     Clean,
-    /// It ended without a word.
+    /// It ended without a stop.
     Crash,
 }
 
-/// How a guest failed.
+/// A kind of guest failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GuestFailure {
-    /// It trapped, or could not be started.
+    /// The guest trapped, or could not be started.
     Trap,
-    /// It returned without a response.
+    /// The guest returned without a response.
     NoResponse,
-    /// It gave an error instead of a response.
+    /// The guest returned an error instead of a response.
     ErrorResponse,
-    /// It ended its response before that was whole.
+    /// The guest ended its response before it was complete.
     BrokenResponse,
 }
 
-/// Why an entry was refused.
+/// The reason for rejecting an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Refusal {
-    /// Its strings are longer than allowed.
+pub enum Rejection {
+    /// Its strings exceed the maximum length.
     TooLarge,
-    /// It breaks another rule of the contract.
+    /// It violates another rule of the contract.
     Invalid,
-    /// The request has used up what it may write. Recorded once a request.
+    /// The request has exhausted its quota. Recorded once a request.
     QuotaExceeded,
 }

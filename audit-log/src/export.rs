@@ -1,37 +1,37 @@
-//! A copy of a log that is a log itself.
+//! Export of a log to a new file, which is itself a log.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::key::sync_folder_of;
+use crate::folder::{folder_of, sync_folder_of};
 use crate::read::{ReadError, Reader};
 
-/// Why there is no copy.
+/// An error of an export.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The log cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// A record is no line.
+    /// A record is not one line.
     #[error(
-        "the record after {after} others has a line feed in it: the log is damaged, and `audit \
-         verify` says more"
+        "record number {} contains a line feed: the log is damaged; run `audit verify`",
+        after + 1
     )]
     LineFeed {
-        /// How many records came before it.
+        /// The number of preceding records.
         after: u64,
     },
-    /// Nobody takes the copy.
-    #[error("cannot write the copy")]
+    /// The output cannot be written.
+    #[error("cannot write the export")]
     Write(#[source] io::Error),
-    /// The file is there already.
-    #[error("`{}` is there already; name a new file", path.display())]
+    /// The file exists.
+    #[error("`{}` exists already; name a new file", path.display())]
     Exists {
         /// The file.
         path: PathBuf,
     },
-    /// The file cannot be made.
-    #[error("cannot write the copy to `{}`", path.display())]
+    /// The file cannot be created.
+    #[error("cannot write the export to `{}`", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -40,16 +40,16 @@ pub enum ExportError {
     },
 }
 
-/// Writes the tombstones and all records, one a line, as they are. Returns how
-/// many records there were. `reader` must be at its first record.
+/// Writes the tombstones and all records, one a line, unchanged. Returns the number of
+/// records. `reader` must be at its first record.
 ///
-/// The copy is of one moment, also of a log that is written or pruned meanwhile.
+/// The export is a snapshot, also of a log that is written or pruned at the same time.
 ///
 /// # Errors
 ///
-/// Fails if the log cannot be read, or nobody takes the copy.
+/// Fails if the log cannot be read or the output cannot be written.
 pub fn export(reader: &mut Reader, output: &mut dyn Write) -> Result<u64, ExportError> {
-    reader.hold()?;
+    reader.snapshot()?;
     let mut output = BufWriter::with_capacity(256 * 1024, output);
     let mut records = 0;
     let mut write = |line: &[u8], records: u64| {
@@ -72,12 +72,12 @@ pub fn export(reader: &mut Reader, output: &mut dyn Write) -> Result<u64, Export
     Ok(records)
 }
 
-/// Does the same with a new file at `path`, which the user alone can read. It has
-/// its name only when it is whole and on the disk.
+/// Exports to a new file at `path` with mode 0600. The file gets its name only when it is
+/// complete and synced.
 ///
 /// # Errors
 ///
-/// Fails like [`export`], and if the file is there already.
+/// Fails like [`export`], and if the file exists.
 pub fn export_to(reader: &mut Reader, path: &Path) -> Result<u64, ExportError> {
     let fail = |source: io::Error| match source.kind() {
         io::ErrorKind::AlreadyExists => ExportError::Exists {
@@ -91,10 +91,9 @@ pub fn export_to(reader: &mut Reader, path: &Path) -> Result<u64, ExportError> {
     if path.symlink_metadata().is_ok() {
         return Err(fail(io::ErrorKind::AlreadyExists.into()));
     }
-    let folder = path.parent().filter(|one| !one.as_os_str().is_empty());
     let mut file = tempfile::Builder::new()
         .prefix(".audit-export-")
-        .tempfile_in(folder.unwrap_or(Path::new(".")))
+        .tempfile_in(folder_of(path))
         .map_err(fail)?;
     let records = export(reader, &mut file).map_err(|error| match error {
         ExportError::Write(source) => fail(source),

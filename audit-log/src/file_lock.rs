@@ -1,18 +1,17 @@
-//! The lock that excludes other writers of a file.
+//! Exclusive file locks against other writers.
 
 use std::fs::{File, TryLockError};
 use std::ops::{Deref, DerefMut};
 
 /// A file that this process has locked.
 ///
-/// The lock is released when this is dropped, and not only when the file is closed: a process that
-/// another thread starts at the same moment has the file open until it executes its program, and
-/// would keep the lock for as long.
+/// Dropping it releases the lock explicitly instead of by closing the file: a child process that
+/// another thread is starting has the file open until `exec`, and would keep the lock that long.
 #[derive(Debug)]
 pub(crate) struct LockedFile(File);
 
 impl LockedFile {
-    /// Locks `file` for this process alone. Never waits.
+    /// Locks `file` exclusively, without waiting.
     pub(crate) fn try_new(file: File) -> Result<Self, TryLockError> {
         file.try_lock()?;
         Ok(Self(file))

@@ -1,7 +1,7 @@
-//! The key that signs checkpoints.
+//! The keys that sign and verify checkpoints.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,44 +11,45 @@ use ed25519_dalek::{Signer, VerifyingKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::checkpoint::Signature;
-use crate::hash::{digits, hex};
+use crate::folder::sync_folder_of;
+use crate::hash::deserialize_hex;
 use crate::regular_file;
 
-/// An Ed25519 key that can sign.
+/// An Ed25519 private key.
 #[derive(Clone)]
 pub struct SigningKey(ed25519_dalek::SigningKey);
 
-/// The other half of a [`SigningKey`]. Shown as 64 hexadecimal digits.
+/// The public key of a [`SigningKey`], displayed as 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey(VerifyingKey);
 
-/// Why there is no key.
+/// An error of reading or creating a key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The file cannot be read or made.
+    /// The file cannot be read or created.
     #[error("cannot {action} the key `{}`", path.display())]
     Io {
-        /// `read` or `make`.
+        /// `read` or `create`.
         action: &'static str,
         /// The file.
         path: PathBuf,
         /// The reason.
         source: io::Error,
     },
-    /// The file holds something else.
-    #[error("`{}` is no {expected}; expected what `{example}` makes", path.display())]
+    /// The file is not a key.
+    #[error("`{}` is not an {expected}; create one with `{example}`", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What it should be.
+        /// The expected content.
         expected: &'static str,
-        /// A command that makes such a file.
+        /// A command that creates such a file.
         example: &'static str,
     },
-    /// Others can read a key that signs.
+    /// Other users can read the private key.
     #[error(
-        "the key `{}` can be read by others (its mode is {mode:03o}); \
-         change that with `chmod 600`, or make a new one if they may have done so",
+        "other users can read the key `{}` (mode {mode:03o}); run `chmod 600`, or create a new key \
+         if another user may have read it",
         path.display()
     )]
     Exposed {
@@ -64,7 +65,7 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be read, is no key, or can be read by others.
+    /// Fails if the file cannot be read, is not a key, or other users can read it.
     pub fn open(path: &Path) -> Result<Self, KeyError> {
         let text = regular_file::read_to_string(path).map_err(|source| KeyError::Io {
             action: "read",
@@ -94,14 +95,14 @@ impl SigningKey {
             })
     }
 
-    /// Makes a new key in the file at `path`, which the user alone can read.
+    /// Creates a key in a file at `path` with mode 0600.
     pub(crate) fn create(path: &Path) -> Result<Self, KeyError> {
-        let make = || {
+        let create = || {
             let mut seed = [0; 32];
             getrandom::fill(&mut seed).map_err(io::Error::other)?;
             let key = ed25519_dalek::SigningKey::from_bytes(&seed);
             let text = key.to_pkcs8_pem(LineEnding::LF).map_err(io::Error::other)?;
-            // Under another name first: a crash leaves no half of a key.
+            // Under another name first, so that a crash leaves no partial key.
             let temporary = path.with_added_extension("new");
             let mut options = OpenOptions::new();
             options.write(true).create(true).truncate(true);
@@ -114,25 +115,25 @@ impl SigningKey {
             sync_folder_of(path)?;
             Ok(Self(key))
         };
-        make().map_err(|source| KeyError::Io {
-            action: "make",
+        create().map_err(|source| KeyError::Io {
+            action: "create",
             path: path.to_owned(),
             source,
         })
     }
 
-    /// A key that is kept nowhere.
+    /// A random key that is not stored.
     ///
     /// # Errors
     ///
-    /// Fails if the system gives no random numbers.
+    /// Fails if the system has no random numbers.
     pub fn random() -> io::Result<Self> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(io::Error::other)?;
         Ok(Self(ed25519_dalek::SigningKey::from_bytes(&seed)))
     }
 
-    /// The half that everybody may know.
+    /// The public key.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         PublicKey(self.0.verifying_key())
@@ -156,7 +157,7 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be read or is no key.
+    /// Fails if the file cannot be read or is not a key.
     pub fn read(path: &Path) -> Result<Self, KeyError> {
         let text = fs::read_to_string(path).map_err(|source| KeyError::Io {
             action: "read",
@@ -172,17 +173,16 @@ impl PublicKey {
             })
     }
 
-    /// The key as PEM, as OpenSSL reads it.
+    /// The key as PEM, the form that OpenSSL reads.
     ///
     /// # Panics
     ///
-    /// Never: every key can be written.
+    /// Never: every key can be encoded.
     #[must_use]
-    #[allow(clippy::missing_panics_doc, reason = "every key can be written")]
     pub fn to_pem(&self) -> String {
         self.0
             .to_public_key_pem(LineEnding::LF)
-            .expect("every key can be written")
+            .expect("every key can be encoded")
     }
 
     pub(crate) fn has_signed(&self, message: &str, signature: &Signature) -> bool {
@@ -193,7 +193,7 @@ impl PublicKey {
 
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(hex(self.0.as_bytes(), &mut [0; 64]))
+        f.write_str(const_hex::Buffer::<32>::new().format(self.0.as_bytes()))
     }
 }
 
@@ -205,17 +205,9 @@ impl Serialize for PublicKey {
 
 impl<'de> Deserialize<'de> for PublicKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let bytes = digits(deserializer)?;
+        let bytes = deserialize_hex(deserializer)?;
         VerifyingKey::from_bytes(&bytes)
             .map(Self)
-            .map_err(|_| serde::de::Error::custom("these bytes are no public key of Ed25519"))
+            .map_err(|_| serde::de::Error::custom("not an Ed25519 public key"))
     }
-}
-
-/// Makes a new name in a folder outlive a crash of the machine.
-pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

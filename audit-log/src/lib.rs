@@ -1,37 +1,34 @@
-//! An append-only log that is durable, and that shows what was done to it.
+//! A durable, tamper-evident append-only log.
 //!
-//! A record is one line of JSON that names the SHA-256 of the line before it. Who
-//! changes, removes or moves a record breaks that chain; who writes the whole chain
-//! anew does not have the signatures of the checkpoints.
+//! A record is one line of JSON that contains the SHA-256 of the previous line. Changing,
+//! removing or moving a record breaks that chain, and a recomputed chain lacks the signatures
+//! of the checkpoints.
 //!
-//! Read it in the order in which a record meets it:
+//! The modules, in the order in which a record passes through them:
 //!
-//! - [`record`]: what a record says, and its bytes; [`event`] and [`checkpoint`] are
-//!   two kinds of it, [`Hash`] links them.
-//! - [`log`](AuditLog): the handle that everybody appends through, and the one
-//!   thread that writes.
-//! - `store`: where it writes to; [`DefaultLogs`], where no log is named.
-//! - [`read`]: how records come back.
-//! - [`forward`]: how they go on to where many logs are collected, and [`otlp`], one of
-//!   the ways there.
-//! - [`verify`]: whether they are what was written.
-//! - [`query`], [`tail`] and [`show`]: which records somebody wants to see, and how.
-//! - [`export`] and [`prune`]: how records leave the log.
-//! - [`program`]: the commands for all of that.
+//! - [`record`]: the record format; [`event`] and [`checkpoint`] are two kinds of record,
+//!   [`Hash`](struct@Hash) links them, [`SigningKey`] signs them.
+//! - [`AuditLog`]: the handle for appending, and the writer thread.
+//! - `store`: the two storage backends; [`DefaultLogs`], the log if none is named.
+//! - [`read`]: reading records back.
+//! - [`verify`]: checking the chain, the signatures and external checkpoints.
+//! - [`query`], [`tail`] and [`print`](mod@print): selecting and printing records.
+//! - [`export`] and [`prune`]: copying records out of the log and removing them.
+//!
+//! The crate `audit-log-forward` sends records to a central collector, and `audit-log-cli` has
+//! the commands of `component-runner audit`.
 
 #![forbid(unsafe_code)]
 
 pub mod checkpoint;
 pub mod event;
 pub mod export;
-pub mod forward;
-pub mod otlp;
-pub mod program;
+pub mod print;
 pub mod prune;
 pub mod query;
 pub mod read;
 pub mod record;
-pub mod show;
+pub mod regular_file;
 pub mod tail;
 pub mod verify;
 
@@ -39,23 +36,22 @@ mod chain;
 mod coverage;
 mod default_logs;
 mod file_lock;
+mod folder;
 mod hash;
 mod key;
 mod location;
 mod log;
-mod moment;
 mod node;
-mod regular_file;
-mod remote;
 mod store;
+mod time_bound;
 
 pub use chain::{Chain, Defect};
 pub use coverage::Uncovered;
 pub use default_logs::{DefaultLogs, NoDataFolder, NoDefaultLog};
-pub use hash::{Hash, NotHex};
+pub use hash::{Hash, InvalidHex};
 pub use key::{KeyError, PublicKey, SigningKey};
 pub use location::Location;
 pub use log::{AppendError, AuditLog, Folder, Metrics, Policy, Settings};
-pub use moment::Moment;
 pub use node::is_node_name;
 pub use store::{Head, OpenError};
+pub use time_bound::TimeBound;

@@ -1,25 +1,25 @@
-//! Where a log is kept.
+//! The location of a log.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// The place of a log, as `--audit` names it.
+/// The location of a log, in the form of `--audit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     /// An SQLite database: `sqlite:PATH`.
     Sqlite(PathBuf),
     /// A file with one record a line: `jsonl:PATH`.
     JsonLines(PathBuf),
-    /// Standard output, one record a line: `jsonl:-`. It cannot be read again, so
-    /// every run begins a log of its own.
+    /// Standard output, one record a line: `jsonl:-`. It cannot be read back, so every run
+    /// starts a new log.
     Stdout,
-    /// Nowhere: `none`. Entries are taken and forgotten.
+    /// No storage: `none`. Entries get a receipt and are discarded.
     None,
 }
 
 impl Location {
-    /// The file that holds the log, if it is in one.
+    /// The file of the log, if there is one.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
@@ -28,9 +28,9 @@ impl Location {
         }
     }
 
-    /// The file beside the log that holds what `extension` says, such as `key`.
+    /// The file in the same folder with `extension` added to the name, such as `key`.
     #[must_use]
-    pub fn beside(&self, extension: &str) -> Option<PathBuf> {
+    pub fn sibling(&self, extension: &str) -> Option<PathBuf> {
         Some(self.path()?.with_added_extension(extension))
     }
 }
@@ -40,10 +40,10 @@ impl FromStr for Location {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
-            Some(("sqlite" | "jsonl", "")) => Err("there is no path after the colon".to_owned()),
+            Some(("sqlite" | "jsonl", "")) => Err("missing path after the colon".to_owned()),
             Some(("jsonl", "-")) => Ok(Self::Stdout),
             Some(("sqlite", path)) if is_special(path) => Err(format!(
-                "`{path}` has a meaning of its own for SQLite; expected a path, such as ./{path}"
+                "SQLite does not treat `{path}` as a path; expected a path, such as ./{path}"
             )),
             Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
             Some(("jsonl", path)) => Ok(Self::JsonLines(path.into())),
@@ -53,8 +53,8 @@ impl FromStr for Location {
     }
 }
 
-/// Whether SQLite takes `path` for something else than a path: a database in memory, or
-/// a URI, whose parameters can ask for one.
+/// Whether SQLite does not treat `path` as a path: a database in memory, or a URI, whose
+/// parameters can select one.
 fn is_special(path: &str) -> bool {
     path.starts_with(':')
         || path
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_location_is_read_as_it_is_shown() {
+    fn location_parses_its_displayed_form() {
         for text in [
             "sqlite:a/b.db",
             "sqlite:./file:q",
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_location_is_refused() {
+    fn invalid_location_is_rejected() {
         for text in [
             "",
             "sqlite",

@@ -1,9 +1,9 @@
 //! Names of logs.
 
-/// Whether `text` can be the name of a log: 1 to 64 letters, digits, `-` and `_`.
+/// Whether `text` is a valid name of a log: 1 to 64 letters, digits, `-` and `_`.
 ///
-/// The name is a part of file names and of subjects of messages, so a log that names
-/// itself otherwise was not written by a server.
+/// The name is part of file names and message subjects, so a log with another name was not
+/// written by a server.
 #[must_use]
 pub fn is_node_name(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -15,7 +15,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_is_no_path() {
+    fn node_name_cannot_be_a_path() {
         for text in ["web-1", "a", "A_9", &"n".repeat(64)] {
             assert!(is_node_name(text), "{text}");
         }

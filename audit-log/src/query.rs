@@ -1,34 +1,34 @@
-//! Finding records.
+//! Selection of records.
 
 use std::io::Write;
 
-use crate::Moment;
+use crate::TimeBound;
+use crate::print::{PrintError, Printer};
 use crate::read::Reader;
 use crate::record::{Outcome, Record};
-use crate::show::{Printer, ShowError};
 
-/// Which records are wanted: those that everything fits that is asked for.
+/// The conditions that a record must meet, all of those that are set.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Written at this moment or later.
-    pub since: Option<Moment>,
-    /// Written before this moment.
-    pub until: Option<Moment>,
-    /// The guest calls it this.
+    /// Written at this time or later.
+    pub since: Option<TimeBound>,
+    /// Written before this time.
+    pub until: Option<TimeBound>,
+    /// The action of the guest's entry.
     pub action: Option<String>,
-    /// The guest says that it ended so.
+    /// The outcome of the guest's entry.
     pub outcome: Option<Outcome>,
-    /// The component has this name, or its SHA-256 begins with these digits.
+    /// The component's name, or at least the first eight digits of its SHA-256.
     pub component: Option<String>,
-    /// It is about the request with this id.
+    /// The id of the request.
     pub request: Option<String>,
 }
 
-/// How many digits of a SHA-256 are enough to name a component.
+/// The minimum number of digits of a SHA-256 that select a component.
 const MIN_DIGITS: usize = 8;
 
 impl Filter {
-    /// Whether `record` is wanted.
+    /// Whether `record` meets all conditions.
     #[must_use]
     pub fn matches(&self, record: &Record<'_>) -> bool {
         let host = &record.host;
@@ -58,16 +58,16 @@ impl Filter {
     }
 }
 
-/// Prints all records that `filter` wants.
+/// Prints all records that match `filter`.
 ///
 /// # Errors
 ///
-/// Fails if the log cannot be read or nobody takes what is printed.
+/// Fails if the log cannot be read or the output cannot be written.
 pub fn query(
     reader: &mut Reader,
     filter: &Filter,
     printer: &mut Printer<impl Write>,
-) -> Result<(), ShowError> {
+) -> Result<(), PrintError> {
     while let Some(line) = reader.next()? {
         printer.print(line.bytes, |record| filter.matches(record))?;
     }

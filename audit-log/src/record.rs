@@ -1,11 +1,10 @@
-//! One record: what the host knows, and beside it the words of a guest, an event
-//! of the host, or a checkpoint.
+//! The record format: the facts of the host, and a guest's entry, an event of the host, or a
+//! checkpoint.
 //!
-//! Its canonical bytes are its text: one line of JSON, as it is stored, exported
-//! and forwarded, without the line feed. Nothing ever writes it a second time, so
-//! there is nothing to agree on when it is checked. A record is written in two
-//! steps: whoever has something to say makes a [`Draft`], and the one thread that
-//! writes puts the [`Position`] before it.
+//! The canonical bytes of a record are its text: one line of JSON, as it is stored, exported
+//! and forwarded, without the line feed. A record is never serialized a second time, so
+//! verification needs no canonical form of JSON. A record is written in two steps: the caller
+//! creates a [`PendingRecord`], and the writer thread prepends the header.
 
 use std::borrow::Cow;
 
@@ -16,24 +15,23 @@ use crate::event::Event;
 use crate::hash::Hash;
 use sanitize::json;
 
-/// The version of what a record looks like.
+/// The version of the record format.
 pub const VERSION: u32 = 1;
 
-/// A record as it is read. Exactly one of `guest`, `event` and `checkpoint` is
-/// there.
+/// A parsed record. Exactly one of `guest`, `event` and `checkpoint` is present.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record<'a> {
-    /// What the host knows.
+    /// The facts of the host.
     #[serde(borrow)]
     pub host: Host<'a>,
-    /// What a guest said.
+    /// The entry of a guest.
     #[serde(borrow)]
     pub guest: Option<Entry<'a>>,
-    /// What the host has to say itself.
+    /// An event of the host.
     #[serde(borrow)]
     pub event: Option<Event<'a>>,
-    /// What the host signed.
+    /// A signed checkpoint.
     #[serde(borrow)]
     pub checkpoint: Option<Checkpoint<'a>>,
 }
@@ -44,32 +42,32 @@ pub struct Record<'a> {
 pub struct Host<'a> {
     /// [`VERSION`].
     pub version: u32,
-    /// The place in the log, counted from 1 without gaps.
+    /// The position in the log, from 1 without gaps.
     pub sequence: u64,
-    /// The hash of the record before this one.
+    /// The hash of the previous record.
     pub previous: Hash,
-    /// When it was written: RFC 3339, UTC, nanoseconds.
+    /// The time of writing: RFC 3339, UTC, nanoseconds.
     #[serde(borrow)]
     pub time: Cow<'a, str>,
-    /// The same on a clock that nobody sets: nanoseconds since the boot began.
+    /// The time on the monotonic clock: nanoseconds since the start of the boot.
     pub monotonic_ns: u64,
-    /// The name of the log among all that are collected in one place.
+    /// The name of the log, unique among those of one collector.
     #[serde(borrow)]
     pub node: Cow<'a, str>,
-    /// The run of the server, which draws this at random when it starts.
+    /// The random identifier of one run of the server.
     #[serde(borrow)]
     pub boot: Cow<'a, str>,
-    /// The component that it is about.
+    /// The component of the record.
     #[serde(borrow)]
     pub component: Option<Component<'a>>,
-    /// The request that it is about.
+    /// The request of the record.
     #[serde(borrow)]
     pub request: Option<Request<'a>>,
 }
 
-/// The part of [`Host`] that says where in the log a record is.
+/// The part of [`Host`] that the writer thread adds.
 #[derive(Debug, Serialize)]
-pub(crate) struct Position<'a> {
+pub(crate) struct RecordHeader<'a> {
     pub(crate) version: u32,
     pub(crate) sequence: u64,
     pub(crate) previous: Hash,
@@ -79,11 +77,11 @@ pub(crate) struct Position<'a> {
     pub(crate) boot: &'a str,
 }
 
-/// A component that is served.
+/// A served component.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Component<'a> {
-    /// What the operator calls it.
+    /// The operator's name of the component.
     #[serde(borrow)]
     pub name: Cow<'a, str>,
     /// The SHA-256 of its bytes, as 64 hexadecimal digits.
@@ -95,14 +93,13 @@ pub struct Component<'a> {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request<'a> {
-    /// The id that the client and the log of the server see, too.
+    /// The request id, as the client and the server's log show it.
     #[serde(borrow)]
     pub id: Cow<'a, str>,
-    /// The trace that it is a part of: the `trace-id` of its `traceparent` header
-    /// (W3C Trace Context), if that is valid.
+    /// The `trace-id` of its `traceparent` header (W3C Trace Context), if that is valid.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<Cow<'a, str>>,
-    /// The address of the other end of its connection.
+    /// The address of the peer of the connection.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub peer: Option<Cow<'a, str>>,
     /// Its method.
@@ -111,56 +108,56 @@ pub struct Request<'a> {
     /// The path of its target, without the query.
     #[serde(borrow)]
     pub path: Cow<'a, str>,
-    /// How many bytes the path has, where it is too long to be kept whole.
+    /// The length of the path in bytes, if it was truncated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_bytes: Option<u64>,
-    /// Who was authenticated to send it.
+    /// The authenticated principal.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub principal: Option<Cow<'a, str>>,
 }
 
-/// What a guest says of one action.
+/// An entry of a guest about one action.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry<'a> {
-    /// What was done.
+    /// The action.
     #[serde(borrow)]
     pub action: Cow<'a, str>,
-    /// How it ended.
+    /// The outcome of the action.
     pub outcome: Outcome,
-    /// What it was done to or with.
+    /// The object of the action.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub resource: Option<Cow<'a, str>>,
-    /// Further facts, in the guest's order.
+    /// Further attributes, in the guest's order.
     #[serde(borrow)]
     pub attributes: Vec<Attribute<'a>>,
 }
 
-/// How an action ended.
+/// The outcome of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// It was done.
+    /// The action succeeded.
     Success,
-    /// It was refused.
+    /// The action was denied.
     Denied,
-    /// It did not work.
+    /// The action failed.
     Failure,
 }
 
-/// One named fact.
+/// A named value.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attribute<'a> {
-    /// What the fact is.
+    /// The name.
     #[serde(borrow)]
     pub name: Cow<'a, str>,
-    /// The fact.
+    /// The value.
     #[serde(borrow)]
     pub value: Cow<'a, str>,
 }
 
-/// Whom or what a record is about.
+/// The component and the request of a record.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Subject<'a> {
     /// The component.
@@ -169,24 +166,24 @@ pub struct Subject<'a> {
     pub request: Option<&'a Request<'a>>,
 }
 
-/// A record that has no place in the log yet: its text after the position.
+/// A record without its header: the text after the header.
 #[derive(Debug)]
-pub struct Draft(Vec<u8>);
+pub struct PendingRecord(Vec<u8>);
 
-impl Draft {
-    /// What a guest said.
+impl PendingRecord {
+    /// A record of a guest's entry.
     #[must_use]
     pub fn guest(subject: Subject<'_>, entry: &Entry<'_>) -> Self {
         Self::new(subject, "guest", entry)
     }
 
-    /// What the host says.
+    /// A record of an event.
     #[must_use]
     pub fn event(subject: Subject<'_>, event: &Event<'_>) -> Self {
         Self::new(subject, "event", event)
     }
 
-    /// What the host signed.
+    /// A record of a checkpoint.
     pub(crate) fn checkpoint(checkpoint: &Checkpoint<'_>) -> Self {
         Self::new(Subject::default(), "checkpoint", checkpoint)
     }
@@ -209,11 +206,11 @@ impl Draft {
         Self(text)
     }
 
-    /// Appends the record to `buffer`, with its place in the log.
-    pub(crate) fn write(&self, position: &Position<'_>, buffer: &mut Vec<u8>) {
+    /// Appends the record with its header to `buffer`.
+    pub(crate) fn write(&self, header: &RecordHeader<'_>, buffer: &mut Vec<u8>) {
         buffer.extend_from_slice(b"{\"host\":");
-        json::write(buffer, position);
-        // The object goes on with what the draft has.
+        json::write(buffer, header);
+        // The pending text continues the object, so its closing brace is removed.
         buffer.pop();
         buffer.extend_from_slice(&self.0);
     }

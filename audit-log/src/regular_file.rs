@@ -1,30 +1,29 @@
-//! Files that a server reads or writes by itself: with a pipe in the place of one, it would block
-//! until another process opens the pipe.
+//! Opening regular files only: opening a pipe in place of one would block until another process
+//! opens its other end.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Opens the file at `path` as `options` say.
+/// Opens the regular file at `path` with `options`, without waiting for another process.
 ///
 /// # Errors
 ///
-/// Fails if that is not possible, or if it is not a regular file. Never waits for another
-/// process.
-pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+/// Fails if the file cannot be opened, or is not a regular file.
+pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let check = |metadata: &Metadata| {
         if metadata.is_file() {
             Ok(())
         } else if metadata.is_dir() {
             Err(io::ErrorKind::IsADirectory.into())
         } else {
-            Err(io::Error::other("it is not a regular file"))
+            Err(io::Error::other("not a regular file"))
         }
     };
     if let Ok(metadata) = std::fs::metadata(path) {
         check(&metadata)?;
     }
-    // It may be exchanged in between.
+    // Another process may replace the file in between.
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
@@ -36,12 +35,12 @@ pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads the text of the file at `path`.
+/// Reads the regular file at `path`.
 ///
 /// # Errors
 ///
-/// As [`open`], and if it is not UTF-8.
-pub(crate) fn read_to_string(path: &Path) -> io::Result<String> {
+/// Fails like [`open`], and if the content is not UTF-8.
+pub fn read_to_string(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     open(path, OpenOptions::new().read(true))?.read_to_string(&mut text)?;
     Ok(text)
@@ -52,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pipe_is_refused_and_not_waited_for() {
+    fn open_rejects_a_pipe_without_waiting_for_its_other_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
         let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;

@@ -1,16 +1,14 @@
-//! Whether a log could be opened, found out without changing anything.
-
-mod support;
+//! `AuditLog::check`, the dry run of opening a log.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::SystemTime;
 
+use crate::support::{block_on, boot, folder, locations, open};
 use audit_log::{AuditLog, Folder, Location, Settings};
-use support::{block_on, boot, folder, locations, open};
 use tempfile::TempDir;
 
-/// The files in a folder, and what changes with their content.
+/// The files in a folder with size and modification time.
 fn files(folder: &TempDir) -> BTreeMap<String, (u64, SystemTime)> {
     let entries = fs::read_dir(folder.path()).expect("a folder");
     let entries = entries.map(|entry| {
@@ -29,45 +27,45 @@ fn check(location: &Location) -> Result<(), String> {
 }
 
 #[test]
-fn nothing_is_made_where_there_is_no_log_yet() {
+fn check_creates_no_file_for_a_new_log() {
     let folder = folder();
     for location in locations(&folder) {
-        check(&location).expect("it can be made");
+        check(&location).expect("it can be created");
     }
     assert_eq!(files(&folder), BTreeMap::new());
 }
 
 #[test]
-fn nothing_is_changed_where_there_is_a_log() {
+fn check_changes_no_file_of_an_existing_log() {
     let folder = folder();
     for location in locations(&folder) {
         boot(&location, 3);
         let before = files(&folder);
-        check(&location).expect("it can go on");
+        check(&location).expect("it can be continued");
         assert_eq!(files(&folder), before);
     }
 }
 
 #[test]
-fn a_log_that_is_being_written_is_no_obstacle() {
+fn check_passes_while_the_log_is_written() {
     let folder = folder();
     for location in locations(&folder) {
         let log = open(&location);
-        check(&location).expect("it can go on later");
+        check(&location).expect("it can be continued later");
         block_on(log.close());
     }
 }
 
 #[test]
-fn a_database_with_a_strange_name_is_found() {
+fn check_finds_a_database_with_special_characters_in_its_name() {
     let folder = folder();
     let location = Location::Sqlite(folder.path().join("50% of ?mode=memory#audit.db"));
     boot(&location, 1);
-    check(&location).expect("it can go on");
+    check(&location).expect("it can be continued");
 }
 
 #[test]
-fn another_node_is_refused() {
+fn check_rejects_another_node() {
     let folder = folder();
     for location in locations(&folder) {
         boot(&location, 1);
@@ -79,38 +77,38 @@ fn another_node_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_no_log_is_refused() {
+fn check_rejects_a_file_that_is_not_a_log() {
     let folder = folder();
     for location in locations(&folder) {
         let path = location.path().expect("a path");
         fs::write(path, "dear diary\n".repeat(100)).expect("a file");
-        let error = check(&location).expect_err("it is no log");
-        assert!(error.contains("no audit log of this kind"), "{error}");
+        let error = check(&location).expect_err("not a log");
+        assert!(error.contains("not an audit log of this kind"), "{error}");
     }
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_one_only_if_somebody_makes_it() {
+fn check_accepts_a_missing_folder_only_if_it_may_be_created() {
     let folder = folder();
     let location = Location::JsonLines(folder.path().join("a/b/audit.jsonl"));
-    let error = check(&location).expect_err("there is no folder");
+    let error = check(&location).expect_err("missing folder");
     assert!(error.contains("a/b/audit.jsonl"), "{error}");
-    AuditLog::check(&Settings::new(location), Folder::IsMade).expect("it can be made");
+    AuditLog::check(&Settings::new(location), Folder::MayBeCreated).expect("it can be created");
     assert_eq!(files(&folder), BTreeMap::new());
 }
 
 #[test]
-fn a_key_that_is_no_key_is_refused() {
+fn check_rejects_a_file_that_is_not_a_key() {
     let folder = folder();
     for location in locations(&folder) {
-        fs::write(location.beside("key").expect("a path"), "no key").expect("a file");
-        let error = check(&location).expect_err("it is no key");
+        fs::write(location.sibling("key").expect("a path"), "no key").expect("a file");
+        let error = check(&location).expect_err("not a key");
         assert!(error.contains("key"), "{error}");
     }
 }
 
 #[test]
-fn copies_of_checkpoints_need_a_folder() {
+fn check_rejects_a_checkpoints_folder_that_is_a_file() {
     let folder = folder();
     let file = folder.path().join("file");
     fs::write(&file, "").expect("a file");

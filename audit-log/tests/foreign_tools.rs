@@ -1,14 +1,14 @@
-//! A log is verified without this program: with `sqlite3`, `sha256sum` and
-//! `openssl`, as `docs/audit-log.md` says. What is not installed is left out.
-
-mod support;
+//! Verification without this program, by the commands in `docs/audit-log.md`, with `sqlite3`,
+//! `sha256sum` and `openssl`. Tests are skipped if a program is not installed.
 
 use std::path::Path;
 use std::process::Command;
 
-use support::{boot, command, folder, key, lines, record, sqlite};
+use crate::support::{boot, folder, key, lines, record, sqlite, verified};
+use audit_log::prune::prune;
+use audit_log::verify::Options;
 
-/// Runs a script of the shell, if all programs that it needs are there.
+/// Runs a shell script, if all programs that it needs are installed.
 fn shell(needs: &[&str], script: &str, folder: &Path) -> Option<String> {
     for program in needs {
         let found = Command::new("sh")
@@ -30,7 +30,7 @@ fn shell(needs: &[&str], script: &str, folder: &Path) -> Option<String> {
     Some(text)
 }
 
-/// The commands in the document: the block of them that contains `word`.
+/// The code block of the document that contains `word`.
 fn documented(word: &str) -> &'static str {
     let document = include_str!("../../docs/audit-log.md");
     let mut blocks = document
@@ -41,7 +41,7 @@ fn documented(word: &str) -> &'static str {
 }
 
 #[test]
-fn the_database_answers_the_queries_of_the_document() {
+fn documented_queries_return_records() {
     let folder = folder();
     boot(&sqlite(&folder), 3);
     let queries = documented("GROUP BY 1, 2");
@@ -52,18 +52,18 @@ fn the_database_answers_the_queries_of_the_document() {
 }
 
 #[test]
-fn a_database_that_was_made_smaller_is_still_a_log() {
+fn vacuumed_database_verifies() {
     let folder = folder();
     let location = sqlite(&folder);
     boot(&location, 3);
-    let audit = location.to_string();
-    command(&["prune", "--audit", &audit, "--before", "2999-01-01"]);
+    let future = "2999-01-01".parse().expect("a day");
+    prune(&location, &future, &key(&location)).expect("a log");
     boot(&location, 3);
     if shell(&["sqlite3"], "sqlite3 audit.db VACUUM", folder.path()).is_none() {
         return;
     }
-    let (text, good) = command(&["verify", "--audit", &audit]);
-    assert!(good, "{text}");
+    let report = verified(&location, &Options::default());
+    assert!(report.is_good(), "{report}");
     let text = shell(
         &["sha256sum"],
         documented("sha256sum record"),
@@ -75,7 +75,7 @@ fn a_database_that_was_made_smaller_is_still_a_log() {
 }
 
 #[test]
-fn the_chain_is_verified_with_sqlite3_and_sha256sum() {
+fn chain_verifies_with_sqlite3_and_sha256sum() {
     let folder = folder();
     let location = sqlite(&folder);
     boot(&location, 3);
@@ -95,13 +95,13 @@ fn the_chain_is_verified_with_sqlite3_and_sha256sum() {
 }
 
 #[test]
-fn a_checkpoint_is_verified_with_openssl() {
+fn checkpoint_verifies_with_openssl() {
     let folder = folder();
     let location = sqlite(&folder);
     boot(&location, 3);
-    let (pem, _) = command(&["key", "--audit", &location.to_string()]);
+    let pem = key(&location).public_key().to_pem();
     std::fs::write(folder.path().join("audit.pem"), pem).expect("a disk");
-    // Not every machine has `xxd`.
+    // `xxd` is not installed everywhere.
     let lines = lines(&location);
     let checkpoint = record(lines.last().expect("a record")).checkpoint;
     let signature = serde_json::to_value(checkpoint).expect("JSON");
@@ -124,7 +124,7 @@ fn a_checkpoint_is_verified_with_openssl() {
 }
 
 #[test]
-fn a_key_of_openssl_signs_a_log() {
+fn key_created_by_openssl_signs_a_log() {
     let folder = folder();
     let location = sqlite(&folder);
     let make = "umask 077; openssl genpkey -algorithm ed25519 -out audit.db.key";
@@ -135,6 +135,6 @@ fn a_key_of_openssl_signs_a_log() {
     let public = "openssl pkey -in audit.db.key -pubout";
     let public = shell(&["openssl"], public, folder.path()).expect("it was there");
     assert_eq!(public, key(&location).public_key().to_pem());
-    let (text, good) = command(&["verify", "--audit", &location.to_string()]);
-    assert!(good, "{text}");
+    let report = verified(&location, &Options::default());
+    assert!(report.is_good(), "{report}");
 }

@@ -1,27 +1,11 @@
-//! A log as those see it who append, and those who read it later.
-
-use std::path::Path;
+//! Appending to a log, and reading it back.
 
 use audit_log::event::{Event, PreviousStop};
 use audit_log::read::{Reader, Start};
-use audit_log::record::{Attribute, Component, Entry, Outcome, Record, Request, Subject};
+use audit_log::record::{Attribute, Component, Entry, Outcome, Request, Subject};
 use audit_log::{AuditLog, Chain, Head, Location, OpenError, Settings};
-use tempfile::TempDir;
-use tokio::runtime::Builder;
 
-/// Both kinds of log that are kept in a file, in a folder.
-fn locations(folder: &TempDir) -> [Location; 2] {
-    let path = |name| folder.path().join(name);
-    [
-        Location::Sqlite(path("audit.db")),
-        Location::JsonLines(path("audit.jsonl")),
-    ]
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let runtime = Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(future)
-}
+use crate::support::{block_on, locations, record, wait_until_released};
 
 fn entry(action: &str) -> Entry<'_> {
     Entry {
@@ -37,7 +21,7 @@ async fn append(log: &AuditLog, action: &str) -> u64 {
     appended.expect("a receipt")
 }
 
-/// All records, whose chain is checked.
+/// All records, after a check of their chain.
 fn texts(location: &Location) -> Vec<String> {
     let mut reader = Reader::open(location, Start::First).expect("a log");
     let mut chain = Chain::after(Head::EMPTY);
@@ -49,11 +33,7 @@ fn texts(location: &Location) -> Vec<String> {
     texts
 }
 
-fn record(text: &str) -> Record<'_> {
-    serde_json::from_str(text).expect("a record")
-}
-
-/// What a record is, in a word.
+/// The kind of a record in a word.
 fn kind(text: &str) -> String {
     let record = record(text);
     match (record.guest, record.event) {
@@ -70,7 +50,7 @@ fn kinds(location: &Location) -> Vec<String> {
 }
 
 #[test]
-fn a_receipt_is_the_place_of_the_entry() {
+fn receipt_is_the_sequence_of_the_entry() {
     let folder = tempfile::tempdir().expect("a folder");
     for location in locations(&folder) {
         block_on(async {
@@ -87,7 +67,7 @@ fn a_receipt_is_the_place_of_the_entry() {
 }
 
 #[test]
-fn a_log_tells_starts_and_stops() {
+fn log_records_starts_and_stops() {
     let folder = tempfile::tempdir().expect("a folder");
     for location in locations(&folder) {
         for _ in 0..2 {
@@ -116,7 +96,7 @@ fn a_log_tells_starts_and_stops() {
 }
 
 #[test]
-fn concurrent_entries_have_places_without_gaps() {
+fn concurrent_entries_have_sequences_without_gaps() {
     let folder = tempfile::tempdir().expect("a folder");
     for location in locations(&folder) {
         block_on(async {
@@ -133,10 +113,10 @@ fn concurrent_entries_have_places_without_gaps() {
             }
             sequences.sort_unstable();
             log.close().await;
-            // Between them there are checkpoints, if this takes longer than a second.
+            // Checkpoints are in between if this takes longer than a second.
             let kinds = kinds(&location);
-            let places = (1..).zip(&kinds).filter(|(_, kind)| *kind == "act");
-            assert!(places.map(|(place, _)| place).eq(sequences));
+            let entries = (1..).zip(&kinds).filter(|(_, kind)| *kind == "act");
+            assert!(entries.map(|(sequence, _)| sequence).eq(sequences));
             assert_eq!(kinds.iter().filter(|kind| *kind == "act").count(), 500);
             assert_eq!(kinds[..2], ["start None", "checkpoint"]);
             assert_eq!(kinds[kinds.len() - 2..], ["stop", "checkpoint"]);
@@ -145,7 +125,7 @@ fn concurrent_entries_have_places_without_gaps() {
 }
 
 #[test]
-fn a_record_says_what_the_host_and_the_guest_say() {
+fn record_contains_the_facts_of_host_and_guest() {
     let folder = tempfile::tempdir().expect("a folder");
     for location in locations(&folder) {
         let component = Component {
@@ -161,7 +141,7 @@ fn a_record_says_what_the_host_and_the_guest_say() {
             path_bytes: None,
             principal: Some("alice".into()),
         };
-        let said = Entry {
+        let entry = Entry {
             action: "act".into(),
             outcome: Outcome::Denied,
             resource: Some("thing".into()),
@@ -176,7 +156,7 @@ fn a_record_says_what_the_host_and_the_guest_say() {
                 component: Some(&component),
                 request: Some(&request),
             };
-            log.append(subject, &said).await.expect("a receipt");
+            log.append(subject, &entry).await.expect("a receipt");
         });
         let texts = texts(&location);
         let read: serde_json::Value = serde_json::from_str(&texts[2]).expect("JSON");
@@ -212,7 +192,7 @@ fn a_record_says_what_the_host_and_the_guest_say() {
 }
 
 #[test]
-fn a_log_of_the_first_schema_goes_on_as_it_is() {
+fn log_of_schema_version_1_is_continued() {
     let folder = tempfile::tempdir().expect("a folder");
     let [location, _] = locations(&folder);
     let path = location.path().expect("a file");
@@ -242,7 +222,7 @@ fn a_log_of_the_first_schema_goes_on_as_it_is() {
 }
 
 #[test]
-fn a_crash_shows_at_the_next_start() {
+fn crash_is_recorded_at_the_next_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let location = Location::JsonLines(folder.path().join("audit.jsonl"));
     block_on(async {
@@ -252,7 +232,7 @@ fn a_crash_shows_at_the_next_start() {
     let path = location.path().expect("a path");
     let whole = std::fs::read(path).expect("a log");
     std::fs::write(path, [&whole[..], b"{\"host\":{\"ver"].concat()).expect("a disk");
-    wait_until_released(path);
+    wait_until_released(&location);
 
     let log = AuditLog::open(&Settings::new(location.clone())).expect("a log");
     let texts = texts(&location);
@@ -271,14 +251,8 @@ fn a_crash_shows_at_the_next_start() {
     drop(log);
 }
 
-/// Waits until the writer of a log that was dropped has ended.
-fn wait_until_released(path: &Path) {
-    let file = std::fs::File::open(path).expect("a log");
-    file.lock().expect("a lock");
-}
-
 #[test]
-fn two_writers_cannot_share_a_log() {
+fn second_writer_gets_in_use() {
     let folder = tempfile::tempdir().expect("a folder");
     for location in locations(&folder) {
         let settings = Settings::new(location);
@@ -289,7 +263,7 @@ fn two_writers_cannot_share_a_log() {
 }
 
 #[test]
-fn other_files_are_left_alone() {
+fn open_rejects_other_files_and_leaves_them_unchanged() {
     let folder = tempfile::tempdir().expect("a folder");
     for location in locations(&folder) {
         let path = location.path().expect("a path");
@@ -303,7 +277,7 @@ fn other_files_are_left_alone() {
 }
 
 #[test]
-fn a_log_that_was_changed_is_not_continued() {
+fn open_rejects_a_changed_log() {
     let folder = tempfile::tempdir().expect("a folder");
     let location = Location::JsonLines(folder.path().join("audit.jsonl"));
     block_on(async {
@@ -320,7 +294,7 @@ fn a_log_that_was_changed_is_not_continued() {
 }
 
 #[test]
-fn a_log_that_is_kept_nowhere_gives_receipts() {
+fn location_none_gives_receipts() {
     block_on(async {
         let log = AuditLog::open(&Settings::new(Location::None)).expect("a log");
         assert_eq!(append(&log, "act").await, 1);
@@ -331,7 +305,7 @@ fn a_log_that_is_kept_nowhere_gives_receipts() {
 
 #[cfg(unix)]
 #[test]
-fn all_files_are_for_the_user_alone() {
+fn all_files_have_mode_0600() {
     use std::os::unix::fs::PermissionsExt;
 
     let folder = tempfile::tempdir().expect("a folder");

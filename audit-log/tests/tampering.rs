@@ -1,21 +1,18 @@
-//! Whatever is changed in a log, `verify` finds it, if a checkpoint of the last
-//! record was kept somewhere else.
+//! `verify` finds every change of a log, given an external checkpoint of its last record.
 
-mod support;
-
+use crate::support::{attest, boot, folder, json_lines, lines, record, sqlite};
 use audit_log::checkpoint::Checkpoint;
 use audit_log::read::{Reader, Start};
 use audit_log::verify::{Options, verify};
 use audit_log::{Hash, Location, SigningKey};
 use rusqlite::Connection;
-use support::{attest, boot, folder, json_lines, lines, record, sqlite};
 
-/// How many logs are changed, in all tests together.
+/// The number of changed logs in all tests together.
 const MUTATIONS: usize = 100_000;
 const ROW_MUTATIONS: usize = 2_000;
 const FLIPPED_DATABASES: usize = 3_000;
 
-/// Numbers that look random, and are the same in every run (`SplitMix64`).
+/// Pseudo-random numbers, the same in every run (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
@@ -33,7 +30,7 @@ impl Random {
     }
 }
 
-/// A log of three boots, and what somebody kept of it.
+/// A log of three boots, and an external checkpoint of it.
 struct Original {
     lines: Vec<String>,
     options: Options,
@@ -49,7 +46,7 @@ impl Original {
             checkpoints: vec![attest(location)],
             keys: Vec::new(),
         };
-        let report = support::verified(location, &options);
+        let report = crate::support::verified(location, &options);
         assert!(report.is_good(), "{report}");
         Self {
             lines: lines(location),
@@ -78,7 +75,7 @@ fn text(lines: &[String]) -> Vec<u8> {
 type Mutation = (&'static str, fn(&Original, &mut Random) -> Vec<u8>);
 
 const JSON_LINES_MUTATIONS: [Mutation; 14] = [
-    ("a byte is another one", |log, random| {
+    ("a byte is changed", |log, random| {
         let mut bytes = log.bytes();
         let at = random.below(bytes.len());
         let before = bytes[at];
@@ -98,7 +95,7 @@ const JSON_LINES_MUTATIONS: [Mutation; 14] = [
         bytes.remove(random.below(bytes.len()));
         bytes
     }),
-    ("a byte is there in addition", |log, random| {
+    ("a byte is inserted", |log, random| {
         let mut bytes = log.bytes();
         let byte = random.next().to_le_bytes()[0];
         bytes.insert(random.below(bytes.len() + 1), byte);
@@ -109,7 +106,7 @@ const JSON_LINES_MUTATIONS: [Mutation; 14] = [
         lines.remove(random.below(lines.len()));
         text(&lines)
     }),
-    ("records in a row are missing", |log, random| {
+    ("consecutive records are missing", |log, random| {
         let mut lines = log.lines.clone();
         let start = random.below(lines.len());
         let end = start + 1 + random.below(lines.len() - start);
@@ -129,18 +126,18 @@ const JSON_LINES_MUTATIONS: [Mutation; 14] = [
         lines.swap(one, other);
         text(&lines)
     }),
-    ("a record is there twice", |log, random| {
+    ("a record is duplicated", |log, random| {
         let mut lines = log.lines.clone();
         let copy = lines[random.below(lines.len())].clone();
         lines.insert(random.below(lines.len() + 1), copy);
         text(&lines)
     }),
-    ("the log is cut off at a byte", |log, random| {
+    ("the log is truncated at a byte", |log, random| {
         let mut bytes = log.bytes();
         bytes.truncate(random.below(bytes.len()));
         bytes
     }),
-    ("the log is cut off at a record", |log, random| {
+    ("the log is truncated at a record", |log, random| {
         let mut lines = log.lines.clone();
         lines.truncate(1 + random.below(lines.len() - 1));
         text(&lines)
@@ -149,7 +146,7 @@ const JSON_LINES_MUTATIONS: [Mutation; 14] = [
         "a record is rewritten, and the chain with it",
         |log, random| {
             let at = random.below(log.lines.len());
-            forge(log, at, Checkpoints::Left)
+            forge(log, at, Checkpoints::Unchanged)
         },
     ),
     (
@@ -176,19 +173,19 @@ const JSON_LINES_MUTATIONS: [Mutation; 14] = [
 
 #[derive(Clone, Copy, PartialEq)]
 enum Checkpoints {
-    /// As they were.
-    Left,
-    /// By the attacker.
+    /// Unchanged.
+    Unchanged,
+    /// Signed by the attacker.
     Signed,
 }
 
-/// Rewrites the record at `at`, and puts the right hashes into all that follow.
+/// Rewrites the record at `at`, and recomputes the hashes of all later ones.
 fn forge(log: &Original, at: usize, checkpoints: Checkpoints) -> Vec<u8> {
     let mut lines = log.lines.clone();
     lines[at] = lines[at].replacen("\"monotonic_ns\":", "\"monotonic_ns\":1", 1);
     for next in at + 1..lines.len() {
         let (old, new) = (Hash::of(&log.lines[next - 1]), Hash::of(&lines[next - 1]));
-        // A checkpoint names it twice.
+        // A checkpoint contains the hash twice.
         lines[next] = lines[next].replace(&old.to_string(), &new.to_string());
         if checkpoints == Checkpoints::Signed
             && let Some(old) = record(&lines[next]).checkpoint
@@ -204,7 +201,7 @@ fn forge(log: &Original, at: usize, checkpoints: Checkpoints) -> Vec<u8> {
 }
 
 #[test]
-fn every_change_of_a_file_is_found() {
+fn verify_finds_every_change_of_a_file() {
     let folder = folder();
     let log = &Original::new(&json_lines(&folder));
     let count = MUTATIONS - ROW_MUTATIONS - FLIPPED_DATABASES;
@@ -228,7 +225,7 @@ fn every_change_of_a_file_is_found() {
     });
 }
 
-/// A database whose bytes are changed again and again.
+/// A database whose bytes are changed repeatedly.
 struct Database {
     log: Original,
     location: Location,
@@ -239,7 +236,7 @@ impl Database {
     fn new(folder: &tempfile::TempDir) -> Self {
         let location = sqlite(folder);
         let log = Original::new(&location);
-        // Also moves what is left in the write-ahead log.
+        // Also moves the rest of the write-ahead log to the database.
         let connection = Connection::open(path(&location)).expect("a database");
         let mode = connection.query_row("PRAGMA journal_mode = delete", (), |row| {
             row.get::<_, String>(0)
@@ -258,7 +255,7 @@ impl Database {
         std::fs::write(path(&self.location), bytes).expect("a disk");
     }
 
-    /// Whether `verify` finds something, or cannot read the log.
+    /// Whether `verify` has a finding, or cannot read the log.
     fn is_found(&self) -> bool {
         let Ok(mut reader) = Reader::open(&self.location, Start::First) else {
             return true;
@@ -272,8 +269,8 @@ fn path(location: &Location) -> &std::path::Path {
     location.path().expect("a path")
 }
 
-/// Statements that change rows or the schema. `:a` and `:b` are two different
-/// keys that are there, `:n` is a number.
+/// Statements that change rows or the schema. `:a` and `:b` are two existing keys, `:n` is a
+/// number.
 const STATEMENTS: [&str; 17] = [
     "DELETE FROM records WHERE sequence = :a",
     "DELETE FROM records WHERE sequence >= :a",
@@ -302,7 +299,7 @@ const STATEMENTS: [&str; 17] = [
 ];
 
 #[test]
-fn every_change_of_a_row_is_found() {
+fn verify_finds_every_change_of_a_row() {
     let folder = folder();
     let database = Database::new(&folder);
     let mut random = Random(2);
@@ -313,7 +310,7 @@ fn every_change_of_a_row_is_found() {
         let statement = STATEMENTS[number % STATEMENTS.len()]
             .replace(":a", &(one + 1).to_string())
             .replace(":b", &(other + 1).to_string())
-            // In the hash of the record before, where there is no `x`.
+            // A position in the previous hash, which contains no `x`.
             .replace(":n", &(60 + random.below(30)).to_string());
         database.write(&database.bytes);
         let connection = Connection::open(path(&database.location)).expect("a database");
@@ -330,7 +327,7 @@ fn every_change_of_a_row_is_found() {
 }
 
 #[test]
-fn a_flipped_bit_of_a_database_is_found_or_changes_no_record() {
+fn verify_finds_a_flipped_bit_of_a_database_or_it_changes_no_record() {
     let folder = folder();
     let database = Database::new(&folder);
     let mut random = Random(3);
@@ -347,6 +344,6 @@ fn a_flipped_bit_of_a_database_is_found_or_changes_no_record() {
             assert_eq!(lines, database.log.lines, "bit {bit} of byte {at}");
         }
     }
-    // The rest are places in the file that are not in use.
+    // The other bits are in unused parts of the file.
     assert!(found > FLIPPED_DATABASES / 3, "{found}");
 }

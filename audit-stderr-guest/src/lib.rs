@@ -1,8 +1,8 @@
-//! The audit log for hosts that have none: each entry becomes one line of JSON
-//! on standard error, as a component of the world `runner:audit/audit-stderr`.
+//! The audit log for hosts without one: a component of the world
+//! `runner:audit/audit-stderr` that writes each entry as one line of JSON to standard error.
 //!
-//! - [`line`]: the rules for an entry, and the line that it becomes.
-//! - this file: the bindings, and the way to standard error.
+//! - [`line`]: the validation of an entry, and its line
+//! - this file: the bindings, and the writes to standard error
 #![no_std]
 
 extern crate alloc;
@@ -32,11 +32,10 @@ mod bindings {
     export!(Component with_types_in self);
 }
 
-/// The most bytes that WASI takes in one blocking write.
+/// Maximum number of bytes of one blocking write in WASI.
 const MAX_WRITE_BYTES: usize = 4096;
 
-/// The sequence of the entry that was taken last. It lives as long as the
-/// instance does.
+/// The sequence number of the last entry of this instance.
 static LAST_SEQUENCE: AtomicU64 = AtomicU64::new(0);
 
 struct Component;

@@ -1,4 +1,4 @@
-//! One entry as one line of JSON.
+//! An entry as one line of JSON.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -6,17 +6,17 @@ use core::fmt::Write;
 
 use crate::bindings::exports::runner::audit::audit_log::{Entry, Error, Outcome};
 
-/// The most that the strings of an entry may take together, in bytes.
+/// Maximum total length of the strings of an entry, in bytes.
 const MAX_ENTRY_BYTES: usize = 4096;
 
-/// The most attributes that an entry may have.
+/// Maximum number of attributes of an entry.
 const MAX_ATTRIBUTES: usize = 16;
 
-/// Writes `entry` as a line, ending with a line feed.
+/// Renders `entry` as a line with a line feed at its end.
 ///
 /// # Errors
 ///
-/// Refuses an entry that breaks a rule of `audit-log`.
+/// Rejects an entry that violates the contract of `audit-log`.
 pub(crate) fn render(sequence: u64, entry: &Entry) -> Result<String, Error> {
     check(entry)?;
     let outcome = match entry.outcome {
@@ -77,16 +77,16 @@ fn check(entry: &Entry) -> Result<(), Error> {
 
 /// Appends `text` as a JSON string.
 ///
-/// Beyond what JSON demands this escapes every character that could make a
-/// terminal or an editor show something else than what is there: all control
-/// characters, line separators, and marks that turn the direction of text.
+/// In addition to the escapes that JSON requires, all characters are escaped that change what a
+/// terminal or an editor displays: control characters, line separators, and marks that change
+/// the direction of text.
 fn push_string(line: &mut String, text: &str) {
     line.push('"');
     for character in text.chars() {
         match character {
             '"' => line.push_str("\\\""),
             '\\' => line.push_str("\\\\"),
-            // All of these lie below U+10000, so one escape is enough.
+            // All of these are below U+10000, so one escape suffices.
             character if is_deceptive(character) => {
                 let _ = write!(line, "\\u{:04x}", u32::from(character));
             }
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_without_a_resource_has_no_such_member() {
+    fn an_entry_without_a_resource_has_no_resource_member() {
         let entry = Entry {
             resource: None,
             ..entry(vec![])
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_attributes_and_4_kib_are_the_limits() {
+    fn at_most_16_attributes_and_4096_bytes_are_accepted() {
         let sixteen = vec![attribute("n", ""); 16];
         assert!(render(1, &entry(sixteen)).is_ok());
         let seventeen = vec![attribute("n", ""); 17];
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_names_are_refused() {
+    fn empty_action_and_attribute_names_are_rejected() {
         let nameless = entry(vec![attribute("", "v")]);
         assert!(matches!(render(1, &nameless), Err(Error::Invalid(_))));
         let inactive = Entry {
@@ -182,7 +182,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_one_harmless_line_and_reads_back(value in any::<String>()) {
+        fn any_text_becomes_one_line_of_json_without_deceptive_characters(value in any::<String>()) {
             prop_assume!(value.len() < 4000);
             let line = render(1, &entry(vec![attribute("n", &value)])).unwrap();
             let body = line.strip_suffix('\n').unwrap();
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_deceive_a_reader_are_escaped() {
+    fn deceptive_characters_are_escaped() {
         let value = "\u{0}\n\u{1b}[2J\u{7f}\u{9b}\u{2028}\u{202e}\u{2066}";
         let line = render(1, &entry(vec![attribute("n", value)])).unwrap();
         assert!(line.contains(r"\u0000\u000a\u001b[2J\u007f\u009b\u2028\u202e\u2066"));

@@ -7,36 +7,33 @@ use clap::{Parser, ValueEnum};
 
 use crate::series::Series;
 
-/// Measures what a request costs component-runner, `wasmtime serve` and a native
-/// server.
+/// Measures the cost of a request to component-runner, `wasmtime serve` and a native server.
 #[derive(Debug, Parser)]
 #[command(name = "bench", long_about = None)]
 pub(crate) struct Cli {
-    /// What to measure, separated by commas
+    /// Series to measure, separated by commas
     #[arg(long, value_delimiter = ',', default_value = ALL, value_parser = choice())]
     series: Vec<Choice>,
 
-    /// How often every server takes its turn [default: 5 in the main series, 3 in
-    /// the others; with --quick, 2 and 1]
+    /// Number of turns of every server [default: 5 in the main series, 3 in the others; with
+    /// --quick, 2 and 1]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: Option<u32>,
 
-    /// How long one turn lasts, after a second to warm up [default: 3 in the main
-    /// series, 2 in the others; with --quick, 1]
+    /// Length of a turn, after a second of warm-up [default: 3 in the main series, 2 in the others;
+    /// with --quick, 1]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) seconds: Option<u32>,
 
-    /// Short and rough: about a minute for the main series
+    /// Fewer and shorter turns: about a minute for the main series
     #[arg(long)]
     pub(crate) quick: bool,
 
-    /// The folder for tables, figures and plots [default: bench/results; with
-    /// --quick, target/benchmark]
+    /// Folder of the results [default: bench/results; with --quick, target/benchmark]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) results: Option<PathBuf>,
 
-    /// Measure no series: search the pooling flags of `wasmtime serve` again, and
-    /// print the best
+    /// Search the best flags of `wasmtime serve` instead of measuring, and print them
     #[arg(long, conflicts_with = "series")]
     pub(crate) search: bool,
 }
@@ -44,7 +41,7 @@ pub(crate) struct Cli {
 /// The word for every series.
 const ALL: &str = "all";
 
-/// One word of `--series`: the series that it stands for.
+/// The series of one word of `--series`.
 #[derive(Debug, Clone)]
 struct Choice(Vec<Series>);
 
@@ -58,7 +55,7 @@ fn choice() -> impl TypedValueParser<Value = Choice> {
 }
 
 impl Cli {
-    /// What to measure, each series once.
+    /// The series to measure, without duplicates.
     pub(crate) fn series(&self) -> Vec<Series> {
         let mut series = Vec::new();
         for &one in self.series.iter().flat_map(|Choice(series)| series) {
@@ -79,36 +76,36 @@ mod tests {
     }
 
     #[test]
-    fn every_series_is_measured_when_none_is_named() {
+    fn series_defaults_to_all() {
         let all = parse(&[]).unwrap().series();
         assert_eq!(all, Series::value_variants());
         assert_eq!(parse(&["--series", "all"]).unwrap().series(), all);
     }
 
     #[test]
-    fn a_series_that_is_named_twice_is_measured_once() {
+    fn a_duplicate_series_is_measured_once() {
         let cli = parse(&["--series", "start,all,start"]).unwrap();
         assert_eq!(cli.series().len(), Series::value_variants().len());
         assert_eq!(cli.series()[0], Series::Start);
     }
 
     #[test]
-    fn several_series_are_separated_by_commas() {
+    fn series_are_separated_by_commas() {
         let cli = parse(&["--series", "main,start"]).unwrap();
         assert_eq!(cli.series(), [Series::Main, Series::Start]);
     }
 
     #[test]
-    fn an_unknown_series_is_an_error_that_lists_the_known_ones() {
+    fn an_unknown_series_is_an_error_with_the_known_ones() {
         let error = parse(&["--series", "speed"]).unwrap_err().to_string();
         assert!(
-            error.contains("speed") && error.contains("connections"),
+            error.contains("speed") && error.contains("contention"),
             "{error}"
         );
     }
 
     #[test]
-    fn no_rounds_at_all_are_an_error() {
+    fn rounds_0_is_an_error() {
         assert!(parse(&["--rounds", "0"]).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! What is composed to be measured: chains of parts, and what is in them.
+//! Compositions for the benchmark: chains of parts, and their contents.
 
 use std::fs;
 use std::path::Path;
@@ -10,19 +10,19 @@ use wasmparser::{Instance, Parser, Payload};
 
 use crate::servers::programs::{guest, part};
 
-/// What chains are made of.
+/// The parts of chains.
 pub(crate) struct Chains {
-    /// It imports what `end` exports.
+    /// Imports the export of `end`.
     root: Component,
-    /// It imports what it exports.
+    /// Imports its own export.
     relay: Vec<u8>,
     end: Vec<u8>,
-    /// What the others need that a host need not have.
+    /// The imports of the others that not every host has.
     closing: Vec<Component>,
 }
 
-/// What an instance of a composition consists of, by its file. For the calls
-/// between its parts, a host may add core instances of its own.
+/// Core instances and memories of a composition, by its file. For the calls between its parts, a
+/// host may add core instances of its own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Contents {
     pub(crate) core_instances: usize,
@@ -30,7 +30,7 @@ pub(crate) struct Contents {
 }
 
 impl Chains {
-    /// Takes the parts of the service, and the relay that is built for chains.
+    /// Finds the parts of the service, and the relay.
     pub(crate) fn find() -> Result<Self> {
         Ok(Self {
             root: Component::new("http-adapter", bytes(&part("http-adapter")?)?)?,
@@ -40,13 +40,13 @@ impl Chains {
         })
     }
 
-    /// Composes the root, so many relays, the end, and what closes it.
+    /// Composes the root, this number of relays, the end, and the closing parts.
     pub(crate) fn compose(&self, relays: usize) -> Result<Vec<u8>> {
         let relays = (1..=relays)
             .map(|number| Component::new(format!("relay-{number}"), self.relay(number)))
             .collect::<Result<Vec<Component>, _>>()?;
         let end = Component::new("end", self.end.as_slice())?;
-        let export = end.exports().next().context("the end exports nothing")?;
+        let export = end.exports().next().context("the end has no export")?;
         let options = LinkOptions::default();
         let chain = chain(export, &relays, &end, &[], &options)?;
         let chain = chain.encode(relays.iter().chain([&end]))?;
@@ -59,7 +59,7 @@ impl Chains {
         Ok(plan.encode(parts.iter().chain([&self.root]))?.bytes)
     }
 
-    /// A relay that no other is equal to, because equal parts are embedded once.
+    /// A relay that differs from all others, because equal parts are embedded once.
     fn relay(&self, number: usize) -> Vec<u8> {
         numbered(&self.relay, number)
     }
@@ -69,8 +69,8 @@ fn bytes(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
 }
 
-/// Composes the component in a file with what a host need not have: the audit log and the
-/// environment.
+/// Composes the component of a file with the audit log and the environment, which not every host
+/// has.
 pub(crate) fn close(path: &Path) -> Result<Vec<u8>> {
     let root = Component::new("app", bytes(path)?)?;
     let parts = closing()?;
@@ -85,7 +85,7 @@ fn closing() -> Result<Vec<Component>> {
     ])
 }
 
-/// The same component with a number in it, so that it is equal to none with another one.
+/// The same component with a number in it, which makes it different from the others.
 pub(crate) fn numbered(component: &[u8], number: usize) -> Vec<u8> {
     let section = CustomSection {
         name: "number".into(),
@@ -97,8 +97,7 @@ pub(crate) fn numbered(component: &[u8], number: usize) -> Vec<u8> {
 }
 
 impl Contents {
-    /// Counts what is in a composition that instantiates each of its parts once,
-    /// as `compose` makes them.
+    /// Counts the contents of a composition that instantiates each of its parts once.
     pub(crate) fn of(component: &[u8]) -> Result<Self> {
         let mut contents = Self {
             core_instances: 0,
@@ -108,7 +107,7 @@ impl Contents {
             match payload? {
                 Payload::InstanceSection(section) => {
                     for instance in section {
-                        // The others only give names to what is there already.
+                        // The others are only aliases.
                         let is_new = matches!(instance?, Instance::Instantiate { .. });
                         contents.core_instances += usize::from(is_new);
                     }
@@ -165,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn names_for_what_is_there_are_no_instances() {
+    fn aliases_are_not_counted_as_instances() {
         let expected = Contents {
             core_instances: 1,
             memories: 1,
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn each_relay_is_there_once_more() {
+    fn each_relay_adds_an_instance_and_a_memory() {
         for relays in [0, 1, 5] {
             let composed = chains().compose(relays).unwrap();
             let expected = Contents {

@@ -1,15 +1,15 @@
-//! The program `bench`: what a request costs `component-runner`, its peers, and
-//! the same job done natively.
+//! The program `bench`: the cost of a request to `component-runner`, its peers, and a native
+//! server.
 //!
-//! - [`cli`], [`settings`]: the flags, and what they come to.
-//! - [`series`]: what is measured; each series is one file and brings its goals.
-//! - [`measure`]: one server under one load, and many of them in turn.
-//! - [`servers`]: who is measured; a server that runs.
-//! - [`composition`]: what is composed to be measured; [`functions`]: folders of many.
-//! - [`load`]: the load generator, and the check that answers are right.
-//! - [`machine`]: the kernel's accounting, and whether the machine was quiet.
+//! - [`cli`], [`settings`]: the flags, and the settings from them.
+//! - [`series`]: what is measured; each series is one file with its goals.
+//! - [`measure`]: servers under load, in turn.
+//! - [`servers`]: the servers, with their flags; a running server.
+//! - [`composition`]: compositions for the benchmark; [`functions`]: folders of functions.
+//! - [`load`]: load generators, which check the answers.
+//! - [`machine`]: the kernel's accounting, and disturbances.
 //! - [`figures`]: medians, ranges, goals.
-//! - [`report`], [`plot`]: what is printed and written.
+//! - [`report`], [`plot`]: the reports and their pictures.
 //! - [`tuning`]: the search for a peer's best flags.
 
 mod cli;
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // The terminal is gone if this fails, and there is nobody to tell.
+            // It fails only without a terminal.
             let _ = error.print();
             let code = if error.use_stderr() { USAGE } else { 0 };
             return ExitCode::from(code);
@@ -58,8 +58,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures what the flags ask for. It fails if a server did, not if a goal was
-/// missed: how fast the machine is today is not an error.
+/// Runs the series of the flags. It fails if a server failed, not if a goal was missed.
 fn run(cli: &Cli) -> Result<ExitCode> {
     process::end_with_this_program()?;
     let mut bench = Bench::new(Settings::from(cli))?;

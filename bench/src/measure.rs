@@ -1,4 +1,4 @@
-//! One server under one load, and many of them in turn.
+//! Servers under load, in turn.
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -14,19 +14,19 @@ use crate::servers::programs::Programs;
 use crate::servers::running::Running;
 use crate::settings::{Settings, Turns};
 
-/// How long each server is warmed up, in seconds; `wrk` knows nothing shorter.
+/// Warm-up of each server in seconds, the shortest duration of `wrk`.
 const WARM_UP_SECONDS: u32 = 1;
 
-/// Everything that a series needs.
+/// The programs, the load generator and the settings.
 pub(crate) struct Bench {
     pub(crate) programs: Programs,
     pub(crate) wrk: Wrk,
     pub(crate) settings: Settings,
-    /// How the series is measured that is under way.
+    /// Turns of the current series.
     pub(crate) turns: Turns,
 }
 
-/// A server and what it is to do.
+/// A server and its load.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
     pub(crate) name: String,
@@ -35,16 +35,16 @@ pub(crate) struct Case {
     pub(crate) job: Job,
 }
 
-/// What one turn showed.
+/// The figures of one turn.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Sample {
-    /// Processor time of the server for each request, user and system together,
-    /// in microseconds; and the system's part of it.
+    /// Processor time of the server per request, user and system, in microseconds; and its system
+    /// part.
     pub(crate) cpu_us: f64,
     pub(crate) system_us: f64,
     pub(crate) requests: u64,
     pub(crate) requests_per_second: f64,
-    /// The same by the bytes that came, so that a part of an answer counts.
+    /// The same by the received bytes, so that a part of an answer counts.
     pub(crate) answers_per_second: f64,
     pub(crate) p50_us: f64,
     pub(crate) p90_us: f64,
@@ -53,22 +53,22 @@ pub(crate) struct Sample {
     /// Memory of the server at its peak, and right after the load.
     pub(crate) peak_mib: f64,
     pub(crate) resident_mib: f64,
-    /// The share of the time that the load generator was busy, over its threads.
+    /// Share of the time in which the load generator was busy, over its threads.
     pub(crate) generator_busy: f64,
-    /// How many processors were busy with anything else.
+    /// Processors that were busy with other programs.
     pub(crate) foreign_processors: f64,
-    /// The share of the machine's time that a hypervisor gave to others.
+    /// Share of the machine's time that a hypervisor took away.
     pub(crate) stolen: f64,
 }
 
-/// A case with what all turns showed.
+/// A case with the figures of all turns.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) command: String,
     pub(crate) connections: u32,
     pub(crate) message_bytes: usize,
-    /// One for each round.
+    /// One per round.
     pub(crate) samples: Vec<Sample>,
     /// Why there are no figures.
     pub(crate) failure: Option<String>,
@@ -83,8 +83,7 @@ impl Row {
         }
     }
 
-    /// Judges how many times the figure of `other` the figure of this row is: by
-    /// the medians, and in doubt if the rounds do not agree.
+    /// Judges the figure of this row over that of `other`, by the medians and the single rounds.
     pub(crate) fn judge(
         &self,
         other: &Self,
@@ -101,7 +100,7 @@ impl Row {
 }
 
 impl Bench {
-    /// Finds everything that is needed.
+    /// Finds all programs.
     pub(crate) fn new(settings: Settings) -> Result<Self> {
         allow_many_connections()?;
         Ok(Self {
@@ -112,8 +111,7 @@ impl Bench {
         })
     }
 
-    /// Lets all cases take turns, so that whatever changes on the machine
-    /// meanwhile changes for all.
+    /// Measures all cases in turn, so that changes of the machine affect all of them.
     pub(crate) fn rounds(&self, cases: &[Case]) -> Vec<Row> {
         let mut rows: Vec<Row> = cases.iter().map(Case::row).collect();
         let rounds = self.turns.rounds;
@@ -137,7 +135,7 @@ impl Bench {
         rows
     }
 
-    /// One turn: a new process, checked, warmed up, and put under load.
+    /// One turn: a new process, checked, warmed up, and measured under load.
     fn measure(&self, case: &Case) -> Result<Sample> {
         let server = Running::start(&case.server)?;
         let answer_bytes = case.job.check(server.addr)?;
@@ -147,7 +145,7 @@ impl Bench {
             counted.check(answer_bytes, connections)?;
             Ok::<_, anyhow::Error>(counted)
         };
-        load(WARM_UP_SECONDS).context("while it was warmed up")?;
+        load(WARM_UP_SECONDS).context("during the warm-up")?;
 
         let before = Snapshot::take(&server)?;
         let counted = load(self.turns.seconds)?;
@@ -181,7 +179,7 @@ impl Bench {
     }
 }
 
-/// The kernel's accounting of everything at one time.
+/// The kernel's accounting at one time.
 struct Snapshot {
     machine: MachineTime,
     myself: ProcessorTime,
@@ -228,7 +226,7 @@ fn precise(number: u64) -> f64 {
 pub(crate) mod tests {
     use super::*;
 
-    /// A row in which the processor time is as given, and all else is nothing.
+    /// A row with these processor times.
     pub(crate) fn row(name: &str, cpu_us: &[f64]) -> Row {
         let sample = |&cpu_us| Sample {
             cpu_us,
@@ -278,7 +276,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_row_that_failed_has_no_figures_even_if_some_rounds_passed() {
+    fn a_row_that_failed_has_no_figures() {
         assert_eq!(failed().summary(|s| s.cpu_us), None);
         let verdict = failed().judge(&row("ours", &[1.0]), |s| s.cpu_us, Limit::AtMost(9.0), "");
         assert_eq!(verdict.word(), "not measured");

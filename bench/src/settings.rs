@@ -1,4 +1,4 @@
-//! How long and how often is measured.
+//! Number and length of turns.
 
 use std::path::PathBuf;
 
@@ -6,30 +6,30 @@ use crate::cli::Cli;
 use crate::series::Series;
 use crate::servers::programs::{scratch, workspace};
 
-/// How often every server takes its turn, and how long one lasts.
+/// Number and length of the turns of a server.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Turns {
     pub(crate) rounds: u32,
-    /// Without warming up.
+    /// Without warm-up.
     pub(crate) seconds: u32,
 }
 
-/// What the flags come to.
+/// Settings from the flags.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// The turns of the main series, where small differences matter.
+    /// Turns of the main series, where small differences matter.
     pub(crate) main: Turns,
-    /// The turns of every other series.
+    /// Turns of the other series.
     pub(crate) others: Turns,
-    /// How often a server is started to see how long that takes.
+    /// Number of starts in the series `start`.
     pub(crate) starts: u32,
-    /// The folder for tables, figures and plots.
+    /// Folder of the results.
     pub(crate) results: PathBuf,
 }
 
 impl From<&Cli> for Settings {
     fn from(cli: &Cli) -> Self {
-        // Rough figures do not belong where good ones may be.
+        // Rough figures do not replace precise ones.
         let (main, others, starts, results) = if cli.quick {
             ((2, 1), (1, 1), 5, scratch())
         } else {
@@ -49,7 +49,7 @@ impl From<&Cli> for Settings {
 }
 
 impl Settings {
-    /// How a series is measured.
+    /// The turns of a series.
     pub(crate) fn turns(&self, series: Series) -> Turns {
         match series {
             Series::Main => self.main,
@@ -69,14 +69,14 @@ mod tests {
     }
 
     #[test]
-    fn the_main_series_takes_longer_than_the_others() {
+    fn the_main_series_has_more_and_longer_turns() {
         let settings = settings(&[]);
         let (main, other) = (settings.turns(Series::Main), settings.turns(Series::Echo));
         assert!(main.rounds > other.rounds && main.seconds > other.seconds);
     }
 
     #[test]
-    fn a_flag_holds_for_every_series() {
+    fn rounds_applies_to_every_series() {
         let settings = settings(&["--quick", "--rounds", "7"]);
         for series in [Series::Main, Series::Echo] {
             let expected = Turns {

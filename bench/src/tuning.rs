@@ -1,9 +1,7 @@
-//! The search for the flags that make `wasmtime serve` fastest on this component
-//! and this machine.
+//! The search for the fastest flags of `wasmtime serve` on this component and machine.
 //!
-//! It begins with the flags that are kept in [`TUNED`], varies one option after
-//! the other, and keeps a value that is better in every round. With 5 rounds of
-//! 3 s it takes a quarter of an hour.
+//! It starts with the flags of [`TUNED`], varies one option after the other, and keeps a value that
+//! is better in every round. With 5 rounds of 3 s it takes a quarter of an hour.
 
 use anyhow::{Result, ensure};
 
@@ -12,8 +10,7 @@ use crate::measure::{Bench, Row};
 use crate::series::{case, range};
 use crate::servers::TUNED;
 
-/// How many times the processor time of what was best a value may need, to be
-/// worth a flag.
+/// Maximum processor time of a value over the best one so far, to be worth a flag.
 const WORTHWHILE: f64 = 0.99;
 
 /// An option and the values to try; an empty one leaves it at its default.
@@ -55,17 +52,17 @@ pub(crate) fn search(bench: &Bench) -> Result<()> {
     for &(option, values) in AXES {
         best = vary(bench, &best, option, values)?;
     }
-    println!("\nas it comes, with the flags that are kept, and with those found:");
+    println!("\ndefault flags, flags of this program, and flags found:");
     compare(
         bench,
-        &["as it comes", "kept", "found"],
+        &["default", "kept", "found"],
         &[Vec::new(), kept, best.clone()],
     );
     println!("\nfound:\nwasmtime serve {} APP.wasm", best.join(" "));
     Ok(())
 }
 
-/// The best flags when only `option` may change.
+/// The best flags where only `option` changes.
 fn vary(bench: &Bench, best: &[String], option: &str, values: &[&str]) -> Result<Vec<String>> {
     let mut candidates = vec![best.to_owned()];
     for value in values {
@@ -82,7 +79,7 @@ fn vary(bench: &Bench, best: &[String], option: &str, values: &[&str]) -> Result
     let current = &rows[0];
     ensure!(
         current.failure.is_none(),
-        "`wasmtime serve` failed with the flags that were best"
+        "`wasmtime serve` failed with the best flags so far"
     );
     let better = rows
         .iter()
@@ -96,7 +93,7 @@ fn vary(bench: &Bench, best: &[String], option: &str, values: &[&str]) -> Result
     Ok(candidates.swap_remove(chosen.map_or(0, |(index, _)| index)))
 }
 
-/// Measures `wasmtime serve` with each of some flags, and prints what it costs.
+/// Measures `wasmtime serve` with each set of flags, and prints its cost.
 fn compare(bench: &Bench, names: &[&str], flags: &[Vec<String>]) -> Vec<Row> {
     let server = |flags: &Vec<String>| {
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
@@ -143,7 +140,7 @@ fn same(some: &[String], others: &[String]) -> bool {
     some.len() == others.len() && some.iter().all(|flag| others.contains(flag))
 }
 
-/// How `option` is set, for people.
+/// The flag for `option`, or its name.
 fn option_of<'a>(flags: &'a [String], option: &'a str) -> &'a str {
     flags
         .iter()
@@ -157,7 +154,7 @@ mod tests {
     use crate::measure::tests::row;
 
     #[test]
-    fn a_value_that_is_worse_in_one_round_is_not_taken() {
+    fn a_value_that_is_worse_in_one_round_is_rejected() {
         let current = row("current", &[200.0, 200.0, 200.0]);
         assert!(is_better(&row("", &[180.0, 190.0, 195.0]), &current));
         assert!(!is_better(&row("", &[150.0, 150.0, 201.0]), &current));
@@ -173,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_is_no_flag_at_all() {
+    fn the_default_has_no_flag() {
         assert_eq!(with(&flags(), "-Oab", ""), ["-Oa=1"]);
     }
 

@@ -1,24 +1,23 @@
-//! The Caesar cipher: each ASCII letter moves a fixed number of places through
-//! the alphabet.
+//! The Caesar cipher: each ASCII letter is shifted by a fixed number of places in the
+//! alphabet.
 
 use alloc::string::{String, ToString};
 use core::fmt;
 
-/// The environment variable that holds the shift.
+/// The environment variable of the shift.
 const VARIABLE: &str = "SHIFT_AMOUNT";
 
-/// The shift where the environment names none, which is the one that Suetonius
-/// reports of Caesar.
+/// The default shift: that of Caesar, according to Suetonius.
 const DEFAULT: Shift = Shift(3);
 
-/// Letters in the alphabet.
+/// Number of letters in the alphabet.
 const LETTERS: u8 = 26;
 
-/// How far encryption moves a letter: 0 to 25 places forward.
+/// The number of places that encryption shifts a letter forward: 0 to 25.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shift(u8);
 
-/// `SHIFT_AMOUNT` holds something that is no integer.
+/// The value of `SHIFT_AMOUNT` is not an integer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NotAnInteger {
     value: String,
@@ -35,8 +34,8 @@ impl fmt::Display for NotAnInteger {
 }
 
 impl Shift {
-    /// Reads the shift from the variables of an environment. Where one is set
-    /// twice, the last one counts, as in a shell.
+    /// Reads the shift from the environment. The last setting of a duplicate variable wins, as
+    /// in a shell.
     pub(crate) fn from_environment(variables: &[(String, String)]) -> Result<Self, NotAnInteger> {
         match variables.iter().rev().find(|(name, _)| name == VARIABLE) {
             Some((_, value)) => Self::parse(value),
@@ -44,8 +43,8 @@ impl Shift {
         }
     }
 
-    /// Parses any decimal integer, however long, and reduces it to one turn of
-    /// the alphabet. White space around it is allowed.
+    /// Parses a decimal integer of any length, and reduces it modulo the alphabet. Surrounding
+    /// white space is allowed.
     fn parse(value: &str) -> Result<Self, NotAnInteger> {
         let text = value.trim();
         let (negative, digits) = match text.as_bytes() {
@@ -57,24 +56,23 @@ impl Shift {
                 value: value.to_string(),
             });
         }
-        // 25 * 10 fits into a byte, 25 * 10 + 9 does not.
+        // 25 * 10 fits in a byte, 25 * 10 + 9 does not.
         let forward = Self(digits.iter().fold(0, |sum, digit| {
             (sum * 10 % LETTERS + (digit - b'0')) % LETTERS
         }));
         Ok(if negative { forward.inverse() } else { forward })
     }
 
-    /// Moves every ASCII letter forward and keeps its case; everything else
-    /// stays byte for byte.
+    /// Shifts every ASCII letter forward and keeps its case; all other bytes are unchanged.
     pub(crate) fn encrypt(self, message: String) -> String {
         let mut bytes = message.into_bytes();
         for byte in &mut bytes {
-            *byte = self.move_letter(*byte);
+            *byte = self.shift_letter(*byte);
         }
         String::from_utf8(bytes).expect("ASCII in place of ASCII keeps UTF-8 valid")
     }
 
-    /// Takes back what [`encrypt`](Self::encrypt) did.
+    /// The inverse of [`encrypt`](Self::encrypt).
     pub(crate) fn decrypt(self, message: String) -> String {
         self.inverse().encrypt(message)
     }
@@ -83,7 +81,7 @@ impl Shift {
         Self((LETTERS - self.0) % LETTERS)
     }
 
-    fn move_letter(self, byte: u8) -> u8 {
+    fn shift_letter(self, byte: u8) -> u8 {
         let first = match byte {
             b'a'..=b'z' => b'a',
             b'A'..=b'Z' => b'A',
@@ -111,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unset_shift_is_three() {
+    fn shift_amount_defaults_to_three() {
         let shift = Shift::from_environment(&environment(&[])).unwrap();
         assert_eq!(shift.encrypt("hello world".into()), "khoor zruog");
     }
@@ -122,18 +120,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_ascii_letter_stays_as_it_is() {
+    fn other_characters_are_unchanged() {
         let text = "0123 .,;\n\t\0 äöü ß é 日本語 🦀 @[`{";
         assert_eq!(shift("7").encrypt(text.into()), text);
     }
 
     #[test]
-    fn a_negative_shift_moves_backwards() {
+    fn a_negative_shift_amount_shifts_backwards() {
         assert_eq!(shift("-3").encrypt("abc".into()), "xyz");
     }
 
     #[test]
-    fn shifts_beyond_the_alphabet_wrap() {
+    fn shift_amount_is_reduced_modulo_26() {
         assert_eq!(shift("29"), shift("3"));
         assert_eq!(shift("-29"), shift("-3"));
         assert_eq!(shift("26"), shift("0"));
@@ -141,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_integer_of_any_length_is_a_shift() {
+    fn shift_amount_may_have_any_length() {
         // 10^30 = 14 (mod 26)
         let long = format!("1{}", "0".repeat(30));
         assert_eq!(shift(&long), shift("14"));

@@ -1,9 +1,8 @@
 //! A Caesar cipher as a component of the world
 //! `runner:cipher/encoder-decoder-service`.
 //!
-//! - [`caesar`]: the cipher itself, which knows nothing of components.
-//! - this file: the bindings, and the glue that reads the configuration and
-//!   leaves one audit entry for every call.
+//! - [`caesar`]: the cipher, independent of components
+//! - this file: the bindings, the configuration, and one audit entry per call
 #![no_std]
 
 extern crate alloc;
@@ -47,8 +46,8 @@ impl Guest for Component {
     }
 }
 
-/// Runs `transform`, but only once the audit log has taken the entry that says
-/// so: nothing is transformed without a trace.
+/// Runs `transform` after the audit log has accepted the entry: no message is transformed
+/// without an audit entry.
 fn audited(
     action: &str,
     message: String,
@@ -68,15 +67,15 @@ fn audited(
             value: message.len().to_string(),
         }],
     };
-    audit_log::append(&entry).map_err(|error| Error::Unaudited(refusal(error)))?;
+    audit_log::append(&entry).map_err(|error| Error::Unaudited(error_message(error)))?;
     match shift {
         Ok(shift) => Ok(transform(shift, message)),
         Err(error) => Err(Error::Misconfigured(error.to_string())),
     }
 }
 
-/// The audit log's own words for why it refused an entry.
-fn refusal(error: audit_log::Error) -> String {
+/// The message of the audit log's error.
+fn error_message(error: audit_log::Error) -> String {
     match error {
         audit_log::Error::Unavailable(why)
         | audit_log::Error::TooLarge(why)

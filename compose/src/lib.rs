@@ -1,13 +1,12 @@
-//! Composes WebAssembly components and shows what it composed.
+//! Composes WebAssembly components, and describes compositions.
 //!
-//! A component says what it imports and what it exports. This library puts
-//! components together so that the exports of some become the imports of others,
-//! and the result is one component again. It is built on `wac-graph`, and adds
-//! what that leaves to its user: finding out who provides what, over several
-//! levels, and saying in words why something does not fit.
+//! A component declares imports and exports. This library connects components so that
+//! exports of some satisfy imports of others; the result is a component again. It is built
+//! on `wac-graph`, and adds provider selection over several levels and diagnostics in
+//! terms of component, interface and type.
 //!
-//! There is no I/O in it: bytes go in, bytes and reports come out. Equal inputs
-//! give byte-identical output. No input makes it panic.
+//! The library does no I/O: bytes go in, bytes and reports come out. Equal inputs give
+//! byte-identical output. No input causes a panic.
 //!
 //! ```
 //! use compose::{Component, LinkOptions, environment, link};
@@ -25,126 +24,95 @@
 //! let plan = link(&root, &parts, &LinkOptions::default())?;
 //! let composed = plan.encode(parts.iter().chain([&root]))?;
 //!
-//! let wire = &composed.structure.wires[0];
+//! let wire = &composed.composition.wires[0];
 //! assert_eq!(wire.importer, "root");
 //! assert_eq!(wire.import, "wasi:cli/environment@0.2.6");
 //! assert_eq!(wire.export, "wasi:cli/environment@0.2.12");
-//! assert!(composed.structure.imports.is_empty());
-//! assert_eq!(composed.structure.exports[0].name, "arguments");
+//! assert!(composed.composition.imports.is_empty());
+//! assert_eq!(composed.composition.exports[0].name, "arguments");
 //! # Ok(()) }
 //! ```
 //!
 //! # Map
 //!
-//! What a caller uses, in the order of a day's work:
+//! The public API:
 //!
-//! - [`Component`]: a name and bytes that were checked. Everything starts here.
-//! - [`link()`], [`chain()`], [`swap()`]: three ways to a [`Plan`], which is data.
-//!   [`Plan::check`] gives a [`Report`]; [`Plan::encode`] gives the component, its
-//!   [`Structure`] and its [`Provenance`].
-//! - [`Manifest`]: many compositions, declared in one file.
-//! - [`run_wac()`] composes what a text in the language WAC says; [`emit_wac()`]
-//!   writes such a text.
-//! - [`environment()`], [`stub()`]: components that satisfy an import with fixed
-//!   answers, or with a trap.
-//! - [`decompose()`], [`extract()`]: a composition is taken apart again.
-//! - [`record()`]: a composition that something else made gets its record.
-//! - [`inspect()`], [`cost()`], [`diff()`], [`verify()`], [`deny_imports()`]: questions
-//!   about a composition; [`check()`]: does it run on a host of a [`World`]?
-//!   [`core_features()`]: which proposals of WebAssembly does that host have to know?
-//! - [`graph()`]: a picture of it.
-//! - [`fuse()`]: its parts become one core module, which is cheaper to instantiate.
+//! - [`Component`]: a name and validated bytes, the input of every operation.
+//! - [`link()`], [`chain()`], [`swap()`]: operations that return a [`Plan`], which is data.
+//!   [`Plan::check`] returns a [`Report`]; [`Plan::encode`] returns the component with its
+//!   [`Composition`] and its [`Provenance`].
+//! - [`Manifest`]: several compositions, declared in one file.
+//! - [`run_wac()`] composes a text in the WAC language; [`emit_wac()`] writes one.
+//! - [`environment()`], [`stub()`]: generated components that satisfy an import with fixed
+//!   values, or with functions that trap.
+//! - [`decompose()`], [`extract()`]: the parts of a composition.
+//! - [`record()`]: the provenance record of a composition that another tool made.
+//! - [`inspect()`], [`diff()`], [`verify()`], [`deny_imports()`], [`core_features()`]:
+//!   descriptions and checks of a composition; [`check()`]: its compatibility with a
+//!   [`World`].
+//! - [`graph()`]: a picture.
 //!
-//! What these are made of, from the names to the bytes:
+//! The crate `compose-fuse` fuses the parts of a composition into one core module, and counts
+//! what an instance costs: both depend on the internals of wasmtime.
 //!
-//! - `structure`, `report`: the two kinds of data that everything else makes or reads
-//! - `version_track`: which versions of an interface stand in for each other
-//! - `planner`: who provides what to which
-//! - `diagnose`: what keeps a plan from being carried out; `difference`, `signature`:
-//!   what does not fit between two types, as WIT; `resources`: why the resources of
-//!   a composition do not match
-//! - `assemble`, `open_imports`, `type_imports`, `needed_exports`: a plan becomes bytes
-//! - `manifest/`: a declared component (`entry`), and how it is made (`build`)
-//! - `sections`: the outermost layer of a binary; `place`: where a byte of it is;
-//!   `expansion`: how many instances it makes; `expand`: what is within its parts
-//! - `fuse/`: a composition becomes one module: flattened (`translation`, `flat`),
-//!   rid of what only the order of making needs (`shims`), given one set of indices
-//!   (`layout`), encoded (`code`, `memories`), and made a component again (`outside`)
-//! - `graph/`: a structure becomes a picture: its boxes and wires (`scene`), their
-//!   places (`layers`, `routes`, `order`, `place`, `layout`), the text (`svg`)
-//! - `stub/`: which interfaces are meant (`find`), and what traps (`module`)
-//! - `wac/`: which components a text means (`packages`), what is wrong with it
-//!   (`excerpt`, `nesting`), and how it is written (`emit`, `id`)
-//! - `wit`: the standard WIT packages, and those of a caller; `world`, `world_name`
-//! - `guard`: a wall around assertions of others
+//! The modules, from the bottom up; each uses only those above it:
 //!
-//! A further way to compose is a further way to make a `Plan`; a further question
-//! about a composition is a function of its `Structure`.
+//! - `catch_panic`: panics of third-party code as errors
+//! - `binary/`: the sections of a binary
+//! - `model/`: the data of all stages: components, plans, compositions, reports
+//! - `wit/`: WIT text and worlds
+//! - `decompose/`: parts and wires, read from the bytes
+//! - `inspect/`: descriptions, differences, provenance
+//! - `check/`: checks of plans, of worlds and of imports
+//! - `encode/`: a plan becomes bytes
+//! - `plan/`: components become a plan
+//! - `generate/`: environment and stubs
+//! - `graph/`: a composition becomes a picture
+//! - `wac/`: compositions as text
+//! - `manifest/`: compositions declared in a file
+//!
+//! A further way to compose is a function that returns a [`Plan`]; a further query is a
+//! function of a [`Composition`].
 
-mod assemble;
-mod chain;
+mod binary;
+mod catch_panic;
 mod check;
-mod component;
-mod core_features;
-mod cost;
 mod decompose;
-mod deny;
-mod diagnose;
-mod diff;
-mod difference;
-mod environment;
-mod expand;
-mod expansion;
-mod extract;
-mod fuse;
+mod encode;
+mod generate;
 mod graph;
-mod guard;
 mod inspect;
-mod link;
 mod manifest;
-mod needed_exports;
-mod open_imports;
-mod place;
+mod model;
 mod plan;
-mod planner;
-mod provenance;
-mod report;
-mod resources;
-mod sections;
-mod signature;
-mod structure;
-mod stub;
-mod swap;
-mod type_imports;
-mod version_track;
 mod wac;
 mod wit;
-mod world;
-mod world_name;
 
-pub use chain::chain;
-pub use check::check;
-pub use component::{Component, ComponentError};
-pub use core_features::{CoreFeature, core_features};
-pub use cost::{Cost, cost};
+pub use catch_panic::{CaughtPanic, catch_panic};
+pub use check::import_policy::deny_imports;
+pub use check::world::check;
+pub use decompose::extract::extract;
 pub use decompose::{Decomposed, decompose};
-pub use deny::deny_imports;
-pub use diff::{ChangedPart, Diff, diff};
-pub use environment::{EnvironmentError, environment};
-pub use extract::extract;
-pub use fuse::{FuseError, Fused, fuse};
+pub use encode::Composed;
+pub use generate::environment::{EnvironmentError, environment};
+pub use generate::stub::{StubError, StubSource, stub};
 pub use graph::{GraphFormat, graph};
+pub use inspect::core_features::{CoreFeature, core_features};
+pub use inspect::diff::{ChangedPart, Diff, diff};
+pub use inspect::provenance::{PROVENANCE_SECTION, Provenance, record};
+pub use inspect::verify::{Verification, verify};
 pub use inspect::{InspectedPart, Inspection, Producer, inspect};
-pub use link::link;
 pub use manifest::{BuildError, BuildErrorKind, BuiltOutput, Manifest, ManifestError};
-pub use plan::{Composed, Plan, PlannedComponent};
-pub use planner::LinkOptions;
-pub use provenance::{PROVENANCE_SECTION, Provenance, Verification, record, verify};
-pub use report::{Class, Code, Diagnostic, Report, Severity};
-pub use structure::{Export, Import, NamedType, Part, Structure, Wire};
-pub use stub::{StubError, StubSource, stub};
-pub use swap::swap;
+pub use model::component::{Component, ItemName};
+pub use model::component_error::ComponentError;
+pub use model::composition::{Composition, Export, Import, NamedType, Node, Wire};
+pub use model::plan::{Plan, PlannedComponent};
+pub use model::report::{Class, Code, Diagnostic, Report, Severity};
+pub use plan::chain::chain;
+pub use plan::link::link;
+pub use plan::planner::LinkOptions;
+pub use plan::swap::swap;
 pub use wac::{WacError, emit_wac, run_wac, run_wac_with_wit};
 pub use wit::WitError;
-pub use world::{World, WorldError};
-pub use world_name::{UnknownWorld, WorldName};
+pub use wit::world::{World, WorldError};
+pub use wit::world_name::{UnknownWorld, WorldName};

@@ -1,15 +1,16 @@
-//! Whether a component runs on a plain `wasi:http/proxy` host.
+//! `check` against the world `wasi:http/proxy`.
 
 mod support;
 
 use compose::{Component, Report, World, check};
 use pretty_assertions::assert_eq;
-use support::{component, from_wat};
+use support::component;
+use test_components::{HTTP_SERVER, from_wat, nested_wasi};
 
-/// A component whose world is written against WASI 0.2.12.
+/// A component with a world of WASI 0.2.12.
 fn report(world: &str) -> Report {
     let mut wit = format!("package t:test; world test {{ {world} }}\n");
-    wit.push_str(&support::nested_wasi());
+    wit.push_str(&nested_wasi());
     check_component(&component("app", &wit))
 }
 
@@ -22,14 +23,14 @@ fn lines(report: &Report) -> Vec<String> {
 }
 
 #[test]
-fn a_component_of_the_world_passes() {
+fn check_accepts_a_component_of_the_world() {
     let report = report("include wasi:http/proxy@0.2.12;");
     assert_eq!(lines(&report), Vec::<String>::new());
     assert!(!report.has_errors());
 }
 
 #[test]
-fn an_import_that_the_world_does_not_offer_comes_with_a_remedy() {
+fn superfluous_import_has_a_remedy() {
     let report = report(
         "import wasi:cli/environment@0.2.12; import wasi:cli/exit@0.2.12; \
          export wasi:http/incoming-handler@0.2.12;",
@@ -46,7 +47,7 @@ fn an_import_that_the_world_does_not_offer_comes_with_a_remedy() {
 }
 
 #[test]
-fn a_missing_export_is_found() {
+fn missing_export_is_reported() {
     let report = report("import wasi:random/random@0.2.12;");
     assert_eq!(
         lines(&report),
@@ -57,17 +58,16 @@ fn a_missing_export_is_found() {
     );
 }
 
-/// A proxy whose imports are those given, and whose handler is that of version
-/// `version`.
+/// A proxy with the given imports, and a handler of the given version.
 fn proxy_with(version: &str, imports: &str) -> Report {
-    let wat = include_str!("program/server.wat")
+    let wat = HTTP_SERVER
         .replace("@0.2.6", &format!("@{version}"))
         .replace("(core module", &format!("{imports} (core module"));
     check_component(&Component::new("app", from_wat(&wat)).expect("a component"))
 }
 
 #[test]
-fn an_older_version_on_the_same_track_passes() {
+fn check_accepts_an_older_version_on_the_same_track() {
     let report = proxy_with(
         "0.2.0",
         r#"(import "wasi:random/random@0.2.1" (instance
@@ -77,7 +77,7 @@ fn an_older_version_on_the_same_track_passes() {
 }
 
 #[test]
-fn a_function_that_the_interface_of_the_world_lacks_is_found() {
+fn different_import_reports_a_missing_function() {
     let report = proxy_with(
         "0.2.12",
         r#"(import "wasi:random/random@0.2.99" (instance
@@ -87,15 +87,14 @@ fn a_function_that_the_interface_of_the_world_lacks_is_found() {
     assert_eq!(
         lines(&report),
         [
-            "error[different-import]: `app` imports `wasi:random/random@0.2.99`, but not as the \
-             world has it in `wasi:random/random@0.2.12`: `get-random-u128: func() -> tuple<u64, \
+            "error[different-import]: `app` imports `wasi:random/random@0.2.99`, which does not match `wasi:random/random@0.2.12` of the world: `get-random-u128: func() -> tuple<u64, \
              u64>` is missing; build the component against that version"
         ]
     );
 }
 
 #[test]
-fn a_function_with_another_type_is_found() {
+fn different_import_reports_a_function_of_another_type() {
     let report = proxy_with(
         "0.2.12",
         r#"(import "wasi:random/random@0.2.12" (instance
@@ -104,15 +103,14 @@ fn a_function_with_another_type_is_found() {
     assert_eq!(
         lines(&report),
         [
-            "error[different-import]: `app` imports `wasi:random/random@0.2.12`, but not as the \
-             world has it in `wasi:random/random@0.2.12`: expected `get-random-u64: func() -> \
+            "error[different-import]: `app` imports `wasi:random/random@0.2.12`, which does not match `wasi:random/random@0.2.12` of the world: expected `get-random-u64: func() -> \
              u32`, found `get-random-u64: func() -> u64`; build the component against that version"
         ]
     );
 }
 
 #[test]
-fn another_version_track_is_pointed_out() {
+fn superfluous_import_names_the_other_version_track() {
     let report = proxy_with(
         "0.3.0",
         r#"(import "wasi:random/random@0.3.0" (instance
@@ -122,15 +120,14 @@ fn another_version_track_is_pointed_out() {
         lines(&report),
         [
             "error[superfluous-import]: `app` imports `wasi:http/types@0.3.0`, and the world has \
-             `wasi:http/types@0.2.12`, on another version track; build the component against that \
+             `wasi:http/types@0.2.12`, which is on another version track; build the component against that \
              version",
             "error[superfluous-import]: `app` imports `wasi:random/random@0.3.0`, and the world \
-             has `wasi:random/random@0.2.12`, on another version track; build the component \
+             has `wasi:random/random@0.2.12`, which is on another version track; build the component \
              against that version",
             "error[missing-export]: the world expects the export \
              `wasi:http/incoming-handler@0.2.12`, and `app` has \
-             `wasi:http/incoming-handler@0.3.0`, on another version track; build it against that \
-             of the world",
+             `wasi:http/incoming-handler@0.3.0`, which is on another version track; build it against the version of the world",
         ]
     );
 }

@@ -47,7 +47,7 @@ fn composed(parts: &[Component]) -> Composed {
 }
 
 #[test]
-fn the_order_of_the_parts_makes_no_difference() {
+fn link_ignores_the_order_of_parts() {
     let expected = composed(&parts());
     for order in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let mut shuffled: Vec<Option<Component>> = parts().into_iter().map(Some).collect();
@@ -57,13 +57,13 @@ fn the_order_of_the_parts_makes_no_difference() {
             .collect();
         let found = composed(&shuffled);
         assert_eq!(expected.bytes, found.bytes);
-        assert_eq!(expected.structure, found.structure);
+        assert_eq!(expected.composition, found.composition);
     }
 }
 
 #[test]
-fn linking_again_gives_the_same_bytes() {
-    // Hash maps are seeded anew each time, so one repetition is not enough.
+fn link_is_deterministic() {
+    // Hash maps have random seeds, so one repetition is not sufficient.
     let expected = composed(&parts()).bytes;
     for _ in 0..32 {
         assert_eq!(expected, composed(&parts()).bytes);
@@ -79,11 +79,11 @@ fn a_composition_can_be_composed_again() {
     let middle = Component::new("middle", middle.expect("fits").bytes).expect("a component");
     let root = component_with("root", "import t:parts/a@0.1.0; export t:app/run@0.1.0;");
     let linked = linked(&root, &[middle]).expect("fits");
-    assert_eq!(linked.structure.imports, []);
+    assert_eq!(linked.composition.imports, []);
 }
 
 #[test]
-fn an_environment_is_the_same_each_time() {
+fn environment_is_deterministic() {
     let make = || environment([("A", "1"), ("B", "2")]).expect("fits");
     assert_eq!(make(), make());
 }

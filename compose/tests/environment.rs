@@ -1,18 +1,17 @@
-//! The component that answers `wasi:cli/environment`.
+//! The component that exports `wasi:cli/environment`.
 
 use compose::{Component, EnvironmentError, environment};
 use pretty_assertions::assert_eq;
 use wasmparser::{DataKind, Operator, Parser, Payload};
 
-/// The memory of the one core module, and what its functions return.
+/// The memory of the only core module, and the results of its functions.
 struct Core {
     memory: Vec<u8>,
     memory_size_pages: u64,
     results: Vec<usize>,
 }
 
-/// Reads the core module as a host would see it after calling its functions: each
-/// returns a constant.
+/// Reads the core module like a host that has called its functions: each returns a constant.
 fn core(component: &[u8]) -> Core {
     let mut core = Core {
         memory: Vec::new(),
@@ -58,7 +57,7 @@ impl Core {
         String::from_utf8(bytes.to_vec()).expect("UTF-8")
     }
 
-    /// What `get-environment` returns.
+    /// The result of `get-environment`.
     fn variables(&self) -> Vec<(String, String)> {
         let list = self.results[0];
         let (first, length) = (self.u32_at(list), self.u32_at(list + 4));
@@ -76,14 +75,14 @@ fn variables(list: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn it_returns_the_variables_in_their_order() {
+fn get_environment_returns_the_variables_in_order() {
     let expected = variables(&[("SHIFT_AMOUNT", "5"), ("EMPTY", ""), ("Ä", "日本 = 語")]);
     let bytes = environment(expected.clone()).expect("fits");
     assert_eq!(core(&bytes).variables(), expected);
 }
 
 #[test]
-fn it_returns_no_arguments_and_no_working_directory() {
+fn get_arguments_and_initial_cwd_are_empty() {
     let bytes = environment([("A", "1")]).expect("fits");
     let core = core(&bytes);
     let (arguments, working_directory) = (core.results[1], core.results[2]);
@@ -92,7 +91,7 @@ fn it_returns_no_arguments_and_no_working_directory() {
 }
 
 #[test]
-fn it_exports_the_environment_and_imports_nothing() {
+fn environment_exports_one_interface_and_has_no_imports() {
     let bytes = environment(Vec::<(String, String)>::new()).expect("fits");
     assert_eq!(core(&bytes).variables(), []);
     let component = Component::new("env", bytes).expect("a component");
@@ -102,7 +101,7 @@ fn it_exports_the_environment_and_imports_nothing() {
 }
 
 #[test]
-fn its_memory_is_as_large_as_the_variables_need() {
+fn the_memory_of_environment_fits_the_variables() {
     let small = environment([("A", "1")]).expect("fits");
     assert_eq!(core(&small).memory_size_pages, 1);
     let large = environment([("A", "x".repeat(200_000))]).expect("fits");
@@ -111,7 +110,7 @@ fn its_memory_is_as_large_as_the_variables_need() {
 }
 
 #[test]
-fn variables_that_no_environment_can_hold_are_refused() {
+fn invalid_variables_are_rejected() {
     let message = |list: &[(&str, &str)]| -> String {
         let error: EnvironmentError = environment(variables(list)).expect_err("bad");
         error.to_string()
@@ -134,6 +133,6 @@ fn variables_that_no_environment_can_hold_are_refused() {
     );
     assert_eq!(
         message(&[("A", "x"), ("B", "y"), ("A", "z")]),
-        "the variable `A` is given twice"
+        "duplicate variable `A`"
     );
 }

@@ -1,6 +1,6 @@
 //! Pictures of compositions.
 
-use compose::{Export, GraphFormat, Import, Part, Structure, Wire, graph};
+use compose::{Composition, Export, GraphFormat, Import, Node, Wire, graph};
 use proptest::prelude::*;
 use roxmltree::Document;
 
@@ -11,15 +11,15 @@ const ALL: [GraphFormat; 4] = [
     GraphFormat::Json,
 ];
 
-/// A service whose cipher asks for a newer version than it gets, and for an
-/// interface that is not WASI.
-fn service() -> Structure {
-    Structure {
+/// A service whose cipher imports a newer version than its provider exports, and an interface
+/// outside of WASI.
+fn service() -> Composition {
+    Composition {
         name: "service".to_owned(),
-        parts: vec![
-            Part::new("cipher", &[0; 2048]),
-            Part::new("environment", &[0; 900]),
-            Part::new("http-adapter", &[0; 3072]),
+        nodes: vec![
+            Node::new("cipher", &[0; 2048]),
+            Node::new("environment", &[0; 900]),
+            Node::new("http-adapter", &[0; 3072]),
         ],
         wires: vec![
             Wire {
@@ -35,7 +35,7 @@ fn service() -> Structure {
             import("http-adapter", "wasi:http/types@0.2.12"),
         ],
         exports: vec![export("wasi:http/incoming-handler@0.2.12", "http-adapter")],
-        ..Structure::default()
+        ..Composition::default()
     }
 }
 
@@ -64,19 +64,19 @@ fn export(interface: &str, provider: &str) -> Export {
     }
 }
 
-/// A part that exports and imports under its own name, next to a plain one.
-fn named(name: &str) -> Structure {
-    Structure {
+/// A node named `name` that imports and exports an interface of that name, and a second node.
+fn named(name: &str) -> Composition {
+    Composition {
         name: name.to_owned(),
-        parts: vec![Part::new("plain", b""), Part::new(name, b"")],
+        nodes: vec![Node::new("plain", b""), Node::new(name, b"")],
         wires: vec![wire("plain", name, name)],
         imports: vec![import(name, name)],
         exports: vec![export(name, "plain")],
-        ..Structure::default()
+        ..Composition::default()
     }
 }
 
-/// The texts in the picture of which the class contains a word.
+/// The texts of the picture whose class contains a word.
 fn texts(svg: &str, class: &str) -> Vec<String> {
     let document = Document::parse(svg).unwrap();
     let texts = document.descendants().filter(|node| {
@@ -89,7 +89,7 @@ fn texts(svg: &str, class: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_format_names_the_parts_the_wires_the_imports_and_the_exports() {
+fn every_format_names_parts_wires_imports_and_exports() {
     for format in ALL {
         let picture = graph(&service(), format);
         for name in [
@@ -110,7 +110,7 @@ fn every_format_names_the_parts_the_wires_the_imports_and_the_exports() {
 }
 
 #[test]
-fn a_picture_shows_how_large_the_parts_and_the_whole_are() {
+fn a_picture_has_the_sizes_of_parts_and_composition() {
     for format in [GraphFormat::Svg, GraphFormat::Mermaid, GraphFormat::Dot] {
         let picture = graph(&service(), format);
         for size in ["2.0 KiB", "900 B", "3.0 KiB", "3 parts, 5.9 KiB"] {
@@ -120,7 +120,7 @@ fn a_picture_shows_how_large_the_parts_and_the_whole_are() {
 }
 
 #[test]
-fn the_boxes_of_the_svg_say_both_versions_of_a_wire() {
+fn svg_labels_have_both_versions_of_a_wire() {
     let labels = texts(&graph(&service(), GraphFormat::Svg), "label");
 
     assert!(labels.contains(&"wasi:cli/environment@0.2.6".to_owned()));
@@ -128,7 +128,7 @@ fn the_boxes_of_the_svg_say_both_versions_of_a_wire() {
 }
 
 #[test]
-fn an_import_that_is_not_wasi_is_dashed_and_explained() {
+fn imports_outside_of_wasi_are_dashed_and_explained() {
     let explanation = "dashed: no plain WASI host offers it";
     let svg = graph(&service(), GraphFormat::Svg);
     assert_eq!(texts(&svg, "legend"), [explanation]);
@@ -145,7 +145,7 @@ fn an_import_that_is_not_wasi_is_dashed_and_explained() {
 }
 
 #[test]
-fn nothing_is_dashed_if_wasi_is_enough() {
+fn wasi_imports_are_not_dashed() {
     let mut service = service();
     service.imports.remove(0);
 
@@ -157,7 +157,7 @@ fn nothing_is_dashed_if_wasi_is_enough() {
 }
 
 #[test]
-fn the_svg_describes_itself_and_needs_nothing_else() {
+fn svg_has_a_description_and_no_external_references() {
     let svg = graph(&service(), GraphFormat::Svg);
     let document = Document::parse(&svg).unwrap();
     let root = document.root_element();
@@ -184,7 +184,7 @@ fn the_svg_describes_itself_and_needs_nothing_else() {
 }
 
 #[test]
-fn names_do_not_become_markup() {
+fn names_are_escaped_in_every_format() {
     let name = r#"</title><script>"'&]]>--"#;
     let svg = graph(&named(name), GraphFormat::Svg);
 
@@ -204,14 +204,14 @@ fn names_do_not_become_markup() {
 }
 
 #[test]
-fn an_empty_structure_is_a_picture_too() {
-    let empty = Structure {
+fn an_empty_composition_can_be_drawn() {
+    let empty = Composition {
         name: String::new(),
-        parts: vec![],
+        nodes: vec![],
         wires: vec![],
         imports: vec![],
         exports: vec![],
-        ..Structure::default()
+        ..Composition::default()
     };
 
     for format in ALL {
@@ -224,9 +224,9 @@ fn an_empty_structure_is_a_picture_too() {
 }
 
 #[test]
-fn a_name_that_is_not_among_the_parts_gets_a_box() {
+fn a_wire_to_an_unknown_node_gets_a_block() {
     let mut service = service();
-    service.parts.remove(1);
+    service.nodes.remove(1);
 
     let svg = graph(&service, GraphFormat::Svg);
 
@@ -235,10 +235,10 @@ fn a_name_that_is_not_among_the_parts_gets_a_box() {
 }
 
 #[test]
-fn wires_in_a_circle_are_drawn() {
-    let circle = Structure {
+fn a_cycle_can_be_drawn() {
+    let circle = Composition {
         name: "circle".to_owned(),
-        parts: vec![Part::new("a", b""), Part::new("b", b"")],
+        nodes: vec![Node::new("a", b""), Node::new("b", b"")],
         wires: vec![
             wire("a", "x", "b"),
             wire("b", "y", "a"),
@@ -246,7 +246,7 @@ fn wires_in_a_circle_are_drawn() {
         ],
         imports: vec![],
         exports: vec![],
-        ..Structure::default()
+        ..Composition::default()
     };
 
     let svg = graph(&circle, GraphFormat::Svg);
@@ -257,9 +257,9 @@ fn wires_in_a_circle_are_drawn() {
 #[test]
 fn a_chain_of_200_parts_is_drawn() {
     let name = |part: usize| format!("part-{part:03}");
-    let chain = Structure {
+    let chain = Composition {
         name: "chain".to_owned(),
-        parts: (0..200).map(|p| Part::new(name(p), b"")).collect(),
+        nodes: (0..200).map(|p| Node::new(name(p), b"")).collect(),
         wires: (1..200)
             .map(|p| wire(&name(p - 1), "acme:http/next", &name(p)))
             .collect(),
@@ -267,43 +267,46 @@ fn a_chain_of_200_parts_is_drawn() {
             .map(|p| import(&name(p), "wasi:io/streams@0.2.12"))
             .collect(),
         exports: vec![],
-        ..Structure::default()
+        ..Composition::default()
     };
 
     assert_eq!(texts(&graph(&chain, GraphFormat::Svg), "name").len(), 200);
 }
 
 #[test]
-fn json_is_the_structure_itself() {
+fn graph_json_is_the_serialized_composition() {
     let json = graph(&service(), GraphFormat::Json);
 
     assert!(json.ends_with("}\n"));
-    assert_eq!(serde_json::from_str::<Structure>(&json).unwrap(), service());
+    assert_eq!(
+        serde_json::from_str::<Composition>(&json).unwrap(),
+        service()
+    );
 }
 
 proptest! {
     #[test]
-    fn any_name_gives_well_formed_and_equal_pictures(name in any::<String>()) {
-        let structure = named(&name);
+    fn any_name_gives_well_formed_deterministic_pictures(name in any::<String>()) {
+        let composition = named(&name);
         for format in ALL {
-            prop_assert_eq!(graph(&structure, format), graph(&structure, format));
+            prop_assert_eq!(graph(&composition, format), graph(&composition, format));
         }
-        let svg = graph(&structure, GraphFormat::Svg);
+        let svg = graph(&composition, GraphFormat::Svg);
         prop_assert!(Document::parse(&svg).is_ok(), "{}", svg);
-        // A name never begins a line.
-        let lines = |format| graph(&structure, format).lines().count();
+        // A name never starts a line.
+        let lines = |format| graph(&composition, format).lines().count();
         prop_assert!(lines(GraphFormat::Mermaid) <= 14);
         prop_assert!(lines(GraphFormat::Dot) <= 20);
     }
 }
 
 #[test]
-fn a_picture_says_that_it_does_not_show_everything() {
-    let structure = Structure {
+fn a_picture_counts_the_connections_that_are_not_shown() {
+    let composition = Composition {
         undescribed: vec!["what `cipher` gets for its import `x`".to_owned()],
         ..service()
     };
     for format in [GraphFormat::Svg, GraphFormat::Mermaid, GraphFormat::Dot] {
-        assert!(graph(&structure, format).contains("1 connection not shown"));
+        assert!(graph(&composition, format).contains("1 connection not shown"));
     }
 }

@@ -1,10 +1,9 @@
-//! Links the components of a folder and compares what came out.
+//! Fixtures of `link`: the components of a folder, and the expected result.
 //!
-//! A folder has `root.*`, any number of `part-*.*`, and what is expected: either
-//! `expected.txt` with the wires, imports and exports of the result, or
-//! `error.txt`. A `.wit` file becomes a component of its world, a `.wat` file is
-//! assembled, and a `.raw` file is taken as it is. `BLESS=1` writes what came out
-//! as what is expected.
+//! A folder has `root.*`, any number of `part-*.*`, and either `expected.txt` with the wires,
+//! imports and exports of the result, or `error.txt`. A `.wit` file becomes a component of its
+//! world, a `.wat` file is assembled, and a `.raw` file is used unchanged. `BLESS=1` updates the
+//! expectations.
 
 mod support;
 
@@ -12,15 +11,16 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use compose::{Component, ComponentError, Structure};
+use compose::{Component, ComponentError, Composition};
 use pretty_assertions::assert_eq;
-use support::{chain, from_wat, from_wit, linked};
+use support::linked;
+use test_components::{error_chain, from_wat, from_wit};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/link")
 }
 
-/// The files of a fixture that are inputs, sorted.
+/// The input files of a fixture, sorted.
 fn inputs(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .expect("a folder")
@@ -31,8 +31,8 @@ fn inputs(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The name is what comes before the first dot: `part-a.wit` and
-/// `part-a.again.wit` are both named `a`.
+/// Reads a component, whose name ends at the first dot: `part-a.wit` and `part-a.again.wit`
+/// are both named `a`.
 fn read(path: &Path) -> Result<Component, ComponentError> {
     let file = path
         .file_name()
@@ -54,7 +54,7 @@ fn link_files(files: &[PathBuf]) -> Result<String, String> {
     let mut parts = Vec::new();
     let mut root = None;
     for file in files {
-        let component = read(file).map_err(|error| chain(&error))?;
+        let component = read(file).map_err(|error| error_chain(&error))?;
         if component.name() == "root" {
             root = Some(component);
         } else {
@@ -62,12 +62,12 @@ fn link_files(files: &[PathBuf]) -> Result<String, String> {
         }
     }
     let composed = linked(&root.expect("a root"), &parts).map_err(|report| report.to_string())?;
-    let Structure {
+    let Composition {
         wires,
         exports,
         host_imports,
         ..
-    } = composed.structure;
+    } = composed.composition;
     let warnings = composed.report.diagnostics.into_iter();
     let warnings = warnings.map(|warning| format!("{warning}\n"));
     let wires = wires.iter().map(|wire| format!("{wire}\n"));
@@ -94,7 +94,7 @@ fn check_fixture(name: &str) {
         fs::write(folder.join(file), &found).expect("can write");
     }
     let expected = fs::read_to_string(folder.join(file))
-        .unwrap_or_else(|_| panic!("there is no {file} in {name}, but linking gave: {found}"));
+        .unwrap_or_else(|_| panic!("missing {file} in {name}; linking gave: {found}"));
     assert_eq!(expected, found);
 }
 
@@ -111,46 +111,46 @@ macro_rules! fixtures {
 }
 
 fixtures! {
-    a_circle_is_refused_with_its_path => "a-circle-is-refused-with-its-path",
-    a_component_that_is_cut_short_is_refused => "a-component-that-is-cut-short-is-refused",
-    a_component_that_ends_inside_a_module_is_refused =>
-        "a-component-that-ends-inside-a-module-is-refused",
-    a_core_module_is_refused => "a-core-module-is-refused",
-    a_function_of_the_root_is_wired => "a-function-of-the-root-is-wired",
-    a_missing_function_is_named => "a-missing-function-is-named",
-    a_named_type_that_differs_is_shown => "a-named-type-that-differs-is-shown",
-    a_newer_version_satisfies_an_older_import => "a-newer-version-satisfies-an-older-import",
-    a_parameter_that_differs_is_shown => "a-parameter-that-differs-is-shown",
-    a_part_does_not_provide_to_itself => "a-part-does-not-provide-to-itself",
-    a_part_is_shared_by_two_importers => "a-part-is-shared-by-two-importers",
-    a_part_on_another_version_track_is_unused => "a-part-on-another-version-track-is-unused",
-    a_part_that_nothing_uses_is_refused => "a-part-that-nothing-uses-is-refused",
-    a_part_without_exports_is_refused => "a-part-without-exports-is-refused",
-    a_resource_flows_through_parts => "a-resource-flows-through-parts",
-    a_resource_of_the_host_is_not_that_of_a_part => "a-resource-of-the-host-is-not-that-of-a-part",
-    a_resource_of_two_origins_is_refused => "a-resource-of-two-origins-is-refused",
-    a_resource_that_a_world_names_is_passed => "a-resource-that-a-world-names-is-passed",
-    a_resource_through_three_interfaces => "a-resource-through-three-interfaces",
-    a_text_file_is_refused => "a-text-file-is-refused",
-    a_wit_package_is_refused => "a-wit-package-is-refused",
-    an_empty_file_is_refused => "an-empty-file-is-refused",
-    an_export_brings_the_interface_of_its_types =>
-        "an-export-brings-the-interface-of-its-types",
-    an_import_of_nobody_stays_open => "an-import-of-nobody-stays-open",
-    an_older_version_satisfies_a_newer_import => "an-older-version-satisfies-a-newer-import",
-    an_older_version_without_the_function_is_refused =>
-        "an-older-version-without-the-function-is-refused",
-    equal_names_are_refused => "equal-names-are-refused",
-    open_imports_merge_into_the_highest_version => "open-imports-merge-into-the-highest-version",
-    open_imports_that_share_a_type_stay_two => "open-imports-that-share-a-type-stay-two",
-    open_imports_with_different_types_are_refused =>
-        "open-imports-with-different-types-are-refused",
-    parts_feed_each_other => "parts-feed-each-other",
-    two_providers_are_refused => "two-providers-are-refused",
+    cycle_is_reported_with_its_path => "cycle-is-reported-with-its-path",
+    truncated_component_is_rejected => "truncated-component-is-rejected",
+    component_truncated_inside_a_module_is_rejected =>
+        "component-truncated-inside-a-module-is-rejected",
+    core_module_is_rejected => "core-module-is-rejected",
+    function_import_of_the_root_is_wired => "function-import-of-the-root-is-wired",
+    type_mismatch_names_a_missing_function => "type-mismatch-names-a-missing-function",
+    type_mismatch_shows_a_different_named_type => "type-mismatch-shows-a-different-named-type",
+    newer_version_satisfies_an_older_import => "newer-version-satisfies-an-older-import",
+    type_mismatch_shows_a_different_parameter => "type-mismatch-shows-a-different-parameter",
+    part_does_not_provide_its_own_import => "part-does-not-provide-its-own-import",
+    part_is_shared_by_two_importers => "part-is-shared-by-two-importers",
+    version_track_reports_an_unused_part => "version-track-reports-an-unused-part",
+    unused_part_is_rejected => "unused-part-is-rejected",
+    unused_part_without_exports_is_rejected => "unused-part-without-exports-is-rejected",
+    resource_is_passed_through_parts => "resource-is-passed-through-parts",
+    resource_origin_differs_between_host_and_part => "resource-origin-differs-between-host-and-part",
+    resource_origin_differs_between_two_parts => "resource-origin-differs-between-two-parts",
+    named_resource_of_a_world_is_passed => "named-resource-of-a-world-is-passed",
+    resource_is_used_by_three_interfaces => "resource-is-used-by-three-interfaces",
+    text_file_is_rejected => "text-file-is-rejected",
+    wit_package_is_rejected => "wit-package-is-rejected",
+    empty_file_is_rejected => "empty-file-is-rejected",
+    export_adds_the_interface_of_its_types =>
+        "export-adds-the-interface-of-its-types",
+    unresolved_import_is_imported_from_the_host => "unresolved-import-is-imported-from-the-host",
+    older_version_satisfies_a_newer_import => "older-version-satisfies-a-newer-import",
+    type_mismatch_of_an_older_version_without_the_function =>
+        "type-mismatch-of-an-older-version-without-the-function",
+    duplicate_name_is_rejected => "duplicate-name-is-rejected",
+    unresolved_imports_merge_into_the_highest_version => "unresolved-imports-merge-into-the-highest-version",
+    unresolved_imports_with_a_shared_type_stay_separate => "unresolved-imports-with-a-shared-type-stay-separate",
+    import_conflict_of_different_types =>
+        "import-conflict-of-different-types",
+    parts_import_from_each_other => "parts-import-from-each-other",
+    ambiguous_provider_is_rejected => "ambiguous-provider-is-rejected",
 }
 
 #[test]
-fn every_folder_is_listed() {
+fn every_fixture_has_a_test() {
     let folders: BTreeSet<String> = fs::read_dir(fixtures())
         .expect("a folder")
         .map(|entry| entry.expect("an entry").file_name())

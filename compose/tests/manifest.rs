@@ -1,12 +1,10 @@
-//! Manifests: what they make, and what is wrong with them.
-
-mod support;
+//! Manifests: recipes and errors.
 
 use std::collections::BTreeMap;
 
-use compose::{BuildErrorKind, BuiltOutput, Component, Manifest, cost, extract, verify};
+use compose::{BuildErrorKind, BuiltOutput, Component, Manifest, extract, verify};
 use pretty_assertions::assert_eq;
-use support::{chain, from_wit};
+use test_components::{error_chain, from_wit};
 
 const INTERFACES: &str = "
     package t:parts@0.1.0 {
@@ -75,9 +73,19 @@ fn files() -> BTreeMap<String, Vec<u8>> {
     .into()
 }
 
+/// A stand-in for the function that fuses.
+fn fuse(component: &Component) -> Result<Vec<u8>, String> {
+    let mut fused = files();
+    fused
+        .remove("plain.wasm")
+        .ok_or(component.name().to_owned())
+}
+
 fn build(text: &str) -> Result<Vec<BuiltOutput>, String> {
-    let manifest = Manifest::parse(text).map_err(|error| chain(&error))?;
-    manifest.build(&files()).map_err(|error| chain(&error))
+    let manifest = Manifest::parse(text).map_err(|error| error_chain(&error))?;
+    manifest
+        .build(&files(), fuse)
+        .map_err(|error| error_chain(&error))
 }
 
 const PARTS: &str = "
@@ -89,7 +97,7 @@ const PARTS: &str = "
     no-log = { stub = ['t:parts/log'], for = 'words' }
 ";
 
-/// The one output of the parts and a further declaration. Every part is used.
+/// The output of a declaration that is added to the parts. Every part is used.
 fn output(declaration: &str) -> BuiltOutput {
     let unused = "
         [components.a]
@@ -113,16 +121,12 @@ fn output(declaration: &str) -> BuiltOutput {
 }
 
 fn wires(output: &BuiltOutput) -> Vec<String> {
-    output
-        .structure
-        .wires
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    let wires = output.composition.wires.iter();
+    wires.map(ToString::to_string).collect()
 }
 
 #[test]
-fn a_link_is_made_of_components_of_the_same_file() {
+fn link_refers_to_components_of_the_manifest() {
     let output =
         output("[components.app]\nlink = 'root'\nwith = ['words', 'no-log']\noutput = 'app'");
     assert_eq!((output.name.as_str(), output.path.as_str()), ("app", "app"));
@@ -133,12 +137,12 @@ fn a_link_is_made_of_components_of_the_same_file() {
             "words -- t:parts/log@0.1.0 --> no-log"
         ]
     );
-    assert_eq!(output.structure.imports, []);
+    assert_eq!(output.composition.imports, []);
     assert_eq!(verify("app", &output.bytes).report.diagnostics, []);
 }
 
 #[test]
-fn a_chain_goes_around_a_component() {
+fn chain_puts_middlewares_in_front_of_around() {
     let output = output(
         "[components.app]\nchain = ['layer']\non = 't:parts/words'\naround = 'words'\n\
          with = ['no-log']\noutput = 'app'",
@@ -153,7 +157,7 @@ fn a_chain_goes_around_a_component() {
 }
 
 #[test]
-fn a_swap_gives_the_replacement_the_name_of_the_part() {
+fn swap_keeps_the_name_of_the_part() {
     let output =
         output("[components.app]\nswap = 'a'\nreplace = { words = 'plain' }\noutput = 'app'");
     let app = Component::new("app", output.bytes).expect("valid");
@@ -161,7 +165,7 @@ fn a_swap_gives_the_replacement_the_name_of_the_part() {
 }
 
 #[test]
-fn a_wac_text_means_components_by_their_names() {
+fn wac_refers_to_components_of_the_manifest() {
     let output =
         output("[components.app]\nwac = 'app.wac'\nwith = ['root', 'words']\noutput = 'app'");
     assert_eq!(wires(&output), ["root -- t:parts/words@0.1.0 --> words"]);
@@ -169,7 +173,7 @@ fn a_wac_text_means_components_by_their_names() {
 }
 
 #[test]
-fn a_wac_text_may_target_a_world_of_a_file_that_the_key_wit_names() {
+fn wac_may_target_a_world_of_the_key_wit() {
     let made = |further: &str| {
         build(&format!(
             "[components]
@@ -185,7 +189,7 @@ fn a_wac_text_may_target_a_world_of_a_file_that_the_key_wit_names() {
     assert!(error.contains("t:host"), "{error}");
     let outputs = made("wit = ['app.wit']").expect("it builds");
     let imports = outputs[0]
-        .structure
+        .composition
         .imports
         .iter()
         .map(|import| &*import.name);
@@ -193,7 +197,7 @@ fn a_wac_text_may_target_a_world_of_a_file_that_the_key_wit_names() {
 }
 
 #[test]
-fn also_export_names_what_goes_past_a_chain() {
+fn also_export_adds_exports_of_the_app() {
     let exports = |further: &str| {
         let text = format!(
             "[components]
@@ -207,7 +211,7 @@ fn also_export_names_what_goes_past_a_chain() {
              output = 'app'"
         );
         let outputs = build(&text).expect("it builds");
-        let exports = outputs[0].structure.exports.iter();
+        let exports = outputs[0].composition.exports.iter();
         exports
             .map(|export| export.name.clone())
             .collect::<Vec<_>>()
@@ -221,14 +225,13 @@ fn also_export_names_what_goes_past_a_chain() {
 }
 
 #[test]
-fn a_fused_component_is_one_module() {
+fn fuse_calls_the_function_of_the_caller() {
     let output = output("[components.app]\nfuse = 'a'\noutput = 'app'");
-    let app = Component::new("app", output.bytes).expect("valid");
-    assert_eq!(cost(&app).expect("known").core_instances, 2);
+    assert_eq!(output.bytes, files()["plain.wasm"]);
 }
 
 #[test]
-fn the_order_of_everything_in_the_file_makes_no_difference() {
+fn the_order_of_keys_does_not_matter() {
     let sorted = "
         [components]
         plain = { file = 'plain.wasm' }
@@ -269,7 +272,7 @@ fn the_order_of_everything_in_the_file_makes_no_difference() {
 }
 
 #[test]
-fn every_file_is_named_beforehand() {
+fn files_returns_all_inputs_of_a_manifest() {
     let manifest = Manifest::parse(
         "[components]
          a = { file = 'a.wasm', world = 'host.wit#host', output = 'x' }
@@ -282,9 +285,9 @@ fn every_file_is_named_beforehand() {
 }
 
 #[test]
-fn what_does_not_fit_its_world_is_not_built() {
+fn world_and_deny_imports_fail_the_build() {
     let app = "[components.app]\nlink = 'words'\nworld = 'host.wit#host'\noutput = 'app'";
-    assert_eq!(output(app).structure.imports.len(), 1);
+    assert_eq!(output(app).composition.imports.len(), 1);
     let text = "[components.app]\nfile = 'root.wasm'\nworld = 'host.wit'\noutput = 'app'";
     let error = build(text).expect_err("words are not in the world");
     assert!(
@@ -298,37 +301,37 @@ fn what_does_not_fit_its_world_is_not_built() {
     assert!(error.contains("error[denied-import]"), "{error}");
 }
 
-/// A manifest, and what is said about it.
-const WRONG: [(&str, &str); 17] = [
+/// Invalid manifests and their errors.
+const INVALID: [(&str, &str); 17] = [
     (
         "[components]\na = { file = 'a' }",
-        "nothing is made of `components.a`, and it has no `output`; use it, or take it out",
+        "`components.a` is unused and has no `output`; use it, or remove it",
     ),
     (
         "[components.a]\noutput = 'a'",
-        "`components.a` has to say how it is made, in one of these ways: `file`, `env`, `stub`, \
-         `link`, `chain`, `swap`, `wac`, `fuse`; it says none",
+        "`components.a` must have exactly one of the keys `file`, `env`, `stub`, \
+         `link`, `chain`, `swap`, `wac`, `fuse`; it has none",
     ),
     (
         "[components.a]\nfile = 'a'\nfuse = 'b'\noutput = 'a'",
-        "`components.a` has to say how it is made, in one of these ways: `file`, `env`, `stub`, \
-         `link`, `chain`, `swap`, `wac`, `fuse`; it says `file` and `fuse`",
+        "`components.a` must have exactly one of the keys `file`, `env`, `stub`, \
+         `link`, `chain`, `swap`, `wac`, `fuse`; it has `file` and `fuse`",
     ),
     (
         "[components.a]\nfile = 'a'\nwith = ['a']\noutput = 'a'",
-        "`components.a.with` has no meaning for a component that is made by `file`; take it out",
+        "`components.a.with` does not apply to the recipe `file`; remove it",
     ),
     (
         "[components.a]\nchain = ['a']\naround = 'a'\noutput = 'a'",
-        "`components.a` is made by `chain` and needs the key `on`",
+        "`components.a` lacks the key `on`, which the recipe `chain` requires",
     ),
     (
         "[components.a]\nlink = 'moon'\noutput = 'a'",
-        "`components.a` names `moon`, and there is no `components.moon`; there are `a`",
+        "`components.a` refers to the unknown component `moon`; known components: `a`",
     ),
     (
         "[components.a]\nlink = 'b'\noutput = 'a'\n[components.b]\nfuse = 'a'",
-        "these components are made of each other in a circle: a -> b -> a",
+        "dependency cycle: a → b → a",
     ),
     (
         "[components.a]\nfile = 'a'\noutput = 'x'\n[components.b]\nfile = 'b'\noutput = 'x'",
@@ -340,12 +343,11 @@ const WRONG: [(&str, &str); 17] = [
     ),
     (
         "[components.a]\nfile = 'a'\noutput = ''",
-        "`components.a.output` is ``, which is not the name of a file; name another file",
+        "`components.a.output` is ``, which is not a file name; name another file",
     ),
     (
         "[components.a]\nfile = 'a'\nworld = 'w.wit#w'\noutput = './w.wit'",
-        "`components.a.output` is `./w.wit`, which is a file that something is made of; name \
-         another file",
+        "`components.a.output` is `./w.wit`, which is an input of the manifest; name another file",
     ),
     (
         "[components.a]\nfile = 'a'\nwrold = 'proxy'\noutput = 'x'",
@@ -354,8 +356,7 @@ const WRONG: [(&str, &str); 17] = [
     ),
     (
         "[components.a]\nfile = 'a'\nworld = 'moon'\noutput = 'x'",
-        "TOML parse error at line 3, column 9 | 3 | world = 'moon' | ^^^^^^ there is no world \
-         `moon`; expected `proxy`, `command` or `PATH#world`, where PATH is a WIT file or folder",
+        "TOML parse error at line 3, column 9 | 3 | world = 'moon' | ^^^^^^ unknown world `moon`; expected `proxy`, `command` or `PATH#world`, where PATH is a WIT file or folder",
     ),
     (
         "[components.a]\nfile = 3",
@@ -368,7 +369,7 @@ const WRONG: [(&str, &str); 17] = [
     ),
     (
         "[components.a]\nwac = 'bytes.wac'\noutput = 'x'",
-        "`components.a`: the file `bytes.wac` is not text in UTF-8",
+        "`components.a`: the file `bytes.wac` is not UTF-8 text",
     ),
     (
         "[components.a]\nfile = 'host.wit'\noutput = 'x'",
@@ -377,8 +378,8 @@ const WRONG: [(&str, &str); 17] = [
 ];
 
 #[test]
-fn what_is_wrong_is_said_with_component_and_key_or_line() {
-    for (text, expected) in WRONG {
+fn manifest_errors_name_component_and_key_or_line() {
+    for (text, expected) in INVALID {
         let error = build(text).expect_err(text);
         let error: Vec<&str> = error.split_whitespace().collect();
         let error = error.join(" ");
@@ -387,11 +388,11 @@ fn what_is_wrong_is_said_with_component_and_key_or_line() {
 }
 
 #[test]
-fn the_component_that_failed_can_be_told_apart() {
+fn build_error_names_the_component() {
     let manifest = Manifest::parse("[components.a]\nenv = { '' = 'x' }\noutput = 'a'");
     let error = manifest
         .expect("it parses")
-        .build(&files())
+        .build(&files(), fuse)
         .expect_err("no name");
     assert_eq!(error.name, "a");
     assert!(matches!(error.kind, BuildErrorKind::Environment(_)));

@@ -3,11 +3,12 @@
 mod support;
 
 use compose::{
-    Component, Composed, LinkOptions, Structure, World, chain, check, deny_imports, diff, emit_wac,
-    inspect, link, run_wac, swap, verify,
+    Component, Composed, Composition, LinkOptions, World, chain, check, deny_imports, diff,
+    emit_wac, inspect, link, run_wac, swap, verify,
 };
 use pretty_assertions::assert_eq;
-use support::{component, from_wat, linked};
+use support::{component, linked};
+use test_components::{from_wat, nested_wasi};
 
 const INTERFACES: &str = "
     package t:p@0.1.0 {
@@ -55,7 +56,7 @@ fn whole(composed: &Composed) -> Component {
 }
 
 #[test]
-fn types_that_a_world_names_are_not_imports_that_a_host_has_to_provide() {
+fn named_types_of_a_world_are_not_host_imports() {
     let root = root();
     assert_eq!(root.imports().collect::<Vec<_>>(), ["t:p/t@0.1.0", "g"]);
     let world = format!(
@@ -72,12 +73,12 @@ fn types_that_a_world_names_are_not_imports_that_a_host_has_to_provide() {
         .map(|import| import.import.as_str())
         .collect();
     assert_eq!(imports, ["g", "t:p/t@0.1.0"]);
-    let denied = deny_imports(&Structure::of(&root), &["*"]);
+    let denied = deny_imports(&Composition::of(&root), &["*"]);
     assert_eq!(denied.diagnostics.len(), 2, "{denied}");
 }
 
 #[test]
-fn types_of_wasi_that_a_world_names_are_no_obstacle_to_a_proxy() {
+fn check_accepts_named_wasi_types_in_the_proxy_world() {
     let wit = format!(
         "package t:test;
          world test {{
@@ -86,7 +87,7 @@ fn types_of_wasi_that_a_world_names_are_no_obstacle_to_a_proxy() {
            export classify: func(method: method, request: incoming-request);
          }}
          {}",
-        support::nested_wasi()
+        nested_wasi()
     );
     let world = World::wasi_http_proxy().expect("the world");
     let report = check(&component("app", &wit), &world);
@@ -94,7 +95,7 @@ fn types_of_wasi_that_a_world_names_are_no_obstacle_to_a_proxy() {
 }
 
 #[test]
-fn a_resource_that_a_world_declares_is_still_asked_for() {
+fn a_resource_of_a_world_is_a_host_import() {
     let app = Component::new(
         "app",
         from_wat(r#"(component (import "res" (type (sub resource))))"#),
@@ -109,10 +110,10 @@ fn a_resource_that_a_world_declares_is_still_asked_for() {
 }
 
 #[test]
-fn a_resource_that_a_world_names_is_that_of_the_part_which_provides_its_interface() {
+fn a_named_resource_comes_from_the_provider_of_its_interface() {
     let composed = linked(&root(), &[provider(), user()]).expect("they fit");
     let wires: Vec<String> = composed
-        .structure
+        .composition
         .wires
         .iter()
         .map(ToString::to_string)
@@ -125,24 +126,24 @@ fn a_resource_that_a_world_names_is_that_of_the_part_which_provides_its_interfac
             "g -- t:p/t@0.1.0 --> t"
         ]
     );
-    assert_eq!(composed.structure.host_imports, Vec::<String>::new());
-    assert_eq!(composed.structure.undescribed, Vec::<String>::new());
+    assert_eq!(composed.composition.host_imports, Vec::<String>::new());
+    assert_eq!(composed.composition.undescribed, Vec::<String>::new());
     let verification = verify("whole", &composed.bytes);
     assert_eq!(verification.report.to_string(), "");
 
-    // The same composition can be changed, and comes back from a text.
+    // The composition supports `swap`, and round-trips through WAC.
     let whole = whole(&composed);
     let (plan, parts) = swap(&whole, vec![user()]).expect("a plan has words for it");
     let swapped = plan.encode(&parts).expect("it is composed again");
-    assert!(diff(&composed.structure, &swapped.structure).is_empty());
-    let text = emit_wac(&composed.structure);
+    assert!(diff(&composed.composition, &swapped.composition).is_empty());
+    let text = emit_wac(&composed.composition);
     let bytes = run_wac("root.wac", &text, &[root(), provider(), user()]).expect("it is composed");
     let again = Component::new("whole", bytes).expect("a valid component");
-    assert_eq!(Structure::of(&again).wires, composed.structure.wires);
+    assert_eq!(Composition::of(&again).wires, composed.composition.wires);
 }
 
 #[test]
-fn a_text_that_leaves_named_types_open_passes_those_of_the_interface() {
+fn wac_passes_unresolved_named_types_with_their_interface() {
     let text = r#"package a:b;
 let t = new parts:t {};
 let g = new parts:g { "t:p/t@0.1.0": t["t:p/t@0.1.0"], ... };
@@ -150,7 +151,7 @@ let root = new parts:root { "t:p/t@0.1.0": t["t:p/t@0.1.0"], g: g.g, ... };
 export root.run;
 "#;
     let error = run_wac("a.wac", text, &[root(), provider(), user()]).expect_err("no name outside");
-    let remedy = "which another component provides: export that interface, too";
+    let remedy = "that another component provides: export that interface as well";
     assert!(error.to_string().ends_with(remedy), "{error}");
 
     let text = format!("{text}export t[\"t:p/t@0.1.0\"];\n");
@@ -160,20 +161,20 @@ export root.run;
 }
 
 #[test]
-fn an_interface_that_the_types_of_an_export_need_is_exported_first() {
+fn interfaces_needed_by_types_are_exported_first() {
     let root = part("root", "export t:p/shop@0.1.0;");
     let bank = part(
         "bank",
         "export t:p/balances@0.1.0; export t:p/wallets@0.1.0;",
     );
     let composed = linked(&root, &[bank]).expect("they fit");
-    let exports = |structure: &Structure| -> Vec<String> {
-        let exports = structure.exports.iter();
+    let exports = |composition: &Composition| -> Vec<String> {
+        let exports = composition.exports.iter();
         exports.map(|export| export.name.clone()).collect()
     };
-    // Only what is needed.
+    // Only needed interfaces.
     assert_eq!(
-        exports(&composed.structure),
+        exports(&composed.composition),
         ["t:p/shop@0.1.0", "t:p/wallets@0.1.0"]
     );
     let whole = whole(&composed);
@@ -187,16 +188,16 @@ fn an_interface_that_the_types_of_an_export_need_is_exported_first() {
 }
 
 #[test]
-fn nothing_further_is_exported_where_nothing_is_needed() {
+fn unneeded_interfaces_are_not_exported() {
     let root = part("root", "import t:p/balances@0.1.0; export run: func();");
     let bank = part("bank", "export t:p/balances@0.1.0;");
     let plan = link(&root, std::slice::from_ref(&bank), &LinkOptions::default()).expect("a plan");
     let composed = plan.encode([&root, &bank]).expect("they fit");
-    assert_eq!(composed.structure.exports.len(), 1);
+    assert_eq!(composed.composition.exports.len(), 1);
 }
 
 #[test]
-fn a_middleware_whose_types_are_those_of_a_part_is_put_in_front() {
+fn chain_accepts_a_middleware_with_types_of_a_part() {
     let gate = part("gate", "import t:p/shop@0.1.0; export t:p/shop@0.1.0;");
     let app = part("app", "export t:p/shop@0.1.0;");
     let bank = part(
@@ -211,7 +212,7 @@ fn a_middleware_whose_types_are_those_of_a_part_is_put_in_front() {
         .encode(middlewares.iter().chain(&parts).chain([&app]))
         .expect("they fit");
     let names: Vec<&str> = composed
-        .structure
+        .composition
         .exports
         .iter()
         .map(|e| e.name.as_str())
@@ -220,7 +221,7 @@ fn a_middleware_whose_types_are_those_of_a_part_is_put_in_front() {
 }
 
 #[test]
-fn a_function_of_the_host_with_a_type_of_a_part_is_named_with_a_remedy() {
+fn not_encodable_names_the_function_with_a_type_of_a_part() {
     let record = part(
         "root",
         "use t:p/t@0.1.0.{pixel}; import g: func(p: pixel); export run: func(p: pixel);",

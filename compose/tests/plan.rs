@@ -1,4 +1,4 @@
-//! A plan is data: it can be written down, read, changed, checked, and carried out.
+//! Plans as data: serialization, changes, checks, and encoding.
 
 mod support;
 
@@ -44,7 +44,7 @@ fn plan() -> Plan {
     link(&root(), &[words("words")], &LinkOptions::default()).expect("fits")
 }
 
-/// The codes of what is found in a plan that `change` has changed.
+/// The codes of the findings for a plan after `change`.
 fn codes(change: impl FnOnce(&mut Plan)) -> Vec<Code> {
     let mut plan = plan();
     change(&mut plan);
@@ -53,7 +53,7 @@ fn codes(change: impl FnOnce(&mut Plan)) -> Vec<Code> {
 }
 
 #[test]
-fn a_plan_that_was_written_down_gives_the_same_bytes() {
+fn a_plan_round_trips_through_json() {
     let text = serde_json::to_string(&plan()).expect("JSON");
     let read: Plan = serde_json::from_str(&text).expect("a plan");
     assert_eq!(read, plan());
@@ -62,28 +62,28 @@ fn a_plan_that_was_written_down_gives_the_same_bytes() {
 }
 
 #[test]
-fn the_structure_of_a_plan_is_that_of_its_composition() {
-    let expected = plan().structure(&components()).expect("all are there");
+fn plan_composition_equals_the_encoded_composition() {
+    let expected = plan().composition(&components()).expect("all are there");
     assert_eq!(
-        plan().encode(&components()).expect("fits").structure,
+        plan().encode(&components()).expect("fits").composition,
         expected
     );
 }
 
 #[test]
-fn a_plan_that_fits_has_no_findings() {
+fn check_of_a_valid_plan_has_no_findings() {
     assert_eq!(codes(|_| {}), []);
 }
 
 #[test]
-fn a_component_that_is_not_given_is_named() {
+fn unknown_component_names_the_missing_component() {
     let report = plan().check(&[root()]);
     assert_eq!(report.diagnostics[0].code, Code::UnknownComponent);
     assert_eq!(report.diagnostics[0].candidates, ["root"]);
 }
 
 #[test]
-fn a_component_with_other_bytes_than_planned_is_refused() {
+fn changed_part_rejects_another_digest() {
     let other = part("words", "export t:parts/words@0.1.0;");
     let report = plan().check(&[root(), other]);
     assert_eq!(report.diagnostics[0].code, Code::ChangedPart);
@@ -96,7 +96,7 @@ fn a_component_with_other_bytes_than_planned_is_refused() {
 }
 
 #[test]
-fn wires_between_what_is_not_there_are_found() {
+fn missing_import_and_missing_export_are_reported_for_wires() {
     let wire = |importer: &str, import: &str, provider: &str, export: &str| Wire {
         importer: importer.to_owned(),
         import: import.to_owned(),
@@ -106,7 +106,7 @@ fn wires_between_what_is_not_there_are_found() {
     let with = |wire: Wire| codes(|plan| plan.wires.push(wire));
     let words = "t:parts/words@0.1.0";
     assert_eq!(
-        with(wire("nobody", words, "words", words)),
+        with(wire("unknown", words, "words", words)),
         [Code::UnknownComponent]
     );
     assert_eq!(
@@ -129,7 +129,7 @@ fn wires_between_what_is_not_there_are_found() {
 }
 
 #[test]
-fn an_export_of_nobody_and_an_export_made_twice_are_found() {
+fn unknown_providers_and_duplicate_exports_are_reported() {
     let export = Export {
         name: "t:app/run@0.1.0".to_owned(),
         provider: "words".to_owned(),
@@ -142,7 +142,7 @@ fn an_export_of_nobody_and_an_export_made_twice_are_found() {
 }
 
 #[test]
-fn a_part_that_no_export_needs_is_only_a_warning() {
+fn unused_part_is_a_warning_in_a_plan() {
     let mut plan = plan();
     plan.wires.clear();
     let composed = plan.encode(&components()).expect("it can be made");
@@ -151,11 +151,11 @@ fn a_part_that_no_export_needs_is_only_a_warning() {
         (warning.severity, warning.code),
         (Severity::Warning, Code::UnusedPart)
     );
-    assert_eq!(composed.structure.parts.len(), 2);
+    assert_eq!(composed.composition.nodes.len(), 2);
 }
 
 #[test]
-fn one_component_under_two_names_is_embedded_once() {
+fn components_with_equal_bytes_are_embedded_once() {
     let front = part(
         "front",
         "import t:parts/words@0.1.0; export t:app/run@0.1.0;",
@@ -190,7 +190,7 @@ fn one_component_under_two_names_is_embedded_once() {
         plan.encode(&components).expect("fits")
     };
     let composed = twice(&words("b"));
-    assert_eq!(composed.structure.parts.len(), 4);
+    assert_eq!(composed.composition.nodes.len(), 4);
     let parts: usize = [
         root().bytes().len(),
         front.bytes().len(),
@@ -207,7 +207,7 @@ fn one_component_under_two_names_is_embedded_once() {
 }
 
 #[test]
-fn a_preference_decides_between_two_parts() {
+fn prefer_selects_the_provider() {
     let parts = [words("a"), words("b")];
     let undecided = link(&root(), &parts, &LinkOptions::default()).expect_err("undecided");
     let error = undecided.first_error().expect("an error");
@@ -229,7 +229,7 @@ fn a_preference_decides_between_two_parts() {
 }
 
 #[test]
-fn every_ambiguity_is_reported_at_once() {
+fn every_ambiguous_provider_is_reported() {
     let log = |name| part(name, "export t:parts/log@0.1.0;");
     let parts = [words("a"), words("b"), log("c"), log("d")];
     let report = link(&root(), &parts, &LinkOptions::default()).expect_err("undecided");
@@ -242,7 +242,7 @@ fn every_ambiguity_is_reported_at_once() {
 }
 
 #[test]
-fn asynchronous_against_synchronous_has_a_code_of_its_own() {
+fn async_mismatch_is_reported() {
     let root = part(
         "root",
         "import t:parts/words@0.1.0; export t:app/run@0.1.0;",
@@ -267,7 +267,7 @@ fn asynchronous_against_synchronous_has_a_code_of_its_own() {
 }
 
 #[test]
-fn codes_are_written_as_words_with_hyphens() {
+fn codes_are_in_kebab_case() {
     assert_eq!(Code::AmbiguousProvider.to_string(), "ambiguous-provider");
     let report = plan().check(&[root()]);
     let json = serde_json::to_value(&report).expect("JSON");

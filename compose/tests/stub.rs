@@ -1,11 +1,11 @@
-//! Components that stand in for what is not there yet.
+//! `stub`: components whose functions trap.
 
 mod support;
 
 use compose::{Component, Composed, StubError, StubSource, stub};
 use pretty_assertions::assert_eq;
-use support::{chain, component, from_wat, from_wit, linked};
-use wasmi::{Engine, Instance, Linker, Module, Store, TrapCode};
+use support::{component, linked};
+use test_components::{error_chain, from_wat, from_wit};
 use wasmparser::{KnownCustom, Name, Parser, Payload};
 
 fn names(names: &[&str]) -> Vec<String> {
@@ -79,7 +79,7 @@ const AUDIT: &str = "package runner:audit@0.1.0;
     world client { import audit-log; export run: func(); }";
 
 #[test]
-fn every_function_has_a_name_that_tells_the_call() {
+fn stub_functions_have_the_names_of_their_calls() {
     let stub = of_wit(&["runner:audit/audit-log"], AUDIT);
     assert_eq!(exports(&stub), ["runner:audit/audit-log@0.1.0"]);
     assert_eq!(imports(&stub), Vec::<&str>::new());
@@ -96,11 +96,11 @@ fn every_function_has_a_name_that_tells_the_call() {
 }
 
 #[test]
-fn a_stub_satisfies_a_component_without_any_wit() {
+fn stub_for_a_component_needs_no_wit() {
     let client = component("client", AUDIT);
     let stub = of_imports(&["runner:audit/audit-log"], &client);
     let linked = composed(&client, stub);
-    assert_eq!(linked.structure.imports, []);
+    assert_eq!(linked.composition.imports, []);
     let names = function_names(&linked.bytes);
     assert!(
         names.contains(&"stub: runner:audit/audit-log@0.1.0#append is not implemented".to_owned())
@@ -108,7 +108,7 @@ fn a_stub_satisfies_a_component_without_any_wit() {
 }
 
 #[test]
-fn a_stub_of_numbers_only_has_no_memory() {
+fn a_stub_of_numeric_functions_has_no_memory() {
     let stub = of_wit(
         &["t:t/numbers@1.2.3"],
         "package t:t@1.2.3; interface numbers { add: func(a: u32, b: f64) -> s64; }",
@@ -123,7 +123,7 @@ fn the_memory_of_a_stub_is_empty_before_the_first_call() {
 }
 
 #[test]
-fn resources_are_satisfied() {
+fn a_stub_satisfies_resources() {
     let stub = of_wit(
         &["t:t/files"],
         "package t:t; interface files {
@@ -153,7 +153,7 @@ fn resources_are_satisfied() {
 }
 
 #[test]
-fn what_is_used_and_not_stubbed_is_imported() {
+fn used_interfaces_are_imported_unless_stubbed() {
     let types = standard(&["wasi:http/types"]);
     assert_eq!(exports(&types), ["wasi:http/types@0.2.12"]);
     assert_eq!(
@@ -168,7 +168,7 @@ fn what_is_used_and_not_stubbed_is_imported() {
 }
 
 #[test]
-fn what_is_used_and_stubbed_is_not_imported() {
+fn stubbed_interfaces_are_not_imported() {
     let all = [
         "wasi:http/types",
         "wasi:io/streams@0.2.12",
@@ -210,7 +210,7 @@ fn every_standard_interface_can_be_stubbed() {
 }
 
 #[test]
-fn asynchronous_functions_are_satisfied() {
+fn a_stub_satisfies_async_functions() {
     let wit = "package t:t@0.3.0; interface files {
         resource file { read: async func(at: u64) -> stream<u8>; }
         flush: async func(text: string) -> result<_, string>;
@@ -232,7 +232,7 @@ fn asynchronous_functions_are_satisfied() {
         ]
     );
     let app = component("app", wit);
-    assert_eq!(composed(&app, stub).structure.imports, []);
+    assert_eq!(composed(&app, stub).composition.imports, []);
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn an_interface_of_types_only_can_be_stubbed() {
 }
 
 #[test]
-fn words_that_are_keywords_elsewhere_are_names() {
+fn interface_names_may_be_wit_keywords() {
     let wit = "package %use:%interface; interface %type { %func: func(); }";
     assert_eq!(
         exports(&of_wit(&["use:interface/type"], wit)),
@@ -254,47 +254,47 @@ fn words_that_are_keywords_elsewhere_are_names() {
 }
 
 #[test]
-fn an_unknown_interface_comes_with_similar_ones() {
+fn unknown_interface_lists_similar_ones() {
     assert_eq!(
         error(&["wasi:random/random@0.2.6"], AUDIT).to_string(),
-        "there is no interface `wasi:random/random@0.2.6`; what is described: \
+        "unknown interface `wasi:random/random@0.2.6`; defined interfaces: \
          `wasi:random/random@0.2.12`"
     );
     assert_eq!(
         error(&["wasi:io/random"], AUDIT).to_string(),
-        "there is no interface `wasi:io/random`; what is described: `wasi:random/random@0.2.12`"
+        "unknown interface `wasi:io/random`; defined interfaces: `wasi:random/random@0.2.12`"
     );
     assert_eq!(
         error(&["wasi:io/stream"], AUDIT).to_string(),
-        "there is no interface `wasi:io/stream`; what is described: `wasi:io/error@0.2.12`, \
+        "unknown interface `wasi:io/stream`; defined interfaces: `wasi:io/error@0.2.12`, \
          `wasi:io/poll@0.2.12`, `wasi:io/streams@0.2.12`"
     );
 }
 
 #[test]
-fn an_interface_that_the_component_does_not_import_is_unknown() {
+fn stub_for_rejects_an_interface_that_is_not_imported() {
     let client = component("client", AUDIT);
     let error = stub(&names(&["log"]), StubSource::ImportsOf(&client)).expect_err("no stub");
     assert_eq!(
         error.to_string(),
-        "there is no interface `log`; what is described: `runner:audit/audit-log@0.1.0`"
+        "unknown interface `log`; defined interfaces: `runner:audit/audit-log@0.1.0`"
     );
     let alone = Component::new("alone", from_wat("(component)")).expect("a component");
     let error = stub(&names(&["log"]), StubSource::ImportsOf(&alone)).expect_err("no stub");
     assert_eq!(
         error.to_string(),
-        "there is no interface `log`; none is described"
+        "unknown interface `log`; no interfaces are defined"
     );
 }
 
 #[test]
-fn a_name_without_version_must_be_the_only_one() {
+fn a_name_without_version_must_be_unambiguous() {
     let two = "package t:t;
         package t:log@0.1.0 { interface log { a: func(); } }
         package t:log@0.2.0 { interface log { a: func(); } }";
     assert_eq!(
         error(&["t:log/log"], two).to_string(),
-        "there is more than one interface `t:log/log`: `t:log/log@0.1.0`, `t:log/log@0.2.0`; name \
+        "ambiguous interface `t:log/log`: `t:log/log@0.1.0`, `t:log/log@0.2.0`; name \
          one with its version"
     );
     assert_eq!(
@@ -306,7 +306,7 @@ fn a_name_without_version_must_be_the_only_one() {
 }
 
 #[test]
-fn no_interface_is_no_stub() {
+fn stub_requires_an_interface() {
     assert_eq!(
         error(&[], AUDIT).to_string(),
         "no interface is named; name one such as `wasi:random/random`"
@@ -314,17 +314,16 @@ fn no_interface_is_no_stub() {
 }
 
 #[test]
-fn an_interface_between_two_stubbed_ones_is_asked_for() {
+fn an_interface_between_two_stubbed_ones_is_required() {
     let error = error(&["wasi:io/poll", "wasi:http/types"], AUDIT);
     assert_eq!(
         error.to_string(),
-        "what is to be stubbed uses `wasi:clocks/monotonic-clock@0.2.12`, \
-         `wasi:io/streams@0.2.12`, and that uses what is to be stubbed; name it as well"
+        "a stubbed interface uses `wasi:clocks/monotonic-clock@0.2.12`, `wasi:io/streams@0.2.12`, which uses a stubbed interface itself; name it as well"
     );
 }
 
 #[test]
-fn equal_inputs_give_equal_stubs() {
+fn stub_is_deterministic() {
     let some = [
         "wasi:http/types",
         "wasi:clocks/monotonic-clock",
@@ -352,59 +351,8 @@ fn memories(component: &Component) -> Vec<u64> {
     pages
 }
 
-fn size(number: impl TryInto<usize>) -> usize {
-    number.try_into().unwrap_or_else(|_| panic!("in bounds"))
-}
-
-/// The one core module of a component, running.
-fn run_module(component: &Component) -> (Store<()>, Instance) {
-    let bytes = component.bytes();
-    let mut payloads = Parser::new(0).parse_all(bytes);
-    let range = payloads.find_map(|payload| match payload.expect("valid") {
-        Payload::ModuleSection {
-            unchecked_range, ..
-        } => Some(size(unchecked_range.start)..size(unchecked_range.end)),
-        _ => None,
-    });
-    let engine = Engine::default();
-    let module = Module::new(&engine, &bytes[range.expect("a module")]).expect("a module");
-    let mut store = Store::new(&engine, ());
-    let instance = Linker::new(&engine).instantiate_and_start(&mut store, &module);
-    (store, instance.expect("it imports nothing"))
-}
-
 #[test]
-fn a_call_with_text_reaches_the_function_and_traps_there() {
-    let stub = of_wit(&["runner:audit/audit-log"], AUDIT);
-    let (mut store, instance) = run_module(&stub);
-    let memory = instance.get_memory(&store, "memory").expect("a memory");
-    let allocate = instance
-        .get_typed_func::<(i32, i32, i32, i32), i32>(&store, "cabi_realloc")
-        .expect("an allocator");
-    let text = allocate.call(&mut store, (0, 0, 1, 5)).expect("an address");
-    memory
-        .write(&mut store, size(text), b"hello")
-        .expect("in bounds");
-
-    let moved = allocate
-        .call(&mut store, (text, 5, 8, 200_000))
-        .expect("an address");
-    assert!(moved >= text + 5 && moved % 8 == 0, "{moved}");
-    let bytes = &memory.data(&store)[size(moved)..];
-    assert_eq!(&bytes[..5], b"hello");
-    assert!(bytes.len() >= 200_000);
-
-    let append = instance
-        .get_typed_func::<(i32, i32, i64), i32>(&store, "runner:audit/audit-log@0.1.0#append")
-        .expect("a function");
-    let trap = append.call(&mut store, (text, 5, 0)).expect_err("a trap");
-    assert_eq!(trap.as_trap_code(), Some(TrapCode::UnreachableCodeReached));
-    let too_large = allocate.call(&mut store, (0, 0, 1, -1));
-    too_large.expect_err("more than there can be");
-}
-
-#[test]
-fn a_component_of_older_wasi_gets_what_it_imports() {
+fn stub_for_supports_older_wasi_versions() {
     let wit = "package t:t; world app { import wasi:io/streams@0.2.6; }
         package wasi:io@0.2.6 {
             interface poll { resource pollable; }
@@ -416,10 +364,10 @@ fn a_component_of_older_wasi_gets_what_it_imports() {
         exports(&stub),
         ["wasi:io/poll@0.2.6", "wasi:io/streams@0.2.6"]
     );
-    assert_eq!(composed(&app, stub).structure.imports, []);
+    assert_eq!(composed(&app, stub).composition.imports, []);
 }
 
-/// What is wrong with a function of the last type in a row of `count`.
+/// The error for a function of the last type of a chain of `count` types.
 fn error_of_types(count: usize, next: impl Fn(usize) -> String) -> String {
     let types: Vec<String> = (1..count)
         .map(|i| format!("type a{i} = {};\n", next(i - 1)))
@@ -428,23 +376,23 @@ fn error_of_types(count: usize, next: impl Fn(usize) -> String) -> String {
     let last = count - 1;
     let function = format!("f: func(a: a{last}) -> a{last};");
     let wit = format!("package t:w; interface i {{ type a0 = u8; {types} {function} }}");
-    chain(&error(&["t:w/i"], &wit))
+    error_chain(&error(&["t:w/i"], &wit))
 }
 
 #[test]
-fn a_long_chain_of_types_is_refused() {
+fn types_nested_more_than_100_levels_are_rejected() {
     for begin in ["list<", "tuple<", "tuple<u8, "] {
         assert_eq!(
             error_of_types(20_000, |i| format!("{begin}a{i}>")),
-            "the WIT is not valid: the type `a99` is nested more than 100 deep"
+            "invalid WIT: the type `a99` is nested more than 100 levels deep"
         );
     }
 }
 
 #[test]
-fn a_type_that_doubles_often_is_refused() {
+fn types_of_more_than_1000000_types_are_rejected() {
     assert_eq!(
         error_of_types(64, |i| format!("tuple<a{i}, a{i}>")),
-        "the WIT is not valid: the type `a19` consists of more than 1000000 types"
+        "invalid WIT: the type `a19` consists of more than 1000000 types"
     );
 }

@@ -1,4 +1,4 @@
-//! Compositions as WAC text that names interfaces: of the text, of WIT, of WASI.
+//! WAC texts that refer to interfaces: of the text, of WIT, of WASI.
 
 mod support;
 
@@ -16,7 +16,7 @@ fn composed(bytes: Result<Vec<u8>, WacError>) -> Component {
 }
 
 #[test]
-fn an_import_under_a_plain_name_has_the_type_of_a_named_interface() {
+fn an_import_with_a_plain_name_has_the_type_of_its_interface() {
     let text = "package t:whole;
 interface i { f: func() -> u32; }
 import z: i;
@@ -26,7 +26,7 @@ export z.f as \"f\";
 ";
     let whole = composed(run_wac("a.wac", text, &[app()]));
     assert_eq!(whole.imports().collect::<Vec<_>>(), ["z"]);
-    // Otherwise the same.
+    // The rest is equal.
     let whole = composed(run_wac(
         "a.wac",
         &text.replace("import z: i;", "import z: interface { f: func() -> u32; };"),
@@ -59,7 +59,7 @@ export app.run;
 }
 
 #[test]
-fn a_text_may_target_a_world_of_wit_that_is_given() {
+fn a_text_may_target_a_world_of_given_wit() {
     let text = "package t:whole targets t:host/host;
 let app = new parts:app {};
 export app.run;
@@ -85,7 +85,7 @@ export app.run;
 }
 
 #[test]
-fn a_byte_order_mark_before_a_text_is_not_part_of_it() {
+fn a_byte_order_mark_before_wac_is_ignored() {
     let text = "\u{feff}package t:whole;\nlet app = new parts:app {};\nexport app.run;\n";
     let whole = composed(run_wac("a.wac", text, &[app()]));
     assert_eq!(whole.exports().collect::<Vec<_>>(), ["run"]);

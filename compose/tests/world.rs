@@ -1,11 +1,12 @@
-//! Worlds that are read from WIT.
+//! Worlds of WIT text.
 
 mod support;
 
 use compose::{Component, World, WorldError, check};
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
-use support::{chain, component};
+use support::component;
+use test_components::{error_chain, nested_wasi};
 
 fn texts(texts: &[(&str, &str)]) -> Vec<(String, String)> {
     let texts = texts.iter();
@@ -46,14 +47,14 @@ const LOG: (&str, &str) = (
 );
 
 #[test]
-fn the_only_world_needs_no_name() {
+fn the_name_of_the_only_world_is_optional() {
     let world = world(&[MAIN, LOG], None);
     assert_eq!(world.name(), "t:host/host");
     assert_eq!(findings(&logger(), &world), Vec::<String>::new());
 }
 
 #[test]
-fn the_files_of_packages_come_in_any_order() {
+fn wit_files_may_have_any_order() {
     let files = [
         (
             "c.wit",
@@ -74,7 +75,7 @@ fn the_files_of_packages_come_in_any_order() {
 }
 
 #[test]
-fn what_the_world_lacks_is_found() {
+fn superfluous_import_is_reported_for_a_wit_world() {
     let world = world(&[("w.wit", "package t:w; world w {}")], Some("w"));
     assert_eq!(
         findings(&logger(), &world),
@@ -86,7 +87,7 @@ fn what_the_world_lacks_is_found() {
 }
 
 #[test]
-fn the_standard_packages_are_known() {
+fn standard_packages_are_built_in() {
     let host = "package t:host; world host { include wasi:http/proxy@0.2.12; \
                 import wasi:cli/environment@0.2.12; }";
     let app = "import wasi:cli/environment@0.2.12; import wasi:io/streams@0.2.12;";
@@ -98,7 +99,7 @@ fn the_standard_packages_are_known() {
 }
 
 #[test]
-fn a_text_replaces_a_standard_package() {
+fn a_text_replaces_a_built_in_package() {
     let host = "package t:host; world host { import wasi:random/random@0.2.12; }";
     let random = "package wasi:random@0.2.12; interface random { roll: func() -> u8; }";
     let world = world(&[("host.wit", host), ("random.wit", random)], None);
@@ -112,7 +113,7 @@ fn a_text_replaces_a_standard_package() {
 }
 
 #[test]
-fn a_command_runs_on_its_host() {
+fn check_accepts_a_command_in_the_command_world() {
     let world = World::wasi_cli_command().expect("the world");
     assert_eq!(world.name(), "wasi:cli/command");
     let app = "package t:app; world app {
@@ -151,7 +152,7 @@ fn asynchronous_functions_and_streams_are_compared() {
 }
 
 #[test]
-fn a_missing_world_comes_with_those_that_there_are() {
+fn a_missing_world_lists_the_worlds_of_the_package() {
     let file = (
         "w.wit",
         "package t:w@0.1.0; world proxy {} world command {}",
@@ -162,16 +163,16 @@ fn a_missing_world_comes_with_those_that_there_are() {
     );
     assert_eq!(
         error(&[file], None).to_string(),
-        "the package `t:w@0.1.0` does not say which world to take; its worlds are `command` and \
+        "cannot select a world of the package `t:w@0.1.0`; its worlds are `command` and \
          `proxy`"
     );
     assert_eq!(
         error(&[LOG], None).to_string(),
-        "the package `t:app` does not say which world to take; it has no world"
+        "cannot select a world of the package `t:app`; it has no world"
     );
     assert_eq!(
         error(&[], None).to_string(),
-        "there is no WIT text; give at least one file"
+        "no WIT text; give at least one file"
     );
 }
 
@@ -180,7 +181,7 @@ fn a_syntax_error_shows_its_line() {
     let text = "package t:w;\n\nworld w {\n  import x func();\n}\n";
     assert_eq!(
         error(&[LOG, ("wit/w.wit", text)], None).to_string(),
-        "the WIT is not valid: expected ';', found keyword `func`
+        "invalid WIT: expected ';', found keyword `func`
      --> wit/w.wit:4:12
       |
     4 |   import x func();
@@ -193,14 +194,14 @@ fn an_unknown_package_shows_its_line() {
     let text = "package t:w;\nworld w { import t:nowhere/log; }";
     let message = error(&[("w.wit", text)], None).to_string();
     assert!(
-        message.starts_with("the WIT is not valid: package 't:nowhere' not found. known packages:"),
+        message.starts_with("invalid WIT: package 't:nowhere' not found. known packages:"),
         "{message}"
     );
     assert!(message.contains("--> w.wit:2:18\n"), "{message}");
 }
 
 #[test]
-fn packages_that_use_each_other_in_a_circle_are_refused() {
+fn cyclic_packages_are_rejected() {
     let a = (
         "a.wit",
         "package t:a; interface i { use t:b/i.{t}; } world w { import i; }",
@@ -211,24 +212,24 @@ fn packages_that_use_each_other_in_a_circle_are_refused() {
 }
 
 #[test]
-fn a_text_without_a_package_is_refused() {
-    let message = chain(&error(&[("w.wit", "world w {}")], None));
+fn a_text_without_a_package_is_rejected() {
+    let message = error_chain(&error(&[("w.wit", "world w {}")], None));
     assert_eq!(
         message,
-        "the WIT is not valid: no `package` header was found in any WIT file for this package"
+        "invalid WIT: no `package` header was found in any WIT file for this package"
     );
 }
 
 /// A component of a world that uses the standard packages.
 fn wasi_component(wit: &str) -> Component {
     let mut wit = wit.to_owned();
-    wit.push_str(&support::nested_wasi());
+    wit.push_str(&nested_wasi());
     component("app", &wit)
 }
 
-/// What `wit-parser` has to read by calling itself.
+/// Constructs that `wit-parser` parses recursively.
 #[test]
-fn deeply_nested_wit_is_refused() {
+fn deeply_nested_wit_is_rejected() {
     let deep = 100_000;
     for open in ["list<", "tuple<u8, ", "option<result<_, "] {
         let text = format!(
@@ -246,7 +247,7 @@ fn deeply_nested_wit_is_refused() {
 }
 
 #[test]
-fn a_long_chain_of_types_is_refused() {
+fn types_nested_more_than_100_levels_are_rejected() {
     let types = |end: usize| -> String {
         let types = (1..end).map(|i| format!("type a{i} = tuple<a{}>;\n", i - 1));
         types.collect()
@@ -257,8 +258,8 @@ fn a_long_chain_of_types_is_refused() {
         types(50_000)
     );
     assert_eq!(
-        chain(&error(&[("w.wit", &text)], None)),
-        "the WIT is not valid: the type `a99` is nested more than 100 deep"
+        error_chain(&error(&[("w.wit", &text)], None)),
+        "invalid WIT: the type `a99` is nested more than 100 levels deep"
     );
 }
 
@@ -318,12 +319,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn no_text_makes_it_panic(first in any::<String>(), second in any::<String>()) {
+    fn no_text_causes_a_panic(first in any::<String>(), second in any::<String>()) {
         let _ = World::from_wit(&texts(&[("a.wit", &first), ("b.wit", &second)]), None);
     }
 
     #[test]
-    fn no_words_make_it_panic(words in prop::collection::vec(prop::sample::select(WORDS), 0..40)) {
+    fn no_words_cause_a_panic(words in prop::collection::vec(prop::sample::select(WORDS), 0..40)) {
         let first = format!("package t:w; {}", words.join(" "));
         let second = format!("package t:x@1.0.0; interface i {{ type t = u8; {}", words.join(" "));
         let _ = World::from_wit(&texts(&[("a.wit", &first), ("b.wit", &second)]), None);
@@ -331,7 +332,7 @@ proptest! {
 }
 
 #[test]
-fn earlier_versions_of_wasi_are_known() {
+fn earlier_versions_of_wasi_are_built_in() {
     let app = "package t:app; world app { include wasi:http/proxy@0.2.12; }";
     let app = wasi_component(app);
     for version in ["0.2.0", "0.2.4", "0.2.11", "0.2.12"] {
@@ -341,7 +342,7 @@ fn earlier_versions_of_wasi_are_known() {
         let findings = findings(&app, &world);
         assert_eq!(findings, Vec::<String>::new(), "{version}");
     }
-    // What came later is missing.
+    // Later functions are missing.
     let app = wasi_component("package t:app; world app { import wasi:cli/exit@0.2.12; }");
     for (version, missing) in [("0.2.4", 1), ("0.2.12", 0)] {
         let host = format!("package t:host; world host {{ import wasi:cli/exit@{version}; }}");

@@ -7,13 +7,13 @@ import { getEnvironment } from 'wasi:cli/environment@0.2.12';
 const VARIABLE = 'SHIFT_AMOUNT';
 const LETTERS = 26n;
 
-// The export `runner:cipher/cipher`. What is thrown becomes its `error`.
+// The export `runner:cipher/cipher`. Thrown values become its `error`.
 export const cipher = {
   encrypt: (message) => audited('encrypt', message, (shift) => shift),
   decrypt: (message) => audited('decrypt', message, (shift) => LETTERS - shift),
 };
 
-// Transforms only once the audit log has taken the entry that says so.
+// Transforms the message only after the audit log has accepted the entry.
 function audited(action, message, direction) {
   const shift = readShift(getEnvironment());
   record(action, shift.error ? 'failure' : 'success', message);
@@ -23,7 +23,7 @@ function audited(action, message, direction) {
   return moveLetters(message, Number(direction(shift.places)));
 }
 
-// Leaves one entry: the length of the message in bytes, never the message.
+// Appends one entry, with the length of the message in bytes, never its content.
 function record(action, outcome, message) {
   const bytes = new TextEncoder().encode(message).length;
   const attributes = [{ name: 'message-bytes', value: `${bytes}` }];
@@ -34,7 +34,7 @@ function record(action, outcome, message) {
   }
 }
 
-// Any decimal integer is a shift; without one it is 3. The last setting counts.
+// Any decimal integer is a shift; the default is 3. The last setting wins.
 function readShift(environment) {
   const [, value] = environment.findLast(([name]) => name === VARIABLE) ?? [VARIABLE, '3'];
   const text = value.trim();
@@ -46,7 +46,7 @@ function readShift(environment) {
   return { places: ((amount % LETTERS) + LETTERS) % LETTERS };
 }
 
-// Moves every ASCII letter forward and keeps its case and everything else.
+// Shifts every ASCII letter and keeps its case; everything else is unchanged.
 function moveLetters(message, places) {
   const letters = Number(LETTERS);
   return message.replace(/[a-z]/gi, (letter) => {

@@ -1,23 +1,17 @@
-//! The gate before HTTP/1.1, without a server around it, for inputs that nobody thought
-//! of.
+//! The strict reader of HTTP/1, compared with an independent reader and with hyper.
 //!
-//! - [`gate`]: what the gate of `host` lets through. It is compiled from the files of
-//!   `host`, because a program that links all of `host` takes minutes to link.
-//! - [`reader`]: reads what was let through, as RFC 9112 says.
-//! - [`library`]: reads it as the server does, with the library hyper.
+//! - [`strict`]: the bytes that the crate `http1-strict` accepts.
+//! - [`reader`]: reads these bytes independently, by RFC 9112.
+//! - [`library`]: reads them as the server does, with hyper.
 //! - [`check`]: compares all of them.
 //!
-//! `tests/` runs this on changed cases of the corpus of `tests/`, and
-//! `targets/` with libFuzzer.
+//! `tests/` runs this on mutated cases of the end-to-end corpus, and `targets/` with libFuzzer.
 
-pub mod gate;
 pub mod library;
 pub mod reader;
+pub mod strict;
 
-mod metrics;
-mod server;
-
-/// A request, as somebody has read it.
+/// A request, as one of the readers has read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// The method.
@@ -28,33 +22,33 @@ pub struct Message {
     pub body: Option<Vec<u8>>,
 }
 
-/// Checks all that must hold of `input`, of which the server gets so many bytes at once.
+/// Checks `input`, which arrives in pieces of `at_once` bytes.
 ///
 /// # Panics
 ///
-/// Panics where something does not hold.
+/// Panics if the readers differ.
 pub fn check(input: &[u8], at_once: usize) {
-    let whole = gate::pass(input, input.len().max(1));
-    let pieces = gate::pass(input, at_once.max(1));
+    let whole = strict::read(input, input.len().max(1));
+    let pieces = strict::read(input, at_once.max(1));
     assert_eq!(
         whole.status.is_some(),
         pieces.status.is_some(),
-        "it depends on the size of packets whether this is refused: {whole:?} {pieces:?}"
+        "the size of packets decides whether this is rejected: {whole:?} {pieces:?}"
     );
     if whole.status.is_none() {
         assert_eq!(
             whole.bytes, pieces.bytes,
-            "what passes depends on the size of packets"
+            "the accepted bytes depend on the size of packets"
         );
     }
     let requests = reader::read(&whole.bytes).unwrap_or_else(|why| {
         let passed = whole.bytes.escape_ascii();
-        panic!("the gate let something through that is not HTTP/1.1: {why}: {passed}")
+        panic!("the strict reader accepted something that is not HTTP/1.1: {why}: {passed}")
     });
     assert_eq!(
         requests.all.len() as u64,
         whole.heads,
-        "the gate counts other heads"
+        "the strict reader counts other heads"
     );
     let found = library::read(&whole.bytes);
     assert!(

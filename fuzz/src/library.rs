@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use crate::Message;
 
-/// How many fields hyper takes: more than the gate.
+/// The number of fields that hyper accepts: more than the strict reader.
 const MAX_FIELDS: usize = 100;
 
 /// The requests that hyper finds in `bytes`, before it or the connection ends.

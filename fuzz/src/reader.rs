@@ -1,5 +1,4 @@
-//! A reader of HTTP/1.1 as RFC 9112 describes it: slow, strict, and written by nobody who
-//! had the gate before them.
+//! An independent reader of HTTP/1.1, written from RFC 9112 alone: slow and strict.
 
 use crate::Message;
 

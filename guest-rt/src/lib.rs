@@ -1,11 +1,9 @@
-//! What a `no_std` guest needs beside its bindings: an allocator and a panic
-//! handler.
+//! The run time of a `no_std` guest: an allocator and a panic handler.
 //!
-//! A guest that links Rust's `std` imports a dozen WASI interfaces whatever it
-//! does, because the code that prints a panic needs them. A guest that links
-//! this crate instead imports what its WIT world names and nothing else. On
-//! every other target the crate is empty apart from `std` itself, so the same
-//! guest builds and unit-tests natively.
+//! A guest that links Rust's `std` imports a dozen WASI interfaces in any case, because the
+//! code that prints a panic needs them. A guest that links this crate instead imports only the
+//! interfaces of its WIT world. On other targets the crate links `std` and is empty
+//! otherwise, so that the same guest builds and runs unit tests natively.
 #![no_std]
 
 #[cfg(target_family = "wasm")]

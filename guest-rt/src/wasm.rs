@@ -1,5 +1,5 @@
-//! The allocator and the panic handler of a guest, and the allocation function
-//! that the canonical ABI asks for.
+//! The allocator and the panic handler of a guest, and the allocation function of the canonical
+//! ABI.
 #![allow(
     unsafe_code,
     reason = "an allocator is an unsafe contract, and `malloc` is foreign code"
@@ -12,8 +12,8 @@ use core::ptr;
 mod libc {
     use core::ffi::c_void;
 
-    // The C library that comes with the target. It also gives the compiler the
-    // `memcpy` and `memcmp` that it takes for granted.
+    // The C library of the target. It also provides `memcpy` and `memcmp`, which the compiler
+    // requires.
     #[link(name = "c")]
     unsafe extern "C" {
         pub(super) fn malloc(size: usize) -> *mut c_void;
@@ -23,14 +23,13 @@ mod libc {
     }
 }
 
-/// What `malloc` aligns every block to on wasm32.
+/// The alignment of blocks from `malloc` on wasm32.
 const MALLOC_ALIGN: usize = 16;
 
-/// The C library's allocator.
+/// The allocator of the C library.
 ///
-/// It begins with the memory that the module already has. The allocator that
-/// `std` would bring begins by growing the memory, and each growth costs the
-/// host a system call for every request.
+/// It starts with the initial memory of the module. The allocator of `std` starts with a growth
+/// of the memory, which costs the host a system call per request.
 struct Libc;
 
 #[global_allocator]
@@ -45,7 +44,7 @@ unsafe impl GlobalAlloc for Libc {
         if layout.align() <= MALLOC_ALIGN {
             unsafe { libc::malloc(layout.size()).cast() }
         } else {
-            // C wants the size to be a multiple of the alignment.
+            // C requires a size that is a multiple of the alignment.
             let size = layout.pad_to_align().size();
             unsafe { libc::aligned_alloc(layout.align(), size).cast() }
         }
@@ -74,8 +73,8 @@ unsafe impl GlobalAlloc for Libc {
     }
 }
 
-/// Makes room for values that the host, or another component, puts into this
-/// guest's memory, as the canonical ABI prescribes.
+/// Allocates memory for values that the host or another component writes to this guest, as the
+/// canonical ABI requires.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn cabi_realloc(
     old: *mut u8,
@@ -84,7 +83,7 @@ unsafe extern "C" fn cabi_realloc(
     new_size: usize,
 ) -> *mut u8 {
     if new_size == 0 {
-        // No block is needed, only a pointer that is aligned.
+        // An aligned pointer is sufficient.
         return ptr::without_provenance_mut(align);
     }
     // SAFETY: the canonical ABI passes a power of two as the alignment, and as
@@ -107,8 +106,8 @@ unsafe extern "C" fn cabi_realloc(
     }
 }
 
-/// A guest without `std` has nowhere to print to, so a panic is a trap: the
-/// host sees the stack of the guest and ends the request.
+/// A guest without `std` cannot print, so a panic is a trap: the host logs the stack of the
+/// guest and aborts the request.
 #[panic_handler]
 fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()

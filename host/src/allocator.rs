@@ -1,14 +1,14 @@
 //! The allocator of the program.
 
-/// A request makes and drops many small things on one thread, which is what this
-/// allocator is best at.
+/// mimalloc, which is fast for many small allocations that live and die on one thread, as those of
+/// a request do.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Gives memory that the current thread has freed, and that the allocator keeps for later,
-/// back to the system. Without this that takes up to 10 s on a thread that has nothing to do.
+/// Returns memory that the current thread has freed to the system. Without it, the allocator keeps
+/// the memory of an idle thread for up to 10 s.
 pub(crate) fn release_freed() {
-    #[expect(unsafe_code, reason = "it is a function of C")]
+    #[expect(unsafe_code, reason = "a C function")]
     // SAFETY: any thread may call it at any time.
     unsafe {
         libmimalloc_sys::mi_collect(true);

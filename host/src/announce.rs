@@ -1,28 +1,28 @@
-//! What the server prints on standard output, such as its addresses.
+//! Announcements on standard output, such as the addresses of listeners.
 
 use std::io::{self, Write};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use audit_log::Location;
-use host::access_log::Destination;
 use host::cli::Serve;
-use host::server_log;
+use telemetry::access_log::Destination;
+use telemetry::server_log;
 
-/// Prints lines for the user or program that started the server: on standard output, unless
-/// that is for audit records or access log lines alone.
+/// Prints lines for the user or program that started the server: on standard output, or to the log
+/// if standard output carries audit records or access log lines.
 ///
-/// Its own thread prints them, so that a pipe that is full holds up no server.
+/// Its own thread prints them, so that a full pipe does not block the server.
 pub(crate) struct Announcer {
     lines: Option<Sender<String>>,
 }
 
 impl Announcer {
-    /// Starts the thread, which ends when this is dropped.
+    /// Starts the thread, which ends when the announcer is dropped.
     ///
     /// # Errors
     ///
-    /// Fails if the system gives no thread.
+    /// Fails if no thread can be created.
     pub(crate) fn start(flags: &Serve) -> io::Result<Self> {
         let is_taken = flags.audit.audit == Some(Location::Stdout)
             || flags.logs.access_log == Some(Destination::Stdout);
@@ -33,17 +33,17 @@ impl Announcer {
         let thread = thread::Builder::new().name("announce".to_owned());
         thread.spawn(move || {
             for line in printed {
-                // Serving does not depend on a reader of this.
+                // Fails without a reader, which is not an error of the server.
                 let _ = writeln!(io::stdout(), "{line}");
             }
         })?;
         Ok(Self { lines: Some(lines) })
     }
 
-    /// Prints one line, soon.
+    /// Queues one line.
     pub(crate) fn print(&self, line: &str) {
         match &self.lines {
-            // It fails only if the thread has ended, and nothing can be printed then.
+            // Fails only if the thread has ended.
             Some(lines) => drop(lines.send(line.to_owned())),
             None => server_log::write(format!("{line}\n").into_bytes()),
         }

@@ -1,4 +1,4 @@
-//! `component-runner serve --check`.
+//! `serve --check`: validation without binding or writing.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -6,23 +6,23 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use audit_log::{AuditLog, DefaultLogs, Folder, Location};
-use host::access_log::Destination;
+use engine::{CompiledComponent, Job, Part};
+use functions::{self, FunctionsConfig, ValidationReport};
 use host::cli::Serve;
-use host::functions::{self, Declaration, Findings};
-use host::guest::{App, Job, Part};
 use rustix::fs::{Access, access};
+use telemetry::access_log::Destination;
 use tokio::runtime::Builder;
 
-use crate::inputs::{Inputs, One, Served};
-use crate::served;
+use crate::inputs::{Inputs, SingleComponent, Workload};
+use crate::workload;
 
-/// Says whether what `flags` name can be served. Nothing is bound, written or made, and
-/// whether an address or the audit log is in use does not matter: the server that is to be
-/// started anew may have them.
+/// Validates `flags`, all files that they refer to, and the components. It binds no address and
+/// writes nothing, and ignores whether an address or the audit log is in use: a running server that
+/// is about to be restarted may use them.
 ///
 /// # Errors
 ///
-/// Fails with the error with which serving would fail.
+/// Fails with the error of `serve`.
 pub(crate) fn check(flags: &Serve) -> Result<()> {
     let inputs = Inputs::read(flags)?;
     AuditLog::check(&inputs.audit, folder(&inputs.audit.location))?;
@@ -33,13 +33,13 @@ pub(crate) fn check(flags: &Serve) -> Result<()> {
     let is_tls = inputs.tls.is_some();
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let what = runtime.block_on(async {
-        match inputs.served {
-            Served::One(one) => {
+        match inputs.workload {
+            Workload::Component(one) => {
                 let path = one.path.clone();
                 let checked = check_one(*one, flags).await;
                 checked.with_context(|| format!("cannot serve `{}`", path.display()))
             }
-            Served::Functions(_, declaration) => check_functions(&declaration, flags).await,
+            Workload::Functions(_, config) => check_functions(&config, flags).await,
         }
     })?;
     let addresses = flags.listen.addresses();
@@ -48,27 +48,27 @@ pub(crate) fn check(flags: &Serve) -> Result<()> {
         .map(|address| address.url(is_tls))
         .collect();
     let text = format!("ok: {what} on {}", addresses.join(", "));
-    // Whoever does not read this has the exit code.
+    // Fails without a reader, which still gets the exit code.
     let _ = writeln!(io::stdout(), "{text}");
     Ok(())
 }
 
-async fn check_one(one: One, flags: &Serve) -> Result<String> {
-    let compiler = served::compiler(flags, 0, None)?;
-    let job = Job::of(Part::new(served::name(&one.path), one.bytes));
+async fn check_one(one: SingleComponent, flags: &Serve) -> Result<String> {
+    let compiler = workload::compiler(flags, 0, None)?;
+    let job = Job::of(Part::new(workload::name(&one.path), one.bytes));
     let checked = compiler.check(&job).await?;
-    let checked = checked.context("there is no component")?;
-    App::check(&checked, &flags.limits.guest(), None)?;
+    let checked = checked.context("missing component")?;
+    CompiledComponent::check(&checked, &flags.limits.guest(), None)?;
     let (path, sha256) = (one.path.display(), checked.sha256);
     Ok(format!("`{path}` (sha256:{sha256})"))
 }
 
-async fn check_functions(declaration: &Declaration, flags: &Serve) -> Result<String> {
+async fn check_functions(config: &FunctionsConfig, flags: &Serve) -> Result<String> {
     let pool = flags.pool.pool(&flags.limits, u64::MAX);
-    let compiler = served::compiler(flags, 0, None)?;
+    let compiler = workload::compiler(flags, 0, None)?;
     let max_bytes = flags.pool.max_component_size;
-    let Findings { good, problems } =
-        functions::check(declaration, &compiler, &pool, max_bytes).await;
+    let ValidationReport { good, problems } =
+        functions::validate(config, &compiler, &pool, max_bytes).await;
     if problems.is_empty() {
         return Ok(format!("{good} functions"));
     }
@@ -83,18 +83,18 @@ async fn check_functions(declaration: &Declaration, flags: &Serve) -> Result<Str
 pub(crate) fn folder(location: &Location) -> Folder {
     let logs = DefaultLogs::of_user().ok();
     match (logs, location.path().and_then(Path::parent)) {
-        (Some(logs), Some(folder)) if logs.folder() == folder => Folder::IsMade,
+        (Some(logs), Some(folder)) if logs.folder() == folder => Folder::MayBeCreated,
         _ => Folder::MustExist,
     }
 }
 
-/// Finds out whether something could be appended to a file, without making it.
+/// Checks that a file can be opened for appending, without creating it.
 fn check_file(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() || metadata.is_dir() => {
             OpenOptions::new().append(true).open(path).map(drop)
         }
-        // A pipe or a device, which may not be opened for nothing.
+        // A pipe or a device, for which opening has side effects.
         Ok(_) => Ok(access(path, Access::WRITE_OK)?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let folder = path

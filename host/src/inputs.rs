@@ -1,52 +1,52 @@
-//! What is read before anything begins, because it may be wrong.
+//! Inputs that are read and validated before the server starts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use admin::Token;
 use anyhow::{Context, Result, bail};
 use audit_log::Settings;
-use audit_log::forward::ForwardError;
+use audit_log_forward::ForwardError;
+use engine::Variable;
+use engine::outbound::Outbound;
+use functions::FunctionsConfig;
 use host::cli::{Serve, read_functions};
-use host::functions::Declaration;
-use host::guest::Variable;
-use host::ops::Token;
-use host::outbound::Outbound;
-use host::tls;
+use server::tls;
 use tokio_rustls::TlsAcceptor;
 
-/// What the flags name, read from where it is.
+/// The files that the flags refer to, read.
 pub(crate) struct Inputs {
-    /// What is served.
-    pub(crate) served: Served,
-    /// How TLS is spoken, if it is.
+    /// The workload.
+    pub(crate) workload: Workload,
+    /// The TLS acceptor, if any.
     pub(crate) tls: Option<TlsAcceptor>,
-    /// How the audit log is kept.
+    /// Settings of the audit log.
     pub(crate) audit: Settings,
-    /// Who may deploy functions.
+    /// The token of the deploy API, if any.
     pub(crate) token: Option<Token>,
 }
 
-/// What is served.
-pub(crate) enum Served {
-    /// One component.
-    One(Box<One>),
-    /// Functions, which this file or folder names, and of which none was read yet.
-    Functions(PathBuf, Declaration),
+/// The workload of a server.
+pub(crate) enum Workload {
+    /// A single component.
+    Component(Box<SingleComponent>),
+    /// Functions of this file or folder, whose components are not read yet.
+    Functions(PathBuf, FunctionsConfig),
 }
 
-/// The only component.
-pub(crate) struct One {
+/// A single component.
+pub(crate) struct SingleComponent {
     /// Its file.
     pub(crate) path: PathBuf,
-    /// What is in it.
+    /// The content of the file.
     pub(crate) bytes: Vec<u8>,
-    /// The variables of its environment.
+    /// Variables of its environment.
     pub(crate) environment: Vec<Variable>,
-    /// What sends the requests of guests, with the certificates that the system trusts.
+    /// The client for outbound requests, with the certificates that the system trusts.
     pub(crate) outbound: Outbound,
 }
 
-impl One {
+impl SingleComponent {
     fn read(path: &Path, flags: &Serve) -> Result<Self> {
         let what = || format!("cannot read `{}`", path.display());
         Ok(Self {
@@ -59,20 +59,22 @@ impl One {
 }
 
 impl Inputs {
-    /// Reads all files that `flags` name, but for the audit log.
+    /// Reads all files that `flags` refer to, except the audit log.
     ///
     /// # Errors
     ///
-    /// Fails if one cannot be read, or holds something else than it should.
+    /// Fails if a file cannot be read or is invalid.
     pub(crate) fn read(flags: &Serve) -> Result<Self> {
-        let served = match (&flags.component, &flags.functions) {
-            (Some(component), _) => Served::One(One::read(component, flags)?.into()),
-            (None, Some(functions)) => {
-                let declaration = read_functions(functions, &flags.function_defaults)?;
-                Served::Functions(functions.clone(), declaration)
+        let workload = match (&flags.component, &flags.functions) {
+            (Some(component), _) => {
+                Workload::Component(SingleComponent::read(component, flags)?.into())
             }
-            // The command line has one of them, or is refused.
-            (None, None) => bail!("there is nothing to serve: give APP.wasm or --functions"),
+            (None, Some(functions)) => {
+                let config = read_functions(functions, &flags.function_defaults)?;
+                Workload::Functions(functions.clone(), config)
+            }
+            // The command line requires one of them.
+            (None, None) => bail!("missing component: give APP.wasm or --functions"),
         };
         let audit = flags.audit.settings(&flags.listen.first_address())?;
         if flags.audit.audit_forward.is_some() && audit.location.path().is_none() {
@@ -84,7 +86,7 @@ impl Inputs {
             .as_ref()
             .zip(flags.listen.tls_key.as_ref());
         Ok(Self {
-            served,
+            workload,
             tls: files
                 .map(|(cert, key)| tls::acceptor(cert, key))
                 .transpose()?,

@@ -1,4 +1,4 @@
-//! How the program logs: to standard error, and what.
+//! The log of the program on standard error.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::env;
@@ -8,15 +8,14 @@ use std::thread;
 use std::time::Duration;
 
 use host::cli::LogFormat;
-use host::server_log::{self, Json, Stderr, has_color, text_fields};
+use telemetry::server_log::{self, Json, Stderr, has_color, text_fields};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// The most time in which the last lines are written. A reader that does not read does not
-/// keep the program from ending.
+/// Timeout for writing the last lines: a stalled reader does not block the exit of the program.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Writes the last lines when it is dropped, also after a panic.
+/// Writes the last lines on drop, also after a panic.
 pub(crate) struct FlushOnDrop(());
 
 impl Drop for FlushOnDrop {
@@ -25,9 +24,9 @@ impl Drop for FlushOnDrop {
     }
 }
 
-/// Logs to standard error. `RUST_LOG` chooses what; by default it is everything
-/// from `info` on, without what libraries say about each connection of theirs and about
-/// each request of a guest: that would let guests fill the log.
+/// Starts logging to standard error with the filter in `RUST_LOG`; by default the level `info`,
+/// without lines of libraries about each connection and each outbound request, with which guests
+/// could fill the log.
 pub(crate) fn init(format: LogFormat) -> FlushOnDrop {
     let is_chosen = env::var_os("RUST_LOG").is_some_and(|chosen| !chosen.is_empty());
     let filter = if is_chosen {
@@ -40,7 +39,7 @@ pub(crate) fn init(format: LogFormat) -> FlushOnDrop {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(Stderr)
-        // What cannot be logged cannot be complained of in the log either.
+        // An error of the log cannot be reported in the log.
         .log_internal_errors(false);
     match format {
         LogFormat::Human => builder
@@ -55,12 +54,12 @@ pub(crate) fn init(format: LogFormat) -> FlushOnDrop {
     FlushOnDrop(())
 }
 
-/// Logs through a queue from now on, as a server has to: no thread waits for the reader of
-/// standard error, not even one that panics.
+/// Switches to a queue, as a server requires: no thread blocks on the reader of standard error, not
+/// even one that panics.
 ///
 /// # Errors
 ///
-/// Fails if the system gives no thread.
+/// Fails if no thread can be created.
 pub(crate) fn stop_blocking() -> io::Result<()> {
     server_log::start()?;
     panic::set_hook(Box::new(log_panic));

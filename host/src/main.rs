@@ -1,46 +1,45 @@
-//! The program `component-runner`: parse, do what was asked for, exit code.
+//! The program `component-runner`: command line, command, exit code.
 
 use std::env;
 use std::process::ExitCode;
 
-use audit_log::program;
+use engine::ChildLimits;
 use host::cli::{Cli, Command, FunctionsError, LogFormat};
-use host::guest::{self, ChildLimits};
-use host::server_log;
+use telemetry::server_log;
 
+mod admin_client;
+mod admin_services;
 mod allocator;
 mod announce;
 mod check;
 mod inputs;
 mod logging;
-mod operators;
-mod orders;
 mod serve;
-mod served;
 mod signals;
+mod workload;
 
-/// The exit code for a wrong command line (`EX_USAGE` of `sysexits.h`).
+/// Exit code for an invalid command line (`EX_USAGE` of `sysexits.h`).
 const USAGE: u8 = 64;
 
-/// The most bytes of an error that ends the program.
+/// Maximum length of an error that ends the program, in bytes.
 const MAX_ERROR_BYTES: usize = 16 << 10;
 
 fn main() -> ExitCode {
-    // Not a command of the command line: no help and no suggestion names it.
-    if let Some(limits) = ChildLimits::of(env::args_os()) {
-        return guest::compile_child(limits);
+    // The hidden command of compile children, which neither help nor suggestions mention.
+    if let Some(limits) = ChildLimits::from_args(env::args_os()) {
+        return engine::compile_child(limits);
     }
     let command = match Cli::read(env::args_os()) {
         Ok(cli) => cli.command,
         Err(error) => {
-            // The terminal is gone if this fails, and there is nobody to tell.
+            // Fails if the terminal is gone.
             let _ = error.print();
             let code = if error.use_stderr() { USAGE } else { 0 };
             return ExitCode::from(code);
         }
     };
-    // Errors of wasmtime pass through guests, which could print where the server was built, and a
-    // backtrace of the first trap costs 200 ms. Panics have backtraces all the same.
+    // Errors of wasmtime pass through guests, which could print paths of the build machine, and a
+    // backtrace of the first trap costs 200 ms. Panics still have backtraces.
     wasmtime::error::disable_backtrace();
     let format = match &command {
         Command::Serve(flags) => flags.logs.log_format,
@@ -50,18 +49,18 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Serve(flags) if flags.check => check::check(&flags).map(|()| true),
         Command::Serve(flags) => serve::serve(&flags).map(|()| true),
-        Command::Audit(command) => program::run(&command),
-        Command::Deploy(flags) => orders::deploy(&flags).map(|()| true),
-        Command::List(flags) => orders::list(&flags).map(|()| true),
-        Command::Logs(flags) => orders::logs(&flags).map(|()| true),
-        Command::Rollback(flags) => orders::rollback(&flags).map(|()| true),
-        Command::Pause(flags) => orders::pause(&flags).map(|()| true),
-        Command::Resume(flags) => orders::resume(&flags).map(|()| true),
-        Command::Remove(flags) => orders::remove(&flags).map(|()| true),
+        Command::Audit(command) => audit_log_cli::run(&command),
+        Command::Deploy(flags) => admin_client::deploy(&flags).map(|()| true),
+        Command::List(flags) => admin_client::list(&flags).map(|()| true),
+        Command::Logs(flags) => admin_client::logs(&flags).map(|()| true),
+        Command::Rollback(flags) => admin_client::rollback(&flags).map(|()| true),
+        Command::Pause(flags) => admin_client::pause(&flags).map(|()| true),
+        Command::Resume(flags) => admin_client::resume(&flags).map(|()| true),
+        Command::Remove(flags) => admin_client::remove(&flags).map(|()| true),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
-        // What was found was said where it was found.
+        // The command has printed its findings.
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             if format == LogFormat::Json {

@@ -1,4 +1,4 @@
-//! `component-runner serve`, from the flags to the last record of the audit log.
+//! The command `serve`, from the flags to the last record of the audit log.
 
 use std::convert::Infallible;
 use std::fs::DirBuilder;
@@ -9,34 +9,34 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use audit_log::forward::Forwarder;
 use audit_log::{AuditLog, Folder, Location, Settings};
+use audit_log_forward::Forwarder;
+use functions::Functions;
 use host::cli::Serve;
-use host::functions::Functions;
-use host::memory::MemoryLimit;
-use host::server::{self, Address, Listener};
+use memory_limit::MemoryLimit;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use server::{self, Address, Listener};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use crate::admin_services::AdminServices;
 use crate::announce::Announcer;
 use crate::check::folder;
 use crate::inputs::Inputs;
-use crate::operators::Operators;
-use crate::served::Loaded;
-use crate::{allocator, logging, served, signals};
+use crate::workload::LoadedWorkload;
+use crate::{allocator, logging, signals, workload};
 
-/// Serves what the flags name, until a signal arrives.
+/// Serves the workload of the flags until a signal arrives.
 ///
 /// # Errors
 ///
-/// Fails if it cannot be served, or the audit log not be kept.
+/// Fails if the workload cannot be served, or the audit log cannot be written.
 pub(crate) fn serve(flags: &Serve) -> Result<()> {
     raise_file_limit();
     server::check_open_files(flags.settings().threads)?;
-    // Requests run on threads of their own; this one only accepts.
+    // Workers serve requests; this thread only accepts connections.
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let entered = runtime.enter();
     let hangup = signals::hangup().context("cannot wait for signals")?;
@@ -44,7 +44,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
     logging::stop_blocking().context("cannot start the log")?;
     let announcer = Announcer::start(flags).context("cannot start a thread")?;
     let Inputs {
-        served,
+        workload,
         tls,
         audit: mut settings,
         token,
@@ -68,47 +68,52 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             .map(|target| Forwarder::start(&log, &settings.location, target))
             .transpose()?
             .map(Arc::new);
-        let operators = Operators::start(flags, &log, &settings, hangup)?;
+        let admin_services = AdminServices::start(flags, &log, &settings, hangup)?;
         let memory = MemoryLimit::start(flags.pool.max_total_memory, allocator::release_freed);
         let memory = memory.context("cannot measure the memory of this process")?;
-        operators.watch_memory(&memory);
+        admin_services.watch_memory(&memory);
         if let Some(listener) = ops_listener {
             let url = listener.url();
             announcer.print(&format!("metrics at {url}/metrics"));
             let names = &flags.listen.ops_host;
-            operators.listen(listener, names, &log, forwarder.clone());
+            admin_services.listen(listener, names, &log, forwarder.clone());
         }
         let serving = async {
-            let telemetry = &operators.telemetry;
+            let telemetry = &admin_services.telemetry;
             let mut shutdown = pin!(signals::shutdown().context("cannot wait for signals")?);
             let loaded = tokio::select! {
-                loaded = served::load(served, flags, &log, telemetry, &memory) => loaded?,
-                // Compilers that run are killed.
+                loaded = workload::load(workload, flags, &log, telemetry, &memory) => loaded?,
+                // Running compile children are killed.
                 () = &mut shutdown => return Ok(()),
             };
-            let Loaded { functions, changes } = loaded;
-            if let Some((token, changes)) = token.zip(changes.as_ref()) {
-                // Nobody has set it before.
-                let _ = operators.admin.set(changes.admin(token, flags, &log));
+            let LoadedWorkload {
+                functions,
+                reconciler,
+            } = loaded;
+            if let Some((token, reconciler)) = token.zip(reconciler.as_ref()) {
+                // Set once.
+                let _ = admin_services
+                    .admin
+                    .set(reconciler.deploy_api(token, flags, &log));
             }
             announce_start(&listeners, &functions, &flags.limits_in_words);
             announce_memory(flags, &memory);
             for listener in &listeners {
                 announcer.print(&format!("listening on {}", listener.url()));
             }
-            operators.readiness.serves(functions.clone());
+            admin_services.readiness.serves(functions.clone());
             let (drain, draining) = oneshot::channel::<Infallible>();
-            let shutdown = operators.until(async {
+            let shutdown = admin_services.until(async {
                 shutdown.await;
                 drop(drain);
             });
             let settings = flags.settings();
             let run = server::run(listeners, functions, settings, memory, telemetry, shutdown);
             let following = async {
-                if let Some(changes) = changes {
-                    // Nothing is loaded any more when the server ends.
+                if let Some(reconciler) = reconciler {
+                    // No function is loaded during the drain.
                     tokio::select! {
-                        never = changes.follow() => match never {},
+                        never = reconciler.run() => match never {},
                         _ = draining => {}
                     }
                 }
@@ -120,10 +125,10 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
             }
         };
         let result = serving.await;
-        operators.close(flags.grace_period).await;
-        // The last thing that happens is that the log says so.
+        admin_services.close(flags.grace_period).await;
+        // The audit log closes last.
         if timeout(flags.grace_period, log.close()).await.is_err() {
-            tracing::error!("the audit log did not take its last records in time");
+            tracing::error!("the last audit records could not be written within --grace-period");
         }
         if let Some(forwarder) = forwarder {
             let left = forwarder.stop(flags.grace_period).await.lag;
@@ -133,20 +138,19 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
         }
         result
     });
-    // What runs on other threads, such as the first instance of a function, is not waited for.
+    // Work on other threads, such as the warm-up of a function, is abandoned.
     runtime.shutdown_background();
     served
 }
 
-/// Lets this process open as many files as the system allows it to ask for: each
-/// connection is one.
+/// Raises the limit on open files to its maximum: each connection is one.
 fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
         ..limit
     };
-    // The server goes by whatever the limit is.
+    // The server adapts to the limit.
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::debug!("cannot raise the limit on open files: {error}");
     }
@@ -156,7 +160,7 @@ fn bind(address: &Address, tls: Option<TlsAcceptor>) -> Result<Listener> {
     Listener::bind(address, tls).with_context(|| format!("cannot listen on `{address}`"))
 }
 
-/// Says of an address that is in use whether that is because of those that were bound before it.
+/// Explains an address in use that an address bound before covers.
 fn explain(error: anyhow::Error, address: &Address, bound: &[Address]) -> anyhow::Error {
     let cause = error.downcast_ref::<io::Error>().map(io::Error::kind);
     match address.conflict(bound) {
@@ -167,20 +171,20 @@ fn explain(error: anyhow::Error, address: &Address, bound: &[Address]) -> anyhow
                 (address, other)
             };
             error.context(format!(
-                "`{any}` takes the connections of IPv4 as well; leave out `{ipv4}`"
+                "`{any}` takes the connections of IPv4 as well; remove `{ipv4}`"
             ))
         }
         _ => error,
     }
 }
 
-/// Opens the audit log, and names it in `settings` if no flag does. Only the default folder is
-/// made if it is not there: in what the operator names, there may be a mistake.
+/// Opens the audit log, and sets its location in `settings` for a default log. Only the default
+/// folder is created: another missing folder may be a mistake.
 fn open(flags: &Serve, settings: &mut Settings) -> Result<AuditLog> {
-    if folder(&settings.location) == Folder::IsMade
+    if folder(&settings.location) == Folder::MayBeCreated
         && let Some(folder) = settings.location.path().and_then(Path::parent)
     {
-        let what = || format!("cannot make the folder `{}`", folder.display());
+        let what = || format!("cannot create the folder `{}`", folder.display());
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -194,7 +198,7 @@ fn open(flags: &Serve, settings: &mut Settings) -> Result<AuditLog> {
     };
     let location = &settings.location;
     if *location == Location::None {
-        tracing::warn!("THERE IS NO AUDIT LOG: all entries are forgotten (--audit none)");
+        tracing::warn!("NO AUDIT LOG: all records are dropped (--audit none)");
     } else if *location == preferred {
         tracing::info!("the audit log is {location}");
     } else {
@@ -207,8 +211,7 @@ fn open(flags: &Serve, settings: &mut Settings) -> Result<AuditLog> {
     Ok(log)
 }
 
-/// Says in one line of the log what is served, where, and within which limits. Functions are
-/// loaded after that.
+/// Logs workload, addresses and limits in one line. Functions are loaded after that.
 fn announce_start(listeners: &[Listener], functions: &Functions, limits: &str) {
     let urls: Vec<_> = listeners.iter().map(Listener::url).collect();
     let addresses = urls.join(",");
@@ -230,7 +233,7 @@ fn announce_start(listeners: &[Listener], functions: &Functions, limits: &str) {
 fn announce_memory(flags: &Serve, memory: &MemoryLimit) {
     let guests = u64::from(flags.limits.max_concurrency.get());
     let wanted = guests.saturating_mul(flags.limits.max_memory as u64);
-    let (limit, for_guests) = (memory.limit_bytes(), memory.for_guests_bytes());
+    let (limit, for_guests) = (memory.limit_bytes(), memory.guest_limit_bytes());
     if wanted > for_guests {
         tracing::info!(
             limit,

@@ -1,4 +1,4 @@
-//! Which signals arrive, and what they mean.
+//! Signals.
 
 use std::io;
 use std::{process, thread};
@@ -7,25 +7,25 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// Lets a write beyond the limit for the size of files (`ulimit -f`) fail as on a
-/// full disk, instead of ending the process.
+/// Makes a write beyond the file size limit (`ulimit -f`) fail as on a full disk, instead of ending
+/// the process.
 ///
 /// # Errors
 ///
-/// Fails if the signal cannot be caught.
+/// Fails if the handler cannot be installed.
 pub(crate) fn survive_file_size_limit() -> io::Result<()> {
-    // Once caught, a signal never has its default effect again.
+    // A handled signal never has its default effect again.
     signal(SignalKind::from_raw(FILE_SIZE_LIMIT)).map(drop)
 }
 
 /// SIGXFSZ, which has this number on every system.
 const FILE_SIZE_LIMIT: i32 = 25;
 
-/// SIGHUP, which reopens logs. From now on it does not end the process.
+/// Handles SIGHUP, which reopens logs and no longer ends the process.
 ///
 /// # Errors
 ///
-/// Fails if the signal cannot be caught.
+/// Fails if the handler cannot be installed.
 pub(crate) fn hangup() -> io::Result<Signal> {
     signal(SignalKind::hangup())
 }
@@ -33,11 +33,11 @@ pub(crate) fn hangup() -> io::Result<Signal> {
 /// Resolves when SIGINT or SIGTERM arrives. A second one ends the process at once, with
 /// 128 + the number of the first signal as the exit code, as shells do.
 ///
-/// A thread of its own waits for them: whatever holds up the others, signals have effect.
+/// Its own thread waits for them, so that signals work while other threads are blocked.
 ///
 /// # Errors
 ///
-/// Fails if the signals cannot be caught, or the system gives no thread.
+/// Fails if the handlers cannot be installed, or no thread can be created.
 pub(crate) fn shutdown() -> io::Result<impl Future<Output = ()>> {
     let (first, arrived) = oneshot::channel();
     let runtime = Builder::new_current_thread().enable_io().build()?;
@@ -53,14 +53,14 @@ pub(crate) fn shutdown() -> io::Result<impl Future<Output = ()>> {
         runtime.block_on(async {
             let code = next(&mut interrupt, &mut terminate).await;
             tracing::info!("shutting down; a second signal ends the process at once");
-            // It fails if the server has ended.
+            // Fails if the server has ended.
             let _ = first.send(());
             next(&mut interrupt, &mut terminate).await;
             process::exit(code);
         });
     })?;
     Ok(async {
-        // An error would mean that the thread is gone, and no signal can arrive any more.
+        // An error means that the thread has ended, and no signal can arrive any more.
         if arrived.await.is_err() {
             std::future::pending::<()>().await;
         }

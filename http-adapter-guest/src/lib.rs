@@ -1,10 +1,10 @@
 //! JSON over HTTP in front of a cipher, as a component of the world
 //! `runner:cipher/http-adapter`.
 //!
-//! - [`message`]: the two JSON documents, request and result.
-//! - [`problem`]: every answer that is not a result (RFC 9457).
-//! - [`stream`]: whole bodies in and out of WASI streams.
-//! - this file: the bindings, and the path of one request.
+//! - [`message`]: the two JSON documents, request and result
+//! - [`problem`]: all error responses (RFC 9457)
+//! - [`stream`]: complete bodies from and to WASI streams
+//! - this file: the bindings, and the handler of one request
 #![no_std]
 
 extern crate alloc;
@@ -43,18 +43,18 @@ mod bindings {
     export!(Component with_types_in self);
 }
 
-/// The longest message that is taken, in bytes of UTF-8: 1 MiB.
+/// Maximum length of a message, in bytes of UTF-8: 1 MiB.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
-/// The longest body that is read: the longest message, if no character of it is
-/// escaped, and the JSON around it.
+/// Maximum length of a body in bytes: the longest message without escapes, and the JSON around
+/// it.
 const MAX_BODY_BYTES: usize = MAX_MESSAGE_BYTES + 1024;
 
 struct Component;
 
 impl Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        match answer(&request) {
+        match respond_to(&request) {
             Ok(result) => respond(out, 200, "application/json", None, &result),
             Err(problem) => respond(
                 out,
@@ -67,8 +67,8 @@ impl Guest for Component {
     }
 }
 
-/// Works out the body of the answer to one request.
-fn answer(request: &IncomingRequest) -> Result<Vec<u8>, Problem> {
+/// Computes the response body for one request.
+fn respond_to(request: &IncomingRequest) -> Result<Vec<u8>, Problem> {
     let target = request.path_with_query().unwrap_or_default();
     let path = target.split('?').next().unwrap_or_default();
     let transform = match path {
@@ -95,8 +95,7 @@ fn answer(request: &IncomingRequest) -> Result<Vec<u8>, Problem> {
     }
 }
 
-/// Accepts JSON, with or without parameters, and bodies that do not say what
-/// they are.
+/// Accepts JSON, with or without parameters, and requests without a content type.
 fn check_content_type(headers: &Fields) -> Result<(), Problem> {
     for value in headers.get("content-type") {
         let value = String::from_utf8_lossy(&value);
@@ -108,7 +107,7 @@ fn check_content_type(headers: &Fields) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The length of the body in bytes, where the request says so beforehand.
+/// The length of the body in bytes, if the request declares it.
 fn declared_length(headers: &Fields) -> Option<usize> {
     let values = headers.get("content-length");
     core::str::from_utf8(values.first()?).ok()?.parse().ok()
@@ -118,7 +117,7 @@ fn too_large() -> Problem {
     Problem::too_large(MAX_MESSAGE_BYTES, MAX_BODY_BYTES)
 }
 
-/// Reads the body, but no further than shows that it is too long.
+/// Reads the body, up to one byte beyond the limit.
 fn read_body(request: &IncomingRequest, declared: Option<usize>) -> Result<Vec<u8>, Problem> {
     if declared.is_some_and(|length| length > MAX_BODY_BYTES) {
         return Err(too_large());
@@ -132,7 +131,7 @@ fn read_body(request: &IncomingRequest, declared: Option<usize>) -> Result<Vec<u
     match stream::read_to_end(&stream, declared, MAX_BODY_BYTES) {
         Ok(bytes) => Ok(bytes),
         Err(stream::ReadError::TooLong) => Err(too_large()),
-        Err(stream::ReadError::Broken(why)) => Err(Problem::bad_request(&format!(
+        Err(stream::ReadError::Aborted(why)) => Err(Problem::bad_request(&format!(
             "the body ended before it was complete: {why}"
         ))),
     }
@@ -157,8 +156,8 @@ fn respond(
     if let Some(method) = allow {
         entries.push(("allow".to_owned(), text(method)));
     }
-    // None of these calls can fail for the values above: the names are valid,
-    // none of them is forbidden, and the body is taken once.
+    // These calls do not fail: the names are valid and not forbidden, and the body is taken
+    // once.
     let headers = Fields::from_list(&entries).expect("these headers are valid");
     let response = OutgoingResponse::new(headers); // its status is 200
     if status != 200 {
@@ -168,7 +167,7 @@ fn respond(
     ResponseOutparam::set(out, Ok(response));
 
     let stream = outgoing.write().expect("the stream is taken once");
-    // A client that has gone away needs no answer; the host knows of it.
+    // The client has disconnected if this fails; the host handles that.
     if stream::write_all(&stream, body).is_ok() {
         drop(stream);
         let _ = OutgoingBody::finish(outgoing, None);

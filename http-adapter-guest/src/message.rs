@@ -1,5 +1,5 @@
-//! The two documents of the service: `{"message": "…"}` in, `{"result": "…"}`
-//! out.
+//! The two documents of the service: the request `{"message": "…"}` and the response
+//! `{"result": "…"}`.
 
 use alloc::borrow::Cow;
 use alloc::borrow::ToOwned;
@@ -8,20 +8,20 @@ use core::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-/// Takes the message out of a request document.
+/// Parses the message of a request document.
 ///
 /// Members other than `message` are ignored.
 ///
 /// # Errors
 ///
-/// Says what is wrong, with line and column, where the body is not one JSON
-/// document, is not an object, or has no single string `message`.
+/// Returns an error with line and column if the body is not exactly one JSON document, is not
+/// an object, or does not have exactly one string `message`.
 pub(crate) fn parse(body: &[u8]) -> Result<Cow<'_, str>, serde_json::Error> {
     let Request { message } = serde_json::from_slice(body)?;
     Ok(message.0)
 }
 
-/// Writes the result document.
+/// Renders the result document.
 pub(crate) fn render(result: &str) -> Vec<u8> {
     let mut document = br#"{"result":"#.to_vec();
     push_string(&mut document, result);
@@ -35,8 +35,8 @@ pub(crate) fn push_string(document: &mut Vec<u8>, text: &str) {
     document.extend_from_slice(&string);
 }
 
-/// The request document. Written by hand because a derived implementation
-/// would take the array `["…"]` for it as well.
+/// The request document. `Deserialize` is not derived, because that would accept the array
+/// `["…"]` as well.
 struct Request<'a> {
     message: Message<'a>,
 }
@@ -93,8 +93,8 @@ impl<'de> Deserialize<'de> for Message<'de> {
     }
 }
 
-/// Takes a string without copying it where it has no escapes. Holds what it
-/// expects, for the error.
+/// Borrows a string without escapes instead of copying it. Holds the expectation, for the
+/// error.
 struct StringVisitor(&'static str);
 
 impl<'de> Visitor<'de> for StringVisitor {
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_is_taken_out_of_the_object() {
+    fn the_message_is_parsed() {
         assert_eq!(parse(br#"{"message": "hello"}"#).unwrap(), "hello");
     }
 
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn each_error_says_what_is_wrong_and_where() {
+    fn errors_have_reason_line_and_column() {
         for (body, expected) in [
             ("", "EOF while parsing a value at line 1 column 0"),
             ("hello", "expected value at line 1 column 1"),
@@ -176,12 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_not_utf8_is_refused() {
+    fn a_body_that_is_not_utf8_is_rejected() {
         assert!(parse(b"{\"message\": \"\xff\"}").is_err());
     }
 
     #[test]
-    fn deep_nesting_in_other_members_takes_no_stack() {
+    fn deep_nesting_in_other_members_does_not_exhaust_the_stack() {
         let deep = |depth| {
             format!(
                 r#"{{"a": {}{}, "message": "x"}}"#,
@@ -194,19 +194,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_survives_a_request_document(text: String) {
+        fn any_text_round_trips_through_a_request_document(text: String) {
             let body = serde_json::json!({ "message": &text }).to_string();
             prop_assert_eq!(parse(body.as_bytes()).unwrap(), text);
         }
 
         #[test]
-        fn any_text_survives_a_result_document(text: String) {
+        fn any_text_round_trips_through_a_result_document(text: String) {
             let document: serde_json::Value = serde_json::from_slice(&render(&text)).unwrap();
             prop_assert_eq!(document, serde_json::json!({ "result": text }));
         }
 
         #[test]
-        fn any_bytes_get_an_answer(body: alloc::vec::Vec<u8>) {
+        fn parse_never_panics(body: alloc::vec::Vec<u8>) {
             let _ = parse(&body);
         }
     }

@@ -1,5 +1,4 @@
-//! Problem documents (RFC 9457), the answers to everything that is not a
-//! result.
+//! Problem documents (RFC 9457): all error responses.
 
 use alloc::format;
 use alloc::string::String;
@@ -8,7 +7,7 @@ use core::fmt::Display;
 
 use crate::message::push_string;
 
-/// Why a request gets no result.
+/// The error response to a request.
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: u16,
@@ -25,38 +24,38 @@ impl Problem {
         }
     }
 
-    /// The body is not the document that was asked for.
+    /// The body is not a valid request document.
     pub(crate) fn bad_request(why: &dyn Display) -> Self {
         Self::new(400, "Bad Request", format!("{why}"))
     }
 
-    /// There is nothing at `path`.
+    /// `path` is unknown.
     pub(crate) fn not_found(path: &str) -> Self {
         Self::new(
             404,
             "Not Found",
-            format!("there is nothing at `{path}`; use `/encrypt` or `/decrypt`"),
+            format!("unknown path `{path}`; expected `/encrypt` or `/decrypt`"),
         )
     }
 
-    /// `path` takes another method.
+    /// `path` does not accept the method.
     pub(crate) fn method_not_allowed(path: &str) -> Self {
         Self::new(
             405,
             "Method Not Allowed",
-            format!("`{path}` takes only POST"),
+            format!("method not allowed at `{path}`; allowed: POST"),
         )
     }
 
-    /// The message, or the body that carries it, is too long.
+    /// The message or the body exceeds its limit.
     pub(crate) fn too_large(max_message: usize, max_body: usize) -> Self {
         let detail = format!(
-            "a message may have at most {max_message} bytes, and the body that carries it {max_body}"
+            "the message must not exceed {max_message} bytes, and the body {max_body} bytes"
         );
         Self::new(413, "Content Too Large", detail)
     }
 
-    /// The body is of another type than JSON.
+    /// The content type is not JSON.
     pub(crate) fn unsupported_media_type(found: &str) -> Self {
         Self::new(
             415,
@@ -65,14 +64,15 @@ impl Problem {
         )
     }
 
-    /// The cipher cannot work as it is configured.
+    /// The configuration of the cipher is invalid.
     pub(crate) fn misconfigured(why: String) -> Self {
         Self::new(500, "Internal Server Error", why)
     }
 
-    /// The audit log did not take the entry, so nothing was done.
+    /// The audit log rejected the entry, so the message was not transformed.
     pub(crate) fn unaudited(why: &str) -> Self {
-        let detail = format!("the audit log took no entry, so nothing was done: {why}");
+        let detail =
+            format!("the audit log rejected the entry, so the message was not transformed: {why}");
         Self::new(503, "Service Unavailable", detail)
     }
 
@@ -81,7 +81,7 @@ impl Problem {
         self.status
     }
 
-    /// The value of the `Allow` header, which RFC 9110 asks for with 405.
+    /// The value of the `Allow` header, which RFC 9110 requires with 405.
     pub(crate) fn allowed_method(&self) -> Option<&'static str> {
         (self.status == 405).then_some("POST")
     }
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_is_valid_json_whatever_the_detail_says() {
+    fn a_problem_with_any_detail_is_valid_json() {
         let problem = Problem::not_found("/\"\\\n\u{7f}");
         let document: serde_json::Value = serde_json::from_slice(&problem.to_json()).unwrap();
         assert_eq!(document["type"], "about:blank");
@@ -115,12 +115,12 @@ mod tests {
         assert_eq!(document["status"], 404);
         assert_eq!(
             document["detail"],
-            "there is nothing at `/\"\\\n\u{7f}`; use `/encrypt` or `/decrypt`"
+            "unknown path `/\"\\\n\u{7f}`; expected `/encrypt` or `/decrypt`"
         );
     }
 
     #[test]
-    fn only_a_wrong_method_names_the_right_one() {
+    fn only_405_has_an_allow_header() {
         assert_eq!(
             Problem::method_not_allowed("/encrypt").allowed_method(),
             Some("POST")

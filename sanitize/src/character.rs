@@ -1,8 +1,8 @@
-//! The characters that deceive.
+//! Deceptive characters.
 
-/// Whether a character is displayed as something other than itself, or not at all: control
-/// characters, line separators, and what Unicode lists as `Default_Ignorable_Code_Point`,
-/// which has the marks that change the direction of text.
+/// Whether a character is invisible or changes the display of others: control characters, line
+/// separators, and Unicode's `Default_Ignorable_Code_Point`, which includes the bidirectional
+/// marks.
 #[must_use]
 pub fn is_deceptive(character: char) -> bool {
     character.is_control()
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_digits_punctuation_and_emoji_do_not_deceive() {
+    fn letters_digits_punctuation_and_emoji_are_not_deceptive() {
         for text in [
             "wasi:http/types@0.2.12",
             "Grüße",
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn controls_bidi_marks_and_zero_width_characters_deceive() {
+    fn controls_bidi_marks_and_zero_width_characters_are_deceptive() {
         for character in "\0\t\n\r\u{1b}\u{7f}\u{85}\u{9b}\u{ad}\u{200b}\u{200d}\u{200f}\u{2028}\
              \u{202e}\u{2066}\u{feff}\u{3164}\u{e0041}"
             .chars()

@@ -1,17 +1,16 @@
-//! Text as it is printed.
+//! Sanitized display of text.
 
 use std::fmt::{self, Display, Write};
 
 use crate::is_deceptive;
 
-/// The most bytes that are printed of one text, unless the caller names another limit.
+/// The default maximum bytes of one text.
 pub const MAX_BYTES: usize = 1024;
 
-/// What stands for a character that is not printed.
+/// The replacement of a deceptive character.
 const REPLACEMENT: &str = "\u{fffd}";
 
-/// Foreign text, which is made safe when it is displayed. See [`line`], [`text`] and
-/// [`lines`].
+/// Untrusted text, sanitized when it is displayed. See [`line`](fn@line), [`text`] and [`lines`].
 #[derive(Debug, Clone, Copy)]
 pub struct Sanitized<T> {
     value: T,
@@ -19,8 +18,8 @@ pub struct Sanitized<T> {
     max_bytes: usize,
 }
 
-/// Text on one line: each [deceptive](is_deceptive) character but the tab is displayed as
-/// U+FFFD, and what is longer than the limit ends with `…`.
+/// Text on one line: each [deceptive](is_deceptive) character except the tab is replaced by U+FFFD,
+/// and text beyond the limit by `…`.
 pub fn line<T: Display>(value: T) -> Sanitized<T> {
     Sanitized {
         value,
@@ -29,7 +28,7 @@ pub fn line<T: Display>(value: T) -> Sanitized<T> {
     }
 }
 
-/// Like [`line`], but line feeds stay: for text that is indented or quoted elsewhere.
+/// Like [`line`](fn@line), but keeps line feeds: for text that the caller indents or quotes.
 pub fn text<T: Display>(value: T) -> Sanitized<T> {
     Sanitized {
         line_feed: "\n",
@@ -37,8 +36,8 @@ pub fn text<T: Display>(value: T) -> Sanitized<T> {
     }
 }
 
-/// Like [`line`], but a line feed begins a continuation line, which starts with `  | `: it
-/// cannot pass for an entry of its own.
+/// Like [`line`](fn@line), but a line feed begins a continuation line with the prefix `  | `, which cannot
+/// be mistaken for a separate entry.
 pub fn lines<T: Display>(value: T) -> Sanitized<T> {
     Sanitized {
         line_feed: "\n  | ",
@@ -47,7 +46,7 @@ pub fn lines<T: Display>(value: T) -> Sanitized<T> {
 }
 
 impl<T> Sanitized<T> {
-    /// Displays at most so many bytes of the text.
+    /// Sets the maximum bytes of the text.
     #[must_use]
     pub fn at_most(self, max_bytes: usize) -> Self {
         Self { max_bytes, ..self }
@@ -75,7 +74,7 @@ impl<T: Display> Display for Sanitized<T> {
     }
 }
 
-/// Passes on what is safe.
+/// A writer that passes on sanitized text up to the limit.
 struct Filter<'a, 'f> {
     out: &'a mut fmt::Formatter<'f>,
     line_feed: &'static str,
@@ -84,7 +83,7 @@ struct Filter<'a, 'f> {
 }
 
 impl Write for Filter<'_, '_> {
-    /// Fails at the limit, so that the rest of a long text is not even formatted.
+    /// Fails at the limit, so that the rest of a long text is not formatted.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if self.is_cut {
             return Err(fmt::Error);
@@ -93,15 +92,15 @@ impl Write for Filter<'_, '_> {
         self.left -= fits.len();
         self.is_cut = fits.len() < text.len();
         let mut rest = fits;
-        let deceives = |&(_, c): &(usize, char)| c != '\t' && is_deceptive(c);
-        while let Some((at, found)) = rest.char_indices().find(deceives) {
+        let deceptive = |&(_, c): &(usize, char)| c != '\t' && is_deceptive(c);
+        while let Some((at, found)) = rest.char_indices().find(deceptive) {
             self.out.write_str(&rest[..at])?;
-            let instead = if found == '\n' {
+            let replacement = if found == '\n' {
                 self.line_feed
             } else {
                 REPLACEMENT
             };
-            self.out.write_str(instead)?;
+            self.out.write_str(replacement)?;
             rest = &rest[at + found.len_utf8()..];
         }
         self.out.write_str(rest)?;
@@ -114,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_stays_one_line_and_does_not_steer_a_terminal() {
+    fn line_replaces_line_feeds_and_terminal_escapes() {
         let name = "a\nERROR forged\r\u{1b}[31m\u{202e}\u{200b}\tb";
         assert_eq!(
             line(name).to_string(),
@@ -123,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn usual_text_stays_as_it_is() {
+    fn ordinary_text_is_unchanged() {
         for name in ["", "wasi:http/types@0.2.12", "Grüße, 日本語 \u{1f980}"] {
             assert_eq!(line(name).to_string(), name);
             assert_eq!(lines(name).to_string(), name);
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn continuation_lines_are_marked() {
+    fn lines_marks_continuation_lines() {
         assert_eq!(
             lines("a\nb\u{1b}\nc").to_string(),
             "a\n  | b\u{fffd}\n  | c"
@@ -140,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_the_limit_is_whole_and_a_longer_one_ends_with_an_ellipsis() {
+    fn text_beyond_the_limit_is_replaced_by_an_ellipsis() {
         let whole = "x".repeat(MAX_BYTES);
         assert_eq!(line(&whole).to_string(), whole);
         let longer = format!("{}äy", &whole[1..]);
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_limit_nothing_is_formatted() {
+    fn text_beyond_the_limit_is_not_formatted() {
         struct Endless;
 
         impl Display for Endless {
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_alternate_form_of_a_value_is_kept() {
+    fn alternate_form_of_a_value_is_kept() {
         let error = format_args!("{:#?}", [1]).to_string();
         assert_eq!(
             format!("{:#}", text(format_args!("{error}"))),

@@ -1,4 +1,4 @@
-//! JSON that every screen shows as it is.
+//! JSON in which deceptive characters are escaped.
 
 use std::fmt::Write as _;
 use std::io;
@@ -10,8 +10,7 @@ use crate::is_deceptive;
 
 /// Appends `value` to `buffer` as JSON on one line.
 ///
-/// Beyond what JSON demands this escapes every character that could make a
-/// terminal or an editor show something other than what is there (see [`is_deceptive`]).
+/// Escapes deceptive characters (see [`is_deceptive`]) in addition to those that JSON requires.
 ///
 /// # Panics
 ///
@@ -22,7 +21,7 @@ pub fn write(buffer: &mut Vec<u8>, value: &impl Serialize) {
         .expect("memory can be written, and all keys are strings");
 }
 
-/// `value` as JSON on several lines, escaped like that of [`write`].
+/// Returns `value` as JSON on several lines, escaped like [`write`](fn@write).
 ///
 /// # Panics
 ///
@@ -32,8 +31,8 @@ pub fn pretty(value: &impl Serialize) -> String {
         .expect("memory can be written, and all keys are strings");
     let mut escaped = String::with_capacity(text.len());
     let mut rest = text.as_str();
-    // ASCII control characters are escaped already, but for the line feeds between values.
-    // All others are in strings, where an escape is allowed.
+    // ASCII control characters are escaped already, except for the line feeds between values.
+    // All other deceptive characters are in strings, where an escape is allowed.
     while let Some((at, found)) = rest
         .char_indices()
         .find(|&(_, c)| c >= '\u{7f}' && is_deceptive(c))
@@ -58,7 +57,7 @@ impl Formatter for OneLine {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        // Nearly every text is of plain ASCII, where this is all there is to see.
+        // The fast path: nearly all text is printable ASCII.
         if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             return CompactFormatter.write_string_fragment(writer, fragment);
         }
@@ -86,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_deceives_is_escaped_and_read_back_as_it_was() {
+    fn deceptive_characters_are_escaped_and_parsed_back() {
         for character in ('\0'..=char::MAX).filter(|&c| is_deceptive(c)) {
             let text = format!("ä{character}b");
             let json = json(&text);
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_deceive_stays_as_it_is() {
+    fn other_characters_are_unchanged() {
         for text in ["plain", "Grüße", "日本語", "\u{1f980}"] {
             assert_eq!(json(text), format!("\"{text}\""));
         }

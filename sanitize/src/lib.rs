@@ -1,22 +1,24 @@
-//! Foreign text, made safe to print.
+//! Sanitizing of untrusted text for output.
 //!
 //! The name of an import, the file that an auditor verifies and the output of a guest are
-//! foreign text: its author may want a terminal to execute it, a reader of a log to take it
-//! for several entries, or an editor to show it in another order. Whatever prints foreign
-//! text prints it through this crate:
+//! untrusted text, which may contain terminal escape sequences, forged log entries, or characters
+//! that reorder the text. The functions for printing it:
 //!
-//! - [`line`]: text that stays on one line, such as a name.
+//! - [`line`](fn@line): text on one line, such as a name.
 //! - [`text`]: text that may have line feeds, such as a backtrace.
-//! - [`lines`]: the same for output where each line begins an entry: continuation lines are
-//!   indented and marked.
-//! - [`json`]: a value as JSON on one line, where nothing is lost.
+//! - [`lines`]: text in output where each line begins an entry: continuation lines are indented
+//!   and marked.
+//! - [`error_chain`]: an error with its causes.
+//! - [`json`]: a value as JSON on one line, lossless.
 //!
-//! All but [`json`] are bounded, by [`MAX_BYTES`] where the caller names no other limit, and
-//! do no more work than the limit is long.
+//! All except [`json`] are bounded, by default to [`MAX_BYTES`], and do not format text beyond the
+//! bound.
 
 mod character;
 mod display;
+mod error_chain;
 pub mod json;
 
 pub use character::is_deceptive;
 pub use display::{MAX_BYTES, Sanitized, line, lines, text};
+pub use error_chain::error_chain;

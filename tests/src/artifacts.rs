@@ -1,4 +1,4 @@
-//! Where the programs and the components are that the tests run.
+//! Paths of the programs and components.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The version of `wasmtime` that the tests compare with.
 const WASMTIME_VERSION: &str = "48.0.8";
 
-/// The version of `schemathesis` that tests interfaces.
+/// The version of `schemathesis`.
 const SCHEMATHESIS_VERSION: &str = "4.32.5";
 
 /// The root of the workspace.
@@ -29,8 +29,8 @@ pub fn component(name: &str) -> PathBuf {
     existing(target().join("components").join(file), "make build")
 }
 
-/// What an experiment has built, such as `app` of `cipher-onion`. The guests of all
-/// experiments are those of `parts`.
+/// An output of an experiment, such as `app` of `cipher-onion`. The guests of all experiments are
+/// in `parts`.
 #[must_use]
 pub fn experiment(experiment: &str, name: &str) -> PathBuf {
     let folder = target().join("experiments").join(experiment);
@@ -44,14 +44,14 @@ pub fn wasmtime() -> PathBuf {
     existing(peers().join(folder).join("bin/wasmtime"), "make peers")
 }
 
-/// The folder of the `schemathesis` that tests interfaces.
+/// The folder of `schemathesis`.
 #[must_use]
 pub fn schemathesis() -> PathBuf {
     let folder = format!("schemathesis-{SCHEMATHESIS_VERSION}");
     existing(peers().join(folder), "make schemathesis")
 }
 
-/// A component that another toolchain has built, if it was built on this machine.
+/// A component of another toolchain, if it was built on this machine.
 #[must_use]
 pub fn foreign(name: &str) -> Option<PathBuf> {
     let folder = match env::var_os("COMPONENT_RUNNER_FOREIGN") {
@@ -62,7 +62,7 @@ pub fn foreign(name: &str) -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-/// The target folder of the workspace, or the one that the environment names.
+/// The target folder of the workspace, or the one in the environment.
 #[must_use]
 pub fn target() -> PathBuf {
     match env::var_os("COMPONENT_RUNNER_TARGET") {
@@ -71,7 +71,7 @@ pub fn target() -> PathBuf {
     }
 }
 
-/// The folder of the other hosts: the same choice as in the Makefile.
+/// The folder of the peers, chosen as in the Makefile.
 #[must_use]
 pub fn peers() -> PathBuf {
     if let Some(peers) = env::var_os("COMPONENT_RUNNER_PEERS") {
@@ -87,7 +87,7 @@ pub fn peers() -> PathBuf {
 fn existing(path: PathBuf, remedy: &str) -> PathBuf {
     assert!(
         path.exists(),
-        "`{}` is not there; run `{remedy}`",
+        "missing `{}`; run `{remedy}`",
         path.display()
     );
     path

@@ -1,6 +1,4 @@
-//! What is in an audit log, once the server has written it.
-//!
-//! The log is read by the crate that wrote it, and its chain is checked on the way.
+//! Records of an audit log, read by the crate that wrote them; the chain is verified on the way.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,23 +7,25 @@ use audit_log::read::{Reader, Start};
 use audit_log::{Chain, Head, Location};
 use serde_json::Value;
 
+use crate::client::Response;
+
 /// One record.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// Its place in the log.
+    /// Its position in the log, counted from 1.
     pub sequence: u64,
-    /// The line, as it is stored.
+    /// The line as stored.
     pub text: String,
-    /// The same, read as JSON.
+    /// The line as JSON.
     pub json: Value,
 }
 
-/// The kinds of log that are kept in a file.
+/// The kinds of audit log that are files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A database.
     Sqlite,
-    /// A file with one record a line.
+    /// A file with one record per line.
     JsonLines,
 }
 
@@ -43,25 +43,24 @@ impl Kind {
     }
 }
 
-/// All records of a log that was not pruned, from the first one to the last.
+/// All records of a log that was not pruned, in order.
 ///
 /// # Errors
 ///
-/// Says what is wrong with the log: it cannot be read, a place is left out, or the
-/// chain is broken.
+/// Fails if the log cannot be read, a record is missing, or the chain is broken.
 pub fn read(location: &Location) -> Result<Vec<Record>, String> {
     let fail = |error: audit_log::read::ReadError| describe(&error);
     let mut reader = Reader::open(location, Start::First).map_err(fail)?;
     let mut chain = Chain::after(Head::EMPTY);
     let mut records = Vec::new();
     while let Some(line) = reader.next().map_err(fail)? {
-        let place = records.len() + 1;
+        let sequence = records.len() + 1;
         let checked = chain.check(&line);
-        checked.map_err(|defect| format!("record {place} of `{location}`: {defect}"))?;
+        checked.map_err(|defect| format!("record {sequence} of `{location}`: {defect}"))?;
         let text = String::from_utf8_lossy(line.bytes).into_owned();
         let json = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         records.push(Record {
-            sequence: place as u64,
+            sequence: sequence as u64,
             text,
             json,
         });
@@ -72,15 +71,14 @@ pub fn read(location: &Location) -> Result<Vec<Record>, String> {
     }
 }
 
-/// The same, for a test that ends if anything is wrong.
+/// Like [`read`], but panics where that fails.
 #[must_use]
 pub fn records(location: &Location) -> Vec<Record> {
     read(location).unwrap_or_else(|why| panic!("{why}"))
 }
 
 impl Record {
-    /// The value of the one attribute that `guests/appender.wat` gives, if a guest
-    /// wrote this.
+    /// The value of the attribute that `guests/appender.wat` sets, if a guest wrote this.
     #[must_use]
     pub fn value(&self) -> Option<&str> {
         self.json["guest"]["attributes"][0]["value"].as_str()
@@ -93,25 +91,30 @@ impl Record {
     }
 }
 
-/// Where each value is that a guest wrote.
+/// The sequence number in the response of `guests/appender.wat`, if it is 200 with a receipt.
+#[must_use]
+pub fn receipt(response: &Response) -> Option<u64> {
+    let digits = str::from_utf8(&response.body).ok()?;
+    digits.parse().ok().filter(|_| response.status == 200)
+}
+
+/// The sequence number of each value that a guest wrote.
 ///
 /// # Errors
 ///
-/// Names a value that is there twice.
-pub fn places(records: &[Record]) -> Result<BTreeMap<&str, u64>, String> {
-    let mut places = BTreeMap::new();
+/// Names a duplicate value.
+pub fn sequences(records: &[Record]) -> Result<BTreeMap<&str, u64>, String> {
+    let mut sequences = BTreeMap::new();
     for record in records {
         let Some(value) = record.value() else {
             continue;
         };
-        if let Some(before) = places.insert(value, record.sequence) {
-            let sequence = record.sequence;
-            return Err(format!(
-                "`{value}` is record {before} and record {sequence}"
-            ));
+        if let Some(first) = sequences.insert(value, record.sequence) {
+            let second = record.sequence;
+            return Err(format!("duplicate `{value}`: records {first} and {second}"));
         }
     }
-    Ok(places)
+    Ok(sequences)
 }
 
 /// An error and its causes.

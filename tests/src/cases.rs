@@ -1,7 +1,7 @@
-//! The table of requests to the cipher service, and what has to come back.
+//! The table of requests to the cipher service and the expected responses.
 //!
-//! [`for_each_case`](crate::for_each_case) hands the names of all cases to a
-//! macro of the caller, so that every case becomes a test of its own:
+//! [`for_each_case`](crate::for_each_case) passes the names of all cases to a macro of the caller,
+//! so that every case becomes a test of its own:
 //!
 //! ```
 //! macro_rules! names {
@@ -11,15 +11,15 @@
 //! assert!(names.contains(&"hello_world_is_encrypted"));
 //! ```
 //!
-//! [`test_each_case`](crate::test_each_case) makes the tests, where a function of
-//! the caller checks one case.
+//! [`test_each_case`](crate::test_each_case) defines the tests, where a function of the caller
+//! checks one case.
 
 use crate::client::{Request, Response, decrypt, encrypt, post};
 
-/// A request and what has to come back.
+/// A request and the expected response.
 #[derive(Debug)]
 pub struct Case {
-    /// What is sent.
+    /// The request.
     pub request: Request,
     status: u16,
     allow: Option<&'static str>,
@@ -32,11 +32,11 @@ enum Body {
     Result(&'static str),
     /// A problem document with all of this in its detail.
     Problem(&'static [&'static str]),
-    /// None, because the request was HEAD.
+    /// No body, because the request is HEAD.
     Absent,
 }
 
-/// What `SHIFT_AMOUNT` makes of [`SHIFTED`].
+/// Values of `SHIFT_AMOUNT`, and the results of [`SHIFTED`].
 pub const SHIFTS: [(&str, &str); 4] = [
     ("5", "Mjqqt, Ejgwf!"),
     ("-3", "Ebiil, Wbyox!"),
@@ -47,8 +47,8 @@ pub const SHIFTS: [(&str, &str); 4] = [
 /// The plain text of [`SHIFTS`].
 pub const SHIFTED: &str = "Hello, Zebra!";
 
-/// Makes a function of each case, and the two macros that go through all of them.
-/// The first token is a dollar sign, which a macro within a macro cannot write.
+/// Defines a function for each case, and the two macros over all of them. The first token is a
+/// dollar sign, which a macro within a macro cannot contain.
 macro_rules! cases {
     ($dollar:tt $($name:ident: $case:expr;)*) => {
         $(
@@ -59,15 +59,13 @@ macro_rules! cases {
             }
         )*
 
-        /// Calls the macro that it is given with the names of all cases; see
-        /// [`cases`](crate::cases).
+        /// Calls a macro with the names of all cases; see [`cases`](crate::cases).
         #[macro_export]
         macro_rules! for_each_case {
             ($dollar macro:ident) => { $dollar macro! { $($name)* } };
         }
 
-        /// Makes a test of each case, in which the function that it is given
-        /// checks that case; see [`cases`](crate::cases).
+        /// Defines a test for each case, which a function checks; see [`cases`](crate::cases).
         #[macro_export]
         macro_rules! test_each_case {
             ($dollar check:path) => {
@@ -205,7 +203,7 @@ fn json_by(method: &str, path: &str) -> Request {
 }
 
 impl Case {
-    /// Checks everything that this case says of a response.
+    /// Checks a response against this case.
     pub fn check(&self, response: &Response) {
         assert_eq!(response.status, self.status, "{response:?}");
         assert_eq!(response.header("allow"), self.allow, "{response:?}");
@@ -229,12 +227,12 @@ pub fn check_result(response: &Response, result: &str) {
     assert_eq!(content_type, Some("application/json"), "{response:?}");
     check_length(response);
     let expected = serde_json::json!({ "result": result });
-    // Not `assert_eq`: a message may be a megabyte long.
+    // Not `assert_eq`, because a message may have a megabyte.
     assert!(response.json() == expected, "{response:?}");
 }
 
-/// Checks that a response is a problem document (RFC 9457) with this status, and
-/// that its detail has all of these parts.
+/// Checks that a response is a problem document (RFC 9457) with this status and all of these parts
+/// in its detail.
 pub fn check_problem(response: &Response, status: u16, detail: &[&str]) {
     assert_eq!(response.status, status, "{response:?}");
     let content_type = response.header("content-type");
@@ -242,7 +240,7 @@ pub fn check_problem(response: &Response, status: u16, detail: &[&str]) {
     check_length(response);
     let document = response.json();
     assert_eq!(document["status"], status, "{response:?}");
-    // With this type the title is that of the status code.
+    // With this type the title is the reason phrase of the status.
     assert_eq!(document["type"], "about:blank", "{response:?}");
     assert_eq!(document["title"], title(status), "{response:?}");
     let text = document["detail"].as_str().expect("a detail");
@@ -251,14 +249,14 @@ pub fn check_problem(response: &Response, status: u16, detail: &[&str]) {
     }
 }
 
-/// Checks that a response says how long it is.
+/// Checks that a response has the right content-length.
 fn check_length(response: &Response) {
     let length = response.body.len().to_string();
     let announced = response.header("content-length");
     assert_eq!(announced, Some(length.as_str()), "{response:?}");
 }
 
-/// The phrase of RFC 9110 for a status code.
+/// The reason phrase of a status in RFC 9110.
 fn title(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",

@@ -14,19 +14,19 @@ use prost::Message;
 
 use crate::DEADLINE;
 
-/// Takes all spans that are sent to it, until the process ends.
+/// Receives spans until the process ends.
 #[derive(Debug)]
 pub struct Collector {
     address: SocketAddr,
     spans: Receiver<Received>,
 }
 
-/// A span, and what is said of whoever sent it.
+/// A span, and the attributes of its resource.
 #[derive(Debug)]
 pub struct Received {
     /// The span.
     pub span: Span,
-    /// The attributes of the sender.
+    /// The attributes of the resource.
     pub resource: BTreeMap<String, String>,
 }
 
@@ -58,7 +58,7 @@ impl Collector {
         self.spans.recv_timeout(DEADLINE).expect("a span")
     }
 
-    /// What has come and was not asked for.
+    /// All spans received so far that were not returned yet.
     #[must_use]
     pub fn rest(&self) -> Vec<Received> {
         self.spans.try_iter().collect()
@@ -73,7 +73,7 @@ impl Received {
     }
 }
 
-/// Takes all requests on a connection, which is how the server sends them.
+/// Receives all requests on a connection.
 fn serve(stream: TcpStream, spans: &Sender<Received>) {
     let mut stream = BufReader::new(stream);
     while let Some(request) = receive(&mut stream) {
@@ -82,7 +82,7 @@ fn serve(stream: TcpStream, spans: &Sender<Received>) {
             let scopes = resource_spans.scope_spans.into_iter();
             for span in scopes.flat_map(|scope| scope.spans) {
                 let resource = texts(&resource.attributes);
-                // The test may be over.
+                // It fails if the test is over.
                 let _ = spans.send(Received { span, resource });
             }
         }
@@ -93,12 +93,12 @@ fn serve(stream: TcpStream, spans: &Sender<Received>) {
     }
 }
 
-/// The next request. None: there are no more.
+/// The next request; none at the end of the connection.
 fn receive(stream: &mut BufReader<TcpStream>) -> Option<ExportTraceServiceRequest> {
     let mut head = Vec::new();
     loop {
         let mut line = String::new();
-        // The server may be gone.
+        // The server may have ended.
         if stream.read_line(&mut line).ok()? == 0 {
             return None;
         }

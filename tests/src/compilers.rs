@@ -1,22 +1,20 @@
-//! The processes in which a server compiles components, and a component that keeps one busy.
+//! The processes in which a server compiles, and a component that keeps one busy.
 
 use std::fs;
-use std::thread;
-use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::DEADLINE;
 use crate::functions::locator;
+use crate::wait;
 
-/// The targets of one `br_table`; a function may have 7 MiB.
+/// Targets of one `br_table`: the size limit of a function is 7 MiB.
 const TARGETS: usize = 7 << 20;
 
-/// The results of each target, which the validator compares one by one.
+/// Results of each target, which the validator compares one by one.
 const RESULTS: usize = 1000;
 
-/// A component that serves HTTP, and whose validation takes many minutes: the time is the number of
-/// targets of a `br_table` times the number of results.
+/// A component that serves HTTP, and whose validation takes minutes: its time is the product of
+/// targets and results of a `br_table`.
 #[must_use]
 pub fn slow_component() -> Vec<u8> {
     const FUNCTIONS: usize = 4;
@@ -41,7 +39,7 @@ pub fn slow_component() -> Vec<u8> {
     [locator("slow-v1"), section(1, module.concat())].concat()
 }
 
-/// A number as WebAssembly writes it.
+/// Unsigned LEB128.
 fn leb128(mut number: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
@@ -60,18 +58,19 @@ fn leb128(mut number: usize) -> Vec<u8> {
 pub struct Compiler(u32);
 
 impl Compiler {
-    /// Waits for one of the server with this process id, other than those `before`.
+    /// Waits for a compiler of the server with this process id, other than those `before`.
     #[must_use]
     pub fn wait_for(server: u32, before: &[Self]) -> Self {
-        wait(|| {
-            let mut compilers = compilers(server).into_iter();
-            compilers.find(|compiler| !before.contains(compiler))
+        wait::until("a compiler", || {
+            let compilers = compilers(server);
+            let mut new = compilers.iter().filter(|one| !before.contains(one));
+            new.next().copied().ok_or_else(|| format!("{compilers:?}"))
         })
     }
 
-    /// One of the files that the system has about it (proc(5)).
+    /// A file of its folder in `/proc`.
     #[must_use]
-    pub fn about(self, name: &str) -> String {
+    pub fn proc_file(self, name: &str) -> String {
         let bytes = fs::read(format!("/proc/{}/{name}", self.0)).expect("it runs");
         String::from_utf8_lossy(&bytes).into_owned()
     }
@@ -84,15 +83,17 @@ impl Compiler {
 
     /// Waits until it has ended.
     pub fn wait_until_ended(self) {
-        // What is left of one whose parent has not asked for it is not running either.
-        wait(|| {
-            let state = stat(self.0).map(|(state, _)| state);
-            matches!(state.as_deref(), None | Some("Z" | "X")).then_some(())
+        // A zombie that its parent has not waited for has ended, too.
+        wait::until("the end of a compiler", || {
+            match stat(self.0).map(|(state, _)| state) {
+                Some(state) if state != "Z" && state != "X" => Err(state),
+                _ => Ok(()),
+            }
         });
     }
 }
 
-/// The processes in which the server with this process id compiles at the moment.
+/// The compilers of the server with this process id at the moment.
 #[must_use]
 pub fn compilers(server: u32) -> Vec<Compiler> {
     let processes = fs::read_dir("/proc").expect("there is /proc");
@@ -107,22 +108,11 @@ pub fn compilers(server: u32) -> Vec<Compiler> {
         .collect()
 }
 
-/// The state and the parent of a process, if it is there.
+/// State and parent of a process, if it exists.
 fn stat(process: u32) -> Option<(String, u32)> {
     let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name in brackets may contain anything.
+    // The name in parentheses may contain any character.
     let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace();
     let state = fields.next()?.to_owned();
     Some((state, fields.next()?.parse().ok()?))
-}
-
-fn wait<T>(found: impl Fn() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(start.elapsed() < DEADLINE, "waited in vain");
-        thread::yield_now();
-    }
 }

@@ -1,4 +1,4 @@
-//! A folder of functions, for servers of many.
+//! Folders of functions, for servers of several components.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::artifacts;
 use crate::guests::assemble;
 
-/// A folder into which functions are put. It is removed with this value.
+/// A folder for functions, removed when dropped.
 #[derive(Debug)]
 pub struct Folder(TempDir);
 
@@ -21,13 +21,13 @@ impl Default for Folder {
 }
 
 impl Folder {
-    /// Nothing is in it.
+    /// An empty folder.
     #[must_use]
     pub fn new() -> Self {
         Self(tempfile::tempdir().expect("a folder"))
     }
 
-    /// Where it is.
+    /// Its path.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.0.path()
@@ -39,7 +39,7 @@ impl Folder {
         self.path().join(name)
     }
 
-    /// Puts a file there, at once: nobody sees half of it.
+    /// Writes a file atomically, so that no reader sees a part of it.
     pub fn put(&self, name: &str, bytes: impl AsRef<[u8]>) {
         let path = self.join(name);
         let parent = path.parent().expect("a folder");
@@ -52,19 +52,19 @@ impl Folder {
         file.persist(path).expect("a file that can be renamed");
     }
 
-    /// Puts a component of this workspace there, under its own name.
+    /// Writes a component of this workspace, under its own name.
     pub fn put_component(&self, name: &str) {
         let bytes = fs::read(artifacts::component(name)).expect("a component");
         self.put(&format!("{name}.wasm"), bytes);
     }
 
-    /// Puts `guests/locator.wat` there, which answers with this version, of 7 letters.
+    /// Writes `guests/locator.wat` with this version of 7 letters.
     pub fn put_locator(&self, name: &str, version: &str) {
         self.put(name, locator(version));
     }
 }
 
-/// Writes a file that other users cannot read, such as a key.
+/// Writes a file that only its owner can read, such as a key.
 ///
 /// # Panics
 ///
@@ -77,7 +77,7 @@ pub fn write_secret(path: &Path, text: impl AsRef<[u8]>) {
     written.expect("a file that can be written to");
 }
 
-/// `guests/locator.wat`, which answers with this version.
+/// `guests/locator.wat` with this version.
 ///
 /// # Panics
 ///
@@ -88,4 +88,11 @@ pub fn locator(version: &str) -> Vec<u8> {
     assemble("locator", |source| {
         source.replace("\"VERSION ", &format!("\"{version} "))
     })
+}
+
+/// The body of the response of `guests/locator.wat` with this version, where it sees `path` below
+/// the route `prefix`.
+#[must_use]
+pub fn locator_response(version: &str, path: &str, prefix: &str) -> String {
+    format!("{version} {path} {prefix} {version}")
 }

@@ -1,4 +1,4 @@
-//! Components written by hand, most of which misbehave.
+//! Components in WAT, most of which misbehave.
 
 use std::fmt::Write;
 use std::fs;
@@ -6,15 +6,14 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-/// A component in a folder of its own, which is removed with this value.
+/// A component in a folder of its own, removed when dropped.
 #[derive(Debug)]
 pub struct Guest {
     folder: TempDir,
 }
 
 impl Guest {
-    /// Assembles `guests/NAME.wat`. A line `;; include FILE` stands for what is in
-    /// `guests/FILE`, where there may be such lines, too.
+    /// Assembles `guests/NAME.wat`. A line `;; include FILE` includes `guests/FILE`, recursively.
     #[must_use]
     pub fn assemble(name: &str) -> Self {
         Self::of(assemble(name, |source| source))
@@ -28,7 +27,7 @@ impl Guest {
         guest
     }
 
-    /// Where it is.
+    /// Its path.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         self.folder.path().join("guest.wasm")
@@ -41,7 +40,7 @@ pub fn assemble(name: &str, change: impl FnOnce(String) -> String) -> Vec<u8> {
     wat::parse_str(source).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The text of a file in `guests`, with those that it includes.
+/// The text of a file in `guests`, with its includes.
 fn source(file: &Path) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("guests")

@@ -1,5 +1,5 @@
-//! Programs that others have made, such as proxies and clients: those of the system, or those that
-//! `make debian` has unpacked.
+//! Programs of other projects, such as proxies and clients: installed ones, or those that `make
+//! debian` has unpacked.
 
 use std::env;
 use std::ffi::OsString;
@@ -9,17 +9,17 @@ use std::process::Command;
 
 use crate::artifacts;
 
-/// A program that runs here.
+/// A program that runs on this machine.
 #[derive(Debug)]
 pub struct Installed {
     program: PathBuf,
-    /// Where it finds the libraries that were unpacked with it.
+    /// Folders of the libraries that were unpacked with it.
     libraries: Option<OsString>,
 }
 
 impl Installed {
-    /// The program with this name, if it runs with this argument, which lets it print its
-    /// version. Otherwise says that what needs it is skipped.
+    /// The program with this name, if it runs with this argument, which prints its version.
+    /// Otherwise prints that its tests are skipped.
     #[must_use]
     pub fn find(name: &str, version: &str) -> Option<Self> {
         let root = unpacked();
@@ -43,7 +43,7 @@ impl Installed {
         found
     }
 
-    /// A command line of it that has no arguments yet.
+    /// A command line without arguments.
     #[must_use]
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
@@ -53,7 +53,7 @@ impl Installed {
         command
     }
 
-    /// A file that belongs to it, which the system has below `/`.
+    /// A file of its package, by its path below `/`.
     #[must_use]
     pub fn file(&self, path: &str) -> PathBuf {
         match self.libraries {
@@ -67,7 +67,7 @@ fn unpacked() -> PathBuf {
     artifacts::peers().join("debian/root")
 }
 
-/// The folders of libraries below `root`: one for each architecture.
+/// The folders of libraries below `root`, one per architecture.
 fn libraries(root: &Path) -> Option<OsString> {
     let folders = fs::read_dir(root.join("usr/lib")).ok()?;
     let folders = folders.filter_map(|folder| Some(folder.ok()?.path()));

@@ -1,4 +1,4 @@
-//! What those see who operate a server.
+//! The listener for operators: health, metrics and the admin interface.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -6,23 +6,22 @@ use std::net::SocketAddr;
 use crate::client::{Connection, Request, Response};
 use crate::{TestHost, wait};
 
-/// The listener for operators of a server that was started with
-/// `--ops-addr 127.0.0.1:0`.
+/// The operator listener of a server with `--ops-addr 127.0.0.1:0`.
 #[derive(Debug, Clone, Copy)]
 pub struct Operators {
     address: SocketAddr,
 }
 
-/// What `/metrics` says, checked against the rules of the format (`OpenMetrics` 1.0).
+/// The response of `/metrics`, checked against the rules of `OpenMetrics` 1.0.
 #[derive(Debug)]
 pub struct Metrics {
     text: String,
-    /// Each series, as it is written, and its value.
+    /// Value of each series, by its name and labels as written.
     series: BTreeMap<String, f64>,
 }
 
 impl Operators {
-    /// That of `host`.
+    /// The listener of `host`.
     #[must_use]
     pub fn of(host: &TestHost) -> Self {
         const START: &str = "metrics at http://";
@@ -36,7 +35,7 @@ impl Operators {
         }
     }
 
-    /// Where it is.
+    /// Its address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -48,7 +47,7 @@ impl Operators {
         Connection::open(self.address).exchange(request)
     }
 
-    /// Asks for a path.
+    /// Sends a GET.
     #[must_use]
     pub fn get(&self, path: &str) -> Response {
         self.send(&Request::new("GET", path))
@@ -79,7 +78,7 @@ impl Operators {
         });
     }
 
-    /// Waits until the server has these metrics.
+    /// Waits until all these series have these values.
     pub fn wait_for(&self, series: &[(&str, f64)]) {
         wait::until(format_args!("{series:?}"), || {
             let metrics = self.metrics();
@@ -91,10 +90,28 @@ impl Operators {
             }
         });
     }
+
+    /// Waits until these gauges, summed over all functions, are 0.
+    ///
+    /// # Errors
+    ///
+    /// Returns the gauges that are not 0 at the deadline.
+    pub fn wait_until_zero(&self, gauges: &[&str]) -> Result<(), String> {
+        wait::try_until("an idle server", || {
+            let metrics = self.metrics();
+            let values = gauges.iter().map(|gauge| (gauge, metrics.total(gauge)));
+            let busy: Vec<_> = values.filter(|(_, value)| *value != Some(0.0)).collect();
+            if busy.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("{busy:?}"))
+            }
+        })
+    }
 }
 
 impl Metrics {
-    /// The value of a series of the server's own, which is written as in
+    /// Value of a series of the server, such as
     /// `requests_total{function="app",method="GET",code="200"}`.
     #[must_use]
     pub fn get(&self, series: &str) -> Option<f64> {
@@ -102,7 +119,7 @@ impl Metrics {
         self.series.get(&name).copied()
     }
 
-    /// The sum of all series of a metric of the server's own, such as those of each function.
+    /// Sum of all series of a metric of the server, such as those of all functions.
     #[must_use]
     pub fn total(&self, metric: &str) -> Option<f64> {
         let name = format!("component_runner_{metric}");
@@ -113,21 +130,20 @@ impl Metrics {
             .reduce(|sum, value| sum + value)
     }
 
-    /// The value of a series that all programs have, such as `process_open_fds`.
+    /// Value of a series that all programs have, such as `process_open_fds`.
     #[must_use]
     pub fn get_common(&self, series: &str) -> Option<f64> {
         self.series.get(series).copied()
     }
 
-    /// All of it.
+    /// The whole response.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Reads the text: every metric is described before its series, each series is there
-    /// once and together with those of its metric, its name fits its type, and the end
-    /// is marked.
+    /// Parses the text: the description of a metric precedes its series, which are unique and
+    /// adjacent, the suffix of a name fits its type, and the end is marked.
     fn parse(text: String) -> Result<Self, String> {
         let mut described = BTreeSet::new();
         let mut metric = String::new();
@@ -137,27 +153,27 @@ impl Metrics {
         for line in text.lines() {
             let fail = |why: &str| Err(format!("{why}: {line}\n{text}"));
             if has_ended {
-                return fail("something is after the end");
+                return fail("text after the end");
             }
             let words: Vec<_> = line.splitn(4, ' ').collect();
             match words[..] {
                 ["#", "EOF"] => has_ended = true,
                 ["#", "HELP", name, help] => {
                     if !described.insert(name.to_owned()) {
-                        return fail("a metric is there twice");
+                        return fail("duplicate metric");
                     }
                     if !help.ends_with('.') {
-                        return fail("this is no sentence");
+                        return fail("help text without a full stop");
                     }
                     name.clone_into(&mut metric);
                     kind.clear();
                 }
                 ["#", "TYPE", name, found] if name == metric => found.clone_into(&mut kind),
                 ["#", "UNIT", name, unit] if name == metric && name.ends_with(unit) => {}
-                ["#", ..] => return fail("this describes another metric"),
+                ["#", ..] => return fail("description of another metric"),
                 _ => {
                     let (name, value) = line.rsplit_once(' ').ok_or("no value")?;
-                    let value: f64 = value.parse().map_err(|_| format!("no number: {line}"))?;
+                    let value: f64 = value.parse().map_err(|_| format!("not a number: {line}"))?;
                     let base = name.split('{').next().unwrap_or_default();
                     let suffix = base.strip_prefix(&metric);
                     let fits = match kind.as_str() {
@@ -170,10 +186,10 @@ impl Metrics {
                         _ => false,
                     };
                     if !fits {
-                        return fail("this does not belong to the metric before it");
+                        return fail("the name does not fit the metric before it");
                     }
                     if series.insert(name.to_owned(), value).is_some() {
-                        return fail("a series is there twice");
+                        return fail("duplicate series");
                     }
                 }
             }

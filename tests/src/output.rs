@@ -1,4 +1,4 @@
-//! What a program prints, collected while it runs.
+//! The output of a program, collected while it runs.
 
 use std::io::{BufRead, BufReader, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -28,13 +28,12 @@ struct State {
 }
 
 impl Output {
-    /// Collects what comes out of `source`, on a thread that lives until there
-    /// is no more.
+    /// Collects `source` to its end, on a thread of its own.
     pub fn collect(source: impl Read + Send + 'static) -> Self {
         Self::collect_from(source, false)
     }
 
-    /// The same, but nothing is read before [`resume`](Self::resume).
+    /// Like [`collect`](Self::collect), but reads nothing before [`resume`](Self::resume).
     pub fn collect_later(source: impl Read + Send + 'static) -> Self {
         Self::collect_from(source, true)
     }
@@ -54,7 +53,7 @@ impl Output {
             drop(state);
             let mut source = BufReader::new(source);
             let mut line = Vec::new();
-            // A source that cannot be read has ended.
+            // An error counts as the end.
             while source
                 .read_until(b'\n', &mut line)
                 .is_ok_and(|read| read > 0)
@@ -69,19 +68,19 @@ impl Output {
         Self { shared }
     }
 
-    /// Begins to read.
+    /// Starts to read.
     pub fn resume(&self) {
         self.shared.lock().is_paused = false;
         self.shared.changed.notify_all();
     }
 
-    /// Whether nothing is read yet.
+    /// Whether reading has not started.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.shared.lock().is_paused
     }
 
-    /// Everything that was printed until now.
+    /// The output so far.
     #[must_use]
     pub fn text(&self) -> String {
         self.shared.lock().text.clone()
@@ -96,8 +95,8 @@ impl Output {
         })
     }
 
-    /// The same, where the program may end without such an entry, and may take as
-    /// long as `limit`.
+    /// Like [`wait_for_entry`](Self::wait_for_entry), with another deadline; none if the program
+    /// ends without such an entry.
     #[must_use]
     pub fn wait_for_entry_or_end(&self, parts: &[&str], limit: Duration) -> Option<String> {
         self.wait_within(limit, &format!("an entry with {parts:?}"), |state| {
@@ -106,8 +105,8 @@ impl Output {
         })
     }
 
-    /// Waits for so many lines with `part`, and returns them, or for the end of the
-    /// program. It may take as long as `limit`.
+    /// Waits for `count` lines with `part`, and returns them; none if the program ends before.
+    /// `limit` is the deadline.
     #[must_use]
     pub fn wait_for_lines_or_end(
         &self,
@@ -123,8 +122,7 @@ impl Output {
         })
     }
 
-    /// Waits until `part` was printed so often at least, and returns everything that was
-    /// printed until then.
+    /// Waits until `part` was printed at least `count` times, and returns the output so far.
     #[must_use]
     pub fn wait_for_matches(&self, part: &str, count: usize) -> String {
         self.wait_until(&format!("`{part}`, {count} times"), |state| {
@@ -133,8 +131,7 @@ impl Output {
         })
     }
 
-    /// Waits until the program has closed this output, which it does when it
-    /// ends. Returns everything.
+    /// Waits until the program has closed this output, as it does when it ends. Returns all of it.
     #[must_use]
     pub fn wait_for_end(&self) -> String {
         self.wait_until("the end", |state| {
@@ -156,9 +153,9 @@ impl Output {
             let left = limit.saturating_sub(start.elapsed());
             if state.has_ended || left.is_zero() {
                 let text = state.text.clone();
-                // The collector goes on after this panic.
+                // Unlocked, so that the collector continues after this panic.
                 drop(state);
-                panic!("waited in vain for {what}; this was printed:\n{text}");
+                panic!("timed out waiting for {what}; the output was:\n{text}");
             }
             let (next, _) = self
                 .shared
@@ -172,7 +169,7 @@ impl Output {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nobody panics with the lock")
+        self.state.lock().expect("no thread panics with the lock")
     }
 }
 
@@ -183,8 +180,8 @@ impl State {
     }
 }
 
-/// Splits a log: an entry begins with a time or is a line of JSON, and other
-/// lines belong to the entry before them.
+/// Splits a log: an entry starts with a time or is a line of JSON; other lines continue the
+/// previous entry.
 fn entries(text: &str) -> Vec<String> {
     let mut entries: Vec<String> = Vec::new();
     for line in text.lines() {

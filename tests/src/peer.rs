@@ -34,7 +34,7 @@ impl Peer {
         }
     }
 
-    /// Sends one request on a connection of its own.
+    /// Sends one request on a new connection.
     #[must_use]
     pub fn send(&self, request: &Request) -> Response {
         Connection::open(self.address).exchange(request)

@@ -1,5 +1,6 @@
-//! A program that runs, and is stopped when nobody needs it any more.
+//! A running program, stopped when dropped.
 
+use std::fs;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,14 +20,14 @@ pub struct Process {
     pub stderr: Output,
 }
 
-/// A program that has ended by itself.
+/// A program that ended by itself.
 #[derive(Debug)]
 pub struct Finished {
-    /// The exit code; none if a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
-    /// Everything from standard output.
+    /// Its standard output.
     pub stdout: String,
-    /// Everything from standard error.
+    /// Its standard error.
     pub stderr: String,
 }
 
@@ -39,7 +40,7 @@ impl Process {
         process
     }
 
-    /// The same, but nothing reads its standard error before [`Output::resume`].
+    /// Starts a program whose standard error is not read before [`Output::resume`].
     #[must_use]
     pub fn start_unread(command: &mut Command) -> Self {
         let mut child = command
@@ -63,8 +64,8 @@ impl Process {
         rustix::process::kill_process(id, signal).expect("the process is there");
     }
 
-    /// Tells the program to end, and waits until it has, but no longer than a test waits. It ends
-    /// those that it has started, which would go on if it were killed.
+    /// Sends SIGTERM and waits until the program ends, or until the deadline. So it ends its own
+    /// children, which a kill would leave running.
     pub fn terminate(&mut self) {
         const PAUSE: Duration = Duration::from_millis(5);
 
@@ -76,7 +77,7 @@ impl Process {
         }
     }
 
-    /// The number of the process.
+    /// The process id.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -84,7 +85,7 @@ impl Process {
 
     /// Waits until the program ends.
     pub fn wait(&mut self) -> ExitStatus {
-        // A wait with a deadline: the outputs end with the program.
+        // The outputs end with the program, and waiting for them has a deadline.
         let _ = self.stdout.wait_for_end();
         if !self.stderr.is_paused() {
             let _ = self.stderr.wait_for_end();
@@ -92,12 +93,12 @@ impl Process {
         self.child.wait().expect("a child can be waited for")
     }
 
-    /// The same without a deadline, for what has to take long.
-    pub fn wait_however_long(&mut self) -> ExitStatus {
+    /// Waits until the program ends, without a deadline.
+    pub fn wait_without_deadline(&mut self) -> ExitStatus {
         self.child.wait().expect("a child can be waited for")
     }
 
-    /// Waits until the program ends, and returns what it left.
+    /// Waits until the program ends, and returns its exit code and output.
     #[must_use]
     pub fn finish(mut self) -> Finished {
         let status = self.wait();
@@ -111,8 +112,19 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail if it has ended, which is what they are for.
+        // Both fail if it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A figure of `/proc/PID/status` such as `VmRSS`, in bytes; none if the process has ended or the
+/// system has no `/proc`.
+#[must_use]
+pub fn memory_bytes(pid: u32, figure: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let mut lines = status.lines().filter_map(|line| line.split_once(':'));
+    let (_, value) = lines.find(|(name, _)| *name == figure)?;
+    let kib: u64 = value.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1024)
 }

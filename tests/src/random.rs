@@ -1,21 +1,21 @@
-//! Numbers that look random and come again with the same seed.
+//! Pseudo-random numbers, reproducible by their seed.
 
-/// A generator of the kind that is called `SplitMix64`.
+/// The generator `SplitMix64`.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
 impl Random {
-    /// The numbers of this seed.
+    /// The generator with this seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Another seed for each time that this is asked for.
+    /// A seed that differs from call to call.
     #[must_use]
     pub fn fresh_seed() -> u64 {
         let since_1970 = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-        // Short, because people type it.
+        // Short, because it is typed by hand.
         u64::from(since_1970.subsec_nanos())
     }
 
@@ -34,7 +34,13 @@ impl Random {
         usize::try_from(below).expect("less than a usize")
     }
 
-    /// One of these.
+    /// A generator with a seed of its own.
+    #[must_use]
+    pub fn fork(&mut self) -> Self {
+        Self::new(self.number())
+    }
+
+    /// One of the elements.
     pub fn pick<'a, T>(&mut self, choice: &'a [T]) -> &'a T {
         &choice[self.below(choice.len())]
     }

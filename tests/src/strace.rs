@@ -1,4 +1,4 @@
-//! System calls that fail for a while: a process that `strace` holds on to.
+//! System calls that fail for a while, by the fault injection of `strace`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,24 +7,22 @@ use std::process::Command;
 use crate::DEADLINE;
 use crate::process::{Process, Signal};
 
-/// A fault that lasts until this is dropped.
+/// A fault that ends when dropped.
 #[derive(Debug)]
 pub struct Fault {
     strace: Process,
 }
 
 impl Fault {
-    /// Makes system calls of one thread of the process `pid` fail, which is the one
-    /// that is named `thread`. How, `injection` says, which is what
-    /// `strace -e inject=` takes. It concerns only calls about `files`. From when
-    /// this returns, they fail.
+    /// Makes system calls of the thread `thread` of the process `pid` fail as the value of `strace
+    /// -e inject=` in `injection` describes, if they are about one of `files`. They fail from when
+    /// this returns.
     ///
-    /// Returns None, and says so, where that cannot be done: where there is no
-    /// `strace`, or where the system lets no process hold on to another.
+    /// Returns `None`, and prints a line, where `strace` is missing or may not attach.
     #[must_use]
     pub fn inject(pid: u32, thread: &str, injection: &str, files: &[PathBuf]) -> Option<Self> {
         if Command::new("strace").arg("-V").output().is_err() {
-            eprintln!("NOT CHECKED: there is no `strace`");
+            eprintln!("NOT CHECKED: `strace` is missing");
             return None;
         }
         let mut command = Command::new("strace");
@@ -46,7 +44,7 @@ impl Fault {
 }
 
 impl Drop for Fault {
-    /// Lets the process go. From then on all calls work.
+    /// Detaches. From then on all calls work.
     fn drop(&mut self) {
         self.strace.signal(Signal::TERM);
         self.strace.wait();
@@ -58,10 +56,10 @@ fn thread_named(pid: u32, name: &str) -> i32 {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("a running process");
     threads
         .map(|thread| thread.expect("a thread").path())
-        // A thread that has ended meanwhile has no name.
+        // A thread that has ended has no `comm`.
         .find(|thread| {
             fs::read_to_string(thread.join("comm")).is_ok_and(|comm| comm.trim_end() == name)
         })
         .and_then(|thread| thread.file_name()?.to_str()?.parse().ok())
-        .unwrap_or_else(|| panic!("no thread of {pid} is named `{name}`"))
+        .unwrap_or_else(|| panic!("process {pid} has no thread `{name}`"))
 }

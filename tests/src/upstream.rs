@@ -1,4 +1,4 @@
-//! A server to which guests send requests, played by the test itself.
+//! A server to which guests send requests, played by the test.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,8 +7,7 @@ use std::thread;
 
 use crate::DEADLINE;
 
-/// Listens on a free port of loopback. The test does the rest, one connection after the
-/// other.
+/// A listener on a free port of loopback. The test answers, one connection after the other.
 #[derive(Debug)]
 pub struct Upstream {
     address: SocketAddr,
@@ -19,12 +18,12 @@ pub struct Upstream {
 #[derive(Debug)]
 pub struct Arrival {
     stream: TcpStream,
-    /// The request line and the fields, as they came.
+    /// The request line and the fields, as received.
     pub head: String,
 }
 
 impl Upstream {
-    /// Starts to listen.
+    /// Listens on a free port.
     #[must_use]
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -33,7 +32,7 @@ impl Upstream {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let stream = stream.expect("a connection");
-                // The test is over if nobody wants it.
+                // It fails when the test is over.
                 if sender.send(stream).is_err() {
                     return;
                 }
@@ -45,13 +44,13 @@ impl Upstream {
         }
     }
 
-    /// Where it listens, as URLs name it.
+    /// Its address as in a URL.
     #[must_use]
     pub fn authority(&self) -> String {
         self.address.to_string()
     }
 
-    /// The port on which it listens.
+    /// Its port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.address.port()
@@ -81,7 +80,7 @@ impl Upstream {
         Arrival { stream, head }
     }
 
-    /// Whether nobody has connected yet, or nobody but those who were accepted.
+    /// Whether no connection waits to be accepted.
     #[must_use]
     pub fn is_left_alone(&self) -> bool {
         matches!(self.connections.try_recv(), Err(TryRecvError::Empty))
@@ -97,7 +96,7 @@ impl Arrival {
         Some(value)
     }
 
-    /// Reads until the bytes end with these.
+    /// Reads until the received bytes end with these.
     pub fn read_until(&mut self, end: &[u8]) {
         let mut bytes = Vec::new();
         while !bytes.ends_with(end) {
@@ -107,7 +106,7 @@ impl Arrival {
         }
     }
 
-    /// Reads until the guest's side closes the connection, in whatever way.
+    /// Reads until the guest's side closes or resets the connection.
     #[must_use]
     pub fn read_to_end(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -121,10 +120,10 @@ impl Arrival {
 
     /// Sends bytes as they are.
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
-        self.try_write(bytes).expect("somebody reads this");
+        self.try_write(bytes).expect("a guest that reads");
     }
 
-    /// Sends bytes that may not be wanted any more.
+    /// Sends bytes where the connection may be closed.
     ///
     /// # Errors
     ///

@@ -1,11 +1,11 @@
-//! The log of requests.
+//! `--access-log`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use end_to_end::client::{Request, encrypt};
 use end_to_end::process::Signal;
-use end_to_end::{Setup, TestHost, artifacts, wait};
+use end_to_end::{TestHost, app, wait};
 use tempfile::TempDir;
 
 struct Log {
@@ -28,16 +28,12 @@ impl Log {
     }
 }
 
-fn app() -> Setup {
-    TestHost::serve(artifacts::component("app"))
-}
-
 fn lines(path: &Path) -> Vec<String> {
     let text = wait::whole_lines(path);
     text.lines().map(str::to_owned).collect()
 }
 
-/// What is behind the time, and before the id of the request.
+/// The part of a line between the time and the request id.
 #[track_caller]
 fn middle(line: &str) -> &str {
     let (_, rest) = line.split_once("] ").expect("a time");
@@ -47,7 +43,7 @@ fn middle(line: &str) -> &str {
 }
 
 #[test]
-fn each_request_is_a_line_in_the_combined_format() {
+fn access_log_has_a_line_per_request_in_the_combined_format() {
     let log = Log::new();
     let mut host = log.serve();
     let request = encrypt("a")
@@ -78,7 +74,7 @@ fn each_request_is_a_line_in_the_combined_format() {
 }
 
 #[test]
-fn what_is_no_request_has_a_line_too() {
+fn access_log_has_a_line_for_an_invalid_request() {
     let log = Log::new();
     let mut host = log.serve();
     let mut connection = host.connect();
@@ -91,7 +87,7 @@ fn what_is_no_request_has_a_line_too() {
 }
 
 #[test]
-fn no_client_can_break_or_forge_a_line() {
+fn access_log_lines_cannot_be_forged_by_a_client() {
     let log = Log::new();
     let mut host = log.serve();
     let forged = "x\" 200 1 \"-\" \"-\" id 1\t127.0.0.1 - - [\u{e9}\\";
@@ -105,7 +101,7 @@ fn no_client_can_break_or_forge_a_line() {
 }
 
 #[test]
-fn a_user_that_was_authenticated_is_named() {
+fn access_log_names_the_authenticated_user() {
     let log = Log::new();
     let mut host = app()
         .flag("--access-log", log.path())
@@ -122,7 +118,7 @@ fn a_user_that_was_authenticated_is_named() {
 }
 
 #[test]
-fn sighup_lets_the_log_go_on_in_a_new_file() {
+fn sighup_reopens_the_access_log() {
     let log = Log::new();
     let mut host = log.serve();
     assert_eq!(host.send(&encrypt("a")).status, 200);
@@ -148,7 +144,7 @@ fn sighup_lets_the_log_go_on_in_a_new_file() {
 }
 
 #[test]
-fn on_standard_output_lines_are_alone() {
+fn access_log_on_stdout_has_only_its_lines() {
     let mut host = app().flag("--access-log", "-").start_announced_on_stderr();
     assert_eq!(host.send(&encrypt("a")).status, 200);
     host.terminate();
@@ -158,7 +154,7 @@ fn on_standard_output_lines_are_alone() {
 }
 
 #[test]
-fn a_log_that_cannot_be_opened_is_an_error_at_the_start() {
+fn access_log_that_cannot_be_opened_is_an_error_at_start() {
     let log = Log::new();
     let path = log.folder.path().join("missing/access.log");
     let finished = app().flag("--access-log", &path).fail();
@@ -168,7 +164,7 @@ fn a_log_that_cannot_be_opened_is_an_error_at_the_start() {
 }
 
 #[test]
-fn a_disk_that_is_full_stops_no_request() {
+fn access_log_on_a_full_disk_loses_no_request() {
     let mut host = app()
         .flag("--access-log", "/dev/full")
         .flag("--ops-addr", "127.0.0.1:0")

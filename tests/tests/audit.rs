@@ -1,17 +1,16 @@
-//! The audit log, as the operator finds it in a file. What becomes of it in a crash
-//! or on a full disk is in other files; the log itself has tests of its own, in the
-//! crate `audit-log`.
+//! The audit log of the server, read from its file. Crashes and full disks are in other files; the
+//! log itself is tested in the crate `audit-log`.
+
+mod entries;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use end_to_end::cases::{check_problem, check_result};
-use end_to_end::client::{Request, decrypt, encrypt, post};
-use end_to_end::guests::Guest;
+use end_to_end::client::{Request, encrypt};
 use end_to_end::operators::Operators;
-use end_to_end::{TestHost, artifacts, wait};
+use end_to_end::{TestHost, app, artifacts, wait};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -36,7 +35,7 @@ impl Log {
         wait::whole_lines(&self.path())
     }
 
-    /// All records, one for each line.
+    /// All records, one per line.
     fn records(&self) -> Vec<Value> {
         let text = self.text();
         let read = |line| serde_json::from_str(line).expect("a line of JSON");
@@ -61,11 +60,9 @@ impl Log {
         format!("jsonl:{}", self.path().display())
     }
 
-    /// A server that writes here.
+    /// A server with this log.
     fn serve(&self) -> TestHost {
-        TestHost::serve(artifacts::component("app"))
-            .flag("--audit", self.flag())
-            .start()
+        app().flag("--audit", self.flag()).start()
     }
 }
 
@@ -83,7 +80,7 @@ pub(crate) fn sha256(path: &Path) -> String {
 }
 
 #[test]
-fn an_entry_is_there_when_the_client_has_its_answer() {
+fn an_audit_entry_is_durable_before_the_response() {
     let log = Log::new();
     let host = log.serve();
     for calls in 1..=3 {
@@ -93,7 +90,7 @@ fn an_entry_is_there_when_the_client_has_its_answer() {
 }
 
 #[test]
-fn an_entry_keeps_the_facts_of_the_host_apart_from_the_words_of_the_guest() {
+fn an_audit_entry_separates_facts_of_the_host_from_the_text_of_the_guest() {
     let log = Log::new();
     let host = log.serve();
     check_result(&host.send(&encrypt("Grüße")), "Juüßh");
@@ -137,7 +134,7 @@ fn an_entry_keeps_the_facts_of_the_host_apart_from_the_words_of_the_guest() {
 #[test]
 fn a_trace_and_the_user_that_a_proxy_names_are_recorded() {
     let log = Log::new();
-    let host = TestHost::serve(artifacts::component("app"))
+    let host = app()
         .flag("--audit", log.flag())
         .flag("--principal-header", "x-user")
         .start();
@@ -189,7 +186,7 @@ fn each_record_names_the_hash_of_the_one_before() {
 }
 
 #[test]
-fn the_log_tells_the_life_of_the_server() {
+fn audit_records_start_and_stop_of_the_server() {
     let log = Log::new();
     for _ in 0..2 {
         let mut host = log.serve();
@@ -204,7 +201,7 @@ fn the_log_tells_the_life_of_the_server() {
     assert_eq!(kinds, [life, life].concat());
     assert_eq!(log.events()[0]["event"]["previous_stop"], "none");
     assert_eq!(log.events()[3]["event"]["previous_stop"], "clean");
-    // The last word is a signature.
+    // The last record is a checkpoint.
     let records = log.records();
     assert!(
         records
@@ -216,10 +213,9 @@ fn the_log_tells_the_life_of_the_server() {
 }
 
 #[test]
-fn a_trap_leaves_a_record() {
+fn a_trap_leaves_an_audit_record() {
     let log = Log::new();
-    let guest = Guest::assemble("forger");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("forger")
         .flag("--audit", log.flag())
         .start();
     assert_eq!(host.send(&Request::new("GET", "/trap")).status, 500);
@@ -229,14 +225,14 @@ fn a_trap_leaves_a_record() {
     assert_eq!(record["event"]["kind"], "trap");
     assert_eq!(record["host"]["request"]["path"], "/trap");
     assert_eq!(record["host"]["component"]["name"], "guest");
-    // The name of its function says something else.
+    // The name of its function differs.
     check_sequences(&log);
 }
 
 #[test]
-fn a_quota_ends_what_one_request_may_append() {
+fn audit_max_entries_limits_the_entries_of_one_request() {
     let log = Log::new();
-    let host = TestHost::serve(artifacts::component("app"))
+    let host = app()
         .flag("--audit", log.flag())
         .flag("--audit-max-entries", "0")
         .start();
@@ -250,19 +246,15 @@ fn a_quota_ends_what_one_request_may_append() {
 }
 
 #[test]
-fn a_log_that_is_kept_nowhere_is_no_secret() {
-    let host = TestHost::serve(artifacts::component("app"))
-        .flag("--audit", "none")
-        .start();
+fn audit_none_is_reported_at_start() {
+    let host = app().flag("--audit", "none").start();
     encrypt_hello(&host);
     let _ = host.log().wait_for_entry(&["WARN", "NO AUDIT LOG"]);
 }
 
 #[test]
-fn records_on_standard_output_are_alone_there() {
-    let mut host = TestHost::serve(artifacts::component("app"))
-        .flag("--audit", "jsonl:-")
-        .start_announced_on_stderr();
+fn audit_on_stdout_has_only_records() {
+    let mut host = app().flag("--audit", "jsonl:-").start_announced_on_stderr();
     encrypt_hello(&host);
     host.terminate();
     let text = host.output().wait_for_end();
@@ -277,13 +269,11 @@ fn records_on_standard_output_are_alone_there() {
 
 #[test]
 fn metrics_count_records() {
-    let host = TestHost::serve(artifacts::component("app"))
-        .flag("--ops-addr", "127.0.0.1:0")
-        .start();
+    let host = app().flag("--ops-addr", "127.0.0.1:0").start();
     encrypt_hello(&host);
     let operators = Operators::of(&host);
     operators.wait_for(&[("audit_dropped_total", 0.0)]);
-    // A checkpoint may be added between the two.
+    // A checkpoint may come between the two.
     wait::until("all records are counted", || {
         let counted = operators.metrics().get("audit_records_total");
         let records = host.audit_records().len();
@@ -317,7 +307,7 @@ fn the_component_is_named_by_the_digest_of_its_file() {
     let component = &log.entries()[0]["host"]["component"];
     assert_eq!(component["sha256"], digest);
     assert_eq!(component["name"], "app");
-    // The same one that the operator saw when the server started.
+    // The same digest as in the log at start.
     let _ = host.log().wait_for_entry(&["loaded", &digest]);
 }
 
@@ -341,95 +331,9 @@ fn each_request_has_an_id_of_its_own() {
     assert_eq!(ids.len(), 3, "{entries:?}");
 }
 
-#[test]
-fn both_directions_leave_an_entry() {
-    let log = Log::new();
-    let host = log.serve();
-    encrypt_hello(&host);
-    check_result(&host.send(&decrypt("khoor")), "hello");
-    let entries = log.entries();
-    assert_eq!(entries[0]["guest"]["action"], "encrypt");
-    assert_eq!(entries[1]["guest"]["action"], "decrypt");
-}
-
-#[test]
-fn a_call_that_fails_leaves_an_entry() {
-    let log = Log::new();
-    let host = TestHost::serve(artifacts::component("app"))
-        .flag("--audit", log.flag())
-        .env("SHIFT_AMOUNT", "abc")
-        .start();
-    assert_eq!(host.send(&encrypt("hello")).status, 500);
-    assert_eq!(log.entries()[0]["guest"]["outcome"], "failure");
-}
-
-#[test]
-fn a_request_that_reaches_no_cipher_leaves_no_entry() {
-    let log = Log::new();
-    let host = log.serve();
-    assert_eq!(host.send(&post("/encrypt", "hello")).status, 400);
-    assert!(log.entries().is_empty());
-}
-
-#[test]
-fn messages_enter_neither_the_audit_log_nor_any_other() {
-    let log = Log::new();
-    let mut host = TestHost::serve(artifacts::component("app"))
-        .flag("--audit", log.flag())
-        .process_env("RUST_LOG", "debug")
-        .start();
-    check_result(
-        &host.send(&encrypt("correcthorsebattery")),
-        "fruuhfwkruvhedwwhub",
-    );
-    check_result(
-        &host.send(&decrypt("staplestaplestaple")),
-        "pqxmibpqxmibpqxmib",
-    );
-    assert_eq!(host.send(&post("/encrypt", "notjsonatall")).status, 400);
-    host.terminate();
-    let printed = log.text() + &host.log().wait_for_end();
-    for secret in [
-        "correcthorsebattery",
-        "fruuhfwkruvhedwwhub",
-        "staplestaplestaple",
-        "pqxmibpqxmibpqxmib",
-        "notjsonatall",
-    ] {
-        assert!(!printed.contains(secret), "`{secret}` is in:\n{printed}");
-    }
-    assert_eq!(log.entries().len(), 2);
-}
-
-#[test]
-fn sequences_go_on_after_a_restart() {
-    let log = Log::new();
-    for _ in 0..2 {
-        let mut host = log.serve();
-        encrypt_hello(&host);
-        encrypt_hello(&host);
-        host.terminate();
-    }
-    assert_eq!(log.entries().len(), 4);
-    check_sequences(&log);
-}
-
-#[test]
-fn sequences_of_concurrent_requests_have_no_gaps() {
-    let log = Log::new();
-    let host = log.serve();
-    thread::scope(|scope| {
-        for _ in 0..64 {
-            scope.spawn(|| encrypt_hello(&host));
-        }
-    });
-    assert_eq!(log.entries().len(), 64);
-    check_sequences(&log);
-}
-
 #[cfg(unix)]
 #[test]
-fn a_new_log_is_for_the_user_alone() {
+fn a_new_audit_log_is_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
 
     let log = Log::new();

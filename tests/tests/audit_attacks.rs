@@ -1,21 +1,19 @@
-//! An audit log that is attacked without its key: by the program, as an operator and an
-//! auditor use it. All attacks, and what is found of each, are tests of the crate
-//! `audit-log`.
+//! Attacks on an audit log without its key, verified with the program. All attacks are tests of the
+//! crate `audit-log`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use audit_log::Hash;
-use end_to_end::artifacts::{component, program};
+use end_to_end::artifacts::program;
 use end_to_end::cases::check_result;
 use end_to_end::client::encrypt;
-use end_to_end::operators::Operators;
 use end_to_end::process::{Finished, Process};
-use end_to_end::{Setup, TestHost};
+use end_to_end::{Setup, app};
 use serde_json::Value;
 
-/// A log in a file of lines, and beside it the public key that an auditor has.
+/// A JSONL log, and the public key of an auditor.
 struct Log {
     folder: tempfile::TempDir,
 }
@@ -51,7 +49,7 @@ impl Log {
     }
 
     fn setup(&self) -> Setup {
-        TestHost::serve(component("app")).flag("--audit", self.flag())
+        app().flag("--audit", self.flag())
     }
 
     fn serve_once(&self) {
@@ -60,14 +58,14 @@ impl Log {
         assert_eq!(host.terminate().code(), Some(0));
     }
 
-    /// What an auditor finds: the exit code and the text.
+    /// Exit code and output of a verification.
     fn verify(&self) -> Finished {
         let (log, pem) = (self.flag(), text(&self.pem()));
         audit(&["verify", "--audit", &log, "--public-key", &pem])
     }
 
-    /// Drops all checkpoints but the first so many, changes all resources, and gives the
-    /// records the places and the hashes that they would have.
+    /// Removes all checkpoints but the first ones, changes all resources, and recomputes sequence
+    /// numbers and hashes.
     fn forge(&self, checkpoints: usize) {
         let original = fs::read_to_string(self.path()).expect("a log");
         let mut kept = 0;
@@ -133,7 +131,7 @@ fn a_log_with_signatures_is_not_continued_without_its_key() {
     let finished = log.setup().fail();
     assert_eq!(finished.code, Some(1));
     assert!(
-        finished.stderr.contains("audit.jsonl.key` is not there"),
+        finished.stderr.contains("audit.jsonl.key` is missing"),
         "{}",
         finished.stderr
     );
@@ -157,11 +155,9 @@ fn a_log_is_not_continued_from_an_older_copy_than_audit_checkpoints_has() {
 }
 
 #[test]
-fn a_database_in_memory_is_refused_as_a_place_of_the_audit_log() {
+fn a_database_in_memory_is_refused_as_an_audit_log() {
     for place in ["sqlite::memory:", "sqlite:file:q?mode=memory"] {
-        let finished = TestHost::serve(component("app"))
-            .flag("--audit", place)
-            .fail();
+        let finished = app().flag("--audit", place).fail();
         assert_eq!(finished.code, Some(64), "{}", finished.stderr);
         assert!(
             finished.stderr.contains("expected a path"),
@@ -175,9 +171,7 @@ fn a_database_in_memory_is_refused_as_a_place_of_the_audit_log() {
 fn a_database_is_not_written_by_two_servers_through_links() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("audit.db");
-    let serve = |path: &Path| {
-        TestHost::serve(component("app")).flag("--audit", format!("sqlite:{}", path.display()))
-    };
+    let serve = |path: &Path| app().flag("--audit", format!("sqlite:{}", path.display()));
     let host = serve(&path).start();
     let links = ["hard.db", "symbolic.db"].map(|name| folder.path().join(name));
     fs::hard_link(&path, &links[0]).expect("a link");
@@ -199,9 +193,8 @@ fn a_log_that_is_removed_or_renamed_under_the_server_gets_503_and_readyz_says_so
         let folder = tempfile::tempdir().expect("a folder");
         let (path, away) = (folder.path().join("audit"), folder.path().join("away"));
         let flag = format!("{kind}:{}", path.display());
-        let setup = TestHost::serve(component("app")).flag("--audit", flag);
-        let host = setup.flag("--ops-addr", "127.0.0.1:0").start();
-        let operators = Operators::of(&host);
+        let setup = app().flag("--audit", flag);
+        let (host, operators) = setup.start_with_operators();
         assert_eq!(host.send(&encrypt("a")).status, 200);
         fs::rename(&path, &away).expect("a file");
         assert_eq!(host.send(&encrypt("a")).status, 503);
@@ -209,7 +202,7 @@ fn a_log_that_is_removed_or_renamed_under_the_server_gets_503_and_readyz_says_so
         fs::rename(&away, &path).expect("a file");
         operators.wait_for(&[("audit_failing", 0.0)]);
         assert_eq!(host.send(&encrypt("a")).status, 200);
-        // Also where no request comes.
+        // Also without a request.
         fs::remove_file(&path).expect("a file");
         operators.wait_for(&[("audit_failing", 1.0)]);
         assert_eq!(operators.get("/readyz").status, 503);

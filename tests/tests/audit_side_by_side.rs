@@ -1,4 +1,4 @@
-//! Servers of one user that run side by side, without a flag that names their audit logs.
+//! Several servers of one user with the default audit log.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -7,13 +7,13 @@ use audit_log::Location;
 use end_to_end::audit::{Record, records};
 use end_to_end::cases::check_result;
 use end_to_end::client::encrypt;
-use end_to_end::{Setup, TestHost, artifacts};
+use end_to_end::{Setup, app, artifacts};
 
 const ONE: &str = "127.0.0.1:0";
 const OTHER: &str = "127.0.0.2:0";
 
 fn server(data: &Path, address: &str) -> Setup {
-    TestHost::serve(artifacts::component("app"))
+    app()
         .env("SHIFT_AMOUNT", "3")
         .process_env("XDG_DATA_HOME", &data.display().to_string())
         .address(address)
@@ -28,7 +28,7 @@ fn other_log(data: &Path) -> Location {
     log(data, "audit@127.0.0.2-0.db")
 }
 
-/// How many entries of guests there are.
+/// Number of entries of guests.
 fn entries(log: &Location) -> usize {
     let is_entry = |record: &&Record| record.json.get("guest").is_some();
     records(log).iter().filter(is_entry).count()
@@ -48,7 +48,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_server_that_finds_the_default_audit_log_locked_has_its_own_and_finds_it_again() {
+fn a_server_with_a_locked_default_audit_log_uses_its_own_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path();
     let mut one = server(data, ONE).start();
@@ -62,7 +62,7 @@ fn a_server_that_finds_the_default_audit_log_locked_has_its_own_and_finds_it_aga
     one.terminate();
     other.terminate();
 
-    // The other one comes first now, and leaves the first log alone.
+    // The other server starts first now, and does not use the first log.
     let other = server(data, OTHER).start();
     let is_own = format!("the audit log is {own}");
     let _ = other.log().wait_for_entry(&[&is_own]);

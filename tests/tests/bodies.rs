@@ -1,4 +1,4 @@
-//! Bodies and connections of every shape that clients send.
+//! Bodies and connections of clients, of any shape.
 
 use std::thread;
 
@@ -23,7 +23,7 @@ fn message_of(bytes: usize) -> String {
 }
 
 #[test]
-fn a_message_of_1_mib_comes_back_as_it_was() {
+fn a_message_of_1_mib_is_returned_unchanged() {
     let host = app();
     let message = message_of(1024 * 1024);
     let encrypted = host.send(&encrypt(&message)).result();
@@ -32,7 +32,7 @@ fn a_message_of_1_mib_comes_back_as_it_was() {
 }
 
 #[test]
-fn a_body_that_nobody_reads_does_not_cost_the_client_its_answer() {
+fn a_client_with_an_unread_body_gets_its_answer() {
     let host = app();
     let mut connection = host.connect();
     let unread = post("/nowhere", "x".repeat(2 * 1024 * 1024));
@@ -123,7 +123,7 @@ fn a_connection_is_kept_after_a_problem() {
 }
 
 #[test]
-fn a_connection_is_closed_where_the_client_asks_for_it() {
+fn connection_close_closes_the_connection() {
     let host = app();
     let mut connection = host.connect();
     let request = encrypt("a").header("connection", "close");
@@ -140,21 +140,21 @@ fn a_client_of_http_1_0_gets_its_answer_and_the_end_of_the_connection() {
 }
 
 #[test]
-fn a_client_of_http_1_0_needs_to_name_no_host() {
+fn http_1_0_needs_no_host_field() {
     let host = app();
     let request = encrypt("a").http_1_0().without_header("host");
     check_result(&host.send(&request), "d");
 }
 
 #[test]
-fn a_client_of_http_1_1_has_to_name_a_host() {
+fn http_1_1_without_a_host_field_is_400() {
     let host = app();
     let response = host.send(&encrypt("a").without_header("host"));
-    check_problem(&response, 400, &["host"]);
+    check_problem(&response, 400, &["missing Host header"]);
 }
 
 #[test]
-fn a_client_that_waits_for_100_continue_is_told_to_go_on() {
+fn expect_100_continue_gets_100() {
     let host = app();
     let mut connection = host.connect();
     let request = encrypt("hello world").header("expect", "100-continue");
@@ -165,8 +165,8 @@ fn a_client_that_waits_for_100_continue_is_told_to_go_on() {
 }
 
 #[test]
-fn a_client_that_waits_for_100_continue_hears_of_a_problem_before_it_sends() {
-    // Otherwise the server takes a small body whatever the guest makes of it.
+fn expect_100_continue_gets_a_problem_before_the_body() {
+    // Otherwise the server reads a small body ahead.
     let host = TestHost::serve(artifacts::component("app"))
         .flag("--body-buffer", "0")
         .start();
@@ -179,7 +179,7 @@ fn a_client_that_waits_for_100_continue_hears_of_a_problem_before_it_sends() {
 }
 
 #[test]
-fn a_client_that_leaves_in_the_middle_of_its_body_disturbs_nobody() {
+fn a_client_that_disconnects_within_its_body_affects_no_other() {
     let host = app();
     for _ in 0..20 {
         let mut connection = host.connect();

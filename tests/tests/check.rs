@@ -1,4 +1,4 @@
-//! `serve --check`: what it finds, and that it does nothing else.
+//! `serve --check`: its findings, and that it has no other effect.
 
 use std::fs;
 use std::net::TcpListener;
@@ -33,7 +33,7 @@ fn check_refused(setup: Setup, code: i32, parts: &[&str]) {
     }
 }
 
-/// Everything below a folder.
+/// All entries below a folder.
 fn files(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -47,7 +47,7 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn what_can_be_served_is_said_in_one_line() {
+fn check_prints_one_line_for_a_valid_configuration() {
     let finished = app()
         .address("[::1]:8080")
         .and_address("unix:/run/x")
@@ -67,7 +67,7 @@ fn what_can_be_served_is_said_in_one_line() {
 }
 
 #[test]
-fn nothing_is_written() {
+fn check_writes_no_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
     let finished = app()
@@ -83,7 +83,7 @@ fn nothing_is_written() {
 }
 
 #[test]
-fn a_server_that_runs_is_no_obstacle() {
+fn check_runs_next_to_a_running_server() {
     let folder = tempfile::tempdir().expect("a folder");
     for kind in ["sqlite", "jsonl"] {
         let audit = format!("{kind}:{}", folder.path().join(kind).display());
@@ -97,7 +97,7 @@ fn a_server_that_runs_is_no_obstacle() {
 }
 
 #[test]
-fn no_address_is_bound() {
+fn check_binds_no_address() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("an address").to_string();
     let finished = app().address(&*address).flag("--ops-addr", &address).fail();
@@ -115,7 +115,7 @@ fn a_wrong_flag_is_a_usage_error() {
 }
 
 #[test]
-fn a_component_that_cannot_be_served_is_refused() {
+fn check_refuses_a_component_that_cannot_be_served() {
     check_refused(check("no/such.wasm"), 1, &["`no/such.wasm`"]);
     let text = Guest::of("(component)");
     check_refused(check(text.path()), 1, &["text, not a component"]);
@@ -127,7 +127,7 @@ fn a_component_that_cannot_be_served_is_refused() {
 }
 
 #[test]
-fn an_audit_log_that_cannot_be_kept_is_refused() {
+fn check_refuses_an_audit_log_that_cannot_be_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let notes = folder.path().join("notes");
     fs::write(&notes, "dear diary\n".repeat(20)).expect("a file");
@@ -141,7 +141,7 @@ fn an_audit_log_that_cannot_be_kept_is_refused() {
         check_refused(
             audit(format!("{kind}:{}", notes.display())),
             1,
-            &["no audit log"],
+            &["not an audit log"],
         );
         let place = format!("{kind}:{}", folder.path().display());
         check_refused(audit(place), 1, &["directory"]);
@@ -151,7 +151,7 @@ fn an_audit_log_that_cannot_be_kept_is_refused() {
 }
 
 #[test]
-fn an_access_log_that_cannot_be_written_is_refused() {
+fn check_refuses_an_access_log_that_cannot_be_written() {
     let folder = TempDir::new().expect("a folder");
     for (path, why) in [
         (folder.path().join("no/such"), "No such file"),
@@ -167,7 +167,7 @@ fn an_access_log_that_cannot_be_written_is_refused() {
 }
 
 #[test]
-fn files_that_flags_name_are_read() {
+fn check_reads_the_files_of_all_flags() {
     let folder = TempDir::new().expect("a folder");
     let empty = folder.path().join("empty");
     fs::write(&empty, "").expect("a file");

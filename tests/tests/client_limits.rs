@@ -1,40 +1,35 @@
-//! What a client may do, and what becomes of one that does more, or takes longer.
+//! Limits on clients: sizes, rates, connections and timeouts.
 
 use end_to_end::cases::{check_problem, check_result};
-use end_to_end::client::{Connection, Request, chunk, encrypt, post};
-use end_to_end::guests::Guest;
+use end_to_end::client::{Connection, chunk, encrypt, get, post};
 use end_to_end::http2::{self, Client, Event, Frame};
 use end_to_end::operators::Operators;
-use end_to_end::{DEADLINE, Setup, TestHost, artifacts};
+use end_to_end::{DEADLINE, TestHost, app, artifacts};
 
-fn app() -> Setup {
-    TestHost::serve(artifacts::component("app"))
-}
-
-fn get(path: &str) -> Request {
-    Request::new("GET", path)
-}
-
-/// The head of a request whose body does not come.
+/// The head of a request whose body is never sent.
 fn begin(connection: &mut Connection) {
     connection.write(&encrypt("a").head());
 }
 
 #[test]
-fn a_head_that_does_not_end_is_answered_with_408() {
+fn header_read_timeout_answers_an_incomplete_head_with_408() {
     let host = app().flag("--header-read-timeout", "0.2").start();
     // The second one may also be the first byte of HTTP/2.
     for beginning in ["GET / HTTP/1.1\r\nhost: a\r\n", "P"] {
         let mut connection = host.connect();
         connection.write(beginning.as_bytes());
-        check_problem(&connection.receive(), 408, &["the head"]);
+        check_problem(
+            &connection.receive(),
+            408,
+            &["the request head was not complete in time"],
+        );
         assert!(connection.is_closed_by_server());
     }
 }
 
-/// A clock cannot represent the end of such a time.
+/// A clock cannot represent the end of such a timeout.
 #[test]
-fn a_time_of_centuries_is_refused_with_the_flag_and_the_limit() {
+fn a_timeout_of_centuries_is_refused_with_the_flag_and_the_limit() {
     for flag in [
         "--idle-timeout",
         "--request-timeout",
@@ -52,7 +47,7 @@ fn a_time_of_centuries_is_refused_with_the_flag_and_the_limit() {
 }
 
 #[test]
-fn a_connection_that_sends_no_request_is_closed() {
+fn idle_timeout_closes_a_connection_without_a_request() {
     let host = app().flag("--idle-timeout", "1").start();
     let mut silent = host.connect();
     assert_eq!(silent.receive_if_any(), None);
@@ -62,9 +57,8 @@ fn a_connection_that_sends_no_request_is_closed() {
 }
 
 #[test]
-fn a_client_that_takes_nothing_of_its_response_loses_it() {
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path())
+fn write_timeout_disconnects_a_stalled_reader() {
+    let host = TestHost::serve_guest("hostile")
         .flag("--write-timeout", "0.2")
         .flag("--ops-addr", "127.0.0.1:0")
         .start();
@@ -75,7 +69,7 @@ fn a_client_that_takes_nothing_of_its_response_loses_it() {
 }
 
 #[test]
-fn a_connection_ends_after_as_many_requests_as_it_may_send() {
+fn max_requests_per_connection_closes_the_connection() {
     let host = app().flag("--max-requests-per-connection", "2").start();
     let mut connection = host.connect();
     let first = connection.exchange(&encrypt("a"));
@@ -86,7 +80,7 @@ fn a_connection_ends_after_as_many_requests_as_it_may_send() {
 }
 
 #[test]
-fn a_connection_too_many_hears_so_and_disturbs_none_of_the_others() {
+fn max_connections_answers_503_beyond_it_and_keeps_the_others() {
     let host = app().flag("--max-connections", "2").start();
     let mut open = [host.connect(), host.connect()];
     for connection in &mut open {
@@ -101,7 +95,7 @@ fn a_connection_too_many_hears_so_and_disturbs_none_of_the_others() {
 }
 
 #[test]
-fn a_body_that_is_too_large_is_refused_when_it_is_announced_or_when_it_comes() {
+fn max_request_body_answers_413_to_an_announced_and_to_a_chunked_body() {
     let host = app().flag("--max-request-body", "10").start();
     let mut connection = host.connect();
     connection.write(&post("/encrypt", "x".repeat(11)).head());
@@ -113,21 +107,25 @@ fn a_body_that_is_too_large_is_refused_when_it_is_announced_or_when_it_comes() {
 }
 
 #[test]
-fn a_body_that_comes_too_slowly_is_answered_with_408() {
+fn min_body_rate_answers_a_slow_body_with_408() {
     let host = app().start();
     let mut connection = host.connect();
     begin(&mut connection);
-    check_problem(&connection.receive(), 408, &["too slowly"]);
+    check_problem(
+        &connection.receive(),
+        408,
+        &["the request body is too slow"],
+    );
 }
 
 #[test]
-fn a_response_that_is_too_large_is_a_failure_of_its_guest() {
+fn max_response_body_fails_the_guest() {
     let host = app().flag("--max-response-body", "10").start();
     check_problem(&host.send(&encrypt("a")), 500, &["too large"]);
 }
 
 #[test]
-fn clients_that_hold_their_bodies_back_hold_no_instance() {
+fn body_buffer_keeps_clients_of_incomplete_bodies_from_holding_an_instance() {
     let host = app()
         .flag("--max-concurrency", "1")
         .flag("--max-queue", "0")
@@ -144,13 +142,13 @@ fn clients_that_hold_their_bodies_back_hold_no_instance() {
 }
 
 #[test]
-fn a_client_that_does_not_read_its_response_holds_no_instance() {
+fn body_buffer_keeps_a_client_that_does_not_read_from_holding_an_instance() {
     let host = app()
         .flag("--max-concurrency", "1")
         .flag("--threads", "1")
         .start();
     let mut slow = host.connect();
-    // Of the response to each, nothing is read.
+    // The client reads nothing of each response.
     for _ in 0..100 {
         slow.write(&encrypt(&"a".repeat(8 << 10)).bytes());
     }
@@ -160,9 +158,8 @@ fn a_client_that_does_not_read_its_response_holds_no_instance() {
 }
 
 #[test]
-fn a_request_that_finds_the_queue_full_is_told_to_come_back() {
-    let guest = Guest::assemble("unruly");
-    let host = TestHost::serve(guest.path())
+fn max_queue_answers_503_with_retry_after_to_a_request_beyond_it() {
+    let host = TestHost::serve_guest("unruly")
         .flag("--max-concurrency", "1")
         .flag("--max-queue", "0")
         .flag("--threads", "1")
@@ -178,7 +175,7 @@ fn a_request_that_finds_the_queue_full_is_told_to_come_back() {
 }
 
 #[test]
-fn a_server_with_too_much_memory_refuses_requests() {
+fn max_total_memory_refuses_requests_while_exceeded() {
     let host = app().flag("--max-total-memory", "1").start();
     let response = host.send(&encrypt("a"));
     check_problem(&response, 503, &["overloaded"]);
@@ -186,9 +183,8 @@ fn a_server_with_too_much_memory_refuses_requests() {
 }
 
 #[test]
-fn a_guest_that_computes_too_long_is_answered_for_with_504() {
-    let guest = Guest::assemble("unruly");
-    let host = TestHost::serve(guest.path())
+fn cpu_timeout_answers_a_guest_that_computes_with_504() {
+    let host = TestHost::serve_guest("unruly")
         .flag("--cpu-timeout", "0.1")
         .flag("--request-timeout", "25")
         .start();
@@ -197,7 +193,7 @@ fn a_guest_that_computes_too_long_is_answered_for_with_504() {
 }
 
 #[test]
-fn what_a_guest_prints_beyond_its_limit_is_left_out() {
+fn max_output_drops_output_beyond_it() {
     let host = TestHost::serve(artifacts::component("app-closed"))
         .env("SHIFT_AMOUNT", "3")
         .flag("--max-output", "10")
@@ -205,11 +201,11 @@ fn what_a_guest_prints_beyond_its_limit_is_left_out() {
     check_result(&host.send(&encrypt("a")), "d");
     let _ = host
         .log()
-        .wait_for_entry(&["all beyond 10 bytes is left out"]);
+        .wait_for_entry(&["output truncated after 10 bytes"]);
 }
 
 #[test]
-fn a_client_names_its_request_and_hears_the_name_again() {
+fn x_request_id_of_a_client_is_returned() {
     let host = app().start();
     let named = host.send(&encrypt("a").header("x-request-id", "mine-1"));
     assert_eq!(named.header("x-request-id"), Some("mine-1"));
@@ -223,7 +219,7 @@ fn a_client_names_its_request_and_hears_the_name_again() {
 }
 
 #[test]
-fn the_server_names_itself_unless_told_otherwise() {
+fn server_header_is_sent_by_default() {
     let response = app().start().send(&encrypt("a"));
     assert_eq!(response.header("server"), Some("component-runner"));
     let response = app()
@@ -233,8 +229,7 @@ fn the_server_names_itself_unless_told_otherwise() {
     assert_eq!(response.header("server"), None);
 }
 
-/// A connection of HTTP/2 on which a first request was answered, so that both sides know
-/// the settings of each other.
+/// An HTTP/2 connection with an answered request, so that both sides know each other's settings.
 fn http2(host: &TestHost) -> Client {
     let mut client = Client::open(host.address(), DEADLINE).expect("it listens");
     let first = http2::post(1, "/encrypt", r#"{"message": "a"}"#);
@@ -249,16 +244,15 @@ fn http2(host: &TestHost) -> Client {
     client
 }
 
-/// The head of a request of HTTP/2 whose body does not come.
+/// The head of an HTTP/2 request whose body is never sent.
 fn begin_stream(stream: u32) -> Vec<u8> {
     let fields = [("content-type", "application/json")];
     http2::head(stream, "POST", "/encrypt", &fields, 0)
 }
 
-/// It takes the answer of the server to its PING to end such a connection, and this client
-/// gives none.
+/// The server sends PING before it closes such a connection, and this client does not answer.
 #[test]
-fn a_client_of_http2_that_falls_silent_is_closed() {
+fn idle_timeout_closes_a_silent_http2_connection() {
     let host = app()
         .flag("--idle-timeout", "1")
         .flag("--write-timeout", "1")
@@ -271,7 +265,7 @@ fn a_client_of_http2_that_falls_silent_is_closed() {
 }
 
 #[test]
-fn a_stream_too_many_is_refused() {
+fn http2_max_streams_refuses_a_stream_beyond_it() {
     let host = app().flag("--http2-max-streams", "2").start();
     let mut client = http2(&host);
     let streams = [3, 5, 7].map(begin_stream);
@@ -281,7 +275,7 @@ fn a_stream_too_many_is_refused() {
 }
 
 #[test]
-fn what_is_sent_beyond_the_window_of_a_stream_breaks_it() {
+fn http2_stream_window_resets_a_stream_beyond_it() {
     let host = app().flag("--http2-stream-window", "1KiB").start();
     let mut client = http2(&host);
     let data = Frame::new("DATA", 0, 3, [b'x'; 1025]).bytes();
@@ -293,8 +287,8 @@ fn what_is_sent_beyond_the_window_of_a_stream_breaks_it() {
 }
 
 #[test]
-fn what_is_sent_beyond_the_window_of_a_connection_ends_it() {
-    // One of them has the instance and is read; of the others, a first part is.
+fn http2_connection_window_ends_a_connection_beyond_it() {
+    // The body of the one with the instance is read, and the first part of the others.
     let host = app()
         .flag("--http2-stream-window", "1MiB")
         .flag("--http2-connection-window", "64KiB")
@@ -307,7 +301,7 @@ fn what_is_sent_beyond_the_window_of_a_connection_ends_it() {
         let data = Frame::new("DATA", 0, stream, [b'x'; 16 << 10]).bytes();
         [begin_stream(stream), data.repeat(4)].concat()
     });
-    // It may end before it has taken all of this.
+    // The server may close the connection before it has read all of this.
     let _ = client.send(&streams.concat());
     let event = client.event().expect("an error");
     assert_eq!(event, Event::GoAway("FLOW_CONTROL_ERROR".to_owned()));

@@ -1,13 +1,11 @@
-//! What the operator sets, and what the client hears when it cannot be used.
+//! Environment variables of the operator, and the responses where they are invalid.
 
 use end_to_end::cases::{SHIFTED, SHIFTS, check_problem, check_result};
 use end_to_end::client::{decrypt, encrypt};
-use end_to_end::{TestHost, artifacts};
+use end_to_end::{TestHost, app};
 
 fn app_with_shift(value: &str) -> TestHost {
-    TestHost::serve(artifacts::component("app"))
-        .env("SHIFT_AMOUNT", value)
-        .start()
+    app().env("SHIFT_AMOUNT", value).start()
 }
 
 #[test]
@@ -20,7 +18,7 @@ fn the_shift_amount_is_the_key() {
 }
 
 #[test]
-fn a_shift_amount_that_is_no_integer_is_named_to_the_client() {
+fn an_invalid_shift_amount_is_named_to_the_client() {
     for value in ["abc", "3.5", ""] {
         let host = app_with_shift(value);
         let response = host.send(&encrypt("hello"));
@@ -29,11 +27,9 @@ fn a_shift_amount_that_is_no_integer_is_named_to_the_client() {
 }
 
 #[test]
-fn the_environment_of_the_server_is_not_that_of_the_component() {
+fn the_component_does_not_inherit_the_environment_of_the_server() {
     // Not the shift of the process, but the default.
-    let host = TestHost::serve(artifacts::component("app"))
-        .process_env("SHIFT_AMOUNT", "abc")
-        .start();
+    let host = app().process_env("SHIFT_AMOUNT", "abc").start();
     check_result(&host.send(&encrypt("a")), "d");
 }
 
@@ -42,7 +38,7 @@ fn the_environment_of_the_server_is_not_that_of_the_component() {
 fn nothing_is_encrypted_while_the_audit_log_cannot_be_written() {
     for kind in ["sqlite", "jsonl"] {
         let folder = tempfile::tempdir().expect("a folder");
-        let host = TestHost::serve(artifacts::component("app"))
+        let host = app()
             .flag(
                 "--audit",
                 format!("{kind}:{}", folder.path().join("audit").display()),
@@ -66,10 +62,10 @@ fn nothing_is_encrypted_while_the_audit_log_cannot_be_written() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn best_effort_goes_on_without_a_record() {
+fn audit_policy_best_effort_serves_without_a_record() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("audit");
-    let mut host = TestHost::serve(artifacts::component("app"))
+    let mut host = app()
         .flag("--audit", format!("jsonl:{}", file.display()))
         .flag("--audit-policy", "best-effort")
         .start();

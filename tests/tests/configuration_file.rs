@@ -1,4 +1,4 @@
-//! Flags in a file, as an operator sees them.
+//! `--config FILE`.
 
 use std::fs;
 
@@ -23,13 +23,13 @@ fn serve(folder: &TempDir) -> Setup {
         .flag("--config", "server.toml")
 }
 
-/// Starts a server with this file, which cannot start.
+/// Starts a server with this invalid file.
 fn fail(text: &str) -> Finished {
     serve(&folder(text)).addresses_in_file(0).fail()
 }
 
 #[test]
-fn a_file_can_say_everything() {
+fn config_file_has_all_flags() {
     let folder = folder(
         "component = \"app.wasm\"\naddr = [\"127.0.0.1:0\", \"[::1]:0\"]\n[env]\nSHIFT_AMOUNT = 5\n",
     );
@@ -39,7 +39,7 @@ fn a_file_can_say_everything() {
 }
 
 #[test]
-fn the_command_line_goes_before_the_file() {
+fn config_file_is_overridden_by_the_command_line() {
     let text =
         "component = \"no/such.wasm\"\naddr = \"192.0.2.1:80\"\nenv = [\"SHIFT_AMOUNT=5\"]\n";
     let folder = folder(text);
@@ -60,7 +60,7 @@ fn a_mistake_is_a_usage_error_with_file_line_key_and_value() {
         ),
         (
             "component = \"app.wasm\"\n\nmax-memroy = \"1MiB\"\n",
-            "error: server.toml:3: `max-memroy = \"1MiB\"`: there is no such key; did you mean \
+            "error: server.toml:3: `max-memroy = \"1MiB\"`: unknown key; did you mean \
              `max-memory`?\n",
         ),
     ] {
@@ -100,7 +100,7 @@ fn a_password_on_the_command_line_is_not_shown() {
 }
 
 #[test]
-fn a_component_that_nobody_names_is_missed() {
+fn a_missing_component_is_a_usage_error() {
     let finished = fail("threads = 1\n");
     assert_eq!(finished.code, Some(64), "{}", finished.stderr);
     assert!(
@@ -111,7 +111,7 @@ fn a_component_that_nobody_names_is_missed() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_a_usage_error() {
+fn a_missing_config_file_is_a_usage_error() {
     let finished = TestHost::serve_with_file()
         .flag("--config", "no/such.toml")
         .fail();

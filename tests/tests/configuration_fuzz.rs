@@ -1,13 +1,11 @@
-//! Files of flags with mistakes that nobody thought of: the program refuses them, and
-//! says so.
+//! Mutated files of `--config`: the program rejects them with a message.
 
 use std::fs;
 
 use end_to_end::TestHost;
 use end_to_end::random::Random;
 
-/// A file that has something of everything. Its component is not there, so that nothing
-/// is served whatever becomes of the file.
+/// A file with all kinds of values. Its component is missing, so that no mutation is served.
 const SEED: &str = r#"component = "no-such.wasm"
 addr = ["127.0.0.1:0", "[::1]:0", "unix:socket"]
 request-timeout = 5
@@ -25,7 +23,7 @@ SHIFT_AMOUNT = 5
 greeting = "hello"
 "#;
 
-/// What a file of TOML means depends on these.
+/// Characters with a meaning in TOML.
 const MARKS: [&str; 20] = [
     "\n",
     "\"",
@@ -49,7 +47,7 @@ const MARKS: [&str; 20] = [
     "\\u0000",
 ];
 
-/// How many files are tried.
+/// Number of mutated files.
 const FILES: usize = 200;
 
 fn changed(random: &mut Random) -> Vec<u8> {
@@ -81,7 +79,7 @@ fn changed(random: &mut Random) -> Vec<u8> {
 }
 
 #[test]
-fn whatever_becomes_of_a_file_is_refused_with_a_message() {
+fn a_mutated_config_file_is_refused_with_a_message() {
     let seed = Random::fresh_seed();
     let mut random = Random::new(seed);
     let folder = tempfile::tempdir().expect("a folder");

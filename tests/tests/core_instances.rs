@@ -1,12 +1,12 @@
-//! How many core instances one instance may consist of, and how large their contexts may be:
-//! what is more is refused before it is compiled, wherever a component comes from.
+//! Limits on the core instances of one instance and on their contexts: a component beyond them is
+//! refused before it is compiled.
 
 use end_to_end::TestHost;
 use end_to_end::client::Request;
 use end_to_end::functions::Folder;
 use end_to_end::guests::{Guest, assemble};
 
-/// A component that serves, and makes `count` more instances of a module with so many globals.
+/// A handler that makes `count` more instances of a module with this number of globals.
 fn component(globals: usize, count: usize) -> Vec<u8> {
     assemble("without-memory", |source| {
         let globals = "(global i32 (i32.const 0))".repeat(globals);
@@ -16,8 +16,7 @@ fn component(globals: usize, count: usize) -> Vec<u8> {
     })
 }
 
-/// Checks that none of `serve`, `serve --check` and `--functions` takes `component`, and that
-/// each says all of `parts`.
+/// Checks that `serve`, `serve --check` and `--functions` refuse `component` with all of `parts`.
 fn check_refused(component: &[u8], parts: &[&str]) {
     let file = Guest::of(component);
     let serve = || TestHost::serve(file.path()).flag("--audit", "none");
@@ -36,7 +35,7 @@ fn check_refused(component: &[u8], parts: &[&str]) {
     let host = TestHost::serve_functions(folder.path())
         .flag("--audit", "none")
         .start();
-    let entry = [&["function refused"], parts].concat();
+    let entry = [&["function rejected"], parts].concat();
     let _ = host.log().wait_for_entry(&entry);
     assert_eq!(host.send(&Request::new("GET", "/where")).status, 200);
 }
@@ -58,7 +57,7 @@ fn contexts_of_more_than_4_mib_are_refused_with_the_figures() {
 fn a_component_of_200_core_instances_is_served() {
     let file = Guest::of(component(1_000, 200));
     let host = TestHost::serve(file.path()).flag("--audit", "none").start();
-    // Its guest cannot answer, but it is started and called.
+    // Its guest has no answer, but it is started and called.
     let response = host.send(&Request::new("GET", "/"));
     assert_eq!(response.status, 500);
     let _ = host.log().wait_for_entry(&["without setting a response"]);

@@ -1,4 +1,4 @@
-//! What `docs/configuration.md` shows is what happens.
+//! The examples of `docs/configuration.md`.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use end_to_end::{Setup, TestHost};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tempfile::TempDir;
 
-/// The blocks of code of the document: the language, and the text.
+/// The code blocks of the document: language and text.
 fn blocks() -> Vec<(String, String)> {
     let path = workspace().join("docs/configuration.md");
     let document = fs::read_to_string(path).expect("a document");
@@ -22,7 +22,7 @@ fn blocks() -> Vec<(String, String)> {
     parts.iter().map(block).collect()
 }
 
-/// A folder with everything that the example names, and with this file.
+/// A folder with all files of the example, and this configuration.
 fn folder(file: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
@@ -50,7 +50,7 @@ fn check(folder: &Path) -> Setup {
 }
 
 #[test]
-fn the_example_of_a_file_is_right() {
+fn the_example_config_file_is_valid() {
     let (language, file) = &blocks()[0];
     assert_eq!(language, "toml");
     let folder = folder(file);
@@ -68,7 +68,7 @@ fn the_example_of_a_file_is_right() {
 }
 
 #[test]
-fn each_error_is_printed_as_it_is_shown() {
+fn documented_errors_are_those_that_are_printed() {
     let blocks = blocks();
     let mut checked = 0;
     for pair in blocks.windows(2) {

@@ -1,22 +1,22 @@
-//! A short form of `make drain`, and which requests it takes for accepted.
+//! A short form of `make drain`, and which requests it counts as accepted.
 
 use std::time::{Duration, Instant};
 
-use end_to_end::drain::fate::{Fate, Outcome, Request};
-use end_to_end::drain::{self, Plan};
+use end_to_end::stress::drain;
+use end_to_end::stress::drain::verdict::{Outcome, Request, Verdict};
+use end_to_end::stress::harness::Rounds;
 
 #[test]
-fn a_server_that_is_ended_under_load_has_answered_what_it_accepted() {
-    let plan = Plan { rounds: 5, seed: 1 };
-    let ended = drain::run(&plan, |_| ());
-    let summary = ended.unwrap_or_else(|violation| panic!("{violation}"));
-    // Otherwise it has shown nothing.
+fn sigterm_under_load_loses_no_accepted_request() {
+    let result = drain::run(Rounds { count: 5, seed: 1 }, |_| ());
+    let summary = result.unwrap_or_else(|violation| panic!("{violation}"));
+    // With fewer, the test proves nothing.
     assert!(summary.answered > 100, "{summary}");
     assert!(summary.completed_after > 10, "{summary}");
 }
 
-/// A request on a kept connection, written so many milliseconds after a signal
-/// that came 100 ms after the beginning.
+/// An unanswered request on a used connection, written at this time in milliseconds after a signal
+/// that came 100 ms after the connection.
 fn unanswered(after: i32) -> (Request, Instant) {
     let connected = Instant::now();
     let at = |ms: i32| connected + Duration::from_millis(ms.unsigned_abs().into());
@@ -26,58 +26,58 @@ fn unanswered(after: i32) -> (Request, Instant) {
         is_first: false,
         begun: Some(at(100 + after)),
         written: Some(at(100 + after)),
-        halved: false,
-        end_was_seen: false,
+        is_split: false,
+        saw_close: false,
         outcome: Outcome::Nothing,
         ended: at(200),
     };
     (request, at(100))
 }
 
-fn is_lost(fate: &Fate) -> bool {
-    matches!(fate, Fate::Lost(_))
+fn is_lost(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Lost(_))
 }
 
 #[test]
-fn what_was_written_before_the_signal_must_be_answered() {
+fn drain_counts_an_unanswered_request_before_the_signal_as_lost() {
     let (request, signal) = unanswered(-1);
-    assert!(is_lost(&request.fate(signal, false)));
+    assert!(is_lost(&request.judge(signal, false)));
     let (mut request, signal) = unanswered(-1);
     request.written = None;
-    assert!(is_lost(&request.fate(signal, false)));
+    assert!(is_lost(&request.judge(signal, false)));
 }
 
 #[test]
-fn what_was_processed_must_be_answered_whenever_it_was_sent() {
+fn drain_counts_a_processed_request_without_an_answer_as_lost() {
     let (request, signal) = unanswered(1);
-    assert!(is_lost(&request.fate(signal, true)));
+    assert!(is_lost(&request.judge(signal, true)));
 }
 
 #[test]
-fn a_kept_connection_that_is_closed_at_the_same_moment_is_a_race() {
+fn drain_counts_a_used_connection_that_closes_at_the_same_moment_as_a_race() {
     let (mut request, signal) = unanswered(1);
-    assert_eq!(request.fate(signal, false), Fate::Raced);
+    assert_eq!(request.judge(signal, false), Verdict::Raced);
     request.is_first = true;
-    assert_eq!(request.fate(signal, false), Fate::RacedUnused);
-    request.end_was_seen = true;
-    assert_eq!(request.fate(signal, false), Fate::TooLate);
+    assert_eq!(request.judge(signal, false), Verdict::RacedUnused);
+    request.saw_close = true;
+    assert_eq!(request.judge(signal, false), Verdict::AlreadyClosed);
 }
 
 #[test]
-fn a_connection_that_was_made_after_the_signal_may_be_turned_away() {
+fn drain_allows_503_and_a_close_on_connections_made_after_the_signal() {
     let (mut request, signal) = unanswered(2);
     request.connected = signal + Duration::from_millis(1);
-    assert_eq!(request.fate(signal, false), Fate::TurnedAway);
+    assert_eq!(request.judge(signal, false), Verdict::NotAccepted);
     request.outcome = Outcome::Refused;
-    assert_eq!(request.fate(signal, false), Fate::TurnedAway);
-    request.outcome = Outcome::Part;
-    assert!(is_lost(&request.fate(signal, false)));
+    assert_eq!(request.judge(signal, false), Verdict::NotAccepted);
+    request.outcome = Outcome::Partial;
+    assert!(is_lost(&request.judge(signal, false)));
 }
 
 #[test]
-fn a_receipt_without_an_entry_is_a_lie() {
+fn drain_counts_a_receipt_without_an_entry_as_lost() {
     let (mut request, signal) = unanswered(-50);
     request.outcome = Outcome::Receipt(3);
-    assert_eq!(request.fate(signal, true), Fate::Answered);
-    assert!(is_lost(&request.fate(signal, false)));
+    assert_eq!(request.judge(signal, true), Verdict::Answered);
+    assert!(is_lost(&request.judge(signal, false)));
 }

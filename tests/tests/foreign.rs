@@ -1,4 +1,4 @@
-//! Components that other toolchains build (`foreign/`): what each answers, or why it is refused.
+//! Components of other toolchains (`foreign/`): the answers of each, or the reason of its refusal.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,7 +10,7 @@ use end_to_end::client::{Request, Response};
 use end_to_end::guests::{Guest, assemble};
 use end_to_end::process::Process;
 
-/// What is said of a component by its server.
+/// The expectation on a component.
 enum Expected {
     /// It is served, and answers these requests (method, path, body) with these texts.
     Served(&'static [(&'static str, &'static str, &'static str, &'static str)]),
@@ -18,7 +18,7 @@ enum Expected {
     Refused(&'static [&'static str]),
 }
 
-/// How long compiling may take: a language engine beside other tests.
+/// Timeout of compiling a language engine next to other tests.
 const COMPILING: Duration = Duration::from_mins(5);
 
 use Expected::{Refused, Served};
@@ -87,7 +87,7 @@ macro_rules! foreign {
     };
 }
 
-/// A test for each component that is written by hand.
+/// A test for each component in WAT.
 macro_rules! by_hand {
     ($($name:ident: $fields:literal => $expected:expr,)*) => {
         $(

@@ -1,10 +1,10 @@
-//! A fused component gives the same answers, here and on another host.
+//! A fused component gives the same answers, on this server and on another host.
 
 use end_to_end::artifacts::component;
 use end_to_end::cases::Case;
 use end_to_end::{Peer, TestHost};
 
-/// Its pool has one memory and one table for each module, unless told otherwise.
+/// Its default pool has one memory and one table per module.
 const SEVERAL_MEMORIES: [&str; 2] = [
     "-Opooling-max-memories-per-module=4",
     "-Opooling-max-tables-per-module=4",

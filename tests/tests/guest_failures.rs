@@ -1,12 +1,11 @@
-//! Guests that trap, do not answer or do not stop. `guests/unruly.wat` does one
-//! of these at each path, and answers at `/good`.
+//! Guests that trap, do not answer or do not stop. `guests/unruly.wat` has one of these at each
+//! path, and answers at `/good`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use end_to_end::cases::check_problem;
-use end_to_end::client::{Request, Response};
-use end_to_end::guests::Guest;
+use end_to_end::client::{Request, Response, get};
 use end_to_end::{Setup, TestHost, wait};
 
 fn unruly() -> TestHost {
@@ -14,14 +13,9 @@ fn unruly() -> TestHost {
 }
 
 fn unruly_with(flags: &[(&str, &str)]) -> TestHost {
-    let guest = Guest::assemble("unruly");
-    let setup = TestHost::serve(guest.path());
+    let setup = TestHost::serve_guest("unruly");
     let add = |setup: Setup, (name, value): &(&str, &str)| setup.flag(name, value);
     flags.iter().fold(setup, add).start()
-}
-
-fn get(path: &str) -> Request {
-    Request::new("GET", path)
 }
 
 fn check_good(response: &Response) {
@@ -29,8 +23,8 @@ fn check_good(response: &Response) {
     assert_eq!(response.body, b"good");
 }
 
-/// Checks that the server answers for its guest, that the operator finds `cause`
-/// under the id that the client got, and that the server goes on.
+/// Checks the answer of the server for its guest, the log entry with `cause` and the id of the
+/// response, and that the server continues.
 fn check_failure(host: &TestHost, path: &str, status: u16, cause: &str) {
     let response = host.send(&get(path));
     check_problem(&response, status, &["the guest"]);
@@ -44,7 +38,7 @@ fn check_failure(host: &TestHost, path: &str, status: u16, cause: &str) {
 }
 
 #[test]
-fn a_guest_that_traps_is_answered_for_with_500() {
+fn a_guest_that_traps_is_answered_with_500() {
     let host = unruly();
     check_failure(
         &host,
@@ -54,9 +48,9 @@ fn a_guest_that_traps_is_answered_for_with_500() {
     );
 }
 
-/// axum writes no body for HEAD, and its adapter traps where the body is finished.
+/// axum writes no body for HEAD, and its adapter traps at the end of the body.
 #[test]
-fn for_head_the_head_is_the_response_although_the_guest_traps_after_it() {
+fn head_is_answered_before_a_later_trap_of_the_guest() {
     let host = unruly();
     let mut client = host.connect();
     for _ in 0..2 {
@@ -71,44 +65,42 @@ fn for_head_the_head_is_the_response_although_the_guest_traps_after_it() {
     }
     // Of any other method, the body belongs to the response.
     check_failure(&host, "/premature", 500, "unreachable");
-    // Without a head there is nothing to respond with.
+    // Without a head there is no response.
     let response = client.exchange(&Request::new("HEAD", "/trap"));
     assert_eq!(response.status, 500, "{response:?}");
 }
 
 #[test]
-fn a_guest_without_any_memory_is_served_and_answered_for() {
-    let guest = Guest::assemble("without-memory");
-    let host = TestHost::serve(guest.path()).start();
+fn a_guest_without_a_memory_is_served() {
+    let host = TestHost::serve_guest("without-memory").start();
     for _ in 0..2 {
         check_problem(&host.send(&get("/")), 500, &["did not answer"]);
     }
 }
 
 #[test]
-fn a_guest_that_sets_no_response_is_answered_for_with_500() {
+fn a_guest_without_a_response_is_answered_with_500() {
     let host = unruly();
     check_failure(&host, "/silent", 500, "without setting a response");
 }
 
 #[test]
-fn a_guest_that_recurses_without_end_is_answered_for_with_500() {
+fn a_guest_that_recurses_without_end_is_answered_with_500() {
     let host = unruly();
     check_failure(&host, "/recurse", 500, "call stack exhausted");
 }
 
 #[test]
-fn a_guest_that_loops_for_ever_is_answered_for_with_504() {
+fn request_timeout_answers_an_endless_loop_with_504() {
     let host = unruly_with(&[("--request-timeout", "0.2")]);
     check_failure(&host, "/loop", 504, "did not finish within");
 }
 
 /// Such as server-sent events.
 #[test]
-fn request_timeout_ends_no_response_that_its_guest_goes_on_with() {
-    let guest = Guest::assemble("hostile");
+fn request_timeout_does_not_end_a_response_that_makes_progress() {
     for (request, idle) in [("3", "600"), ("off", "off")] {
-        let host = TestHost::serve(guest.path())
+        let host = TestHost::serve_guest("hostile")
             .flag("--request-timeout", request)
             .flag("--response-idle-timeout", idle)
             .start();
@@ -120,9 +112,8 @@ fn request_timeout_ends_no_response_that_its_guest_goes_on_with() {
 }
 
 #[test]
-fn response_idle_timeout_ends_a_response_that_its_guest_does_not_go_on_with() {
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path())
+fn response_idle_timeout_ends_a_response_without_progress() {
+    let host = TestHost::serve_guest("hostile")
         .flag("--request-timeout", "600")
         .flag("--response-idle-timeout", "1")
         .start();
@@ -135,11 +126,10 @@ fn response_idle_timeout_ends_a_response_that_its_guest_does_not_go_on_with() {
     let _ = host.log().wait_for_entry(&["while responding", cause]);
 }
 
-/// A client would wait for what is missing, and take what is too much for the next response.
+/// A client would wait for missing bytes, and read excess ones as the next response.
 #[test]
-fn a_body_of_another_length_than_its_head_says_reaches_no_client_as_if_it_were_whole() {
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path()).start();
+fn a_body_that_differs_from_content_length_never_looks_complete() {
+    let host = TestHost::serve_guest("hostile").start();
     for (path, cause) in [
         ("/leave-at-once", "given as 100 bytes, and it has 4"),
         ("/leave-too-much", "given as 4 bytes, and it has 14"),
@@ -147,7 +137,7 @@ fn a_body_of_another_length_than_its_head_says_reaches_no_client_as_if_it_were_w
     ] {
         check_failure(&host, path, 500, cause);
     }
-    // The head of this one is on its way when its body ends.
+    // Its head is already sent when its body ends.
     let mut client = host.connect();
     client.write(&get("/leave-body").bytes());
     let response = client.receive();
@@ -157,7 +147,7 @@ fn a_body_of_another_length_than_its_head_says_reaches_no_client_as_if_it_were_w
 }
 
 #[test]
-fn the_client_does_not_hear_the_cause() {
+fn the_cause_of_a_failure_is_not_in_the_response() {
     let host = unruly();
     let response = host.send(&get("/trap"));
     let text = String::from_utf8_lossy(&response.body).into_owned();
@@ -167,11 +157,10 @@ fn the_client_does_not_hear_the_cause() {
     );
 }
 
-/// Guests can print the errors of their calls, and what the server is made of is not theirs.
+/// Guests can print the errors of their calls, which must not reveal the server.
 #[test]
 fn rust_backtrace_adds_no_stack_of_the_server_to_the_failure_of_a_guest() {
-    let guest = Guest::assemble("unruly");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("unruly")
         .process_env("RUST_BACKTRACE", "1")
         .start();
     check_good(&host.send(&get("/good")));
@@ -180,7 +169,7 @@ fn rust_backtrace_adds_no_stack_of_the_server_to_the_failure_of_a_guest() {
     check_failure(&host, "/trap", 500, "wasm backtrace");
     let text = host.log().text();
     assert!(!text.to_lowercase().contains("stack backtrace"), "{text}");
-    // The symbols of the server alone would be more than 30 MiB.
+    // The symbols of the server have more than 30 MiB.
     #[cfg(target_os = "linux")]
     {
         let more = host.anonymous_bytes().saturating_sub(before);
@@ -189,7 +178,7 @@ fn rust_backtrace_adds_no_stack_of_the_server_to_the_failure_of_a_guest() {
 }
 
 #[test]
-fn each_failure_has_an_id_of_its_own() {
+fn each_failure_has_its_own_request_id() {
     let host = unruly();
     let ids = ["/trap", "/trap"].map(|path| {
         let response = host.send(&get(path));
@@ -199,7 +188,7 @@ fn each_failure_has_an_id_of_its_own() {
 }
 
 #[test]
-fn a_guest_that_loops_does_not_keep_others_on_its_thread_waiting() {
+fn a_looping_guest_does_not_block_others_on_its_thread() {
     let host = unruly_with(&[("--threads", "1"), ("--request-timeout", "600")]);
     let mut looping = host.connect();
     looping.write(&get("/loop").bytes());
@@ -209,8 +198,8 @@ fn a_guest_that_loops_does_not_keep_others_on_its_thread_waiting() {
 }
 
 #[test]
-fn a_guest_that_loops_leaves_others_on_its_thread_their_turns() {
-    // Processor time, which a busy machine does not use up for the guest.
+fn a_looping_guest_leaves_time_slices_for_others_on_its_thread() {
+    // Processor time, which does not depend on the load of the machine.
     let host = unruly_with(&[
         ("--threads", "1"),
         ("--cpu-timeout", "2"),
@@ -229,12 +218,12 @@ fn a_guest_that_loops_leaves_others_on_its_thread_their_turns() {
         }
         answers
     });
-    // Where turns last 5 ms, it is hundreds.
+    // With time slices of 5 ms, it would be hundreds.
     assert!(answers >= 20, "only {answers} answers in 2 s");
 }
 
 #[test]
-fn a_client_that_leaves_takes_its_guest_with_it() {
+fn a_client_that_disconnects_cancels_its_guest() {
     let mut host = unruly_with(&[
         ("--threads", "1"),
         ("--request-timeout", "600"),
@@ -244,22 +233,18 @@ fn a_client_that_leaves_takes_its_guest_with_it() {
     looping.write(&get("/loop").bytes());
     check_good(&host.send(&get("/good")));
     drop(looping);
-    // It would wait for a guest that still ran.
+    // It would wait for a running guest.
     assert_eq!(host.terminate().code(), Some(0));
 }
 
-/// How much memory the server has at the moment.
+/// Resident memory of the server.
 #[cfg(target_os = "linux")]
 fn resident_kib(host: &TestHost) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", host.process_id()));
-    let status = status.expect("the server runs");
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let resident = resident.and_then(|size| size.trim().strip_suffix(" kB"));
-    resident.expect("a size").parse().expect("a number")
+    host.memory_bytes("VmRSS") / 1024
 }
 
-/// Checks that the server gets down to this much memory. A guest may still be on its way
-/// out when its client has the answer.
+/// Checks that the memory of the server falls below this limit. A guest may still be ending when
+/// its client has the answer.
 #[cfg(target_os = "linux")]
 fn check_gets_below(host: &TestHost, limit_kib: u64) {
     wait::until(format_args!("less than {limit_kib} KiB"), || {
@@ -274,7 +259,7 @@ fn check_gets_below(host: &TestHost, limit_kib: u64) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_guest_that_takes_all_the_memory_it_gets_is_answered_and_gives_it_back() {
+fn memory_of_a_guest_that_grows_to_max_memory_is_returned() {
     let host = unruly();
     check_good(&host.send(&get("/hungry")));
     check_gets_below(&host, 256 * 1024);
@@ -282,10 +267,10 @@ fn a_guest_that_takes_all_the_memory_it_gets_is_answered_and_gives_it_back() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn guests_that_take_all_the_memory_they_get_harm_no_request_beside_them() {
+fn guests_that_reach_max_memory_affect_no_other_request() {
     let host = unruly_with(&[
         ("--max-memory", "64MiB"),
-        // The neighbours stay for as long as it takes.
+        // The other requests stay until the end.
         ("--max-requests-per-connection", "4000000000"),
     ]);
     check_good(&host.send(&get("/good")));
@@ -299,7 +284,7 @@ fn guests_that_take_all_the_memory_they_get_harm_no_request_beside_them() {
             }
         };
         let neighbours = [(); 4].map(|()| scope.spawn(neighbour));
-        // Two are at work at the same time.
+        // Two run at the same time.
         let hungry = || (0..8).for_each(|_| check_good(&host.send(&get("/hungry"))));
         let hungry = [(); 2].map(|()| scope.spawn(hungry));
         let results = hungry.map(thread::ScopedJoinHandle::join);
@@ -307,14 +292,13 @@ fn guests_that_take_all_the_memory_they_get_harm_no_request_beside_them() {
         assert!(results.iter().all(Result::is_ok), "a hungry one failed");
         drop(neighbours);
     });
-    // 1 GiB was taken and given back, but for the little that a slot keeps.
+    // 1 GiB was allocated and returned, except for the part that a slot keeps.
     check_gets_below(&host, before_kib + 32 * 1024);
 }
 
 #[test]
-fn a_guest_cannot_forge_a_line_of_the_log_by_the_name_of_a_function() {
-    let guest = Guest::assemble("forger");
-    let mut host = TestHost::serve(guest.path()).start();
+fn a_function_name_of_a_guest_forges_no_log_line() {
+    let mut host = TestHost::serve_guest("forger").start();
     check_problem(&host.send(&get("/")), 500, &[]);
     host.terminate();
     let log = host.log().wait_for_end();
@@ -324,7 +308,7 @@ fn a_guest_cannot_forge_a_line_of_the_log_by_the_name_of_a_function() {
 }
 
 #[test]
-fn a_trap_disturbs_no_request_beside_it() {
+fn a_trap_affects_no_other_request() {
     let host = unruly();
     thread::scope(|scope| {
         for client in 0..17 {
@@ -345,7 +329,7 @@ fn a_trap_disturbs_no_request_beside_it() {
 }
 
 #[test]
-fn a_body_of_announced_length_that_breaks_off_is_seen_to_be_broken() {
+fn an_aborted_body_with_content_length_is_visibly_incomplete() {
     let host = unruly();
     let mut connection = host.connect();
     connection.write(&get("/missing-bytes").bytes());
@@ -355,7 +339,7 @@ fn a_body_of_announced_length_that_breaks_off_is_seen_to_be_broken() {
 }
 
 #[test]
-fn a_chunked_body_that_breaks_off_is_seen_to_be_broken() {
+fn an_aborted_chunked_body_is_visibly_incomplete() {
     let host = unruly();
     let mut connection = host.connect();
     connection.write(&get("/unfinished").bytes());
@@ -365,7 +349,7 @@ fn a_chunked_body_that_breaks_off_is_seen_to_be_broken() {
 }
 
 #[test]
-fn the_operator_hears_why_a_body_broke_off() {
+fn the_log_names_why_a_body_was_aborted() {
     let host = unruly();
     let mut connection = host.connect();
     connection.write(&get("/unfinished").bytes());
@@ -377,12 +361,12 @@ fn the_operator_hears_why_a_body_broke_off() {
 }
 
 #[test]
-fn a_guest_that_sets_a_response_and_traps_never_passes_for_one_that_answered() {
+fn a_guest_that_traps_after_its_response_counts_as_failed() {
     let host = unruly();
     let mut connection = host.connect();
     connection.write(&get("/premature").bytes());
     let response = connection.receive();
-    // The server may have sent the head already, or not.
+    // The server may or may not have sent the head.
     let is_broken = response.status == 200 && !response.is_complete;
     assert!(response.status == 500 || is_broken, "{response:?}");
 }

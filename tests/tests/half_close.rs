@@ -1,4 +1,4 @@
-//! Clients that shut down their sending side after a request, and clients that leave.
+//! Clients that shut down their sending side after a request, and clients that disconnect.
 
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -7,30 +7,16 @@ use std::time::Duration;
 
 use end_to_end::cases::{check_problem, check_result};
 use end_to_end::client::{Connection, Request, encrypt, post};
-use end_to_end::guests::Guest;
 use end_to_end::operators::Operators;
 use end_to_end::upstream::Upstream;
-use end_to_end::{DEADLINE, Setup, TestHost, artifacts};
+use end_to_end::{DEADLINE, Setup, TestHost, app};
 
-fn app() -> Setup {
-    TestHost::serve(artifacts::component("app"))
-}
-
-/// A server whose guests wait for as long as they like, and its metrics.
+/// A server without a timeout for waiting guests, and its metrics.
 fn patient(half_close_timeout: &str, setup: Setup) -> (TestHost, Operators) {
-    let host = setup
+    setup
         .flag("--half-close-timeout", half_close_timeout)
         .flag("--request-timeout", "600")
-        .flag("--ops-addr", "127.0.0.1:0")
-        .start();
-    let operators = Operators::of(&host);
-    (host, operators)
-}
-
-fn hostile() -> (Guest, Setup) {
-    let guest = Guest::assemble("hostile");
-    let setup = TestHost::serve(guest.path());
-    (guest, setup)
+        .start_with_operators()
 }
 
 const IN_FLIGHT: &str = "requests_in_flight{function=\"guest\"}";
@@ -72,7 +58,7 @@ fn pipelined_requests_before_the_end_of_the_stream_are_all_answered() {
     for _ in 0..10 {
         let mut connection = host.connect();
         let mut bytes = encrypt("a").bytes().repeat(3);
-        // The head of a fourth one that never comes as a whole.
+        // The incomplete head of a fourth one.
         bytes.extend_from_slice(b"GET / HTTP/1.1\r\nhost:");
         connection.write(&bytes);
         connection.end().expect("the server is there");
@@ -84,10 +70,9 @@ fn pipelined_requests_before_the_end_of_the_stream_are_all_answered() {
 }
 
 #[test]
-fn a_guest_that_waits_answers_a_client_that_has_shut_down_its_sending_side() {
+fn half_close_timeout_lets_a_waiting_guest_answer() {
     let upstream = Upstream::start();
-    let guest = Guest::assemble("sender");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("sender")
         .flag(
             "--allow-outbound",
             format!("http://{}", upstream.authority()),
@@ -130,7 +115,7 @@ fn over_unix(path: &Path, request: &Request) -> Connection<UnixStream> {
 
 #[test]
 fn half_close_timeout_cancels_a_guest_that_begins_no_response() {
-    let (_guest, setup) = hostile();
+    let setup = TestHost::serve_guest("hostile");
     let (host, operators) = patient("0.2", setup);
     let mut connection = host.connect();
     connection.write(&Request::new("GET", "/sleep").bytes());
@@ -144,7 +129,7 @@ fn half_close_timeout_cancels_a_guest_that_begins_no_response() {
 fn a_closed_unix_socket_ends_its_guest_without_half_close_timeout() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("socket");
-    let (_guest, setup) = hostile();
+    let setup = TestHost::serve_guest("hostile");
     let setup = setup.address(format!("unix:{}", path.display()));
     let (_host, operators) = patient("600", setup);
     let connection = over_unix(&path, &Request::new("GET", "/sleep"));
@@ -153,10 +138,10 @@ fn a_closed_unix_socket_ends_its_guest_without_half_close_timeout() {
     operators.wait_for(&[(IN_FLIGHT, 0.0), (GONE, 1.0)]);
 }
 
-/// A client that closes its socket with something unread in it resets the connection.
+/// A client that closes its socket with unread bytes resets the connection.
 #[test]
 fn a_reset_after_the_end_of_the_stream_ends_the_guest_without_half_close_timeout() {
-    let (_guest, setup) = hostile();
+    let setup = TestHost::serve_guest("hostile");
     let (host, operators) = patient("600", setup);
     let mut connection = host.connect();
     // The response to the first one is not read.
@@ -179,5 +164,9 @@ fn a_body_that_is_not_whole_at_the_end_of_the_stream_is_refused() {
     let bytes = post("/encrypt", "{\"message\":\"a\"}").bytes();
     connection.write(&bytes[..bytes.len() - 1]);
     connection.end().expect("the server is there");
-    check_problem(&connection.receive(), 400, &["the body"]);
+    check_problem(
+        &connection.receive(),
+        400,
+        &["the request body ended early"],
+    );
 }

@@ -1,4 +1,4 @@
-//! What guests make the server hold: `--max-host-memory`, and all limits together.
+//! Memory that the server holds for guests: `--max-host-memory`, and all limits together.
 #![cfg(target_os = "linux")]
 
 use std::io::{Read, Write};
@@ -8,23 +8,21 @@ use std::time::Duration;
 
 use end_to_end::cases::check_problem;
 use end_to_end::client::{Request, Response};
-use end_to_end::guests::Guest;
-use end_to_end::hostile::{Behaviour, Campaign, Server, table};
+use end_to_end::stress::hostile::{Behaviour, Repeat, Server, table};
 use end_to_end::{Setup, TestHost};
 
 const MIB: u64 = 1 << 20;
 
-/// What one instance may make the server hold with the flags below: its memories, what is
-/// kept for it (16 MiB by default), one call (the bytes that the guest hands over, and a copy), its handles.
+/// Memory that the server may hold for one instance with the flags below: its memories, its host
+/// memory (16 MiB by default), one call (the bytes that the guest passes, and a copy), its handles.
 const ONE_INSTANCE: u64 = 16 * MIB + 16 * MIB + 2 * MIB + 10_000 * 512;
 
-/// What the allocator may hold beyond what is in use, and the rest of the server needs.
+/// Unused memory of the allocator, and the rest of the server.
 const SLACK: u64 = 16 * MIB;
 
-/// A server of the hostile guest, to which `more` is added.
+/// A server of the hostile guest with the flags that `more` adds.
 fn serve(more: impl FnOnce(Setup) -> Setup) -> TestHost {
-    let guest = Guest::assemble("keeper");
-    let setup = TestHost::serve(guest.path())
+    let setup = TestHost::serve_guest("keeper")
         .flag("--threads", "1")
         .flag("--max-memory", "16MiB")
         .flag("--max-hostcall-memory", "1MiB")
@@ -34,10 +32,10 @@ fn serve(more: impl FnOnce(Setup) -> Setup) -> TestHost {
     more(setup).start()
 }
 
-/// Sends a request for `path`. Fails as soon as the server has more memory than one
-/// instance may make it hold.
+/// Sends a request for `path`. Panics as soon as the server has more memory than one instance
+/// allows.
 fn send(host: &TestHost, path: &str) -> Response {
-    // What a server allocates once, it keeps.
+    // The server keeps its first allocations.
     let first = host.send(&Request::new("GET", "/jd"));
     assert_eq!((first.status, &*first.text()), (200, "kept"));
     let limit = host.anonymous_bytes() + ONE_INSTANCE + SLACK;
@@ -47,14 +45,14 @@ fn send(host: &TestHost, path: &str) -> Response {
     response.unwrap_or_else(|| panic!("{path}: no response"))
 }
 
-/// What happens to a guest that does each of these 9,000 times without dropping a handle.
-const REFUSED: [&str; 9] = ["/b", "/c", "/d", "/e", "/f", "/g", "/i", "/o", "/p"];
-/// The strings are shorter than RFC 9110 and RFC 3986 need, or the call fails, or it is a
-/// KiB each time.
-const KEPT: [&str; 4] = ["/a", "/h", "/j", "/k"];
+/// Paths whose guest traps: it does each of these 9,000 times without dropping a handle.
+const TRAPPING: [&str; 9] = ["/b", "/c", "/d", "/e", "/f", "/g", "/i", "/o", "/p"];
+/// Paths whose guest is answered: the strings are shorter than RFC 9110 and RFC 3986 require, or
+/// the call fails, or each is a KiB.
+const ANSWERED: [&str; 4] = ["/a", "/h", "/j", "/k"];
 
-/// Checks that the guest at `path` traps, and that the log says what to do.
-fn check_refused(host: &TestHost, path: &str) {
+/// Checks that the guest at `path` traps, and that the log names the flag.
+fn check_traps(host: &TestHost, path: &str) {
     let response = send(host, path);
     check_problem(&response, 500, &["the guest failed"]);
     let id = response.header("x-request-id").expect("an id");
@@ -62,23 +60,23 @@ fn check_refused(host: &TestHost, path: &str) {
 }
 
 #[test]
-fn max_host_memory_traps_a_guest_that_makes_the_server_keep_more() {
+fn max_host_memory_traps_a_guest_beyond_it_with_500() {
     let host = serve(|setup| setup);
-    for path in REFUSED {
-        check_refused(&host, path);
+    for path in TRAPPING {
+        check_traps(&host, path);
     }
 }
 
-/// The server is full: the guest did nothing wrong, and a later request can succeed.
+/// The server is full: the guest is not at fault, and a later request can succeed.
 #[test]
-fn max_total_memory_counts_what_is_kept_for_a_guest_which_gets_503_and_not_500() {
+fn max_total_memory_counts_host_memory_and_answers_503() {
     let host = serve(|setup| {
         setup
             .flag("--max-host-memory", "1GiB")
             .flag("--max-total-memory", "160MiB")
     });
-    // By default the limit is four fifths of what there is. The rest is, among others, for
-    // what the allocator has not given back yet.
+    // The default limit is four fifths of the memory. The rest is, among others, for memory that
+    // the allocator has not returned yet.
     let limit = 160 * MIB / 4 * 5;
     for path in ["/b", "/c", "/d", "/e", "/f", "/g", "/i"] {
         let mut client = host.connect();
@@ -90,7 +88,7 @@ fn max_total_memory_counts_what_is_kept_for_a_guest_which_gets_503_and_not_500()
         let id = response.header("x-request-id").expect("an id");
         let _ = host.log().wait_for_entry(&[id, "--max-total-memory"]);
     }
-    // Nothing is held once they are gone.
+    // Nothing is held after their end.
     let mut client = host.connect();
     for _ in 0..20 {
         assert_eq!(client.exchange(&Request::new("GET", "/jd")).status, 200);
@@ -98,9 +96,9 @@ fn max_total_memory_counts_what_is_kept_for_a_guest_which_gets_503_and_not_500()
 }
 
 #[test]
-fn max_host_memory_holds_long_methods_and_authorities() {
+fn max_host_memory_has_room_for_long_methods_and_authorities() {
     let host = serve(|setup| setup);
-    for path in KEPT {
+    for path in ANSWERED {
         let response = send(&host, path);
         assert_eq!(
             (response.status, &*response.text()),
@@ -111,7 +109,7 @@ fn max_host_memory_holds_long_methods_and_authorities() {
 }
 
 #[test]
-fn max_host_memory_counts_only_what_the_guest_has_not_dropped() {
+fn max_host_memory_counts_only_handles_that_are_not_dropped() {
     let host = serve(|setup| setup);
     for path in [
         "/ad", "/bd", "/cd", "/dd", "/ed", "/hd", "/id", "/jd", "/kd",
@@ -130,7 +128,7 @@ fn answer(mut stream: TcpStream, response: &str) {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         let mut part = [0; 4096];
-        // The guest that sent it may be gone.
+        // The guest may have ended.
         match stream.read(&mut part) {
             Ok(read) if read > 0 => request.extend_from_slice(&part[..read]),
             _ => return,
@@ -139,7 +137,7 @@ fn answer(mut stream: TcpStream, response: &str) {
     let _ = stream.write_all(response.as_bytes());
 }
 
-/// Where a server listens that answers so for as long as the tests run.
+/// The authority of a server that gives this response to every request, until the process ends.
 fn upstream(response: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -151,7 +149,7 @@ fn upstream(response: String) -> String {
     address.to_string()
 }
 
-/// A head and trailers of nearly the largest size.
+/// A head and trailers of nearly the maximum size.
 #[test]
 fn max_host_memory_counts_requests_and_responses_of_other_servers() {
     let head = format!("HTTP/1.1 200 OK\r\nx: {}\r\n", "a".repeat(60_000));
@@ -164,7 +162,7 @@ fn max_host_memory_counts_requests_and_responses_of_other_servers() {
         let allow = |setup: Setup, authority: &String| {
             setup.flag("--allow-outbound", format!("http://{authority}"))
         };
-        // So little that fewer connections reach it.
+        // So small that fewer connections exceed it.
         let setup = setup.flag("--max-host-memory", "4MiB");
         [&large_head, &large_trailers]
             .into_iter()
@@ -175,15 +173,15 @@ fn max_host_memory_counts_requests_and_responses_of_other_servers() {
         ("m", &large_head),
         ("n", &large_trailers),
     ] {
-        check_refused(&host, &format!("/{case}/{authority}"));
+        check_traps(&host, &format!("/{case}/{authority}"));
     }
 }
 
-/// Hostile guests that try what docs/limits.md says of one instance, one at a time.
+/// Hostile guests against the limits of one instance in docs/limits.md, one at a time.
 #[test]
 fn hostile_guests_hold_no_more_than_the_limits_of_one_instance() {
-    /// With the limits of [`Server`]: memories, what is kept, contexts, stack, handles, two
-    /// of one call, tables, and the response.
+    /// With the limits of [`Server`]: memories, host memory, contexts, stack, handles, two of one
+    /// call, tables, and the response.
     const ONE_INSTANCE: u64 = (32 + 16 + 8 + 2 + 1 + 2 + 1 + 2) * MIB;
     const NAMES: [&str; 22] = [
         "grow-and-touch",
@@ -211,7 +209,7 @@ fn hostile_guests_hold_no_more_than_the_limits_of_one_instance() {
     ];
 
     let server = Server::start(5);
-    let campaign = Campaign {
+    let repeat = Repeat {
         address: server.address(),
         runs: 1,
         at_once: 1,
@@ -220,7 +218,8 @@ fn hostile_guests_hold_no_more_than_the_limits_of_one_instance() {
     let is_named = |behaviour: &&Behaviour| NAMES.contains(&behaviour.name);
     let chosen: Vec<_> = table().iter().filter(is_named).copied().collect();
     assert!(chosen.len() >= NAMES.len());
-    let limit = server.anonymous_bytes() + ONE_INSTANCE + SLACK;
-    let outcome = server.holds_at_most(limit, || campaign.run(&chosen));
-    assert!(outcome.surprises.is_empty(), "{:?}", outcome.surprises);
+    let host = server.host();
+    let limit = host.anonymous_bytes() + ONE_INSTANCE + SLACK;
+    let outcome = host.holds_at_most(limit, || repeat.run(&chosen));
+    assert!(outcome.unexpected.is_empty(), "{:?}", outcome.unexpected);
 }

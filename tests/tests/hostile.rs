@@ -1,20 +1,18 @@
-//! Hostile guests: what their clients see, and that nobody else notices.
+//! Hostile guests: the answers of their clients, and their effect on a well-behaved guest.
 
 use std::time::Duration;
 
 use end_to_end::TestHost;
 use end_to_end::cases::check_problem;
 use end_to_end::client::{Connection, Request};
-use end_to_end::guests::Guest;
-use end_to_end::hostile::{Behaviour, Campaign, MAX_CONCURRENCY, Server, table};
-use end_to_end::operators::Operators;
 use end_to_end::strace::Fault;
+use end_to_end::stress::hostile::{Behaviour, MAX_CONCURRENCY, Repeat, Server, table};
 
-/// How long a request may take, in seconds. All but those that wait for it are done by then,
-/// also while other tests run.
+/// `--request-timeout` in seconds, long enough for all guests that do not wait for it, also while
+/// other tests run.
 const REQUEST_TIMEOUT: u32 = 5;
 
-/// How much more memory a server may have after it ran them, in KiB, beside a twentieth.
+/// Allowed growth of the memory in KiB, in addition to a twentieth.
 const KEPT_KIB: u64 = 16 * 1024;
 
 #[test]
@@ -25,32 +23,32 @@ fn there_are_more_than_30_hostile_guests() {
 }
 
 #[test]
-fn hostile_guests_cost_a_good_one_nothing_and_leave_nothing_behind() {
+fn hostile_guests_cost_a_good_one_no_request_and_leave_the_pool_empty() {
     let server = Server::start(REQUEST_TIMEOUT);
-    let campaign = Campaign {
+    let repeat = Repeat {
         address: server.address(),
         runs: 1,
         at_once: 16,
         pause: Duration::ZERO,
     };
-    // What a server takes once, it may keep.
-    let first = campaign.run(table());
+    // The server may keep its first allocations.
+    let first = repeat.run(table());
     server
         .wait_until_idle()
         .unwrap_or_else(|why| panic!("{why}"));
     let before_kib = server.resident_kib();
 
-    let (second, good) = campaign.beside_good(2, || {
+    let (second, good) = repeat.next_to_good(2, || {
         let runs = 3;
-        Campaign { runs, ..campaign }.run(table())
+        Repeat { runs, ..repeat }.run(table())
     });
     server
         .wait_until_idle()
         .unwrap_or_else(|why| panic!("{why}"));
     let after_kib = server.resident_kib();
 
-    let surprises = [first.surprises, second.surprises].concat();
-    assert!(surprises.is_empty(), "{}", surprises.join("\n"));
+    let unexpected = [first.unexpected, second.unexpected].concat();
+    assert!(unexpected.is_empty(), "{}", unexpected.join("\n"));
     assert!(good.losses.is_empty(), "{:?}", good.losses);
     if let (Some(before), Some(after)) = (before_kib, after_kib) {
         let most = before + before / 20 + KEPT_KIB;
@@ -59,7 +57,7 @@ fn hostile_guests_cost_a_good_one_nothing_and_leave_nothing_behind() {
 }
 
 #[test]
-fn a_guest_that_fails_late_leaves_no_client_without_a_head() {
+fn a_guest_that_fails_after_its_response_is_set_leaves_no_client_without_a_head() {
     const NAMES: [&str; 4] = [
         "trap-after-set",
         "set-twice",
@@ -68,33 +66,31 @@ fn a_guest_that_fails_late_leaves_no_client_without_a_head() {
     ];
 
     let server = Server::start(REQUEST_TIMEOUT);
-    let campaign = Campaign {
+    let repeat = Repeat {
         address: server.address(),
         runs: 200,
-        // So many that some of them wait, and are offloaded.
+        // So many that some wait and are offloaded.
         at_once: MAX_CONCURRENCY,
         pause: Duration::ZERO,
     };
     let is_late = |behaviour: &&Behaviour| NAMES.contains(&behaviour.name);
     let late: Vec<_> = table().iter().filter(is_late).copied().collect();
     assert_eq!(late.len(), NAMES.len());
-    let outcome = campaign.run(&late);
-    assert!(outcome.surprises.is_empty(), "{:?}", outcome.surprises);
+    let outcome = repeat.run(&late);
+    assert!(outcome.unexpected.is_empty(), "{:?}", outcome.unexpected);
 }
 
-/// The offload threads may get no processor for long. A client is told by the worker that the
-/// time is over.
+/// Offload threads may get no processor for long, so the worker enforces the timeout.
 #[test]
-fn a_response_ends_in_time_while_its_guest_cannot_be_ended() {
-    // It begins a response, and then computes for so long that it is offloaded.
+fn response_idle_timeout_ends_a_response_while_its_offload_thread_is_stopped() {
+    // It starts a response, and then computes until it is offloaded.
     const NAME: &str = "loop-in-body";
-    // What it calls before and after each time slice.
+    // The system call before and after each time slice.
     const STOP_THERE: &str = "clock_gettime:delay_enter=60s";
-    // Nor need anybody look whether the client is late.
+    // No other timeout triggers a check of the connection.
     const LONG: &str = "600";
 
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("hostile")
         .flag("--threads", "1")
         .flag("--request-timeout", LONG)
         .flag("--response-idle-timeout", "1")
@@ -112,19 +108,18 @@ fn a_response_ends_in_time_while_its_guest_cannot_be_ended() {
     assert!(!response.is_complete, "{response:?}");
 }
 
-/// In `SCHED_IDLE`, a guest would get next to nothing beside busy programs.
+/// In `SCHED_IDLE`, a guest would get next to no time while other programs are busy.
 #[cfg(target_os = "linux")]
 #[test]
 fn no_thread_of_the_server_is_sched_idle() {
     const SCHED_OTHER: &str = "0";
-    // Among the fields behind the name: proc_pid_stat(5).
+    // Index among the fields behind the name (proc_pid_stat(5)).
     const POLICY: usize = 38;
 
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("hostile")
         .flag("--cpu-timeout", "0.05")
         .start();
-    // It computes for so long that it is offloaded.
+    // It computes until it is offloaded.
     let response = host.send(&Request::new("GET", "/loop"));
     check_problem(&response, 504, &[]);
     let tasks = format!("/proc/{}/task", host.process_id());
@@ -140,7 +135,7 @@ fn no_thread_of_the_server_is_sched_idle() {
     }
 }
 
-/// So many clients, each of which has a guest that sleeps.
+/// Clients with a sleeping guest each.
 fn sleepers(host: &TestHost, count: usize) -> Vec<Connection> {
     let sleeper = |_| {
         let mut client = host.connect();
@@ -150,40 +145,36 @@ fn sleepers(host: &TestHost, count: usize) -> Vec<Connection> {
     (0..count).map(sleeper).collect()
 }
 
-/// Checks that each had its guest until the time was over.
-fn check_late(clients: Vec<Connection>) {
+/// Checks that each guest ran until `--request-timeout`.
+fn check_timeouts(clients: Vec<Connection>) {
     for mut client in clients {
         check_problem(&client.receive(), 504, &["in time"]);
     }
 }
 
 #[test]
-fn as_many_instances_live_at_once_as_may() {
+fn max_concurrency_instances_live_at_the_same_time() {
     const INSTANCES: usize = 8;
 
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("hostile")
         .flag("--max-concurrency", INSTANCES.to_string())
         .flag("--request-timeout", "1")
         .flag("--threads", "1")
         .start();
-    check_late(sleepers(&host, INSTANCES));
+    check_timeouts(sleepers(&host, INSTANCES));
 }
 
 #[test]
-fn each_thread_has_its_part_of_the_instances_and_one_at_least() {
-    let guest = Guest::assemble("hostile");
+fn max_concurrency_is_split_among_threads_with_at_least_one_instance_each() {
     for (max_concurrency, instances) in [(4, 4), (1, 2)] {
-        let host = TestHost::serve(guest.path())
+        let (host, operators) = TestHost::serve_guest("hostile")
             .flag("--max-concurrency", max_concurrency.to_string())
             .flag("--request-timeout", "600")
             .flag("--threads", "2")
-            // A disk that is busy would be another answer.
+            // A slow disk would change the answers.
             .flag("--audit", "none")
-            .flag("--ops-addr", "127.0.0.1:0")
-            .start();
-        let operators = Operators::of(&host);
-        // Connections are dealt to the threads in turn.
+            .start_with_operators();
+        // Connections go to the threads in turn.
         let _clients = sleepers(&host, instances);
         let count = f64::from(u32::try_from(instances).expect("a few"));
         operators.wait_for(&[

@@ -1,10 +1,10 @@
 //! Each case of the table, against `app.wasm` on `component-runner`.
 
+use end_to_end::app;
 use end_to_end::cases::Case;
-use end_to_end::{TestHost, artifacts};
 
 fn check(case: &Case) {
-    let host = TestHost::serve(artifacts::component("app")).start();
+    let host = app().start();
     case.check(&host.send(&case.request));
 }
 

@@ -5,16 +5,11 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
 use end_to_end::cases::check_problem;
-use end_to_end::client::{Connection, Request, Response, post};
+use end_to_end::client::{Connection, Request, Response, get, post};
 use end_to_end::functions::Folder;
 use end_to_end::guests::{Guest, assemble};
 use end_to_end::http2::{self, Client, END_STREAM, Event, Frame};
-use end_to_end::operators::Operators;
-use end_to_end::{DEADLINE, Setup, TestHost, artifacts};
-
-fn get(path: &str) -> Request {
-    Request::new("GET", path)
-}
+use end_to_end::{DEADLINE, Setup, TestHost, app};
 
 /// A guest that answers with its path and each value of the field with this name.
 fn shows(field: &str) -> Guest {
@@ -27,8 +22,7 @@ fn shows(field: &str) -> Guest {
 }
 
 fn hostile() -> TestHost {
-    let guest = Guest::assemble("hostile");
-    TestHost::serve(guest.path()).start()
+    TestHost::serve_guest("hostile").start()
 }
 
 /// The response to a request of HTTP/2 without a body.
@@ -45,7 +39,7 @@ fn over_http2(host: &TestHost, method: &str, path: &str, fields: &[(&str, &str)]
     }
 }
 
-/// All bytes that come back for these, which end the connection.
+/// All bytes of the response to these, which end the connection.
 #[track_caller]
 fn raw(host: &TestHost, bytes: &str) -> String {
     let mut stream = TcpStream::connect(host.address()).expect("it listens");
@@ -57,7 +51,7 @@ fn raw(host: &TestHost, bytes: &str) -> String {
 }
 
 #[test]
-fn the_pieces_of_a_cookie_over_http2_reach_the_guest_as_one_field() {
+fn cookie_pieces_of_http2_reach_the_guest_as_one_field() {
     let guest = shows("cookie");
     let host = TestHost::serve(guest.path()).start();
     let pieces = [
@@ -70,14 +64,14 @@ fn the_pieces_of_a_cookie_over_http2_reach_the_guest_as_one_field() {
     assert_eq!(text(&pieces), "VERSION / a=1; b=2; c=3 VERSION");
     assert_eq!(text(&pieces[..1]), "VERSION / a=1 VERSION");
     assert_eq!(text(&[]), "VERSION / VERSION");
-    // As many pieces as a browser likes are one field.
+    // Any number of pieces is one field.
     let many = [("cookie", "a=1"); 150];
     let response = over_http2(&host, "GET", "/", &many);
     assert_eq!(response.status, 200, "{response:?}");
 }
 
 #[test]
-fn a_response_that_has_no_content_has_no_content_length_over_any_version() {
+fn a_204_has_no_content_length_in_any_version() {
     let host = hostile();
     for response in [
         host.send(&get("/status-204")),
@@ -90,8 +84,8 @@ fn a_response_that_has_no_content_has_no_content_length_over_any_version() {
         assert_eq!(response.header("content-length"), None, "{response:?}");
         assert_eq!(response.body, b"", "{response:?}");
     }
-    // That of 304 is the length of the response to which it refers. Over HTTP/1.1 hyper leaves it
-    // out, which it may.
+    // That of 304 is the length of the response to which it refers. Over HTTP/1.1 hyper omits it,
+    // which is allowed.
     let response = over_http2(&host, "GET", "/status-304", &[]);
     assert_eq!(response.header("content-length"), Some("4"), "{response:?}");
 }
@@ -118,10 +112,7 @@ fn a_target_of_a_host_and_a_query_has_the_path_of_the_root() {
 #[test]
 fn each_visible_character_of_a_target_reaches_the_guest_or_gets_a_400_with_a_document() {
     let guest = shows("x");
-    let host = TestHost::serve(guest.path())
-        .flag("--ops-addr", "127.0.0.1:0")
-        .start();
-    let operators = Operators::of(&host);
+    let (host, operators) = TestHost::serve(guest.path()).start_with_operators();
     let mut connection = host.connect();
     let mut refused = 0.0;
     for byte in b'!'..=b'~' {
@@ -130,7 +121,7 @@ fn each_visible_character_of_a_target_reaches_the_guest_or_gets_a_400_with_a_doc
             let request = get(&target).header("x-request-id", "my-id");
             if byte == b'#' {
                 let response = host.send(&request);
-                check_problem(&response, 400, &["the target"]);
+                check_problem(&response, 400, &["invalid request target"]);
                 assert!(response.header("x-request-id").is_some(), "{response:?}");
                 refused += 1.0;
                 continue;
@@ -171,7 +162,7 @@ fn a_target_has_its_limit_as_it_is_encoded() {
     assert_eq!(host.send(&get(&format!("{target}<"))).status, 414);
 }
 
-/// Two functions with routes on hosts, and one for all others.
+/// Two functions with host routes, and one for all other hosts.
 fn on_hosts() -> (TestHost, Folder) {
     let folder = Folder::new();
     folder.put_locator("name.wasm", "by-name");
@@ -214,7 +205,7 @@ fn a_route_is_found_by_its_host_in_any_spelling() {
         let response = host.send(&request);
         let text = response.text();
         assert!(text.starts_with(expected), "{name}: {text}");
-        // No URI of the server's library has an encoded host.
+        // The server's URI library does not allow an encoded host.
         if name.contains('%') {
             continue;
         }
@@ -228,8 +219,7 @@ fn a_route_is_found_by_its_host_in_any_spelling() {
 fn a_request_of_http_1_0_without_a_host_is_served_over_a_unix_socket() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("socket");
-    let guest = Guest::assemble("mirror");
-    let _host = TestHost::serve(guest.path())
+    let _host = TestHost::serve_guest("mirror")
         .address(format!("unix:{}", path.display()))
         .start();
     let stream = UnixStream::connect(&path).expect("a server");
@@ -244,10 +234,7 @@ fn a_request_of_http_1_0_without_a_host_is_served_over_a_unix_socket() {
 fn an_ipv4_client_of_an_ipv6_listener_has_its_own_address() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("access.log");
-    let mut host = TestHost::serve(artifacts::component("app"))
-        .address("[::]:0")
-        .flag("--access-log", &log)
-        .start();
+    let mut host = app().address("[::]:0").flag("--access-log", &log).start();
     let port = host.address().port();
     let response = Connection::open(([127, 0, 0, 1], port).into()).exchange(&get("/"));
     assert_eq!(response.status, 404);
@@ -290,8 +277,7 @@ fn responses_have_the_date_of_now() {
     }
 }
 
-/// A proxy that passes an upload on answers 502 where the connection breaks before it has sent
-/// all of it, and so does this client.
+/// A proxy answers 502 where the connection breaks within an upload, as this client does.
 #[test]
 fn a_client_that_sends_a_large_body_to_its_end_sees_that_it_was_too_large() {
     const BYTES: usize = 18 << 20;
@@ -303,19 +289,23 @@ fn a_client_that_sends_a_large_body_to_its_end_sees_that_it_was_too_large() {
         connection
             .try_write(&request.bytes())
             .expect("all of it is taken");
-        check_problem(&connection.receive(), 413, &["the body"]);
+        check_problem(
+            &connection.receive(),
+            413,
+            &["the request body is too large"],
+        );
     }
 }
 
 fn setup_with_small_bodies() -> Setup {
-    TestHost::serve(artifacts::component("app")).flag("--max-request-body", "1MiB")
+    app().flag("--max-request-body", "1MiB")
 }
 
-/// A client that resets a stream has not sent the whole of its request, whatever the code: a guest
-/// that took what there is for a whole upload would store half of it.
+/// A client that resets a stream, with any code, has not completed its request: a guest that read
+/// it as complete would store half of an upload.
 #[test]
 fn a_request_of_http2_that_is_reset_before_its_end_reaches_no_guest_as_a_whole_one() {
-    let host = TestHost::serve(artifacts::component("app")).start();
+    let host = app().start();
     let body = r#"{"message":"a"}"#;
     let mut client = Client::open(host.address(), DEADLINE).expect("it listens");
     client.send(&http2::begin()).expect("it reads");
@@ -325,7 +315,7 @@ fn a_request_of_http2_that_is_reset_before_its_end_reaches_no_guest_as_a_whole_o
         let data = Frame::new("DATA", 0, stream, body).bytes();
         let ping = Frame::new("PING", 0, 0, [0; 8]).bytes();
         client.send(&[head, data, ping].concat()).expect("it reads");
-        // It has read them, and waits for the rest.
+        // The guest has read them, and waits for the rest.
         assert_eq!(client.event().expect("an answer"), Event::Pong(vec![0; 8]));
         let reset = Frame::new("RST_STREAM", 0, stream, code.to_be_bytes());
         client.send(&reset.bytes()).expect("it reads");

@@ -1,13 +1,11 @@
-//! Isolation of requests from each other. `guests/scribbler.wat` looks for what
-//! other requests left in its instance, answers with what it found, and leaves
-//! all that it can.
+//! Isolation of requests from each other. `guests/scribbler.wat` searches its instance for traces
+//! of other requests, answers with its findings, and leaves as many traces as it can.
 
 use std::collections::BTreeMap;
 use std::thread;
 
 use end_to_end::TestHost;
 use end_to_end::client::Request;
-use end_to_end::guests::Guest;
 
 /// The status for all traces that the guest can find: 500 and the sum of them.
 const ALL_TRACES: u16 = 500 + 1 + 2 + 4 + 8 + 16 + 32;
@@ -18,10 +16,8 @@ fn no_request_of_100_000_finds_a_trace_of_another() {
     const BATCHES: usize = 250;
     const LOOKS: usize = 100;
 
-    let guest = Guest::assemble("scribbler");
-    let host = TestHost::serve(guest.path()).start();
-    // After each hundred that look and answer there is one that traps, so that
-    // the instances after it get what that left.
+    let host = TestHost::serve_guest("scribbler").start();
+    // One in a hundred traps, so that the next instances get what it left.
     let mut batch = Request::new("GET", "/look").bytes().repeat(LOOKS);
     batch.extend(Request::new("GET", "/trap").bytes());
 
@@ -47,8 +43,7 @@ fn no_request_of_100_000_finds_a_trace_of_another() {
 
 #[test]
 fn the_same_guest_finds_traces_of_every_kind_where_an_instance_is_reused() {
-    let guest = Guest::assemble("scribbler");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("scribbler")
         .flag("--threads", "1")
         .flag("--reuse", "2")
         .start();

@@ -1,4 +1,4 @@
-//! How much the service takes: messages of at most 1 MiB.
+//! The limit of the service: messages of at most 1 MiB.
 
 use std::io;
 use std::thread;
@@ -51,7 +51,7 @@ fn a_message_that_json_doubles_may_be_half_as_long() {
 }
 
 #[test]
-fn a_gibibyte_that_is_only_announced_is_refused_before_it_is_sent() {
+fn an_announced_gibibyte_is_refused_before_it_is_sent() {
     let host = TestHost::serve(artifacts::component("app"))
         .flag("--max-request-body", "2GiB")
         .flag("--body-buffer", "0")
@@ -67,7 +67,7 @@ fn a_chunked_body_is_refused_after_little_more_than_1_mib_of_it() {
     let host = app();
     let mut connection = host.connect();
     connection.write(&post("/encrypt", "").chunked().head());
-    // No more than this is sent, and not the last chunk.
+    // The last chunk is never sent.
     let part = chunk(&vec![b' '; 64 * 1024]);
     for _ in 0..17 {
         connection.write(&part);
@@ -76,12 +76,12 @@ fn a_chunked_body_is_refused_after_little_more_than_1_mib_of_it() {
 }
 
 #[test]
-fn a_chunked_body_that_never_ends_is_not_read_for_ever() {
+fn an_endless_chunked_body_is_refused() {
     let host = app();
     let mut connection = host.connect();
     connection.write(&post("/encrypt", "").chunked().head());
     let part = chunk(&vec![b' '; 64 * 1024]);
-    // After the response it reads on for 30 s, so that a proxy sees that.
+    // After the response the server reads for another 30 s, so that a proxy sees it.
     let begin = Instant::now();
     let refused = loop {
         if let Err(error) = connection.try_write(&part) {
@@ -100,7 +100,7 @@ fn a_chunked_body_that_never_ends_is_not_read_for_ever() {
 }
 
 #[test]
-fn the_server_goes_on_after_a_body_that_was_too_large() {
+fn the_server_continues_after_a_body_that_is_too_large() {
     let host = app();
     check_problem(&host.send(&encrypt(&"a".repeat(MIB + 1))), 413, &[]);
     check_result(&host.send(&encrypt("a")), "d");

@@ -4,9 +4,8 @@ use std::fmt::Write;
 
 use end_to_end::client::{Request, encrypt};
 use end_to_end::collector::Collector;
-use end_to_end::guests::Guest;
 use end_to_end::operators::Operators;
-use end_to_end::{TestHost, artifacts};
+use end_to_end::{TestHost, app};
 use serde_json::Value;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -21,9 +20,8 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn as_json_each_entry_is_an_object_on_a_line() {
-    let guest = Guest::assemble("unruly");
-    let mut host = TestHost::serve(guest.path())
+fn log_format_json_has_one_object_per_line() {
+    let mut host = TestHost::serve_guest("unruly")
         .flag("--log-format", "json")
         .start();
     let response = host.send(&Request::new("GET", "/trap"));
@@ -54,9 +52,8 @@ fn as_json_each_entry_is_an_object_on_a_line() {
 }
 
 #[test]
-fn as_json_what_guests_print_is_an_object_too() {
-    let guest = Guest::assemble("counter");
-    let mut host = TestHost::serve(guest.path())
+fn log_format_json_holds_for_guest_output() {
+    let mut host = TestHost::serve_guest("counter")
         .flag("--log-format", "json")
         .start();
     let response = host.send(&Request::new("GET", "/print").header("x-request-id", "my-id"));
@@ -73,9 +70,8 @@ fn as_json_what_guests_print_is_an_object_too() {
 }
 
 #[test]
-fn a_line_that_a_guest_prints_over_several_handles_is_one() {
-    let guest = Guest::assemble("hostile");
-    let mut host = TestHost::serve(guest.path()).start();
+fn a_line_printed_over_several_handles_is_one_log_line() {
+    let mut host = TestHost::serve_guest("hostile").start();
     let request = Request::new("GET", "/print-in-pieces").header("x-request-id", "my-id");
     assert_eq!(host.send(&request).status, 200);
     host.terminate();
@@ -88,7 +84,7 @@ fn a_line_that_a_guest_prints_over_several_handles_is_one() {
 }
 
 #[test]
-fn as_json_the_error_that_ends_the_server_is_an_object_too() {
+fn log_format_json_holds_for_the_final_error() {
     let finished = TestHost::serve("/missing.wasm")
         .flag("--log-format", "json")
         .fail();
@@ -101,11 +97,9 @@ fn as_json_the_error_that_ends_the_server_is_an_object_too() {
 }
 
 #[test]
-fn a_span_says_what_became_of_a_request() {
+fn otlp_span_has_the_outcome_of_a_request() {
     let collector = Collector::start();
-    let host = TestHost::serve(artifacts::component("app"))
-        .flag("--otlp", collector.url())
-        .start();
+    let host = app().flag("--otlp", collector.url()).start();
     let request = Request::new("GET", "/nowhere?key=1")
         .header("traceparent", &format!("00-{TRACE}-{PARENT}-01"))
         .header("user-agent", "test/1");
@@ -143,11 +137,9 @@ fn a_span_says_what_became_of_a_request() {
 }
 
 #[test]
-fn a_request_without_a_trace_begins_one() {
+fn otlp_starts_a_trace_for_a_request_without_one() {
     let collector = Collector::start();
-    let host = TestHost::serve(artifacts::component("app"))
-        .flag("--otlp", collector.url())
-        .start();
+    let host = app().flag("--otlp", collector.url()).start();
     for _ in 0..2 {
         assert_eq!(host.send(&encrypt("a")).status, 200);
     }
@@ -158,10 +150,9 @@ fn a_request_without_a_trace_begins_one() {
 }
 
 #[test]
-fn a_failure_of_the_guest_is_an_error_and_a_wrong_request_is_none() {
+fn otlp_span_is_an_error_for_a_guest_failure_only() {
     let collector = Collector::start();
-    let guest = Guest::assemble("unruly");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("unruly")
         .flag("--otlp", collector.url())
         .start();
     assert_eq!(host.send(&Request::new("GET", "/trap")).status, 500);
@@ -172,11 +163,9 @@ fn a_failure_of_the_guest_is_an_error_and_a_wrong_request_is_none() {
 }
 
 #[test]
-fn who_does_not_record_its_trace_gets_no_span_and_the_rest_comes_before_the_end() {
+fn otlp_honours_the_sampled_flag_and_flushes_at_the_end() {
     let collector = Collector::start();
-    let mut host = TestHost::serve(artifacts::component("app"))
-        .flag("--otlp", collector.url())
-        .start();
+    let mut host = app().flag("--otlp", collector.url()).start();
     let unrecorded = encrypt("a").header("traceparent", &format!("00-{TRACE}-{PARENT}-00"));
     assert_eq!(host.send(&unrecorded).status, 200);
     assert_eq!(host.send(&encrypt("a")).status, 200);
@@ -187,12 +176,12 @@ fn who_does_not_record_its_trace_gets_no_span_and_the_rest_comes_before_the_end(
 }
 
 #[test]
-fn a_receiver_that_is_away_is_named_and_holds_up_nobody() {
+fn otlp_receiver_that_is_down_is_logged_and_blocks_no_request() {
     let collector = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         format!("otlp://{}", listener.local_addr().expect("it is bound"))
     };
-    let mut host = TestHost::serve(artifacts::component("app"))
+    let mut host = app()
         .flag("--otlp", &collector)
         .flag("--ops-addr", "127.0.0.1:0")
         .start();

@@ -1,13 +1,13 @@
-//! All tests, one module for each theme. They are one program, because linking
-//! ten of them would take longer than running them.
+//! All tests, one module per theme. They are one program, because linking ten of them would take
+//! longer than running them.
 
 mod access_log;
 mod audit;
 mod audit_attacks;
 mod audit_faults;
 mod audit_hostile;
+mod audit_kills;
 mod audit_side_by_side;
-mod audit_torture;
 mod bodies;
 mod check;
 mod client_limits;
@@ -50,6 +50,8 @@ mod slow_readers;
 mod soak;
 mod stalls;
 mod start_up_errors;
+mod structure;
 mod third_party;
 mod transcripts;
 mod variables;
+mod walks;

@@ -1,22 +1,18 @@
-//! `--max-total-memory`, and the memory that guests hold.
+//! `--max-total-memory`, and the memory of guests.
 
 use std::fs;
 use std::time::Duration;
 
 use end_to_end::TestHost;
 use end_to_end::cases::check_problem;
-use end_to_end::client::{Connection, Request};
+use end_to_end::client::{Connection, Request, get};
 use end_to_end::guests::{Guest, assemble};
 use end_to_end::operators::Operators;
-use end_to_end::pressure::{self, Plan};
+use end_to_end::stress::pressure::{self, Plan};
 
 const MIB: u64 = 1 << 20;
 
-fn get(path: &str) -> Request {
-    Request::new("GET", path)
-}
-
-/// Sends so many requests at once.
+/// Sends `count` requests at once.
 fn send_at_once(host: &TestHost, count: usize, request: &Request) -> Vec<Connection> {
     let send = |_| {
         let mut client = host.connect();
@@ -26,7 +22,7 @@ fn send_at_once(host: &TestHost, count: usize, request: &Request) -> Vec<Connect
     (0..count).map(send).collect()
 }
 
-/// The hostile guests, with an image of 8 MiB beside their memory.
+/// The hostile guests with an additional memory image of 8 MiB.
 fn hostile_with_a_large_image() -> Guest {
     const BEGIN: &str = r#"(memory (export "memory") 32)"#;
 
@@ -48,7 +44,7 @@ fn hostile_with_a_large_image() -> Guest {
     Guest::of(bytes)
 }
 
-/// The image of its memory is there once, however many slots of the pool map it.
+/// All slots of the pool map the same image.
 #[cfg(target_os = "linux")]
 #[test]
 fn max_total_memory_counts_the_image_of_a_large_guest_once() {
@@ -60,7 +56,7 @@ fn max_total_memory_counts_the_image_of_a_large_guest_once() {
         let folder = if in_file {
             cache.path().to_owned()
         } else {
-            // Where no folder can be, nothing is kept.
+            // No cache can be created below a file.
             let file = cache.path().join("file");
             fs::write(&file, "").expect("a file");
             file
@@ -69,13 +65,13 @@ fn max_total_memory_counts_the_image_of_a_large_guest_once() {
             .cache(folder)
             .flag("--max-total-memory", "320MiB")
             .flag("--request-timeout", "1")
-            // However busy the machine is.
+            // Long enough for a busy machine.
             .flag("--queue-timeout", "600")
             .flag("--audit", "none")
             .flag("--ops-addr", "127.0.0.1:0")
             .start_within(Duration::from_mins(2));
         let operators = Operators::of(&host);
-        // More than have room at once, so that some of them wait. None is refused.
+        // More than have room at the same time: some wait, none is refused.
         for mut client in send_at_once(&host, GUESTS, &get("/sleep")) {
             check_problem(&client.receive(), 504, &["in time"]);
         }
@@ -89,41 +85,28 @@ fn max_total_memory_counts_the_image_of_a_large_guest_once() {
     }
 }
 
-/// The most memory that the process had at any time.
-#[cfg(target_os = "linux")]
-fn peak_bytes(host: &TestHost) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", host.process_id()));
-    let status = status.expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    kib.and_then(|kib| kib.parse::<u64>().ok()).expect("a size") * 1024
-}
-
 #[cfg(target_os = "linux")]
 #[test]
-fn guests_that_grow_at_once_stay_within_max_total_memory_and_give_it_back() {
+fn max_total_memory_bounds_guests_that_grow_at_once_and_is_returned() {
     const GUESTS: usize = 12;
-    /// Pages of files do not count: the program, and compiled code.
+    /// File pages do not count: the program, and compiled code.
     const FILES: u64 = 100 * MIB;
 
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path())
+    let (host, operators) = TestHost::serve_guest("hostile")
         .flag("--max-total-memory", "300MiB")
         .flag("--max-memory", "128MiB")
         .flag("--request-timeout", "2")
         .flag("--queue-timeout", "600")
         .flag("--audit", "none")
-        .flag("--ops-addr", "127.0.0.1:0")
-        .start();
-    let operators = Operators::of(&host);
-    // Each takes all that it gets, writes to it, and then waits until its time is over.
+        .start_with_operators();
+    // Each grows as far as it may, writes to it, and waits until its timeout.
     for mut client in send_at_once(&host, GUESTS, &get("/hold-memory")) {
         check_problem(&client.receive(), 504, &["in time"]);
     }
-    let peak = peak_bytes(&host);
+    let peak = host.memory_bytes("VmHWM");
     assert!(peak < 300 * MIB + FILES, "{} MiB", peak / MIB);
     operators.wait_for(&[("instances{function=\"guest\"}", 0.0)]);
-    // At once, and not only after a while.
+    // Immediately, not only after a while.
     for _ in 0..100 {
         assert_eq!(host.send(&get("/good")).status, 200);
     }
@@ -131,38 +114,34 @@ fn guests_that_grow_at_once_stay_within_max_total_memory_and_give_it_back() {
     let count = |name: &str| metrics.get(name).unwrap_or_default();
     assert!(count("guest_memory_refusals_total") > 0.0);
     assert_eq!(metrics.get("guest_memory_held_bytes"), Some(0.0));
-    // It is reported, and the server is ready.
+    // The server reports it, and is ready.
     let _ = host
         .log()
-        .wait_for_entry(&["refused for lack of memory", "--max-total-memory"]);
+        .wait_for_entry(&["memory limit exceeded", "--max-total-memory"]);
     let ready = operators.get("/readyz");
     assert_eq!(ready.status, 200);
     let text = String::from_utf8_lossy(&ready.body);
     assert!(text.contains("growths of memories of guests"), "{text}");
 }
 
-/// Instances that wait for another request of `--reuse` are dropped where requests wait for
-/// memory.
+/// Idle instances of `--reuse` are dropped while requests wait for memory.
 #[cfg(target_os = "linux")]
 #[test]
-fn idle_instances_of_reuse_give_their_memory_back() {
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path())
+fn reuse_drops_idle_instances_while_requests_wait_for_memory() {
+    let (host, operators) = TestHost::serve_guest("hostile")
         .flag("--max-total-memory", "200MiB")
         .flag("--max-memory", "120MiB")
         .flag("--reuse", "1000")
         .flag("--threads", "2")
         .flag("--audit", "none")
-        .flag("--ops-addr", "127.0.0.1:0")
-        .start();
-    let operators = Operators::of(&host);
+        .start_with_operators();
     // Connections go to the threads in turn.
     let [mut first, mut second, mut third] = [(); 3].map(|()| host.connect());
-    // The instances of both threads have all memory together.
+    // The instances of both threads together have all memory.
     for client in [&mut first, &mut second] {
         assert_eq!(client.exchange(&get("/grow-and-touch")).status, 200);
     }
-    // The first thread needs another one beside its own, and the second thread none.
+    // The first thread needs a second instance, and the second thread none.
     third.write(&get("/sleep").bytes());
     operators.wait_for(&[("requests_in_flight{function=\"guest\"}", 1.0)]);
     assert_eq!(first.exchange(&get("/good")).status, 200);
@@ -173,9 +152,8 @@ fn idle_instances_of_reuse_give_their_memory_back() {
 }
 
 #[test]
-fn the_start_reports_what_guests_may_want_beside_what_there_is() {
-    let guest = Guest::assemble("unruly");
-    let host = TestHost::serve(guest.path())
+fn max_total_memory_below_the_sum_of_max_memory_is_reported_at_start() {
+    let host = TestHost::serve_guest("unruly")
         .flag("--max-total-memory", "1GiB")
         .flag("--max-memory", "64MiB")
         .flag("--max-concurrency", "100")
@@ -189,7 +167,7 @@ fn the_start_reports_what_guests_may_want_beside_what_there_is() {
 /// A short form of `make pressure`.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_server_in_128_mib_survives_hostile_and_large_guests_and_good_ones_lose_nothing() {
+fn a_server_in_128_mib_survives_hostile_and_large_guests_without_a_lost_request() {
     let plan = Plan {
         limit_bytes: 128 * MIB,
         duration: Duration::from_secs(20),
@@ -201,7 +179,7 @@ fn a_server_in_128_mib_survives_hostile_and_large_guests_and_good_ones_lose_noth
         "{:?}\n{report}",
         report.violations
     );
-    // Otherwise it has shown nothing.
+    // Without these, the test proves nothing.
     assert!(!report.good.times.is_empty(), "{report}");
     assert!(report.large.answered > 0, "{report}");
     assert!(report.hostile.answered > 0, "{report}");

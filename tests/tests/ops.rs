@@ -1,29 +1,16 @@
-//! What operators are told: whether the server works, and in numbers.
+//! The operator listener: health and metrics.
 
 use std::thread;
 
 use end_to_end::client::{Connection, Request, encrypt, json};
-use end_to_end::guests::Guest;
-use end_to_end::operators::Operators;
 use end_to_end::process::Signal;
-use end_to_end::{Setup, TestHost, artifacts};
-
-fn with_operators(setup: Setup) -> (TestHost, Operators) {
-    let host = setup.flag("--ops-addr", "127.0.0.1:0").start();
-    let operators = Operators::of(&host);
-    (host, operators)
-}
-
-fn app() -> Setup {
-    TestHost::serve(artifacts::component("app"))
-}
+use end_to_end::{Setup, TestHost, app};
 
 fn unruly() -> Setup {
-    let guest = Box::leak(Box::new(Guest::assemble("unruly")));
-    TestHost::serve(guest.path())
+    TestHost::serve_guest("unruly")
 }
 
-/// Sends a request but for its body, for which the guest waits then.
+/// Sends a request without its body, for which the guest waits.
 fn begin(connection: &mut Connection) {
     let request = encrypt("a").header("expect", "100-continue");
     connection.write(&request.head());
@@ -31,8 +18,8 @@ fn begin(connection: &mut Connection) {
 }
 
 #[test]
-fn a_server_that_serves_is_alive_and_ready() {
-    let (_host, operators) = with_operators(app());
+fn livez_and_readyz_are_200_while_serving() {
+    let (_host, operators) = app().start_with_operators();
     for (path, body) in [("/livez", "alive\n"), ("/readyz", "ready\n")] {
         let response = operators.get(path);
         assert_eq!(response.status, 200, "{response:?}");
@@ -43,8 +30,8 @@ fn a_server_that_serves_is_alive_and_ready() {
 }
 
 #[test]
-fn a_server_that_drains_is_alive_and_not_ready() {
-    let (mut host, operators) = with_operators(app().flag("--grace-period", "600"));
+fn readyz_is_503_while_draining() {
+    let (mut host, operators) = app().flag("--grace-period", "600").start_with_operators();
     let mut connection = host.connect();
     begin(&mut connection);
     host.signal(Signal::TERM);
@@ -60,8 +47,8 @@ fn a_server_that_drains_is_alive_and_not_ready() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_server_that_cannot_audit_is_not_ready_until_it_can_again() {
-    let (host, operators) = with_operators(app());
+fn readyz_is_503_while_the_audit_log_fails() {
+    let (host, operators) = app().start_with_operators();
     assert_eq!(host.send(&encrypt("a")).status, 200);
     host.allow_writes(false);
     assert_eq!(host.send(&encrypt("a")).status, 503);
@@ -80,8 +67,10 @@ fn a_server_that_cannot_audit_is_not_ready_until_it_can_again() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_server_that_goes_on_without_records_stays_ready() {
-    let (host, operators) = with_operators(app().flag("--audit-policy", "best-effort"));
+fn readyz_is_200_with_audit_policy_best_effort() {
+    let (host, operators) = app()
+        .flag("--audit-policy", "best-effort")
+        .start_with_operators();
     assert_eq!(host.send(&encrypt("a")).status, 200);
     host.allow_writes(false);
     assert_eq!(host.send(&encrypt("a")).status, 200);
@@ -90,8 +79,8 @@ fn a_server_that_goes_on_without_records_stays_ready() {
 }
 
 #[test]
-fn operators_are_answered_while_every_worker_computes() {
-    let (host, operators) = with_operators(unruly().flag("--threads", "1"));
+fn ops_addr_answers_while_all_workers_compute() {
+    let (host, operators) = unruly().flag("--threads", "1").start_with_operators();
     let mut connections: Vec<_> = (0..8).map(|_| host.connect()).collect();
     for connection in &mut connections {
         connection.write(&Request::new("GET", "/loop").bytes());
@@ -103,8 +92,8 @@ fn operators_are_answered_while_every_worker_computes() {
 }
 
 #[test]
-fn what_operators_cannot_ask_for_is_a_problem_document() {
-    let (_host, operators) = with_operators(app());
+fn ops_addr_answers_unknown_requests_with_a_problem_document() {
+    let (_host, operators) = app().start_with_operators();
     for (method, path, status) in [("GET", "/", 404), ("POST", "/metrics", 405)] {
         let response = operators.send(&Request::new(method, path));
         assert_eq!(response.status, status, "{response:?}");
@@ -115,7 +104,9 @@ fn what_operators_cannot_ask_for_is_a_problem_document() {
 
 #[test]
 fn a_foreign_host_or_origin_is_answered_with_403_unless_ops_host_allows_it() {
-    let (_host, operators) = with_operators(app().flag("--ops-host", "ops.example"));
+    let (_host, operators) = app()
+        .flag("--ops-host", "ops.example")
+        .start_with_operators();
     let own = operators.address().to_string();
     let same = format!("http://{own}");
     for (host, origin, status) in [
@@ -147,10 +138,10 @@ fn a_foreign_host_or_origin_is_answered_with_403_unless_ops_host_allows_it() {
 }
 
 #[test]
-fn livez_waits_for_no_client_that_sends_nothing() {
-    let (_host, operators) = with_operators(app());
+fn livez_is_answered_next_to_silent_clients() {
+    let (_host, operators) = app().start_with_operators();
     let address = operators.address();
-    // More than a minute, if 64 of them at once were waited for.
+    // With a wait for 64 of them at a time, it would take more than a minute.
     let silent: Vec<_> = (0..400).map(|_| Connection::open(address)).collect();
     for path in ["/livez", "/readyz", "/metrics"] {
         assert_eq!(operators.get(path).status, 200);
@@ -159,15 +150,15 @@ fn livez_waits_for_no_client_that_sends_nothing() {
 }
 
 #[test]
-fn operators_listen_on_this_machine_only() {
+fn ops_addr_must_be_on_loopback() {
     let finished = app().flag("--ops-addr", "0.0.0.0:0").fail();
     assert_eq!(finished.code, Some(64));
     assert!(finished.stderr.contains("loopback"), "{}", finished.stderr);
 }
 
 #[test]
-fn metrics_count_what_became_of_requests() {
-    let (host, operators) = with_operators(unruly());
+fn metrics_count_requests_by_outcome() {
+    let (host, operators) = unruly().start_with_operators();
     for (path, status) in [("/good", 200), ("/good", 200), ("/trap", 500)] {
         assert_eq!(host.send(&Request::new("GET", path)).status, status);
     }
@@ -207,11 +198,11 @@ fn metrics_count_what_became_of_requests() {
 }
 
 #[test]
-fn failures_are_counted_by_kind() {
+fn metrics_count_failures_by_kind() {
     let setup = unruly()
         .flag("--request-timeout", "60")
         .flag("--cpu-timeout", "2");
-    let (host, operators) = with_operators(setup);
+    let (host, operators) = setup.start_with_operators();
     for (path, status, kind) in [
         ("/trap", 500, "trap"),
         ("/recurse", 500, "trap"),
@@ -230,7 +221,9 @@ fn failures_are_counted_by_kind() {
 #[cfg(target_os = "linux")]
 #[test]
 fn max_total_memory_rejects_requests_and_is_reported() {
-    let (host, operators) = with_operators(app().flag("--max-total-memory", "1MiB"));
+    let (host, operators) = app()
+        .flag("--max-total-memory", "1MiB")
+        .start_with_operators();
     let mut connection = host.connect();
     for count in [1.0, 2.0] {
         let response = connection.exchange(&encrypt("a"));
@@ -243,7 +236,7 @@ fn max_total_memory_rejects_requests_and_is_reported() {
     let text = String::from_utf8_lossy(&ready.body);
     assert!(text.contains("--max-total-memory"), "{text}");
     assert_eq!(operators.get("/livez").status, 200);
-    let _ = host.log().wait_for_entry(&["refused for lack of memory"]);
+    let _ = host.log().wait_for_entry(&["memory limit exceeded"]);
     let metrics = operators.metrics();
     assert_eq!(metrics.get("memory_limit_bytes"), Some(f64::from(1 << 20)));
     assert!(metrics.get("memory_held_bytes") > metrics.get("memory_limit_bytes"));
@@ -251,8 +244,8 @@ fn max_total_memory_rejects_requests_and_is_reported() {
 }
 
 #[test]
-fn metrics_say_what_runs() {
-    let (host, operators) = with_operators(app());
+fn metrics_have_component_and_build_info() {
+    let (host, operators) = app().start_with_operators();
     let metrics = operators.metrics();
     let text = metrics.text();
     assert!(
@@ -276,8 +269,8 @@ fn metrics_say_what_runs() {
 }
 
 #[test]
-fn a_client_that_goes_is_counted_as_gone() {
-    let (host, operators) = with_operators(unruly());
+fn metrics_count_a_disconnected_client() {
+    let (host, operators) = unruly().start_with_operators();
     let mut connection = host.connect();
     connection.write(&Request::new("GET", "/loop").bytes());
     operators.wait_for(&[("requests_in_flight{function=\"guest\"}", 1.0)]);
@@ -292,8 +285,8 @@ fn a_client_that_goes_is_counted_as_gone() {
 }
 
 #[test]
-fn a_body_that_breaks_off_is_counted_as_broken() {
-    let (host, operators) = with_operators(app());
+fn metrics_count_an_aborted_body() {
+    let (host, operators) = app().start_with_operators();
     let mut connection = host.connect();
     begin(&mut connection);
     drop(connection);
@@ -306,11 +299,11 @@ fn a_body_that_breaks_off_is_counted_as_broken() {
     ]);
 }
 
-/// What `promtool check metrics` wants: no type of `OpenMetrics`, and each metric has the name
-/// of its series.
+/// The format of `promtool check metrics`: only types of the text format, and each metric has the
+/// name of its series.
 #[test]
 fn metrics_are_in_the_text_format_of_prometheus_unless_accept_names_openmetrics() {
-    let (host, operators) = with_operators(app());
+    let (host, operators) = app().start_with_operators();
     assert_eq!(host.send(&encrypt("a")).status, 200);
     for accept in [None, Some("*/*"), Some("text/plain;version=0.0.4")] {
         let request = Request::new("GET", "/metrics");
@@ -350,8 +343,8 @@ fn metrics_are_in_the_text_format_of_prometheus_unless_accept_names_openmetrics(
 }
 
 #[test]
-fn metrics_are_whole_while_many_requests_are_served() {
-    let (host, operators) = with_operators(app());
+fn metrics_are_consistent_under_load() {
+    let (host, operators) = app().start_with_operators();
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -362,7 +355,7 @@ fn metrics_are_whole_while_many_requests_are_served() {
             });
         }
         for _ in 0..20 {
-            // It is checked when it is read.
+            // Parsing checks them.
             let _ = operators.metrics();
         }
     });

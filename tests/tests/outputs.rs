@@ -1,4 +1,4 @@
-//! Every component that was built is valid, and what is closed runs on another host.
+//! Every built component is valid, and closed ones run on another host.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use end_to_end::client::Request;
 use end_to_end::{Peer, artifacts};
 use wasmparser::{Validator, WasmFeatures};
 
-/// Every component that `make experiments` leaves: parts, and what is composed of them.
+/// Every component of `make experiments`: parts and compositions.
 fn outputs() -> Vec<PathBuf> {
     let app = artifacts::component("app");
     let components = app.parent().expect("a folder");
@@ -43,7 +43,7 @@ fn every_output_is_valid_with_all_features() {
     }
 }
 
-/// Whether a component needs nothing but a plain host.
+/// Whether a component runs in the world `proxy`.
 fn is_closed(path: &Path) -> bool {
     let status = Command::new(artifacts::program("component-compose"))
         .arg("check")
@@ -56,14 +56,14 @@ fn is_closed(path: &Path) -> bool {
 }
 
 #[test]
-fn what_is_closed_answers_on_another_host() {
+fn a_closed_component_runs_on_another_host() {
     let closed: Vec<PathBuf> = outputs()
         .into_iter()
         .filter(|path| is_closed(path))
         .collect();
     assert!(closed.len() >= 7, "{closed:?}");
     for path in closed {
-        // Those that are fused have a memory for each part in one module.
+        // Fused components have a memory per part in one module.
         let flags = [
             "-Opooling-max-memories-per-module=8",
             "-Opooling-max-tables-per-module=8",

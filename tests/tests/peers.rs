@@ -9,7 +9,7 @@ use end_to_end::process::Process;
 use end_to_end::{Peer, TestHost};
 use tempfile::TempDir;
 
-/// What has to be equal between hosts: all that is the component's own.
+/// The parts of a response that come from the component, and must be equal on both hosts.
 fn answer(response: &Response) -> [String; 5] {
     let header = |name| response.header(name).unwrap_or("none").to_owned();
     [
@@ -21,8 +21,8 @@ fn answer(response: &Response) -> [String; 5] {
     ]
 }
 
-/// The closed composition imports nothing outside `wasi:http/proxy`, so it runs
-/// on the other host as it is, without a flag.
+/// The closed composition imports only `wasi:http/proxy`, so it runs on the other host without a
+/// flag.
 fn check(case: &Case) {
     let host = TestHost::serve(component("app-closed")).start();
     let peer = Peer::serve(component("app-closed"), &[]);
@@ -53,7 +53,7 @@ fn app_without_audit_log(folder: &TempDir) -> std::path::PathBuf {
     app
 }
 
-/// Sends a request to both hosts, and returns their answer if it is one.
+/// Sends a request to both hosts, and returns their answer if it is the same.
 fn ask_both(shift: &str, request: &Request) -> Response {
     let folder = tempfile::tempdir().expect("a folder");
     let app = app_without_audit_log(&folder);
@@ -75,13 +75,13 @@ fn the_shift_amount_is_the_key_on_both() {
 }
 
 #[test]
-fn a_shift_amount_that_is_no_integer_is_named_on_both() {
+fn an_invalid_shift_amount_is_named_on_both() {
     let response = ask_both("abc", &encrypt("hello"));
     check_problem(&response, 500, &["SHIFT_AMOUNT", "`abc`"]);
 }
 
 #[test]
-fn a_message_of_1_mib_comes_back_as_it_was_on_both() {
+fn a_message_of_1_mib_is_returned_unchanged_on_both() {
     let message = "a".repeat(1024 * 1024);
     check_result(&ask_both("3", &encrypt(&message)), &"d".repeat(1024 * 1024));
 }

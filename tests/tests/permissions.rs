@@ -1,4 +1,4 @@
-//! Files that other users may change or read, and that the server does not take therefore.
+//! Files that other users can change or read, which the server refuses.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -81,13 +81,13 @@ fn a_state_of_mode_0777_with_a_planted_function_is_refused() {
         check_refused(&setup(&folder).fail(), "`chmod go-w ");
         chmod(&path, 0o700);
     }
-    // It is what its owner has put there then.
+    // Its owner made it then.
     let host = setup(&folder).start();
     assert_eq!(host.send(&Request::new("GET", "/planted")).status, 200);
 }
 
 #[test]
-fn a_state_below_a_folder_that_everybody_may_write_to_is_refused() {
+fn a_state_below_a_world_writable_folder_is_refused() {
     let folder = folder();
     chmod(folder.path(), 0o777);
     check_refused(&setup(&folder).fail(), "`chmod o-w ");

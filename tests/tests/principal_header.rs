@@ -1,10 +1,9 @@
-//! `--principal-header`: the principal in a record is the one that the proxy has named, or the
-//! request is refused.
+//! `--principal-header`: a record has the principal of the proxy, or the request is refused.
 
 use end_to_end::cases::{check_problem, check_result};
 use end_to_end::client::Response;
 use end_to_end::http2::{self, Client, END_HEADERS, Event, Frame, hpack};
-use end_to_end::{DEADLINE, TestHost, artifacts};
+use end_to_end::{DEADLINE, TestHost, app};
 use serde_json::Value;
 
 const BODY: &str = r#"{"message": "hello"}"#;
@@ -17,9 +16,7 @@ enum Version {
 }
 
 fn host() -> TestHost {
-    TestHost::serve(artifacts::component("app"))
-        .flag("--principal-header", "x-user")
-        .start()
+    app().flag("--principal-header", "x-user").start()
 }
 
 /// Sends a request with a field `x-user` for each of `users`.
@@ -128,7 +125,7 @@ fn one_principal_header_is_recorded_whole_also_with_commas_or_in_utf8() {
         for name in names {
             check_result(&send(&host, version, &[name.as_bytes()]), "khoor");
         }
-        // A proxy that authenticated no user.
+        // An unauthenticated user.
         check_result(&send(&host, version, &[b""]), "khoor");
         check_result(&send(&host, version, &[]), "khoor");
         let expected = names.map(|name| Some(name.to_owned()));

@@ -1,5 +1,5 @@
-//! Behind nginx, `HAProxy` and Apache, with the configurations that `docs/proxies.md` shows. Where
-//! one of them is not installed, its tests say so and are skipped; `make debian` brings them.
+//! Behind nginx, `HAProxy` and Apache, with the configurations of `docs/proxies.md`. Tests of a
+//! missing program print `skipped`; `make debian` unpacks them.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -8,18 +8,18 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use end_to_end::artifacts::{component, workspace};
+use end_to_end::artifacts::workspace;
 use end_to_end::cases::{check_problem, check_result};
 use end_to_end::client::{Connection, Request, chunk, encrypt, json, post};
 use end_to_end::installed::Installed;
 use end_to_end::process::Process;
-use end_to_end::{TestHost, wait};
+use end_to_end::{TestHost, app, wait};
 use tempfile::TempDir;
 
 /// A little more than the 16 MiB of `--max-request-body`.
 const TOO_MANY_BYTES: usize = 18 << 20;
 
-/// The configuration below a title of `docs/proxies.md`, in front of `host`.
+/// The configuration of a section of `docs/proxies.md`, in front of `host`.
 fn documented(title: &str, host: &TestHost) -> String {
     let path = workspace().join("docs/proxies.md");
     let document = fs::read_to_string(path).expect("a document");
@@ -35,7 +35,7 @@ fn free_address() -> SocketAddr {
     listener.local_addr().expect("an address")
 }
 
-/// A proxy that runs.
+/// A running proxy.
 struct Proxy {
     address: SocketAddr,
     process: Process,
@@ -64,7 +64,7 @@ impl Proxy {
         }
     }
 
-    /// nginx as it is documented, with what `change` makes of that. None where it is missing.
+    /// nginx with its documented configuration after `change`; `None` where it is missing.
     fn nginx(host: &TestHost, change: impl FnOnce(String) -> String) -> Option<Self> {
         let nginx = Installed::find("nginx", "-v")?;
         let folder = tempfile::tempdir().expect("a folder");
@@ -87,7 +87,7 @@ impl Proxy {
         Some(Self::start(&mut command, address, folder))
     }
 
-    /// The same of `HAProxy`.
+    /// The same for `HAProxy`.
     fn haproxy(host: &TestHost, change: impl FnOnce(String) -> String) -> Option<Self> {
         let haproxy = Installed::find("haproxy", "-v")?;
         let folder = tempfile::tempdir().expect("a folder");
@@ -101,7 +101,7 @@ impl Proxy {
         Some(Self::start(&mut command, address, folder))
     }
 
-    /// The same of Apache.
+    /// The same for Apache.
     fn apache(host: &TestHost, change: impl FnOnce(String) -> String) -> Option<Self> {
         const MODULES: [&str; 6] = [
             "mpm_event",
@@ -134,10 +134,10 @@ impl Proxy {
     }
 }
 
-/// Checks what clients get through the proxy at `address`.
+/// Checks requests through the proxy at `address`.
 fn check_clients(address: SocketAddr) {
     let open = || Connection::open(address);
-    // More than one on a connection, which the proxy keeps to the server as well.
+    // Several on a connection, which the proxy keeps open to the server, too.
     let mut client = open();
     for _ in 0..50 {
         check_result(&client.exchange(&encrypt("abc")), "def");
@@ -163,14 +163,14 @@ fn check_clients(address: SocketAddr) {
     assert_eq!((head.status, head.body.len()), (405, 0));
     for _ in 0..5 {
         let mut client = open();
-        // It may break when the response has come.
+        // It may fail after the response.
         let _ = client.try_write(&post("/encrypt", vec![b'x'; TOO_MANY_BYTES]).bytes());
-        check_problem(&client.receive(), 413, &["the body is too large"]);
+        check_problem(&client.receive(), 413, &["the request body is too large"]);
     }
 }
 
-/// Sends requests about a second after each other through a proxy that closes idle connections
-/// after a second: none is lost, because the server does not close them first.
+/// Sends requests at intervals of about a second through a proxy that closes idle connections after
+/// a second: none is lost, because the server does not close them first.
 fn check_idle_connections(address: SocketAddr) {
     thread::scope(|scope| {
         for index in 0..60 {
@@ -186,8 +186,8 @@ fn check_idle_connections(address: SocketAddr) {
 
 #[test]
 fn nginx_in_front_passes_on_requests_and_the_413_of_an_upload_of_18_mib() {
-    let host = TestHost::serve(component("app")).start();
-    // Otherwise it refuses the upload itself.
+    let host = app().start();
+    // Otherwise the proxy refuses the upload.
     let change =
         |text: String| text.replace("client_max_body_size 16m;", "client_max_body_size 100m;");
     if let Some(proxy) = Proxy::nginx(&host, change) {
@@ -197,7 +197,7 @@ fn nginx_in_front_passes_on_requests_and_the_413_of_an_upload_of_18_mib() {
 
 #[test]
 fn nginx_in_front_loses_no_request_on_an_idle_connection() {
-    let host = TestHost::serve(component("app")).start();
+    let host = app().start();
     let change =
         |text: String| text.replace("keepalive 64;", "keepalive 64; keepalive_timeout 1s;");
     if let Some(proxy) = Proxy::nginx(&host, change) {
@@ -207,7 +207,7 @@ fn nginx_in_front_loses_no_request_on_an_idle_connection() {
 
 #[test]
 fn haproxy_in_front_passes_on_requests_half_closes_and_the_413_of_an_upload_of_18_mib() {
-    let host = TestHost::serve(component("app")).start();
+    let host = app().start();
     let http2 = |text: String| text.replace(" check ", " check proto h2 ");
     for change in [|text: String| text, http2] {
         let Some(proxy) = Proxy::haproxy(&host, change) else {
@@ -225,7 +225,7 @@ fn haproxy_in_front_passes_on_requests_half_closes_and_the_413_of_an_upload_of_1
 
 #[test]
 fn haproxy_in_front_loses_no_request_on_an_idle_connection() {
-    let host = TestHost::serve(component("app")).start();
+    let host = app().start();
     let change = |text: String| text.replace(" check ", " check pool-purge-delay 1s ");
     if let Some(proxy) = Proxy::haproxy(&host, change) {
         check_idle_connections(proxy.address);
@@ -234,7 +234,7 @@ fn haproxy_in_front_loses_no_request_on_an_idle_connection() {
 
 #[test]
 fn apache_in_front_passes_on_requests_and_the_413_of_an_upload_of_18_mib() {
-    let host = TestHost::serve(component("app")).start();
+    let host = app().start();
     if let Some(proxy) = Proxy::apache(&host, |text| text) {
         check_clients(proxy.address);
     }

@@ -1,5 +1,5 @@
-//! What is not served is refused in words that say what it is and what to do, before anything of
-//! it is compiled: each component here has a function that no compiler accepts.
+//! Components that cannot be served are refused with the reason and the remedy before they are
+//! compiled: each one here has a function that no compiler accepts.
 
 use std::process::Command;
 
@@ -10,10 +10,10 @@ use end_to_end::guests::{Guest, assemble};
 use end_to_end::process::{Finished, Process};
 use end_to_end::{Peer, TestHost};
 
-/// A function without the result that it announces.
+/// A function that lacks its result.
 const BROKEN: &str = "(core module (func (result i32)))";
 
-/// What a handler takes, and its type.
+/// The type of a handler, with its imports.
 const HANDLER: &str = r#"
     (import "wasi:http/types@0.2.12" (instance $types
         (export "incoming-request" (type (sub resource)))
@@ -33,7 +33,7 @@ fn broken(fields: &str) -> Vec<u8> {
     wat::parse_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// A handler that has these imports, too.
+/// A handler with these additional imports.
 fn handler(imports: &str) -> Vec<u8> {
     broken(&format!("{imports}{HANDLER}"))
 }
@@ -64,13 +64,13 @@ fn check_refused(bytes: &[u8], parts: &[&str]) {
 }
 
 #[test]
-fn a_function_that_cannot_be_compiled_is_noticed_where_all_else_is_right() {
+fn an_invalid_function_body_is_refused() {
     let finished = TestHost::serve(Guest::of(handler("")).path()).fail();
     let expected = "not a valid component";
     assert!(finished.stderr.contains(expected), "{}", finished.stderr);
 }
 
-/// A test for each kind of file: its name, the file, and what is said of it.
+/// A test for each kind of file: name, file, and message.
 macro_rules! refused {
     ($($name:ident: $bytes:expr => $parts:expr,)*) => {
         $(
@@ -123,13 +123,13 @@ refused! {
         ["imports", "`wasi:cli/unknown@0.2.0`;"],
     an_interface_of_another_version: handler(r#"
         (import "wasi:config/store@0.2.0-draft" (instance (export "f" (func))))"#) =>
-        ["imports", "`wasi:config/store@0.2.0-draft` (this server has the version 0.2.0-rc.1)"],
+        ["imports", "`wasi:config/store@0.2.0-draft` (this server provides version 0.2.0-rc.1)"],
     a_function_that_is_imported_alone: handler(r#"(import "read" (func))"#) => ["imports", "`read`"],
     a_resource_that_nobody_defines: handler(r#"(import "r" (type (sub resource)))"#) => ["imports", "`r`"],
     a_component_that_is_imported: handler(r#"(import "c" (component))"#) =>
-        ["imports a core module or a component", "inside"],
+        ["imports a core module or a component", "embed"],
     a_core_module_that_is_imported: handler(r#"(import "m" (core module))"#) =>
-        ["imports a core module or a component", "inside"],
+        ["imports a core module or a component", "embed"],
     a_function_that_an_interface_does_not_have_here: handler(r#"
         (import "wasi:random/random@0.2.99" (instance (export "get-dice" (func (result u8)))))"#) =>
         ["`wasi:random/random@0.2.99`", "`get-dice`", "WASI 0.2.12"],
@@ -160,7 +160,7 @@ fn a_library_is_refused_with_the_way_to_link_it() {
     }
 }
 
-/// `use wasi:http/types@0.2.12.{fields, method}` in a world, and an interface of types alone.
+/// `use wasi:http/types@0.2.12.{fields, method}` in a world, and an interface of types only.
 #[test]
 fn imports_that_only_name_types_need_no_provider() {
     let component = assemble("proposal", |source| {

@@ -1,25 +1,23 @@
-//! How responses reach their clients: whole, or so that it shows that they are not.
+//! Responses arrive complete, or visibly incomplete.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
 use end_to_end::cases::check_problem;
 use end_to_end::client::{Request, chunk, post};
-use end_to_end::guests::Guest;
 use end_to_end::http2::{self, Client, END_STREAM, Event};
 use end_to_end::{DEADLINE, TestHost};
 
-/// A server of the hostile guests, with this flag beside the defaults.
+/// A server of the hostile guests with this flag.
 fn hostile_with(name: &str, value: &str) -> TestHost {
-    let guest = Guest::assemble("hostile");
-    TestHost::serve(guest.path()).flag(name, value).start()
+    TestHost::serve_guest("hostile").flag(name, value).start()
 }
 
 fn hostile() -> TestHost {
     hostile_with("--audit", "none")
 }
 
-/// What the server sends until it ends the connection, and how it ended that.
+/// The bytes that the server sends until it closes or resets the connection, and which it was.
 fn all_of_1_0(host: &TestHost, path: &str) -> (Vec<u8>, io::Result<usize>) {
     let mut stream = TcpStream::connect(host.address()).expect("it listens");
     stream.set_read_timeout(Some(DEADLINE)).expect("a time");
@@ -30,7 +28,7 @@ fn all_of_1_0(host: &TestHost, path: &str) -> (Vec<u8>, io::Result<usize>) {
     (all, end)
 }
 
-/// The length of such a response is not known, and the end of the connection is its end.
+/// A response without a length ends with the connection.
 #[test]
 fn a_response_to_http_1_0_that_is_not_whole_breaks_the_connection() {
     let host = hostile();
@@ -45,9 +43,8 @@ fn a_response_to_http_1_0_that_is_not_whole_breaks_the_connection() {
 }
 
 #[test]
-fn a_guest_goes_on_when_all_of_its_body_was_sent() {
-    let guest = Guest::assemble("hostile");
-    let setup = TestHost::serve(guest.path()).flag("--audit", "jsonl:-");
+fn a_guest_continues_after_its_body_was_sent() {
+    let setup = TestHost::serve_guest("hostile").flag("--audit", "jsonl:-");
     let host = setup.start_announced_on_stderr();
     let response = host.send(&Request::new("GET", "/audit-late"));
     assert_eq!(response.body, b"good");
@@ -78,7 +75,7 @@ fn the_answer_of_the_server_to_head_has_no_body_in_http2() {
 }
 
 #[test]
-fn empty_pieces_of_a_body_reach_nobody() {
+fn empty_pieces_of_a_body_are_not_sent() {
     let host = hostile_with("--cpu-timeout", "0.2");
     let mut stream = TcpStream::connect(host.address()).expect("it listens");
     stream.set_read_timeout(Some(DEADLINE)).expect("a time");
@@ -94,7 +91,7 @@ fn empty_pieces_of_a_body_reach_nobody() {
         stream.read_exact(&mut payload).expect("all of it");
         frames += 1;
         assert!(frames < 20, "the last of {frames} is {head:?}");
-        // Its own stream is reset, or answered with a problem.
+        // Its own stream is reset, or answered with a problem document.
         if head[8] == 1 && (head[3] == 3 || head[4] & END_STREAM != 0) {
             break;
         }
@@ -102,7 +99,7 @@ fn empty_pieces_of_a_body_reach_nobody() {
 }
 
 #[test]
-fn a_request_for_another_protocol_is_answered_as_if_it_were_none() {
+fn upgrade_is_ignored() {
     let asking = |request: Request| {
         let request = request.header("connection", "upgrade, http2-settings");
         request
@@ -115,11 +112,15 @@ fn a_request_for_another_protocol_is_answered_as_if_it_were_none() {
         let response = connection.exchange(&asking(Request::new("GET", "/good")));
         assert_eq!(response.body, b"good");
     }
-    // Also one whose body is still on its way when it is refused.
+    // Also a request that is refused within its body.
     for _ in 0..10 {
         let mut connection = host.connect();
         let head = asking(post("/good", "").chunked()).head();
         let _ = connection.try_write(&[head, chunk(&vec![b'x'; 1 << 20])].concat());
-        check_problem(&connection.receive(), 413, &["the body"]);
+        check_problem(
+            &connection.receive(),
+            413,
+            &["the request body is too large"],
+        );
     }
 }

@@ -1,35 +1,28 @@
-//! `--reuse`: instances that serve several requests, and what must not pass from
-//! one to the next even then. `guests/counter.wat` answers with the number of
-//! requests that its instance has got.
+//! `--reuse`: instances that serve several requests, and their isolation even then.
+//! `guests/counter.wat` answers with the number of requests of its instance.
 
 mod places;
 
 use std::thread;
 
 use end_to_end::cases::check_result;
-use end_to_end::client::{Request, chunk, encrypt};
-use end_to_end::guests::Guest;
-use end_to_end::operators::Operators;
+use end_to_end::client::{Request, chunk, encrypt, get};
 use end_to_end::process::Signal;
-use end_to_end::{Setup, TestHost, artifacts, wait};
+use end_to_end::{Setup, TestHost, app, wait};
 use serde_json::Value;
 
-/// A counter whose instances serve so many requests. All its requests are on one
-/// thread, as instances stay on theirs.
+/// A counter whose instances serve this number of requests. It has one thread, because instances
+/// stay on theirs.
 fn counter(reuse: &str) -> TestHost {
-    setup(&Guest::assemble("counter"), reuse).start()
+    setup(reuse).start()
 }
 
-fn setup(guest: &Guest, reuse: &str) -> Setup {
-    // Guests begin before their bodies are there.
-    TestHost::serve(guest.path())
+fn setup(reuse: &str) -> Setup {
+    // Guests start before their bodies are received.
+    TestHost::serve_guest("counter")
         .flag("--body-buffer", "0")
         .flag("--threads", "1")
         .flag("--reuse", reuse)
-}
-
-fn get(path: &str) -> Request {
-    Request::new("GET", path)
 }
 
 /// The number of this request in its instance.
@@ -43,16 +36,17 @@ fn count(host: &TestHost) -> String {
     count_at(host, "/count")
 }
 
-/// A request whose guest waits for a body. It is at work, in an instance of its
-/// own, when `100 Continue` comes.
+/// A request whose guest waits for a body. It runs in an instance of its own when `100 Continue`
+/// arrives.
 fn waiting() -> Request {
     get("/read").chunked().header("expect", "100-continue")
 }
 
 #[test]
-fn an_instance_serves_one_request_by_default() {
-    let guest = Guest::assemble("counter");
-    let host = TestHost::serve(guest.path()).flag("--threads", "1").start();
+fn reuse_is_1_by_default() {
+    let host = TestHost::serve_guest("counter")
+        .flag("--threads", "1")
+        .start();
     assert_eq!([(); 3].map(|()| count(&host)), ["1", "1", "1"]);
 }
 
@@ -70,7 +64,7 @@ fn with_reuse_3_the_fourth_request_gets_a_new_instance() {
 }
 
 #[test]
-fn requests_of_one_connection_share_instances_like_any_others() {
+fn reuse_is_independent_of_connections() {
     let host = counter("3");
     let mut connection = host.connect();
     let counts = [(); 4].map(|()| connection.exchange(&get("/count")).body);
@@ -78,7 +72,7 @@ fn requests_of_one_connection_share_instances_like_any_others() {
 }
 
 #[test]
-fn an_instance_that_trapped_is_never_used_again() {
+fn reuse_drops_an_instance_that_trapped() {
     let host = counter("9");
     assert_eq!(count(&host), "1");
     assert_eq!(host.send(&get("/trap")).status, 500);
@@ -86,20 +80,19 @@ fn an_instance_that_trapped_is_never_used_again() {
 }
 
 #[test]
-fn an_instance_that_trapped_after_its_answer_is_never_used_again() {
+fn reuse_drops_an_instance_that_trapped_after_its_answer() {
     let host = counter("9");
     assert_eq!(count(&host), "1");
     let mut connection = host.connect();
     connection.write(&get("/late-trap").bytes());
-    // Whether the client hears of it depends on what was sent by then.
+    // The answer depends on what was sent before the trap.
     let _ = connection.receive_if_any();
     assert_eq!([(); 2].map(|()| count(&host)), ["1", "2"]);
 }
 
 #[test]
-fn an_instance_that_took_too_long_is_never_used_again() {
-    let guest = Guest::assemble("counter");
-    let host = setup(&guest, "9").flag("--request-timeout", "2").start();
+fn reuse_drops_an_instance_that_timed_out() {
+    let host = setup("9").flag("--request-timeout", "2").start();
     assert_eq!(count(&host), "1");
     let mut connection = host.connect();
     connection.write(&get("/read").chunked().head());
@@ -108,7 +101,7 @@ fn an_instance_that_took_too_long_is_never_used_again() {
 }
 
 #[test]
-fn an_instance_whose_client_left_is_never_used_again() {
+fn reuse_drops_an_instance_whose_client_disconnected() {
     let host = counter("9");
     assert_eq!(count(&host), "1");
     let mut connection = host.connect();
@@ -119,7 +112,7 @@ fn an_instance_whose_client_left_is_never_used_again() {
 }
 
 #[test]
-fn an_instance_that_keeps_its_request_or_its_response_is_never_used_again() {
+fn reuse_drops_an_instance_that_keeps_its_request_or_response() {
     let host = counter("9");
     for path in ["/hold", "/open", "/silent"] {
         let _ = host.send(&get(path));
@@ -129,9 +122,7 @@ fn an_instance_that_keeps_its_request_or_its_response_is_never_used_again() {
 
 #[test]
 fn reuse_that_a_guest_prevents_is_logged_once_and_counted() {
-    let guest = Guest::assemble("counter");
-    let mut host = setup(&guest, "9").flag("--ops-addr", "127.0.0.1:0").start();
-    let operators = Operators::of(&host);
+    let (mut host, operators) = setup("9").start_with_operators();
     assert_eq!(count(&host), "1");
     for _ in 0..3 {
         let _ = host.send(&get("/hold"));
@@ -143,7 +134,7 @@ fn reuse_that_a_guest_prevents_is_logged_once_and_counted() {
 }
 
 #[test]
-fn two_requests_at_once_never_share_an_instance() {
+fn reuse_never_shares_an_instance_at_the_same_time() {
     let host = counter("9");
     assert_eq!(count(&host), "1");
     let mut clients = [(); 2].map(|()| host.connect());
@@ -159,11 +150,12 @@ fn two_requests_at_once_never_share_an_instance() {
 }
 
 #[test]
-fn no_count_comes_twice_from_an_instance_when_there_are_many_clients() {
+fn reuse_counts_are_unique_under_many_clients() {
     const COUNTS: [&[u8]; 4] = [b"1", b"2", b"3", b"4"];
 
-    let guest = Guest::assemble("counter");
-    let host = TestHost::serve(guest.path()).flag("--reuse", "4").start();
+    let host = TestHost::serve_guest("counter")
+        .flag("--reuse", "4")
+        .start();
     let counts: Vec<Vec<u8>> = thread::scope(|scope| {
         let client = || {
             let mut connection = host.connect();
@@ -175,7 +167,7 @@ fn no_count_comes_twice_from_an_instance_when_there_are_many_clients() {
     });
     let times = COUNTS.map(|digit| counts.iter().filter(|count| *count == digit).count());
     assert_eq!(times.iter().sum::<usize>(), counts.len(), "{times:?}");
-    // An instance cannot get its second request before its first.
+    // Counts of an instance are in order.
     assert!(
         times.is_sorted_by(|before, after| before >= after),
         "{times:?}"
@@ -198,8 +190,7 @@ fn each_line_carries_the_id_of_the_request_that_printed_it() {
     host.terminate();
     let log = host.log().wait_for_end();
 
-    // The handle on the output is that of the first request, and each line that
-    // was broken off is completed by the end of its request.
+    // The output handle is that of the first request, and an incomplete line ends with its request.
     let lines = printed(&log);
     let mut ids = Vec::new();
     for number in ["1", "2", "3"] {
@@ -223,7 +214,7 @@ fn each_line_carries_the_id_of_the_request_that_printed_it() {
 fn each_audit_record_carries_the_id_of_its_own_request() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("audit.jsonl");
-    let host = TestHost::serve(artifacts::component("app"))
+    let host = app()
         .flag("--threads", "1")
         .flag("--reuse", "100")
         .flag("--audit", format!("jsonl:{}", file.display()))
@@ -245,7 +236,7 @@ fn each_audit_record_carries_the_id_of_its_own_request() {
 }
 
 #[test]
-fn an_instance_that_keeps_its_request_holds_nobody_up() {
+fn reuse_is_not_blocked_by_an_instance_that_keeps_its_request() {
     let host = counter("9");
     let mut connection = host.connect();
     // More than the server reads ahead.
@@ -265,9 +256,8 @@ fn a_response_that_its_guest_left_open_ends_with_the_request() {
 }
 
 #[test]
-fn idle_instances_do_not_hold_up_the_shutdown() {
-    let guest = Guest::assemble("counter");
-    let mut host = setup(&guest, "9").flag("--grace-period", "600").start();
+fn reuse_idle_instances_do_not_delay_the_shutdown() {
+    let mut host = setup("9").flag("--grace-period", "600").start();
     assert_eq!(count_at(&host, "/print"), "1");
     host.signal(Signal::TERM);
     assert_eq!(host.wait().code(), Some(0));

@@ -1,18 +1,14 @@
-//! How the server ends.
+//! The shutdown of the server.
 
 use end_to_end::cases::check_result;
 use end_to_end::client::{Connection, encrypt, json};
 use end_to_end::process::Signal;
-use end_to_end::{Setup, TestHost, artifacts};
+use end_to_end::{TestHost, app};
 
 const MESSAGE: &str = "hello world";
 
-fn app() -> Setup {
-    TestHost::serve(artifacts::component("app"))
-}
-
-/// Sends a request but for half of its body, and returns that half. The guest
-/// runs and waits for it: only a body that is read brings `100 Continue`.
+/// Sends a request without half of its body, and returns that half. The guest runs and waits for
+/// it: `100 Continue` comes only for a body that is read.
 fn send_half(connection: &mut Connection) -> String {
     let request = encrypt(MESSAGE).header("expect", "100-continue");
     connection.write(&request.head());
@@ -41,7 +37,7 @@ fn sigint_ends_an_idle_server_with_0() {
 
 #[test]
 fn shutdown_closes_connections_that_wait_for_a_request() {
-    // Longer than a test may take.
+    // Longer than a test takes.
     let mut host = app().flag("--grace-period", "600").start();
     let mut connection = host.connect();
     check_result(&connection.exchange(&encrypt("a")), "d");
@@ -75,7 +71,7 @@ fn shutdown_refuses_new_connections_while_it_waits() {
 }
 
 #[test]
-fn a_request_that_does_not_finish_is_cut_off_after_the_grace_period() {
+fn grace_period_ends_an_unfinished_request() {
     let mut host = app().flag("--grace-period", "0.2").start();
     let mut connection = host.connect();
     let _rest = send_half(&mut connection);

@@ -1,10 +1,10 @@
-//! What `make soak` takes for flat.
+//! Growth as `make soak` measures it.
 
 use std::time::Duration;
 
-use end_to_end::soak::watch::{Sample, Watched, growth};
+use end_to_end::stress::soak::watch::{Sample, Watched, growth};
 
-/// One sample a second, with this much memory.
+/// One sample per second with this memory.
 fn watched(resident_mib: impl Fn(u32) -> f64) -> Watched {
     let sample = |second: u32| Sample {
         since: Duration::from_secs(second.into()),
@@ -17,21 +17,21 @@ fn watched(resident_mib: impl Fn(u32) -> f64) -> Watched {
 }
 
 #[test]
-fn a_leak_shows_as_the_growth_of_the_line() {
+fn soak_measures_a_leak_as_growth() {
     let leaking = watched(|second| 50.0 + 0.1 * f64::from(second));
     let growth = leaking.growth(|sample| sample.resident_mib);
     assert!((growth - 8.0).abs() < 0.2, "{growth}");
 }
 
 #[test]
-fn ups_and_downs_are_no_growth() {
+fn soak_ignores_noise_around_a_constant() {
     let noisy = watched(|second| 50.0 + f64::from(second % 2));
     let growth = noisy.growth(|sample| sample.resident_mib);
     assert!(growth.abs() < 0.1, "{growth}");
 }
 
 #[test]
-fn what_grows_while_the_server_warms_up_does_not_count() {
+fn soak_ignores_growth_during_the_warm_up() {
     let warming_up = watched(|second| f64::from(second.min(19)));
     let growth = warming_up.growth(|sample| sample.resident_mib);
     assert!(growth.abs() < 1e-9, "{growth}");
@@ -39,7 +39,7 @@ fn what_grows_while_the_server_warms_up_does_not_count() {
 }
 
 #[test]
-fn nothing_grows_from_one_sample() {
+fn soak_finds_no_growth_in_one_sample() {
     assert!(growth(&[(1.0, 5.0)]).abs() < 1e-9);
     assert!(growth(&[]).abs() < 1e-9);
 }

@@ -1,7 +1,6 @@
-//! Readers, workers and signals that stall a server, or must not.
+//! Stalled readers of the log, stalled workers, and signals.
 
-use end_to_end::client::Request;
-use end_to_end::guests::Guest;
+use end_to_end::client::get;
 use end_to_end::operators::Operators;
 use end_to_end::process::Signal;
 use end_to_end::strace::Fault;
@@ -11,14 +10,9 @@ use end_to_end::{Setup, TestHost, wait};
 /// the server puts the id of its request before it.
 const MUCH: &str = "1MiB";
 
-fn get(path: &str) -> Request {
-    Request::new("GET", path)
-}
-
-/// Serves a guest that prints [`MUCH`] and is stopped then, with a log that nothing reads.
+/// Serves a guest that prints [`MUCH`] and is stopped then, with an unread log.
 fn serve_unread() -> TestHost {
-    let guest = Guest::assemble("hostile");
-    TestHost::serve(guest.path())
+    TestHost::serve_guest("hostile")
         .flag("--max-output", MUCH)
         .flag("--cpu-timeout", "0.5")
         .flag("--threads", "2")
@@ -27,8 +21,8 @@ fn serve_unread() -> TestHost {
         .start()
 }
 
-/// Lets guests print more than there is room for, and checks that each is answered, and that
-/// the server goes on.
+/// Runs guests that print more than the queue holds, and checks that each is answered and the
+/// server continues.
 fn fill_the_log(host: &TestHost) -> f64 {
     for _ in 0..8 {
         assert_eq!(host.send(&get("/print-for-ever")).status, 504);
@@ -63,7 +57,7 @@ fn a_stalled_reader_of_standard_error_blocks_no_request_and_the_log_counts_dropp
         .split_ascii_whitespace()
         .find_map(|word| word.parse::<f64>().ok());
     assert!(count >= Some(dropped), "{dropped}: {entry}");
-    // The log goes on.
+    // The log continues.
     let id = "after-the-gap";
     let response = host.send(&get("/trap").header("x-request-id", id));
     assert_eq!(response.status, 500);
@@ -80,8 +74,7 @@ fn sigterm_ends_a_server_whose_standard_error_is_not_read() {
 
 #[test]
 fn a_second_sigterm_ends_a_server_whose_standard_error_is_not_read() {
-    let guest = Guest::assemble("hostile");
-    let mut host = TestHost::serve(guest.path())
+    let mut host = TestHost::serve_guest("hostile")
         .flag("--grace-period", "600")
         .flag("--request-timeout", "600")
         .flag("--ops-addr", "127.0.0.1:0")
@@ -109,19 +102,16 @@ fn a_second_sigterm_ends_a_server_whose_standard_error_is_not_read() {
 
 #[test]
 fn livez_is_503_and_names_the_worker_whose_event_loop_does_not_run() {
-    let guest = Guest::assemble("hostile");
-    let host = TestHost::serve(guest.path())
+    let (host, operators) = TestHost::serve_guest("hostile")
         .flag("--threads", "2")
-        .flag("--ops-addr", "127.0.0.1:0")
-        .start();
-    let operators = Operators::of(&host);
+        .start_with_operators();
     assert_eq!(operators.get("/livez").status, 200);
-    // Far longer than this test may take.
+    // Far longer than this test takes.
     let stop = "epoll_wait,epoll_pwait:delay_exit=600000000";
     let Some(fault) = Fault::inject(host.process_id(), "worker-1", stop, &[]) else {
         return;
     };
-    // The loop stops when it has waited the next time.
+    // The event loop stops at its next wait.
     let response = wait::until("503", || {
         let response = operators.get("/livez");
         if response.status == 503 {
@@ -149,13 +139,12 @@ fn livez_is_503_and_names_the_worker_whose_event_loop_does_not_run() {
 
 #[test]
 fn sighup_without_an_access_log_file_is_logged_and_does_not_end_the_server() {
-    let guest = Guest::assemble("counter");
     let setups: [fn(Setup) -> TestHost; 2] = [
         |setup| setup.start(),
         |setup| setup.flag("--access-log", "-").start_announced_on_stderr(),
     ];
     for start in setups {
-        let mut host = start(TestHost::serve(guest.path()));
+        let mut host = start(TestHost::serve_guest("counter"));
         for _ in 0..2 {
             host.signal(Signal::HUP);
             let _ = host.log().wait_for_entry(&["ignoring SIGHUP"]);

@@ -1,4 +1,4 @@
-//! What keeps the server from starting: one clear message, and an exit code.
+//! Errors at start: one clear message, and an exit code.
 
 use std::fs;
 use std::net::TcpListener;
@@ -22,14 +22,13 @@ fn fail(guest: &Guest) -> Finished {
     serve(guest.path()).fail()
 }
 
-/// Runs `component-runner` with these words and nothing else.
+/// Runs `component-runner` with these arguments.
 fn run(words: &[&str]) -> Finished {
     let mut command = Command::new(program("component-runner"));
     Process::start(command.args(words)).finish()
 }
 
-/// Checks that the server ended with `code`, and that the operator sees one
-/// error which has all of `parts`.
+/// Checks that the server ended with `code` and one error with all of `parts`.
 fn check(finished: &Finished, code: i32, parts: &[&str]) {
     let Finished { stdout, stderr, .. } = finished;
     assert_eq!(finished.code, Some(code), "{stderr}");
@@ -47,8 +46,8 @@ fn check(finished: &Finished, code: i32, parts: &[&str]) {
     }
 }
 
-/// Checks an error that is found when the command line is right: the message is
-/// a single line, and there is nothing beside it but the log.
+/// Checks an error after a valid command line: the message is a single line, with only the log next
+/// to it.
 fn check_failed(finished: &Finished, parts: &[&str]) {
     check(finished, 1, parts);
     let is_log = |line: &str| line.starts_with("20") && line.contains(" INFO ");
@@ -86,19 +85,19 @@ fn a_variable_without_a_name_is_a_usage_error() {
 }
 
 #[test]
-fn a_time_that_is_no_number_is_a_usage_error() {
+fn an_invalid_timeout_is_a_usage_error() {
     let finished = app().flag("--request-timeout", "soon").fail();
     check_usage(&finished, &["--request-timeout", "'soon'", "seconds"]);
 }
 
 #[test]
-fn no_threads_are_a_usage_error() {
+fn threads_0_is_a_usage_error() {
     let finished = app().flag("--threads", "0").fail();
     check_usage(&finished, &["--threads", "'0'"]);
 }
 
 #[test]
-fn instances_that_serve_no_request_are_a_usage_error() {
+fn reuse_0_is_a_usage_error() {
     let finished = app().flag("--reuse", "0").fail();
     check_usage(&finished, &["--reuse", "'0'"]);
 }
@@ -110,7 +109,7 @@ fn an_unknown_flag_is_a_usage_error() {
 }
 
 #[test]
-fn no_component_is_a_usage_error() {
+fn a_missing_component_argument_is_a_usage_error() {
     let finished = run(&["serve"]);
     check(&finished, 64, &["required"]);
     assert!(finished.stderr.contains("APP.wasm"), "{}", finished.stderr);
@@ -123,7 +122,7 @@ fn an_unknown_command_is_a_usage_error() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_component_file_is_named() {
     let finished = serve("no/such/app.wasm").fail();
     check_failed(&finished, &["`no/such/app.wasm`", "No such file"]);
 }
@@ -183,7 +182,7 @@ fn any_address_of_ipv6_and_one_of_ipv4_at_the_same_port_are_named_with_the_reaso
 }
 
 #[test]
-fn a_folder_is_no_audit_log() {
+fn a_folder_is_refused_as_an_audit_log() {
     let folder = tempfile::tempdir().expect("a folder");
     for kind in ["sqlite", "jsonl"] {
         let flag = format!("{kind}:{}", folder.path().display());
@@ -194,7 +193,7 @@ fn a_folder_is_no_audit_log() {
 }
 
 #[test]
-fn an_audit_log_in_a_folder_that_is_not_there_is_named() {
+fn an_audit_log_in_a_missing_folder_is_named() {
     for kind in ["sqlite", "jsonl"] {
         let finished = app()
             .flag("--audit", format!("{kind}:no/such/audit"))
@@ -204,20 +203,20 @@ fn an_audit_log_in_a_folder_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_file_that_is_no_audit_log_is_left_alone() {
+fn a_file_that_is_not_an_audit_log_is_kept() {
     let folder = tempfile::tempdir().expect("a folder");
     let notes = folder.path().join("notes.txt");
     fs::write(&notes, "dear diary\n").expect("a file");
     for kind in ["sqlite", "jsonl"] {
         let flag = format!("{kind}:{}", notes.display());
         let finished = app().flag("--audit", flag).fail();
-        check_failed(&finished, &["notes.txt`", "no audit log"]);
+        check_failed(&finished, &["notes.txt`", "not an audit log"]);
         assert_eq!(fs::read_to_string(&notes).expect("a file"), "dear diary\n");
     }
 }
 
 #[test]
-fn an_audit_log_that_another_server_writes_is_left_to_it() {
+fn an_audit_log_of_another_server_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     for kind in ["sqlite", "jsonl"] {
         let flag = format!("{kind}:{}", folder.path().join(kind).display());
@@ -229,7 +228,7 @@ fn an_audit_log_that_another_server_writes_is_left_to_it() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn nothing_is_served_where_the_audit_log_cannot_be_written() {
+fn an_unwritable_audit_log_is_an_error_at_start() {
     let finished = app().flag("--audit", "jsonl:/dev/full").fail();
     check_failed(
         &finished,
@@ -238,7 +237,7 @@ fn nothing_is_served_where_the_audit_log_cannot_be_written() {
 }
 
 #[test]
-fn a_key_that_others_can_read_is_refused() {
+fn a_world_readable_audit_key_is_refused() {
     use std::os::unix::fs::PermissionsExt;
 
     let folder = tempfile::tempdir().expect("a folder");
@@ -252,7 +251,7 @@ fn a_key_that_others_can_read_is_refused() {
 }
 
 #[test]
-fn help_is_no_error() {
+fn help_exits_with_0() {
     let finished = run(&["serve", "--help"]);
     assert_eq!(finished.code, Some(0));
     assert!(finished.stdout.contains("--addr"), "{}", finished.stdout);

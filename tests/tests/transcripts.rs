@@ -1,7 +1,7 @@
-//! The terminal sessions in `compose/README.md`, and the pictures of compositions, are
-//! what the program prints today.
+//! The terminal sessions in `compose/README.md` and the pictures of compositions are the current
+//! output of the program.
 //!
-//! `BLESS=1` writes what it prints into the documents.
+//! `BLESS=1` updates the documents.
 
 use std::env;
 use std::fs;
@@ -43,7 +43,7 @@ impl Terminal {
         }
     }
 
-    /// Everything that a command prints, as it comes.
+    /// Standard output and standard error of a command, interleaved.
     fn type_in(&self, command: &str) -> String {
         let output = Command::new("sh")
             .args(["-c", &format!("{{ {command}\n}} 2>&1")])
@@ -88,7 +88,7 @@ fn typed_again(document: &str, terminal: &Terminal) -> String {
     text
 }
 
-/// Compares a document with what it should be, or writes it.
+/// Compares a document with its expected text, or updates it.
 fn is_current(document: &Path, expected: &str) {
     if env::var_os("BLESS").is_some_and(|value| value == "1") {
         fs::write(document, expected).expect("can write");
@@ -141,7 +141,7 @@ fn the_pictures_of_the_experiments_are_current() {
         let folder_name = component.parent().and_then(Path::file_name);
         let [folder_name, name] = [folder_name, component.file_stem()]
             .map(|name| name.and_then(|name| name.to_str()).expect("a name"));
-        // What npm installs is not the same everywhere, to the byte.
+        // npm installs different bytes on different machines.
         if folder_name == "polyglot" {
             continue;
         }

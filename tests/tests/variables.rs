@@ -1,19 +1,15 @@
-//! Variables of a guest that come from files, and those of `wasi:config`.
+//! Variables of a guest from files, and `wasi:config`.
 
 use std::fs;
 
 use end_to_end::cases::check_result;
 use end_to_end::client::{Request, encrypt};
 use end_to_end::guests::Guest;
-use end_to_end::{Setup, TestHost, artifacts};
+use end_to_end::{TestHost, app};
 use tempfile::TempDir;
 
-/// Looks like no word of any log.
+/// A value that occurs in no log by chance.
 const SECRET: &str = "hunter2";
-
-fn app() -> Setup {
-    TestHost::serve(artifacts::component("app"))
-}
 
 fn folder(name: &str, text: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
@@ -22,14 +18,14 @@ fn folder(name: &str, text: &str) -> TempDir {
 }
 
 #[test]
-fn a_variable_may_come_from_a_file() {
+fn env_file_sets_variables() {
     let folder = folder("env", "# five letters\nSHIFT_AMOUNT=5\n");
     let host = app().flag("--env-file", folder.path().join("env")).start();
     check_result(&host.send(&encrypt("a")), "f");
 }
 
 #[test]
-fn a_secret_is_the_content_of_a_file() {
+fn env_secret_is_the_content_of_a_file() {
     let folder = folder("secret", "5\n");
     let path = folder.path().join("secret");
     let flag = format!("SHIFT_AMOUNT={}", path.display());
@@ -38,7 +34,7 @@ fn a_secret_is_the_content_of_a_file() {
 }
 
 #[test]
-fn what_is_said_more_directly_goes_before() {
+fn env_overrides_env_file_and_env_secret() {
     let folder = folder("env", "SHIFT_AMOUNT=5\n");
     fs::write(folder.path().join("secret"), "6").expect("a file");
     let secret = format!("SHIFT_AMOUNT={}", folder.path().join("secret").display());
@@ -54,7 +50,7 @@ fn what_is_said_more_directly_goes_before() {
 }
 
 #[test]
-fn a_line_that_is_no_variable_is_named_but_not_shown() {
+fn an_invalid_line_of_env_file_is_named_but_not_shown() {
     let folder = folder("env", &format!("A=b\n{SECRET}\n"));
     let path = folder.path().join("env");
     let finished = app().flag("--env-file", &path).fail();
@@ -65,7 +61,7 @@ fn a_line_that_is_no_variable_is_named_but_not_shown() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named_with_its_flag() {
+fn a_missing_env_file_is_named_with_its_flag() {
     for (flag, value) in [("--env-file", "no/such"), ("--env-secret", "A=no/such")] {
         let finished = app().flag(flag, value).fail();
         assert_eq!(finished.code, Some(1), "{}", finished.stderr);
@@ -80,7 +76,7 @@ fn a_file_that_is_not_there_is_named_with_its_flag() {
 }
 
 #[test]
-fn no_value_enters_the_log() {
+fn values_of_variables_are_in_no_log() {
     let folder = folder("env", &format!("A={SECRET}\n"));
     fs::write(folder.path().join("secret"), SECRET).expect("a file");
     let mut host = app()
@@ -101,12 +97,11 @@ fn no_value_enters_the_log() {
 }
 
 #[test]
-fn a_guest_finds_its_variables_in_wasi_config() {
-    let guest = Guest::assemble("config");
-    let host = TestHost::serve(guest.path())
+fn config_var_is_in_wasi_config() {
+    let host = TestHost::serve_guest("config")
         .flag("--config-var", "greeting=hello=world")
         .flag("--config-var", "empty=")
-        // Variables of the environment are something else.
+        // Variables of the environment are separate.
         .env("other", "value")
         .start();
     for (path, status, body) in [
@@ -124,7 +119,7 @@ fn a_guest_finds_its_variables_in_wasi_config() {
 }
 
 #[test]
-fn another_version_of_wasi_config_is_refused_with_the_one_there_is() {
+fn another_version_of_wasi_config_is_refused_with_the_supported_one() {
     let guest = Guest::assemble("config");
     let bytes = fs::read(guest.path()).expect("a component");
     // A name of the same length.
@@ -139,7 +134,7 @@ fn another_version_of_wasi_config_is_refused_with_the_one_there_is() {
     let finished = TestHost::serve(Guest::of(changed).path()).fail();
     assert_eq!(finished.code, Some(1), "{}", finished.stderr);
     for part in [
-        "`wasi:config/store@0.2.0-rc.7` (this server has the version 0.2.0-rc.1)",
+        "`wasi:config/store@0.2.0-rc.7` (this server provides version 0.2.0-rc.1)",
         "component-compose link",
     ] {
         assert!(

@@ -1,4 +1,4 @@
-//! Whether a log could be opened, found out without changing anything.
+//! Dry run of opening a log, without changing files.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,23 +8,23 @@ use rustix::fs::Access;
 
 use super::{AuditLog, Settings, find_key, resume};
 use crate::Location;
+use crate::folder::folder_of;
 use crate::key::{KeyError, PublicKey, SigningKey};
 use crate::store::{OpenError, complete_length};
 
-/// What may have to be made before a file can be written.
+/// Whether the folder of a log may be missing in a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Folder {
-    /// Its folder is there, or nothing is written.
+    /// The folder must exist.
     MustExist,
-    /// Whoever opens the log makes the folder.
-    IsMade,
+    /// The caller creates the folder before it opens the log.
+    MayBeCreated,
 }
 
 impl AuditLog {
-    /// Finds what would keep [`AuditLog::open`] from opening a log with these settings, as
-    /// far as that can be seen without making or changing a file. It does not matter
-    /// whether another process writes the log at the moment: this may be asked before
-    /// that process is started anew.
+    /// Checks whether [`AuditLog::open`] would succeed with these settings, without creating or
+    /// changing a file. A log that another process is writing passes, because this may be called
+    /// before that process is restarted.
     ///
     /// # Errors
     ///
@@ -38,10 +38,10 @@ impl AuditLog {
             Some(path) => check_log(settings, path, folder)?,
             None => None,
         };
-        let beside = location.beside("key");
+        let default_key = location.sibling("key");
         let (key, folder) = match &settings.key {
             Some(path) => (Some(path), Folder::MustExist),
-            None => (beside.as_ref(), folder),
+            None => (default_key.as_ref(), folder),
         };
         match (key, signer) {
             (Some(path), Some(signer)) if find_key(path)?.is_none() => {
@@ -55,7 +55,7 @@ impl AuditLog {
             (None, _) => {}
         }
         if let Some(path) = &settings.checkpoints {
-            check_folder(path, Folder::IsMade).map_err(|source| OpenError::Copies {
+            check_folder(path, Folder::MayBeCreated).map_err(|source| OpenError::Copies {
                 path: path.clone(),
                 source,
             })?;
@@ -64,7 +64,7 @@ impl AuditLog {
     }
 }
 
-/// Returns the key that signed the log last.
+/// Checks the file of the log. Returns the key of its last signature.
 fn check_log(
     settings: &Settings,
     path: &Path,
@@ -75,9 +75,9 @@ fn check_log(
         path: path.to_owned(),
         source,
     };
-    let not_a_log = |why: &str| OpenError::NotALog {
+    let not_a_log = |reason: &str| OpenError::NotALog {
         path: path.to_owned(),
-        why: why.to_owned(),
+        reason: reason.to_owned(),
     };
     let is_database = matches!(location, Location::Sqlite(_));
     let size = match fs::metadata(path) {
@@ -85,8 +85,8 @@ fn check_log(
             return Err(io_error(io::ErrorKind::IsADirectory.into()));
         }
         Ok(metadata) if metadata.is_file() => Some(metadata.len()),
-        Ok(_) if is_database => return Err(not_a_log("it is not a regular file")),
-        // A pipe or a device, which may not be opened for nothing.
+        Ok(_) if is_database => return Err(not_a_log("not a regular file")),
+        // Opening a pipe or a device may have side effects.
         Ok(_) => {
             access(path, Access::WRITE_OK).map_err(io_error)?;
             return Ok(None);
@@ -98,13 +98,13 @@ fn check_log(
         check_folder(folder_of(path), folder).map_err(io_error)?;
         return resume::check_new(settings).map(|()| None);
     };
-    // To open and close a database would take away the locks that SQLite has on it.
+    // Opening and closing a database would release the locks of SQLite on it.
     access(path, Access::READ_OK | Access::WRITE_OK).map_err(io_error)?;
     if size == 0 {
         return resume::check_new(settings).map(|()| None);
     }
     if is_database {
-        // SQLite has files of its own beside it.
+        // SQLite creates its own files in the folder.
         check_folder(folder_of(path), Folder::MustExist).map_err(io_error)?;
     } else {
         let mut file = File::open(path).map_err(io_error)?;
@@ -124,7 +124,7 @@ fn check_key(path: &Path, folder: Folder) -> Result<(), OpenError> {
         Err(KeyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             check_folder(folder_of(path), folder).map_err(|source| {
                 OpenError::Key(KeyError::Io {
-                    action: "make",
+                    action: "create",
                     path: path.to_owned(),
                     source,
                 })
@@ -135,23 +135,18 @@ fn check_key(path: &Path, folder: Folder) -> Result<(), OpenError> {
     }
 }
 
-/// Checks that files can be made in `folder`, or where it has to be made.
-fn check_folder(folder: &Path, is_made: Folder) -> io::Result<()> {
+/// Checks that files can be created in `folder`, or that it can be created.
+fn check_folder(folder: &Path, requirement: Folder) -> io::Result<()> {
     match fs::metadata(folder) {
         Ok(metadata) if metadata.is_dir() => access(folder, Access::WRITE_OK | Access::EXEC_OK),
         Ok(_) => Err(io::ErrorKind::NotADirectory.into()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && is_made == Folder::IsMade => {
-            check_folder(folder_of(folder), is_made)
+        Err(error)
+            if error.kind() == io::ErrorKind::NotFound && requirement == Folder::MayBeCreated =>
+        {
+            check_folder(folder_of(folder), requirement)
         }
         Err(error) => Err(error),
     }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    folder.unwrap_or(Path::new("."))
 }
 
 fn access(path: &Path, access: Access) -> io::Result<()> {

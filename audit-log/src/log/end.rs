@@ -1,4 +1,4 @@
-//! How an existing log ends, and whether a server left it so.
+//! The end of an existing log, and whether a server left it that way.
 
 use crate::Location;
 use crate::chain::Chain;
@@ -8,27 +8,27 @@ use crate::read::{Line, ReadError, Reader, Start};
 use crate::store::{Head, OpenError};
 use crate::verify::check_tombstones;
 
-/// How many of the last records are checked before a log goes on, if a checkpoint is
-/// among them. More is the business of `audit verify`.
+/// The number of last records that are checked before a log is continued, if a checkpoint is
+/// among them. `audit verify` checks all.
 pub(super) const CHECKED_RECORDS: u64 = 10_000;
 
-/// How a log is opened for reading.
+/// The function that opens a log for reading.
 pub(super) type Open = fn(&Location, Start) -> Result<Reader, ReadError>;
 
 /// The end of a log.
-pub(super) struct End {
+pub(super) struct LogEnd {
     pub(super) head: Head,
     pub(super) node: Option<String>,
     pub(super) previous_stop: PreviousStop,
     pub(super) coverage: Coverage,
-    /// What of that no server leaves behind: the first and the last record of it.
+    /// The first and the last uncovered record, if a server does not leave them uncovered.
     pub(super) unattested: Option<(u64, u64)>,
-    /// Whether it can be read again.
+    /// Whether the log is stored and can be read back.
     pub(super) is_kept: bool,
 }
 
-impl End {
-    /// That of a log without records.
+impl LogEnd {
+    /// The end of an empty log.
     fn empty() -> Self {
         Self {
             head: Head::EMPTY,
@@ -44,7 +44,7 @@ impl End {
     pub(super) fn read(location: &Location, open: Open) -> Result<Self, OpenError> {
         let mut reader = match open(location, Start::First) {
             Ok(reader) => reader,
-            // What cannot be read has no end.
+            // A log without storage, or a new file, is empty.
             Err(ReadError::NotKept(_) | ReadError::NotALog { .. }) => {
                 return Ok(Self {
                     is_kept: false,
@@ -63,17 +63,17 @@ impl End {
         if end.coverage.signer().is_some() || end.head.sequence - first < CHECKED_RECORDS {
             return Ok(end);
         }
-        // Where the last checkpoint is so far away, the whole log is read.
+        // The last checkpoint is further back, so the whole log is read.
         let mut reader = open(location, Start::First)?;
         let (base, _) = Self::begin(location, &mut reader)?;
         let reader = open(location, Start::First)?;
         base.follow(location, reader, Chain::anywhere())
     }
 
-    /// Checks that the log has its beginning. Returns what is before its first record,
-    /// and the sequence of that.
+    /// Checks that the beginning of the log is not missing. Returns the state before its first
+    /// record, and the sequence of that record.
     fn begin(location: &Location, reader: &mut Reader) -> Result<(Self, Option<u64>), OpenError> {
-        let damaged = |why: String| damaged(location, why);
+        let damaged = |reason: String| damaged(location, reason);
         let mut base = Self::empty();
         let mut chain = Chain::after(Head::EMPTY);
         let tombstones = check_tombstones(&reader.tombstones()?);
@@ -87,22 +87,20 @@ impl End {
         }
         let Some(line) = reader.next()? else {
             return match tombstones.last() {
-                Some(_) => Err(damaged(
-                    "it has a tombstone, and no record after it".to_owned(),
-                )),
+                Some(_) => Err(damaged("it has a tombstone and no record".to_owned())),
                 None => Ok((base, None)),
             };
         };
         let name = name(&line, None);
         let record = chain.check(&line).map_err(|defect| {
             damaged(format!(
-                "{name}, which is the first one: {defect}; its beginning is missing"
+                "{name}, the first one: {defect}; the beginning of the log is missing"
             ))
         })?;
         Ok((base, Some(record.host.sequence)))
     }
 
-    /// Goes on from here to the last record that `reader` has.
+    /// Advances to the last record of `reader`.
     fn follow(
         mut self,
         location: &Location,
@@ -132,11 +130,11 @@ impl End {
     }
 }
 
-/// A file of lines can end in the middle of the records that a server writes at its start
-/// or stop, if the machine has stopped there. The checkpoint of these is missing then.
+/// The records that a server writes at its start or stop. After a crash of the machine, a file
+/// can end in the middle of them, without their checkpoint.
 #[derive(Default)]
 struct LastBatch {
-    /// What was before it.
+    /// The coverage before them.
     before: Option<Coverage>,
 }
 
@@ -146,23 +144,23 @@ impl LastBatch {
             Some(Event::ServerStart { .. } | Event::ServerStop) => {
                 self.before.get_or_insert_with(|| coverage.clone());
             }
-            // These follow a start.
+            // These events follow a start.
             Some(Event::KeyChanged { .. } | Event::LogUnattested { .. }) => {}
             _ => self.before = None,
         }
     }
 
-    /// The records, apart from these, that a server would have signed.
+    /// The uncovered records before them that a server would have signed.
     fn unattested(self, coverage: &Coverage) -> Option<(u64, u64)> {
-        let judged = self.before.as_ref().unwrap_or(coverage);
-        judged.defect().and(judged.tail())
+        let coverage = self.before.as_ref().unwrap_or(coverage);
+        coverage.defect().and(coverage.tail())
     }
 }
 
-pub(super) fn damaged(location: &Location, why: String) -> OpenError {
+pub(super) fn damaged(location: &Location, reason: String) -> OpenError {
     OpenError::Damaged {
         location: location.clone(),
-        why,
+        reason,
     }
 }
 

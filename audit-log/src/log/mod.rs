@@ -1,21 +1,21 @@
-//! The handle that everybody appends through.
+//! The log handle and the writer thread.
 //!
-//! - this file: [`AuditLog`], and how a log is opened.
-//! - `writer.rs`: the one thread that writes.
-//! - `receipt.rs`: how those who wait are woken.
-//! - `stamp.rs`: the place and the time of a record, and when a checkpoint is due.
-//! - `check.rs`: whether a log could be opened, without opening it.
-//! - `resume.rs`: whether an existing log can go on; `end.rs`: how it ends.
-//! - `copies.rs`: copies of the checkpoints, somewhere else.
-//! - `settings.rs`, `status.rs`: what goes in, and what is seen from outside.
+//! - this file: [`AuditLog`], and opening a log.
+//! - `writer.rs`: the writer thread.
+//! - `receipt.rs`: delivery of receipts to the waiting tasks.
+//! - `sequencer.rs`: sequence, time and hash of a record, and periodic checkpoints.
+//! - `check.rs`: dry run of opening a log.
+//! - `resume.rs`: continuation of an existing log; `end.rs`: its end.
+//! - `checkpoint_copies.rs`: copies of the checkpoints in another folder.
+//! - `settings.rs`, `status.rs`: settings and metrics.
 
 mod check;
-mod copies;
+mod checkpoint_copies;
 mod end;
 mod receipt;
 mod resume;
+mod sequencer;
 mod settings;
-mod stamp;
 mod status;
 mod writer;
 
@@ -32,31 +32,30 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::Location;
 use crate::event::Event;
 use crate::key::{KeyError, SigningKey};
-use crate::record::{Draft, Entry, Subject};
+use crate::record::{Entry, PendingRecord, Subject};
 use crate::store::OpenError;
 pub use check::Folder;
-use receipt::{Promised, promise};
+use receipt::{ReceiptSender, receipt_channel};
 use resume::Resumed;
 pub use settings::{Policy, Settings};
 pub use status::Metrics;
 use status::Status;
 use writer::Writer;
 
-/// How many entries may wait for the writer before `append` itself waits.
+/// The capacity of the queue to the writer; `append` waits while it is full.
 const QUEUE_ENTRIES: usize = 4096;
 
-/// How often a checkpoint is signed while records are written.
+/// The interval of checkpoints while records are written.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long `best-effort` waits for the log before it drops an entry.
+/// The timeout after which `best-effort` drops an entry.
 const BEST_EFFORT_WAIT: Duration = Duration::from_secs(1);
 
-/// A handle on a log. Clones write to the same log, which ends with
-/// [`AuditLog::close`].
+/// A handle to a log. Clones write to the same log, which [`AuditLog::close`] closes.
 ///
-/// A single thread gives each record its place and its time and writes it, so the
-/// order in the log is the order of both, and a slow disk holds up those who wait
-/// for it but nobody else. Records that wait at the same time are written together.
+/// A single thread assigns sequence and time to each record and writes it, so the log is ordered
+/// by both, and a slow disk delays only the callers that wait for a receipt. Records that wait at
+/// the same time are written together.
 #[derive(Clone)]
 pub struct AuditLog {
     shared: Arc<Shared>,
@@ -64,26 +63,29 @@ pub struct AuditLog {
 }
 
 struct Shared {
-    /// None if the log is kept nowhere.
+    /// None if the log has no storage.
     queue: Option<mpsc::Sender<Job>>,
     status: Arc<Status>,
     written: watch::Receiver<u64>,
 }
 
-/// Something for the writer to do.
+/// A message to the writer thread.
 enum Job {
-    /// Write a record, and say when it is on the disk.
-    Append { draft: Draft, receipt: Promised },
-    /// A second is over.
+    /// Write a record, and deliver its receipt.
+    Append {
+        record: PendingRecord,
+        receipt: ReceiptSender,
+    },
+    /// The checkpoint interval has elapsed.
     Tick,
-    /// Write the last records, and end.
+    /// Write the last records, and stop.
     Close(oneshot::Sender<()>),
 }
 
-/// Why an entry is not in the log.
+/// An error of appending.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AppendError {
-    /// The log cannot be written at the moment.
+    /// The log cannot be written.
     #[error("cannot write: {0}")]
     Unavailable(Arc<str>),
     /// The log was closed.
@@ -92,30 +94,32 @@ pub enum AppendError {
 }
 
 impl AuditLog {
-    /// Opens a log and writes the record of the start.
+    /// Opens or creates a log, and writes the record of the start.
     ///
-    /// A log that is there already is continued: what a crash left unfinished at
-    /// its end is taken off, and its last records must be a chain.
+    /// An existing log is continued: an unfinished record at its end is removed, and its last
+    /// records must form a chain.
     ///
     /// # Errors
     ///
-    /// Fails if the log cannot be written, is damaged at its end, or is something
-    /// else.
+    /// Fails if the log cannot be written, is damaged at its end, or is not a log.
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
         let location = &settings.location;
         if *location == Location::None {
             return Ok(Self::nowhere());
         }
-        let key_file = settings.key.clone().or_else(|| location.beside("key"));
-        // An error of an existing key comes before a log is made.
+        let key_file = settings.key.clone().or_else(|| location.sibling("key"));
+        // Reports an error of an existing key before it creates a log.
         let key = key_file.as_deref().map(find_key).transpose()?.flatten();
         let (store, resumed) = resume::resume(settings)?;
         let key = match (key, key_file) {
-            (None, Some(path)) => Some(make_key(&path, location, &resumed)?),
+            (None, Some(path)) => Some(create_key(&path, location, &resumed)?),
             (key, _) => key,
         };
         let copies = match &settings.checkpoints {
-            Some(folder) => Some(copies::Copies::start(folder, &resumed.node)?),
+            Some(folder) => Some(checkpoint_copies::CheckpointCopies::start(
+                folder,
+                &resumed.node,
+            )?),
             None => None,
         };
         let (queue, jobs) = mpsc::channel(QUEUE_ENTRIES);
@@ -126,7 +130,7 @@ impl AuditLog {
             .map_err(|error| error.at(location))?;
         thread::Builder::new()
             .name("audit-log".to_owned())
-            .spawn(move || writer.work(jobs))
+            .spawn(move || writer.run(jobs))
             .map_err(OpenError::Start)?;
 
         let shared = Arc::new(Shared {
@@ -141,7 +145,7 @@ impl AuditLog {
         })
     }
 
-    /// A log that takes everything and keeps nothing.
+    /// A log without storage, which discards its records.
     fn nowhere() -> Self {
         let shared = Arc::new(Shared {
             queue: None,
@@ -154,8 +158,7 @@ impl AuditLog {
         }
     }
 
-    /// A handle on the same log, with another policy for what is appended through it and
-    /// its clones.
+    /// A handle to the same log, with another policy for itself and its clones.
     #[must_use]
     pub fn with_policy(&self, policy: Policy) -> Self {
         Self {
@@ -164,10 +167,10 @@ impl AuditLog {
         }
     }
 
-    /// Appends the entry of a guest, and waits until it is on the disk. Returns
-    /// its sequence, or 0 if it was dropped under [`Policy::BestEffort`].
+    /// Appends an entry of a guest, and waits until it is durable. Returns its sequence, or 0 if
+    /// it was dropped under [`Policy::BestEffort`].
     ///
-    /// If the caller stops waiting, the entry may be in the log or not.
+    /// If the future is dropped, the entry may be in the log or not.
     ///
     /// # Errors
     ///
@@ -181,11 +184,12 @@ impl AuditLog {
         let Some(queue) = &self.shared.queue else {
             return Ok(self.shared.status.appended.fetch_add(1, Ordering::Relaxed) + 1);
         };
-        self.submit(queue, Draft::guest(subject, entry)).await
+        self.submit(queue, PendingRecord::guest(subject, entry))
+            .await
     }
 
-    /// Appends what the host itself says, and waits until it is on the disk.
-    /// Returns its sequence, or 0 if it was dropped under [`Policy::BestEffort`].
+    /// Appends an event of the host, and waits until it is durable. Returns its sequence, or 0
+    /// if it was dropped under [`Policy::BestEffort`].
     ///
     /// # Errors
     ///
@@ -197,14 +201,21 @@ impl AuditLog {
         event: &Event<'_>,
     ) -> Result<u64, AppendError> {
         match &self.shared.queue {
-            Some(queue) => self.submit(queue, Draft::event(subject, event)).await,
+            Some(queue) => {
+                self.submit(queue, PendingRecord::event(subject, event))
+                    .await
+            }
             None => Ok(self.shared.status.appended.fetch_add(1, Ordering::Relaxed) + 1),
         }
     }
 
-    /// Sends a record to the writer, and waits as long as the policy says.
-    async fn submit(&self, queue: &mpsc::Sender<Job>, draft: Draft) -> Result<u64, AppendError> {
-        let written = write(queue, draft);
+    /// Sends a record to the writer, and waits for its receipt as the policy requires.
+    async fn submit(
+        &self,
+        queue: &mpsc::Sender<Job>,
+        record: PendingRecord,
+    ) -> Result<u64, AppendError> {
+        let written = write(queue, record);
         let (result, counter) = match self.policy {
             Policy::FailClosed => (written.await, &self.shared.status.refused),
             Policy::BestEffort => {
@@ -222,11 +233,11 @@ impl AuditLog {
         }
     }
 
-    /// Writes what waits, the record of the stop and a last checkpoint. Nothing
-    /// can be appended afterwards.
+    /// Writes the queued records, the record of the stop and a last checkpoint, and closes the
+    /// log.
     pub async fn close(&self) {
         let (done, closed) = oneshot::channel();
-        // Both fail only if it is closed already.
+        // Both fail only if the log is closed already.
         if let Some(queue) = &self.shared.queue
             && queue.send(Job::Close(done)).await.is_ok()
         {
@@ -234,22 +245,20 @@ impl AuditLog {
         }
     }
 
-    /// The sequence of the last record that is on the disk, whenever there is a new
-    /// one.
+    /// A channel with the sequence of the last durable record.
     #[must_use]
     pub fn written(&self) -> watch::Receiver<u64> {
         self.shared.written.clone()
     }
 
-    /// Tells how often the log could not be written. Records that were read before
-    /// such a failure, and were not yet [`AuditLog::written`], may have been taken
-    /// back.
-    pub(crate) fn failures(&self) -> impl Fn() -> u64 + Send + use<> {
+    /// A counter of write failures. Records that were read before such a failure, and beyond
+    /// [`AuditLog::written`], may have been removed again.
+    pub fn failures(&self) -> impl Fn() -> u64 + Send + use<> {
         let status = self.shared.status.clone();
         move || status.failures.load(Ordering::Acquire)
     }
 
-    /// Numbers about the log.
+    /// The metrics of the log.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         let Shared { queue, status, .. } = &*self.shared;
@@ -266,7 +275,7 @@ impl fmt::Debug for AuditLog {
     }
 }
 
-/// The key in the file at `path`, if there is one.
+/// Reads the key at `path`, if the file exists.
 fn find_key(path: &Path) -> Result<Option<SigningKey>, KeyError> {
     match SigningKey::open(path) {
         Err(KeyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -274,9 +283,8 @@ fn find_key(path: &Path) -> Result<Option<SigningKey>, KeyError> {
     }
 }
 
-/// Makes a key for a log that was never signed. A log that was would be signed by two
-/// keys without a word.
-fn make_key(path: &Path, location: &Location, log: &Resumed) -> Result<SigningKey, OpenError> {
+/// Creates a key for a log without signatures. A signed log would silently get a second key.
+fn create_key(path: &Path, location: &Location, log: &Resumed) -> Result<SigningKey, OpenError> {
     match log.signer {
         Some(signer) => Err(OpenError::KeyMissing {
             location: location.clone(),
@@ -287,8 +295,8 @@ fn make_key(path: &Path, location: &Location, log: &Resumed) -> Result<SigningKe
     }
 }
 
-/// What a server has to say of itself and of the log that it found.
-fn start_records(version: &str, log: &Resumed, key: Option<&SigningKey>) -> Vec<Draft> {
+/// The records of a start: of the server, and of the state in which it found the log.
+fn start_records(version: &str, log: &Resumed, key: Option<&SigningKey>) -> Vec<PendingRecord> {
     let some = |count: u64| (count > 0).then_some(count);
     let mut events = vec![Event::ServerStart {
         version: version.into(),
@@ -299,36 +307,36 @@ fn start_records(version: &str, log: &Resumed, key: Option<&SigningKey>) -> Vec<
     if let (Some(previous), Some(key)) = (log.signer, key)
         && previous != key.public_key()
     {
-        tracing::warn!("the audit log was signed by another key so far: {previous}");
+        tracing::warn!("the audit log was signed by another key before: {previous}");
         events.push(Event::KeyChanged { previous });
     }
     if let (Some((first, last)), Some(_)) = (log.unattested, key) {
         tracing::error!(
-            "the records {first} to {last} of the audit log are not covered by a checkpoint, as \
-             a server would have left them; look at it with `component-runner audit verify`"
+            "the records {first} to {last} of the audit log have no checkpoint, though a server \
+             would have signed them; examine it with `component-runner audit verify`"
         );
         events.push(Event::LogUnattested { first, last });
     }
-    let drafts = events.iter();
-    let drafts = drafts.map(|event| Draft::event(Subject::default(), event));
-    drafts.collect()
+    let records = events.iter();
+    let records = records.map(|event| PendingRecord::event(Subject::default(), event));
+    records.collect()
 }
 
 /// Sends a record to the writer, and waits for its receipt.
-async fn write(queue: &mpsc::Sender<Job>, draft: Draft) -> Result<u64, AppendError> {
-    let (receipt, written) = promise();
-    let sent = queue.send(Job::Append { draft, receipt }).await;
+async fn write(queue: &mpsc::Sender<Job>, record: PendingRecord) -> Result<u64, AppendError> {
+    let (receipt, written) = receipt_channel();
+    let sent = queue.send(Job::Append { record, receipt }).await;
     sent.map_err(|_| AppendError::Closed)?;
     written.await
 }
 
-/// Tells the writer when a second is over, for as long as there is one.
+/// Starts the thread that sends a tick to the writer every second, until the log is closed.
 fn tick(log: Weak<Shared>) -> io::Result<()> {
     let tick = move || {
         loop {
             thread::sleep(CHECKPOINT_INTERVAL);
             let Some(shared) = log.upgrade() else { break };
-            // A writer that is behind learns it the next time.
+            // If the queue is full, the next tick serves.
             let sent = shared.queue.as_ref().map(|queue| queue.try_send(Job::Tick));
             if let Some(Err(mpsc::error::TrySendError::Closed(_))) = sent {
                 break;

@@ -1,8 +1,8 @@
-//! How those who wait for a receipt are woken.
+//! Delivery of receipts to the waiting tasks.
 //!
-//! To wake a task of another thread costs a system call. Those who wait for one
-//! batch are on few threads, so only one on each is woken: it wakes the others of its
-//! thread, for which there is no call to make.
+//! Waking a task of another thread costs a system call. The tasks that wait for one batch are on
+//! few threads, so only one task a thread is woken from here: it wakes the others of its thread,
+//! which costs no system call.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -12,14 +12,14 @@ use std::thread::{self, ThreadId};
 
 use super::AppendError;
 
-/// The sequence of a record, or why it is not in the log.
+/// The sequence of a record, or the error of appending it.
 pub(super) type Receipt = Result<u64, AppendError>;
 
-/// Where a receipt is awaited.
-pub(super) struct Awaited(Arc<Slot>);
+/// The receiving half: a future that resolves to the receipt.
+pub(super) struct ReceiptFuture(Arc<Slot>);
 
-/// Where a receipt is given. If it is dropped, the log was closed.
-pub(super) struct Promised(Arc<Slot>);
+/// The sending half. If it is dropped, the future resolves to [`AppendError::Closed`].
+pub(super) struct ReceiptSender(Arc<Slot>);
 
 struct Slot(Mutex<State>);
 
@@ -27,9 +27,9 @@ struct Slot(Mutex<State>);
 struct State {
     receipt: Option<Receipt>,
     waiter: Option<Waiter>,
-    /// Those whom this one wakes.
+    /// The wakers of the other tasks, which this task wakes.
     others: Vec<Waker>,
-    /// Whether nobody waits here any more.
+    /// Whether the future has ended.
     is_over: bool,
 }
 
@@ -38,30 +38,30 @@ struct Waiter {
     waker: Waker,
 }
 
-/// A receipt that is still to be given.
-pub(super) fn promise() -> (Promised, Awaited) {
+/// Creates the two halves of a receipt.
+pub(super) fn receipt_channel() -> (ReceiptSender, ReceiptFuture) {
     let slot = Arc::new(Slot(Mutex::default()));
-    (Promised(slot.clone()), Awaited(slot))
+    (ReceiptSender(slot.clone()), ReceiptFuture(slot))
 }
 
-/// Gives everybody their receipt.
-pub(super) fn give(receipts: impl Iterator<Item = (Promised, Receipt)>) {
+/// Delivers the receipts, and wakes the waiting tasks.
+pub(super) fn deliver(receipts: impl Iterator<Item = (ReceiptSender, Receipt)>) {
     let mut threads: HashMap<ThreadId, Vec<(Arc<Slot>, Waker)>> = HashMap::new();
-    for (promised, receipt) in receipts {
+    for (sender, receipt) in receipts {
         let waiter = {
-            let mut state = promised.0.lock();
+            let mut state = sender.0.lock();
             state.receipt = Some(receipt);
             state.waiter.take()
         };
         if let Some(Waiter { thread, waker }) = waiter {
-            let slot = promised.0.clone();
+            let slot = sender.0.clone();
             threads.entry(thread).or_default().push((slot, waker));
         }
     }
     for mut waiting in threads.into_values() {
         while let Some((slot, waker)) = waiting.pop() {
             let mut state = slot.lock();
-            // Whoever has looked by itself meanwhile wakes nobody.
+            // A task that was polled in the meantime has ended and cannot wake the others.
             if state.is_over {
                 continue;
             }
@@ -74,11 +74,11 @@ pub(super) fn give(receipts: impl Iterator<Item = (Promised, Receipt)>) {
 
 impl Slot {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in here panics.
+        // No code under this lock panics.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the wait, and wakes those who depend on this one.
+    /// Ends the wait, and wakes the other tasks.
     fn end(mut state: MutexGuard<'_, State>) -> Option<Receipt> {
         state.is_over = true;
         let receipt = state.receipt.take();
@@ -89,7 +89,7 @@ impl Slot {
     }
 }
 
-impl Future for Awaited {
+impl Future for ReceiptFuture {
     type Output = Receipt;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Receipt> {
@@ -106,14 +106,14 @@ impl Future for Awaited {
     }
 }
 
-impl Drop for Awaited {
-    /// A request that is given up still wakes the others.
+impl Drop for ReceiptFuture {
+    /// A cancelled future still wakes the other tasks.
     fn drop(&mut self) {
         Slot::end(self.0.lock());
     }
 }
 
-impl Drop for Promised {
+impl Drop for ReceiptSender {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         if state.receipt.is_none() && !state.is_over {
@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts how often it was woken.
+    /// A waker that counts.
     #[derive(Default)]
     struct Count(AtomicUsize);
 
@@ -150,20 +150,20 @@ mod tests {
         }
     }
 
-    fn poll(awaited: &mut Awaited, count: &Arc<Count>) -> Poll<Receipt> {
+    fn poll(future: &mut ReceiptFuture, count: &Arc<Count>) -> Poll<Receipt> {
         let waker = Waker::from(count.clone());
-        Pin::new(awaited).poll(&mut Context::from_waker(&waker))
+        Pin::new(future).poll(&mut Context::from_waker(&waker))
     }
 
-    /// Three that wait on this thread, and have been given their receipts.
-    fn given() -> (Vec<Awaited>, Vec<Arc<Count>>) {
+    /// Three futures of this thread whose receipts were delivered.
+    fn delivered() -> (Vec<ReceiptFuture>, Vec<Arc<Count>>) {
         let counts: Vec<_> = (0..3).map(|_| Arc::new(Count::default())).collect();
-        let (promised, mut awaited): (Vec<_>, Vec<_>) = (0..3).map(|_| promise()).unzip();
-        for (awaited, count) in awaited.iter_mut().zip(&counts) {
-            assert!(poll(awaited, count).is_pending());
+        let (senders, mut futures): (Vec<_>, Vec<_>) = (0..3).map(|_| receipt_channel()).unzip();
+        for (future, count) in futures.iter_mut().zip(&counts) {
+            assert!(poll(future, count).is_pending());
         }
-        give(promised.into_iter().zip((1..).map(Ok)));
-        (awaited, counts)
+        deliver(senders.into_iter().zip((1..).map(Ok)));
+        (futures, counts)
     }
 
     fn woken(counts: &[Arc<Count>]) -> Vec<usize> {
@@ -171,51 +171,51 @@ mod tests {
     }
 
     #[test]
-    fn one_of_a_thread_is_woken_and_wakes_the_others() {
-        let (mut awaited, counts) = given();
+    fn one_task_of_a_thread_is_woken_and_wakes_the_others() {
+        let (mut futures, counts) = delivered();
         assert_eq!(woken(&counts), [0, 0, 1]);
         assert!(matches!(
-            poll(&mut awaited[2], &counts[2]),
+            poll(&mut futures[2], &counts[2]),
             Poll::Ready(Ok(3))
         ));
         assert_eq!(woken(&counts), [1, 1, 1]);
         assert!(matches!(
-            poll(&mut awaited[0], &counts[0]),
+            poll(&mut futures[0], &counts[0]),
             Poll::Ready(Ok(1))
         ));
         assert!(matches!(
-            poll(&mut awaited[1], &counts[1]),
+            poll(&mut futures[1], &counts[1]),
             Poll::Ready(Ok(2))
         ));
     }
 
     #[test]
-    fn one_that_is_given_up_still_wakes_the_others() {
-        let (mut awaited, counts) = given();
-        drop(awaited.pop());
+    fn cancelled_receipt_future_still_wakes_the_others() {
+        let (mut futures, counts) = delivered();
+        drop(futures.pop());
         assert_eq!(woken(&counts), [1, 1, 1]);
     }
 
     #[test]
-    fn one_that_was_given_up_before_is_not_relied_on() {
+    fn receipt_future_cancelled_before_delivery_is_not_relied_on() {
         let counts: Vec<_> = (0..2).map(|_| Arc::new(Count::default())).collect();
-        let (promised, mut awaited): (Vec<_>, Vec<_>) = (0..2).map(|_| promise()).unzip();
-        for (awaited, count) in awaited.iter_mut().zip(&counts) {
-            assert!(poll(awaited, count).is_pending());
+        let (senders, mut futures): (Vec<_>, Vec<_>) = (0..2).map(|_| receipt_channel()).unzip();
+        for (future, count) in futures.iter_mut().zip(&counts) {
+            assert!(poll(future, count).is_pending());
         }
-        drop(awaited.pop());
-        give(promised.into_iter().zip((1..).map(Ok)));
+        drop(futures.pop());
+        deliver(senders.into_iter().zip((1..).map(Ok)));
         assert_eq!(counts[0].get(), 1);
     }
 
     #[test]
-    fn a_promise_that_is_dropped_says_that_the_log_is_closed() {
+    fn dropped_receipt_sender_reports_that_the_log_is_closed() {
         let count = Arc::new(Count::default());
-        let (promised, mut awaited) = promise();
-        assert!(poll(&mut awaited, &count).is_pending());
-        drop(promised);
+        let (sender, mut future) = receipt_channel();
+        assert!(poll(&mut future, &count).is_pending());
+        drop(sender);
         assert_eq!(count.get(), 1);
-        let receipt = poll(&mut awaited, &count);
+        let receipt = poll(&mut future, &count);
         assert!(matches!(receipt, Poll::Ready(Err(AppendError::Closed))));
     }
 }

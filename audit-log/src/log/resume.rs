@@ -1,9 +1,9 @@
-//! Whether an existing log can go on, and as what.
+//! Continuation of an existing log.
 
 use rustix::system::uname;
 
-use super::copies;
-use super::end::{End, Open, damaged};
+use super::checkpoint_copies;
+use super::end::{LogEnd, Open, damaged};
 use super::settings::Settings;
 use crate::event::PreviousStop;
 use crate::node::is_node_name;
@@ -11,18 +11,18 @@ use crate::read::{Reader, Start};
 use crate::store::{self, Head, OpenError, Store};
 use crate::{Hash, Location, PublicKey};
 
-/// What a writer needs to know to go on.
+/// The state from which the writer continues.
 pub(super) struct Resumed {
     pub(super) location: Location,
     pub(super) head: Head,
     pub(super) node: String,
     pub(super) previous_stop: PreviousStop,
     pub(super) torn_bytes: u64,
-    /// The key that signed last.
+    /// The key of the last signature.
     pub(super) signer: Option<PublicKey>,
-    /// How many records follow the last checkpoint.
+    /// The number of records after the last checkpoint.
     pub(super) uncovered: u64,
-    /// The first and the last of them, if no server leaves so many.
+    /// The first and the last of them, if a server would have signed them.
     pub(super) unattested: Option<(u64, u64)>,
 }
 
@@ -31,7 +31,7 @@ pub(super) fn resume(settings: &Settings) -> Result<(Box<dyn Store>, Resumed), O
     let location = &settings.location;
     let (store, torn_bytes) = store::open(location)?;
     if torn_bytes > 0 {
-        tracing::warn!("took {torn_bytes} bytes of an unfinished record off the audit log");
+        tracing::warn!("removed {torn_bytes} bytes of an unfinished record from the audit log");
     }
     let (end, node) = read(settings, Reader::open)?;
     let node = match node {
@@ -52,38 +52,38 @@ pub(super) fn resume(settings: &Settings) -> Result<(Box<dyn Store>, Resumed), O
     Ok((store, resumed))
 }
 
-/// Finds what would keep the log of `settings` from going on, without changing anything.
-/// Returns the key that signed it last.
+/// Checks that the log of `settings` can be continued, without changing it. Returns the key of
+/// its last signature.
 pub(super) fn check(settings: &Settings) -> Result<Option<PublicKey>, OpenError> {
-    // Below, what is no log is one without an end.
-    Reader::open_untouched(&settings.location, Start::First)?;
-    let (end, _) = read(settings, Reader::open_untouched)?;
+    // `read` below treats a file that is not a log as an empty log.
+    Reader::open_without_side_files(&settings.location, Start::First)?;
+    let (end, _) = read(settings, Reader::open_without_side_files)?;
     Ok(end.coverage.signer())
 }
 
-/// The same for a log that is not there yet.
+/// Checks that the log of `settings` can be created.
 pub(super) fn check_new(settings: &Settings) -> Result<(), OpenError> {
     let location = &settings.location;
     let node = check_node(location, None, settings.node.as_deref())?;
     match (&settings.checkpoints, node) {
-        (Some(folder), Some(node)) => copies::expect_none(location, folder, &node),
+        (Some(folder), Some(node)) => checkpoint_copies::expect_none(location, folder, &node),
         _ => Ok(()),
     }
 }
 
-/// The end of the log of `settings`, and the name that it has or is to have. Both are
-/// compared with what is known from elsewhere.
-fn read(settings: &Settings, open: Open) -> Result<(End, Option<String>), OpenError> {
+/// The end of the log of `settings`, and its existing or requested name, compared with the copied
+/// checkpoints.
+fn read(settings: &Settings, open: Open) -> Result<(LogEnd, Option<String>), OpenError> {
     let location = &settings.location;
-    let end = End::read(location, open)?;
+    let end = LogEnd::read(location, open)?;
     let node = check_node(location, end.node.clone(), settings.node.as_deref())?;
     if let (true, Some(folder), Some(node)) = (end.is_kept, &settings.checkpoints, &node) {
-        copies::compare(location, folder, node, open)?;
+        checkpoint_copies::compare(location, folder, node, open)?;
     }
     Ok((end, node))
 }
 
-/// The name that a log has, or else the one that it should have.
+/// The existing name of a log, or else the requested one.
 fn check_node(
     location: &Location,
     found: Option<String>,
@@ -102,21 +102,20 @@ fn check_node(
     }
 }
 
-/// Checks that the log at `location` ends with `head`, and that its last records
-/// are a chain.
-pub(super) fn check_end(location: &Location, head: Head) -> Result<(), OpenError> {
-    let found = End::read(location, Reader::open)?.head;
+/// Checks that the log at `location` ends with `head`, and that its last records form a chain.
+pub(super) fn check_head(location: &Location, head: Head) -> Result<(), OpenError> {
+    let found = LogEnd::read(location, Reader::open)?.head;
     if found == head {
         return Ok(());
     }
-    let why = format!(
-        "it ended with record {} (hash {}), and now it ends with record {} (hash {})",
+    let reason = format!(
+        "expected record {} (hash {}) at its end, found record {} (hash {})",
         head.sequence, head.hash, found.sequence, found.hash
     );
-    Err(damaged(location, why))
+    Err(damaged(location, reason))
 }
 
-/// A name that no other log has.
+/// A unique name for a new log.
 fn new_node() -> std::io::Result<String> {
     let random = getrandom::u32().map_err(std::io::Error::other)?;
     let uname = uname();
@@ -131,7 +130,7 @@ fn new_node() -> std::io::Result<String> {
 }
 
 impl Head {
-    /// The next place, and the hash to name there.
+    /// The sequence and the previous hash of the next record.
     pub(super) fn next(self) -> (u64, Hash) {
         (self.sequence + 1, self.hash)
     }

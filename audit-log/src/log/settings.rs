@@ -1,31 +1,30 @@
-//! How a log is kept.
+//! The settings of a log.
 
 use std::path::PathBuf;
 
 use crate::Location;
 
-/// How a log is kept.
+/// The settings of a log.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where.
+    /// The location.
     pub location: Location,
-    /// What happens to entries that cannot be written.
+    /// The policy for entries that cannot be written.
     pub policy: Policy,
-    /// The file of the key that signs checkpoints, made with a new log. By
-    /// default it lies beside the log, and a log that is in no file has no
-    /// checkpoints.
+    /// The file of the key that signs checkpoints, created with a new log. By default it is in
+    /// the folder of the log, and a log without a file has no checkpoints.
     pub key: Option<PathBuf>,
-    /// A folder to which every checkpoint is copied.
+    /// The folder to which every checkpoint is copied.
     pub checkpoints: Option<PathBuf>,
-    /// The name of a new log: letters, digits, `-` and `_`. By default that of the
-    /// machine, and a random part.
+    /// The name of a new log: letters, digits, `-` and `_`. By default the name of the machine
+    /// and a random part.
     pub node: Option<String>,
-    /// The version of the program, for the record of its start.
+    /// The version of the program, for the record of the start.
     pub version: &'static str,
 }
 
 impl Settings {
-    /// A log at `location`, with defaults for all else.
+    /// The default settings of a log at `location`.
     #[must_use]
     pub fn new(location: Location) -> Self {
         Self {
@@ -39,12 +38,12 @@ impl Settings {
     }
 }
 
-/// What happens to entries that cannot be written.
+/// The policy for entries that cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Policy {
-    /// Whoever appends is told, and must not act.
+    /// The caller gets an error, and must not perform the action.
     #[default]
     FailClosed,
-    /// They are dropped and counted, and whoever appends goes on.
+    /// The entry is dropped and counted, and the caller continues.
     BestEffort,
 }

@@ -1,31 +1,31 @@
-//! Numbers about a log.
+//! The metrics of a log.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// What is known of a log from outside.
+/// The counters of a log.
 #[derive(Debug, Default)]
 pub(super) struct Status {
     pub(super) appended: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) dropped: AtomicU64,
     pub(super) failed: AtomicBool,
-    /// How often it could not be written.
+    /// The number of write failures.
     pub(super) failures: AtomicU64,
 }
 
-/// Numbers about a log, each since the start of the process.
+/// The metrics of a log, counted since the start of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// Records that are in the log.
+    /// Appended records.
     pub appended: u64,
-    /// Records that were refused because the log could not be written.
+    /// Records refused because the log could not be written.
     pub refused: u64,
-    /// Records that were dropped under the policy `best-effort`.
+    /// Records dropped under the policy `best-effort`.
     pub dropped: u64,
-    /// Entries that wait to be written.
+    /// Queued entries.
     pub waiting: usize,
-    /// Whether the log could not be written when it was last tried.
+    /// Whether the last write failed.
     pub is_failing: bool,
 }
 

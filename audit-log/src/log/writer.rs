@@ -1,4 +1,4 @@
-//! The one thread that writes.
+//! The writer thread.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,49 +7,49 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::copies::Copies;
-use super::receipt::{self, Promised};
+use super::checkpoint_copies::CheckpointCopies;
+use super::receipt::{self, ReceiptSender};
 use super::resume::{self, Resumed};
-use super::stamp::{Stamp, Uncovered};
+use super::sequencer::{Sequencer, UncoveredRecords};
 use super::{AppendError, Job, Status};
 use crate::Location;
 use crate::event::Event;
 use crate::key::SigningKey;
-use crate::record::{Draft, Subject};
+use crate::record::{PendingRecord, Subject};
 use crate::store::{Batch, Head, OpenError, Store, StoreError};
 
-/// The most records that are written at once.
+/// The maximum number of records in a batch.
 const BATCH_RECORDS: usize = 512;
 
-/// How long a log that cannot be written is left alone before it is tried again.
+/// The minimum interval between two attempts to reopen a failed log.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
 pub(super) struct Writer {
     store: Box<dyn Store>,
     location: Location,
-    /// The last record that is on the disk.
+    /// The last durable record.
     head: Head,
-    stamp: Stamp,
-    copies: Option<Copies>,
+    sequencer: Sequencer,
+    copies: Option<CheckpointCopies>,
     status: Arc<Status>,
     written: watch::Sender<u64>,
     /// Set while the log cannot be written.
     failure: Option<Failure>,
-    uncovered: Uncovered,
-    /// How many dropped entries the log knows of.
+    uncovered: UncoveredRecords,
+    /// The number of dropped entries that the log has recorded.
     known_drops: u64,
     batch: Batch,
 }
 
 struct Failure {
     cause: Arc<str>,
-    /// Entries that were refused since.
+    /// The number of entries refused since.
     refused: u64,
-    /// None if the next attempt need not wait.
+    /// None if the next attempt is due at once.
     last_attempt: Option<Instant>,
 }
 
-/// Why a writer does not start.
+/// An error of starting the writer.
 pub(super) enum StartError {
     Random(std::io::Error),
     Write(StoreError),
@@ -61,7 +61,7 @@ impl StartError {
             Self::Random(source) => OpenError::Start(source),
             Self::Write(error) => OpenError::Write {
                 location: location.clone(),
-                why: error.to_string(),
+                reason: error.to_string(),
             },
         }
     }
@@ -73,44 +73,44 @@ impl Writer {
         store: Box<dyn Store>,
         resumed: Resumed,
         key: Option<SigningKey>,
-        copies: Option<Copies>,
+        copies: Option<CheckpointCopies>,
         status: Arc<Status>,
         written: watch::Sender<u64>,
-        start: &[Draft],
+        start: &[PendingRecord],
     ) -> Result<Self, StartError> {
         let mut writer = Self {
             store,
             location: resumed.location,
             head: resumed.head,
-            stamp: Stamp::new(resumed.node, key).map_err(StartError::Random)?,
+            sequencer: Sequencer::new(resumed.node, key).map_err(StartError::Random)?,
             copies,
             status,
             written,
             failure: None,
-            uncovered: Uncovered::default(),
+            uncovered: UncoveredRecords::default(),
             known_drops: 0,
             batch: Batch::default(),
         };
         writer
             .append([], start, Sign::Yes)
             .map_err(StartError::Write)?;
-        writer.tidy();
+        writer.checkpoint_wal();
         Ok(writer)
     }
 
-    /// Works until the log is closed, or nobody can append any more. What comes while a
-    /// batch is written is the next one.
-    pub(super) fn work(mut self, mut jobs: mpsc::Receiver<Job>) {
+    /// Runs until the log is closed or its last handle is dropped. The records that arrive while
+    /// a batch is written form the next batch.
+    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut waiting = Vec::with_capacity(BATCH_RECORDS);
-        let mut drafts = Vec::with_capacity(BATCH_RECORDS);
+        let mut records = Vec::with_capacity(BATCH_RECORDS);
         let mut receipts = Vec::with_capacity(BATCH_RECORDS);
         let mut closed = None;
         while closed.is_none() && jobs.blocking_recv_many(&mut waiting, BATCH_RECORDS) > 0 {
             let mut is_tick = false;
             for job in waiting.drain(..) {
                 match job {
-                    Job::Append { draft, receipt } => {
-                        drafts.push(draft);
+                    Job::Append { record, receipt } => {
+                        records.push(record);
                         receipts.push(receipt);
                     }
                     Job::Tick => is_tick = true,
@@ -118,7 +118,7 @@ impl Writer {
                 }
             }
             if closed.is_some() {
-                drafts.push(Draft::event(Subject::default(), &Event::ServerStop));
+                records.push(PendingRecord::event(Subject::default(), &Event::ServerStop));
             }
             let sign = if is_tick || closed.is_some() {
                 Sign::Yes
@@ -128,57 +128,57 @@ impl Writer {
             if closed.is_some() {
                 self.retry_now();
             }
-            let result = self.try_append(&drafts, sign);
-            drafts.clear();
-            self.tell(receipts.drain(..), result);
+            let result = self.try_append(&records, sign);
+            records.clear();
+            self.deliver_receipts(receipts.drain(..), result);
             if self.failure.is_none() {
-                self.tidy();
+                self.checkpoint_wal();
             }
         }
         let closed: Option<oneshot::Sender<()>> = closed;
-        // Those who still wait are told that the log is closed.
+        // Callers that still wait get `AppendError::Closed`.
         drop((jobs, self));
         if let Some(done) = closed {
             let _ = done.send(());
         }
     }
 
-    fn tidy(&mut self) {
-        if let Err(error) = self.store.tidy() {
-            tracing::warn!("the audit log could not be tidied up: {error}");
+    fn checkpoint_wal(&mut self) {
+        if let Err(error) = self.store.checkpoint_wal() {
+            tracing::warn!("cannot checkpoint the write-ahead log of the audit log: {error}");
         }
     }
 
-    /// Gives everybody their receipt, or the reason why there is none. `result` is
-    /// the sequence of the first of them.
-    fn tell(
+    /// Delivers the receipts of a batch, or its error. `result` is the sequence of the first
+    /// record.
+    fn deliver_receipts(
         &mut self,
-        receipts: impl ExactSizeIterator<Item = Promised>,
+        receipts: impl ExactSizeIterator<Item = ReceiptSender>,
         result: Result<u64, Arc<str>>,
     ) {
         match result {
-            Ok(first) => receipt::give(receipts.zip((first..).map(Ok))),
+            Ok(first) => receipt::deliver(receipts.zip((first..).map(Ok))),
             Err(cause) => {
                 if let Some(failure) = &mut self.failure {
                     failure.refused += receipts.len() as u64;
                 }
                 let refusal = || Err(AppendError::Unavailable(cause.clone()));
-                receipt::give(receipts.zip(std::iter::repeat_with(refusal)));
+                receipt::deliver(receipts.zip(std::iter::repeat_with(refusal)));
             }
         }
     }
 
-    /// Appends `drafts` if the log can be written, or can be written again.
-    /// Returns the sequence of the first one.
-    fn try_append(&mut self, drafts: &[Draft], sign: Sign) -> Result<u64, Arc<str>> {
+    /// Appends `records` if the log can be written, or can be reopened. Returns the sequence of
+    /// the first one.
+    fn try_append(&mut self, records: &[PendingRecord], sign: Sign) -> Result<u64, Arc<str>> {
         let recovered = self.recover()?;
         let dropped = self.status.dropped.load(Ordering::Relaxed) - self.known_drops;
         let drops = (dropped > 0).then(|| {
             let event = Event::EntriesDropped { count: dropped };
-            Draft::event(Subject::default(), &event)
+            PendingRecord::event(Subject::default(), &event)
         });
         let own = recovered.iter().chain(&drops);
-        match self.append(own, drafts, sign) {
+        match self.append(own, records, sign) {
             Ok(first) => {
                 self.known_drops += dropped;
                 if self.failure.take().is_some() {
@@ -191,15 +191,15 @@ impl Writer {
         }
     }
 
-    /// Lets the next attempt come at once, because it is the last one.
+    /// Makes the next attempt due at once, because it is the last one.
     fn retry_now(&mut self) {
         if let Some(failure) = &mut self.failure {
             failure.last_attempt = None;
         }
     }
 
-    /// Opens the log again if it failed a while ago. Returns what to say of that.
-    fn recover(&mut self) -> Result<Option<Draft>, Arc<str>> {
+    /// Reopens a failed log if an attempt is due. Returns the record of the recovery.
+    fn recover(&mut self) -> Result<Option<PendingRecord>, Arc<str>> {
         let Some(failure) = &mut self.failure else {
             return Ok(None);
         };
@@ -209,10 +209,10 @@ impl Writer {
         }
         let reopened = self.store.reopen(self.head).map_err(|e| e.to_string());
         let checked = reopened.and_then(|()| {
-            resume::check_end(&self.location, self.head).map_err(|error| error.to_string())
+            resume::check_head(&self.location, self.head).map_err(|error| error.to_string())
         });
-        if let Err(why) = checked {
-            tracing::debug!("the audit log still cannot be written: {why}");
+        if let Err(reason) = checked {
+            tracing::debug!("the audit log still cannot be written: {reason}");
             failure.last_attempt = Some(Instant::now());
             return Err(failure.cause.clone());
         }
@@ -220,21 +220,20 @@ impl Writer {
             cause: failure.cause.as_ref().into(),
             refused: failure.refused,
         };
-        Ok(Some(Draft::event(Subject::default(), &event)))
+        Ok(Some(PendingRecord::event(Subject::default(), &event)))
     }
 
-    /// From now on the log takes nothing, until it is opened anew.
+    /// Marks the log as failed until it is reopened.
     fn fail(&mut self, error: &StoreError) -> Arc<str> {
         let cause: Arc<str> = error.to_string().into();
         let refused = self.failure.as_ref().map_or(0, |failure| failure.refused);
         if self.failure.is_none() {
             tracing::error!("the audit log cannot be written: {cause}");
         }
-        // What is refused may be on the disk. It must not stay there if this process
-        // ends before the log is opened anew, so it is taken off now, if the disk does
-        // that much.
-        if let Err(why) = self.store.reopen(self.head) {
-            tracing::debug!("what was refused may still be in the audit log: {why}");
+        // The refused records may be on the disk. They must not stay there if this process ends
+        // before the log is reopened, so they are removed now, if the disk permits.
+        if let Err(reason) = self.store.reopen(self.head) {
+            tracing::debug!("refused records may still be in the audit log: {reason}");
         }
         self.status.failed.store(true, Ordering::Relaxed);
         self.status.failures.fetch_add(1, Ordering::Release);
@@ -246,33 +245,33 @@ impl Writer {
         cause
     }
 
-    /// Appends records of the log's `own`, and `drafts`, and after them a checkpoint if
-    /// `sign` says so. If one is due already, it comes before them. Returns the sequence of
-    /// the first of `drafts`.
+    /// Appends the writer's `own` records, then `records`, and then a checkpoint if `sign`
+    /// requests it. A checkpoint that is already due precedes them. Returns the sequence of the
+    /// first of `records`.
     fn append<'a>(
         &mut self,
-        own: impl IntoIterator<Item = &'a Draft>,
-        drafts: &[Draft],
+        own: impl IntoIterator<Item = &'a PendingRecord>,
+        records: &[PendingRecord],
         sign: Sign,
     ) -> Result<u64, StoreError> {
         let (mut head, mut uncovered) = (self.head, self.uncovered);
         let mut checkpoints = Vec::new();
         self.batch.begin(head.sequence + 1);
-        // One time for all: records of a batch cannot be torn apart by a clock.
+        // All records of a batch have the same time, so that a clock change cannot separate them.
         let now = Timestamp::now();
-        let (stamp, batch) = (&self.stamp, &mut self.batch);
+        let (sequencer, batch) = (&self.sequencer, &mut self.batch);
         if uncovered.is_due(now) {
-            checkpoints.extend(stamp.sign(now, &mut head, &mut uncovered, batch));
+            checkpoints.extend(sequencer.sign(now, &mut head, &mut uncovered, batch));
         }
-        for draft in own {
-            stamp.put(draft, now, &mut head, &mut uncovered, batch);
+        for record in own {
+            sequencer.add(record, now, &mut head, &mut uncovered, batch);
         }
         let first = head.sequence + 1;
-        for draft in drafts {
-            stamp.put(draft, now, &mut head, &mut uncovered, batch);
+        for record in records {
+            sequencer.add(record, now, &mut head, &mut uncovered, batch);
         }
         if sign == Sign::Yes && !uncovered.is_empty() {
-            checkpoints.extend(stamp.sign(now, &mut head, &mut uncovered, batch));
+            checkpoints.extend(sequencer.sign(now, &mut head, &mut uncovered, batch));
         }
         let count = self.batch.len() as u64;
         if count == 0 {
@@ -293,7 +292,7 @@ impl Writer {
     }
 }
 
-/// Whether a checkpoint is due.
+/// Whether to end a batch with a checkpoint.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sign {
     Yes,

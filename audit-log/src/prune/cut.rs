@@ -1,4 +1,4 @@
-//! Which records are old, and whether they are as they were written.
+//! Selection and verification of the records to remove.
 
 use std::collections::VecDeque;
 
@@ -9,32 +9,32 @@ use crate::key::SigningKey;
 use crate::read::{Reader, Start};
 use crate::store::Head;
 use crate::verify::{Finding, check_tombstones};
-use crate::{Location, Moment};
+use crate::{Location, TimeBound};
 
-/// How many records are removed at once from a database.
+/// The number of records removed in one transaction of a database.
 const STEP_RECORDS: u64 = 10_000;
 
-/// Where the log will begin.
+/// The new beginning of the log.
 pub(super) struct Cut {
-    /// What was removed earlier.
+    /// The last record that was removed earlier.
     pub(super) base: Head,
     /// The name of the log.
     pub(super) node: String,
-    /// Up to where to remove, one after the other. The last one is the cut.
+    /// The last records of the successive transactions. The last one is the cut.
     pub(super) steps: Vec<Head>,
-    /// Where the last record to be removed ends, in bytes.
+    /// The end of the last record to remove, in bytes.
     pub(super) position: u64,
-    /// The tombstones that are there already.
+    /// The existing tombstones.
     pub(super) tombstones: Vec<Vec<u8>>,
 }
 
 impl Cut {
-    /// Reads the log up to the first record that is not older than `before`, or to
-    /// the last one, and checks all of them. Only what a checkpoint of `key` covers is
-    /// removed: a tombstone is a signature, too, and must not be one of forged records.
+    /// Reads and verifies the log up to the first record that is not older than `before`, or
+    /// to the last one. Selects only records that a checkpoint of `key` covers: a tombstone is
+    /// a signature, too, and must not attest forged records.
     pub(super) fn find(
         location: &Location,
-        before: &Moment,
+        before: &TimeBound,
         key: &SigningKey,
     ) -> Result<Option<Self>, PruneError> {
         let damaged = |finding| PruneError::Damaged {
@@ -55,9 +55,8 @@ impl Cut {
             position: 0,
             tombstones: lines,
         };
-        // The last other key that signed, and whether the given one did.
-        let (mut other, mut is_signed) = (None, false);
-        // The old records that no checkpoint covers so far, and where they end.
+        let (mut other_key, mut is_signed) = (None, false);
+        // The old records without a checkpoint so far, and their ends in bytes.
         let mut pending: VecDeque<(Head, u64)> = VecDeque::new();
         let mut is_old = true;
         let mut last = base;
@@ -68,7 +67,7 @@ impl Cut {
                 .map_err(|defect| damaged(Finding::Record { sequence, defect }))?;
             last = chain.head().unwrap_or(last);
             is_old = is_old && before.is_after(&record.host.time);
-            // What a server has found out of the log is not to be removed with it.
+            // The record that a start found forged records must stay in the log.
             if let (true, Some(Event::LogUnattested { first, last })) = (is_old, &record.event) {
                 return Err(damaged(Finding::Unattested {
                     sequence: record.host.sequence,
@@ -88,7 +87,7 @@ impl Cut {
                         cut.extend(head, position);
                     }
                 }
-                Some(checkpoint) => other = Some(checkpoint.public_key),
+                Some(checkpoint) => other_key = Some(checkpoint.public_key),
                 None => {}
             }
             if !is_old && pending.is_empty() {
@@ -96,7 +95,7 @@ impl Cut {
             }
         }
         if cut.steps.is_empty() {
-            return match other {
+            return match other_key {
                 Some(found) if !is_signed && !pending.is_empty() => Err(PruneError::OtherKey {
                     found: found.into(),
                     given: key.public_key().into(),
@@ -108,7 +107,7 @@ impl Cut {
         Ok(Some(cut))
     }
 
-    /// Also removes the record `head`, which ends at `position`.
+    /// Adds the record `head`, which ends at `position`.
     fn extend(&mut self, head: Head, position: u64) {
         let removed = head.sequence - self.base.sequence;
         if removed % STEP_RECORDS == 1 {
@@ -126,7 +125,7 @@ impl Cut {
         }
     }
 
-    /// The last record to be removed.
+    /// The last record to remove.
     pub(super) fn last(&self) -> Head {
         self.steps.last().copied().unwrap_or(self.base)
     }

@@ -1,4 +1,4 @@
-//! Removing records from a file that nobody writes.
+//! Pruning a file that no server has open.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
@@ -6,10 +6,11 @@ use std::path::Path;
 
 use super::{Cut, PruneError, tombstone};
 use crate::file_lock::LockedFile;
-use crate::key::{SigningKey, sync_folder_of};
+use crate::folder::{folder_of, sync_folder_of};
+use crate::key::SigningKey;
 use crate::regular_file;
 
-/// Takes the lock that all writers of this file take.
+/// Acquires the writer lock of the file.
 pub(super) fn lock(path: &Path) -> Result<LockedFile, PruneError> {
     let fail = |source| PruneError::Io {
         path: path.to_owned(),
@@ -25,8 +26,8 @@ pub(super) fn lock(path: &Path) -> Result<LockedFile, PruneError> {
     })
 }
 
-/// Puts a file without the records of `cut` in the place of `old`, which is the
-/// file at `path`. A crash leaves one or the other.
+/// Replaces `old`, the file at `path`, with a file without the records of `cut`. A crash
+/// leaves one or the other.
 pub(super) fn remove(
     path: &Path,
     old: &File,
@@ -40,12 +41,11 @@ pub(super) fn remove(
 }
 
 fn rewrite(path: &Path, mut old: &File, cut: &Cut, tombstone: &str) -> io::Result<()> {
-    let folder = path.parent().filter(|one| !one.as_os_str().is_empty());
     let mut new = tempfile::Builder::new()
         .prefix(".audit-prune-")
-        .tempfile_in(folder.unwrap_or(Path::new(".")))?;
+        .tempfile_in(folder_of(path))?;
     let metadata = old.metadata()?;
-    // Whoever prunes may be somebody else than whoever writes.
+    // The user who prunes may be another one than that of the server.
     new.as_file().set_permissions(metadata.permissions())?;
     #[cfg(unix)]
     {

@@ -1,8 +1,8 @@
-//! Removing old records, and signing that this was done.
+//! Removal of old records, attested by a signed tombstone.
 //!
 //! - this file: [`prune`].
-//! - `cut.rs`: which records are old, and whether they are as they were written.
-//! - `sqlite.rs`, `json_lines.rs`: taking them away.
+//! - `cut.rs`: selecting and verifying the records to remove.
+//! - `sqlite.rs`, `json_lines.rs`: removing them.
 
 mod cut;
 mod json_lines;
@@ -18,67 +18,67 @@ use crate::key::{PublicKey, SigningKey};
 use crate::read::ReadError;
 use crate::store::Head;
 use crate::verify::Finding;
-use crate::{Location, Moment};
+use crate::{Location, TimeBound};
 use cut::Cut;
 
-/// What was removed.
+/// The removed records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pruned {
-    /// The first record that was removed.
+    /// The first removed record.
     pub first: u64,
-    /// The last one.
+    /// The last removed record.
     pub last: u64,
 }
 
-/// Why records were not removed.
+/// An error of pruning.
 #[derive(Debug, thiserror::Error)]
 pub enum PruneError {
     /// The log cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// The log is not what was written, and a tombstone would hide that.
+    /// The log is damaged, and a tombstone would hide that.
     #[error(
-        "the audit log `{location}` is damaged, and nothing was removed: {finding}; look at it \
+        "the audit log `{location}` is damaged, and nothing was removed: {finding}; examine it \
          with `component-runner audit verify --audit {location}`"
     )]
     Damaged {
         /// The log.
         location: Location,
-        /// What is wrong.
+        /// The finding of the verification.
         finding: Box<Finding>,
     },
-    /// The key is of another log.
+    /// The key is not that of the log.
     #[error(
-        "the log is signed by the key {found}, and this one is {given}; name the file of the \
-         right one with `--key`"
+        "the log is signed by the key {found}, not by {given}; name the file of its key with \
+         `--key`"
     )]
     OtherKey {
-        /// Who signed the last checkpoint.
+        /// The key of the last checkpoint.
         found: Box<PublicKey>,
-        /// Who would sign the tombstone.
+        /// The given key.
         given: Box<PublicKey>,
     },
-    /// A server writes the log.
+    /// A server is writing the file.
     #[error(
-        "a server writes to the audit log `{}`, and records of a file can be removed only while \
-         none does; stop it first, or keep the log in a database",
+        "a server is writing the audit log `{}`, and a file can be pruned only while no server \
+         has it open; stop the server first, or keep the log in a database",
         path.display()
     )]
     InUse {
         /// The file.
         path: PathBuf,
     },
-    /// The log is not the one that was checked.
+    /// Another process pruned the log after the verification.
     #[error(
-        "the audit log `{}` was pruned by somebody else at the same time; nothing of it is lost \
-         that was not pruned, try again",
+        "another process pruned the audit log `{}` at the same time; no other record was removed, \
+         try again",
         path.display()
     )]
     Changed {
         /// The database.
         path: PathBuf,
     },
-    /// The system does not allow it.
+    /// An I/O error.
     #[error("cannot prune the audit log `{}`", path.display())]
     Io {
         /// The file.
@@ -86,7 +86,7 @@ pub enum PruneError {
         /// The reason.
         source: io::Error,
     },
-    /// The database cannot be written.
+    /// A database error.
     #[error("cannot prune the audit log `{}`", path.display())]
     Sqlite {
         /// The file.
@@ -96,21 +96,21 @@ pub enum PruneError {
     },
 }
 
-/// Removes the longest row of records from the beginning of the log that are all
-/// older than `before`, but never the last record. Leaves a tombstone, signed with
-/// `key`. Returns what was removed, if there was something to remove.
+/// Removes the records at the beginning of the log that are older than `before`, up to the
+/// first one that is not, but never the last record. Leaves a tombstone signed with `key`.
+/// Returns the removed records, if any.
 ///
-/// A database can be written meanwhile, and is a valid log at every moment, also
-/// if this is interrupted. A file must not be in use.
+/// A database can be written at the same time, and is a valid log at every moment, also if
+/// pruning is interrupted. A file must not be in use.
 ///
 /// # Errors
 ///
-/// Fails if the log cannot be read or written, or is damaged before the first
-/// record that would stay. Then nothing was removed, or, if a database could not
-/// be written in the middle, a part of it, which has its tombstone.
+/// Fails if the log cannot be read or written, or is damaged before the first record to keep.
+/// Then nothing was removed, or, if writing a database failed midway, a part that has its
+/// tombstone.
 pub fn prune(
     location: &Location,
-    before: &Moment,
+    before: &TimeBound,
     key: &SigningKey,
 ) -> Result<Option<Pruned>, PruneError> {
     match location {
@@ -133,7 +133,7 @@ pub fn prune(
     }
 }
 
-/// The line of the tombstone of the records of `cut` up to `last`.
+/// The stored tombstone of the records of `cut` up to `last`.
 fn tombstone(cut: &Cut, last: Head, key: &SigningKey) -> String {
     let removed = last.sequence - cut.base.sequence;
     let time = format!("{:.9}", Timestamp::now());

@@ -1,4 +1,4 @@
-//! Removing records from a database, while a server may write to it.
+//! Pruning a database while a server may write it.
 
 use std::path::Path;
 use std::thread;
@@ -10,11 +10,11 @@ use super::{Cut, PruneError, tombstone};
 use crate::key::SigningKey;
 use crate::store::database_path;
 
-/// How long a server may hold the database.
+/// Timeout for the database lock of a server.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Removes the records of `cut`, step by step. Each step is one transaction, which
-/// also puts the tombstone of all steps so far in the place of the one before.
+/// Removes the records of `cut` in steps. Each step is one transaction, which also replaces the
+/// tombstone of the previous step by that of all steps so far.
 pub(super) fn remove(path: &Path, cut: &Cut, key: &SigningKey) -> Result<(), PruneError> {
     let fail = |source| PruneError::Sqlite {
         path: path.to_owned(),
@@ -51,7 +51,7 @@ pub(super) fn remove(path: &Path, cut: &Cut, key: &SigningKey) -> Result<(), Pru
         }
         before = last;
         if last != cut.last() {
-            // As long as this took, a server can write.
+            // Gives the server as much time to write as this step took.
             thread::sleep(start.elapsed());
         }
     }
@@ -63,7 +63,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(database_path(path), flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "synchronous", "full")?;
-    // What is removed must not stay in the file.
+    // Overwrites the removed contents with zeros.
     connection.pragma_update(None, "secure_delete", true)?;
     Ok(connection)
 }

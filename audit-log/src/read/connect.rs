@@ -1,30 +1,31 @@
-//! How a database is opened for reading.
+//! Opening a database for reading.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tempfile::TempDir;
 
 use crate::store::database_path;
 
-/// How long a writer may hold the database.
+/// Timeout for the database lock of a writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection, and what it depends on.
+/// A connection, and the temporary copy that it may read.
 #[derive(Debug)]
-pub(super) struct Connected {
+pub(super) struct DatabaseConnection {
     pub(super) connection: Connection,
-    /// Whether it has to be opened again for records that a server adds later, because
-    /// SQLite believes that nothing changes the database.
+    /// Whether the connection must be reopened for records added later, because SQLite was told
+    /// that the database does not change.
     pub(super) misses_changes: bool,
-    /// The copy that is read, if it is one.
+    /// The copy to which the connection belongs, if any.
     _copy: Option<TempDir>,
 }
 
-impl Connected {
+impl DatabaseConnection {
     fn to(connection: Connection) -> Self {
         Self {
             connection,
@@ -34,35 +35,34 @@ impl Connected {
     }
 }
 
-/// Opens the database at `path`, also where SQLite cannot make the files that it has for
-/// readers of one that is written.
+/// Opens the database at `path`, also where SQLite cannot create its files for readers.
 ///
-/// Not without the right to write: then SQLite could not read a log whose writer has
-/// crashed. It is not used for anything else.
-pub(super) fn connect(path: &Path) -> rusqlite::Result<Connected> {
+/// Opened read-write if possible, only because SQLite could not otherwise read a log whose writer
+/// has crashed.
+pub(super) fn connect(path: &Path) -> rusqlite::Result<DatabaseConnection> {
     let path = database_path(path);
     match try_connect(&path) {
-        Err(error) if is_about_files(&error) => connect_apart(&path).map_err(|_| error),
-        result => result.map(Connected::to),
+        Err(error) if is_file_access_error(&error) => connect_read_only(&path).map_err(|_| error),
+        result => result.map(DatabaseConnection::to),
     }
 }
 
-/// The same, but SQLite makes no files beside the database.
-pub(super) fn connect_untouched(path: &Path) -> rusqlite::Result<Connected> {
+/// Opens the database without letting SQLite create files.
+pub(super) fn connect_without_side_files(path: &Path) -> rusqlite::Result<DatabaseConnection> {
     let path = database_path(path);
-    if beside(&path, "-wal").exists() && beside(&path, "-shm").exists() {
-        return try_connect(&path).map(Connected::to);
+    if with_suffix(&path, "-wal").exists() && with_suffix(&path, "-shm").exists() {
+        return try_connect(&path).map(DatabaseConnection::to);
     }
-    Ok(Connected {
+    Ok(DatabaseConnection {
         misses_changes: false,
-        ..connect_apart(&path)?
+        ..connect_read_only(&path)?
     })
 }
 
-/// Whether there is nothing in the write-ahead log, as after a server that stopped, and
-/// in a copy of the database alone.
+/// Whether the write-ahead log is missing or empty, as after a stop, and in a copy of the
+/// database file alone.
 pub(super) fn lacks_write_ahead_log(path: &Path) -> bool {
-    let wal = fs::metadata(beside(&database_path(path), "-wal"));
+    let wal = fs::metadata(with_suffix(&database_path(path), "-wal"));
     wal.map_or(true, |metadata| metadata.len() == 0)
 }
 
@@ -73,7 +73,7 @@ fn try_connect(path: &Path) -> rusqlite::Result<Connection> {
         Connection::open_with_flags(path, flags)
     })?;
     configure(&connection)?;
-    // SQLite opens the files when it reads something.
+    // SQLite opens the files only with the first read.
     connection.query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()))?;
     Ok(connection)
 }
@@ -81,26 +81,26 @@ fn try_connect(path: &Path) -> rusqlite::Result<Connection> {
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "query_only", true)?;
-    // Closing the last connection must not move what a crash has left: a reader does not
-    // change the files of a log.
+    // A reader does not change the files of a log: closing the last connection must not
+    // checkpoint the write-ahead log that a crash has left.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(())
 }
 
-fn is_about_files(error: &rusqlite::Error) -> bool {
+fn is_file_access_error(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
     )
 }
 
-/// Opens a database without a file beside it. One with a write-ahead log that is not
-/// empty is copied, because SQLite would leave that out.
-fn connect_apart(path: &Path) -> rusqlite::Result<Connected> {
+/// Opens a database without creating files. A database whose write-ahead log is not empty is
+/// copied, because SQLite would ignore that log.
+fn connect_read_only(path: &Path) -> rusqlite::Result<DatabaseConnection> {
     if lacks_write_ahead_log(path) {
-        return Ok(Connected {
+        return Ok(DatabaseConnection {
             misses_changes: true,
-            ..Connected::to(connect_immutable(path)?)
+            ..DatabaseConnection::to(connect_immutable(path)?)
         });
     }
     let copy = copy(path).map_err(|error| {
@@ -108,7 +108,7 @@ fn connect_apart(path: &Path) -> rusqlite::Result<Connected> {
         rusqlite::Error::SqliteFailure(code, Some(error.to_string()))
     })?;
     let connection = try_connect(&copy.path().join(COPY))?;
-    Ok(Connected {
+    Ok(DatabaseConnection {
         connection,
         misses_changes: false,
         _copy: Some(copy),
@@ -121,32 +121,28 @@ fn copy(path: &Path) -> io::Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("audit-read-").tempdir()?;
     let copy = folder.path().join(COPY);
     fs::copy(path, &copy)?;
-    fs::copy(beside(path, "-wal"), beside(&copy, "-wal"))?;
+    fs::copy(with_suffix(path, "-wal"), with_suffix(&copy, "-wal"))?;
     Ok(folder)
 }
 
 fn connect_immutable(path: &Path) -> rusqlite::Result<Connection> {
-    use std::fmt::Write;
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'/')
+        .remove(b'.')
+        .remove(b'-')
+        .remove(b'_');
 
-    let mut uri = "file:".to_owned();
-    for &byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'/' | b'.' | b'-' | b'_' => uri.push(byte.into()),
-            _ if byte.is_ascii_alphanumeric() => uri.push(byte.into()),
-            // Writing into memory does not fail.
-            _ => drop(write!(uri, "%{byte:02x}")),
-        }
-    }
+    let path = percent_encode(path.as_os_str().as_encoded_bytes(), ENCODED);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
-    let connection = Connection::open_with_flags(uri + "?immutable=1", flags)?;
+    let connection = Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)?;
     configure(&connection)?;
     Ok(connection)
 }
 
-/// A file of SQLite beside a database.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+/// The path of a database with a suffix of SQLite added.
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

@@ -1,4 +1,4 @@
-//! Bytes that a log is read from: a file, or memory.
+//! The source of a log's bytes: a file, or memory.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -11,7 +11,7 @@ pub(super) enum Input {
 }
 
 impl Input {
-    /// Opens the file at `path`. Does not wait for the writer of a pipe.
+    /// Opens the file at `path`, without waiting for the writer of a pipe.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         #[cfg(unix)]
@@ -23,7 +23,7 @@ impl Input {
         options.read(true).open(path).map(Self::File)
     }
 
-    /// How much to read at once.
+    /// The read buffer size in bytes.
     pub(super) fn buffer_bytes(&self) -> usize {
         match self {
             Self::File(_) => 256 * 1024,
@@ -38,7 +38,7 @@ impl Input {
         })
     }
 
-    /// How many bytes there are now.
+    /// The current size in bytes.
     pub(super) fn size(&self) -> io::Result<u64> {
         Ok(match self {
             Self::File(file) => file.metadata()?.len(),
@@ -46,8 +46,8 @@ impl Input {
         })
     }
 
-    /// Whether somebody holds the lock that all writers of a log take.
-    pub(super) fn is_written(&self) -> io::Result<bool> {
+    /// Whether a process holds the writer lock.
+    pub(super) fn has_writer(&self) -> io::Result<bool> {
         let Self::File(file) = self else {
             return Ok(false);
         };
@@ -58,7 +58,7 @@ impl Input {
         }
     }
 
-    /// Whether `path` is another file by now.
+    /// Whether `path` now leads to another file.
     pub(super) fn is_replaced(&self, path: &Path) -> bool {
         let Self::File(file) = self else {
             return false;
@@ -67,7 +67,7 @@ impl Input {
     }
 }
 
-/// Whether the file at `path` is another one than `file`.
+/// Whether `path` leads to another file than `file`.
 pub(crate) fn is_other_file(file: &File, path: &Path) -> io::Result<bool> {
     #[cfg(unix)]
     {
@@ -78,7 +78,7 @@ pub(crate) fn is_other_file(file: &File, path: &Path) -> io::Result<bool> {
     }
     #[cfg(not(unix))]
     {
-        // A file that is open cannot be replaced there.
+        // An open file cannot be replaced on these systems.
         let _ = (file, path);
         Ok(false)
     }

@@ -13,17 +13,17 @@ use crate::store::TOMBSTONE_START;
 pub(super) struct JsonLines {
     path: PathBuf,
     file: BufReader<Input>,
-    /// Up to where lines were given.
+    /// The end of the last line that was read, in bytes.
     position: u64,
     tombstones: Vec<Vec<u8>>,
-    /// The line that was read last; unfinished if it has no line feed.
+    /// The last line read; unfinished if it has no line feed.
     line: Vec<u8>,
-    /// Whether `line` is the next one to be given.
+    /// Whether `line` is yet to be returned.
     is_pending: bool,
-    /// Where the last record begins that was given.
+    /// The start of the last returned record, in bytes.
     last: Option<u64>,
-    /// Whether to stay with this file when there is another one in its place.
-    is_held: bool,
+    /// Whether to keep reading this file after it was replaced.
+    is_snapshot: bool,
 }
 
 impl JsonLines {
@@ -33,7 +33,7 @@ impl JsonLines {
         if !file.is_regular().map_err(fail)? {
             return Err(ReadError::NotALog {
                 path: path.to_owned(),
-                why: "it is no regular file".to_owned(),
+                reason: "not a regular file".to_owned(),
             });
         }
         let mut reader = Self::new(path, file);
@@ -46,7 +46,7 @@ impl JsonLines {
         Ok(reader)
     }
 
-    /// A log that is in memory.
+    /// Reads a log in memory.
     pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
         let input = Input::Memory(io::Cursor::new(bytes));
         let mut reader = Self::new(Path::new("memory"), input);
@@ -63,16 +63,16 @@ impl JsonLines {
             line: Vec::new(),
             is_pending: false,
             last: None,
-            is_held: false,
+            is_snapshot: false,
         }
     }
 
-    pub(super) fn hold(&mut self) {
-        self.is_held = true;
+    pub(super) fn snapshot(&mut self) {
+        self.is_snapshot = true;
     }
 
-    /// Reads one line into `line`. Returns whether it is complete; if not, a later
-    /// call goes on with it.
+    /// Reads one line into `line`. Returns whether it is complete; if not, a later call
+    /// continues it.
     fn read_line(&mut self) -> io::Result<bool> {
         if self.is_pending {
             self.is_pending = false;
@@ -119,7 +119,7 @@ impl JsonLines {
         }
         let first = self.position - self.line.len() as u64;
         let mut end = self.file.seek(SeekFrom::End(0))?;
-        // The line feed before the first of them is this one from the end.
+        // Counts line feeds from the end: the last one is before the first wanted record.
         let mut wanted = count.saturating_add(1);
         let mut begin = first;
         while end > first {
@@ -147,9 +147,9 @@ impl JsonLines {
 
     pub(super) fn next(&mut self) -> Result<Option<Line<'_>>, ReadError> {
         let mut complete = self.read_line().map_err(|e| error(&self.path, e))?;
-        // A pruned log is a new file in the place of this one.
-        if !complete && !self.is_held && self.file.get_ref().is_replaced(&self.path) {
-            self.renew()?;
+        // Pruning replaces the file.
+        if !complete && !self.is_snapshot && self.file.get_ref().is_replaced(&self.path) {
+            self.reopen()?;
             complete = self.read_line().map_err(|e| error(&self.path, e))?;
         }
         if !complete {
@@ -163,9 +163,8 @@ impl JsonLines {
         }))
     }
 
-    /// Goes on in the file that is now in the place of this one, after the record
-    /// that was given last.
-    fn renew(&mut self) -> Result<(), ReadError> {
+    /// Continues in the file that replaced this one, after the last returned record.
+    fn reopen(&mut self) -> Result<(), ReadError> {
         let mut start = Start::First;
         if let Some(last) = self.last {
             let mut line = Vec::new();
@@ -178,21 +177,20 @@ impl JsonLines {
         Ok(())
     }
 
-    /// How many bytes of an unfinished line the log ends with, unless somebody is
-    /// still writing it.
-    pub(super) fn unfinished(&self) -> Result<u64, ReadError> {
+    /// The number of bytes of an unfinished last line, or 0 while a server writes the file.
+    pub(super) fn unfinished_bytes(&self) -> Result<u64, ReadError> {
         if self.line.is_empty() || self.line.ends_with(b"\n") {
             return Ok(0);
         }
-        Ok(if self.is_written()? {
+        Ok(if self.has_writer()? {
             0
         } else {
             self.line.len() as u64
         })
     }
 
-    pub(super) fn is_written(&self) -> Result<bool, ReadError> {
-        let is_written = self.file.get_ref().is_written();
+    pub(super) fn has_writer(&self) -> Result<bool, ReadError> {
+        let is_written = self.file.get_ref().has_writer();
         is_written.map_err(|e| error(&self.path, e))
     }
 
@@ -211,7 +209,7 @@ fn error(path: &Path, source: io::Error) -> ReadError {
     ReadError::Io { path, source }
 }
 
-/// The sequence that a record names.
+/// The sequence in a record.
 fn sequence_of(line: &[u8]) -> Option<u64> {
     #[derive(Deserialize)]
     struct Record {

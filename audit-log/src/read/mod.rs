@@ -1,8 +1,8 @@
-//! Reading a log, also while somebody writes it.
+//! Reading a log, also while a server writes it.
 //!
-//! - this file: [`Reader`], which looks the same for every kind of log.
-//! - `sqlite.rs`: a database, `connect.rs`: how it is opened.
-//! - `json_lines.rs`: a file, `input.rs`: its bytes.
+//! - this file: [`Reader`], the same for both storage backends.
+//! - `sqlite.rs`: reading a database, `connect.rs`: opening it.
+//! - `json_lines.rs`: reading a file, `input.rs`: its bytes.
 
 mod connect;
 mod input;
@@ -16,15 +16,16 @@ use rusqlite::ErrorCode;
 use sanitize::line;
 
 use crate::Location;
-use connect::{Connected, connect, connect_untouched};
+use crate::store::RECORD_START;
+use connect::{DatabaseConnection, connect, connect_without_side_files};
 pub(crate) use input::is_other_file;
 use json_lines::JsonLines;
 use sqlite::Sqlite;
 
-/// Gives the records of a log, in the order in which they are stored.
+/// A cursor over the records of a log, in stored order.
 ///
-/// At the end of the log it gives none, and later those that were added since, also
-/// if the log was pruned meanwhile.
+/// At the end of the log it returns no record, and later those that were added since, also if
+/// the log was pruned in the meantime.
 #[derive(Debug)]
 pub struct Reader(Source);
 
@@ -34,34 +35,53 @@ enum Source {
     JsonLines(JsonLines),
 }
 
-/// Where to begin.
+/// The first record to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// With the first record that is there.
+    /// The first stored record.
     First,
-    /// After the record with this sequence.
+    /// The record after this sequence.
     After(u64),
-    /// With the last records, so many.
+    /// The last records, in this number.
     Last(u64),
 }
 
-/// One record, as it is stored.
+/// A stored record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// The sequence under which it is stored, where that is kept apart from the
-    /// record.
+    /// The key in a database, where the sequence is stored separately.
     pub key: Option<u64>,
-    /// The canonical bytes. They are text unless the log is damaged.
+    /// The canonical bytes, which are UTF-8 unless the log is damaged.
     pub bytes: &'a [u8],
-    /// Where it ends, in bytes from the beginning of the log, or the number of
-    /// records before its end: see [`Reader::size`].
+    /// The end of the record: in bytes from the beginning of a file, or in records from that
+    /// of a database. See [`Reader::size`].
     pub position: u64,
 }
 
-/// Why a log cannot be read.
+impl Line<'_> {
+    /// The key, or the sequence in the first bytes of the record, without parsing the rest.
+    #[must_use]
+    pub fn sequence(&self) -> Option<u64> {
+        self.key.or_else(|| sequence_of(self.bytes))
+    }
+}
+
+fn sequence_of(record: &[u8]) -> Option<u64> {
+    let rest = record.strip_prefix(RECORD_START)?;
+    let digits = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
+    };
+    let rest = rest[digits(rest)..].strip_prefix(b",\"sequence\":")?;
+    str::from_utf8(&rest[..digits(rest)]).ok()?.parse().ok()
+}
+
+/// An error of reading a log.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The system does not allow it.
+    /// An I/O error.
     #[error("cannot read the audit log `{}`", path.display())]
     Io {
         /// The file.
@@ -69,7 +89,7 @@ pub enum ReadError {
         /// The reason.
         source: io::Error,
     },
-    /// The database cannot be read.
+    /// A database error.
     #[error("cannot read the audit log `{}`", path.display())]
     Sqlite {
         /// The file.
@@ -77,21 +97,21 @@ pub enum ReadError {
         /// The reason.
         source: rusqlite::Error,
     },
-    /// It is something else.
-    #[error("`{}` is no audit log of this kind: {}", path.display(), line(why))]
+    /// The file is not a log.
+    #[error("`{}` is not an audit log of this kind: {}", path.display(), line(reason))]
     NotALog {
         /// The file.
         path: PathBuf,
-        /// What is there instead.
-        why: String,
+        /// The difference found.
+        reason: String,
     },
-    /// There is nothing to read.
+    /// The log has no storage.
     #[error("the audit log `{0}` cannot be read; name one with sqlite:PATH or jsonl:PATH")]
     NotKept(Location),
 }
 
 impl ReadError {
-    /// Whether the log is damaged, and not only out of reach.
+    /// Whether the log is damaged, and not merely inaccessible.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         match self {
@@ -119,21 +139,24 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// Fails if it is not there, cannot be read, or is something else.
+    /// Fails if the log is missing, cannot be read, or is not a log.
     pub fn open(location: &Location, start: Start) -> Result<Self, ReadError> {
         Self::open_with(location, start, connect)
     }
 
-    /// The same, but SQLite makes no files for readers beside the log. It is for a moment:
-    /// a writer that starts meanwhile is not noticed.
-    pub(crate) fn open_untouched(location: &Location, start: Start) -> Result<Self, ReadError> {
-        Self::open_with(location, start, connect_untouched)
+    /// Opens the log without letting SQLite create its files for readers. For short use: the
+    /// reader does not see a writer that starts in the meantime.
+    pub(crate) fn open_without_side_files(
+        location: &Location,
+        start: Start,
+    ) -> Result<Self, ReadError> {
+        Self::open_with(location, start, connect_without_side_files)
     }
 
     fn open_with(
         location: &Location,
         start: Start,
-        connect: fn(&Path) -> rusqlite::Result<Connected>,
+        connect: fn(&Path) -> rusqlite::Result<DatabaseConnection>,
     ) -> Result<Self, ReadError> {
         let source = match location {
             Location::Sqlite(path) => Source::Sqlite(Sqlite::open(path, start, connect)?),
@@ -151,20 +174,19 @@ impl Reader {
         Self(Source::JsonLines(JsonLines::from_bytes(bytes)))
     }
 
-    /// From now on shows the log as it is now, whatever is written or pruned
-    /// meanwhile. It is not for long: a database that is written grows until this
-    /// reader is dropped.
+    /// Fixes the reader to the current state of the log, regardless of later writes and
+    /// pruning. For short use: the write-ahead log of a database grows until this reader is
+    /// dropped.
     ///
     /// # Errors
     ///
     /// Fails if the database cannot be read.
-    pub fn hold(&mut self) -> Result<(), ReadError> {
+    pub fn snapshot(&mut self) -> Result<(), ReadError> {
         match &mut self.0 {
-            Source::Sqlite(source) => source.hold(),
-            // Nobody changes what a file begins with while it is written: who
-            // prunes it puts another one in its place.
+            Source::Sqlite(source) => source.snapshot(),
+            // A server only appends to the file, and pruning replaces it by another one.
             Source::JsonLines(source) => {
-                source.hold();
+                source.snapshot();
                 Ok(())
             }
         }
@@ -177,7 +199,7 @@ impl Reader {
     /// Fails if the log cannot be read.
     #[expect(
         clippy::should_implement_trait,
-        reason = "the trait cannot lend what it gives"
+        reason = "the trait cannot return borrowed items"
     )]
     pub fn next(&mut self) -> Result<Option<Line<'_>>, ReadError> {
         match &mut self.0 {
@@ -186,7 +208,7 @@ impl Reader {
         }
     }
 
-    /// The tombstones, as they are stored, oldest first.
+    /// The stored tombstones, oldest first.
     ///
     /// # Errors
     ///
@@ -198,8 +220,7 @@ impl Reader {
         }
     }
 
-    /// What [`Line::position`] is at the end of the log as it is now, for showing
-    /// how far a reader is.
+    /// [`Line::position`] at the current end of the log, for progress reports.
     ///
     /// # Errors
     ///
@@ -211,32 +232,30 @@ impl Reader {
         }
     }
 
-    /// At the end of the log: how many bytes of an unfinished record follow, which
-    /// nobody is writing.
+    /// At the end of the log: the number of bytes of an unfinished record that no server is
+    /// writing.
     ///
     /// # Errors
     ///
     /// Fails if the log cannot be read.
-    pub fn unfinished(&self) -> Result<u64, ReadError> {
+    pub fn unfinished_bytes(&self) -> Result<u64, ReadError> {
         match &self.0 {
             Source::Sqlite(_) => Ok(0),
-            Source::JsonLines(source) => source.unfinished(),
+            Source::JsonLines(source) => source.unfinished_bytes(),
         }
     }
 
-    /// Whether a server has the file of this log open for writing. A database says nothing
-    /// of that.
-    pub(crate) fn is_written(&self) -> Result<bool, ReadError> {
+    /// Whether a server has the file of this log open for writing. Unknown for a database.
+    pub(crate) fn has_writer(&self) -> Result<bool, ReadError> {
         match &self.0 {
             Source::Sqlite(_) => Ok(false),
-            Source::JsonLines(source) => source.is_written(),
+            Source::JsonLines(source) => source.has_writer(),
         }
     }
 
-    /// Whether the newest records may be missing: this is a database without its
-    /// write-ahead log (`…-wal`), as it is after a server that stopped, but the last
-    /// record is not that of a stop. So it may have been copied alone, while a server
-    /// wrote it.
+    /// Whether the newest records may be missing: the database has no write-ahead log
+    /// (`…-wal`), as after a stop, but its last event is not a stop. So it may have been copied
+    /// without that file while a server wrote it.
     ///
     /// # Errors
     ///
@@ -248,8 +267,8 @@ impl Reader {
         }
     }
 
-    /// Looks for damage of the container of the records, apart from the records.
-    /// Returns what it found.
+    /// Checks the storage for damage, apart from the records. Returns a description of the
+    /// damage.
     ///
     /// # Errors
     ///
@@ -258,6 +277,25 @@ impl Reader {
         match &mut self.0 {
             Source::Sqlite(source) => source.check(),
             Source::JsonLines(_) => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequence_of_a_record_is_read_without_parsing_the_rest() {
+        let record = br#"{"host":{"version":1,"sequence":42,"previous":"00"#;
+        assert_eq!(sequence_of(record), Some(42));
+        for other in [
+            &b"{\"host\":{\"version\":1}"[..],
+            b"{\"host\":{\"version\":1,\"sequence\":}",
+            b"",
+            b"{}",
+        ] {
+            assert_eq!(sequence_of(other), None);
         }
     }
 }

@@ -7,28 +7,28 @@ use std::path::{Path, PathBuf};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 
-use super::connect::{Connected, connect, lacks_write_ahead_log};
+use super::connect::{DatabaseConnection, connect, lacks_write_ahead_log};
 use super::{Line, ReadError, Start};
 use crate::checkpoint::Tombstone;
 use crate::store::Schema;
 
-/// How many records are fetched at once. Between two pages no lock is held.
+/// The number of records fetched at once. No lock is held between two pages.
 const PAGE_RECORDS: i64 = 1024;
 
 #[derive(Debug)]
 pub(super) struct Sqlite {
     path: PathBuf,
     schema: Schema,
-    connected: Connected,
-    /// Whether it had no write-ahead log when it was opened.
+    connected: DatabaseConnection,
+    /// Whether the write-ahead log was missing or empty at opening.
     lacks_write_ahead_log: bool,
-    /// Whether it stays as it was when it was held.
-    is_held: bool,
-    /// The sequence of the last record that was given.
+    /// Whether the reader is fixed to one state of the log.
+    is_snapshot: bool,
+    /// The sequence of the last returned record.
     last: i64,
     /// The sequence before the first record.
     base: i64,
-    /// What was fetched: keys, and where the records are in `text`.
+    /// The fetched page: keys, and the ranges of the records in `text`.
     page: std::vec::IntoIter<(i64, Range<usize>)>,
     text: Vec<u8>,
 }
@@ -38,24 +38,24 @@ impl Sqlite {
     pub(super) fn open(
         path: &Path,
         start: Start,
-        connect: fn(&Path) -> rusqlite::Result<Connected>,
+        connect: fn(&Path) -> rusqlite::Result<DatabaseConnection>,
     ) -> Result<Self, ReadError> {
         let fail = |source: rusqlite::Error| error(path, source);
-        // A pipe would be waited for. A folder is an error of SQLite.
+        // Opening a pipe would block. A folder is an error of SQLite.
         if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
             return Err(ReadError::NotALog {
                 path: path.to_owned(),
-                why: "it is not a regular file".to_owned(),
+                reason: "not a regular file".to_owned(),
             });
         }
-        // SQLite makes an empty one.
+        // Before SQLite creates an empty one.
         let lacks_write_ahead_log = lacks_write_ahead_log(path);
         let connected = connect(path).map_err(fail)?;
         let connection = &connected.connection;
         let schema = Schema::of(connection).map_err(fail)?;
-        let schema = schema.map_err(|why| ReadError::NotALog {
+        let schema = schema.map_err(|reason| ReadError::NotALog {
             path: path.to_owned(),
-            why,
+            reason,
         })?;
 
         let first = connection
@@ -82,7 +82,7 @@ impl Sqlite {
             schema,
             connected,
             lacks_write_ahead_log,
-            is_held: false,
+            is_snapshot: false,
             last,
             base,
             page: Vec::new().into_iter(),
@@ -94,9 +94,9 @@ impl Sqlite {
         &self.connected.connection
     }
 
-    pub(super) fn hold(&mut self) -> Result<(), ReadError> {
-        self.is_held = true;
-        // The transaction begins with what it reads first.
+    pub(super) fn snapshot(&mut self) -> Result<(), ReadError> {
+        self.is_snapshot = true;
+        // The transaction begins with its first read.
         self.connection()
             .execute_batch("BEGIN")
             .and_then(|()| {
@@ -110,8 +110,8 @@ impl Sqlite {
         if self.page.as_slice().is_empty() {
             self.fetch().map_err(|source| error(&self.path, source))?;
         }
-        // A server may have begun to write what was opened as one that does not change.
-        if self.page.as_slice().is_empty() && self.connected.misses_changes && !self.is_held {
+        // A server may have started to write a database that was opened as immutable.
+        if self.page.as_slice().is_empty() && self.connected.misses_changes && !self.is_snapshot {
             self.connected = connect(&self.path).map_err(|source| error(&self.path, source))?;
             self.fetch().map_err(|source| error(&self.path, source))?;
         }
@@ -136,7 +136,7 @@ impl Sqlite {
             let start = self.text.len();
             match row.get_ref(1)? {
                 ValueRef::Text(bytes) | ValueRef::Blob(bytes) => self.text.extend_from_slice(bytes),
-                // No record, and whoever looks closer says so.
+                // Not a record; parsing it reports the error.
                 ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => {}
             }
             page.push((row.get(0)?, start..self.text.len()));
@@ -166,13 +166,12 @@ impl Sqlite {
         Ok(last.map_or(0, |last| last.abs_diff(self.base)))
     }
 
-    /// Whether the newest records may be missing, because this is a copy of the database
-    /// without its write-ahead log.
+    /// See [`Reader::may_be_incomplete`](super::Reader::may_be_incomplete).
     pub(super) fn may_be_incomplete(&self) -> Result<bool, ReadError> {
         if !self.lacks_write_ahead_log {
             return Ok(false);
         }
-        // After a server that stopped, its checkpoint is the last record.
+        // The checkpoint of a stop follows it as the last record.
         let query = "SELECT count(*) FROM (SELECT record FROM records ORDER BY sequence DESC \
                      LIMIT 2) WHERE instr(record, '\"event\":{\"type\":\"server-stop\"}') > 0";
         let has_stopped: bool = self
@@ -182,8 +181,8 @@ impl Sqlite {
         Ok(!has_stopped)
     }
 
-    /// Lets SQLite look at the structure of its file, and compares the schema: a
-    /// changed one could show columns that the records do not have.
+    /// Lets SQLite check the structure of its file, and compares the schema: a changed schema
+    /// could show columns that do not match the records.
     pub(super) fn check(&mut self) -> Result<Option<String>, ReadError> {
         let fail = |source| error(&self.path, source);
         let result: String = self
@@ -193,20 +192,20 @@ impl Sqlite {
         if result != "ok" {
             return Ok(Some(format!("the database is damaged: {result}")));
         }
-        let same = self.schema.is_that_of(self.connection()).map_err(fail)?;
-        if !same {
+        let is_unchanged = self.schema.is_that_of(self.connection()).map_err(fail)?;
+        if !is_unchanged {
             return Ok(Some("the schema of the database was changed".to_owned()));
         }
         self.check_keys().map_err(fail)
     }
 
-    /// Looks for rows that are stored where nobody looks for them.
+    /// Checks for rows under keys that no reader queries.
     fn check_keys(&self) -> rusqlite::Result<Option<String>> {
         let first = "SELECT min(sequence) FROM records";
         let first: Option<i64> = self.connection().query_row(first, (), |row| row.get(0))?;
         if let Some(first) = first.filter(|&first| first < 1) {
             return Ok(Some(format!(
-                "there is a record under the number {first}, and the first one is 1"
+                "invalid key {first} of a record; the first key is 1"
             )));
         }
         let mut statement = self
@@ -219,7 +218,7 @@ impl Sqlite {
             let named = Tombstone::from_line(line).map(|tombstone| tombstone.sequence);
             if named.is_some_and(|named| named != key.cast_unsigned()) {
                 return Ok(Some(format!(
-                    "there is a tombstone of another record under the number {key}"
+                    "the key {key} of a tombstone is not the sequence that it names"
                 )));
             }
         }
@@ -230,8 +229,8 @@ impl Sqlite {
 fn error(path: &Path, source: rusqlite::Error) -> ReadError {
     let path = path.to_owned();
     if source.sqlite_error_code() == Some(ErrorCode::NotADatabase) {
-        let why = "it is not an SQLite database".to_owned();
-        return ReadError::NotALog { path, why };
+        let reason = "not an SQLite database".to_owned();
+        return ReadError::NotALog { path, reason };
     }
     ReadError::Sqlite { path, source }
 }

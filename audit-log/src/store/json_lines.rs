@@ -1,31 +1,31 @@
-//! A log in a text file, one record a line.
+//! The file backend, one record a line.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::identity::Identity;
+use super::identity::FileIdentity;
 use super::lock::lock_failed;
 use super::{Batch, Head, OpenError, Store, StoreError};
 use crate::file_lock::LockedFile;
-use crate::key::sync_folder_of;
+use crate::folder::sync_folder_of;
 use crate::read::is_other_file;
 
-/// How a record begins.
+/// The first bytes of a record.
 pub(crate) const RECORD_START: &[u8] = br#"{"host":{"version":"#;
 
-/// How a tombstone begins. Tombstones come before all records.
+/// The first bytes of a tombstone. Tombstones precede all records.
 pub(crate) const TOMBSTONE_START: &[u8] = br#"{"tombstone":{"#;
 
 pub(super) enum JsonLines {
-    /// A regular file, and its length up to the last record that is on the disk.
+    /// A regular file, and its length up to the last durable record.
     File {
         file: LockedFile,
         length: u64,
-        identity: Identity,
+        identity: FileIdentity,
     },
-    /// Standard output, a pipe or a device, which cannot be repaired: after a
-    /// failed write it may hold a part of a line.
+    /// Standard output, a pipe or a device, which cannot be repaired: after a failed write it
+    /// may contain a partial line.
     Stream(Box<dyn Write + Send>),
 }
 
@@ -34,8 +34,8 @@ impl JsonLines {
         Self::Stream(Box::new(io::stdout()))
     }
 
-    /// Opens the file at `path`, or makes it, for the user alone. Returns how many
-    /// bytes of an unfinished last line it took off.
+    /// Opens the file at `path`, or creates it with mode 0600. Returns the number of bytes of
+    /// an unfinished last line that were removed.
     pub(super) fn open(path: &Path) -> Result<(Self, u64), OpenError> {
         let io_error = |source| OpenError::Io {
             path: path.to_owned(),
@@ -55,8 +55,7 @@ impl JsonLines {
         }
         sync_folder_of(path).map_err(io_error)?;
         let mut file = LockedFile::try_new(file).map_err(lock_failed(path))?;
-        // Whoever prunes the log puts another file in its place, before it gives
-        // the lock back.
+        // Pruning replaces the file before it releases the lock.
         if is_other_file(&file, path).map_err(io_error)? {
             return Err(OpenError::InUse {
                 path: path.to_owned(),
@@ -67,7 +66,7 @@ impl JsonLines {
         let length = complete_length(&mut file, size).map_err(io_error)?;
         let length = length.ok_or_else(|| OpenError::NotALog {
             path: path.to_owned(),
-            why: "it does not end with an audit record".to_owned(),
+            reason: "it does not end with an audit record".to_owned(),
         })?;
         if length < size {
             file.set_len(length).map_err(io_error)?;
@@ -75,7 +74,7 @@ impl JsonLines {
         }
         let metadata = file.metadata().map_err(io_error)?;
         let log = Self::File {
-            identity: Identity::new(path, &metadata),
+            identity: FileIdentity::new(path, &metadata),
             file,
             length,
         };
@@ -83,12 +82,12 @@ impl JsonLines {
     }
 }
 
-/// Opens the pipe at `path`, if it is one, for writing alone: with a reader in this process as
-/// well, a pipe that no other process reads takes records, and they are lost.
+/// Opens the file at `path`, if it is a pipe, for writing only: if this process also had it open
+/// for reading, a pipe without another reader would accept records, and they would be lost.
 ///
 /// # Errors
 ///
-/// Fails if no process reads it, and does not wait for one.
+/// Fails if no process reads the pipe; does not wait for one.
 #[cfg(unix)]
 fn open_pipe(path: &Path) -> io::Result<Option<File>> {
     use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -127,8 +126,8 @@ impl Store for JsonLines {
                 stream.flush()?;
             }
         }
-        // The records are durable only if their file still has its name. If not, they
-        // are in it and must be taken off.
+        // The records are durable only if their file still has its name. Otherwise they are in
+        // the file and `reopen` must remove them.
         self.check().inspect_err(|_| {
             if let Self::File { length, .. } = self {
                 *length -= batch.lines().len() as u64;
@@ -147,8 +146,9 @@ impl Store for JsonLines {
         if size == length {
             return Ok(());
         }
-        let why = format!("the file has {size} bytes, and {length} were written");
-        Err(StoreError::Other(why))
+        let reason =
+            format!("another program changed the file: expected {length} bytes, found {size}");
+        Err(StoreError::Other(reason))
     }
 
     fn reopen(&mut self, _: Head) -> Result<(), StoreError> {
@@ -158,7 +158,8 @@ impl Store for JsonLines {
                 length,
                 identity,
             } => {
-                // A longer file gets shorter, and a shorter one must not get zeros.
+                // Truncates a longer file. A shorter one is an error: it must not be extended
+                // with zeros.
                 identity.resize(*length);
                 identity.check()?;
                 file.set_len(*length)?;
@@ -167,15 +168,15 @@ impl Store for JsonLines {
                 Ok(())
             }
             Self::Stream(_) => {
-                let why = "a stream cannot be repaired after a failed write";
-                Err(StoreError::Other(why.to_owned()))
+                let reason = "a stream cannot be repaired after a failed write";
+                Err(StoreError::Other(reason.to_owned()))
             }
         }
     }
 }
 
-/// Finds the end of the last line that is complete, in a file of `size` bytes.
-/// Returns None if this does not look like a log.
+/// Finds the end of the last complete line in a file of `size` bytes. Returns None if the file
+/// does not begin like a log.
 pub(crate) fn complete_length(file: &mut File, size: u64) -> io::Result<Option<u64>> {
     const CHUNK_BYTES: u64 = 64 * 1024;
 

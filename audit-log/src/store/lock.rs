@@ -1,65 +1,65 @@
-//! The lock that all writers of a database share.
+//! The writer lock of a database.
 
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::path::Path;
 
 use super::OpenError;
 use crate::file_lock::LockedFile;
-use crate::key::sync_folder_of;
+use crate::folder::sync_folder_of;
 use crate::regular_file;
 
-/// Excludes other writers of a database, by whichever path they open it.
+/// An exclusive lock on a database, regardless of the path by which it is opened.
 #[derive(Debug)]
 pub(super) struct WriterLock {
     /// The database itself.
     file: Option<File>,
-    /// The file that writers of earlier versions lock.
-    _name: LockedFile,
+    /// The lock file of earlier versions.
+    _lock_file: LockedFile,
 }
 
 impl WriterLock {
-    /// Locks the database at `path`, which is made if it is not there, for the user
-    /// alone. SQLite must not have opened it yet.
-    pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
+    /// Locks the database at `path`, or creates it with mode 0600. SQLite must not have opened
+    /// it yet.
+    pub(super) fn acquire(path: &Path) -> Result<Self, OpenError> {
         let io_error = |source| OpenError::Io {
             path: path.to_owned(),
             source,
         };
-        let not_a_log = |why: String| OpenError::NotALog {
+        let not_a_log = |reason: String| OpenError::NotALog {
             path: path.to_owned(),
-            why,
+            reason,
         };
-        // A pipe would be waited for. A folder is an error of its own.
+        // Opening a pipe would block. A folder is a separate error.
         if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
-            return Err(not_a_log("it is not a regular file".to_owned()));
+            return Err(not_a_log("not a regular file".to_owned()));
         }
-        let name = open(&path.with_added_extension("lock")).map_err(io_error)?;
-        let name = LockedFile::try_new(name).map_err(lock_failed(path))?;
-        // Before SQLite makes it, because SQLite would let others read it.
+        let lock_file = open(&path.with_added_extension("lock")).map_err(io_error)?;
+        let lock_file = LockedFile::try_new(lock_file).map_err(lock_failed(path))?;
+        // Before SQLite, which would create it with a mode that lets other users read it.
         let mut lock = Self {
             file: None,
-            _name: name,
+            _lock_file: lock_file,
         };
         let file = lock.file.insert(open(path).map_err(io_error)?);
         let metadata = file.metadata().map_err(io_error)?;
-        // SQLite takes a file that is too short for its header for an empty one.
+        // SQLite treats a file that is shorter than its header as empty.
         if (1..100).contains(&metadata.len()) {
-            return Err(not_a_log("it is not an SQLite database".to_owned()));
+            return Err(not_a_log("not an SQLite database".to_owned()));
         }
         file.try_lock().map_err(lock_failed(path))?;
-        // SQLite finds the newest records of a database by its name.
-        let names = links(&metadata);
-        if names > 1 {
+        // SQLite derives the path of the write-ahead log from the name of the database.
+        let links = links(&metadata);
+        if links > 1 {
             return Err(not_a_log(format!(
-                "it has {names} names (hard links), and a write-ahead log belongs to one of them; \
-                 remove the others"
+                "it has {links} hard links, and a write-ahead log belongs to one of them; remove the \
+                 others"
             )));
         }
         sync_folder_of(path).map_err(io_error)?;
         Ok(lock)
     }
 
-    /// What the system knows of the database.
+    /// The metadata of the database file.
     pub(super) fn metadata(&self) -> std::io::Result<Metadata> {
         match &self.file {
             Some(file) => file.metadata(),
@@ -69,9 +69,9 @@ impl WriterLock {
 }
 
 impl Drop for WriterLock {
-    /// Gives the lock back, and leaves the file open: closing it would take away the
-    /// locks of SQLite in this process, which belong to the file and not to what opened
-    /// it ("POSIX advisory locks", <https://sqlite.org/howtocorrupt.html>).
+    /// Releases the lock and leaves the file open: closing it would release the locks of SQLite
+    /// in this process, which belong to the file and not to the descriptor ("POSIX advisory
+    /// locks", <https://sqlite.org/howtocorrupt.html>).
     fn drop(&mut self) {
         if let Some(file) = self.file.take() {
             let _ = file.unlock();
@@ -89,7 +89,7 @@ fn open(path: &Path) -> std::io::Result<File> {
     regular_file::open(path, &mut options)
 }
 
-/// Why the log at `path` could not be locked.
+/// The error of locking the log at `path`.
 pub(super) fn lock_failed(path: &Path) -> impl FnOnce(TryLockError) -> OpenError {
     let path = path.to_owned();
     |error| match error {

@@ -1,8 +1,8 @@
-//! Where records are written to.
+//! The storage backends.
 //!
-//! - `sqlite.rs`: a database; `schema.rs`: its tables; `lock.rs`: its one writer.
+//! - `sqlite.rs`: a database; `schema.rs`: its tables; `lock.rs`: its writer lock.
 //! - `json_lines.rs`: a file, or standard output.
-//! - `identity.rs`: whether a path still leads to the file that is written.
+//! - `identity.rs`: detection of files that were replaced or truncated.
 
 mod identity;
 mod json_lines;
@@ -15,79 +15,77 @@ use std::path::{Path, PathBuf};
 
 use sanitize::line;
 
+use crate::Location;
 use crate::hash::Hash;
 use crate::key::PublicKey;
 use crate::read::ReadError;
-use crate::{Location, hash};
 pub(crate) use json_lines::{RECORD_START, TOMBSTONE_START, complete_length};
 pub(crate) use schema::Schema;
 
-/// Takes records from the one thread that writes them.
+/// A storage backend, used by the writer thread.
 pub(crate) trait Store: Send {
-    /// Appends the records of `batch`, all or none. When this returns `Ok`, they
-    /// are on the disk. After an error nothing may be appended before
-    /// [`Store::reopen`] has succeeded: what the disk holds is not known.
+    /// Appends the records of `batch`, all or none. On `Ok` they are durable. After an error the
+    /// state of the disk is unknown, and nothing may be appended before [`Store::reopen`] has
+    /// succeeded.
     fn append(&mut self, batch: &Batch) -> Result<(), StoreError>;
 
-    /// Checks that the files of the log are still where they were, and have everything
-    /// that was written, as [`Store::append`] does. An error is one of that.
+    /// Checks, like [`Store::append`], that the files of the log are in place and complete. An
+    /// error counts as a failed append.
     fn check(&mut self) -> Result<(), StoreError>;
 
-    /// Does what can wait until everybody has their receipt. An error does not
-    /// concern the records that were appended.
-    fn tidy(&mut self) -> Result<(), StoreError> {
+    /// Checkpoints the write-ahead log, after all receipts were delivered. An error does not
+    /// affect appended records.
+    fn checkpoint_wal(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Opens the store anew, takes off what was written after `head`, for which
-    /// no receipt was given, and checks that the log ends with `head`.
+    /// Reopens the store, and removes the records after `head`, which have no receipt.
     fn reopen(&mut self, head: Head) -> Result<(), StoreError>;
 }
 
 /// The last record of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
-    /// Its place; 0 if there is none yet.
+    /// Its sequence; 0 in an empty log.
     pub sequence: u64,
     /// Its hash.
     pub hash: Hash,
 }
 
 impl Head {
-    /// That of a log without records.
+    /// The head of an empty log.
     pub const EMPTY: Self = Self {
         sequence: 0,
         hash: Hash::GENESIS,
     };
 }
 
-/// Records that follow each other, as they are written together.
+/// Consecutive records that are written together.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     first: u64,
-    /// Each record and a line feed.
+    /// The records, each with a line feed.
     text: Vec<u8>,
-    /// Where each record ends.
+    /// The end of each record in `text`.
     ends: Vec<usize>,
 }
 
 impl Batch {
-    /// Empties the batch. The next record will have the sequence `first`.
+    /// Clears the batch. The next record has the sequence `first`.
     pub(crate) fn begin(&mut self, first: u64) {
         self.first = first;
         self.text.clear();
         self.ends.clear();
     }
 
-    /// Adds the record that `write` appends to the buffer it gets. Returns the
-    /// hash of the record.
+    /// Adds the record that `write` appends to its buffer. Returns the hash of the record.
     pub(crate) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Hash {
         let start = self.text.len();
         write(&mut self.text);
         let end = self.text.len();
         self.ends.push(end);
-        let record = str::from_utf8(&self.text[start..end]).expect("JSON is text");
-        let hash = hash::Hash::of(record);
+        let record = str::from_utf8(&self.text[start..end]).expect("JSON is UTF-8");
+        let hash = Hash::of(record);
         self.text.push(b'\n');
         hash
     }
@@ -106,12 +104,12 @@ impl Batch {
         let starts = [0].into_iter().chain(self.ends.iter().map(|end| end + 1));
         let texts = starts
             .zip(&self.ends)
-            .map(|(start, &end)| str::from_utf8(&self.text[start..end]).expect("JSON is text"));
+            .map(|(start, &end)| str::from_utf8(&self.text[start..end]).expect("JSON is UTF-8"));
         (self.first..).zip(texts)
     }
 }
 
-/// Why the store took nothing.
+/// An error of a storage backend.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
     #[error(transparent)]
@@ -124,10 +122,10 @@ pub(crate) enum StoreError {
     Other(String),
 }
 
-/// Why a log cannot be written to.
+/// An error of opening a log for writing.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The system does not allow it.
+    /// An I/O error.
     #[error("cannot open the audit log `{}`", path.display())]
     Io {
         /// The file.
@@ -135,7 +133,7 @@ pub enum OpenError {
         /// The reason.
         source: io::Error,
     },
-    /// The database cannot be used.
+    /// A database error.
     #[error("cannot open the audit log `{}`", path.display())]
     Sqlite {
         /// The file.
@@ -143,7 +141,7 @@ pub enum OpenError {
         /// The reason.
         source: rusqlite::Error,
     },
-    /// Another process appends to it, and the two would break each other's chain.
+    /// Another process writes the log; two writers would break the chain.
     #[error(
         "another process writes to the audit log `{}`; name another file with `--audit`",
         path.display()
@@ -152,58 +150,57 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
-    /// It holds something else, which must not be mixed with audit records.
+    /// The file is not a log.
     #[error(
-        "`{}` is no audit log of this kind: {why}; name a new file, or the audit log of an \
+        "`{}` is not an audit log of this kind: {reason}; name a new file, or the audit log of an \
          earlier run",
         path.display()
     )]
     NotALog {
         /// The file.
         path: PathBuf,
-        /// What is there instead.
-        why: String,
+        /// The difference found.
+        reason: String,
     },
-    /// Its end cannot be read.
+    /// The end of the log cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// Its end is damaged, and what follows would not be proof of anything.
+    /// The log is damaged, and records appended to it would not be proof of anything.
     #[error(
-        "the audit log `{location}` is damaged: {why}; look at it with `component-runner audit \
-         verify --audit {location}`, keep it, and begin a new one with `--audit`"
+        "the audit log `{location}` is damaged: {reason}; examine it with `component-runner audit \
+         verify --audit {location}`, keep it, and start a new one with `--audit`"
     )]
     Damaged {
         /// The log.
         location: Location,
-        /// What is wrong.
-        why: String,
+        /// The damage.
+        reason: String,
     },
-    /// The log has another name than the one that was asked for.
+    /// The log has another name than the requested one.
     #[error(
-        "the audit log `{location}` belongs to the node `{found}`, and cannot go on as \
-         `{wanted}`; begin a new one with `--audit`, or leave out `--audit-node`"
+        "the audit log `{location}` belongs to the node `{found}` and cannot continue as \
+         `{wanted}`; start a new one with `--audit`, or omit `--audit-node`"
     )]
     OtherNode {
         /// The log.
         location: Location,
         /// Its name.
         found: String,
-        /// The name that was asked for.
+        /// The requested name.
         wanted: String,
     },
-    /// The name that was asked for is not one.
+    /// The requested name is invalid.
     #[error(
-        "`{}` cannot be the name of a log; expected 1 to 64 letters, digits, `-` or `_`",
+        "invalid name of a log `{}`; expected 1 to 64 letters, digits, `-` or `_`",
         line(.0)
     )]
     Node(String),
-    /// The log lacks a record of which there is a checkpoint elsewhere.
+    /// The log lacks the record of a copied checkpoint.
     #[error(
-        "the audit log `{location}` is not the one of which checkpoints were copied to `{}`: the \
-         last one is of record {sequence}, signed at {}, and {found}; the log was rolled back \
-         to an older copy or replaced. Put the right one back, or keep both files for \
-         `component-runner audit verify`, and begin a new log with `--audit`, under another name \
-         (`--audit-node`)",
+        "the audit log `{location}` does not match the checkpoints copied to `{}`: the last one \
+         is of record {sequence}, signed at {}, and {found}; the log was rolled back to an older \
+         copy or replaced. Restore the original, or keep both files for `component-runner audit \
+         verify` and start a new log with `--audit`, under another name (`--audit-node`)",
         copies.display(),
         line(time)
     )]
@@ -212,18 +209,18 @@ pub enum OpenError {
         location: Location,
         /// The file with the copies.
         copies: PathBuf,
-        /// The record that was signed.
+        /// The signed record.
         sequence: u64,
-        /// When it was signed.
+        /// The time of signing.
         time: String,
-        /// What is there instead.
+        /// The difference found.
         found: String,
     },
-    /// The log was signed, and its key is missing.
+    /// The key of a signed log is missing.
     #[error(
-        "the key `{}` is not there, and the audit log `{location}` was signed with {signer}; put \
-         it back, or make another one with `openssl genpkey -algorithm ed25519`, which the log \
-         records as `key-changed`",
+        "the key `{}` is missing, and the audit log `{location}` was signed with {signer}; \
+         restore it, or create another one with `openssl genpkey -algorithm ed25519`, which the \
+         log records as `key-changed`",
         path.display()
     )]
     KeyMissing {
@@ -231,10 +228,10 @@ pub enum OpenError {
         location: Location,
         /// The file of the key.
         path: PathBuf,
-        /// The key that signed last.
+        /// The key of the last signature.
         signer: Box<PublicKey>,
     },
-    /// The key for checkpoints is missing.
+    /// The key for checkpoints cannot be used.
     #[error(transparent)]
     Key(#[from] crate::key::KeyError),
     /// The folder for copies of checkpoints cannot be used.
@@ -245,27 +242,27 @@ pub enum OpenError {
         /// The reason.
         source: io::Error,
     },
-    /// The system gives no thread, or no random numbers.
+    /// No thread or no random numbers are available.
     #[error("cannot start the audit log")]
     Start(#[source] io::Error),
     /// The first record could not be written.
-    #[error("cannot write to the audit log `{location}`: {why}")]
+    #[error("cannot write to the audit log `{location}`: {reason}")]
     Write {
         /// The log.
         location: Location,
         /// The reason.
-        why: String,
+        reason: String,
     },
 }
 
-/// The path of a database in a form that SQLite takes for nothing else, such as the
-/// name of a database in memory.
+/// The path of a database in a form that SQLite does not treat specially, such as the name of a
+/// database in memory.
 pub(crate) fn database_path(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| Path::new(".").join(path))
 }
 
-/// Opens the store at `location` for writing, and makes it if it is not there.
-/// Returns it and how many bytes of an unfinished record it took off the end.
+/// Opens or creates the store at `location`. Returns it and the number of bytes of an unfinished
+/// record that were removed from its end.
 pub(crate) fn open(location: &Location) -> Result<(Box<dyn Store>, u64), OpenError> {
     Ok(match location {
         Location::Sqlite(path) => (Box::new(sqlite::Sqlite::open(path)?), 0),

@@ -1,100 +1,99 @@
-//! A log in an SQLite database, which every program that knows SQLite can query
-//! while it is written.
+//! The SQLite backend. Other programs can query the database while it is written.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::identity::Identity;
+use super::identity::FileIdentity;
 use super::lock::WriterLock;
 use super::schema::{APPLICATION_ID, LATEST, Schema};
 use super::{Batch, Head, OpenError, Store, StoreError, database_path};
 
-/// How long another program may hold the database, such as `audit prune`.
+/// Timeout for the database lock of another program, such as `audit prune`.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long it may do so while a log that failed is opened anew.
+/// The same timeout while a failed log is reopened.
 const REOPEN_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How many pages of 4 KiB the write-ahead log has before they are moved to the
-/// database.
+/// The number of pages of 4 KiB in the write-ahead log that triggers a checkpoint.
 const WAL_PAGES: i64 = 1024;
 
-/// The bytes of the write-ahead log that stay when SQLite restarts it, after a reader
-/// that had kept it from doing so has ended. A page has a header of 24 bytes there.
+/// The size to which SQLite truncates the write-ahead log when it restarts it, after a reader
+/// that had prevented the restart has ended. Each page has a header of 24 bytes there.
 const WAL_BYTES: i64 = WAL_PAGES * (4096 + 24);
 
 pub(super) struct Sqlite {
     path: PathBuf,
-    /// None while it is opened anew.
+    /// None while the log is reopened.
     connection: Option<Connection>,
-    /// The database, its write-ahead log and the index of that, as this opened them.
-    files: Vec<Identity>,
+    /// The database, its write-ahead log and the index of that, as they were opened.
+    files: Vec<FileIdentity>,
     schema: Schema,
-    /// Which SQLite counts up with each change of the schema. None where it has to be compared.
+    /// The counter that SQLite increments with each schema change. None if the schema must be
+    /// compared.
     schema_cookie: Option<i64>,
-    /// Pages in the write-ahead log that are not yet in the database, about.
+    /// The approximate number of pages in the write-ahead log that are not in the database.
     wal_pages: i64,
-    /// Excludes other writers. Dropped after the connection.
+    /// The writer lock, dropped after the connection.
     lock: WriterLock,
 }
 
-/// Why nothing is written to a database.
-const CHANGED_SCHEMA: &str = "another program has changed its schema (a trigger, a view or an \
-     index, perhaps), which the `.schema` of sqlite3 shows";
+/// The error of a database whose schema was changed.
+const CHANGED_SCHEMA: &str = "another program changed its schema (such as a trigger, a view or \
+     an index); `.schema` of sqlite3 shows it";
 
 impl Sqlite {
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
         let path = &database_path(path);
-        let lock = WriterLock::take(path)?;
+        let lock = WriterLock::acquire(path)?;
         let sqlite_error = |source| OpenError::Sqlite {
             path: path.to_owned(),
             source,
         };
         let connection = connect(path).map_err(|error| not_a_log(path, error))?;
         let schema = prepare(&connection).map_err(sqlite_error)?;
-        let not_a_log = |why| {
+        let not_a_log = |reason| {
             let path = path.to_owned();
-            OpenError::NotALog { path, why }
+            OpenError::NotALog { path, reason }
         };
         let schema = schema.map_err(not_a_log)?;
         if !schema.is_that_of(&connection).map_err(sqlite_error)? {
             return Err(not_a_log(CHANGED_SCHEMA.to_owned()));
         }
-        // What a crash has left. If somebody reads it at the moment, it can wait.
-        empty_write_ahead_log(&connection).map_err(sqlite_error)?;
+        // Moves the records that a crash has left. With a concurrent reader this can wait.
+        truncate_wal(&connection).map_err(sqlite_error)?;
         let mut log = Self {
             path: path.to_owned(),
             connection: Some(connection),
             files: Vec::new(),
             schema,
             schema_cookie: None,
-            // The first records of a boot are moved at once: then a copy of the database
-            // without its write-ahead log ends with a server that did not stop.
+            // The first records of a boot are checkpointed at once, so that a copy of the
+            // database without its write-ahead log ends with a start and not with a stop.
             wal_pages: WAL_PAGES,
             lock,
         };
-        log.identify().map_err(|source| OpenError::Io {
+        log.record_identities().map_err(|source| OpenError::Io {
             path: path.to_owned(),
             source,
         })?;
         Ok(log)
     }
 
-    /// Takes the files that are there for those of this log.
-    fn identify(&mut self) -> std::io::Result<()> {
-        let mut files = vec![Identity::new(&self.path, &self.lock.metadata()?)];
+    /// Stores the identities of the current files.
+    fn record_identities(&mut self) -> std::io::Result<()> {
+        let mut files = vec![FileIdentity::new(&self.path, &self.lock.metadata()?)];
         for suffix in ["-wal", "-shm"] {
             let mut name = self.path.as_os_str().to_owned();
             name.push(suffix);
-            files.push(Identity::of(Path::new(&name))?);
+            files.push(FileIdentity::of(Path::new(&name))?);
         }
         self.files = files;
         Ok(())
     }
 
-    /// Checks that the files are still there, and have everything that was written.
+    /// Checks that the files are in place and complete.
     fn check_files(&mut self) -> Result<(), StoreError> {
         for file in &mut self.files {
             file.check()?;
@@ -102,8 +101,8 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Does `work`, which may make the write-ahead log shorter.
-    fn shortening(
+    /// Executes `work`, which may shorten the write-ahead log.
+    fn with_shrinking_wal(
         &mut self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<()>,
     ) -> Result<(), StoreError> {
@@ -120,14 +119,14 @@ impl Sqlite {
     fn insert(&mut self, batch: &Batch) -> Result<(), StoreError> {
         let closed = || StoreError::Other("the database is closed".to_owned());
         let connection = self.connection.as_mut().ok_or_else(closed)?;
-        // One that begins by reading would fail where another process, such as `prune`, writes
-        // in between.
+        // A deferred transaction would fail if another process, such as `prune`, wrote between
+        // its first read and its first write.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let cookie = transaction
             .prepare_cached("PRAGMA schema_version")?
             .query_row((), |row| row.get(0))?;
         if self.schema_cookie != Some(cookie) {
-            // Also what leaves the schema as it is counts this up, such as `VACUUM`.
+            // `VACUUM` increments the counter, too, without a schema change.
             check_schema(&self.schema, &transaction)?;
             self.schema_cookie = Some(cookie);
         }
@@ -139,11 +138,11 @@ impl Sqlite {
             }
         }
         transaction.commit()?;
-        // The first write after a checkpoint may have made it shorter.
+        // The first write after a checkpoint may have shortened the file.
         if let Some(wal) = self.files.get_mut(1) {
             wal.resize(0);
         }
-        // A batch fills its pages, and touches one or two beside them.
+        // A batch fills its own pages, and touches one or two others.
         self.wal_pages += i64::try_from(batch.lines().len() / 4096).unwrap_or(WAL_PAGES) + 2;
         Ok(())
     }
@@ -151,12 +150,12 @@ impl Sqlite {
 
 impl Store for Sqlite {
     fn append(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        // A write-ahead log that was cut off would grow again.
+        // A truncated write-ahead log would grow again and hide the loss.
         self.check()?;
         // The records are durable only if their files still have their names.
         let result = self.insert(batch).and_then(|()| self.check_files());
         if result.is_err() {
-            // Whatever the pages in memory say, the disk may say something else.
+            // The cached pages may differ from the disk.
             self.connection = None;
         }
         result
@@ -167,51 +166,50 @@ impl Store for Sqlite {
         if result.is_err()
             && let Some(connection) = self.connection.take()
         {
-            // What a write-ahead log without a name still has may go into the database.
-            let _ = empty_write_ahead_log(&connection);
+            // Moves the records of an unlinked write-ahead log to the database.
+            let _ = truncate_wal(&connection);
         }
         result
     }
 
-    fn tidy(&mut self) -> Result<(), StoreError> {
+    fn checkpoint_wal(&mut self) -> Result<(), StoreError> {
         if self.wal_pages < WAL_PAGES {
             return Ok(());
         }
         self.wal_pages = 0;
-        // Fails, too, where the disk does: then the records stay where they are.
-        self.shortening(|connection| {
+        // If this fails, the records stay in the write-ahead log.
+        self.with_shrinking_wal(|connection| {
             connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()))
         })
     }
 
     fn reopen(&mut self, head: Head) -> Result<(), StoreError> {
         self.connection = None;
-        // Another database in its place must stay as it is.
-        Identity::new(&self.path, &self.lock.metadata()?).check()?;
+        // A database that replaced this one must not be changed.
+        FileIdentity::new(&self.path, &self.lock.metadata()?).check()?;
         let connection = connect(&self.path)?;
         connection.busy_timeout(REOPEN_TIMEOUT)?;
         check_schema(&self.schema, &connection)?;
         let sequence = head.sequence.cast_signed();
         connection.execute("DELETE FROM records WHERE sequence > ?1", [sequence])?;
-        // After a failed fsync the system may take pages for written that are not.
-        // This writes them once more, into the database, and begins a new
-        // write-ahead log.
-        if !empty_write_ahead_log(&connection)? {
-            let why = "another program reads the write-ahead log, which must be emptied";
-            return Err(StoreError::Other(why.to_owned()));
+        // After a failed fsync the system may consider pages clean that were not written. This
+        // writes them again, to the database, and starts a new write-ahead log.
+        if !truncate_wal(&connection)? {
+            let reason = "another program is reading the write-ahead log, which must be truncated";
+            return Err(StoreError::Other(reason.to_owned()));
         }
         self.wal_pages = 0;
-        self.identify()?;
+        self.record_identities()?;
         self.connection = Some(connection);
         Ok(())
     }
 }
 
 impl Drop for Sqlite {
-    /// Leaves everything in the database, also while it is being read.
+    /// Moves all records to the database, also while it is being read.
     fn drop(&mut self) {
         if let Some(connection) = &self.connection {
-            let _ = empty_write_ahead_log(connection);
+            let _ = truncate_wal(connection);
         }
     }
 }
@@ -230,15 +228,15 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
-    // `tidy` does it instead, when nobody waits for a receipt.
+    // `checkpoint_wal` does it instead, after all receipts were delivered.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", WAL_BYTES)?;
     Ok(connection)
 }
 
-/// Moves everything to the database, unless somebody reads at the moment. Whoever
-/// waits for a receipt waits for this, so it does not wait long.
-fn empty_write_ahead_log(connection: &Connection) -> rusqlite::Result<bool> {
+/// Moves all records to the database and truncates the write-ahead log, unless a reader prevents
+/// it. Callers waiting for a receipt wait for this, so its timeout is short.
+fn truncate_wal(connection: &Connection) -> rusqlite::Result<bool> {
     connection.busy_timeout(REOPEN_TIMEOUT)?;
     let busy: bool =
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0))?;
@@ -249,8 +247,8 @@ fn empty_write_ahead_log(connection: &Connection) -> rusqlite::Result<bool> {
 fn not_a_log(path: &Path, error: rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) {
-        let why = "it is not an SQLite database".to_owned();
-        return OpenError::NotALog { path, why };
+        let reason = "not an SQLite database".to_owned();
+        return OpenError::NotALog { path, reason };
     }
     OpenError::Sqlite {
         path,
@@ -258,7 +256,7 @@ fn not_a_log(path: &Path, error: rusqlite::Error) -> OpenError {
     }
 }
 
-/// Makes the tables in an empty database, or finds out that this is a log already.
+/// Creates the tables in an empty database, or determines the schema of an existing log.
 fn prepare(connection: &Connection) -> rusqlite::Result<Result<Schema, String>> {
     let number = |query| connection.query_row(query, (), |row| row.get::<_, i64>(0));
     let is_new = number("SELECT count(*) FROM sqlite_schema")? == 0

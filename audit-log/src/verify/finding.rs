@@ -1,8 +1,6 @@
-//! What may be wrong with a log.
+//! The possible findings of a verification.
 
-use std::error::Error;
-
-use sanitize::line;
+use sanitize::{error_chain, line};
 
 use crate::chain::Defect;
 use crate::coverage::Uncovered;
@@ -10,134 +8,133 @@ use crate::hash::Hash;
 use crate::key::PublicKey;
 use crate::read::ReadError;
 
-/// Something that is wrong with a log.
+/// A defect of a log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Finding {
-    /// What holds the records is damaged.
+    /// The storage is damaged.
     #[error("{}", line(.0))]
     Container(String),
-    /// There are no records.
+    /// The log is empty.
     #[error("the log has no records")]
     Empty,
-    /// The first record is neither record 1 nor the one after a tombstone.
+    /// The first record is neither record 1 nor the record after a tombstone.
     #[error(
-        "record {found} is the first one, and no tombstone says what became of those before it"
+        "the log begins with record {found}, and no tombstone accounts for the previous records"
     )]
-    Beginning {
+    MissingBeginning {
         /// The first record.
         found: u64,
     },
-    /// A record is wrong.
+    /// A record is bad.
     #[error("record {sequence}: {defect}")]
     Record {
-        /// Its place.
+        /// Its sequence.
         sequence: u64,
-        /// What is wrong with it.
+        /// Its defect.
         defect: Defect,
     },
-    /// A tombstone is wrong.
-    #[error("the tombstone of record {sequence}: {why}")]
+    /// A tombstone is bad.
+    #[error("tombstone of record {sequence}: {reason}")]
     Tombstone {
         /// The record that it names.
         sequence: u64,
-        /// What is wrong with it.
-        why: &'static str,
+        /// Its defect.
+        reason: &'static str,
     },
-    /// A signature is of a key that nobody asked for.
-    #[error("{what} record {sequence} is signed by another key than expected: {key}")]
-    Key {
-        /// What is signed.
+    /// A signature is of an unexpected key.
+    #[error("{what} record {sequence} is signed by an unexpected key: {key}")]
+    UnexpectedKey {
+        /// The signed statement.
         what: &'static str,
         /// The record that it names.
         sequence: u64,
         /// The key.
         key: Box<PublicKey>,
     },
-    /// The last line is not complete.
+    /// The last line is incomplete.
     #[error(
-        "after record {after} there are {bytes} bytes of a record that was not finished; a server \
-         that starts takes them off, and no receipt was given for them"
+        "record {after} is followed by {bytes} bytes of an unfinished record, for which no receipt \
+         was given; the next start removes them"
     )]
     Unfinished {
         /// The last complete record.
         after: u64,
-        /// How much follows.
+        /// The number of bytes after it.
         bytes: u64,
     },
-    /// Records that a server would have signed are not covered by a checkpoint.
+    /// Records that a server would have signed have no checkpoint.
     #[error("{0}")]
     Uncovered(Uncovered),
-    /// The same was so when a server started, which has signed them since.
+    /// Records that a server would have signed had no checkpoint before a start signed them.
     #[error(
-        "records {first} to {last} were not covered by a checkpoint when the server started that \
-         wrote record {sequence}, though a server would have signed them before: checkpoints were \
-         removed, or these records are forged"
+        "records {first} to {last} were not covered by a checkpoint at the start that wrote record \
+         {sequence}, though a server would have signed them before: checkpoints were removed, or \
+         these records are forged"
     )]
     Unattested {
-        /// The record of the server.
+        /// The record in which the start reported this.
         sequence: u64,
-        /// The first record that was not covered.
+        /// The first uncovered record.
         first: u64,
         /// The last one.
         last: u64,
     },
-    /// A checkpoint that was kept somewhere else was changed there.
-    #[error("the signature of the checkpoint from outside of record {sequence} is wrong")]
-    OutsideSignature {
+    /// An external checkpoint was changed.
+    #[error("invalid signature of the external checkpoint of record {sequence}")]
+    ExternalSignature {
         /// The record that it names.
         sequence: u64,
     },
-    /// A checkpoint that was kept somewhere else is of another log.
+    /// An external checkpoint is of another log.
     #[error(
-        "the checkpoint from outside of record {sequence} is of the node `{}`, and the log is that \
-         of `{}`",
+        "the external checkpoint of record {sequence} belongs to the node `{}`, the log to `{}`",
         line(named),
         line(found)
     )]
-    OutsideNode {
+    ExternalNode {
         /// The record that it names.
         sequence: u64,
-        /// Its node.
+        /// The node of the checkpoint.
         named: String,
         /// The node of the log.
         found: String,
     },
-    /// A record is not the one that was signed.
+    /// A record does not match its external checkpoint.
     #[error(
-        "record {sequence} has the hash {found}, and the checkpoint from outside, signed at \
-         {}, names {signed}: some of the records {first} to {sequence} were changed",
+        "record {sequence} has the hash {found}, and its external checkpoint, signed at {}, names \
+         {signed}: some of the records {first} to {sequence} were changed",
         line(time)
     )]
     Rewritten {
         /// The first record that may have been changed.
         first: u64,
-        /// The record that was signed.
+        /// The signed record.
         sequence: u64,
         /// Its hash.
         found: Hash,
-        /// The hash that was signed.
+        /// The signed hash.
         signed: Hash,
-        /// When it was signed.
+        /// The time of signing.
         time: String,
     },
-    /// The log ends before a record that was signed.
+    /// The log ends before the record of an external checkpoint.
     #[error(
-        "record {last} is the last one, and a checkpoint from outside, signed at {}, is of \
-         record {sequence}: all after record {last} were removed",
+        "the log ends with record {last}, and an external checkpoint, signed at {}, is of record \
+         {sequence}: all records after {last} were removed",
         line(time)
     )]
-    CutOff {
+    Truncated {
         /// The last record.
         last: u64,
-        /// The record that was signed.
+        /// The signed record.
         sequence: u64,
-        /// When it was signed.
+        /// The time of signing.
         time: String,
     },
 }
 
 impl Finding {
-    /// The record that is wrong or missing, if it is about one.
+    /// The bad or missing record, if the finding is about one.
     #[must_use]
     pub fn sequence(&self) -> Option<u64> {
         match self {
@@ -145,28 +142,22 @@ impl Finding {
             Self::Uncovered(Uncovered::Long { first, .. }) | Self::Unattested { first, .. } => {
                 Some(*first)
             }
-            Self::Beginning { found } => Some(*found),
-            Self::Unfinished { after, .. } | Self::CutOff { last: after, .. } => Some(after + 1),
+            Self::MissingBeginning { found } => Some(*found),
+            Self::Unfinished { after, .. } | Self::Truncated { last: after, .. } => Some(after + 1),
             Self::Uncovered(
                 Uncovered::Boundary { sequence, .. } | Uncovered::AfterStop { sequence },
             )
             | Self::Record { sequence, .. }
             | Self::Tombstone { sequence, .. }
-            | Self::Key { sequence, .. }
-            | Self::OutsideSignature { sequence }
-            | Self::OutsideNode { sequence, .. }
+            | Self::UnexpectedKey { sequence, .. }
+            | Self::ExternalSignature { sequence }
+            | Self::ExternalNode { sequence, .. }
             | Self::Rewritten { sequence, .. } => Some(*sequence),
         }
     }
 
-    /// What to say of a log that is too damaged to be read.
+    /// The finding for a log that is too damaged to be read.
     pub(super) fn damage(error: &ReadError) -> Self {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(error) = source {
-            text = format!("{text}: {error}");
-            source = error.source();
-        }
-        Self::Container(text)
+        Self::Container(error_chain(error))
     }
 }

@@ -1,13 +1,13 @@
-//! Whether a log is what was written.
+//! Verification of a log.
 //!
 //! - this file: [`verify`], which reads a log from its beginning to its end.
-//! - `finding.rs`: what may be wrong with it.
-//! - `report.rs`: what there is to say of it.
-//! - `outside.rs`: checkpoints that were kept somewhere else.
-//! - `tombstones.rs`: what the tombstones say.
+//! - `finding.rs`: the possible findings.
+//! - `report.rs`: the report.
+//! - `external.rs`: comparison with external checkpoints, which were copied elsewhere.
+//! - `tombstones.rs`: verification of tombstones.
 
+mod external;
 mod finding;
-mod outside;
 mod report;
 mod tombstones;
 
@@ -22,57 +22,54 @@ use crate::key::PublicKey;
 use crate::read::{ReadError, Reader};
 use crate::record::Record;
 use crate::store::Head;
+use external::ExternalCheckpoints;
+pub use external::{CheckpointFile, CheckpointFileError};
 pub use finding::Finding;
-use outside::Outside;
-pub use outside::{Copies, CopiesError};
-pub(crate) use report::INCOMPLETE;
-pub use report::Report;
+pub use report::{INCOMPLETE, Report};
 pub(crate) use tombstones::check as check_tombstones;
 
-/// How many records are read before somebody is told of it.
+/// The number of records between two progress reports.
 const RECORDS_PER_PROGRESS: u64 = 4096;
 
-/// How often, and how long each time, to wait for the rest of what a server writes at
-/// once.
+/// The number and the duration of waits for the rest of a batch that a server is writing.
 const WAITS: u32 = 200;
 const WAIT: Duration = Duration::from_millis(10);
 
-/// What a log is compared with.
+/// The keys and external checkpoints to verify a log against.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Checkpoints that were kept somewhere else.
+    /// External checkpoints, which were copied elsewhere.
     pub checkpoints: Vec<Checkpoint<'static>>,
-    /// The keys that may have signed the log. If there are none, those of
-    /// `checkpoints` may, and if there are none either, every key may.
+    /// The accepted keys. If empty, those of `checkpoints`, and if that is empty, too, any key.
     pub keys: Vec<PublicKey>,
 }
 
-/// How far a log was read.
+/// The progress of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Where in the log, from 0 to `size`; more if the log has grown since.
+    /// The position in the log, from 0 to `size`, or more if the log has grown since.
     pub position: u64,
-    /// The end of the log, when it was opened.
+    /// The end of the log at opening.
     pub size: u64,
-    /// How many records were good so far.
+    /// The number of verified records.
     pub records: u64,
 }
 
-/// Reads the whole log and says what is wrong with it. `reader` must be at its
-/// first record. Reading ends with the first record that is wrong.
+/// Reads the whole log and reports its defects. `reader` must be at its first record. Reading
+/// ends at the first bad record.
 ///
-/// Tells `progress` every few milliseconds how far it is.
+/// Calls `progress` every few milliseconds.
 ///
 /// # Errors
 ///
-/// Fails if the log cannot be read. What is damaged is no error but a finding.
+/// Fails if the log cannot be read. Damage is not an error but a finding.
 pub fn verify(
     reader: &mut Reader,
     options: &Options,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, ReadError> {
     let mut run = Run::new(options);
-    run.check_outside(&options.checkpoints);
+    run.check_external(&options.checkpoints);
     match run.read(reader, progress) {
         Err(error) if error.is_damage() => run.find(Finding::damage(&error)),
         result => result?,
@@ -83,7 +80,7 @@ pub fn verify(
 struct Run {
     keys: Vec<PublicKey>,
     coverage: Coverage,
-    outside: Outside,
+    external: ExternalCheckpoints,
     report: Report,
 }
 
@@ -97,7 +94,7 @@ impl Run {
             report: Report::new(!keys.is_empty()),
             coverage: Coverage::default(),
             keys,
-            outside: Outside::new(&options.checkpoints),
+            external: ExternalCheckpoints::new(&options.checkpoints),
         }
     }
 
@@ -105,21 +102,21 @@ impl Run {
         self.report.findings.push(finding);
     }
 
-    /// Whether whoever verifies takes the word of `key`.
-    fn trusts(&self, key: PublicKey) -> bool {
+    /// Whether `key` is accepted.
+    fn accepts(&self, key: PublicKey) -> bool {
         self.keys.is_empty() || self.keys.contains(&key)
     }
 
-    /// Checks the signatures of checkpoints that were kept somewhere else.
-    fn check_outside(&mut self, checkpoints: &[Checkpoint<'_>]) {
+    /// Checks the signatures of external checkpoints.
+    fn check_external(&mut self, checkpoints: &[Checkpoint<'_>]) {
         for checkpoint in checkpoints {
             let (sequence, key) = (checkpoint.sequence, checkpoint.public_key);
             if !checkpoint.is_signed() {
-                self.find(Finding::OutsideSignature { sequence });
-            } else if !self.trusts(key) {
-                let what = "the checkpoint from outside";
+                self.find(Finding::ExternalSignature { sequence });
+            } else if !self.accepts(key) {
+                let what = "the external checkpoint";
                 let key = key.into();
-                let finding = Finding::Key {
+                let finding = Finding::UnexpectedKey {
                     what,
                     sequence,
                     key,
@@ -134,11 +131,11 @@ impl Run {
         reader: &mut Reader,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), ReadError> {
-        // Prune must not take away what is about to be read.
-        reader.hold()?;
+        // `prune` must not remove records that are yet to be read.
+        reader.snapshot()?;
         let size = reader.size()?;
-        if let Some(why) = reader.check_container()? {
-            self.find(Finding::Container(why));
+        if let Some(reason) = reader.check_container()? {
+            self.find(Finding::Container(reason));
         }
         let Some(base) = self.check_tombstones(&reader.tombstones()?) else {
             return Ok(());
@@ -147,7 +144,7 @@ impl Run {
             Some(tombstone) => Chain::after_tombstone(tombstone),
             None => Chain::after(Head::EMPTY),
         };
-        if let Some(finding) = self.outside.begin(base) {
+        if let Some(finding) = self.external.begin(base) {
             self.find(finding);
             return Ok(());
         }
@@ -171,9 +168,9 @@ impl Run {
             if let Some(checkpoint) = &record.checkpoint {
                 let key = checkpoint.public_key;
                 self.report.add_checkpoint(checkpoint);
-                if !self.trusts(key) {
-                    self.find(Finding::Key {
-                        what: "the checkpoint in the record after",
+                if !self.accepts(key) {
+                    self.find(Finding::UnexpectedKey {
+                        what: "the checkpoint of",
                         sequence: checkpoint.sequence,
                         key: key.into(),
                     });
@@ -186,11 +183,11 @@ impl Run {
             if self.report.records == 1 {
                 self.report.node = Some(record.host.node.into_owned());
             }
-            if let Some(finding) = self.outside.compare(head, self.report.node.as_deref()) {
+            if let Some(finding) = self.external.compare(head, self.report.node.as_deref()) {
                 self.find(finding);
                 return Ok(());
             }
-            if self.outside.summary().last == head.sequence {
+            if self.external.summary().last == head.sequence {
                 self.coverage.cover(head.sequence);
             }
             if self.report.records.is_multiple_of(RECORDS_PER_PROGRESS) {
@@ -204,8 +201,8 @@ impl Run {
         self.end(reader, chain.head().unwrap_or(base))
     }
 
-    /// Checks the tombstones. Returns after which record the log must begin, or
-    /// None if they do not say so.
+    /// Checks the tombstones. Returns the record after which the log must begin, or None if a
+    /// tombstone is wrong.
     fn check_tombstones(&mut self, lines: &[Vec<u8>]) -> Option<Head> {
         let tombstones = match check_tombstones(lines) {
             Ok(tombstones) => tombstones,
@@ -219,8 +216,8 @@ impl Run {
             let (sequence, key) = (tombstone.sequence, tombstone.public_key);
             let head = tombstone.head();
             self.report.add_tombstone(tombstone);
-            if !self.trusts(key) {
-                self.find(Finding::Key {
+            if !self.accepts(key) {
+                self.find(Finding::UnexpectedKey {
                     what: "the tombstone of",
                     sequence,
                     key: key.into(),
@@ -228,26 +225,26 @@ impl Run {
                 return None;
             }
             base = head;
-            self.outside.remember(base);
+            self.external.add_base(base);
             self.coverage.cover_pruned(sequence, key);
         }
         Some(base)
     }
 
-    /// Whether the log ends with a start or a stop whose checkpoint is still being written:
-    /// a file is read while a server writes it.
+    /// Whether the log ends with a start or a stop whose checkpoint a server is still writing to
+    /// the file.
     fn awaits_checkpoint(&self, reader: &Reader, waits: &mut u32) -> Result<bool, ReadError> {
         if *waits == 0 || self.keys.is_empty() || !self.coverage.ends_with_boundary() {
             return Ok(false);
         }
-        *waits = if reader.is_written()? { *waits - 1 } else { 0 };
+        *waits = if reader.has_writer()? { *waits - 1 } else { 0 };
         if *waits > 0 {
             thread::sleep(WAIT);
         }
         Ok(true)
     }
 
-    /// Takes note of what a server has found out when it started.
+    /// Reports the findings that a server recorded at its start.
     fn note(&mut self, record: &Record<'_>) {
         let sequence = record.host.sequence;
         match record.event {
@@ -265,11 +262,11 @@ impl Run {
         }
     }
 
-    /// What to say of a record that does not follow `before`.
+    /// The finding for a record that does not continue the chain after `before`.
     fn defect(&self, before: Head, defect: Defect) -> Finding {
         let is_first = self.report.records == 0 && self.report.pruned.is_none();
         match defect {
-            Defect::Gap { found, .. } if is_first => Finding::Beginning { found },
+            Defect::Gap { found, .. } if is_first => Finding::MissingBeginning { found },
             defect => Finding::Record {
                 sequence: before.sequence.saturating_add(1),
                 defect,
@@ -277,7 +274,7 @@ impl Run {
         }
     }
 
-    /// Checks the end of the log, which is after `head`.
+    /// Checks the end of the log, after `head`.
     fn end(&mut self, reader: &Reader, head: Head) -> Result<(), ReadError> {
         if self.report.records == 0 {
             self.find(Finding::Empty);
@@ -287,15 +284,15 @@ impl Run {
             self.find(Finding::Uncovered(uncovered));
         }
         self.report.may_be_incomplete = reader.may_be_incomplete()?;
-        let bytes = reader.unfinished()?;
+        let bytes = reader.unfinished_bytes()?;
         if bytes > 0 {
             let after = head.sequence;
             self.find(Finding::Unfinished { after, bytes });
         }
-        if let Some(finding) = self.outside.end(head) {
+        if let Some(finding) = self.external.end(head) {
             self.find(finding);
         }
-        self.report.outside = self.outside.summary();
+        self.report.external = self.external.summary();
         Ok(())
     }
 }

@@ -1,54 +1,52 @@
-//! What there is to say of a log.
+//! The report of a verification.
 
 use std::fmt;
 
 use sanitize::line;
 
 use super::Finding;
-use super::outside::Summary;
+use super::external::Summary;
 use crate::checkpoint::{Checkpoint, Tombstone};
 use crate::key::PublicKey;
 use crate::store::Head;
 
-/// What to say of a log whose newest records may be missing.
-pub(crate) const INCOMPLETE: &str = "the newest records may be missing: the server did not stop, \
-    and the database has no write-ahead log (`…-wal`) beside it, as in a copy without that";
+/// The warning about a log whose newest records may be missing.
+pub const INCOMPLETE: &str = "the newest records may be missing: the server did not stop, \
+    and the database has no write-ahead log (`…-wal`), as in a copy without that file";
 
-/// What is known of a log after it was read.
+/// The result of a verification.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// What is wrong with it; nothing if it is as it was written.
+    /// The defects; empty if the log is good.
     pub findings: Vec<Finding>,
-    /// Its name.
+    /// The name of the log.
     pub node: Option<String>,
-    /// How many records are good: all, or those before the first one that is wrong.
+    /// The number of good records: all, or those before the first bad one.
     pub records: u64,
-    /// The last one of them.
+    /// The last good record.
     pub head: Option<Head>,
-    /// How many of them are checkpoints.
+    /// The number of checkpoints among them.
     pub checkpoints: u64,
-    /// The last record that a checkpoint in the log covers, and all before it.
+    /// The last record that a checkpoint in the log covers.
     pub covered: Option<u64>,
-    /// How many tombstones there are.
+    /// The number of tombstones.
     pub tombstones: u64,
-    /// The last one of them.
+    /// The last tombstone.
     pub pruned: Option<Tombstone<'static>>,
-    /// Who signed checkpoints and tombstones.
+    /// The keys that signed checkpoints and tombstones.
     pub keys: Vec<PublicKey>,
-    /// Whether these are keys that whoever verifies has asked for, and not only
-    /// those that the log names.
+    /// Whether the keys were expected by the caller, and not only named by the log.
     pub is_key_expected: bool,
     /// Whether the newest records may be missing; see [`Reader::may_be_incomplete`].
     ///
     /// [`Reader::may_be_incomplete`]: crate::read::Reader::may_be_incomplete
     pub may_be_incomplete: bool,
-    /// How many servers did not stop by themselves, and how many records these had
-    /// written after their last checkpoint.
+    /// The number of starts after a crash, and of the records without a checkpoint before them.
     crashes: (u64, u64),
-    /// Where another key took over, and the one before it.
+    /// The records where the key changed, and the previous keys.
     key_changes: Vec<(u64, PublicKey)>,
-    pub(super) outside: Summary,
+    pub(super) external: Summary,
 }
 
 impl Report {
@@ -67,7 +65,7 @@ impl Report {
             may_be_incomplete: false,
             crashes: (0, 0),
             key_changes: Vec::new(),
-            outside: Summary::default(),
+            external: Summary::default(),
         }
     }
 
@@ -104,16 +102,15 @@ impl Report {
         self.key_changes.push((sequence, previous));
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there are no findings.
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.findings.is_empty()
     }
 
-    /// The last records, from the first to the last one, that no checkpoint covers.
+    /// The first and the last record after the last checkpoint.
     ///
-    /// A checkpoint does not cover the record that it is in, so there is always one
-    /// at least; it counts only if others follow.
+    /// No checkpoint covers its own record, so that record counts only if others follow.
     #[must_use]
     pub fn uncovered(&self) -> Option<(u64, u64)> {
         let last = self.head?.sequence;
@@ -128,7 +125,7 @@ impl Report {
         let whose = if self.is_key_expected {
             ", which was expected"
         } else {
-            ", as the log itself says; name the key that you expect with `--public-key`"
+            ", as named by the log itself; name the expected key with `--public-key`"
         };
         for key in &self.keys {
             writeln!(f, "signed by the key {key}{whose}")?;
@@ -140,14 +137,14 @@ impl Report {
         for (sequence, previous) in &self.key_changes {
             writeln!(
                 f,
-                "the key was changed in record {sequence}; before that it was {previous}"
+                "the key was changed in record {sequence}; the previous key was {previous}"
             )?;
         }
         let (crashes, records) = self.crashes;
         if crashes > 0 {
             writeln!(
                 f,
-                "{} after a crash: {} before them had no checkpoint until then",
+                "{} after a crash: {} had no checkpoint until then",
                 count(crashes, "start"),
                 count(records, "record"),
             )?;
@@ -155,28 +152,28 @@ impl Report {
         Ok(())
     }
 
-    fn write_outside(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn write_external(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Summary {
-            fitting,
+            matching,
             last,
             pruned,
-        } = self.outside;
-        if fitting > 0 {
-            let checkpoints = count(fitting, "checkpoint");
-            writeln!(f, "{checkpoints} from outside fit, up to record {last}")?;
+        } = self.external;
+        if matching > 0 {
+            let checkpoints = count(matching, "external checkpoint");
+            writeln!(f, "{checkpoints} matched, up to record {last}")?;
         }
         if pruned > 0 {
-            let checkpoints = count(pruned, "checkpoint");
+            let checkpoints = count(pruned, "external checkpoint");
             writeln!(
                 f,
-                "{checkpoints} from outside could not be compared: the records were pruned"
+                "{checkpoints} could not be compared: the records were pruned"
             )?;
         }
         Ok(())
     }
 }
 
-/// What a person wants to know, a line for each; at last whether all is good.
+/// The report for people, one statement a line; the last one is the verdict.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(node) = &self.node {
@@ -202,7 +199,7 @@ impl fmt::Display for Report {
         }
         self.write_keys(f)?;
         self.write_history(f)?;
-        self.write_outside(f)?;
+        self.write_external(f)?;
         match self.uncovered() {
             Some((first, last)) if first == last => {
                 writeln!(f, "record {last} is not covered by a checkpoint yet")?;
@@ -226,12 +223,12 @@ impl fmt::Display for Report {
     }
 }
 
-fn count(number: u64, what: &str) -> String {
+fn count(number: u64, noun: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{s}")
+    format!("{number} {noun}{s}")
 }
 
-/// Each of `keys` once.
+/// `keys` without duplicates.
 pub(super) fn distinct(keys: impl Iterator<Item = PublicKey>) -> Vec<PublicKey> {
     let mut distinct = Vec::new();
     for key in keys {

@@ -1,4 +1,4 @@
-"""The path `/compute?STEPS` of the guest `toil`, in Python."""
+"""The path `/compute?STEPS` of the guest `cpu-burn` in Python."""
 
 from componentize_py_types import Ok
 from wit_world import exports

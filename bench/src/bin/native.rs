@@ -1,10 +1,8 @@
-//! The same job without WebAssembly: what `app-closed.wasm` does, as a plain
-//! program on hyper, with the runtime of `component-runner`: connections are dealt
-//! to single-threaded runtimes, one for each processor.
+//! The job of `app-closed.wasm` without WebAssembly: a plain program on hyper, with the runtime of
+//! `component-runner`: connections go in turn to single-threaded runtimes, one per processor.
 //!
-//! It answers `POST /encrypt` like the cipher, writes the same line to standard
-//! error, and echoes what is sent to `/echo`. It is the yardstick of the
-//! benchmark, so it does nothing that a careful program would not do.
+//! It answers `POST /encrypt` like the cipher, writes the same line to standard error, and echoes
+//! bodies at `/echo`.
 
 use std::convert::Infallible;
 use std::io::Write;
@@ -32,11 +30,11 @@ use tokio::task::LocalSet;
 /// Answers like the cipher, natively.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// Where to listen; with port 0 the system chooses a free one
+    /// Address to listen on; port 0 is a free port
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
     addr: SocketAddr,
 
-    /// How many threads serve requests [default: one for each processor]
+    /// Number of threads that serve requests [default: one per processor]
     #[arg(long, value_name = "NUMBER")]
     threads: Option<NonZeroUsize>,
 }
@@ -159,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_move_by_three_and_all_else_stays() {
+    fn letters_are_shifted_by_three_and_other_characters_kept() {
         assert_eq!(encrypt("hello, xyz: Ää!".to_owned()), "khoor, abc: Ää!");
     }
 }

@@ -1,4 +1,4 @@
-//! What the project has set itself, and whether a measurement shows it.
+//! Goals, and the verdicts of a measurement on them.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::figures::stats::Summary;
 
-/// A limit that a figure should keep.
+/// The limit of a goal.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Limit {
@@ -32,20 +32,20 @@ impl fmt::Display for Limit {
     }
 }
 
-/// A goal, and what was found.
+/// A goal with the figure that was found.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Verdict {
-    /// What the figure is.
+    /// The figure in words.
     what: String,
     /// The unit of the figure; `×` for ratios.
     unit: &'static str,
     goal: Limit,
     /// The figure from the medians, or `None` if a server failed.
     found: Option<f64>,
-    /// The range of the figure in single rounds.
+    /// Range of the figure over single rounds.
     rounds: Option<Summary>,
     reached: bool,
-    /// False if the goal lies within that range, so that chance decided.
+    /// Whether all rounds agree.
     certain: bool,
 }
 
@@ -71,7 +71,7 @@ impl Verdict {
         }
     }
 
-    /// `reached` or `missed`, with a question mark where chance decided.
+    /// `reached` or `missed`, with a question mark where rounds disagree.
     pub(crate) fn word(&self) -> String {
         let word = match (self.found, self.reached) {
             (None, _) => return "not measured".to_owned(),
@@ -82,12 +82,12 @@ impl Verdict {
         format!("{word}{doubt}")
     }
 
-    /// Whether no round says that it was missed.
+    /// Whether every round reached it.
     pub(crate) fn is_sure(&self) -> bool {
         self.reached && self.certain
     }
 
-    /// What is wanted, such as `at least 15 ×`.
+    /// The goal, such as `at least 15 ×`.
     pub(crate) fn wanted(&self) -> String {
         format!("{} {}", self.goal, self.unit)
     }
@@ -120,30 +120,30 @@ mod tests {
     }
 
     #[test]
-    fn a_goal_that_every_round_keeps_is_reached() {
+    fn a_goal_that_every_round_reaches_is_reached() {
         assert_eq!(verdict(4.0, [3.6, 4.4]).word(), "reached");
     }
 
     #[test]
-    fn a_goal_that_no_round_keeps_is_missed() {
+    fn a_goal_that_no_round_reaches_is_missed() {
         assert_eq!(verdict(3.0, [2.6, 3.4]).word(), "missed");
     }
 
     #[test]
-    fn a_goal_that_only_some_rounds_keep_is_in_doubt() {
+    fn a_goal_that_only_some_rounds_reach_has_a_question_mark() {
         assert_eq!(verdict(3.6, [3.0, 4.0]).word(), "reached?");
         assert_eq!(verdict(3.4, [3.0, 4.0]).word(), "missed?");
     }
 
     #[test]
-    fn without_a_figure_nothing_is_reached() {
+    fn a_goal_without_a_figure_is_not_measured() {
         let verdict = Verdict::new("CPU", "×", Limit::AtMost(3.0), None, None);
         assert_eq!(verdict.to_string(), "CPU, goal at most 3 ×: not measured");
         assert!(!verdict.reached);
     }
 
     #[test]
-    fn a_verdict_says_figure_range_and_goal() {
+    fn a_verdict_shows_figure_range_and_goal() {
         let text = verdict(4.0, [3.6, 4.4]).to_string();
         let expected = "CPU, goal at least 3.5 ×: 4.00 × (3.60 to 4.40), reached";
         assert_eq!(text, expected);

@@ -1,7 +1,7 @@
-//! What figures say.
+//! Statistics and goals.
 //!
 //! - [`stats`]: medians and ranges.
-//! - [`goals`]: what the project has set itself, and whether a figure shows it.
+//! - [`goals`]: goals, and verdicts on them.
 
 pub(crate) mod goals;
 pub(crate) mod stats;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// The range of repeated measurements and the middle of it.
+/// Range and median of repeated measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Summary {
     pub(crate) min: f64,
@@ -11,7 +11,7 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Summarises values; there is nothing to say about none.
+    /// Summary of values; `None` without any.
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -25,14 +25,14 @@ impl Summary {
         Some(Self { min, median, max })
     }
 
-    /// How far apart the ends are, as a share of the median.
+    /// The range as a share of the median.
     pub(crate) fn spread(&self) -> f64 {
         (self.max - self.min) / self.median
     }
 }
 
-/// How much the second of each pair grows with the first: the slope of the line
-/// through the points, by least squares. There is none through a single point.
+/// Slope of the second of each pair over the first, by linear regression; `None` for a single
+/// point.
 pub(crate) fn slope(points: &[(f64, f64)]) -> Option<f64> {
     let mean = |pick: fn(&(f64, f64)) -> f64| {
         let sum: f64 = points.iter().map(pick).sum();
@@ -50,13 +50,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_in_the_middle_whatever_the_order() {
+    fn the_median_does_not_depend_on_the_order() {
         let summary = Summary::of([9.0, 1.0, 4.0]).unwrap();
         assert_eq!((summary.min, summary.median, summary.max), (1.0, 4.0, 9.0));
     }
 
     #[test]
-    fn the_median_of_an_even_number_is_between_the_two_in_the_middle() {
+    fn the_median_of_an_even_number_is_the_mean_of_the_middle_two() {
         assert!((Summary::of([4.0, 1.0, 2.0, 9.0]).unwrap().median - 3.0).abs() < 1e-9);
     }
 

@@ -1,4 +1,4 @@
-//! The first start, at which all functions are compiled.
+//! The first start, which compiles all functions.
 
 use std::fs;
 use std::path::Path;
@@ -11,11 +11,11 @@ use crate::load::job::Job;
 use crate::servers::Server;
 use crate::servers::running::Running;
 
-/// Starts a server of `count` functions in the folder, where no compiled code is yet. Returns
-/// how long it took until all of them were served.
+/// Starts a server of `count` functions in a folder without compiled code. Returns the time until
+/// all of them were served.
 pub(crate) fn start(server: &Server, count: usize, job: &Job, folder: &Folder) -> Result<Duration> {
     eprintln!("the first start of {count} functions");
-    let running = Running::start_telling(server, || {
+    let running = Running::start_with_progress(server, || {
         eprintln!("    {} of {count} are compiled", compiled(&folder.cache()));
     })?;
     let took = running.age();
@@ -24,7 +24,7 @@ pub(crate) fn start(server: &Server, count: usize, job: &Job, folder: &Folder) -
     Ok(took)
 }
 
-/// How many functions have compiled code below this folder.
+/// Number of functions with compiled code below this folder.
 fn compiled(cache: &Path) -> usize {
     // Each engine has a folder of its own.
     let engines = fs::read_dir(cache.join("component-runner/code"));
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_compiled_is_counted_whatever_the_engine_is_called() {
+    fn compiled_functions_of_all_engines_are_counted() {
         let cache = tempfile::tempdir().unwrap();
         assert_eq!(compiled(cache.path()), 0);
         for engine in ["a", "b"] {

@@ -1,4 +1,4 @@
-//! Folders of functions, for servers of many.
+//! Folders of functions.
 //!
 //! - [`cold`]: their first start.
 //! - this file: the folders.
@@ -13,40 +13,39 @@ use anyhow::{Context, Result};
 use crate::composition::numbered;
 use crate::servers::programs::scratch;
 
-/// A folder in which functions are, and what a server keeps of them. It is removed with
-/// this value.
+/// A folder with functions and the cache of their server, removed when dropped.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    /// An empty one, in the place of what a run before may have left there.
+    /// An empty folder, in the place of one of a previous run.
     pub(crate) fn new(name: &str) -> Result<Self> {
         let path = std::path::absolute(scratch().join(name))?;
         if path.exists() {
             fs::remove_dir_all(&path)
                 .with_context(|| format!("cannot remove `{}`", path.display()))?;
         }
-        fs::create_dir_all(&path).with_context(|| format!("cannot make `{}`", path.display()))?;
+        fs::create_dir_all(&path).with_context(|| format!("cannot create `{}`", path.display()))?;
         Ok(Self(path))
     }
 
-    /// Where it is.
+    /// Its path.
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    /// Where servers of its functions keep what can be made anew.
+    /// The folder of compiled code.
     pub(crate) fn cache(&self) -> PathBuf {
         self.0.join("cache")
     }
 
-    /// Writes a file there.
+    /// Writes a file.
     pub(crate) fn put(&self, name: &str, content: impl AsRef<[u8]>) -> Result<()> {
         let path = self.0.join(name);
         fs::write(&path, content).with_context(|| format!("cannot write `{}`", path.display()))
     }
 
-    /// Makes functions of `component` in the folder `name` below, one for each name, and all
-    /// different: none shares its compiled code with another one.
+    /// Writes `component` for each name into the folder `name`, each different, so that none share
+    /// their compiled code.
     pub(crate) fn put_functions<'a>(
         &self,
         name: &str,
@@ -66,7 +65,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // The next run begins with removing it, and says so if that is not possible.
+        // The next run removes it, and reports if it cannot.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -76,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn functions_of_one_component_are_all_different_and_go_with_their_folder() {
+    fn functions_of_one_component_differ_and_are_removed_with_their_folder() {
         let folder = Folder::new("folder-of-a-test").unwrap();
         let names = ["a", "b"].map(str::to_owned);
         let component = wat::parse_str("(component)").unwrap();

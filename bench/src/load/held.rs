@@ -1,5 +1,4 @@
-//! Requests that are begun and not finished: whoever reads their bodies waits, and
-//! lives meanwhile.
+//! Incomplete requests, whose guests wait for the rest of the body and stay alive.
 
 use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,43 +8,42 @@ use anyhow::{Context, Result};
 use super::http;
 use super::job::Job;
 
-/// Connections on each of which half of a body is missing.
+/// Connections, each with a request that lacks half of its body.
 pub(crate) struct Held {
     addr: SocketAddr,
     job: Job,
-    /// The beginning of each request, up to the middle of the body, and the rest.
-    beginning: Vec<u8>,
+    /// The start of each request, up to the middle of the body, and the rest.
+    start: Vec<u8>,
     rest: Vec<u8>,
     connections: Vec<TcpStream>,
 }
 
 impl Held {
-    /// None yet.
+    /// No connection yet.
     pub(crate) fn new(addr: SocketAddr, job: &Job) -> Self {
         let body = job.body();
-        let mut beginning = http::request(addr, job.path(), &body);
-        let rest = beginning.split_off(beginning.len() - body.len().div_ceil(2));
+        let mut start = http::request(addr, job.path(), &body);
+        let rest = start.split_off(start.len() - body.len().div_ceil(2));
         Self {
             addr,
             job: job.clone(),
-            beginning,
+            start,
             rest,
             connections: Vec::new(),
         }
     }
 
-    /// Begins more requests until there are `count` of them.
+    /// Starts more requests until there are `count` of them.
     pub(crate) fn grow_to(&mut self, count: usize) -> Result<()> {
         while self.connections.len() < count {
             let stream = http::connect(self.addr)?;
-            (&stream).write_all(&self.beginning)?;
+            (&stream).write_all(&self.start)?;
             self.connections.push(stream);
         }
         Ok(())
     }
 
-    /// How many were answered, or hung up on, before they were complete: nobody
-    /// waits for the rest of these.
+    /// Number of requests that were answered or closed before they were complete.
     pub(crate) fn refused(&self) -> Result<usize> {
         let mut refused = 0;
         for stream in &self.connections {
@@ -58,7 +56,7 @@ impl Held {
         Ok(refused)
     }
 
-    /// Completes all of them, and fails unless each gets the right answer.
+    /// Completes all of them, and fails unless each gets the expected answer.
     pub(crate) fn finish(self) -> Result<()> {
         for mut stream in &self.connections {
             stream.write_all(&self.rest)?;
@@ -96,12 +94,12 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_body_is_sent_first_and_the_rest_at_the_end() {
+    fn half_of_the_body_is_sent_at_the_end() {
         let (held, ends) = two();
-        let (beginning, rest) = (held.beginning.clone(), held.rest.clone());
-        assert!(beginning.ends_with(br#"{"message"#) && rest == br#"": "abc"}"#);
+        let (start, rest) = (held.start.clone(), held.rest.clone());
+        assert!(start.ends_with(br#"{"message"#) && rest == br#"": "abc"}"#);
         for end in &ends {
-            assert_eq!(read(end, beginning.len()), beginning);
+            assert_eq!(read(end, start.len()), start);
         }
         assert_eq!(held.refused().unwrap(), 0);
         for mut end in &ends {
@@ -114,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_was_answered_too_early_is_noticed() {
+    fn an_early_answer_counts_as_refused() {
         let (held, ends) = two();
         (&ends[1]).write_all(ANSWER).unwrap();
         // Until it has arrived.

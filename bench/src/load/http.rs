@@ -1,5 +1,4 @@
-//! A client for one request at a time, which also says how many bytes an answer
-//! takes on the wire.
+//! A client for one request at a time, which also returns the size of an answer on the wire.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -8,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// How long a server may be silent.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Read and write timeout.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An answer with its body.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// The lines of the head behind the first one.
+    /// The lines of the head after the first one.
     head: String,
     pub(crate) body: Vec<u8>,
-    /// Head and body as they were sent.
+    /// Size of head and body as they were sent.
     pub(crate) size_bytes: usize,
 }
 
@@ -36,11 +35,11 @@ pub(crate) fn post(addr: SocketAddr, path: &str, body: &[u8]) -> Result<Answer> 
     let stream = connect(addr)?;
     let request = request(addr, path, body);
     thread::scope(|scope| {
-        // Whoever streams its answer stops reading if nobody reads what it writes.
+        // A server that streams its answer stops reading while its answer is not read.
         let sent = scope.spawn(|| (&stream).write_all(&request));
         let answer = receive(&stream);
         if answer.is_err() {
-            // It is what the other thread would wait for.
+            // Otherwise the other thread waits for the server.
             let _ = stream.shutdown(Shutdown::Both);
             return answer;
         }
@@ -49,12 +48,12 @@ pub(crate) fn post(addr: SocketAddr, path: &str, body: &[u8]) -> Result<Answer> 
     })
 }
 
-/// Asks without a body, and waits for the answer until `end`. None if it does not
-/// come until then.
+/// Sends a request without a body, and waits for the answer until `end`; none if it does not come
+/// until then.
 pub(crate) fn post_until(addr: SocketAddr, path: &str, end: Instant) -> Result<Option<Answer>> {
     let stream = connect(addr)?;
     let left = end.saturating_duration_since(Instant::now());
-    // No time at all would be no limit.
+    // Zero is not a valid timeout.
     stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
     (&stream).write_all(&request(addr, path, &[]))?;
     match receive(&stream) {
@@ -63,12 +62,12 @@ pub(crate) fn post_until(addr: SocketAddr, path: &str, end: Instant) -> Result<O
     }
 }
 
-/// A connection on which nobody waits for ever.
+/// A connection with timeouts.
 pub(super) fn connect(addr: SocketAddr) -> Result<TcpStream> {
     let stream = TcpStream::connect(addr)?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     Ok(stream)
 }
 
@@ -96,7 +95,7 @@ pub(super) fn receive(mut stream: &TcpStream) -> Result<Answer> {
     }
 }
 
-/// Takes an answer apart, or returns `None` while a part of it is missing.
+/// Parses an answer; `None` while it is incomplete.
 pub(super) fn parse(received: &[u8]) -> Result<Option<Answer>> {
     let Some((head, rest)) = split(received, b"\r\n\r\n") else {
         return Ok(None);
@@ -121,7 +120,7 @@ pub(super) fn parse(received: &[u8]) -> Result<Option<Answer>> {
     let body = match length {
         _ if chunked => dechunk(rest)?,
         Some(length) => rest.get(..length).map(|body| (body.to_vec(), length)),
-        None => bail!("the answer does not say how long its body is"),
+        None => bail!("the answer has neither a length nor chunks"),
     };
     let head_bytes = received.len() - rest.len();
     Ok(body.map(|(body, taken)| Answer {
@@ -132,8 +131,8 @@ pub(super) fn parse(received: &[u8]) -> Result<Option<Answer>> {
     }))
 }
 
-/// The body that was sent in chunks, and how many bytes it took, or `None` while
-/// the last chunk is missing.
+/// The body of an answer in chunks, and its size on the wire; `None` while the last chunk is
+/// missing.
 fn dechunk(encoded: &[u8]) -> Result<Option<(Vec<u8>, usize)>> {
     let (mut body, mut rest) = (Vec::new(), encoded);
     loop {
@@ -166,7 +165,7 @@ pub(super) mod tests {
     use super::*;
     use std::net::{Ipv4Addr, TcpListener};
 
-    /// An answer that says nothing but this.
+    /// An answer without header fields.
     pub(in crate::load) fn answer(status: u16, body: &[u8]) -> Answer {
         Answer {
             status,
@@ -181,7 +180,7 @@ pub(super) mod tests {
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n";
 
     #[test]
-    fn an_answer_with_a_length_is_complete_when_that_many_bytes_are_there() {
+    fn an_answer_with_content_length_is_complete_with_that_many_bytes() {
         let answer = parse(PLAIN).unwrap().unwrap();
         let expected = Answer {
             status: 200,
@@ -193,7 +192,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_answer_in_chunks_is_put_together() {
+    fn chunks_of_an_answer_are_concatenated() {
         let answer = parse(CHUNKED).unwrap().unwrap();
         let expected = Answer {
             status: 200,
@@ -205,14 +204,14 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_header_is_found_whatever_the_case_of_its_name() {
+    fn header_names_are_case_insensitive() {
         let answer = parse(PLAIN).unwrap().unwrap();
         assert_eq!(answer.header("content-length"), Some("5"));
         assert_eq!(answer.header("retry-after"), None);
     }
 
     #[test]
-    fn every_beginning_of_an_answer_is_incomplete() {
+    fn every_prefix_of_an_answer_is_incomplete() {
         for answer in [PLAIN, CHUNKED] {
             for end in 0..answer.len() {
                 assert_eq!(parse(&answer[..end]).unwrap(), None, "{end}");
@@ -221,16 +220,16 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_not_http_is_an_error() {
+    fn an_answer_without_a_status_is_an_error() {
         let error = parse(b"SSH-2.0\r\n\r\n").unwrap_err().to_string();
         assert_eq!(error, "expected a status, found `SSH-2.0`");
     }
 
     #[test]
-    fn a_server_that_answers_while_it_reads_is_understood() {
+    fn an_answer_that_streams_during_the_request_is_read() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let addr = listener.local_addr().unwrap();
-        // More than the system keeps for both of them.
+        // More than the kernel buffers on both sides.
         let body = vec![7; 64 << 20];
         let length = body.len();
         let server = thread::spawn(move || {
@@ -253,7 +252,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_server_that_answers_nonsense_and_reads_nothing_is_not_waited_for() {
+    fn an_invalid_answer_ends_a_request_that_is_not_read() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let addr = listener.local_addr().unwrap();
         let server = thread::spawn(move || {
@@ -264,8 +263,8 @@ pub(super) mod tests {
         let started = Instant::now();
         let error = post(addr, "/echo", &vec![7; 64 << 20]).unwrap_err();
         assert_eq!(error.to_string(), "expected a status, found `SSH-2.0`");
-        assert!(started.elapsed() < PATIENCE);
-        // The server has kept its end of the connection until here.
+        assert!(started.elapsed() < TIMEOUT);
+        // The server keeps the connection open until here.
         server.join().unwrap();
     }
 }

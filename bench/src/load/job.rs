@@ -1,4 +1,4 @@
-//! What a server is asked to do, again and again, and whether it did it.
+//! The request of a load, and the expected answer.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -11,35 +11,35 @@ use super::http::{self, Answer};
 /// One kind of request.
 #[derive(Debug, Clone)]
 pub(crate) enum Job {
-    /// To encrypt a message of small letters and spaces.
+    /// Encrypt a message of lower-case letters and spaces.
     Encrypt(String),
-    /// To send a body of so many bytes back.
+    /// Echo a body of this size.
     Echo(usize),
-    /// To do what the guest `toil` does at this path, and answer with this.
-    Toil { path: String, answer: String },
-    /// To do another job, at each of these paths in turn. There is at least one.
+    /// Request this path of the guest `cpu-burn`, and expect this answer.
+    CpuBurn { path: String, answer: String },
+    /// Another job at each of these paths in turn; at least one.
     At { paths: Vec<String>, job: Box<Self> },
 }
 
 impl Job {
-    /// To answer at once.
+    /// An immediate answer.
     pub(crate) fn good() -> Self {
-        Self::Toil {
+        Self::CpuBurn {
             path: "/good".to_owned(),
             answer: "good".to_owned(),
         }
     }
 
-    /// To compute so many steps.
+    /// A computation of this number of steps.
     pub(crate) fn compute(steps: u64) -> Self {
-        Self::Toil {
+        Self::CpuBurn {
             path: format!("/compute?{steps}"),
             answer: computed(steps).to_string(),
         }
     }
 
-    /// The same below each of these prefixes in turn: below `/app`, `/good` is
-    /// `/app/good`. There has to be at least one.
+    /// The same below each of these prefixes in turn, at least one: below `/app`, `/good` is
+    /// `/app/good`.
     pub(crate) fn below(self, prefixes: impl IntoIterator<Item = impl Display>) -> Self {
         let path = |prefix| format!("{prefix}{}", self.path());
         Self::At {
@@ -53,12 +53,12 @@ impl Job {
         match self {
             Self::Encrypt(_) => "/encrypt",
             Self::Echo(_) => "/echo",
-            Self::Toil { path, .. } => path,
+            Self::CpuBurn { path, .. } => path,
             Self::At { paths, .. } => &paths[0],
         }
     }
 
-    /// All paths, which are taken in turn.
+    /// All paths, which take turns.
     pub(crate) fn paths(&self) -> Vec<&str> {
         match self {
             Self::At { paths, .. } => paths.iter().map(String::as_str).collect(),
@@ -70,33 +70,32 @@ impl Job {
     pub(crate) fn body(&self) -> Vec<u8> {
         match self {
             Self::Encrypt(message) => format!(r#"{{"message": "{message}"}}"#).into_bytes(),
-            // No power of two, so that a part that is missing, doubled or out of
-            // order shows.
+            // A period that is not a power of two exposes missing, repeated and reordered parts.
             Self::Echo(bytes) => (0..=250).cycle().take(*bytes).collect(),
-            Self::Toil { .. } => Vec::new(),
+            Self::CpuBurn { .. } => Vec::new(),
             Self::At { job, .. } => job.body(),
         }
     }
 
-    /// How long the message or the body is.
+    /// Size of the message or the body.
     pub(crate) fn size_bytes(&self) -> usize {
         match self {
             Self::Encrypt(message) => message.len(),
             Self::Echo(bytes) => *bytes,
-            Self::Toil { .. } => 0,
+            Self::CpuBurn { .. } => 0,
             Self::At { job, .. } => job.size_bytes(),
         }
     }
 
-    /// Asks once, fails unless the answer is right, and returns how many bytes it
-    /// took.
+    /// Sends one request, fails unless the answer is the expected one, and returns the size of the
+    /// answer.
     pub(crate) fn check(&self, addr: SocketAddr) -> Result<usize> {
         let answer = http::post(addr, self.path(), &self.body())?;
         self.judge(&answer)?;
         Ok(answer.size_bytes)
     }
 
-    /// Fails unless an answer is right.
+    /// Fails unless an answer is the expected one.
     pub(crate) fn judge(&self, answer: &Answer) -> Result<()> {
         let text = String::from_utf8_lossy(&answer.body);
         ensure!(
@@ -122,7 +121,7 @@ impl Job {
                 "expected the {bytes} bytes that were sent, the answer was {} others",
                 answer.body.len()
             ),
-            Self::Toil {
+            Self::CpuBurn {
                 answer: expected, ..
             } => ensure!(
                 answer.body == expected.as_bytes(),
@@ -140,7 +139,7 @@ struct Encrypted {
     result: String,
 }
 
-/// Caesar's cipher, three letters on, for small letters.
+/// Caesar's cipher for lower-case letters, with a shift of three.
 fn encrypted(message: &str) -> String {
     let shift = |letter: char| match letter {
         'a'..='w' => char::from(letter as u8 + 3),
@@ -150,7 +149,7 @@ fn encrypted(message: &str) -> String {
     message.chars().map(shift).collect()
 }
 
-/// The number at which the guest `toil` arrives after so many steps.
+/// The result of the guest `cpu-burn` after this number of steps.
 fn computed(steps: u64) -> u64 {
     (0..steps).fold(0x9e37_79b9_7f4a_7c15, |number: u64, _| {
         let number = number ^ (number << 13);
@@ -169,13 +168,13 @@ mod tests {
     use crate::load::http::tests::answer;
 
     #[test]
-    fn what_toil_computes_is_known() {
-        // What the guest answered when it was written.
+    fn the_result_of_cpu_burn_is_known() {
+        // The answer of the guest when it was written.
         assert_eq!(computed(1_000_000), 4_500_339_045_783_072_515);
     }
 
     #[test]
-    fn the_expected_answer_is_the_one_that_people_know() {
+    fn hello_world_encrypts_to_khoor_zruog() {
         assert_eq!(encrypted("hello world"), "khoor zruog");
         assert_eq!(encrypted("xyz"), "abc");
     }
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn below_prefixes_a_job_is_the_same_at_other_paths() {
+    fn prefixes_change_only_the_paths_of_a_job() {
         let job = Job::Encrypt("abc".to_owned()).below(["/a", "/b"]);
         assert_eq!(job.paths(), ["/a/encrypt", "/b/encrypt"]);
         assert_eq!(job.path(), "/a/encrypt");
@@ -197,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_answer_is_an_error_that_shows_it() {
+    fn a_wrong_answer_is_an_error_with_its_text() {
         let job = Job::Encrypt("abc".to_owned());
         job.judge(&answer(200, br#"{"result":"def"}"#)).unwrap();
         let error = job.judge(&answer(200, br#"{"result":"abc"}"#)).unwrap_err();
@@ -207,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn an_echo_with_two_parts_in_the_wrong_order_is_an_error() {
+    fn an_echo_with_reordered_parts_is_an_error() {
         let job = Job::Echo(1 << 17);
         let sent = job.body();
         job.judge(&answer(200, &sent)).unwrap();

@@ -1,23 +1,21 @@
-//! Requests.
+//! Load generators.
 //!
-//! - [`job`]: what is asked for, and whether the answer is right.
+//! - [`job`]: the request, and the expected answer.
 //! - [`http`]: one request at a time.
-//! - [`held`]: requests that are begun and not finished.
-//! - [`kept`]: connections that are kept and say nothing.
-//! - [`paced`]: so many a second.
-//! - [`wrk`]: as many as the server answers.
-//! - [`crowd`]: many more than that.
-//! - [`timed`]: one after the other, each of them timed.
-//! - [`again`]: clients that ask for what never ends.
-//! - [`slow`]: clients that begin a request and wait.
-//! - [`slowhttptest`]: the same and more, by a program that is known for it.
+//! - [`held`]: incomplete requests.
+//! - [`paced`]: requests at a fixed rate.
+//! - [`wrk`]: as many requests as the server answers.
+//! - [`crowd`]: many more requests than that.
+//! - [`timed`]: one request after the other, each of them timed.
+//! - [`endless`]: requests whose responses never end.
+//! - [`slow`]: clients that send a part of a request and wait.
+//! - [`slowhttptest`]: slow clients of the program of this name.
 
-pub(crate) mod again;
 pub(crate) mod crowd;
+pub(crate) mod endless;
 pub(crate) mod held;
 pub(crate) mod http;
 pub(crate) mod job;
-pub(crate) mod kept;
 pub(crate) mod paced;
 pub(crate) mod slow;
 pub(crate) mod slowhttptest;

@@ -1,5 +1,4 @@
-//! Requests at a fixed pace, so that a server has time to spare: what is measured
-//! then is how long one takes, not how many there can be.
+//! Requests at a fixed rate below the capacity, to measure latency rather than throughput.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -12,19 +11,19 @@ use anyhow::{Result, bail};
 use super::http::{Answer, connect, receive, request};
 use super::job::Job;
 
-/// How often each connection sends a request.
+/// Interval between two requests of a connection.
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// How long after the end requests are still sent that were due before it.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time after the end in which requests that were due before it are still sent.
+const GRACE: Duration = Duration::from_secs(5);
 
-/// What clients saw that sent at a fixed pace.
+/// What clients at a fixed rate observed.
 #[derive(Debug, Default)]
 pub(crate) struct Paced {
-    /// How long each good answer took, in microseconds, from when its request was
-    /// due: one that waits for the one before it waits as well.
+    /// Latency of each good answer in microseconds, from when its request was due: a request that
+    /// waits for the previous one waits as well.
     pub(crate) times_us: Vec<f64>,
-    /// How often which other answer came, or none did.
+    /// Number of other answers, and of missing ones, by kind.
     pub(crate) failures: BTreeMap<String, u64>,
 }
 
@@ -36,8 +35,8 @@ impl Paced {
     }
 }
 
-/// Sends requests on so many connections for a while. Returns how long each took,
-/// in microseconds; all of them must be answered as they should.
+/// Sends requests on this number of connections for a while. Returns the latency of each in
+/// microseconds; all must get the expected answer.
 pub(crate) fn run(
     addr: SocketAddr,
     job: &Job,
@@ -51,7 +50,7 @@ pub(crate) fn run(
     Ok(times_us)
 }
 
-/// The same, where requests may fail. Whoever gets no good answer connects anew.
+/// Like [`run`], where requests may fail. After a failure a client connects again.
 pub(crate) fn watch(addr: SocketAddr, job: &Job, connections: u32, duration: Duration) -> Paced {
     let begin = Instant::now();
     let mut all = Paced::default();
@@ -65,7 +64,7 @@ pub(crate) fn watch(addr: SocketAddr, job: &Job, connections: u32, duration: Dur
             })
             .collect();
         for sender in senders {
-            let one = sender.join().expect("sending does not panic");
+            let one = sender.join().expect("no client panics");
             all.times_us.extend(one.times_us);
             for (how, times) in one.failures {
                 all.fail(&how, times);
@@ -75,15 +74,15 @@ pub(crate) fn watch(addr: SocketAddr, job: &Job, connections: u32, duration: Dur
     all
 }
 
-/// Failures and how often each was, for people.
+/// Failures and their counts in words.
 pub(crate) fn list(failures: &BTreeMap<String, u64>) -> String {
     let item = |(how, times): (&String, &u64)| format!("{times} × {how}");
     let items: Vec<_> = failures.iter().map(item).collect();
     items.join(", ")
 }
 
-/// Sends on one connection, the first at `first`, until `end`. It is the connection of
-/// this index among so many, which take the paths of the job in turn.
+/// Sends on one connection, from `first` until `end`. All connections together take the paths of
+/// the job in turn; this is the connection of this index.
 fn send(
     addr: SocketAddr,
     job: &Job,
@@ -97,8 +96,8 @@ fn send(
     let mut paced = Paced::default();
     let mut connection = None;
     let mut due = first;
-    while due < end && Instant::now() < end + PATIENCE {
-        let request = requests.next().expect("there is always a next path");
+    while due < end && Instant::now() < end + GRACE {
+        let request = requests.next().expect("the paths repeat");
         sleep(due.saturating_duration_since(Instant::now()));
         match exchange(addr, &mut connection, &request) {
             Ok(answer) if answer.status != 200 => paced.fail(&answer.status.to_string(), 1),
@@ -113,8 +112,7 @@ fn send(
     paced
 }
 
-/// Sends a request on the connection that is there, or on a new one, and keeps it
-/// for the next one if all went well.
+/// Sends a request on the open connection, or on a new one, and keeps it after a good answer.
 fn exchange(
     addr: SocketAddr,
     connection: &mut Option<TcpStream>,
@@ -132,7 +130,7 @@ fn exchange(
     Ok(answer)
 }
 
-/// The time that so many of a hundred requests do not exceed.
+/// A percentile of the times.
 pub(crate) fn percentile(times: &mut [f64], percent: usize) -> Option<f64> {
     times.sort_unstable_by(f64::total_cmp);
     let index = (times.len() * percent).div_ceil(100).checked_sub(1)?;
@@ -153,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn all_connections_together_take_the_paths_in_turn() {
+    fn connections_share_the_paths_in_turn() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let addr = listener.local_addr().unwrap();
         let server = thread::spawn(move || {
@@ -181,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn each_failure_is_counted_and_a_good_answer_still_counts() {
+    fn failures_and_good_answers_are_counted() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let addr = listener.local_addr().unwrap();
         thread::spawn(move || {
@@ -190,7 +188,7 @@ mod tests {
                 b"",
                 b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ngood",
             ];
-            // One connection after the other: only a good answer keeps one.
+            // Only a good answer keeps a connection, so there are three.
             for answer in answers {
                 let (stream, _) = listener.accept().unwrap();
                 let mut read = [0; 1024];

@@ -1,4 +1,4 @@
-//! Clients that send the beginning of a request and then wait, many at a time.
+//! Many clients that send the start of a request and wait.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -17,18 +17,18 @@ use super::http;
 use super::job::Job;
 use super::paced::list;
 
-/// How long after one the next client connects: a thousand a second.
+/// Interval between two connections: a thousand per second.
 const PACE: Duration = Duration::from_millis(1);
 
-/// What the clients saw.
+/// What the clients observed.
 #[derive(Debug, Default)]
 pub(crate) struct Slow {
-    /// How many connections they made.
+    /// Number of connections made.
     opened: u64,
-    /// How many of them there were at once.
+    /// Open connections, and their peak.
     open: u64,
-    most_open: u64,
-    /// How the server ended connections, and how many of them.
+    peak_open: u64,
+    /// Number of connections by how the server ended them.
     ends: BTreeMap<String, u64>,
 }
 
@@ -36,7 +36,7 @@ impl Slow {
     fn open(&mut self) {
         self.opened += 1;
         self.open += 1;
-        self.most_open = self.most_open.max(self.open);
+        self.peak_open = self.peak_open.max(self.open);
     }
 }
 
@@ -44,27 +44,27 @@ impl fmt::Display for Slow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             opened,
-            most_open,
+            peak_open,
             ends,
             ..
         } = self;
-        write!(f, "{opened} connections, {most_open} at once; ")?;
+        write!(f, "{opened} connections, {peak_open} at once; ")?;
         if ends.is_empty() {
-            return f.write_str("all kept");
+            return f.write_str("none ended by the server");
         }
         write!(f, "ended by the server: {}", list(ends))
     }
 }
 
-/// Lets `count` clients send a head and one byte of a body, and wait. Whoever is
-/// answered or hung up on comes again. All leave at the end.
+/// Runs `count` clients that send a head and one byte of a body, and wait. A client connects again
+/// after its connection ended. All disconnect at the end.
 pub(crate) fn hold(addr: SocketAddr, job: &Job, count: usize, duration: Duration) -> Result<Slow> {
     let body = job.body();
-    let mut beginning = http::request(addr, job.path(), &body);
-    beginning.truncate(beginning.len() - body.len() + 1);
+    let mut start = http::request(addr, job.path(), &body);
+    start.truncate(start.len() - body.len() + 1);
     let crowd = Rc::new(Crowd {
         addr,
-        beginning,
+        start,
         next: Cell::new(Instant::now()),
         slow: RefCell::default(),
     });
@@ -73,40 +73,40 @@ pub(crate) fn hold(addr: SocketAddr, job: &Job, count: usize, duration: Duration
         .build()?;
     let clients = LocalSet::new();
     for _ in 0..count {
-        clients.spawn_local(crowd.clone().come_again_and_again());
+        clients.spawn_local(crowd.clone().reconnect());
     }
-    // They never end by themselves.
+    // Clients never end by themselves.
     let _ = runtime.block_on(async { timeout(duration, clients).await });
     Ok(crowd.slow.take())
 }
 
 struct Crowd {
     addr: SocketAddr,
-    beginning: Vec<u8>,
-    /// When the next one may connect.
+    start: Vec<u8>,
+    /// When the next client may connect.
     next: Cell<Instant>,
     slow: RefCell<Slow>,
 }
 
 impl Crowd {
-    async fn come_again_and_again(self: Rc<Self>) {
+    async fn reconnect(self: Rc<Self>) {
         loop {
-            let turn = self.next.get().max(Instant::now());
-            self.next.set(turn + PACE);
-            sleep_until(turn).await;
-            let how = self.come().await;
+            let due = self.next.get().max(Instant::now());
+            self.next.set(due + PACE);
+            sleep_until(due).await;
+            let how = self.hold().await;
             *self.slow.borrow_mut().ends.entry(how).or_default() += 1;
         }
     }
 
-    /// Connects, begins a request, and waits. Returns how that ended.
-    async fn come(&self) -> String {
+    /// Connects, starts a request, and waits. Returns how the connection ended.
+    async fn hold(&self) -> String {
         let Ok(mut stream) = TcpStream::connect(self.addr).await else {
             return "not accepted".to_owned();
         };
         self.slow.borrow_mut().open();
         let mut answer = [0; 256];
-        let read = match stream.write_all(&self.beginning).await {
+        let read = match stream.write_all(&self.start).await {
             Ok(()) => stream.read(&mut answer).await,
             Err(error) => Err(error),
         };
@@ -119,7 +119,7 @@ impl Crowd {
     }
 }
 
-/// The status of an answer of which the beginning is there.
+/// The status in the start of an answer.
 fn status(answer: &[u8]) -> String {
     let text = String::from_utf8_lossy(answer);
     let status = text.split_whitespace().nth(1);
@@ -134,7 +134,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn a_client_that_was_answered_comes_again() {
+    fn a_client_reconnects_after_an_answer() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let addr = listener.local_addr().unwrap();
         let job = Job::Encrypt("abc".to_owned());
@@ -147,7 +147,7 @@ mod tests {
             (&first)
                 .write_all(b"HTTP/1.1 408 Too Slow\r\n\r\n")
                 .unwrap();
-            // It lives until the other end has gone.
+            // Open until the client disconnects.
             let (second, _) = listener.accept().unwrap();
             (&second).read_to_end(&mut Vec::new()).unwrap();
         });

@@ -1,5 +1,4 @@
-//! `slowhttptest`, which holds on to connections in the ways that are known to have
-//! brought servers down.
+//! `slowhttptest`, a program with the known attacks by slow connections.
 
 use std::fmt;
 use std::fs;
@@ -12,11 +11,11 @@ use anyhow::{Context, Result, ensure};
 use crate::servers::process::Process;
 use crate::servers::programs::scratch;
 
-/// How many connections it holds, and how many it makes a second.
+/// Number of connections, and of new connections per second.
 const CONNECTIONS: &str = "1000";
 const RATE: &str = "200";
 
-/// A way to be slow. The figures are those of its manual.
+/// An attack, with the figures of the manual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// The head of a request never ends (slowloris).
@@ -38,11 +37,11 @@ impl Mode {
     }
 }
 
-/// What it counted.
+/// Its counts.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Slowhttptest {
     runs: u32,
-    most_connected: u32,
+    peak_connected: u32,
     closed: u32,
 }
 
@@ -50,12 +49,12 @@ impl fmt::Display for Slowhttptest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             runs,
-            most_connected,
+            peak_connected,
             closed,
         } = self;
         write!(
             f,
-            "{most_connected} connections at once, {closed} closed by the server"
+            "{peak_connected} connections at once, {closed} closed by the server"
         )?;
         if *runs > 1 {
             write!(f, " ({runs} runs: all were closed before the end)")?;
@@ -67,13 +66,11 @@ impl fmt::Display for Slowhttptest {
 /// Fails with a remedy unless the program is there.
 pub(crate) fn find() -> Result<()> {
     let output = Command::new("slowhttptest").arg("-h").output();
-    output
-        .context("`slowhttptest` does not run; `make slowhttptest` installs it, or says how to")?;
+    output.context("cannot run `slowhttptest`; run `make slowhttptest`")?;
     Ok(())
 }
 
-/// Lets it hold on to `path` for `duration`. Where all of its connections are closed
-/// before the end, it comes again.
+/// Runs it against `path` for `duration`, again where all of its connections are closed before.
 pub(crate) fn run(
     addr: SocketAddr,
     path: &str,
@@ -84,7 +81,7 @@ pub(crate) fn run(
     let report = scratch().join("slowhttptest");
     let mut seen = Slowhttptest::default();
     loop {
-        // It counts in whole seconds, and looks only once in each.
+        // It counts once per second.
         let seconds = end.saturating_duration_since(Instant::now()).as_secs();
         if seconds < 2 {
             return Ok(seen);
@@ -105,13 +102,13 @@ pub(crate) fn run(
         let status = Process::spawn(&mut command)?.wait()?;
         ensure!(status.success(), "`slowhttptest` ended with {status}");
         let counted = fs::read_to_string(report.with_extension("csv"))
-            .context("`slowhttptest` left no figures")?;
+            .context("`slowhttptest` wrote no figures")?;
         seen.add(&counted)?;
     }
 }
 
 impl Slowhttptest {
-    /// Adds what one run counted, second by second (CSV).
+    /// Adds the counts of one run, a line of CSV per second.
     fn add(&mut self, counted: &str) -> Result<()> {
         let mut lines = counted.lines();
         let headings: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
@@ -123,8 +120,8 @@ impl Slowhttptest {
         let mut closed_until_now = 0;
         for line in lines {
             let figure = |column| line.split(',').nth(column)?.trim().parse::<u32>().ok();
-            self.most_connected = self
-                .most_connected
+            self.peak_connected = self
+                .peak_connected
                 .max(figure(connected).unwrap_or_default());
             closed_until_now = figure(closed).unwrap_or(closed_until_now);
         }
@@ -142,7 +139,7 @@ mod tests {
         0,0,1,0,300\n1,0,1,250,300\n2,120,1,130,300\n3,250,0,0,300\n";
 
     #[test]
-    fn the_most_connections_and_the_last_count_of_the_closed_are_kept() {
+    fn the_peak_of_connections_and_the_last_count_of_closed_ones_are_kept() {
         let mut seen = Slowhttptest::default();
         seen.add(COUNTED).unwrap();
         let expected = "250 connections at once, 250 closed by the server";
@@ -150,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn several_runs_are_said_to_be_several() {
+    fn the_number_of_runs_is_shown() {
         let mut seen = Slowhttptest::default();
         seen.add(COUNTED).unwrap();
         seen.add(COUNTED).unwrap();
@@ -159,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_in_another_form_are_an_error() {
+    fn an_unknown_csv_format_is_an_error() {
         assert!(Slowhttptest::default().add("Seconds,Open\n").is_err());
     }
 }

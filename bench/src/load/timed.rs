@@ -1,4 +1,4 @@
-//! Requests on one connection, one after the other, and how long each took.
+//! Requests on one connection, one after the other, each of them timed.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use super::http::{connect, receive, request};
 use super::job::Job;
 
-/// A connection that is there already when a request is timed.
+/// An open connection for timed requests.
 pub(crate) struct Timed {
     addr: SocketAddr,
     stream: TcpStream,
@@ -22,9 +22,9 @@ impl Timed {
         Ok(Self { addr, stream })
     }
 
-    /// Asks once, and fails unless the answer is right. Returns how long it took until the
-    /// whole answer was there, in microseconds.
-    pub(crate) fn ask(&self, job: &Job) -> Result<f64> {
+    /// Sends one request, and fails unless the answer is the expected one. Returns the time until
+    /// the answer was complete, in microseconds.
+    pub(crate) fn send(&self, job: &Job) -> Result<f64> {
         let request = request(self.addr, job.path(), &job.body());
         let begin = Instant::now();
         (&self.stream).write_all(&request)?;

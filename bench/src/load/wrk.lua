@@ -1,5 +1,5 @@
--- The requests that `wrk` sends over and over, and what it says at the end.
--- Arguments: the file with the body, and that with the paths, one a line.
+-- The requests of `wrk`, and its report.
+-- Arguments: the file with the body, and the file with the paths, one per line.
 
 function init(args)
    local file = assert(io.open(args[1], "rb"))
@@ -12,7 +12,7 @@ function init(args)
    for path in io.lines(args[2]) do
       requests[#requests + 1] = wrk.format(nil, path)
    end
-   -- With one path `wrk` sends what it has; it is faster if it need not ask.
+   -- With one path `wrk` is faster without a callback.
    if #requests > 1 then
       local last = 0
       request = function()

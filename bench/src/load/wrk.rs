@@ -15,17 +15,16 @@ use crate::load::job::Job;
 use crate::servers::process::Process;
 use crate::servers::programs::scratch;
 
-/// What is missing when `wrk` does not start, and how to get it.
-const REMEDY: &str = "`wrk` does not run; `make bench` installs it, or says how to";
+const REMEDY: &str = "cannot run `wrk`; run `make wrk`";
 
-/// `wrk`, ready to send the requests of one job again and again.
+/// `wrk` with its script.
 pub(crate) struct Wrk {
-    /// Where its script is, and what that reads.
+    /// Folder of its script and of the files that the script reads.
     folder: PathBuf,
     pub(crate) version: String,
 }
 
-/// What `wrk` counted, times in microseconds.
+/// Its counts; times in microseconds.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct Counted {
     pub(crate) requests: u64,
@@ -45,7 +44,7 @@ pub(crate) struct Counted {
 impl Wrk {
     /// Finds the program and writes its script.
     pub(crate) fn find() -> Result<Self> {
-        // It prints its version and its usage, and exits with 1.
+        // It prints version and usage, and exits with 1.
         let output = Command::new("wrk").arg("-v").output().context(REMEDY)?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned()
             + &String::from_utf8_lossy(&output.stderr);
@@ -60,13 +59,13 @@ impl Wrk {
 
         let folder = scratch();
         fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot make `{}`", folder.display()))?;
+            .with_context(|| format!("cannot create `{}`", folder.display()))?;
         let wrk = Self { folder, version };
         fs::write(wrk.script(), include_str!("wrk.lua"))?;
         Ok(wrk)
     }
 
-    /// Sends the requests of `job` for so many seconds.
+    /// Sends the requests of `job` for this number of seconds.
     pub(crate) fn run(
         &self,
         addr: SocketAddr,
@@ -82,7 +81,7 @@ impl Wrk {
             .arg(format!("--threads={}", threads(connections)))
             .arg(format!("--connections={connections}"))
             .arg(format!("--duration={seconds}s"))
-            // What takes longer counts as an error.
+            // A longer latency counts as an error.
             .arg("--timeout=10s")
             .arg("--script")
             .arg(self.script())
@@ -111,16 +110,15 @@ impl Wrk {
 }
 
 impl Counted {
-    /// Requests that were answered, in one second.
+    /// Answered requests per second.
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     pub(crate) fn per_second(&self) -> f64 {
         self.requests as f64 / Duration::from_secs_f64(self.duration_us / 1e6).as_secs_f64()
     }
 
-    /// Fails unless each request got an answer like the one that was checked,
-    /// which had `answer_bytes`.
+    /// Fails unless each request got an answer like the checked one, of `answer_bytes`.
     ///
-    /// `wrk` itself counts statuses from 400 on. Other answers differ in length.
+    /// `wrk` itself counts statuses from 400 on; other wrong answers differ in size.
     pub(crate) fn check(&self, answer_bytes: usize, connections: u32) -> Result<()> {
         let Self {
             connect_errors,
@@ -140,7 +138,7 @@ impl Counted {
         }
         ensure!(self.requests > 0, "no request was answered");
 
-        // At the end an answer may be under way on each connection.
+        // At the end an answer may be in flight on each connection.
         let answer_bytes = answer_bytes as u64;
         let expected = self.requests * answer_bytes;
         let tolerance = expected / 50 + u64::from(connections) * answer_bytes;
@@ -154,7 +152,7 @@ impl Counted {
     }
 }
 
-/// One for two processors: the server needs the others.
+/// One thread per two processors: the server needs the others.
 pub(crate) fn threads(connections: u32) -> u32 {
     let processors = available_parallelism().map_or(1, usize::from);
     let half = u32::try_from(processors / 2).unwrap_or(u32::MAX);
@@ -181,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_report_is_found_behind_what_wrk_prints_itself() {
+    fn the_report_follows_the_output_of_wrk() {
         let counted = counted();
         assert_eq!((counted.requests, counted.bytes), (1000, 158_000));
         assert!((counted.p99_us - 1400.0).abs() < 1e-9);
@@ -200,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn one_error_status_fails_all() {
+    fn one_error_status_is_an_error() {
         let counted = Counted {
             status_errors: 1,
             ..counted()
@@ -210,12 +208,12 @@ mod tests {
     }
 
     #[test]
-    fn answers_of_another_size_fail_though_no_status_was_an_error() {
+    fn answers_of_another_size_are_an_error() {
         assert!(counted().check(200, 32).is_err());
     }
 
     #[test]
-    fn no_answer_at_all_fails() {
+    fn no_answer_is_an_error() {
         let counted = Counted {
             requests: 0,
             bytes: 0,
@@ -225,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn one_connection_is_not_split_between_threads() {
+    fn one_connection_has_one_thread() {
         assert_eq!(threads(1), 1);
     }
 }

@@ -6,17 +6,17 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rustix::param::clock_ticks_per_second;
 
-/// The processor time of one process, all of its threads together.
+/// Processor time of all threads of a process.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ProcessorTime {
     pub(crate) user: Duration,
     pub(crate) system: Duration,
-    /// What its children used that have ended and were waited for.
+    /// Processor time of its children that were waited for.
     pub(crate) children: Duration,
 }
 
 impl ProcessorTime {
-    /// What was used since then.
+    /// The difference to an earlier time.
     pub(crate) fn since(&self, then: &Self) -> Self {
         Self {
             user: self.user.saturating_sub(then.user),
@@ -25,30 +25,30 @@ impl ProcessorTime {
         }
     }
 
-    /// Everything, with the children.
+    /// The sum, with the children.
     pub(crate) fn total(&self) -> Duration {
         self.user + self.system + self.children
     }
 }
 
-/// The memory of one process, in KiB.
+/// Memory of a process, in KiB.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Memory {
     pub(crate) resident_kib: u64,
     pub(crate) peak_kib: u64,
 }
 
-/// The time of all processors together since the machine started.
+/// Time of all processors since the start of the machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct MachineTime {
     pub(crate) busy: Duration,
     pub(crate) idle: Duration,
-    /// What a hypervisor gave to somebody else.
+    /// Time that a hypervisor took away.
     pub(crate) stolen: Duration,
 }
 
 impl MachineTime {
-    /// What passed since then. The kernel lets `idle` go back now and then.
+    /// The difference to an earlier time. The kernel sometimes decreases `idle`.
     pub(crate) fn since(&self, then: &Self) -> Self {
         Self {
             busy: self.busy.saturating_sub(then.busy),
@@ -57,7 +57,7 @@ impl MachineTime {
         }
     }
 
-    /// The part of all time that was given to others.
+    /// The share of the stolen time.
     pub(crate) fn stolen_share(&self) -> f64 {
         let all = (self.busy + self.idle + self.stolen).as_secs_f64();
         if all > 0.0 {
@@ -68,52 +68,44 @@ impl MachineTime {
     }
 }
 
-/// The processor time of a process so far.
+/// Processor time of a process so far.
 pub(crate) fn processor_time(pid: u32) -> Result<ProcessorTime> {
     let stat = read(&format!("/proc/{pid}/stat"))?;
     parse_stat(&stat, clock_ticks_per_second())
-        .with_context(|| format!("cannot make sense of `/proc/{pid}/stat`"))
+        .with_context(|| format!("cannot parse `/proc/{pid}/stat`"))
 }
 
-/// The memory of a process, now and at its peak.
+/// Memory of a process, now and at its peak.
 pub(crate) fn memory(pid: u32) -> Result<Memory> {
     let status = read(&format!("/proc/{pid}/status"))?;
-    parse_status(&status).with_context(|| format!("cannot make sense of `/proc/{pid}/status`"))
+    parse_status(&status).with_context(|| format!("cannot parse `/proc/{pid}/status`"))
 }
 
-/// The memory of a process now, in KiB, where what it shares with others counts
-/// only in part.
+/// Memory of a process in KiB, with shared pages in proportion (PSS).
 pub(crate) fn proportional_kib(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/smaps_rollup");
-    kib(&read(&path)?, "Pss:").with_context(|| format!("cannot make sense of `{path}`"))
+    kib(&read(&path)?, "Pss:").with_context(|| format!("cannot parse `{path}`"))
 }
 
-/// The memory of a process now, in KiB, that it shares with no other.
+/// Private memory of a process, in KiB.
 pub(crate) fn private_kib(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/smaps_rollup");
     let text = read(&path)?;
     let private = kib(&text, "Private_Clean:").zip(kib(&text, "Private_Dirty:"));
-    let (clean, dirty) = private.with_context(|| format!("cannot make sense of `{path}`"))?;
+    let (clean, dirty) = private.with_context(|| format!("cannot parse `{path}`"))?;
     Ok(clean + dirty)
 }
 
-/// The part of that which it has written.
+/// Written private memory of a process, in KiB.
 pub(crate) fn private_dirty_kib(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/smaps_rollup");
-    kib(&read(&path)?, "Private_Dirty:").with_context(|| format!("cannot make sense of `{path}`"))
+    kib(&read(&path)?, "Private_Dirty:").with_context(|| format!("cannot parse `{path}`"))
 }
 
-/// How many file descriptors a process has open.
-pub(crate) fn descriptors(pid: u32) -> Result<u32> {
-    let path = format!("/proc/{pid}/fd");
-    let entries = fs::read_dir(&path).with_context(|| format!("cannot read `{path}`"))?;
-    u32::try_from(entries.count()).context("more descriptors than there can be")
-}
-
-/// The time of the machine so far.
+/// Time of the machine so far.
 pub(crate) fn machine_time() -> Result<MachineTime> {
     parse_machine(&read("/proc/stat")?, clock_ticks_per_second())
-        .context("cannot make sense of `/proc/stat`")
+        .context("cannot parse `/proc/stat`")
 }
 
 fn read(path: &str) -> Result<String> {
@@ -121,8 +113,8 @@ fn read(path: &str) -> Result<String> {
         .with_context(|| format!("cannot read `{path}`; the benchmark needs Linux"))
 }
 
-/// Fields 14 to 17 of `proc_pid_stat(5)`. The second is the name of the program,
-/// in parentheses, and may contain anything.
+/// Fields 14 to 17 of `proc_pid_stat(5)`. The second is the name of the program in parentheses,
+/// with any character in it.
 fn parse_stat(text: &str, ticks_per_second: u64) -> Option<ProcessorTime> {
     let (_, fields) = text.rsplit_once(')')?;
     let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u64>);
@@ -143,14 +135,14 @@ fn parse_status(text: &str) -> Option<Memory> {
     })
 }
 
-/// The figure on the line that begins with `key`.
+/// The figure on the line that starts with `key`.
 fn kib(text: &str, key: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(key))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
 /// The first line of `proc_stat(5)`: user, nice, system, idle, iowait, irq,
-/// softirq, steal. What guests of this machine use is in `user` already.
+/// softirq, steal. The time of virtual machines is part of `user`.
 fn parse_machine(text: &str, ticks_per_second: u64) -> Option<MachineTime> {
     let fields = text.lines().next()?.strip_prefix("cpu ")?;
     let ticks: Vec<u64> = fields
@@ -184,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_stat_is_not_understood() {
+    fn a_short_stat_is_invalid() {
         assert_eq!(parse_stat("7 (a) S 1 7 7", 100), None);
     }
 
@@ -199,18 +191,18 @@ mod tests {
     }
 
     #[test]
-    fn a_process_without_memory_has_no_figures() {
+    fn a_process_without_memory_figures_is_invalid() {
         assert_eq!(parse_status("Name:\tzombie\n"), None);
     }
 
     #[test]
-    fn the_proportional_memory_is_not_one_of_its_kinds() {
+    fn pss_is_not_confused_with_its_parts() {
         let text = "Rss:   5000 kB\nPss_Anon:   3000 kB\nPss:   4000 kB\n";
         assert_eq!(kib(text, "Pss:"), Some(4000));
     }
 
     #[test]
-    fn waiting_for_a_disk_counts_as_idle_and_steal_apart() {
+    fn iowait_counts_as_idle_and_steal_does_not() {
         let time = parse_machine("cpu  100 20 30 400 50 6 7 8 90 0\ncpu0 1 2 3\n", 100).unwrap();
         assert_eq!(time.busy, Duration::from_millis(1_630));
         assert_eq!(time.idle, Duration::from_millis(4_500));
@@ -218,16 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_descriptor_counts_while_it_is_open() {
-        let pid = std::process::id();
-        let files = [(); 50].map(|()| fs::File::open("/dev/null").unwrap());
-        // Other tests open and close some of their own meanwhile.
-        assert!(descriptors(pid).unwrap() >= 50);
-        drop(files);
-    }
-
-    #[test]
-    fn the_accounting_of_this_very_process_is_readable() {
+    fn the_accounting_of_this_process_is_readable() {
         let pid = std::process::id();
         processor_time(pid).unwrap();
         let memory = memory(pid).unwrap();

@@ -1,9 +1,9 @@
-//! Where, when and with what was measured.
+//! The machine: names, accounting, noise.
 //!
-//! - this file: the names of machine, system and programs.
+//! - this file: names of the processor, the kernel and the programs.
 //! - [`kernel`]: the kernel's accounting.
-//! - [`rest`]: what a server has when it does nothing.
-//! - [`noise`]: whether the machine was quiet enough.
+//! - [`rest`]: the memory of an idle server.
+//! - [`noise`]: disturbances by other programs.
 
 pub(crate) mod kernel;
 pub(crate) mod noise;
@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::measure::Bench;
 use crate::servers::programs::workspace;
 
-/// What a reader must know to compare with another machine.
+/// The machine, the programs and the date of a measurement.
 #[derive(Debug, Serialize)]
 pub(crate) struct Machine {
     pub(crate) date: String,
@@ -32,7 +32,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Asks the machine and the programs.
+    /// Queries the machine and the programs.
     pub(crate) fn look(bench: &Bench) -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let cpuinfo = read("/proc/cpuinfo");
@@ -89,7 +89,7 @@ fn processor(cpuinfo: &str) -> String {
     )
 }
 
-/// What a program says, or nothing if it cannot be asked.
+/// The first line that a program prints, or `unknown`.
 fn first_line(command: &mut Command) -> String {
     let output = command
         .output()
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_processor_is_named_as_the_kernel_names_it() {
+    fn the_processor_has_the_model_name_of_cpuinfo() {
         assert_eq!(
             processor("processor\t: 0\nmodel name\t: AMD EPYC\n"),
             "AMD EPYC"
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_processor_without_a_name_is_known_by_its_kind() {
+    fn a_processor_without_a_model_name_is_unknown() {
         assert!(processor("processor\t: 0\n").starts_with("unknown "));
     }
 }

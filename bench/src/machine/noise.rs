@@ -1,4 +1,4 @@
-//! Whether the machine was quiet enough to say anything.
+//! Disturbances of a measurement by other programs.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use crate::figures::stats::Summary;
 use crate::machine::kernel::machine_time;
 use crate::measure::{Row, Sample};
 
-/// How long the machine is watched before the start.
+/// Time for which the machine is watched before the start.
 const WATCHED: Duration = Duration::from_secs(1);
 
-/// How much of one processor others may take.
+/// Limit for other programs, in processors.
 const FOREIGN_PROCESSORS: f64 = 0.1;
 
-/// The share of the machine's time that a hypervisor may take away.
+/// Limit for the share of stolen time.
 const STOLEN: f64 = 0.01;
 
-/// How far apart the rounds of one server may be, as a share of the median.
+/// Limit for the range of the rounds of one server, as a share of the median.
 const SPREAD: f64 = 0.15;
 
-/// Watches the machine while nothing is measured, and returns warnings.
+/// Warnings about the machine before the start.
 pub(crate) fn before() -> Result<Vec<String>> {
     let start = machine_time()?;
     sleep(WATCHED);
@@ -34,8 +34,8 @@ fn judge_before(busy_processors: f64, stolen: f64) -> Vec<String> {
     let mut warnings = Vec::new();
     if busy_processors > FOREIGN_PROCESSORS {
         warnings.push(format!(
-            "before the start, {busy_processors:.2} processors were busy with something else \
-             (limit {FOREIGN_PROCESSORS}); end it and measure again"
+            "before the start, {busy_processors:.2} processors were busy with other programs \
+             (limit {FOREIGN_PROCESSORS}); end them and measure again"
         ));
     }
     if stolen > STOLEN {
@@ -48,7 +48,7 @@ fn judge_before(busy_processors: f64, stolen: f64) -> Vec<String> {
     warnings
 }
 
-/// Warnings about what disturbed the measurements themselves.
+/// Warnings about disturbances of the measurements.
 pub(crate) fn during(rows: &[Row]) -> Vec<String> {
     let mut warnings = Vec::new();
     let median = |figure: fn(&Sample) -> f64| {
@@ -58,14 +58,14 @@ pub(crate) fn during(rows: &[Row]) -> Vec<String> {
     let foreign = median(|sample| sample.foreign_processors);
     if foreign > FOREIGN_PROCESSORS {
         warnings.push(format!(
-            "while it was measured, {foreign:.2} processors were busy with something else \
+            "during the measurement, {foreign:.2} processors were busy with other programs \
              (limit {FOREIGN_PROCESSORS})"
         ));
     }
     let stolen = median(|sample| sample.stolen);
     if stolen > STOLEN {
         warnings.push(format!(
-            "while it was measured, the hypervisor took {:.1} % of the machine's time (limit {} %)",
+            "during the measurement, the hypervisor took {:.1} % of the machine's time (limit {} %)",
             stolen * 100.0,
             STOLEN * 100.0
         ));
@@ -100,13 +100,13 @@ mod tests {
     }
 
     #[test]
-    fn load_before_the_start_is_named() {
+    fn load_before_the_start_is_a_warning() {
         let warnings = judge_before(1.5, 0.0);
         assert!(warnings[0].contains("1.50 processors"), "{warnings:?}");
     }
 
     #[test]
-    fn stolen_time_is_named() {
+    fn stolen_time_is_a_warning() {
         assert!(judge_before(0.0, 0.05)[0].contains("5.0 %"));
         let mut row = row("ours", &[40.0]);
         row.samples[0].stolen = 0.05;
@@ -114,14 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn rounds_that_are_far_apart_are_named() {
+    fn rounds_that_are_far_apart_are_a_warning() {
         let warnings = during(&[row("ours", &[40.0, 41.0]), row("peer", &[40.0, 60.0])]);
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].contains("`peer`"), "{warnings:?}");
     }
 
     #[test]
-    fn other_programs_that_run_meanwhile_are_noticed() {
+    fn other_programs_during_the_measurement_are_a_warning() {
         let mut row = row("ours", &[40.0]);
         row.samples[0].foreign_processors = 0.7;
         assert!(during(&[row])[0].contains("0.70 processors"));

@@ -1,4 +1,4 @@
-//! What a server has taken when it has come to rest.
+//! The memory of an idle server.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -6,30 +6,29 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use serde::Serialize;
 
-use crate::machine::kernel::{descriptors, memory, private_kib, processor_time, proportional_kib};
+use crate::machine::kernel::{memory, private_kib, processor_time, proportional_kib};
 use crate::servers::running::Running;
 
-/// A server has come to rest when it used less than this share of a processor for
-/// so long.
+/// A server is idle when it used less than this share of a processor for this time.
 const IDLE: f64 = 0.06;
 const WATCHED: Duration = Duration::from_millis(200);
 
-/// How long it may take until then.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout until then.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Memory, in MiB, and file descriptors.
+/// Memory, in MiB.
 #[derive(Debug, Clone, Copy, Serialize)]
+#[expect(clippy::struct_field_names, reason = "each name ends with its unit")]
 pub(crate) struct Taken {
     pub(crate) resident_mib: f64,
-    /// Without the part of what is shared that counts for others.
+    /// With shared pages in proportion (PSS).
     pub(crate) proportional_mib: f64,
-    /// Without all that is shared.
+    /// Without shared pages.
     pub(crate) private_mib: f64,
-    pub(crate) descriptors: u32,
 }
 
 impl Taken {
-    /// What a server has as soon as it does nothing.
+    /// The memory of a server once it is idle.
     pub(crate) fn at_rest(server: &Running) -> Result<Self> {
         let started = Instant::now();
         loop {
@@ -39,18 +38,17 @@ impl Taken {
             if used < WATCHED.mul_f64(IDLE) {
                 break;
             }
-            ensure!(started.elapsed() < PATIENCE, "it does not come to rest");
+            ensure!(started.elapsed() < IDLE_TIMEOUT, "it does not become idle");
         }
         Ok(Self {
             resident_mib: mib(memory(server.id())?.resident_kib),
             proportional_mib: mib(proportional_kib(server.id())?),
             private_mib: mib(private_kib(server.id())?),
-            descriptors: descriptors(server.id())?,
         })
     }
 }
 
-/// Exact below 4 TiB, and no process has more.
+/// KiB as MiB, exact below 4 TiB.
 pub(crate) fn mib(kib: u64) -> f64 {
     f64::from(u32::try_from(kib).unwrap_or(u32::MAX)) / 1024.0
 }

@@ -1,12 +1,13 @@
-//! What a series found: printed, and written as Markdown, JSON and SVG.
+//! The report of a series: printed, and written to the files of the release.
 
+mod files;
 pub(crate) mod table;
 
 use std::fmt::Write;
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::figures::goals::Verdict;
@@ -14,39 +15,59 @@ use crate::machine::Machine;
 use crate::machine::noise;
 use crate::measure::{Bench, Row};
 use crate::plot::Plot;
-use crate::servers::programs::workspace;
+use crate::series::target::{Target, commands};
 use table::Table;
 
-/// What a series found.
+/// The report of a series.
 pub(crate) struct Report {
-    /// The name of the series and of its files.
+    /// Name of the series.
     pub(crate) name: &'static str,
     /// What was measured, in a sentence or two.
     pub(crate) about: String,
-    /// How often and how long.
+    /// Number and length of the turns.
     pub(crate) turns: String,
     pub(crate) table: Table,
     pub(crate) verdicts: Vec<Verdict>,
-    /// What disturbed the measurement.
+    /// Disturbances of the measurement.
     pub(crate) warnings: Vec<String>,
-    /// The servers that did not answer as they should, and why.
+    /// Servers that did not answer correctly, and why.
     pub(crate) failures: Vec<String>,
-    /// Each server that was measured, and its command line.
+    /// Command line of each server.
     pub(crate) commands: Vec<(String, String)>,
-    /// Every single figure.
+    /// All figures.
     pub(crate) figures: Value,
-    pub(crate) plot: Plot,
+    /// The picture, for the series that documents show.
+    pub(crate) plot: Option<Plot>,
 }
 
 impl Report {
-    /// The report on rows; what they show in particular is for the series to say.
+    pub(crate) fn new(
+        name: &'static str,
+        about: impl Into<String>,
+        turns: String,
+        table: Table,
+    ) -> Self {
+        Self {
+            name,
+            about: about.into(),
+            turns,
+            table,
+            verdicts: Vec::new(),
+            warnings: Vec::new(),
+            failures: Vec::new(),
+            commands: Vec::new(),
+            figures: Value::Null,
+            plot: None,
+        }
+    }
+
+    /// The report on rows, without what is particular to the series.
     pub(crate) fn on(
         bench: &Bench,
         rows: &[Row],
         name: &'static str,
         about: impl Into<String>,
         table: Table,
-        plot: Plot,
     ) -> Result<Self> {
         let failure = |row: &Row| Some(format!("`{}`: {}", row.name, row.failure.as_ref()?));
         let mut commands = Vec::new();
@@ -56,29 +77,35 @@ impl Report {
                 commands.push(command);
             }
         }
+        let turns = format!("{} rounds of {} s", bench.turns.rounds, bench.turns.seconds);
         Ok(Self {
-            name,
-            about: about.into(),
-            turns: format!("{} rounds of {} s", bench.turns.rounds, bench.turns.seconds),
-            table,
-            verdicts: Vec::new(),
             warnings: noise::during(rows),
             failures: rows.iter().filter_map(failure).collect(),
             commands,
             figures: serde_json::to_value(rows)?,
-            plot,
+            ..Self::new(name, about, turns, table)
+        })
+    }
+
+    /// Adds figures, failures and command lines of targets.
+    pub(crate) fn with<T: Serialize>(self, targets: &[Target<T>]) -> Result<Self> {
+        Ok(Self {
+            failures: targets.iter().filter_map(Target::failure).collect(),
+            commands: commands(targets),
+            figures: serde_json::to_value(targets)?,
+            ..self
         })
     }
 }
 
-/// One run of the program: what all series of it have in common.
+/// One run of the program, with what all its reports have in common.
 pub(crate) struct Run {
     machine: Machine,
     warnings: Vec<String>,
 }
 
 impl Run {
-    /// Looks at the machine before anything is measured.
+    /// Checks the machine before anything is measured.
     pub(crate) fn begin(bench: &Bench) -> Result<Self> {
         let machine = Machine::look(bench);
         eprintln!("{}", machine.line());
@@ -89,23 +116,14 @@ impl Run {
         Ok(Self { machine, warnings })
     }
 
-    /// Prints a report and writes `name.md`, `name.json` and `name.svg`.
+    /// Prints a report and writes it to the files of the release.
     pub(crate) fn publish(&self, report: &Report, folder: &Path) -> Result<()> {
         let text = self.text(report);
         println!("\n{text}");
-        let json = serde_json::to_string_pretty(&self.json(report))? + "\n";
-        let svg = report.plot.svg(&self.machine.line());
-        let folder_shown = folder.strip_prefix(workspace()).unwrap_or(folder).display();
-        fs::create_dir_all(folder).with_context(|| format!("cannot make `{folder_shown}`"))?;
-        for (extension, content) in [("md", text), ("json", json), ("svg", svg)] {
-            let path = folder.join(format!("{}.{extension}", report.name));
-            fs::write(&path, content)
-                .with_context(|| format!("cannot write `{}`", path.display()))?;
+        files::write(folder, report.name, &text, self.json(report))?;
+        if let Some(plot) = &report.plot {
+            files::write_picture(folder, report.name, &plot.svg(&self.machine.line()))?;
         }
-        println!(
-            "written to {folder_shown}/{}.md, .json and .svg",
-            report.name
-        );
         Ok(())
     }
 
@@ -125,7 +143,7 @@ impl Run {
         };
         let verdicts: Vec<_> = report.verdicts.iter().map(ToString::to_string).collect();
         list(
-            "Goals: median, and range of single rounds (a question mark: some of these say otherwise)",
+            "Goals: median, and range of single rounds (a question mark: these disagree)",
             &verdicts,
         );
         list("Failed", &report.failures);

@@ -1,4 +1,4 @@
-//! What the audit log costs: the same service with a durable log, and with none.
+//! The cost of the audit log: the same service with a durable log, and without.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -11,30 +11,29 @@ use super::{case, median, range, rows_of};
 use crate::figures::goals::{Limit, Verdict};
 use crate::figures::stats::Summary;
 use crate::measure::{Bench, Case, Row, Sample};
-use crate::plot::{Kind, Line, Panel, Plot};
 use crate::report::Report;
 use crate::report::table::{Table, figure};
 use crate::servers::programs::{part, scratch};
 
 const STEPS: [u32; 4] = [1, 8, 64, 256];
 
-/// The logs, and how they are drawn.
-const LOGS: [(&str, &str, Kind); 3] = [
-    (NONE, "none", Kind::Native),
-    ("jsonl", "jsonl:audit.jsonl", Kind::Peer),
-    (SQLITE, "sqlite:audit.db", Kind::Ours),
+/// The logs, by their names and locations.
+const LOGS: [(&str, &str); 3] = [
+    (NONE, "none"),
+    ("jsonl", "jsonl:audit.jsonl"),
+    (SQLITE, "sqlite:audit.db"),
 ];
 const NONE: &str = "none";
 const SQLITE: &str = "sqlite";
 
-/// At how many connections the log may take how much of the throughput.
+/// Goal for the throughput with the log over that without, at this number of connections.
 const COMPARED: u32 = 64;
 const OF_THROUGHPUT: f64 = 0.75;
 
-/// How many fsyncs one append may add to the latency of a request.
+/// Goal for the latency that one append adds, in fsyncs.
 const FSYNCS: f64 = 1.0;
 
-/// How many fsyncs are timed, each of so many bytes more.
+/// Number of timed fsyncs, and bytes written before each.
 const TIMED_FSYNCS: usize = 400;
 const FSYNC_BYTES: usize = 8192;
 
@@ -44,7 +43,7 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     let cases: Vec<Case> = STEPS
         .iter()
         .flat_map(|&connections| {
-            LOGS.map(|(name, location, _)| {
+            LOGS.map(|(name, location)| {
                 let server = bench.programs.ours(&["--audit", location]);
                 Case {
                     connections,
@@ -84,26 +83,24 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
         ]);
     }
     let about = format!(
-        "`app.wasm`, which appends one entry for each request and answers when it has its receipt: \
-         with a log that is on the disk by then, and with none. With a log, requests/s are durable \
-         appends/s as well. To write {FSYNC_BYTES} bytes to the end of a file and to call \
-         `fdatasync` takes {} µs here (median of {}, half of them before the measurement and half \
-         after it).",
+        "`app.wasm`, which appends one entry per request and answers after its receipt, with a \
+         durable log and without. With a log, requests/s are durable appends/s as well. Appending \
+         {FSYNC_BYTES} bytes to a file and calling `fdatasync` takes {} µs here (median of {}, \
+         half of them before the measurement and half after it).",
         figure(fsync_us),
         2 * TIMED_FSYNCS
     );
-    let plot = plot(&rows);
-    let mut report = Report::on(bench, &rows, "audit", about, table, plot)?;
+    let mut report = Report::on(bench, &rows, "audit", about, table)?;
     report.verdicts = vec![share_at(&rows, COMPARED), fsyncs(&rows, fsync_us)];
     Ok(report)
 }
 
-/// An empty folder on the disk where everything else is.
+/// An empty folder on the disk of the target folder.
 fn folder() -> Result<PathBuf> {
     let folder = scratch().join("audit");
-    // There is one only if the last run was interrupted.
+    // It exists only if the last run was interrupted.
     let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).context("cannot make a folder for the logs")?;
+    fs::create_dir_all(&folder).context("cannot create a folder for the logs")?;
     Ok(folder)
 }
 
@@ -118,7 +115,7 @@ fn time_fsync(folder: &std::path::Path) -> Result<f64> {
         file.sync_data()?;
         times.push(begin.elapsed().as_secs_f64() * 1e6);
     }
-    let summary = Summary::of(times).context("some are timed")?;
+    let summary = Summary::of(times).context("no fsync was timed")?;
     Ok(summary.median)
 }
 
@@ -134,7 +131,7 @@ fn at<'a>(rows: &'a [Row], name: &'a str, connections: u32) -> Option<&'a Row> {
     rows_of(rows, name).find(|row| row.connections == connections)
 }
 
-/// How much of the throughput is left with the durable log.
+/// Throughput with the durable log over that without.
 fn share_at(rows: &[Row], connections: u32) -> Verdict {
     let what = format!("throughput with the log over that without, at {connections} connections");
     let goal = Limit::AtLeast(OF_THROUGHPUT);
@@ -144,7 +141,7 @@ fn share_at(rows: &[Row], connections: u32) -> Verdict {
     }
 }
 
-/// How many fsyncs the log adds to the latency of a request that is alone.
+/// Latency that the log adds to a single request, in fsyncs.
 fn fsyncs(rows: &[Row], fsync_us: f64) -> Verdict {
     let pair = at(rows, SQLITE, 1).zip(at(rows, NONE, 1));
     let added = |with: f64, without: f64| (with - without) / fsync_us;
@@ -163,29 +160,6 @@ fn fsyncs(rows: &[Row], fsync_us: f64) -> Verdict {
     Verdict::new(what, "fsyncs", Limit::AtMost(FSYNCS), found, rounds)
 }
 
-fn plot(rows: &[Row]) -> Plot {
-    let panel = |heading: &str, logarithmic, value: fn(&Sample) -> f64| Panel {
-        heading: heading.to_owned(),
-        logarithmic,
-        steps: STEPS.map(|step| step.to_string()).into(),
-        places: None,
-        lines: LOGS
-            .map(|(name, _, kind)| Line {
-                label: name.to_owned(),
-                kind,
-                points: rows_of(rows, name).map(|row| row.summary(value)).collect(),
-            })
-            .into(),
-    };
-    Plot::Panels {
-        title: "The audit log, from 1 to 256 connections".to_owned(),
-        panels: vec![
-            panel("Requests per second", false, throughput),
-            panel("Median latency, µs", true, p50),
-        ],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,21 +176,21 @@ mod tests {
     }
 
     #[test]
-    fn a_quarter_of_the_throughput_may_go_to_the_log() {
+    fn the_log_may_take_a_quarter_of_the_throughput() {
         let word = |with| share_at(&rows(64, (with, 1.0), (1000.0, 1.0)), 64).word();
         assert_eq!(word(751.0), "reached");
         assert_eq!(word(749.0), "missed");
     }
 
     #[test]
-    fn an_append_may_take_one_fsync() {
+    fn an_append_may_add_one_fsync() {
         let word = |with| fsyncs(&rows(1, (1.0, with), (1.0, 100.0)), 400.0).word();
         assert_eq!(word(490.0), "reached");
         assert_eq!(word(510.0), "missed");
     }
 
     #[test]
-    fn the_time_of_an_fsync_is_more_than_nothing() {
+    fn an_fsync_takes_time() {
         let folder = tempfile::tempdir().unwrap();
         assert!(time_fsync(folder.path()).unwrap() > 0.0);
     }

@@ -1,4 +1,4 @@
-//! CPU-bound guests beside busy loops of other programs.
+//! CPU-bound guests next to busy loops of other programs.
 
 use std::process::{Command, Stdio};
 use std::thread::available_parallelism;
@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use super::{MESSAGE, OURS, range};
+use super::target::Target;
+use super::{MESSAGE, OURS, PEER, range};
 use crate::composition::close;
 use crate::figures::goals::{Limit, Verdict};
 use crate::figures::stats::Summary;
@@ -17,7 +18,6 @@ use crate::load::paced::percentile;
 use crate::load::timed::Timed;
 use crate::machine::kernel::processor_time;
 use crate::measure::Bench;
-use crate::plot::{Bar, Kind, Plot};
 use crate::report::Report;
 use crate::report::table::{Table, figure};
 use crate::servers::Server;
@@ -28,92 +28,81 @@ use crate::servers::running::Running;
 /// The processor time of one request.
 const COST: Duration = Duration::from_millis(100);
 
-/// How many times the 99th percentile may be that of `wasmtime serve`.
+/// Goal for the 99th percentile over that of `wasmtime serve`.
 const OVER_PEER: f64 = 2.0;
 
-/// How many times the length of an ordinary turn one lasts: a request takes long.
+/// Length of a turn in ordinary turns, because requests are slow.
 const LONGER: u32 = 5;
 
 const OURS_AS_FUNCTION: &str = "component-runner --functions";
-const PEER: &str = "wasmtime serve";
 
-/// A guest, and the job that costs it [`COST`].
-struct Target {
+/// A guest and its job, which costs [`COST`].
+struct Guest {
     language: &'static str,
     job: Job,
-    /// Below a prefix, where it is one of two functions.
-    job_of_function: Job,
     servers: [(&'static str, Server); 3],
     _folder: Folder,
 }
 
-/// What one client of one server saw that sent one request after the other.
-#[derive(Debug, Serialize)]
-struct Row {
+/// One server of one guest, with a single client that sends one request after the other.
+#[derive(Serialize)]
+struct Case {
     language: &'static str,
-    server: &'static str,
+    #[serde(rename = "server")]
+    server_name: &'static str,
     #[serde(skip)]
-    command: String,
-    /// In milliseconds, of each round.
-    rounds: Vec<Vec<f64>>,
-    failure: Option<String>,
+    job: Job,
+    /// Latencies of each round, in milliseconds.
+    #[serde(flatten)]
+    target: Target<Vec<f64>>,
 }
 
 pub(super) fn run(bench: &Bench) -> Result<Report> {
     let mut warnings = Vec::new();
-    let mut targets = Vec::new();
-    for target in [rust, javascript, python] {
-        match target(bench) {
-            Ok(target) => targets.push(target),
-            Err(why) => warnings.push(format!("left out: {why:#}")),
+    let mut guests = Vec::new();
+    for guest in [rust, javascript, python] {
+        match guest(bench) {
+            Ok(guest) => guests.push(guest),
+            Err(error) => warnings.push(format!("left out: {error:#}")),
         }
     }
-    let mut rows: Vec<Row> = targets.iter().flat_map(Target::rows).collect();
+    let mut cases: Vec<Case> = guests.iter().flat_map(Guest::cases).collect();
     let rounds = bench.turns.rounds;
     let duration = Duration::from_secs((bench.turns.seconds * LONGER).into());
     for round in 1..=rounds {
-        let servers = targets
-            .iter()
-            .flat_map(|target| target.servers.iter().map(move |server| (target, server)));
-        for ((target, (name, server)), row) in servers.zip(&mut rows) {
-            let job = target.job(name);
-            match take(server, job, duration) {
-                Ok(mut times) => {
-                    let median = percentile(&mut times, 50).unwrap_or_default();
-                    let language = target.language;
-                    eprintln!("{round}/{rounds} {language}, {name}: p50 {median:.0} ms");
-                    row.rounds.push(times);
-                }
-                Err(error) => row.failure = Some(format!("{error:#}")),
+        for Case { job, target, .. } in &mut cases {
+            let name = target.name.clone();
+            if let Some(times) = target.take(|target| take(&target.server, job, duration)) {
+                let median = percentile(&mut times.clone(), 50).unwrap_or_default();
+                eprintln!("{round}/{rounds} {name}: p50 {median:.0} ms");
             }
         }
     }
-    let mut report = report(&rows, rounds, duration)?;
-    report.warnings = warnings;
-    Ok(report)
+    let report = report(&cases, rounds, duration)?;
+    Ok(Report { warnings, ..report })
 }
 
-fn rust(bench: &Bench) -> Result<Target> {
-    let component = std::fs::read(guest("toil")?)?;
-    Target::new(bench, "Rust", &component, 1_000_000, Job::compute)
+fn rust(bench: &Bench) -> Result<Guest> {
+    let component = std::fs::read(guest("cpu_burn")?)?;
+    Guest::new(bench, "Rust", &component, 1_000_000, Job::compute)
 }
 
-fn javascript(bench: &Bench) -> Result<Target> {
+fn javascript(bench: &Bench) -> Result<Guest> {
     let component = close(&experiment("polyglot/app.wasm")?)?;
     let job = |letters: u64| {
         let times = usize::try_from(letters).unwrap_or(usize::MAX) / MESSAGE.len();
         Job::Encrypt(MESSAGE.repeat(times))
     };
-    Target::new(bench, "JavaScript", &component, 32 << 10, job)
+    Guest::new(bench, "JavaScript", &component, 32 << 10, job)
 }
 
-fn python(bench: &Bench) -> Result<Target> {
+fn python(bench: &Bench) -> Result<Guest> {
     let component = std::fs::read(python_guest()?)?;
-    Target::new(bench, "Python", &component, 100_000, Job::compute)
+    Guest::new(bench, "Python", &component, 100_000, Job::compute)
 }
 
-impl Target {
-    /// Finds the amount of work that costs [`COST`], beginning with `amount`.
+impl Guest {
+    /// Calibrates the amount of work to [`COST`], starting with `amount`.
     fn new(
         bench: &Bench,
         language: &'static str,
@@ -137,36 +126,30 @@ impl Target {
         let job = job(scaled as u64);
         let functions = bench.programs.functions(&folder, "functions", &[]);
         let peer = bench.programs.wasmtime(&["-Scli"]).serving(&path);
-        let target = Self {
+        let guest = Self {
             language,
-            job_of_function: job.clone().below(["/guest"]),
             job,
             servers: [(OURS, ours), (OURS_AS_FUNCTION, functions), (PEER, peer)],
             _folder: folder,
         };
-        // Each compiles, which is kept.
-        for (name, server) in &target.servers {
-            let running = Running::start(server)?;
-            target.job(name).check(running.addr)?;
+        // Fills the caches of compiled code.
+        for case in guest.cases() {
+            let running = Running::start(&case.target.server)?;
+            case.job.check(running.addr)?;
         }
-        Ok(target)
+        Ok(guest)
     }
 
-    fn job(&self, server: &str) -> &Job {
-        if server == OURS_AS_FUNCTION {
-            &self.job_of_function
-        } else {
-            &self.job
-        }
-    }
-
-    fn rows(&self) -> impl Iterator<Item = Row> {
-        self.servers.iter().map(|(name, server)| Row {
+    fn cases(&self) -> impl Iterator<Item = Case> {
+        self.servers.iter().map(|(server_name, server)| Case {
             language: self.language,
-            server: name,
-            command: server.shown(),
-            rounds: Vec::new(),
-            failure: None,
+            server_name,
+            job: if *server_name == OURS_AS_FUNCTION {
+                self.job.clone().below(["/guest"])
+            } else {
+                self.job.clone()
+            },
+            target: Target::new(format!("{}, {server_name}", self.language), server.clone()),
         })
     }
 }
@@ -186,7 +169,7 @@ fn cost(server: &Server, job: &Job) -> Result<Duration> {
     Ok(used / REQUESTS)
 }
 
-/// One turn: a new process, asked while each processor has a busy loop of another program.
+/// One turn: a new process, measured while each processor has a busy loop of another program.
 fn take(server: &Server, job: &Job, duration: Duration) -> Result<Vec<f64>> {
     let running = Running::start(server)?;
     job.check(running.addr)?;
@@ -201,22 +184,22 @@ fn take(server: &Server, job: &Job, duration: Duration) -> Result<Vec<f64>> {
     let end = Instant::now() + duration;
     let mut times = Vec::new();
     while Instant::now() < end {
-        times.push(client.ask(job)? / 1e3);
+        times.push(client.send(job)? / 1e3);
     }
     Ok(times)
 }
 
-impl Row {
+impl Case {
     /// A percentile of all rounds together.
     fn percentile(&self, percent: usize) -> Option<f64> {
-        let mut all = self.rounds.concat();
-        percentile(&mut all, percent).filter(|_| self.failure.is_none())
+        let mut all = self.target.turns.concat();
+        percentile(&mut all, percent).filter(|_| self.target.failure.is_none())
     }
 
     /// The same of each round.
     fn of_rounds(&self, percent: usize) -> Vec<f64> {
         let one = |times: &Vec<f64>| percentile(&mut times.clone(), percent);
-        self.rounds.iter().filter_map(one).collect()
+        self.target.turns.iter().filter_map(one).collect()
     }
 
     /// This percentile over that of `peer`: of all rounds together, and of each.
@@ -229,13 +212,13 @@ impl Row {
     }
 }
 
-/// The row of the peer with the same guest.
-fn peer<'a>(rows: &'a [Row], row: &Row) -> Option<&'a Row> {
-    let mut rows = rows.iter();
-    rows.find(|other| other.language == row.language && other.server == PEER)
+/// The case of the peer with the same guest.
+fn peer<'a>(cases: &'a [Case], case: &Case) -> Option<&'a Case> {
+    let mut cases = cases.iter();
+    cases.find(|other| other.language == case.language && other.server_name == PEER)
 }
 
-fn report(rows: &[Row], rounds: u32, duration: Duration) -> Result<Report> {
+fn report(cases: &[Case], rounds: u32, duration: Duration) -> Result<Report> {
     let mut table = Table::new(&[
         "guest and server",
         "requests",
@@ -245,88 +228,68 @@ fn report(rows: &[Row], rounds: u32, duration: Duration) -> Result<Report> {
         "p99 over wasmtime serve: min / median / max",
     ]);
     let mut verdicts = Vec::new();
+    let mut commands = Vec::new();
     let cell = |figure_of: Option<f64>| figure_of.map_or_else(|| "failed".to_owned(), figure);
-    for row in rows {
-        let name = format!("{}, {}", row.language, row.server);
-        let peer = peer(rows, row).context("each guest has a peer")?;
-        let [(_, p50), (p99, p99_of_rounds)] = [50, 99].map(|percent| row.over(peer, percent));
+    for case in cases {
+        let name = &case.target.name;
+        let peer = peer(cases, case).context("each guest has a peer")?;
+        let [(_, p50), (p99, p99_of_rounds)] = [50, 99].map(|percent| case.over(peer, percent));
         table.row([
             name.clone(),
-            row.rounds.concat().len().to_string(),
-            cell(row.percentile(50)),
-            cell(row.percentile(99)),
+            case.target.turns.concat().len().to_string(),
+            cell(case.percentile(50)),
+            cell(case.percentile(99)),
             range(p50),
             range(p99_of_rounds),
         ]);
-        if row.server != PEER {
+        if case.server_name != PEER {
             let what = format!("p99 over that of `wasmtime serve`, {name}");
             let limit = Limit::AtMost(OVER_PEER);
             verdicts.push(Verdict::new(what, "×", limit, p99, p99_of_rounds));
         }
-    }
-    let failure = |row: &Row| {
-        let why = row.failure.as_ref()?;
-        Some(format!("`{}`, {}: {why}", row.server, row.language))
-    };
-    let mut commands = Vec::new();
-    for row in rows {
-        let command = (row.server.to_owned(), row.command.clone());
+        let command = (case.server_name.to_owned(), case.target.server.shown());
         if !commands.contains(&command) {
             commands.push(command);
         }
     }
+    let about = format!(
+        "A guest that computes for about {} ms. One client sends one request after the other, while \
+         each processor has a busy loop of another program. As a function it is one of two, so it \
+         runs on the offload threads from its start.",
+        COST.as_millis()
+    );
+    let turns = format!("{rounds} rounds of {} s", duration.as_secs());
+    let failures = cases.iter().filter_map(|case| case.target.failure());
     Ok(Report {
-        name: "contention",
-        about: format!(
-            "A guest that computes for about {} ms is asked by one client, one request after the \
-             other, while each processor has a busy loop of another program. As a function it is \
-             one of two, so it runs on the threads for CPU-bound guests from its start.",
-            COST.as_millis()
-        ),
-        turns: format!("{rounds} rounds of {} s", duration.as_secs()),
-        table,
         verdicts,
-        warnings: Vec::new(),
-        failures: rows.iter().filter_map(failure).collect(),
+        failures: failures.collect(),
         commands,
-        figures: serde_json::to_value(rows)?,
-        plot: Plot::Bars {
-            title: "99th percentile beside busy loops of other programs".to_owned(),
-            unit: "ms, median and range of the rounds; less is better",
-            bars: rows
-                .iter()
-                .map(|row| Bar {
-                    label: format!("{}, {}", row.language, row.server),
-                    kind: if row.server == PEER {
-                        Kind::Peer
-                    } else {
-                        Kind::Ours
-                    },
-                    summary: Summary::of(row.of_rounds(99)),
-                })
-                .collect(),
-        },
+        figures: serde_json::to_value(cases)?,
+        ..Report::new("contention", about, turns, table)
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::servers::tests::server;
 
-    fn row(server: &'static str, rounds: &[&[f64]]) -> Row {
-        Row {
+    fn case(server_name: &'static str, rounds: &[&[f64]]) -> Case {
+        Case {
             language: "Rust",
-            server,
-            command: String::new(),
-            rounds: rounds.iter().map(|times| times.to_vec()).collect(),
-            failure: None,
+            server_name,
+            job: Job::good(),
+            target: Target {
+                turns: rounds.iter().map(|times| times.to_vec()).collect(),
+                ..Target::new(server_name, server())
+            },
         }
     }
 
     #[test]
     fn the_ratio_is_of_all_rounds_together_and_its_range_of_single_ones() {
-        let ours = row(OURS, &[&[10.0, 20.0], &[30.0]]);
-        let peer = row(PEER, &[&[10.0], &[10.0]]);
+        let ours = case(OURS, &[&[10.0, 20.0], &[30.0]]);
+        let peer = case(PEER, &[&[10.0], &[10.0]]);
         let (all, rounds) = ours.over(&peer, 99);
         assert_eq!(all, Some(3.0));
         let rounds = rounds.unwrap();
@@ -335,10 +298,10 @@ mod tests {
 
     #[test]
     fn a_server_that_failed_has_no_ratio() {
-        let mut ours = row(OURS, &[&[10.0]]);
-        ours.failure = Some("the answer was 500".to_owned());
-        let rows = [ours, row(PEER, &[&[10.0]])];
-        let report = report(&rows, 1, COST).unwrap();
+        let mut ours = case(OURS, &[&[10.0]]);
+        ours.target.failure = Some("the answer was 500".to_owned());
+        let cases = [ours, case(PEER, &[&[10.0]])];
+        let report = report(&cases, 1, COST).unwrap();
         let words: Vec<_> = report.verdicts.iter().map(Verdict::word).collect();
         assert_eq!(words, ["not measured"]);
     }

@@ -1,18 +1,16 @@
-//! Bodies that stream through a guest, from 100 bytes to ten mebibytes.
+//! Bodies of 100 B to 10 MiB that stream through a guest.
 
 use anyhow::Result;
 
-use super::{NATIVE, OURS, case, lines, median, mib, range, ratio, rows_of};
+use super::{NATIVE, OURS, case, median, mib, range, ratio, rows_of};
 use crate::figures::goals::Limit;
 use crate::load::job::Job;
 use crate::measure::{Bench, Case, Row, Sample};
-use crate::plot::{Kind, Line, Panel, Plot};
 use crate::report::Report;
 use crate::report::table::Table;
 use crate::servers::programs::guest;
 
-/// A body in bytes, and on how many connections it is sent: few, where a body is
-/// more than the system keeps for a connection.
+/// Size of a body, and number of connections: few where a body is larger than the kernel's buffers.
 const STEPS: [(&str, usize, u32); 6] = [
     ("100 B", 100, 32),
     ("1 KiB", 1 << 10, 32),
@@ -22,10 +20,10 @@ const STEPS: [(&str, usize, u32); 6] = [
     ("10 MiB", 10 << 20, 4),
 ];
 
-/// How much of native's throughput ours should reach with the longest body.
+/// Goal for the throughput of ours over that of native, with the largest body.
 const OF_NATIVE: f64 = 0.5;
 
-/// From how many per cent on the load generator may be what limits the throughput.
+/// Percentage of time from which on a busy load generator may limit the throughput.
 const GENERATOR_BUSY: f64 = 90.0;
 
 pub(super) fn run(bench: &Bench) -> Result<Report> {
@@ -85,11 +83,11 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     }
 
     let about = format!(
-        "A guest sends the body of each request back while it still comes; native passes it on \
-         within hyper. `wrk`, with one thread for two processors, sends and counts. {}",
+        "A guest echoes the body of each request while it arrives; native does so within hyper. \
+         `wrk` with one thread per two processors is the load generator. {}",
         limit_of_the_generator(&rows)
     );
-    let mut report = Report::on(bench, &rows, "echo", about, table, plot(&rows))?;
+    let mut report = Report::on(bench, &rows, "echo", about, table)?;
     let longest = rows_of(&rows, OURS).zip(rows_of(&rows, NATIVE)).last();
     report.verdicts = longest
         .map(|(ours, native)| {
@@ -102,12 +100,12 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     Ok(report)
 }
 
-/// Mebibytes a second in each direction.
+/// Mebibytes per second in each direction.
 fn flow(bytes: usize) -> impl Fn(&Sample) -> f64 + Copy {
     move |sample| mib(bytes) * sample.answers_per_second
 }
 
-/// Processor time for each mebibyte that went in and out, in microseconds.
+/// Processor time per mebibyte in and out, in microseconds.
 fn per_mib(bytes: usize) -> impl Fn(&Sample) -> f64 + Copy {
     move |sample| sample.cpu_us * sample.requests_per_second / flow(bytes)(sample)
 }
@@ -124,7 +122,7 @@ fn generator(sample: &Sample) -> f64 {
     sample.generator_busy * 100.0
 }
 
-/// Says where the throughput is perhaps that of the load generator.
+/// Whether the load generator may limit the throughput, in a sentence.
 fn limit_of_the_generator(rows: &[Row]) -> String {
     let busy = |row: &&Row| {
         row.summary(generator)
@@ -132,50 +130,13 @@ fn limit_of_the_generator(rows: &[Row]) -> String {
     };
     let count = rows.iter().filter(busy).count();
     if count == 0 {
-        return format!("In all {} cases it had time to spare.", rows.len());
+        return format!("In all {} cases it had idle time.", rows.len());
     }
     format!(
         "In {count} of {} cases it was busy for more than {GENERATOR_BUSY} % of the time and may \
-         be what limited the throughput: there, compare the processor time.",
+         limit the throughput: there, compare the processor time.",
         rows.len()
     )
-}
-
-fn plot(rows: &[Row]) -> Plot {
-    let panel = |heading: &str| Panel {
-        heading: heading.to_owned(),
-        logarithmic: true,
-        steps: STEPS.map(|(label, ..)| label.to_owned()).into(),
-        places: None,
-        lines: Vec::new(),
-    };
-    let flow_of = |(name, kind): (&str, Kind)| Line {
-        label: name.to_owned(),
-        kind,
-        points: rows_of(rows, name)
-            .map(|row| row.summary(flow(row.message_bytes)))
-            .collect(),
-    };
-    Plot::Panels {
-        title: "Bodies of 100 B to 10 MiB that stream through".to_owned(),
-        panels: vec![
-            Panel {
-                lines: [(OURS, Kind::Ours), (NATIVE, Kind::Native)]
-                    .map(flow_of)
-                    .into(),
-                ..panel("Throughput, MiB/s each way")
-            },
-            Panel {
-                lines: lines(rows, cpu),
-                ..panel("Processor time per request, µs")
-            },
-            Panel {
-                logarithmic: false,
-                lines: lines(rows, peak),
-                ..panel("Peak memory, MiB")
-            },
-        ],
-    }
 }
 
 #[cfg(test)]
@@ -193,20 +154,20 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_were_under_way_at_the_end_count_as_well() {
+    fn answers_in_flight_at_the_end_count() {
         assert!((flow(10 << 20)(&sample()) - 1100.0).abs() < 1e-9);
     }
 
     #[test]
-    fn the_time_of_all_requests_is_divided_among_all_that_flowed() {
-        // 100 times 4,000 µs, in a second of 1,000 MiB and of 1,100.
+    fn processor_time_is_divided_by_the_flow() {
+        // 100 requests of 4,000 µs each, in a second of 1,100 MiB.
         assert!((per_mib(10 << 20)(&sample()) - 400_000.0 / 1100.0).abs() < 1e-9);
     }
 
     #[test]
-    fn a_load_generator_at_its_limit_is_named() {
+    fn a_busy_load_generator_is_reported() {
         let mut rows = [row(OURS, &[1.0]), row(NATIVE, &[1.0])];
-        assert!(limit_of_the_generator(&rows).contains("time to spare"));
+        assert!(limit_of_the_generator(&rows).contains("idle time"));
         rows[1].samples[0].generator_busy = 0.97;
         assert!(limit_of_the_generator(&rows).starts_with("In 1 of 2"));
     }

@@ -1,4 +1,4 @@
-//! What it costs the requests when the audit log is forwarded.
+//! The latency of requests while the audit log is forwarded.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,6 @@ use crate::figures::stats::Summary;
 use crate::load::job::Job;
 use crate::load::paced::{self, percentile};
 use crate::measure::Bench;
-use crate::plot::{Bar, Kind, Plot};
 use crate::report::Report;
 use crate::report::table::Table;
 use crate::servers::Server;
@@ -23,52 +22,41 @@ use crate::servers::nats::Nats;
 use crate::servers::programs::{part, scratch};
 use crate::servers::running::Running;
 
-/// How many connections send a request every 10 ms.
+/// Number of connections that send a request every 10 ms.
 const CONNECTIONS: u32 = 8;
 
-/// How long one turn lasts, and how often the other side is killed meanwhile.
+/// Length of a turn, and interval of the kills.
 const TURN: Duration = Duration::from_secs(8);
 const KILL_INTERVAL: Duration = Duration::from_millis(400);
 
-/// How much higher the 99th percentile may be.
+/// Goal for the 99th percentile over that without forwarding.
 const OVER_ALONE: f64 = 1.1;
 
-/// What becomes of the log, and of the nats-server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// The four cases. Those with the same nats-server follow each other: its restarts take processor
+/// time that they would not take on another machine.
+const CASES: [Log; 4] = [
+    Log::new("not forwarded", false, false),
+    Log::new("forwarded", true, false),
+    Log::new("not forwarded, a nats-server killed 20 times", false, true),
+    Log::new("forwarded, the nats-server killed 20 times", true, true),
+];
+
+/// The log, and the nats-server.
+#[derive(Debug, Clone, Copy, Serialize)]
 struct Log {
+    #[serde(skip)]
+    name: &'static str,
     is_forwarded: bool,
-    /// Whether the nats-server is killed again and again.
+    /// Whether the nats-server is killed repeatedly.
     is_interrupted: bool,
 }
 
-/// Those with the same nats-server are beside each other: to start one takes time of the
-/// processors, which it would not take on another machine.
-const LOGS: [Log; 4] = [
-    Log {
-        is_forwarded: false,
-        is_interrupted: false,
-    },
-    Log {
-        is_forwarded: true,
-        is_interrupted: false,
-    },
-    Log {
-        is_forwarded: false,
-        is_interrupted: true,
-    },
-    Log {
-        is_forwarded: true,
-        is_interrupted: true,
-    },
-];
-
 impl Log {
-    fn name(self) -> &'static str {
-        match (self.is_forwarded, self.is_interrupted) {
-            (false, false) => "not forwarded",
-            (true, false) => "forwarded",
-            (false, true) => "not forwarded, a nats-server beside it killed 20 times",
-            (true, true) => "forwarded, the nats-server killed 20 times",
+    const fn new(name: &'static str, is_forwarded: bool, is_interrupted: bool) -> Self {
+        Self {
+            name,
+            is_forwarded,
+            is_interrupted,
         }
     }
 }
@@ -83,7 +71,7 @@ struct Turns {
 pub(super) fn run(bench: &Bench) -> Result<Report> {
     let component = part("app")?;
     let folder = scratch().join("forward");
-    let mut all = LOGS.map(|log| Turns {
+    let mut all = CASES.map(|log| Turns {
         log,
         p50_us: Vec::new(),
         p99_us: Vec::new(),
@@ -92,20 +80,20 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     for round in 1..=rounds {
         for turns in &mut all {
             let _ = fs::remove_dir_all(&folder);
-            fs::create_dir_all(&folder).context("cannot make a folder for the log")?;
+            fs::create_dir_all(&folder).context("cannot create a folder for the log")?;
             let mut times = measure(bench, turns.log, &component, &folder)?;
-            let mut at = |percent| percentile(&mut times, percent).context("nothing was sent");
+            let mut at = |percent| percentile(&mut times, percent).context("no request was sent");
             turns.p50_us.push(at(50)?);
             turns.p99_us.push(at(99)?);
             let p99 = turns.p99_us.last().copied().unwrap_or_default();
-            eprintln!("{round}/{rounds} {}: p99 {p99:.0} µs", turns.log.name());
+            eprintln!("{round}/{rounds} {}: p99 {p99:.0} µs", turns.log.name);
         }
     }
     fs::remove_dir_all(&folder).context("cannot remove the log")?;
     report(&all, rounds)
 }
 
-/// How long the requests of one turn took, in microseconds.
+/// Latencies of the requests of one turn, in microseconds.
 fn measure(bench: &Bench, log: Log, component: &Path, folder: &Path) -> Result<Vec<f64>> {
     let mut flags = vec!["--audit".to_owned(), "sqlite:audit.db".to_owned()];
     let mut nats = Nats::start()?;
@@ -116,7 +104,7 @@ fn measure(bench: &Bench, log: Log, component: &Path, folder: &Path) -> Result<V
     let server: Server = bench.programs.ours(&flags);
     let running = Running::start(&server.serving(component).within(folder))?;
     let job = Job::Encrypt(MESSAGE.to_owned());
-    // To warm up.
+    // Warm-up.
     paced::run(running.addr, &job, CONNECTIONS, Duration::from_secs(1))?;
 
     let is_over = AtomicBool::new(false);
@@ -140,7 +128,7 @@ fn report(all: &[Turns; 4], rounds: u32) -> Result<Report> {
     let mut table = Table::new(&["audit log", "p50, µs", "p99, µs"]);
     for turns in all {
         table.row([
-            turns.log.name().to_owned(),
+            turns.log.name.to_owned(),
             median(summary(&turns.p50_us)),
             median(summary(&turns.p99_us)),
         ]);
@@ -153,7 +141,7 @@ fn report(all: &[Turns; 4], rounds: u32) -> Result<Report> {
         let found = medians.map(|(this, kept)| this.median / kept.median);
         let pairs = forwarded.p99_us.iter().zip(&kept.p99_us);
         let rounds = Summary::of(pairs.map(|(this, kept)| this / kept));
-        let (this, other) = (forwarded.log.name(), kept.log.name());
+        let (this, other) = (forwarded.log.name, kept.log.name);
         let what = format!("p99 when {this} over that when {other}");
         Some(Verdict::new(
             what,
@@ -163,36 +151,18 @@ fn report(all: &[Turns; 4], rounds: u32) -> Result<Report> {
             rounds,
         ))
     };
-    let bars = all.iter().map(|turns| Bar {
-        label: turns.log.name().to_owned(),
-        kind: if turns.log.is_forwarded {
-            Kind::Ours
-        } else {
-            Kind::Native
-        },
-        summary: summary(&turns.p99_us),
-    });
+    let about = format!(
+        "`app.wasm` with a durable audit log, with {CONNECTIONS} connections that send a request \
+         every 10 ms. A nats-server on the same processors gets the records, or nothing; it stores \
+         every record before it confirms it (`sync_interval: always`). In the last two cases it is \
+         killed and restarted every {} ms. It has the lowest priority and a file system in memory, \
+         to compete for the processors little more than on another machine.",
+        KILL_INTERVAL.as_millis()
+    );
+    let turns = format!("{rounds} rounds of {} s", TURN.as_secs());
     Ok(Report {
-        name: "forward",
-        about: format!(
-            "`app.wasm` with a durable audit log, asked by {CONNECTIONS} connections every 10 ms. \
-             A nats-server on the same processors gets the records, or nothing; it stores every \
-             record before it confirms it (`sync_interval: always`). In the last two cases it is \
-             killed and started again every {} ms. It has the lowest priority and a file system \
-             in memory, so that it is in the way little more than on another machine.",
-            KILL_INTERVAL.as_millis()
-        ),
-        turns: format!("{rounds} rounds of {} s", TURN.as_secs()),
-        table,
         verdicts: all.chunks(2).filter_map(verdict).collect(),
-        warnings: Vec::new(),
-        failures: Vec::new(),
-        commands: Vec::new(),
         figures: serde_json::to_value(all)?,
-        plot: Plot::Bars {
-            title: "99th percentile of the latency while the log is forwarded".to_owned(),
-            unit: "µs; less is better",
-            bars: bars.collect(),
-        },
+        ..Report::new("forward", about, turns, table)
     })
 }

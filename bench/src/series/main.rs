@@ -10,8 +10,7 @@ use crate::report::Report;
 use crate::report::table::Table;
 use crate::servers::TUNED;
 
-/// A peer, how often an instance of it is used, and how many times the processor
-/// time of ours it should need.
+/// The peers: name, requests per instance, flags, and goal for their processor time over ours.
 const PEERS: [(&str, Option<&str>, &[&str], f64); 9] = [
     ("wasmtime serve", None, &[], 15.0),
     ("wasmtime serve, tuned", None, TUNED, 3.5),
@@ -34,23 +33,23 @@ const PEERS: [(&str, Option<&str>, &[&str], f64); 9] = [
     ),
 ];
 
-/// The end of the names of those that serve the fused composition.
+/// Suffix of the names of servers of the fused composition.
 const FUSED: &str = ", fused";
 
-/// What the pool of `wasmtime serve` must have for it.
+/// Flags that `wasmtime serve` needs for it.
 const SEVERAL_MEMORIES: [&str; 2] = [
     "-Opooling-max-memories-per-module=4",
     "-Opooling-max-tables-per-module=4",
 ];
 
-/// Ours where an instance is used more than once. What the project has set itself
-/// is about a new instance for every request, so no goal looks at these.
+/// Ours with several requests per instance. The goals are for one instance per request, so they do
+/// not apply to these.
 const OURS_REUSED: [(&str, &str); 2] = [
     ("component-runner, reuse 128", "128"),
     ("component-runner, reuse 1000", "1000"),
 ];
 
-/// How many times the native server's figures ours may be.
+/// Goal for the figures of ours over those of the native server.
 const OVER_NATIVE: f64 = 3.0;
 
 pub(super) fn run(bench: &Bench) -> Result<Report> {
@@ -73,7 +72,7 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     let mut verdicts = Vec::new();
     for row in &rows {
         let cpu = row.summary(|sample| sample.cpu_us);
-        // Only what serves the same component is compared.
+        // Only servers of the same component are compared.
         let verdict = judge(
             row,
             if row.name.ends_with(FUSED) {
@@ -108,14 +107,16 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     let about = format!(
         "Every server answers `POST /encrypt` with `{{\"message\": \"{MESSAGE}\"}}` on {} \
          connections; standard error goes to /dev/null. `CPU` is the server's time in user and \
-         system mode. Without `reuse`, each request has an instance of its own. `fused` is the \
-         same composition with its parts made into one core module of several memories; a host \
-         with it is compared with ours with it.",
+         system mode. Without `reuse`, each request has its own instance. `fused` is the same \
+         composition with its parts fused into one core module of several memories; a server of \
+         it is compared with ours of it.",
         ours.connections
     );
-    let mut report = Report::on(bench, &rows, "main", about, table, plot(&rows))?;
-    report.verdicts = verdicts;
-    Ok(report)
+    Ok(Report {
+        verdicts,
+        plot: Some(plot(&rows)),
+        ..Report::on(bench, &rows, "main", about, table)?
+    })
 }
 
 fn cases(bench: &Bench) -> Vec<Case> {
@@ -148,7 +149,7 @@ fn cases(bench: &Bench) -> Vec<Case> {
     cases
 }
 
-/// The goal that a row stands for, if it does.
+/// The verdict on a row, if it has a goal.
 fn judge(row: &Row, ours: &Row) -> Option<Verdict> {
     if row.name == NATIVE {
         let goal = Limit::AtMost(OVER_NATIVE);
@@ -165,7 +166,7 @@ fn judge(row: &Row, ours: &Row) -> Option<Verdict> {
     Some(row.judge(ours, |sample| sample.cpu_us, Limit::AtLeast(*times), what))
 }
 
-/// The cell that says what a row stands for.
+/// The cell with the goal of a row.
 fn goal(row: &Row, verdict: Option<&Verdict>) -> String {
     match verdict {
         Some(verdict) => {
@@ -189,7 +190,7 @@ fn plot(rows: &[Row]) -> Plot {
         summary: row.summary(|sample| sample.cpu_us),
     };
     Plot::Bars {
-        title: "Processor time per request".to_owned(),
+        title: "Processor time per request",
         unit: "µs, median and range of the rounds; less is better",
         bars: rows.iter().map(bar).collect(),
     }
@@ -201,7 +202,7 @@ mod tests {
     use crate::measure::tests::row;
 
     #[test]
-    fn a_peer_is_measured_against_the_goal_of_its_row() {
+    fn a_peer_has_the_goal_of_its_row() {
         let (ours, peer) = (row(OURS, &[10.0]), row("wasmtime serve", &[149.0]));
         assert_eq!(judge(&peer, &ours).unwrap().word(), "missed");
         let peer = row("wasmtime serve, tuned", &[149.0]);
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn against_native_it_is_ours_that_may_need_more() {
+    fn the_goal_of_native_limits_ours() {
         let ours = row(OURS, &[29.0]);
         let verdict = judge(&row(NATIVE, &[10.0]), &ours).unwrap();
         assert_eq!(verdict.word(), "reached");
@@ -217,14 +218,14 @@ mod tests {
     }
 
     #[test]
-    fn ours_stands_for_no_goal_by_itself() {
+    fn ours_has_no_goal_of_its_own() {
         let ours = row(OURS, &[29.0]);
         assert!(judge(&ours, &ours).is_none());
         assert_eq!(goal(&ours, None), "");
     }
 
     #[test]
-    fn ours_with_instances_that_are_used_again_counts_for_no_goal() {
+    fn ours_with_reuse_has_no_goal() {
         let ours = row(OURS, &[29.0]);
         for (name, _) in OURS_REUSED {
             let reused = row(name, &[1.0]);

@@ -1,24 +1,32 @@
-//! Compositions of two parts to twenty.
+//! Compositions of 2 to 20 parts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use compose::{Component, fuse};
+use compose::Component;
+use compose_fuse::fuse;
 use serde_json::json;
 
-use super::{OURS, OURS_FUSED, TUNED_PEER, case, line, median, range, ratio, rows_of};
+use super::{OURS, OURS_FUSED, TUNED_PEER, case, median, range, ratio, rows_of};
 use crate::composition::{Chains, Contents};
 use crate::figures::stats::slope;
 use crate::measure::{Bench, Case, Row, Sample};
-use crate::plot::{Kind, Panel, Plot};
+use crate::plot::{Kind, Line, Panel, Plot};
 use crate::report::Report;
 use crate::report::table::{Table, figure};
 use crate::servers::programs::scratch;
 use crate::servers::{LARGE_POOL, TUNED};
 
-/// How many parts are in a row; two of them are the adapter and the cipher.
+/// Numbers of parts in a row; two of them are the adapter and the cipher.
 const STEPS: [u32; 8] = [2, 3, 4, 5, 8, 12, 16, 20];
+
+/// The servers, and their lines in the picture.
+const LINES: [(&str, Kind); 3] = [
+    (OURS, Kind::Ours),
+    (OURS_FUSED, Kind::OursFused),
+    (TUNED_PEER, Kind::Peer),
+];
 
 pub(super) fn run(bench: &Bench) -> Result<Report> {
     let (mut cases, mut contents) = (Vec::new(), Vec::new());
@@ -58,7 +66,7 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
     Ok(report)
 }
 
-/// Where a composition of so many parts lies.
+/// The file of a composition of this number of parts.
 fn path(file: &str, parts: u32) -> PathBuf {
     scratch().join(format!("{file}-{parts}.wasm"))
 }
@@ -98,33 +106,35 @@ fn report(bench: &Bench, cases: &[Case], contents: &[Contents]) -> Result<Report
 
     let about = format!(
         "The load of the main series on compositions of 2 to 20 parts in a row: the HTTP adapter, \
-         relays that pass each call on, and the cipher. Two more parts close each composition \
-         (audit log and environment), so that both servers run the same file; {TUNED_PEER} has a \
-         larger pool than it comes with, which would not hold the longer ones on 32 connections. \
-         Fused, a composition is 2 core instances. {} {} {}",
+         relays that forward each call, and the cipher. Two more parts close each composition (audit \
+         log and environment), so that both servers run the same file; {TUNED_PEER} has a larger \
+         pool than its default, which has no room for the longer ones on 32 connections. Fused, a \
+         composition has 2 core instances. {} {} {}",
         growth(&rows, OURS),
         growth(&rows, OURS_FUSED),
         growth(&rows, TUNED_PEER)
     );
-    let panel = |heading: &str, value: fn(&Sample) -> f64| Panel {
-        heading: heading.to_owned(),
-        logarithmic: false,
-        steps: STEPS.map(|parts| parts.to_string()).into(),
-        places: Some(STEPS.map(f64::from).into()),
-        lines: vec![
-            line(&rows, OURS, Kind::Ours, value),
-            line(&rows, OURS_FUSED, Kind::OursFused, value),
-            line(&rows, TUNED_PEER, Kind::Peer, value),
-        ],
+    let line = |&(label, kind): &(&'static str, Kind), value: fn(&Sample) -> f64| Line {
+        label,
+        kind,
+        points: rows_of(&rows, label)
+            .map(|row| row.summary(value))
+            .collect(),
+    };
+    let panel = |heading, value| Panel {
+        heading,
+        steps: STEPS.map(f64::from).into(),
+        lines: LINES.iter().map(|server| line(server, value)).collect(),
     };
     let plot = Plot::Panels {
-        title: "Compositions of 2 to 20 parts".to_owned(),
+        title: "Compositions of 2 to 20 parts",
         panels: vec![
             panel("Processor time per request, µs", cpu),
             panel("99th percentile of the latency, µs", p99),
         ],
     };
-    let mut report = Report::on(bench, &rows, "parts", about, table, plot)?;
+    let mut report = Report::on(bench, &rows, "parts", about, table)?;
+    report.plot = Some(plot);
     report.figures = json!({
         "compositions": STEPS.iter().zip(contents).map(|(parts, contents)| json!({
             "parts_in_a_row": parts,
@@ -144,7 +154,7 @@ fn p99(sample: &Sample) -> f64 {
     sample.p99_us
 }
 
-/// What one more part costs a server, in a sentence.
+/// The cost of a further part in a sentence.
 fn growth(rows: &[Row], name: &str) -> String {
     let medians = rows_of(rows, name).map(|row| row.summary(cpu).map(|cpu| cpu.median));
     let points: Option<Vec<_>> = STEPS
@@ -154,7 +164,7 @@ fn growth(rows: &[Row], name: &str) -> String {
         .collect();
     match points.and_then(|points| slope(&points)) {
         Some(slope) => format!("Each further part costs {name} {} µs.", figure(slope)),
-        None => format!("What a further part costs {name} was not measured."),
+        None => format!("The cost of a further part was not measured for {name}."),
     }
 }
 
@@ -169,13 +179,13 @@ mod tests {
     }
 
     #[test]
-    fn the_cost_of_a_part_is_what_each_further_one_adds() {
+    fn the_cost_of_a_part_is_the_slope_over_their_number() {
         let expected = "Each further part costs component-runner 7.00 µs.";
         assert_eq!(growth(&rows(), OURS), expected);
     }
 
     #[test]
-    fn with_a_composition_that_failed_nothing_is_said() {
+    fn a_failed_composition_leaves_the_cost_unmeasured() {
         let mut rows = rows();
         rows[3].failure = Some("it ended".to_owned());
         assert!(growth(&rows, OURS).contains("not measured"));

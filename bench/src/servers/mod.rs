@@ -1,10 +1,10 @@
-//! Who is measured, with which flags.
+//! The servers, with their flags.
 //!
 //! - this file: the servers, and the best flags of `wasmtime serve`.
-//! - [`programs`]: where they are.
-//! - [`process`]: a child process that does not outlive this program.
-//! - [`nats`]: where audit logs are forwarded to.
-//! - [`running`]: a server that runs and accepts connections.
+//! - [`programs`]: paths of the programs and components.
+//! - [`process`]: child processes that do not outlive this program.
+//! - [`nats`]: the nats-server to which audit logs are forwarded.
+//! - [`running`]: a running server.
 
 pub(crate) mod nats;
 pub(crate) mod process;
@@ -18,8 +18,7 @@ use std::process::Command;
 use crate::functions::Folder;
 use programs::Programs;
 
-/// The flags that make `wasmtime serve` fastest here; `bench --search` looks for
-/// them again.
+/// The flags with which `wasmtime serve` is fastest here; `bench --search` searches them again.
 ///
 /// The first three halve its time together and do little alone: without any of
 /// them, every request returns pages to the kernel and faults them in again.
@@ -44,8 +43,7 @@ pub(crate) const TUNED: &[&str] = &[
     "-Wcomponent-model-async=n",
 ];
 
-/// A pool of `wasmtime serve` that does not run out before the machine does: for
-/// large compositions, and for many requests at a time.
+/// A pool of `wasmtime serve` for large compositions and many requests at a time.
 pub(crate) const LARGE_POOL: &[&str] = &[
     "-Opooling-total-core-instances=100000",
     "-Opooling-total-memories=4000",
@@ -58,9 +56,9 @@ pub(crate) struct Server {
     program: PathBuf,
     flags: Vec<String>,
     component: Option<PathBuf>,
-    /// Where it runs, if that matters.
+    /// Its working folder.
     folder: Option<PathBuf>,
-    /// Where it keeps compiled code, if that matters.
+    /// Its folder for compiled code.
     cache: Option<PathBuf>,
     /// Whether it loads functions while it listens.
     loads_functions: bool,
@@ -75,7 +73,7 @@ impl Server {
             .arg("--addr")
             .arg(addr.to_string())
             .args(&self.component)
-            // With either, a guest that fails costs what it does not cost otherwise.
+            // Both make failures of guests more expensive.
             .env_remove("RUST_BACKTRACE")
             .env_remove("RUST_LOG");
         if let Some(folder) = &self.folder {
@@ -95,7 +93,7 @@ impl Server {
         }
     }
 
-    /// The same server, in a folder where its files are.
+    /// The same server with this working folder.
     pub(crate) fn within(self, folder: &Path) -> Self {
         Self {
             folder: Some(folder.to_owned()),
@@ -103,7 +101,7 @@ impl Server {
         }
     }
 
-    /// The command line without folders, for people.
+    /// The command line without folders.
     pub(crate) fn shown(&self) -> String {
         let name = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
         let mut words = vec![name(&self.program)];
@@ -125,8 +123,7 @@ impl Server {
 }
 
 impl Programs {
-    /// Our server, without an audit log unless a flag names one: no other server
-    /// has one, and what is served elsewhere appends nothing.
+    /// Our server, without an audit log unless a flag names one, because no other server has one.
     pub(crate) fn ours(&self, flags: &[&str]) -> Server {
         let log: &[&str] = if flags.contains(&"--audit") {
             &[]
@@ -140,8 +137,7 @@ impl Programs {
         )
     }
 
-    /// Our server of the functions that `path` in this folder has or names. It keeps
-    /// compiled code there as well.
+    /// Our server of the functions of `path` in this folder, which also has its compiled code.
     pub(crate) fn functions(&self, folder: &Folder, path: &str, flags: &[&str]) -> Server {
         let flags = [&["--functions", path], flags].concat();
         Server {
@@ -193,7 +189,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_server_of_another_component_keeps_its_flags() {
+    fn another_component_keeps_the_flags() {
         let program = Path::new("/somewhere/wasmtime");
         let server = Server::new(program, &["serve", "-Ok=1"], Some(Path::new("/x/app.wasm")));
         let server = server.serving(Path::new("/y/echo.wasm"));

@@ -15,11 +15,11 @@ use super::programs::{existing, peers, scratch};
 /// The version that is forwarded to.
 const NATS_VERSION: &str = "2.14.6";
 
-/// How long it may take until it listens.
+/// Timeout until it listens.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server that keeps its streams in memory that outlives it, and only gets the time of
-/// processors that nobody else wants: another machine would be as little in the way.
+/// A server with its streams on a file system in memory, which survives a kill, and in the class
+/// `SCHED_IDLE`, to compete for the processors as little as on another machine.
 pub(crate) struct Nats {
     program: PathBuf,
     folder: PathBuf,
@@ -54,7 +54,7 @@ impl Nats {
         format!("nats://{}", self.addr)
     }
 
-    /// Kills the server, if it runs, and starts it again at the same address.
+    /// Kills the server, if it runs, and restarts it at the same address.
     pub(crate) fn restart(&mut self) -> Result<()> {
         self.process = None;
         fs::create_dir_all(&self.folder)?;
@@ -65,7 +65,7 @@ impl Nats {
             self.folder.display()
         );
         fs::write(&config, text)?;
-        // On another machine it would take no processor from the server that is measured.
+        // On another machine it would not compete with the measured server.
         let mut command = Command::new("chrt");
         command
             .args(["--idle", "0"])
@@ -91,7 +91,7 @@ impl Nats {
 impl Drop for Nats {
     fn drop(&mut self) {
         self.process = None;
-        // What is left there is in the way of nobody.
+        // Files that remain are harmless.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }

@@ -8,9 +8,8 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Every child that has not been waited for. A process id is only sent a signal
-/// while it stands here and this is locked, so it cannot belong to another
-/// program by then.
+/// Children that have not been waited for. A signal is sent only to a process id in this list,
+/// under its lock, so the id cannot belong to another program.
 static CHILDREN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 /// A child process that is killed when this is dropped.
@@ -44,13 +43,13 @@ impl Process {
 
     /// Waits until it ends by itself.
     pub(crate) fn wait(&mut self) -> io::Result<ExitStatus> {
-        // Not locked while it runs, or the end of this program would wait for it.
+        // Without the lock, or the end of this program would wait for the child.
         let status = self.child.wait()?;
         self.forget(&mut children());
         Ok(status)
     }
 
-    /// How it ended, if it has.
+    /// Its exit status, if it has ended.
     pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         let mut children = children();
         let status = self.child.try_wait()?;
@@ -83,7 +82,7 @@ fn children() -> MutexGuard<'static, Vec<u32>> {
     CHILDREN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes SIGINT and SIGTERM take the children along.
+/// Makes SIGINT and SIGTERM end the children, too.
 pub(crate) fn end_with_this_program() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -102,7 +101,7 @@ pub(crate) fn end_with_this_program() -> Result<()> {
                 _ = terminate.recv() => 15,
             }
         });
-        // The lock is kept, so that no child is started meanwhile.
+        // The lock is held until the exit, so that no child is started.
         let children = children();
         for &pid in &*children {
             if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
@@ -114,8 +113,8 @@ pub(crate) fn end_with_this_program() -> Result<()> {
     Ok(())
 }
 
-/// Lets this program and its children have as many connections as the system
-/// allows; often the limit is 1,024 at first.
+/// Raises the limit of open files of this program and its children to the maximum; the default is
+/// often 1,024.
 pub(crate) fn allow_many_connections() -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_ends_when_it_is_dropped() {
+    fn a_dropped_process_is_killed() {
         let process = sleep();
         let folder = format!("/proc/{}", process.id());
         assert!(std::path::Path::new(&folder).exists());
@@ -146,19 +145,19 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_runs_has_not_ended() {
+    fn a_running_process_has_not_ended() {
         assert!(sleep().ended().unwrap().is_none());
     }
 
     #[test]
-    fn a_process_that_ended_by_itself_says_how() {
+    fn an_ended_process_has_an_exit_status() {
         let mut process = Process::spawn(&mut Command::new("false")).unwrap();
         assert_eq!(process.wait().unwrap().code(), Some(1));
         assert!(!children().contains(&process.id()));
     }
 
     #[test]
-    fn a_program_that_does_not_exist_is_named() {
+    fn a_missing_program_is_named() {
         let Err(error) = Process::spawn(&mut Command::new("no-such-program")) else {
             panic!("it started");
         };

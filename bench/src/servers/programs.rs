@@ -1,4 +1,4 @@
-//! Where the programs and the component are.
+//! Paths of the programs and components.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,22 +9,22 @@ use anyhow::{Context, Result, ensure};
 /// The version of `wasmtime` that is compared with.
 const WASMTIME_VERSION: &str = "48.0.8";
 
-/// Everything that is run.
+/// The programs, and the main components.
 #[derive(Debug)]
 pub(crate) struct Programs {
     pub(crate) ours: PathBuf,
     pub(crate) wasmtime: PathBuf,
     pub(crate) native: PathBuf,
-    /// The composition that all hosts serve.
+    /// The composition that all servers serve.
     pub(crate) component: PathBuf,
     /// The same, fused.
     pub(crate) fused: PathBuf,
-    /// Whether ours can use an instance again.
+    /// Whether ours has `--reuse`.
     pub(crate) ours_can_reuse: bool,
 }
 
 impl Programs {
-    /// Finds all of them, or names the one that is missing and how it is made.
+    /// Finds all of them, or names the missing one and the command that builds it.
     pub(crate) fn find() -> Result<Self> {
         let target = target();
         let wasmtime = format!("wasmtime-{WASMTIME_VERSION}/bin/wasmtime");
@@ -35,7 +35,7 @@ impl Programs {
             ours_can_reuse: String::from_utf8_lossy(&help.stdout).contains("--reuse"),
             ours,
             wasmtime: existing(peers()?.join(wasmtime), "make peers")?,
-            // Built together with this program, and put beside it.
+            // Built together with this program, in the same folder.
             native: existing(
                 env::current_exe()?.with_file_name("native"),
                 "cargo build --profile tuned -p bench",
@@ -46,7 +46,7 @@ impl Programs {
     }
 }
 
-/// A part that compositions are made of.
+/// A part of compositions.
 pub(crate) fn part(name: &str) -> Result<PathBuf> {
     existing(
         target().join(format!("components/{name}.wasm")),
@@ -54,13 +54,13 @@ pub(crate) fn part(name: &str) -> Result<PathBuf> {
     )
 }
 
-/// A guest that only the benchmark has.
+/// A guest of the benchmark.
 pub(crate) fn guest(name: &str) -> Result<PathBuf> {
     let path = format!("wasm32-wasip2/guest/{name}_guest.wasm");
     existing(target().join(path), "make bench-guests")
 }
 
-/// What an experiment makes.
+/// The output of an experiment.
 pub(crate) fn experiment(path: &str) -> Result<PathBuf> {
     existing(
         target().join("experiments").join(path),
@@ -68,7 +68,7 @@ pub(crate) fn experiment(path: &str) -> Result<PathBuf> {
     )
 }
 
-/// The guest in Python that only the benchmark has.
+/// The guest of the benchmark in Python.
 pub(crate) fn python_guest() -> Result<PathBuf> {
     existing(target().join("benchmark-python/app.wasm"), "make bench")
 }
@@ -79,17 +79,17 @@ pub(crate) fn workspace() -> &'static Path {
     package.parent().unwrap_or(package)
 }
 
-/// The target folder of the workspace, or the one that the environment names.
+/// The target folder of the workspace, or the one in the environment.
 fn target() -> PathBuf {
     env::var_os("COMPONENT_RUNNER_TARGET").map_or_else(|| workspace().join("target"), PathBuf::from)
 }
 
-/// The folder for what need not be kept.
+/// The folder for temporary files.
 pub(crate) fn scratch() -> PathBuf {
     target().join("benchmark")
 }
 
-/// The folder of the other hosts: the same choice as in the Makefile.
+/// The folder of the peers, chosen as in the Makefile.
 pub(crate) fn peers() -> Result<PathBuf> {
     if let Some(peers) = env::var_os("COMPONENT_RUNNER_PEERS") {
         return Ok(PathBuf::from(peers));
@@ -104,7 +104,7 @@ pub(crate) fn peers() -> Result<PathBuf> {
 pub(crate) fn existing(path: PathBuf, remedy: &str) -> Result<PathBuf> {
     ensure!(
         path.exists(),
-        "`{}` is not there; run `{remedy}`",
+        "missing `{}`; run `{remedy}`",
         path.display()
     );
     Ok(path)
@@ -115,9 +115,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_is_named_with_the_remedy() {
+    fn a_missing_file_is_named_with_the_remedy() {
         let error = existing("/nowhere/wasmtime".into(), "make peers").unwrap_err();
-        let expected = "`/nowhere/wasmtime` is not there; run `make peers`";
+        let expected = "missing `/nowhere/wasmtime`; run `make peers`";
         assert_eq!(error.to_string(), expected);
     }
 }

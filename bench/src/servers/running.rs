@@ -1,4 +1,4 @@
-//! A server that runs and accepts connections.
+//! A running server.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -12,30 +12,29 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::servers::Server;
 use crate::servers::process::Process;
 
-/// How long a server may take until it listens: the first time it compiles.
+/// Timeout until a server listens: the first time it compiles.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How long a server may take until its functions are loaded: the first time it compiles them.
+/// Timeout until its functions are loaded: the first time it compiles them.
 const LOADING_TIMEOUT: Duration = Duration::from_mins(30);
 
-/// How often it is told that they are not.
-const TELL_INTERVAL: Duration = Duration::from_secs(10);
+/// Interval of the progress while they are loaded.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What our server logs when they are.
+/// The log line when they are loaded.
 const LOADED: &str = "all functions are loaded";
 
-/// How long to wait between two attempts to connect.
+/// Pause between two attempts to connect.
 const RETRY_INTERVAL: Duration = Duration::from_micros(200);
 
-/// The port is chosen before the server binds it, so another program can be
-/// faster. That happens rarely, and hardly twice.
+/// Number of attempts to start: another program may bind the free port before the server does.
 const ATTEMPTS: usize = 3;
 
-/// A server, which ends when this is dropped.
+/// A server, killed when dropped.
 pub(crate) struct Running {
     process: Process,
     pub(crate) addr: SocketAddr,
-    /// From the start of the process until the first connection was accepted.
+    /// From process start to the first accepted connection.
     pub(crate) listening_after: Duration,
     started: Instant,
 }
@@ -44,14 +43,14 @@ impl Running {
     /// Starts a server on loopback and waits until it accepts connections, and until all of its
     /// functions are loaded.
     pub(crate) fn start(server: &Server) -> Result<Self> {
-        Self::start_telling(server, || {})
+        Self::start_with_progress(server, || {})
     }
 
-    /// The same, and calls `tell` every now and then while functions are loaded.
-    pub(crate) fn start_telling(server: &Server, tell: impl FnMut()) -> Result<Self> {
+    /// Like [`start`](Self::start), and calls `progress` at intervals while functions are loaded.
+    pub(crate) fn start_with_progress(server: &Server, progress: impl FnMut()) -> Result<Self> {
         let mut running = Self::listen(server)?;
         if let Some(log) = running.process.child().stderr.take() {
-            wait_until_loaded(log, tell)?;
+            wait_until_loaded(log, progress)?;
         }
         Ok(running)
     }
@@ -101,35 +100,40 @@ impl Running {
         self.process.id()
     }
 
-    /// How long ago the process was started.
+    /// Time since the start of the process.
     pub(crate) fn age(&self) -> Duration {
         self.started.elapsed()
     }
 }
 
-/// Waits until this log says that all functions are loaded. It is read to its end.
-fn wait_until_loaded(log: impl Read + Send + 'static, mut tell: impl FnMut()) -> Result<()> {
+/// Waits until the log reports that all functions are loaded. It is read to its end.
+fn wait_until_loaded(log: impl Read + Send + 'static, mut progress: impl FnMut()) -> Result<()> {
     let (sender, loaded) = mpsc::channel();
     thread::spawn(move || {
         for line in BufReader::new(log).lines().map_while(Result::ok) {
             if line.contains(LOADED) {
-                // It fails for one that is said twice.
+                // It fails for a second report.
                 let _ = sender.send(());
             }
         }
     });
     let begin = Instant::now();
     loop {
-        match loaded.recv_timeout(TELL_INTERVAL) {
+        match loaded.recv_timeout(PROGRESS_INTERVAL) {
             Ok(()) => return Ok(()),
-            Err(RecvTimeoutError::Timeout) => tell(),
-            Err(RecvTimeoutError::Disconnected) => bail!("the server ended while it loaded"),
+            Err(RecvTimeoutError::Timeout) => progress(),
+            Err(RecvTimeoutError::Disconnected) => {
+                bail!("the server ended while it loaded functions")
+            }
         }
-        ensure!(begin.elapsed() < LOADING_TIMEOUT, "loading takes too long");
+        ensure!(
+            begin.elapsed() < LOADING_TIMEOUT,
+            "functions are not loaded in time"
+        );
     }
 }
 
-/// An address on loopback with a port that the system chooses.
+/// An address on loopback with a free port.
 fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
     Ok(listener.local_addr()?)

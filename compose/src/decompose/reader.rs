@@ -1,4 +1,4 @@
-//! Follows the index spaces of a composition from definition to use.
+//! The index spaces of a composition, followed from definition to use.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,35 +10,35 @@ use wasmparser::{
 };
 
 use super::Decomposed;
-use crate::component::Component;
-use crate::sections::{Section, custom, id};
-use crate::structure::{
-    Export, Import, NamedType, Part, Structure, WHOLE_INSTANCE, Wire, undescribed_argument,
+use crate::binary::sections::{Section, custom, id};
+use crate::model::component::Component;
+use crate::model::composition::{
+    Composition, Export, Import, NamedType, Node, WHOLE_INSTANCE, Wire, undescribed_argument,
 };
 
-/// Where an item of an index space comes from.
+/// The source of an item of an index space.
 #[derive(Debug, Clone, Copy)]
 enum Item<'b> {
-    /// The host, under this name.
+    /// An import of the composition, under this name.
     Host(&'b str),
-    /// An export of a part.
+    /// An export of an instance.
     Export { instantiation: usize, name: &'b str },
-    /// The instance of a part.
+    /// An instance.
     Instance { instantiation: usize },
-    /// A type of an instance that a part exports under this name.
+    /// A type of an instance that another instance exports under this name.
     TypeOfExport { instantiation: usize, name: &'b str },
-    /// A type of an instance of the host.
+    /// A type of an imported instance.
     TypeOfHost(&'b str),
-    /// A component within the composition: its section.
+    /// An embedded component: the contents of its section.
     Component(&'b [u8]),
-    /// Types, and what is put together of other items.
+    /// Other types, and instances synthesized from other items.
     Other,
 }
 
 #[derive(Debug)]
 struct Instantiation<'b> {
     bytes: &'b [u8],
-    /// The number of the instance in its index space.
+    /// The index of the instance in its index space.
     index: u32,
     arguments: Vec<Argument<'b>>,
 }
@@ -51,22 +51,22 @@ struct Argument<'b> {
 }
 
 impl Instantiation<'_> {
-    /// Whether `argument` only names a type: one that the host gives as such, or one of
-    /// an instance that is an argument, too.
+    /// Whether `argument` only names a type: an imported one, or one of an instance that is
+    /// an argument as well.
     fn is_named_type(&self, argument: &Argument<'_>) -> bool {
-        let is_given = |is_its_instance: &dyn Fn(&Item<'_>) -> bool| {
+        let is_argument = |is_its_instance: &dyn Fn(&Item<'_>) -> bool| {
             let mut items = self.arguments.iter().map(|argument| &argument.item);
             items.any(is_its_instance)
         };
         match argument.item {
             Item::Host(_) => argument.kind == ComponentExternalKind::Type,
             Item::TypeOfHost(of) => {
-                is_given(&|item| matches!(item, Item::Host(name) if *name == of))
+                is_argument(&|item| matches!(item, Item::Host(name) if *name == of))
             }
             Item::TypeOfExport {
                 instantiation: of,
                 name: from,
-            } => is_given(&|item| {
+            } => is_argument(&|item| {
                 matches!(item, Item::Export { instantiation, name }
                     if *instantiation == of && *name == from)
             }),
@@ -75,10 +75,10 @@ impl Instantiation<'_> {
     }
 }
 
-/// Reads the sections of a composition, one after the other.
+/// Reads the sections of a composition in order.
 #[derive(Debug, Default)]
 pub(super) struct Reader<'b> {
-    /// By kind, see [`space`].
+    /// Index spaces by kind, see [`space`].
     items: [Vec<Item<'b>>; 6],
     instantiations: Vec<Instantiation<'b>>,
     exports: Vec<(&'b str, Item<'b>)>,
@@ -97,7 +97,7 @@ fn space(kind: ComponentExternalKind) -> usize {
 }
 
 impl<'b> Reader<'b> {
-    /// Reads one section; nothing if a composition has none such.
+    /// Reads one section; `None` if compositions do not have such a section.
     pub(super) fn read(
         &mut self,
         bytes: &'b [u8],
@@ -135,7 +135,7 @@ impl<'b> Reader<'b> {
                     let export = export?;
                     let item = self.get(export.kind, export.index);
                     self.exports.push((export.name.name, item));
-                    // An export is an item of its own, too.
+                    // An export adds an item to its index space.
                     self.add(export.kind, item);
                 }
             }
@@ -232,7 +232,8 @@ impl<'b> Reader<'b> {
         }
     }
 
-    /// Takes the names of instances, if there are any that can be read.
+    /// Reads the names of instances from the `component-name` section, as far as it can be
+    /// parsed.
     fn read_names(&mut self, content: &'b [u8]) {
         let Some(("component-name", data)) = custom(content) else {
             return;
@@ -246,68 +247,69 @@ impl<'b> Reader<'b> {
         }
     }
 
-    /// What was read, or nothing if no instance is made.
+    /// The composition, or `None` if it has no instances.
     pub(super) fn finish(self, component: &Component) -> Option<Decomposed<'b>> {
         if self.instantiations.is_empty() {
             return None;
         }
         let names = self.part_names();
-        let mut structure = Structure {
+        let mut composition = Composition {
             name: component.name().to_owned(),
             host_imports: component.imports().map(str::to_owned).collect(),
-            ..Structure::default()
+            ..Composition::default()
         };
         let mut parts = BTreeMap::new();
         for (instantiation, importer) in self.instantiations.iter().zip(&names) {
-            structure
-                .parts
-                .push(Part::new(importer, instantiation.bytes));
+            composition
+                .nodes
+                .push(Node::new(importer, instantiation.bytes));
             parts.insert(importer.clone(), instantiation.bytes);
             for argument in &instantiation.arguments {
                 let (importer, import) = (importer.clone(), argument.name.to_owned());
                 let item = argument.item;
                 if instantiation.is_named_type(argument) {
-                    structure.named_types.push(NamedType { importer, import });
+                    composition.named_types.push(NamedType { importer, import });
                 } else if let Some((provider, export)) = source(item, &names) {
-                    structure.wires.push(Wire {
+                    composition.wires.push(Wire {
                         importer,
                         import,
                         provider,
                         export,
                     });
                 } else if let Item::Host(name) = item {
-                    structure.imports.push(Import {
+                    composition.imports.push(Import {
                         importer,
                         import,
                         name: name.to_owned(),
                     });
                 } else {
                     let undescribed = undescribed_argument(&importer, &import);
-                    structure.undescribed.push(undescribed);
+                    composition.undescribed.push(undescribed);
                 }
             }
         }
         for (name, item) in self.exports {
             let name = name.to_owned();
             if let Some((provider, export)) = source(item, &names) {
-                structure.exports.push(Export {
+                composition.exports.push(Export {
                     name,
                     provider,
                     export,
                 });
             } else {
+                // Provenance records contain this text: it must not change.
                 let undescribed = format!("where the export `{name}` comes from");
-                structure.undescribed.push(undescribed);
+                composition.undescribed.push(undescribed);
             }
         }
         Some(Decomposed {
-            structure: structure.sorted(),
+            composition: composition.sorted(),
             parts,
         })
     }
 
-    /// A name for each instantiation: the one in the binary, or else a number; and
-    /// with a further number where two are the same.
+    /// A unique name for each instantiation: the one in the binary or a number, with a
+    /// suffix if the name is a duplicate.
     fn part_names(&self) -> Vec<String> {
         let mut taken = BTreeSet::new();
         let mut names = Vec::new();
@@ -328,7 +330,7 @@ impl<'b> Reader<'b> {
     }
 }
 
-/// The part that provides an item, and the export that it is.
+/// The node that provides an item, and the name of the export.
 fn source(item: Item<'_>, names: &[String]) -> Option<(String, String)> {
     match item {
         Item::Export {

@@ -1,4 +1,4 @@
-//! The picture as a graph for the programs of Graphviz.
+//! The picture as a Graphviz graph.
 
 use std::fmt::Write as _;
 
@@ -35,8 +35,8 @@ fn write(graph: &mut String, model: &Model<'_>) -> std::fmt::Result {
     graph.push_str("    subgraph cluster_whole {\n");
     let (name, summary) = (escape(model.name), &model.summary);
     writeln!(graph, "        label=\"{name}, {summary}\";")?;
-    for (index, part) in model.parts.iter().enumerate() {
-        let (name, size) = (escape(part.name), &part.size);
+    for (index, node) in model.nodes.iter().enumerate() {
+        let (name, size) = (escape(node.name), &node.size);
         writeln!(graph, "        p{index} [label=\"{name}\\n{size}\"];")?;
     }
     graph.push_str("    }\n");
@@ -94,7 +94,7 @@ fn write(graph: &mut String, model: &Model<'_>) -> std::fmt::Result {
     Ok(())
 }
 
-/// The colour of a package of the host, and of what leads to it.
+/// The colour of a host package and of its edges.
 fn color(is_wasi: bool) -> &'static str {
     if is_wasi { "#8c959f" } else { "#bc4c00" }
 }

@@ -1,10 +1,10 @@
-//! Names as the formats want them. A name may be any string.
+//! Escaping of names for each format. A name may be any string.
 
 use std::fmt::Write as _;
 
 use sanitize::is_deceptive;
 
-/// The most characters of a text. No name of a real interface is as long.
+/// Maximum number of characters of a text; real interface names are shorter.
 const MAX_CHARACTERS: usize = 4096;
 
 /// `text` as XML character data or as the value of an attribute.
@@ -30,7 +30,7 @@ pub(super) fn dot(text: &str) -> String {
         match character {
             '"' => escaped.push_str("\\\""),
             '\\' => escaped.push_str("\\\\"),
-            // DOT knows the entities of HTML.
+            // DOT interprets HTML entities.
             '&' => escaped.push_str("&amp;"),
             other => escaped.push(other),
         }
@@ -40,9 +40,9 @@ pub(super) fn dot(text: &str) -> String {
 
 /// `text` between the quotation marks of a Mermaid label.
 ///
-/// Mermaid looks for comments, directives, Markdown and HTML in a label, so all
-/// that does not occur in usual names is written as a number. No text is a space
-/// that does not break, because Mermaid refuses empty labels.
+/// Mermaid interprets comments, directives, Markdown and HTML in a label, so characters that
+/// do not occur in usual names are written as numbers. An empty text becomes a no-break
+/// space, because Mermaid rejects empty labels.
 pub(super) fn mermaid(text: &str) -> String {
     if text.trim().is_empty() {
         return "#160;".to_owned();
@@ -60,8 +60,8 @@ pub(super) fn mermaid(text: &str) -> String {
     escaped
 }
 
-/// The characters of `text`, or others in their place if they would break the line, change
-/// what a reader sees, or are allowed nowhere in XML; the beginning of a text that is too long.
+/// The characters of `text`. Characters that would break the line, deceive a reader, or are
+/// invalid in XML are replaced; a text that is too long is truncated.
 fn visible(text: &str) -> impl Iterator<Item = char> {
     let is_cut = text.chars().nth(MAX_CHARACTERS).is_some();
     let beginning = text.chars().take(MAX_CHARACTERS).map(visible_character);
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn usual_names_stay_as_they_are() {
+    fn usual_names_are_unchanged() {
         let name = "wasi:http/incoming-handler@0.2.12";
         assert_eq!(xml(name), name);
         assert_eq!(dot(name), name);
@@ -89,14 +89,14 @@ mod tests {
     }
 
     #[test]
-    fn markup_does_not_get_through() {
+    fn markup_is_escaped() {
         assert_eq!(xml("<a b='\"'>&"), "&lt;a b=&apos;&quot;&apos;&gt;&amp;");
         assert_eq!(dot(r#"\N"&lt;"#), r#"\\N\"&amp;lt;"#);
         assert_eq!(mermaid("`%%{\"#"), "#96;#37;#37;#123;#34;#35;");
     }
 
     #[test]
-    fn characters_that_no_line_of_text_may_hold_are_replaced() {
+    fn control_and_deceptive_characters_are_replaced() {
         assert_eq!(xml("a\nb\0c\u{ffff}"), "a b\u{fffd}c\u{fffd}");
         assert_eq!(dot("a\r\0"), "a \u{fffd}");
         assert_eq!(dot("\u{202e}a"), "\u{fffd}a");
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_name_that_is_too_long_the_beginning_is_shown() {
+    fn a_long_name_is_truncated() {
         let whole = "x".repeat(MAX_CHARACTERS);
         assert_eq!(dot(&whole), whole);
         assert_eq!(dot(&format!("{whole}yz")), format!("{whole}…"));

@@ -1,4 +1,4 @@
-//! The picture as a flow chart for Mermaid.
+//! The picture as a Mermaid flowchart.
 
 use std::fmt::Write as _;
 
@@ -20,8 +20,8 @@ fn write(chart: &mut String, model: &Model<'_>) -> std::fmt::Result {
     }
     let (name, summary) = (escape(model.name), escape(&model.summary));
     writeln!(chart, r#"    subgraph whole["{name}, {summary}"]"#)?;
-    for (index, part) in model.parts.iter().enumerate() {
-        let (name, size) = (escape(part.name), escape(&part.size));
+    for (index, node) in model.nodes.iter().enumerate() {
+        let (name, size) = (escape(node.name), escape(&node.size));
         writeln!(chart, r#"        p{index}["{name}<br/>{size}"]"#)?;
     }
     chart.push_str("    end\n");
@@ -61,7 +61,7 @@ fn write(chart: &mut String, model: &Model<'_>) -> std::fmt::Result {
     write_missing(chart, model)
 }
 
-/// Marks what needs more than WASI.
+/// Marks the packages outside of WASI.
 fn write_missing(chart: &mut String, model: &Model<'_>) -> std::fmt::Result {
     let packages = model.packages.iter().enumerate();
     let missing = packages.filter(|(_, package)| !package.is_wasi);

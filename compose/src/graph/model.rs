@@ -1,37 +1,37 @@
-//! A structure, made ready to be drawn.
+//! A composition prepared for drawing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::interface::{Interface, is_wasi};
-use super::size::binary_size;
-use crate::structure::{self, Structure};
+use super::binary_size::binary_size;
+use super::interface_name::{InterfaceName, is_wasi};
+use crate::model::composition::{self, Composition};
 
-/// What there is to draw. Parts and packages are known by their index.
+/// The contents of a picture. Nodes and packages are identified by index.
 pub(super) struct Model<'a> {
-    /// The name of the whole.
+    /// The name of the composition.
     pub(super) name: &'a str,
-    /// How many parts there are, and their size.
+    /// Number of nodes and total size, in words.
     pub(super) summary: String,
-    /// The parts, and after them what is mentioned without being one.
-    pub(super) parts: Vec<Part<'a>>,
-    /// Each wire once.
+    /// The nodes, followed by names that only wires, imports or exports mention.
+    pub(super) nodes: Vec<Node<'a>>,
+    /// The wires, deduplicated.
     pub(super) wires: BTreeSet<Wire<'a>>,
-    /// The packages that the whole imports from its host, by name.
+    /// The host packages, sorted by name.
     pub(super) packages: Vec<Package<'a>>,
-    /// What one part imports from one package.
+    /// The host imports, grouped by node and package.
     pub(super) imports: Vec<Imports<'a>>,
-    /// Each export once.
+    /// The exports, deduplicated.
     pub(super) exports: BTreeSet<Export<'a>>,
 }
 
-/// A box of the picture.
-pub(super) struct Part<'a> {
+/// A node of the picture.
+pub(super) struct Node<'a> {
     pub(super) name: &'a str,
     /// Its size, for people.
     pub(super) size: String,
 }
 
-/// An import that another part satisfies.
+/// An import that another node satisfies.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Wire<'a> {
     pub(super) importer: usize,
@@ -40,60 +40,60 @@ pub(super) struct Wire<'a> {
     pub(super) export: &'a str,
 }
 
-/// Interfaces of one package that the host has to offer.
+/// Interfaces of one package that the host has to provide.
 pub(super) struct Package<'a> {
     pub(super) name: String,
     /// The interfaces, with package and version.
     pub(super) interfaces: BTreeSet<&'a str>,
-    /// Whether it is WASI.
+    /// Whether the package belongs to WASI.
     pub(super) is_wasi: bool,
 }
 
-/// The imports of one part that belong together on both sides.
+/// The imports of one node from one host package.
 pub(super) struct Imports<'a> {
     pub(super) importer: usize,
-    /// The package, as the part names it.
+    /// The package, as the node names it.
     pub(super) package: String,
     /// The package of the host.
     pub(super) provider: usize,
-    /// The interfaces, as the part and as the whole names them.
+    /// The interfaces, as the node and as the composition name them.
     pub(super) interfaces: BTreeSet<(&'a str, &'a str)>,
 }
 
-/// An export of the whole.
+/// An export of the composition.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Export<'a> {
     pub(super) name: &'a str,
     pub(super) provider: usize,
-    /// The interface, as the part names it.
+    /// The interface, as the node names it.
     pub(super) original: &'a str,
 }
 
 impl<'a> Model<'a> {
-    /// Prepares `structure`, which need not be consistent.
-    pub(super) fn new(structure: &'a Structure) -> Self {
-        let (parts, index) = parts(structure);
+    /// Converts `composition`, which need not be consistent.
+    pub(super) fn new(composition: &'a Composition) -> Self {
+        let (nodes, index) = nodes(composition);
         let index = |name: &'a str| index.get(name).copied().unwrap_or_default();
-        let wires = structure.wires.iter().map(|wire| Wire {
+        let wires = composition.wires.iter().map(|wire| Wire {
             importer: index(&wire.importer),
             import: &wire.import,
             provider: index(&wire.provider),
             export: &wire.export,
         });
-        let exports = structure.exports.iter().map(|export| Export {
+        let exports = composition.exports.iter().map(|export| Export {
             name: &export.name,
             provider: index(&export.provider),
             original: &export.export,
         });
-        let packages = packages(&structure.imports);
+        let packages = packages(&composition.imports);
         Self {
-            name: &structure.name,
-            summary: summary(structure),
+            name: &composition.name,
+            summary: summary(composition),
             wires: wires.collect(),
-            imports: imports(&structure.imports, &packages, index),
+            imports: imports(&composition.imports, &packages, index),
             packages,
             exports: exports.collect(),
-            parts,
+            nodes,
         }
     }
 }
@@ -101,8 +101,8 @@ impl<'a> Model<'a> {
 impl Model<'_> {
     /// A wire in words.
     pub(super) fn wire_text(&self, wire: &Wire<'_>) -> String {
-        let importer = self.parts[wire.importer].name;
-        let provider = self.parts[wire.provider].name;
+        let importer = self.nodes[wire.importer].name;
+        let provider = self.nodes[wire.provider].name;
         let text = format!("{importer} imports {} from {provider}", wire.import);
         if wire.import == wire.export {
             return text;
@@ -112,7 +112,7 @@ impl Model<'_> {
 
     /// An export in words.
     pub(super) fn export_text(&self, export: &Export<'_>) -> String {
-        let provider = self.parts[export.provider].name;
+        let provider = self.nodes[export.provider].name;
         let text = format!("The whole exports {} of {provider}", export.name);
         if export.name == export.original {
             return text;
@@ -120,9 +120,9 @@ impl Model<'_> {
         format!("{text}, there {}", export.original)
     }
 
-    /// In words, what a part leaves to the host.
+    /// Host imports in words.
     pub(super) fn imports_text(&self, imports: &Imports<'_>) -> String {
-        let importer = self.parts[imports.importer].name;
+        let importer = self.nodes[imports.importer].name;
         let names = imports.interfaces.iter();
         let names = names.map(|&(import, name)| {
             if import == name {
@@ -136,13 +136,13 @@ impl Model<'_> {
 }
 
 impl<'a> Imports<'a> {
-    /// The interfaces within their package, as the part names them.
+    /// The interfaces within their package, as the node names them.
     pub(super) fn items(&self) -> impl Iterator<Item = &'a str> {
         let names = self.interfaces.iter();
-        names.filter_map(|(import, _)| Interface::new(import).item)
+        names.filter_map(|(import, _)| InterfaceName::new(import).item)
     }
 
-    /// The interface, if it is only one.
+    /// The interface, if there is exactly one.
     pub(super) fn only(&self) -> Option<&'a str> {
         let first = self
             .interfaces
@@ -151,47 +151,47 @@ impl<'a> Imports<'a> {
         first.map(|(import, _)| *import)
     }
 
-    /// What distinguishes the interfaces, if the names of the host are known: the
-    /// whole name where the part uses another.
+    /// The labels of the interfaces next to the names of the host: the item, or the full name
+    /// if the node uses another version.
     pub(super) fn labels(&self) -> impl Iterator<Item = &'a str> {
         self.interfaces.iter().map(|&(import, name)| {
-            let item = Interface::new(import).item;
+            let item = InterfaceName::new(import).item;
             item.filter(|_| import == name).unwrap_or(import)
         })
     }
 }
 
-fn parts(structure: &Structure) -> (Vec<Part<'_>>, BTreeMap<&str, usize>) {
+fn nodes(composition: &Composition) -> (Vec<Node<'_>>, BTreeMap<&str, usize>) {
     let mut index = BTreeMap::new();
-    let mut parts = Vec::new();
-    for part in &structure.parts {
-        index.entry(part.name.as_str()).or_insert(parts.len());
-        parts.push(Part {
-            name: &part.name,
-            size: binary_size(part.size_bytes),
+    let mut nodes = Vec::new();
+    for node in &composition.nodes {
+        index.entry(node.name.as_str()).or_insert(nodes.len());
+        nodes.push(Node {
+            name: &node.name,
+            size: binary_size(node.size_bytes),
         });
     }
-    let wires = structure.wires.iter();
+    let wires = composition.wires.iter();
     let mentioned = wires
         .flat_map(|wire| [&wire.importer, &wire.provider])
-        .chain(structure.imports.iter().map(|import| &import.importer))
-        .chain(structure.exports.iter().map(|export| &export.provider));
+        .chain(composition.imports.iter().map(|import| &import.importer))
+        .chain(composition.exports.iter().map(|export| &export.provider));
     for name in mentioned {
         index.entry(name).or_insert_with(|| {
-            parts.push(Part {
+            nodes.push(Node {
                 name,
                 size: "size unknown".to_owned(),
             });
-            parts.len() - 1
+            nodes.len() - 1
         });
     }
-    (parts, index)
+    (nodes, index)
 }
 
-fn packages(imports: &[structure::Import]) -> Vec<Package<'_>> {
+fn packages(imports: &[composition::Import]) -> Vec<Package<'_>> {
     let mut packages = BTreeMap::<String, BTreeSet<&str>>::new();
     for import in imports {
-        let Interface { package, .. } = Interface::new(&import.name);
+        let InterfaceName { package, .. } = InterfaceName::new(&import.name);
         packages.entry(package).or_default().insert(&import.name);
     }
     packages
@@ -205,14 +205,14 @@ fn packages(imports: &[structure::Import]) -> Vec<Package<'_>> {
 }
 
 fn imports<'a>(
-    imports: &'a [structure::Import],
+    imports: &'a [composition::Import],
     packages: &[Package<'a>],
     index: impl Fn(&'a str) -> usize,
 ) -> Vec<Imports<'a>> {
     let mut together = BTreeMap::<_, BTreeSet<_>>::new();
     for import in imports {
-        let Interface { package, .. } = Interface::new(&import.import);
-        let Interface { package: host, .. } = Interface::new(&import.name);
+        let InterfaceName { package, .. } = InterfaceName::new(&import.import);
+        let InterfaceName { package: host, .. } = InterfaceName::new(&import.name);
         let Ok(provider) = packages.binary_search_by(|package| package.name.cmp(&host)) else {
             continue;
         };
@@ -232,16 +232,16 @@ fn imports<'a>(
         .collect()
 }
 
-/// How much there is, and whether some of it has no place in the picture.
-fn summary(structure: &Structure) -> String {
-    let sizes = structure.parts.iter().map(|part| part.size_bytes);
+/// Number of nodes, total size, and number of connections that are not shown.
+fn summary(composition: &Composition) -> String {
+    let sizes = composition.nodes.iter().map(|node| node.size_bytes);
     let size = binary_size(sizes.fold(0, u64::saturating_add));
-    let parts = match structure.parts.len() {
+    let parts = match composition.nodes.len() {
         0 => "no parts".to_owned(),
         1 => format!("1 part, {size}"),
         count => format!("{count} parts, {size}"),
     };
-    match structure.undescribed.len() {
+    match composition.undescribed.len() {
         0 => parts,
         1 => format!("{parts}, 1 connection not shown"),
         count => format!("{parts}, {count} connections not shown"),

@@ -1,11 +1,11 @@
-//! Structures to draw in tests.
+//! Sample compositions for tests.
 
 use proptest::prelude::*;
 
-use crate::structure::{Export, Import, Part, Structure, Wire};
+use crate::model::composition::{Composition, Export, Import, Node, Wire};
 
-pub(super) fn part(name: &str, size_bytes: u64) -> Part {
-    Part {
+pub(super) fn node(name: &str, size_bytes: u64) -> Node {
+    Node {
         name: name.to_owned(),
         size_bytes,
         sha256: String::new(),
@@ -37,18 +37,18 @@ pub(super) fn export(name: &str, provider: &str) -> Export {
     }
 }
 
-/// An HTTP service of four parts.
-pub(super) fn app() -> Structure {
+/// An HTTP service of four nodes.
+pub(super) fn app() -> Composition {
     let cipher = "runner:cipher/cipher@0.1.0";
     let audit = "runner:audit/audit-log@0.1.0";
     let environment = "wasi:cli/environment@0.2.12";
-    Structure {
+    Composition {
         name: "app-closed".to_owned(),
-        parts: vec![
-            part("audit-stderr", 38 * 1024 + 400),
-            part("cipher", 45 * 1024 + 100),
-            part("environment", 920),
-            part("http-adapter", 98 * 1024 + 300),
+        nodes: vec![
+            node("audit-stderr", 38 * 1024 + 400),
+            node("cipher", 45 * 1024 + 100),
+            node("environment", 920),
+            node("http-adapter", 98 * 1024 + 300),
         ],
         wires: vec![
             wire("cipher", audit, "audit-stderr", audit),
@@ -66,21 +66,21 @@ pub(super) fn app() -> Structure {
             import("http-adapter", "wasi:io/streams@0.2.12"),
         ],
         exports: vec![export("wasi:http/incoming-handler@0.2.12", "http-adapter")],
-        ..Structure::default()
+        ..Composition::default()
     }
 }
 
 /// Parts that each import from the next one and from the host.
-pub(super) fn chain(parts: usize) -> Structure {
-    let name = |part: usize| format!("middleware-{part:03}");
+pub(super) fn chain(nodes: usize) -> Composition {
+    let name = |node: usize| format!("middleware-{node:03}");
     let handler = "wasi:http/incoming-handler@0.2.12";
-    Structure {
+    Composition {
         name: "chain".to_owned(),
-        parts: (0..parts).map(|p| part(&name(p), 20_000)).collect(),
-        wires: (1..parts)
+        nodes: (0..nodes).map(|p| node(&name(p), 20_000)).collect(),
+        wires: (1..nodes)
             .map(|p| wire(&name(p - 1), handler, &name(p), handler))
             .collect(),
-        imports: (0..parts)
+        imports: (0..nodes)
             .flat_map(|p| {
                 [
                     "wasi:http/types@0.2.12",
@@ -91,13 +91,12 @@ pub(super) fn chain(parts: usize) -> Structure {
             })
             .collect(),
         exports: vec![export(handler, &name(0))],
-        ..Structure::default()
+        ..Composition::default()
     }
 }
 
-/// Any structure: parts may be named twice or be missing, and wires may form
-/// circles.
-pub(super) fn any_structure() -> impl Strategy<Value = Structure> {
+/// Any composition: nodes may be duplicate or missing, and wires may form cycles.
+pub(super) fn any_composition() -> impl Strategy<Value = Composition> {
     let name = || prop_oneof![4 => "[a-h]", 1 => any::<String>()];
     let interface = || {
         prop_oneof![
@@ -106,7 +105,7 @@ pub(super) fn any_structure() -> impl Strategy<Value = Structure> {
             1 => any::<String>(),
         ]
     };
-    let part = (name(), any::<u64>()).prop_map(|(name, size)| part(&name, size));
+    let node = (name(), any::<u64>()).prop_map(|(name, size)| node(&name, size));
     let wire = (name(), interface(), name(), interface()).prop_map(
         |(importer, import, provider, export)| Wire {
             importer,
@@ -127,17 +126,17 @@ pub(super) fn any_structure() -> impl Strategy<Value = Structure> {
     });
     (
         any::<String>(),
-        prop::collection::vec(part, 0..10),
+        prop::collection::vec(node, 0..10),
         prop::collection::vec(wire, 0..20),
         prop::collection::vec(import, 0..20),
         prop::collection::vec(export, 0..6),
     )
-        .prop_map(|(name, parts, wires, imports, exports)| Structure {
+        .prop_map(|(name, nodes, wires, imports, exports)| Composition {
             name,
-            parts,
+            nodes,
             wires,
             imports,
             exports,
-            ..Structure::default()
+            ..Composition::default()
         })
 }

@@ -1,157 +1,178 @@
-//! Makes the components of a manifest.
+//! Execution of the recipes of a manifest.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 
 use super::entry::Recipe;
 use super::{Declared, Manifest};
-use crate::chain::chain;
-use crate::check::check;
-use crate::component::{Component, ComponentError};
-use crate::deny::deny_imports;
-use crate::environment::{EnvironmentError, environment};
-use crate::fuse::{FuseError, fuse};
-use crate::link::link;
-use crate::plan::Plan;
-use crate::planner::LinkOptions;
-use crate::provenance::record;
-use crate::report::Report;
-use crate::structure::Structure;
-use crate::stub::{StubError, StubSource, stub};
-use crate::swap::swap;
+use crate::check::import_policy::deny_imports;
+use crate::check::world::check;
+use crate::generate::environment::{EnvironmentError, environment};
+use crate::generate::stub::{StubError, StubSource, stub};
+use crate::inspect::provenance::record;
+use crate::model::component::Component;
+use crate::model::component_error::ComponentError;
+use crate::model::composition::Composition;
+use crate::model::plan::Plan;
+use crate::model::report::Report;
+use crate::plan::chain::chain;
+use crate::plan::link::link;
+use crate::plan::planner::LinkOptions;
+use crate::plan::swap::swap;
 use crate::wac::{WacError, run_wac_with_wit};
-use crate::world::WorldError;
+use crate::wit::world::WorldError;
 
-/// A component that a manifest wants written.
+/// A component with an output.
 #[derive(Debug, Clone)]
 pub struct BuiltOutput {
     /// Its name in the manifest.
     pub name: String,
-    /// Where it goes, as the manifest says.
+    /// Its output path, as in the manifest.
     pub path: String,
     /// Its binary form.
     pub bytes: Vec<u8>,
-    /// What it consists of.
-    pub structure: Structure,
+    /// Its nodes, wires, imports and exports.
+    pub composition: Composition,
     /// Warnings.
     pub report: Report,
 }
 
-/// Why a component of a manifest was not made.
+/// Why a component of a manifest was not built.
 #[derive(Debug, thiserror::Error)]
 #[error("`components.{name}`")]
 pub struct BuildError {
     /// The component.
     pub name: String,
-    /// Why.
+    /// The reason.
     #[source]
     pub kind: BuildErrorKind,
 }
 
-/// The kinds of reasons why a component of a manifest was not made.
+/// The kinds of reasons why a component of a manifest was not built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildErrorKind {
-    /// A file was not given.
+    /// The contents of a file are missing.
     #[error("the file `{0}` was not read")]
     Unread(String),
-    /// A file that holds text is not UTF-8.
-    #[error("the file `{0}` is not text in UTF-8")]
+    /// A text file is not UTF-8.
+    #[error("the file `{0}` is not UTF-8 text")]
     NotText(String),
-    /// The component cannot be composed.
+    /// A component is invalid.
     #[error(transparent)]
     Component(#[from] ComponentError),
-    /// The parts do not fit, or the result does not fit its world.
+    /// The parts are incompatible, or the result is incompatible with its world.
     #[error(transparent)]
     Report(#[from] Report),
-    /// An `env` cannot be made.
+    /// An `env` recipe failed.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
-    /// A `stub` cannot be made.
+    /// A `stub` recipe failed.
     #[error(transparent)]
     Stub(#[from] StubError),
-    /// A `wac` cannot be carried out.
+    /// A `wac` recipe failed.
     #[error(transparent)]
     Wac(#[from] WacError),
-    /// A `fuse` is not possible.
+    /// A `fuse` recipe failed.
     #[error(transparent)]
-    Fuse(#[from] FuseError),
-    /// The `world` is not known.
+    Fuse(Box<dyn Error + Send + Sync>),
+    /// The `world` is unavailable.
     #[error(transparent)]
     World(#[from] WorldError),
 }
 
-/// The contents of files by the paths that the manifest names.
+/// File contents by the paths in the manifest.
 type Files = BTreeMap<String, Vec<u8>>;
 
+/// Fuses a component.
+type Fuse<'f> = dyn Fn(&Component) -> Result<Vec<u8>, BuildErrorKind> + 'f;
+
 impl Manifest {
-    /// Makes every component and returns those that have an output, sorted by name.
+    /// Builds all components and returns those with an output, sorted by name.
     ///
-    /// `files` has the contents of [`Self::files`] by these very paths.
+    /// `files` has the contents of [`Self::files`], by the same paths. `fuse` returns the
+    /// fused bytes of a component: the library does not fuse, because that depends on the
+    /// internals of wasmtime.
     ///
     /// # Errors
     ///
-    /// Returns a [`BuildError`] for the first component that cannot be made.
-    pub fn build(&self, files: &Files) -> Result<Vec<BuiltOutput>, BuildError> {
-        let mut made = BTreeMap::new();
+    /// Returns a [`BuildError`] for the first component that cannot be built.
+    pub fn build<E: Into<Box<dyn Error + Send + Sync>>>(
+        &self,
+        files: &Files,
+        fuse: impl Fn(&Component) -> Result<Vec<u8>, E>,
+    ) -> Result<Vec<BuiltOutput>, BuildError> {
+        let fuse = |component: &Component| {
+            fuse(component).map_err(|error| BuildErrorKind::Fuse(error.into()))
+        };
+        let mut built = BTreeMap::new();
         let mut outputs = Vec::new();
         for (name, declared) in &self.components {
             let failed = |kind| BuildError {
                 name: name.clone(),
                 kind,
             };
-            let Made {
+            let Built {
                 component,
-                structure,
+                composition,
                 warnings,
-            } = make(name, declared, &made, files).map_err(failed)?;
+            } = build(
+                name,
+                declared,
+                Inputs {
+                    built: &built,
+                    files,
+                },
+                &fuse,
+            )
+            .map_err(failed)?;
             if let Some(path) = &declared.output {
                 outputs.push(BuiltOutput {
                     name: name.clone(),
                     path: path.clone(),
                     bytes: component.bytes().to_vec(),
-                    structure,
+                    composition,
                     report: warnings,
                 });
             }
-            made.insert(name.as_str(), component);
+            built.insert(name.as_str(), component);
         }
         outputs.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(outputs)
     }
 }
 
-struct Made {
+/// A built component.
+struct Built {
     component: Component,
-    structure: Structure,
+    composition: Composition,
     warnings: Report,
 }
 
-fn make(
+fn build(
     name: &str,
     declared: &Declared,
-    made: &BTreeMap<&str, Component>,
-    files: &Files,
-) -> Result<Made, BuildErrorKind> {
-    let recipe = &declared.recipe;
-    let ingredients = Ingredients { made, files };
-    let (bytes, warnings) = match recipe {
-        Recipe::File { path } => (ingredients.bytes(path)?.to_vec(), Report::default()),
+    inputs: Inputs<'_>,
+    fuse: &Fuse<'_>,
+) -> Result<Built, BuildErrorKind> {
+    let (bytes, warnings) = match &declared.recipe {
+        Recipe::File { path } => (inputs.bytes(path)?.to_vec(), Report::default()),
         Recipe::Env { variables } => (environment(variables.clone())?, Report::default()),
         Recipe::Stub {
             interfaces,
             imports_of,
             wit,
         } => {
-            let texts = ingredients.texts(wit)?;
+            let texts = inputs.texts(wit)?;
             let source = match imports_of {
-                Some(component) => StubSource::ImportsOf(ingredients.get(component)?),
+                Some(component) => StubSource::ImportsOf(inputs.get(component)?),
                 None => StubSource::Wit(&texts),
             };
             (stub(interfaces, source)?, Report::default())
         }
         Recipe::Link { root, with, prefer } => {
-            let parts = ingredients.copies(with)?;
-            let root = ingredients.get(root)?;
+            let parts = inputs.copies(with)?;
+            let root = inputs.get(root)?;
             let options = LinkOptions {
                 prefer: prefer.clone(),
                 ..LinkOptions::default()
@@ -167,9 +188,9 @@ fn make(
             with,
             prefer,
         } => {
-            let middlewares = ingredients.copies(middlewares)?;
-            let parts = ingredients.copies(with)?;
-            let app = ingredients.get(around)?;
+            let middlewares = inputs.copies(middlewares)?;
+            let parts = inputs.copies(with)?;
+            let app = inputs.get(around)?;
             let options = LinkOptions {
                 prefer: prefer.clone(),
                 also_export: also_export.clone(),
@@ -180,31 +201,29 @@ fn make(
         Recipe::Swap { app, replace } => {
             let replacements = replace
                 .iter()
-                .map(|(part, component)| {
-                    Ok(Component::new(part, ingredients.get(component)?.bytes())?)
-                })
+                .map(|(part, component)| Ok(Component::new(part, inputs.get(component)?.bytes())?))
                 .collect::<Result<_, BuildErrorKind>>()?;
-            let (plan, components) = swap(ingredients.get(app)?, replacements)?;
+            let (plan, components) = swap(inputs.get(app)?, replacements)?;
             encode(&plan, &components)?
         }
         Recipe::Wac { path, with, wit } => {
-            let (text, parts) = (ingredients.text(path)?, ingredients.copies(with)?);
-            let bytes = run_wac_with_wit(path, text, &parts, &ingredients.texts(wit)?)?;
+            let (text, parts) = (inputs.text(path)?, inputs.copies(with)?);
+            let bytes = run_wac_with_wit(path, text, &parts, &inputs.texts(wit)?)?;
             (record(name, bytes)?, Report::default())
         }
-        Recipe::Fuse { component } => (fuse(ingredients.get(component)?)?.bytes, Report::default()),
+        Recipe::Fuse { component } => (fuse(inputs.get(component)?)?, Report::default()),
     };
     let component = Component::new(name, bytes)?;
-    let structure = Structure::of(&component);
-    deny_imports(&structure, &declared.deny_imports).into_result()?;
+    let composition = Composition::of(&component);
+    deny_imports(&composition, &declared.deny_imports).into_result()?;
     if let Some(world) = &declared.world {
         let file: Vec<String> = world.file().map(str::to_owned).into_iter().collect();
-        let world = world.find(&ingredients.texts(&file)?)?;
+        let world = world.find(&inputs.texts(&file)?)?;
         check(&component, &world).into_result()?;
     }
-    Ok(Made {
+    Ok(Built {
         component,
-        structure,
+        composition,
         warnings,
     })
 }
@@ -217,17 +236,17 @@ fn encode<'c>(
     Ok((composed.bytes, composed.report))
 }
 
-/// What there is to make a component of.
+/// The inputs of recipes: the components built so far, and the files.
 #[derive(Clone, Copy)]
-struct Ingredients<'i> {
-    made: &'i BTreeMap<&'i str, Component>,
+struct Inputs<'i> {
+    built: &'i BTreeMap<&'i str, Component>,
     files: &'i Files,
 }
 
-impl<'i> Ingredients<'i> {
+impl<'i> Inputs<'i> {
     fn get(self, name: &str) -> Result<&'i Component, BuildErrorKind> {
-        // A manifest only names its own components, in order.
-        let found = self.made.get(name);
+        // A parsed manifest refers only to its own components, in order.
+        let found = self.built.get(name);
         found.ok_or_else(|| BuildErrorKind::Unread(name.to_owned()))
     }
 

@@ -1,12 +1,11 @@
-//! One component of a manifest: first as the text has it, then as one way to make
-//! a component.
+//! One component of a manifest: first as TOML keys, then as a recipe.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use super::{Declared, ManifestError};
-use crate::world_name::WorldName;
+use crate::wit::world_name::WorldName;
 
 /// Every key that a component may have.
 #[derive(Debug, Deserialize)]
@@ -37,7 +36,7 @@ pub(super) struct Entry {
     output: Option<String>,
 }
 
-/// How a component is made.
+/// The recipe of a component.
 #[derive(Debug, Clone)]
 pub(super) enum Recipe {
     File {
@@ -79,7 +78,7 @@ pub(super) enum Recipe {
 }
 
 impl Recipe {
-    /// The components that this one is made of.
+    /// The components that the recipe refers to.
     pub(super) fn names(&self) -> Vec<&str> {
         match self {
             Self::File { .. } | Self::Env { .. } => Vec::new(),
@@ -100,7 +99,7 @@ impl Recipe {
         }
     }
 
-    /// The files that it is made of.
+    /// The input files of the recipe.
     pub(super) fn files(&self) -> Vec<&str> {
         match self {
             Self::File { path } => vec![path],
@@ -112,11 +111,11 @@ impl Recipe {
 }
 
 impl Entry {
-    /// Takes the keys as one way to make a component.
+    /// Converts the keys to one recipe.
     pub(super) fn declare(mut self, name: &str) -> Result<Declared, ManifestError> {
-        let way = self.way(name)?;
-        let recipe = self.recipe(name, way)?;
-        self.refuse_leftovers(name, way)?;
+        let key = self.recipe_key(name)?;
+        let recipe = self.recipe(name, key)?;
+        self.reject_leftovers(name, key)?;
         Ok(Declared {
             recipe,
             deny_imports: self.deny_imports,
@@ -125,8 +124,8 @@ impl Entry {
         })
     }
 
-    fn way(&self, name: &str) -> Result<&'static str, ManifestError> {
-        let ways = [
+    fn recipe_key(&self, name: &str) -> Result<&'static str, ManifestError> {
+        let recipes = [
             ("file", self.file.is_some()),
             ("env", self.env.is_some()),
             ("stub", self.stub.is_some()),
@@ -136,52 +135,52 @@ impl Entry {
             ("wac", self.wac.is_some()),
             ("fuse", self.fuse.is_some()),
         ];
-        let said: Vec<&'static str> = ways
+        let present: Vec<&'static str> = recipes
             .into_iter()
-            .filter_map(|(way, is_said)| is_said.then_some(way))
+            .filter_map(|(key, is_present)| is_present.then_some(key))
             .collect();
-        match said.as_slice() {
-            [way] => Ok(way),
-            [] => Err(ManifestError::Ways {
+        match present.as_slice() {
+            [key] => Ok(key),
+            [] => Err(ManifestError::Recipes {
                 name: name.to_owned(),
-                found: "it says none".to_owned(),
+                found: "it has none".to_owned(),
             }),
             several => {
-                let several: Vec<String> = several.iter().map(|way| format!("`{way}`")).collect();
-                Err(ManifestError::Ways {
+                let several: Vec<String> = several.iter().map(|key| format!("`{key}`")).collect();
+                Err(ManifestError::Recipes {
                     name: name.to_owned(),
-                    found: format!("it says {}", several.join(" and ")),
+                    found: format!("it has {}", several.join(" and ")),
                 })
             }
         }
     }
 
-    fn recipe(&mut self, name: &str, way: &'static str) -> Result<Recipe, ManifestError> {
+    fn recipe(&mut self, name: &str, recipe: &'static str) -> Result<Recipe, ManifestError> {
         let missing = |key| ManifestError::Missing {
             name: name.to_owned(),
             key,
-            way,
+            recipe,
         };
-        // Whichever way it is, its key is there; the error is for the others.
-        Ok(match way {
+        // The key of the recipe itself is present; the error is for the other keys.
+        Ok(match recipe {
             "file" => Recipe::File {
-                path: self.file.take().ok_or_else(|| missing(way))?,
+                path: self.file.take().ok_or_else(|| missing(recipe))?,
             },
             "env" => Recipe::Env {
-                variables: self.env.take().ok_or_else(|| missing(way))?,
+                variables: self.env.take().ok_or_else(|| missing(recipe))?,
             },
             "stub" => Recipe::Stub {
-                interfaces: self.stub.take().ok_or_else(|| missing(way))?,
+                interfaces: self.stub.take().ok_or_else(|| missing(recipe))?,
                 imports_of: self.imports_of.take(),
                 wit: self.wit.take().unwrap_or_default(),
             },
             "link" => Recipe::Link {
-                root: self.link.take().ok_or_else(|| missing(way))?,
+                root: self.link.take().ok_or_else(|| missing(recipe))?,
                 with: self.with.take().unwrap_or_default(),
                 prefer: self.prefer.take().unwrap_or_default(),
             },
             "chain" => Recipe::Chain {
-                middlewares: self.chain.take().ok_or_else(|| missing(way))?,
+                middlewares: self.chain.take().ok_or_else(|| missing(recipe))?,
                 on: self.on.take().ok_or_else(|| missing("on"))?,
                 around: self.around.take().ok_or_else(|| missing("around"))?,
                 also_export: self.also_export.take().unwrap_or_default(),
@@ -189,22 +188,22 @@ impl Entry {
                 prefer: self.prefer.take().unwrap_or_default(),
             },
             "swap" => Recipe::Swap {
-                app: self.swap.take().ok_or_else(|| missing(way))?,
+                app: self.swap.take().ok_or_else(|| missing(recipe))?,
                 replace: self.replace.take().ok_or_else(|| missing("replace"))?,
             },
             "wac" => Recipe::Wac {
-                path: self.wac.take().ok_or_else(|| missing(way))?,
+                path: self.wac.take().ok_or_else(|| missing(recipe))?,
                 with: self.with.take().unwrap_or_default(),
                 wit: self.wit.take().unwrap_or_default(),
             },
             _ => Recipe::Fuse {
-                component: self.fuse.take().ok_or_else(|| missing(way))?,
+                component: self.fuse.take().ok_or_else(|| missing(recipe))?,
             },
         })
     }
 
-    /// What the recipe did not take belongs to another one.
-    fn refuse_leftovers(&self, name: &str, way: &'static str) -> Result<(), ManifestError> {
+    /// Rejects keys that the recipe did not take: they belong to another one.
+    fn reject_leftovers(&self, name: &str, recipe: &'static str) -> Result<(), ManifestError> {
         let leftovers = [
             ("for", self.imports_of.is_some()),
             ("wit", self.wit.is_some()),
@@ -219,7 +218,7 @@ impl Entry {
             Some((key, _)) => Err(ManifestError::Superfluous {
                 name: name.to_owned(),
                 key,
-                way,
+                recipe,
             }),
             None => Ok(()),
         }

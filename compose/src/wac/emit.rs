@@ -1,47 +1,45 @@
-//! Writes a composition as WAC text.
+//! Compositions written as WAC text.
 
 use std::collections::BTreeMap;
 
-use crate::structure::{Export, Part, Structure, WHOLE_INSTANCE};
-use crate::wac::id;
+use super::id;
+use crate::model::composition::{Composition, Export, Node, WHOLE_INSTANCE};
 
-/// Writes the WAC text that composes what `structure` describes.
+/// Writes the WAC text of `composition`.
 ///
-/// Each part is a `let` with a name that the grammar takes, after those that it
-/// gets something from, and of a package `parts:NAME`. Parts of equal bytes are
-/// of one package, that of the first one, so that [`run_wac`](crate::run_wac)
-/// embeds the bytes once and instantiates them several times. What is left to the
-/// host is `...`; a part that leaves nothing to it has no such line, so that a
-/// component that imports more is refused. A comment says which package is which
-/// part, with its size and its digest, and how to compose it.
+/// Each node becomes a `let` with a valid identifier, after its providers, and of a package
+/// `parts:NAME`. Nodes with equal bytes share the package of the first one, so that
+/// [`run_wac`](crate::run_wac) embeds the bytes once and instantiates them several times.
+/// Host imports are `...`; a node without host imports has no such line, so that a component
+/// with additional imports is rejected. A comment lists the packages with name, size and
+/// digest of their parts, and the command that composes them.
 ///
-/// Any structure becomes text. That of parts in a circle is text that does not
-/// compose, as nothing would.
+/// Any composition can be written. The text of a cyclic one does not compose.
 #[must_use]
-pub fn emit_wac(structure: &Structure) -> String {
-    let ids = ids(structure);
-    let packages = packages(structure, &ids);
-    let name = id::kebab(&structure.name);
+pub fn emit_wac(composition: &Composition) -> String {
+    let ids = ids(composition);
+    let packages = packages(composition, &ids);
+    let name = id::kebab(&composition.name);
     let mut paragraphs = vec![
-        header(structure, &name, &packages),
+        header(composition, &name, &packages),
         format!("package compose:{name};\n"),
     ];
-    for part in in_order(structure) {
-        paragraphs.push(instance(structure, part, &ids, &packages));
+    for node in in_dependency_order(composition) {
+        paragraphs.push(instance(composition, node, &ids, &packages));
     }
-    let exports = structure.exports.iter();
+    let exports = composition.exports.iter();
     paragraphs.push(exports.map(|export| line(export, &ids)).collect());
     paragraphs.join("\n")
 }
 
-/// The line of an export; none if nobody provides it.
+/// The line of an export; empty if its provider is unknown.
 fn line(export: &Export, ids: &BTreeMap<&str, String>) -> String {
     let Some(provider) = ids.get(export.provider.as_str()) else {
         return String::new();
     };
     let provider = id::escaped(provider);
     let Export { name, export, .. } = export;
-    // The name is spelled out: that of the type may be another one.
+    // The name is explicit, because the type may have another one.
     format!("export {} as \"{name}\";\n", item(&provider, export))
 }
 
@@ -54,114 +52,113 @@ fn item(instance: &str, export: &str) -> String {
     }
 }
 
-/// The name of each part in the text.
-fn ids(structure: &Structure) -> BTreeMap<&str, String> {
+/// The identifier of each node.
+fn ids(composition: &Composition) -> BTreeMap<&str, String> {
     let mut ids: BTreeMap<&str, String> = BTreeMap::new();
-    for part in &structure.parts {
+    for node in &composition.nodes {
         let is_free = |id: &str| ids.values().all(|taken| taken != id);
-        let id = id::unique(&id::kebab(&part.name), is_free);
-        ids.insert(&part.name, id);
+        let id = id::unique(&id::kebab(&node.name), is_free);
+        ids.insert(&node.name, id);
     }
     ids
 }
 
-/// The name of the package of each digest: that of the first part which has it.
+/// The package name of each digest: the identifier of the first node with it.
 fn packages<'s>(
-    structure: &'s Structure,
+    composition: &'s Composition,
     ids: &BTreeMap<&str, String>,
 ) -> BTreeMap<&'s str, String> {
     let mut packages = BTreeMap::new();
-    for part in &structure.parts {
-        if let Some(id) = ids.get(part.name.as_str()) {
+    for node in &composition.nodes {
+        if let Some(id) = ids.get(node.name.as_str()) {
             packages
-                .entry(part.sha256.as_str())
+                .entry(node.sha256.as_str())
                 .or_insert_with(|| id.clone());
         }
     }
     packages
 }
 
-fn header(structure: &Structure, name: &str, packages: &BTreeMap<&str, String>) -> String {
+fn header(composition: &Composition, name: &str, packages: &BTreeMap<&str, String>) -> String {
     let mut command = format!("component-compose run {name}.wac");
     let mut lines = Vec::new();
-    for part in &structure.parts {
-        let same: Vec<&Part> = structure
-            .parts
+    for node in &composition.nodes {
+        let same: Vec<&Node> = composition
+            .nodes
             .iter()
-            .filter(|other| other.sha256 == part.sha256)
+            .filter(|other| other.sha256 == node.sha256)
             .collect();
-        let is_first = same.first().is_some_and(|first| first.name == part.name);
-        let (true, Some(package)) = (is_first, packages.get(part.sha256.as_str())) else {
+        let is_first = same.first().is_some_and(|first| first.name == node.name);
+        let (true, Some(package)) = (is_first, packages.get(node.sha256.as_str())) else {
             continue;
         };
         command.extend([" --with ", package, "=FILE"]);
         let names: Vec<String> = same
             .iter()
-            .map(|part| format!("`{}`", part.name.escape_default()))
+            .map(|node| format!("`{}`", node.name.escape_default()))
             .collect();
         lines.push(format!(
             "// parts:{package} is {}, {} bytes, sha256 {}\n",
             names.join(" and "),
-            part.size_bytes,
-            part.sha256.escape_default(),
+            node.size_bytes,
+            node.sha256.escape_default(),
         ));
     }
-    for undescribed in &structure.undescribed {
+    for undescribed in &composition.undescribed {
         lines.push(format!(
-            "// left out, because there are no words for it: {}\n",
+            "// left out, because WAC cannot express it: {}\n",
             undescribed.escape_default()
         ));
     }
-    let whole = structure.name.escape_default();
+    let whole = composition.name.escape_default();
     format!(
         "// `{whole}`, composed by:\n//\n//   {command}\n//\n{}",
         lines.concat()
     )
 }
 
-/// The parts, each after those that it gets something from; those of a circle
-/// come last.
-fn in_order(structure: &Structure) -> Vec<&Part> {
-    let mut rest: Vec<&Part> = structure.parts.iter().collect();
+/// The nodes, each after its providers; those of a cycle come last.
+fn in_dependency_order(composition: &Composition) -> Vec<&Node> {
+    let mut rest: Vec<&Node> = composition.nodes.iter().collect();
     let mut ordered = Vec::new();
     while !rest.is_empty() {
-        let waits = |part: &Part| {
-            let mut wires = structure.wires.iter();
+        let waits = |node: &Node| {
+            let mut wires = composition.wires.iter();
             wires.any(|wire| {
-                wire.importer == part.name && rest.iter().any(|other| other.name == wire.provider)
+                wire.importer == node.name && rest.iter().any(|other| other.name == wire.provider)
             })
         };
-        let ready = rest.iter().position(|part| !waits(part));
+        let ready = rest.iter().position(|node| !waits(node));
         ordered.push(rest.remove(ready.unwrap_or_default()));
     }
     ordered
 }
 
 fn instance(
-    structure: &Structure,
-    part: &Part,
+    composition: &Composition,
+    node: &Node,
     ids: &BTreeMap<&str, String>,
     packages: &BTreeMap<&str, String>,
 ) -> String {
-    let mut arguments: Vec<String> = structure
+    let mut arguments: Vec<String> = composition
         .wires
         .iter()
-        .filter(|wire| wire.importer == part.name)
+        .filter(|wire| wire.importer == node.name)
         .filter_map(|wire| {
             let provider = id::escaped(ids.get(wire.provider.as_str())?);
             let item = item(&provider, &wire.export);
             Some(format!("  \"{}\": {item},\n", wire.import))
         })
         .collect();
-    let imports = structure.imports.iter().map(|import| &import.importer);
-    let types = structure.named_types.iter().map(|ty| &ty.importer);
-    // What names a type is passed with the interface that has it, if it is left open.
-    if imports.chain(types).any(|importer| *importer == part.name) {
+    let imports = composition.imports.iter().map(|import| &import.importer);
+    let types = composition.named_types.iter().map(|ty| &ty.importer);
+    // `...` also imports the types that the node names, with their interfaces.
+    if imports.chain(types).any(|importer| *importer == node.name) {
         arguments.push("  ...\n".to_owned());
     }
-    let id = ids.get(part.name.as_str()).map_or("", String::as_str);
+    let id = ids.get(node.name.as_str()).map_or("", String::as_str);
     let package = packages
-        .get(part.sha256.as_str())
+        .get(node.sha256.as_str())
         .map_or(id, String::as_str);
     let id = id::escaped(id);
     if arguments.is_empty() {

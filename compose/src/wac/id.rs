@@ -1,9 +1,9 @@
-//! Names that the grammar of WAC takes.
+//! Identifiers of the WAC grammar.
 
 use wac_parser::lexer::{Lexer, Token};
 
-/// `name` as words with hyphens between them: small ASCII letters and digits, and
-/// a letter first in each word. Everything else only separates words.
+/// `name` in kebab case: words of lower-case ASCII letters and digits that begin with a
+/// letter. All other characters separate words.
 pub(super) fn kebab(name: &str) -> String {
     let mut id = String::new();
     let words = name.split(|next: char| !next.is_ascii_alphanumeric());
@@ -22,7 +22,7 @@ pub(super) fn kebab(name: &str) -> String {
     id
 }
 
-/// `id`, or `id` with the first number at its end that makes it `free`.
+/// `id`, or `id` with the lowest numeric suffix that makes it free.
 pub(super) fn unique(id: &str, is_free: impl Fn(&str) -> bool) -> String {
     let numbered = (2_u64..).map(|number| format!("{id}{number}"));
     std::iter::once(id.to_owned())
@@ -31,7 +31,7 @@ pub(super) fn unique(id: &str, is_free: impl Fn(&str) -> bool) -> String {
         .unwrap_or_default()
 }
 
-/// `id` as it stands in the text: marked with `%` if it is a keyword.
+/// `id` as written in the text: marked with `%` if it is a keyword.
 pub(super) fn escaped(id: &str) -> String {
     let is_name = Lexer::new(id)
         .ok()
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_name_becomes_words() {
+    fn any_name_becomes_kebab_case() {
         let names = [
             "cipher",
             "Cipher_Guest",
@@ -72,14 +72,14 @@ mod tests {
     }
 
     #[test]
-    fn keywords_are_marked() {
+    fn keywords_are_marked_with_percent() {
         assert_eq!(escaped("let"), "%let");
         assert_eq!(escaped("error-context"), "%error-context");
         assert_eq!(escaped("let-x"), "let-x");
     }
 
     #[test]
-    fn a_taken_name_gets_a_number() {
+    fn a_duplicate_name_gets_a_number() {
         assert_eq!(unique("a", |id| !["a", "a2"].contains(&id)), "a3");
     }
 }

@@ -1,4 +1,4 @@
-//! Which packages a text uses, and which components they are.
+//! The packages that a text uses, and their components.
 
 use semver::Version;
 use wac_parser::Document;
@@ -6,18 +6,18 @@ use wac_parser::lexer::{Lexer, Token};
 use wac_types::BorrowedPackageKey;
 use wit_parser::{PackageName, Resolve};
 
-use crate::component::Component;
-use crate::guard::guard;
-use crate::wac::excerpt::Source;
-use crate::wac::{WacError, id};
+use super::source::Source;
+use super::{WacError, id};
+use crate::catch_panic::catch_panic;
+use crate::model::component::Component;
 use crate::wit;
 
-/// The packages that a text uses, each once, in the order of the text.
+/// The packages that a text uses, deduplicated, in text order.
 pub(super) struct Packages<'t> {
     packages: Vec<Package<'t>>,
 }
 
-/// A package where it is used first.
+/// A package at its first use.
 struct Package<'t> {
     name: &'t str,
     version: Option<Version>,
@@ -26,8 +26,8 @@ struct Package<'t> {
 }
 
 impl<'t> Packages<'t> {
-    /// Reads the packages from the words of the text: there are names of packages
-    /// in many places of the grammar, and they all look the same.
+    /// Reads the packages from the tokens of the text: package names occur in many rules of
+    /// the grammar, always as the same tokens.
     pub(super) fn used_by(document: &Document<'_>, text: &'t str) -> Self {
         let mut packages: Vec<Package<'t>> = Vec::new();
         for (token, span) in Lexer::new(text).into_iter().flatten() {
@@ -53,8 +53,8 @@ impl<'t> Packages<'t> {
         Self { packages }
     }
 
-    /// The component of each package, in the form that `wac` takes.
-    /// Packages other than components are WIT: of `texts`, or of WASI.
+    /// The bytes of each package, as the parameter of `wac`. Packages without a component are
+    /// WIT packages, of `texts` or of WASI.
     pub(super) fn bytes<'p, T>(
         &'p self,
         source: &Source<'_>,
@@ -98,7 +98,9 @@ impl<'t> Packages<'t> {
 /// The package `name` in binary form.
 fn encoded(resolve: &Resolve, name: &PackageName) -> Option<Vec<u8>> {
     let package = *resolve.package_names.get(name)?;
-    guard(|| wit_component::encode(resolve, package)).ok()?.ok()
+    catch_panic(|| wit_component::encode(resolve, package))
+        .ok()?
+        .ok()
 }
 
 fn missing_packages(
@@ -136,7 +138,7 @@ impl Package<'_> {
         BorrowedPackageKey::from_name_and_version(self.name, self.version.as_ref())
     }
 
-    /// The name as one of WIT; nothing if it has more than two words.
+    /// The name as a WIT package name; `None` if it has more than two parts.
     fn wit(&self) -> Option<PackageName> {
         let (namespace, name) = self.name.split_once(':')?;
         (!name.contains(':')).then(|| PackageName {
@@ -173,7 +175,7 @@ impl Package<'_> {
     }
 }
 
-/// What is before and what is after the first `separator`.
+/// The texts before and after the first `separator`.
 fn split(text: &str, separator: char) -> (&str, &str) {
     text.split_once(separator).unwrap_or((text, ""))
 }

@@ -1,12 +1,11 @@
-//! The standard packages, as they were in an earlier version.
+//! The standard packages in an earlier version.
 
 use semver::Version;
 
-/// `text`, a standard package of the version `latest`, as one of `version`: without the
-/// functions that came later.
+/// `text`, a standard package of version `latest`, as one of `version`: without functions
+/// that were added later.
 ///
-/// A type that came later stays, because it is another name for one that was there, and
-/// functions of before are written with it.
+/// Types that were added later are kept: they are aliases, which earlier functions use.
 pub(super) fn earlier(text: &str, latest: &Version, version: &Version) -> String {
     let text = text.replace(&format!("@{latest}"), &format!("@{version}"));
     let mut lines = text.lines();
@@ -38,7 +37,7 @@ pub(super) fn earlier(text: &str, latest: &Version, version: &Version) -> String
     earlier
 }
 
-/// The version in a line that is `gate`: `@since(version = 0.2.1)`.
+/// The version of a gate line, such as `@since(version = 0.2.1)`.
 fn version_of(line: &str, gate: &str) -> Option<Version> {
     let version = line.trim().strip_prefix(gate)?;
     let version = version.strip_prefix("(version = ")?.strip_suffix(')')?;
@@ -50,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn later_functions_are_left_out_and_later_types_stay() {
+    fn earlier_drops_later_functions_and_keeps_later_types() {
         let text = "package wasi:a@0.2.12;
 @since(version = 0.2.0)
 interface a {

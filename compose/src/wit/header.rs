@@ -1,10 +1,10 @@
-//! The first line of a WIT text, which says what package it belongs to.
+//! The `package` line of a WIT text.
 //!
-//! A package may be spread over several files, and only all of them together can
-//! be parsed. So this line has to be read before.
+//! A package may consist of several files, which can be parsed only together. The package
+//! of each file must therefore be known before parsing.
 
-/// What stands between `package` and `;` at the start of `text`, without spaces
-/// and comments. Nothing if the text does not start so.
+/// The name between `package` and `;` at the start of `text`, without spaces and comments.
+/// `None` if the text does not start with a `package` line.
 pub(super) fn of(text: &str) -> Option<String> {
     let mut rest = after_comments(text).strip_prefix("package")?;
     if !rest.starts_with(|next: char| next.is_whitespace() || next == '/') {
@@ -16,9 +16,9 @@ pub(super) fn of(text: &str) -> Option<String> {
         let next = rest.chars().next()?;
         match next {
             ';' => return Some(name),
-            // A package inside a file, or no package at all.
+            // A nested package, or invalid.
             '{' | '}' => return None,
-            // `%` only says that a word is not a keyword.
+            // `%` marks a word as an identifier.
             '%' => {}
             _ => name.push(next),
         }
@@ -40,7 +40,7 @@ fn after_comments(text: &str) -> &str {
     }
 }
 
-/// What comes after a block comment, which may contain further ones.
+/// The text after a block comment, which may be nested.
 fn after_block(comment: &str) -> &str {
     let mut rest = comment;
     let mut depth = 1_usize;
@@ -67,7 +67,7 @@ mod tests {
     use super::of;
 
     #[test]
-    fn the_package_is_read_past_comments() {
+    fn the_package_line_is_found_after_comments() {
         let text =
             "// package no:no;\n/* a /* b; */ */ /// docs\n package /* c */ a:%use @ 1.0.0 ;";
         assert_eq!(of(text).as_deref(), Some("a:use@1.0.0"));

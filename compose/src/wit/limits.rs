@@ -1,14 +1,14 @@
-//! Refuses types that no component can have: converting them would take too much
-//! stack, or too long.
+//! Limits on types: the conversion of types beyond the limits of the component validator
+//! would exhaust the stack or take too long.
 
 use wit_parser::{Type, TypeDef, TypeDefKind};
 
-/// How deep a type may be nested: what the validator of components allows.
-const MAXIMUM_DEPTH: u32 = 100;
+/// Maximum nesting depth of a type: that of the component validator.
+const MAX_DEPTH: u32 = 100;
 
-/// Of how many types a type may consist, those inside it counted with each use:
-/// what the validator of components allows.
-const MAXIMUM_SIZE: u32 = 1_000_000;
+/// Maximum number of types that a type consists of, nested ones counted per use: that of
+/// the component validator.
+const MAX_SIZE: u32 = 1_000_000;
 
 #[derive(Clone, Copy)]
 struct Extent {
@@ -16,39 +16,39 @@ struct Extent {
     size: u32,
 }
 
-/// What is wrong with one of `types`, if it is too large.
+/// The error of the first of `types` that exceeds a limit.
 ///
 /// A type comes after those that it consists of.
 pub(super) fn exceeded<'t>(types: impl IntoIterator<Item = &'t TypeDef>) -> Option<String> {
     let mut extents: Vec<Extent> = Vec::new();
     for ty in types {
-        let parts = parts(&ty.kind).into_iter().map(|part| match part {
+        let nested = nested(&ty.kind).into_iter().map(|ty| match ty {
             Type::Id(id) => extents.get(id.index()).copied(),
             _ => None,
         });
         let mut extent = Extent { depth: 1, size: 1 };
-        for part in parts {
-            let part = part.unwrap_or(Extent { depth: 1, size: 1 });
-            extent.depth = extent.depth.max(part.depth.saturating_add(1));
-            extent.size = extent.size.saturating_add(part.size);
+        for inner in nested {
+            let inner = inner.unwrap_or(Extent { depth: 1, size: 1 });
+            extent.depth = extent.depth.max(inner.depth.saturating_add(1));
+            extent.size = extent.size.saturating_add(inner.size);
         }
         extents.push(extent);
-        let name = ty.name.as_deref().unwrap_or("without name");
-        if extent.depth > MAXIMUM_DEPTH {
+        let name = ty.name.as_deref().unwrap_or("(anonymous)");
+        if extent.depth > MAX_DEPTH {
             return Some(format!(
-                "the type `{name}` is nested more than {MAXIMUM_DEPTH} deep"
+                "the type `{name}` is nested more than {MAX_DEPTH} levels deep"
             ));
         }
-        if extent.size > MAXIMUM_SIZE {
+        if extent.size > MAX_SIZE {
             return Some(format!(
-                "the type `{name}` consists of more than {MAXIMUM_SIZE} types"
+                "the type `{name}` consists of more than {MAX_SIZE} types"
             ));
         }
     }
     None
 }
 
-fn parts(kind: &TypeDefKind) -> Vec<Type> {
+fn nested(kind: &TypeDefKind) -> Vec<Type> {
     match kind {
         TypeDefKind::Record(record) => record.fields.iter().map(|field| field.ty).collect(),
         TypeDefKind::Tuple(tuple) => tuple.types.clone(),

@@ -1,4 +1,4 @@
-//! Bytes from a client: the gate, a reader and hyper have to agree on what they are.
+//! Bytes from a client: the strict reader, an independent reader and hyper must agree on them.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,4 @@
-//! Bytes on their way into a guest, and out of it. The first one is what the
-//! others cost besides.
+//! Request and response bodies. The first case, without bodies, is the baseline.
 
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion};
@@ -7,7 +6,7 @@ use http::Request;
 
 use crate::sandbox::{Chunks, Sandbox};
 
-/// How large a body is, and the chunks in which hyper usually hands it over.
+/// Size of a body, and of the chunks that hyper usually yields.
 const BODY_BYTES: usize = 64 << 10;
 const CHUNK_BYTES: usize = 16 << 10;
 
@@ -17,7 +16,7 @@ pub(crate) fn time(criterion: &mut Criterion) {
     for (name, path, bytes_in, bytes_out) in [
         ("no body in, none out", "/", 0, 0),
         ("64 KiB in", "/", BODY_BYTES, 0),
-        // The letter tells the guest to write so much.
+        // The path makes the guest write 64 KiB.
         ("64 KiB out", "/out", 0, BODY_BYTES),
     ] {
         let chunk = Bytes::from_static(&[b'x'; CHUNK_BYTES]);

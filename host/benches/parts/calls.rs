@@ -1,4 +1,4 @@
-//! One call from a guest to the host, of many that it makes in a loop.
+//! One call from a guest to the host, timed in a loop.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use criterion::Criterion;
 
 use crate::sandbox::Sandbox;
 
-/// The functions of `parts.wat` that call the host, and what they call.
+/// The functions of `parts.wat` that call the host, and the names of their benchmarks.
 const CALLS: [(&str, &str); 4] = [
     ("clock", "call to the host (the clock)"),
     ("random", "call to the host (a random number)"),

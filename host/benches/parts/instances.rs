@@ -1,4 +1,4 @@
-//! A store, an instance in it, and dropping both after a request.
+//! Creation of a store and an instance, and dropping both after a request.
 
 use criterion::{BatchSize, Criterion};
 

@@ -1,33 +1,17 @@
-//! How long each part of a request takes, with the engine and the stores of the
-//! server. `make microbench` runs them all.
+//! Micro-benchmarks of the parts of a request, with the engine and the stores of the server.
+//! `make microbench` runs them all.
 //!
-//! - [`instances`]: a store, an instance in it, and dropping both.
+//! - [`instances`]: creation and dropping of a store and an instance.
 //! - [`calls`]: one call from a guest to the host.
-//! - [`bodies`]: bytes on their way into a guest, and out of it.
+//! - [`bodies`]: request and response bodies.
 //! - [`requests`]: a whole request, without sockets and with them.
-//! - [`routes`]: to which function it belongs.
-//! - [`sandbox`]: what they share; the guest that has nothing to do but what is
-//!   timed is `parts.wat`.
+//! - [`routes`]: the router.
+//! - [`sandbox`]: shared code; `parts.wat` is a guest with the timed calls only.
 
 mod bodies;
 mod calls;
-#[path = "../../src/host_name.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    unused_imports,
-    reason = "a part of the library that it shows nobody"
-)]
-mod host_name;
 mod instances;
 mod requests;
-#[path = "../../src/functions/route.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "a part of the library that it shows nobody"
-)]
-mod route;
 mod routes;
 mod sandbox;
 #[path = "../../tests/service/mod.rs"]
@@ -42,7 +26,7 @@ use criterion::Criterion;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
-    // Guests write to standard error, so the reason of a failure goes elsewhere.
+    // Guests write to standard error, which is closed, so panics go to standard output.
     std::panic::set_hook(Box::new(|panic| println!("{panic}")));
     let quiet = service::Quiet::new();
     let mut criterion = Criterion::default()

@@ -1,5 +1,5 @@
-//! A whole request: in memory, then through the server on a connection that is
-//! kept alive. What lies between the two is HTTP and the system.
+//! A whole request: in memory, then through the server on a persistent connection. The difference
+//! is the cost of HTTP and the system.
 
 use criterion::Criterion;
 

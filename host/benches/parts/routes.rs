@@ -1,5 +1,4 @@
-//! What routing takes: to find the function of a request, and what its guest sees of the
-//! path.
+//! Routing: the function of a request, and the rest of the path for its guest.
 
 use std::hint::black_box;
 
@@ -7,7 +6,7 @@ use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
 use http::Request;
 use http::header::HOST;
 
-use crate::route::{Route, Routes, without_prefix};
+use functions::{Route, Routes, without_prefix};
 
 pub(crate) fn time(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("routes");
@@ -33,7 +32,7 @@ pub(crate) fn time(criterion: &mut Criterion) {
     });
 }
 
-/// Times the search for one in the middle of so many functions.
+/// Times the search for a function in the middle of `count` functions.
 fn find(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,

@@ -1,15 +1,15 @@
-//! A component as the server would run it, one step at a time.
+//! A component in the server's engine, one step of a request at a time.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use host::RequestInfo;
-use host::guest::{App, State, Variable};
+use engine::{CompiledComponent, State, Variable};
 use http::Request;
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
+use telemetry::RequestInfo;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use wasmtime::Store;
@@ -24,11 +24,11 @@ use crate::service::{self, InProcess, MESSAGE, PATH, VARIABLE};
 
 /// A component and the runtime of a worker.
 pub(crate) struct Sandbox {
-    app: App,
+    app: CompiledComponent,
     runtime: Runtime,
 }
 
-/// An instance and the request that it is about to get.
+/// An instance and its next request.
 pub(crate) struct Ready {
     store: Store<State>,
     proxy: Proxy,
@@ -49,14 +49,14 @@ impl Sandbox {
 
     /// The guest of `parts.wat`.
     pub(crate) fn of_parts() -> Self {
-        // What the tests of guests use of WASI, too.
+        // The WASI declarations that the test guests use, too.
         let http = include_str!("../../../tests/guests/http.wat");
         let source = include_str!("parts.wat").replace(";; include http.wat", http);
         let bytes = wat::parse_str(source).unwrap_or_else(|error| panic!("{error}"));
         Self::of(InProcess::load_bytes(&bytes, vec![]))
     }
 
-    fn of(app: App) -> Self {
+    fn of(app: CompiledComponent) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build();
         Self {
             app,
@@ -81,7 +81,7 @@ impl Sandbox {
         (store, proxy.expect("an instance"))
     }
 
-    /// The same, for whoever calls something else than the handler of requests.
+    /// A store with an instance, for calls of other exports than the request handler.
     pub(crate) fn instance(&self) -> (Store<State>, Instance) {
         let mut store = self.store();
         let pre = self.app.pre().instance_pre();
@@ -89,7 +89,7 @@ impl Sandbox {
         (store, instance.expect("an instance"))
     }
 
-    /// An instance, and a request for it.
+    /// Creates an instance and a request for it.
     pub(crate) fn ready(&self, request: Request<Chunks>) -> Ready {
         let (mut store, proxy) = self.proxy();
         let (sender, head) = oneshot::channel();
@@ -105,7 +105,7 @@ impl Sandbox {
         }
     }
 
-    /// Lets the guest answer. Returns the store, and the body of the response.
+    /// Runs the guest. Returns the store and the body of the response.
     pub(crate) fn answer(&self, ready: Ready) -> (Store<State>, Bytes) {
         let Ready {
             mut store,
@@ -126,7 +126,7 @@ impl Sandbox {
     }
 }
 
-/// The request that the composed components get.
+/// The request to the composed components.
 pub(crate) fn encrypt() -> Request<Chunks> {
     Request::post(PATH)
         .header("host", "localhost")
@@ -136,14 +136,14 @@ pub(crate) fn encrypt() -> Request<Chunks> {
         .expect("a request")
 }
 
-/// A body in memory, as hyper would hand it over: in chunks.
+/// A body in memory, in chunks as hyper yields it.
 pub(crate) struct Chunks {
     chunk: Bytes,
     remaining: usize,
 }
 
 impl Chunks {
-    /// So many times the same chunk.
+    /// `count` copies of one chunk.
     pub(crate) fn new(chunk: Bytes, count: usize) -> Self {
         Self {
             chunk,

@@ -1,16 +1,16 @@
-//! The flags of the audit log.
+//! Flags: audit log.
 
 use std::path::PathBuf;
 
-use audit_log::forward::Target;
 use audit_log::{DefaultLogs, Location, NoDataFolder, Policy, Settings, is_node_name};
+use audit_log_forward::Target;
 use clap::{Args, ValueEnum};
 
 use super::values::{bytes, number};
-use crate::audit::Quota;
-use crate::server::Address;
+use engine::audit::Quota;
+use server::Address;
 
-/// How the audit log is kept.
+/// Location, key, checkpoints and forwarding of the audit log.
 #[expect(
     clippy::doc_markdown,
     reason = "the help shows these texts as they are"
@@ -18,53 +18,53 @@ use crate::server::Address;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Audit log")]
 pub struct AuditFlags {
-    /// Where to keep the audit log: sqlite:PATH, jsonl:PATH, jsonl:- (standard
-    /// output), or none, which forgets it; while another server writes the default log,
-    /// a server has audit@ADDRESS.db beside it, with the address where it listens
+    /// Location of the audit log: sqlite:PATH, jsonl:PATH, jsonl:- (standard
+    /// output), or none, which drops all records; while another server writes the default
+    /// log, a server writes audit@ADDRESS.db in the same folder, named for its own address
     /// [default: sqlite:$XDG_DATA_HOME/component-runner/audit.db, where $XDG_DATA_HOME is
     /// ~/.local/share unless it is set]
     #[arg(long, value_name = "LOCATION")]
     pub audit: Option<Location>,
 
-    /// Copy the signed checkpoints of the log, one a second, to this folder, which
-    /// should be out of reach of whoever can change the log
+    /// Copy the signed checkpoints of the log, one per second, to this folder, which
+    /// should not be writable with the credentials that can write the log
     #[arg(long, value_name = "FOLDER")]
     pub audit_checkpoints: Option<PathBuf>,
 
-    /// Send the records on, once they are in the log, to where those of many servers
-    /// are collected: nats://[USER:PASSWORD@]HOST:PORT[/STREAM] (JetStream), tls:// for
-    /// the same over TLS, or otlp://HOST:PORT (OpenTelemetry logs over HTTP)
+    /// Forward the records, once they are durable, to a collector:
+    /// nats://[USER:PASSWORD@]HOST:PORT[/STREAM] (JetStream), tls:// for the same over TLS,
+    /// or otlp://HOST:PORT (OpenTelemetry logs over HTTP)
     #[arg(long, value_name = "URL")]
     pub audit_forward: Option<Target>,
 
-    /// The key that signs checkpoints (Ed25519, PEM), made with a new log
+    /// Key that signs checkpoints (Ed25519, PEM), created with a new log
     /// [default: the path of the log and .key]
     #[arg(long, value_name = "FILE")]
     pub audit_key: Option<PathBuf>,
 
-    /// The name of a new log among all that are collected in one place [default:
+    /// Node name of a new log, unique among all logs of one collector [default:
     /// the name of the machine, and a random part]
     #[arg(long, value_name = "NAME", value_parser = node)]
     pub audit_node: Option<String>,
 
-    /// How requests are audited.
+    /// Policy and quota of requests.
     #[command(flatten)]
     pub requests: AuditedRequestFlags,
 }
 
-/// How the requests to a component are audited.
+/// Audit policy and quota of the requests to a component.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Audit log")]
 pub struct AuditedRequestFlags {
-    /// What happens to a request whose record cannot be written
+    /// Handling of a request whose record cannot be written
     #[arg(long, value_name = "POLICY", default_value = "fail-closed")]
     pub audit_policy: PolicyFlag,
 
-    /// How many entries one request may append
+    /// Maximum number of entries that one request may append
     #[arg(long, value_name = "NUMBER", default_value_t = Quota::default().entries, value_parser = number::<u32>)]
     pub audit_max_entries: u32,
 
-    /// How many bytes the entries of one request may have together
+    /// Maximum size of all entries of one request together, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = Quota::default().bytes, value_parser = bytes)]
     pub audit_max_bytes: u64,
 }
@@ -72,19 +72,19 @@ pub struct AuditedRequestFlags {
 /// The names of the policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PolicyFlag {
-    /// Its client gets 503, whatever the component answers
+    /// The client gets 503 instead of the response of the component
     FailClosed,
-    /// It goes on; the record is dropped and counted
+    /// The request continues; the record is dropped and counted
     BestEffort,
 }
 
 impl AuditFlags {
-    /// How the log that these flags name is kept, or the default log that a server at
-    /// `address` tries first.
+    /// Settings of the log in these flags, or of the default log that a server at `address`
+    /// tries first.
     ///
     /// # Errors
     ///
-    /// Fails if no place is named and there is no home folder for the default one.
+    /// Fails if no flag names a location and there is no home folder for the default one.
     pub fn settings(&self, address: &Address) -> Result<Settings, NoDataFolder> {
         let location = match (&self.audit, self.default_logs()?) {
             (Some(location), _) => location.clone(),
@@ -116,7 +116,7 @@ impl AuditFlags {
 }
 
 impl AuditedRequestFlags {
-    /// What happens to a request whose record cannot be written.
+    /// Handling of a request whose record cannot be written.
     #[must_use]
     pub fn policy(&self) -> Policy {
         match self.audit_policy {
@@ -125,7 +125,7 @@ impl AuditedRequestFlags {
         }
     }
 
-    /// How much one request may append.
+    /// Limits on the entries of one request.
     #[must_use]
     pub fn quota(&self) -> Quota {
         Quota {

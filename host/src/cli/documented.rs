@@ -1,4 +1,4 @@
-//! The documents say of every flag what is true of it.
+//! Tests of the documents: every flag with its group, default and unit.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use clap::{Arg, CommandFactory};
 
 use super::Cli;
 
-/// Flags that take a number which limits nothing.
+/// Flags with a number that is not a limit.
 const NO_LIMITS: [&str; 2] = ["reuse", "threads"];
 
 fn flags() -> Vec<Arg> {
@@ -17,12 +17,12 @@ fn flags() -> Vec<Arg> {
     serve.get_arguments().cloned().collect()
 }
 
-/// How a file calls it.
+/// The key of a flag in a file.
 fn key(flag: &Arg) -> &str {
     flag.get_long().unwrap_or(flag.get_id().as_str())
 }
 
-/// What a flag takes, in lower case.
+/// The kind of value of a flag, in lower case.
 fn takes(flag: &Arg) -> String {
     let name = flag.get_value_names().and_then(<[_]>::first);
     match name.map(|name| name.to_lowercase().replace('|', " or ")) {
@@ -32,7 +32,7 @@ fn takes(flag: &Arg) -> String {
     }
 }
 
-/// Its default: that which the parser knows, or else what its help says.
+/// The default of a flag: of the parser, or else in its help.
 fn default(flag: &Arg) -> String {
     if let [value] = flag.get_default_values()
         && flag.get_action().takes_values()
@@ -54,8 +54,8 @@ fn workspace() -> PathBuf {
     package.parent().unwrap().to_owned()
 }
 
-/// The rows of all tables of a document whose first cell is in backticks: that cell, the
-/// others, and the heading above.
+/// The rows of all tables of a document with a first cell in backticks: heading and other cells,
+/// by that cell.
 fn rows(document: &str) -> BTreeMap<String, (String, Vec<String>)> {
     let text = fs::read_to_string(workspace().join("docs").join(document)).unwrap();
     let mut heading = "";
@@ -71,7 +71,7 @@ fn rows(document: &str) -> BTreeMap<String, (String, Vec<String>)> {
         let row = (heading.to_owned(), cells);
         assert!(
             rows.insert(name.clone(), row).is_none(),
-            "`{name}` is there twice"
+            "duplicate row `{name}`"
         );
     }
     rows
@@ -84,9 +84,9 @@ fn every_flag_is_documented_with_its_group_and_its_default() {
         let key = key(&flag);
         let (heading, cells) = rows
             .remove(key)
-            .unwrap_or_else(|| panic!("no row for `{key}`"));
+            .unwrap_or_else(|| panic!("missing row for `{key}`"));
         let [takes, default, text] = &cells[..] else {
-            panic!("the row of `{key}` has other columns: {cells:?}");
+            panic!("unexpected columns in the row of `{key}`: {cells:?}");
         };
         assert_eq!(
             heading,
@@ -97,11 +97,7 @@ fn every_flag_is_documented_with_its_group_and_its_default() {
         assert_eq!(*default, self::default(&flag), "{key}");
         assert!(!text.is_empty(), "{key}");
     }
-    assert!(
-        rows.is_empty(),
-        "there are no such flags: {:?}",
-        rows.keys()
-    );
+    assert!(rows.is_empty(), "rows of unknown flags: {:?}", rows.keys());
 }
 
 #[test]
@@ -115,32 +111,22 @@ fn every_limit_is_documented_with_its_default_and_its_unit() {
             continue;
         }
         let row = rows.remove(&format!("--{key}"));
-        let (_, cells) = row.unwrap_or_else(|| panic!("no row for `--{key}`"));
+        let (_, cells) = row.unwrap_or_else(|| panic!("missing row for `--{key}`"));
         let [default, documented, beyond, proof] = &cells[..] else {
-            panic!("the row of `--{key}` has other columns: {cells:?}");
+            panic!("unexpected columns in the row of `--{key}`: {cells:?}");
         };
         assert_eq!(*default, self::default(&flag), "{key}");
         assert_eq!(*documented, unit, "{key}");
         assert!(!beyond.is_empty(), "{key}");
-        assert!(proof.contains('`'), "no test proves `--{key}`");
+        assert!(proof.contains('`'), "missing test for `--{key}`");
     }
-    assert!(
-        rows.is_empty(),
-        "there are no such limits: {:?}",
-        rows.keys()
-    );
+    assert!(rows.is_empty(), "rows of unknown limits: {:?}", rows.keys());
 }
 
 #[test]
 fn every_test_that_proves_a_limit_exists() {
     let mut sources = String::new();
-    for folder in [
-        "tests/tests",
-        "tests/src",
-        "host/src",
-        "host/tests",
-        "audit-log",
-    ] {
+    for folder in ["tests/tests", "tests/src", "host", "audit-log"] {
         read_all(&workspace().join(folder), &mut sources);
     }
     for (flag, (_, cells)) in rows("limits.md") {
@@ -149,7 +135,7 @@ fn every_test_that_proves_a_limit_exists() {
             let definition = format!("fn {test}(");
             assert!(
                 sources.contains(&definition),
-                "{flag}: there is no test `{test}`"
+                "{flag}: unknown test `{test}`"
             );
         }
     }
@@ -163,11 +149,11 @@ fn every_test_that_proves_a_limit_exists() {
     for row in rows {
         let proof = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
         let tests: Vec<_> = proof.split('`').skip(1).step_by(2).collect();
-        assert!(!tests.is_empty(), "no test: {row}");
+        assert!(!tests.is_empty(), "missing test: {row}");
         for test in tests {
             assert!(
                 sources.contains(&format!("fn {test}(")),
-                "there is no test `{test}`: {row}"
+                "unknown test `{test}`: {row}"
             );
         }
         count += 1;

@@ -1,4 +1,4 @@
-//! The flags that say what a guest sees, and what it may take.
+//! Flags: environment, outbound requests and limits of a guest.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -7,25 +7,25 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{memory, number, seconds, timeout, timeout_or_off, variable, variable_in_file};
-use crate::guest::{GuestLimits, Variable};
-use crate::outbound::{AllowedOrigin, OutboundSettings};
+use engine::outbound::{AllowedOrigin, OutboundSettings};
+use engine::{GuestLimits, Variable};
 
-/// What a guest sees.
+/// Environment and outbound requests of a guest.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "What a guest sees")]
+#[command(next_help_heading = "Guest environment")]
 pub struct GuestFlags {
     /// Set an environment variable of the component; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = variable)]
     pub env: Vec<Variable>,
 
-    /// Set the environment variables that this file names, one KEY=VALUE a line; may be
-    /// repeated; --env and --env-secret go before
+    /// Set the environment variables in this file, one KEY=VALUE a line; may be repeated;
+    /// --env and --env-secret take precedence
     #[arg(long, value_name = "FILE")]
     pub env_file: Vec<PathBuf>,
 
     /// Set an environment variable to the content of a file, without the line feed at
-    /// its end, so that a secret is on no command line; no other user may write the file; may be
-    /// repeated; --env goes before
+    /// its end, to keep a secret off the command line; no other user may write the file; may
+    /// be repeated; --env takes precedence
     #[arg(long, value_name = "KEY=FILE", value_parser = variable_in_file)]
     pub env_secret: Vec<(String, PathBuf)>,
 
@@ -33,99 +33,99 @@ pub struct GuestFlags {
     #[arg(long, value_name = "KEY=VALUE", value_parser = variable)]
     pub config_var: Vec<Variable>,
 
-    /// Let the component send requests to this origin, such as
-    /// https://api.example:443; may be repeated [default: to nobody]
+    /// Allow the component to send requests to this origin, such as
+    /// https://api.example:443; may be repeated [default: none]
     #[expect(clippy::doc_markdown, reason = "the help has no links")]
     #[arg(long, value_name = "ORIGIN")]
     pub allow_outbound: Vec<AllowedOrigin>,
 
-    /// Time limit for such a request until the head of its response is there, with the time
-    /// that it waits for --max-outbound, in seconds
+    /// Timeout for the head of the response to an outbound request, including the wait for
+    /// --max-outbound, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = timeout)]
     pub outbound_timeout: Duration,
 
-    /// Number of such requests that one request may have at once; more of them wait, within
+    /// Maximum number of concurrent outbound requests of one request; further ones wait, within
     /// --outbound-timeout
     #[arg(long, value_name = "NUMBER", default_value = "8", value_parser = number::<NonZeroU32>)]
     pub max_outbound: NonZeroU32,
 }
 
 impl GuestFlags {
-    /// The requests that guests may send.
+    /// Limits of outbound requests.
     #[must_use]
     pub fn outbound(&self) -> OutboundSettings {
         OutboundSettings {
             allowed: self.allow_outbound.clone(),
             timeout: self.outbound_timeout,
-            max_at_once: self.max_outbound,
+            max_concurrent: self.max_outbound,
         }
     }
 }
 
-/// What a guest may take.
+/// Limits of one guest, and of the requests to it.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits on guests")]
 pub struct GuestLimitFlags {
-    /// Time limit of a guest until the head of its response, and again for what it does after
-    /// the end of the response, in seconds, or `off`; beyond it the client gets 504
+    /// Timeout of a guest for the head of its response, and again for its work after the end
+    /// of the response, in seconds, or `off`; beyond it the client gets 504
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = timeout_or_off)]
     pub request_timeout: Duration,
 
-    /// Time limit of a guest between two pieces of the body of its response, in seconds, or
-    /// `off`; beyond it the response breaks off
+    /// Timeout of a guest between two pieces of the body of its response, in seconds, or
+    /// `off`; beyond it the response is aborted
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = timeout_or_off)]
     pub response_idle_timeout: Duration,
 
-    /// How long a guest may compute for a request, in seconds of a processor; beyond it
-    /// the client gets 504
+    /// Limit on the CPU time of a guest for one request, in seconds; beyond it the client
+    /// gets 504
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = timeout)]
     pub cpu_timeout: Duration,
 
-    /// How large the memories of an instance may become together, in bytes; what would
-    /// be more is refused to the guest
+    /// Maximum size of all memories of an instance together, in bytes; growth beyond it
+    /// fails in the guest
     #[arg(long, value_name = "BYTES", default_value = "256MiB", value_parser = memory)]
     pub max_memory: usize,
 
-    /// How many elements the tables of an instance may have together
+    /// Maximum number of elements of all tables of an instance together
     #[arg(long, value_name = "NUMBER", default_value = "100000", value_parser = number::<usize>)]
     pub max_table_elements: usize,
 
-    /// How many bytes a guest may hand to the host in one call
+    /// Maximum number of bytes that a guest may pass to the host in one call
     #[arg(long, value_name = "BYTES", default_value = "16MiB", value_parser = memory)]
     pub max_hostcall_memory: usize,
 
-    /// Bytes of strings, header fields and body buffers that the server may keep for one
-    /// instance, beside --max-memory; beyond it the guest traps
+    /// Maximum size of strings, header fields and body buffers that the server keeps for one
+    /// instance, in addition to --max-memory, in bytes; beyond it the guest traps
     #[arg(long, value_name = "BYTES", default_value = "16MiB", value_parser = memory)]
     pub max_host_memory: usize,
 
-    /// How many handles on resources a guest may have
+    /// Maximum number of resource handles of a guest
     #[arg(long, value_name = "NUMBER", default_value = "10000", value_parser = number::<usize>)]
     pub max_handles: usize,
 
-    /// How large one set of header fields of a guest may be, in bytes of memory
+    /// Maximum size of one set of header fields of a guest, in bytes of memory
     #[arg(long, value_name = "BYTES", default_value = "128KiB", value_parser = memory)]
     pub max_field_size: usize,
 
-    /// How many bytes a guest may print for a request; the rest is left out
+    /// Maximum number of bytes that a guest may print for one request; the rest is dropped
     #[arg(long, value_name = "BYTES", default_value = "64KiB", value_parser = memory)]
     pub max_output: usize,
 
-    /// How many requests may have an instance at once
+    /// Maximum number of concurrent requests, each with an instance
     #[arg(long, value_name = "NUMBER", default_value = "1000", value_parser = number::<NonZeroU32>)]
     pub max_concurrency: NonZeroU32,
 
-    /// How many more may wait for one; beyond it 503
+    /// Maximum number of requests in the queue for an instance; beyond it 503
     #[arg(long, value_name = "NUMBER", default_value = "1000", value_parser = number::<u32>)]
     pub max_queue: u32,
 
-    /// How long a request may wait for an instance, in seconds; beyond it 503
+    /// Timeout of a request in the queue, in seconds; beyond it 503
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub queue_timeout: Duration,
 }
 
 impl GuestLimitFlags {
-    /// What one instance may take.
+    /// Limits of one instance.
     #[must_use]
     pub fn guest(&self) -> GuestLimits {
         GuestLimits {

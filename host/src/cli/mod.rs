@@ -1,25 +1,24 @@
 //! The command line of `component-runner`.
 //!
-//! - this file: the commands, and what `serve` is made of.
-//! - `listen.rs`, `clients.rs`, `guests.rs`, `logs.rs`, `audit.rs`: its flags, by what
-//!   they concern.
-//! - `admin.rs`: the commands that ask a server that runs.
-//! - `functions.rs`: the same flags where there are many functions.
-//! - `values.rs`: what flags take.
-//! - `variables.rs`: the variables of a guest, and `files.rs`, from which some come.
+//! - this file: the commands, and the flags of `serve`.
+//! - `listen.rs`, `clients.rs`, `guests.rs`, `logs.rs`, `audit.rs`: groups of these flags.
+//! - `client_commands.rs`: commands that query or change a running server.
+//! - `function_flags.rs`: settings of one function, and of the pool of all functions.
+//! - `values.rs`: parsers of values.
+//! - `variables.rs`: the variables of a guest; `text_file.rs`: the files that some come from.
 //! - `config/`: the same flags in a file.
 
-mod admin;
 mod audit;
+mod client_commands;
 mod clients;
 mod config;
 #[cfg(test)]
 mod documented;
-mod files;
-mod functions;
+mod function_flags;
 mod guests;
 mod listen;
 mod logs;
+mod text_file;
 mod values;
 mod variables;
 
@@ -29,21 +28,22 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use audit_log::Location;
-use audit_log::program::AuditCommand;
+use audit_log_cli::AuditCommand;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use http::header::HeaderName;
 
-use crate::access_log::Destination;
-use crate::server::{FunctionSettings, Settings};
-pub use admin::{Asked, Deploy, Logs, Named, Rollback};
+use ::functions::RequestLimits;
 pub use audit::{AuditFlags, AuditedRequestFlags};
+pub use client_commands::{AdminTarget, Deploy, Logs, Named, Rollback};
 pub use clients::ClientFlags;
 pub use config::{FunctionsError, read_functions};
-pub use functions::{Defaults, DeployFlags, PoolFlags};
+pub use function_flags::{Defaults, DeployFlags, PoolFlags};
 pub use guests::{GuestFlags, GuestLimitFlags};
 pub use listen::{ListenFlags, Switch};
 pub use logs::{LogFlags, LogFormat};
+use server::Settings;
+use telemetry::access_log::Destination;
 use values::{number, seconds};
 pub use variables::VariableError;
 
@@ -51,74 +51,73 @@ pub use variables::VariableError;
 #[derive(Debug, Parser)]
 #[command(name = "component-runner", version, about, long_about = None)]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the program can do.
+/// The commands of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Serve a component, or many, until SIGINT or SIGTERM arrives
+    /// Serve one component or many functions until SIGINT or SIGTERM
     ///
-    /// Every request runs in a new instance of the component (but see --reuse),
-    /// which sees the variables given with --env and nothing else of this machine:
-    /// no files, no arguments, and no network but for requests to the origins that
-    /// --allow-outbound names. It can append to the audit log through the
-    /// interface runner:audit/audit-log. What it appended is on the disk before it
-    /// hears so.
+    /// Every request runs in a new instance of the component (but see --reuse). The
+    /// guest sees the variables of --env and nothing else of this machine: no files, no
+    /// arguments, and no network except requests to the origins of --allow-outbound. It
+    /// can append to the audit log through the interface runner:audit/audit-log; the call
+    /// returns once the entry is durable.
     #[command(after_help = "Examples:\n  \
         component-runner serve app.wasm --addr 127.0.0.1:8080 --env SHIFT_AMOUNT=5\n  \
         component-runner serve app.wasm --audit sqlite:audit.db --audit-checkpoints /mnt/other")]
     Serve(Box<Serve>),
 
-    /// Serve a component as a function of a server that runs, or as the next version of one
+    /// Deploy a component to a running server, as a new function or as its next version
     Deploy(Deploy),
 
-    /// List the functions of a server that runs
-    List(Asked),
+    /// List the functions of a running server
+    List(AdminTarget),
 
-    /// Turn to another version of a function: the one before, or --to VERSION
+    /// Activate another version of a function: the previous one, or --to VERSION
     Rollback(Rollback),
 
-    /// Show what a function printed last, and how it failed
+    /// Show the latest output and failures of a function
     Logs(Logs),
 
-    /// Let a function answer no requests until it is resumed
+    /// Pause a function: its requests get 503 until it is resumed
     Pause(Named),
 
-    /// Let a function answer requests again
+    /// Resume a paused function
     Resume(Named),
 
-    /// Let a server serve a function no more; `rollback` brings it back for a while
+    /// Remove a function; `rollback` restores it within --keep-removed
     Remove(Named),
 
-    /// Look at an audit log: show, check, copy and prune its records
+    /// Show, verify, export and prune the records of an audit log
     #[command(subcommand)]
     Audit(AuditCommand),
 }
 
 impl Command {
-    /// The server that a command of an operator asks.
-    fn asked(&self) -> Option<&Asked> {
+    /// The server that a command of an operator addresses.
+    fn target(&self) -> Option<&AdminTarget> {
         match self {
-            Self::Deploy(deploy) => Some(&deploy.asked),
-            Self::List(asked) => Some(asked),
-            Self::Rollback(rollback) => Some(&rollback.asked),
-            Self::Logs(logs) => Some(&logs.asked),
-            Self::Pause(named) | Self::Resume(named) | Self::Remove(named) => Some(&named.asked),
+            Self::Deploy(deploy) => Some(&deploy.target),
+            Self::List(target) => Some(target),
+            Self::Rollback(rollback) => Some(&rollback.target),
+            Self::Logs(logs) => Some(&logs.target),
+            Self::Pause(named) | Self::Resume(named) | Self::Remove(named) => Some(&named.target),
             Self::Serve(_) | Self::Audit(_) => None,
         }
     }
 }
 
-/// The heading of flags that concern the server as a whole.
+/// Help heading of flags for the server as a whole.
 const SERVER: &str = "Server";
 
 /// The flags of `serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// The component; it must export wasi:http/incoming-handler
+    /// Component to serve; it must export wasi:http/incoming-handler
     #[arg(
         value_name = "APP.wasm",
         required_unless_present_any = ["config", "functions"],
@@ -126,55 +125,55 @@ pub struct Serve {
     )]
     pub component: Option<PathBuf>,
 
-    /// Serve all functions that this file (TOML) names, or, if it is a folder, each
-    /// NAME.wasm in it at /NAME; flags about guests are for those that say nothing else
+    /// Serve all functions in this file (TOML), or, if it is a folder, each NAME.wasm in it
+    /// at /NAME; flags for guests are the defaults of functions
     #[arg(long, value_name = "PATH", conflicts_with = "reuse")]
     pub functions: Option<PathBuf>,
 
     /// Read further flags from this file (TOML): the same names without the dashes, such
-    /// as request-timeout = 5, and component for APP.wasm; what is on the command line
-    /// goes before
+    /// as request-timeout = 5, and component for APP.wasm; the command line takes
+    /// precedence
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Check the flags, the files that they name, the component and the place of the audit
-    /// log, and end; nothing is written, and nobody is listened to
+    /// Validate configuration, files, component and the location of the audit log, then exit
+    /// without binding or writing
     #[arg(long)]
     pub check: bool,
 
-    /// The limits that are in force, for the log.
+    /// The effective limits, for the log.
     #[arg(skip)]
     pub limits_in_words: String,
 
-    /// The flags that are for each of the functions.
+    /// Defaults of the functions.
     #[arg(skip)]
     pub function_defaults: Defaults,
 
-    /// Where the server listens.
+    /// Listeners.
     #[command(flatten)]
     pub listen: ListenFlags,
 
-    /// What a guest sees.
+    /// Environment and outbound requests of guests.
     #[command(flatten)]
     pub guest: GuestFlags,
 
-    /// What a client may do.
+    /// Limits on clients.
     #[command(flatten)]
     pub clients: ClientFlags,
 
-    /// What a guest may take.
+    /// Limits on one guest.
     #[command(flatten)]
     pub limits: GuestLimitFlags,
 
-    /// What all guests may take together.
+    /// Limits on all guests together.
     #[command(flatten)]
     pub pool: PoolFlags,
 
-    /// How functions are deployed.
+    /// Deployment of functions.
     #[command(flatten)]
     pub deploys: DeployFlags,
 
-    /// What is logged.
+    /// Logs and traces.
     #[command(flatten)]
     pub logs: LogFlags,
 
@@ -182,36 +181,35 @@ pub struct Serve {
     #[command(flatten)]
     pub audit: AuditFlags,
 
-    /// The request header in which an authenticating proxy in front of the server
-    /// names the principal, for the audit log; the proxy must replace the client's,
-    /// and a request with several of them is answered with 400
+    /// Request header in which an authenticating proxy in front of the server sends the
+    /// principal, for the audit log; the proxy must replace the client's value, and a
+    /// request with several such fields gets 400
     #[arg(long, value_name = "NAME", help_heading = SERVER)]
     pub principal_header: Option<HeaderName>,
 
-    /// How long running requests may take to finish at shutdown, in seconds
+    /// Timeout for requests in flight at shutdown, in seconds
     #[arg(long, value_name = "SECONDS", help_heading = SERVER, default_value = "10", value_parser = seconds)]
     pub grace_period: Duration,
 
-    /// How many threads serve requests [default: one for each processor]
+    /// Number of worker threads [default: one for each processor]
     #[arg(long, value_name = "NUMBER", help_heading = SERVER, value_parser = number::<NonZeroUsize>)]
     pub threads: Option<NonZeroUsize>,
 
-    /// How many requests one instance serves, one after the other; beyond 1
-    /// they are no longer isolated from each other
+    /// Number of requests that one instance serves, one after the other; above 1 they
+    /// are no longer isolated from each other
     ///
     /// By default every request runs in an instance of its own, and can neither
-    /// see nor change anything of another. Beyond 1 this promise is given up:
-    /// whatever the component keeps of a request, such as data in its memory, the
-    /// next ones find, also those of other clients. In return, most need not wait
-    /// for a new instance. It is for components that are known to keep nothing.
-    /// Two requests at once never share an instance, and one that failed is not
-    /// used again.
+    /// see nor change data of another. Above 1 this isolation ends: data that the
+    /// component keeps of a request, such as in its memory, is visible to the next
+    /// ones, also to those of other clients. In return, most requests need no new
+    /// instance. Use it for components that are known to keep no data. Concurrent
+    /// requests never share an instance, and an instance that failed is not reused.
     #[arg(long, value_name = "NUMBER", help_heading = SERVER, default_value = "1", value_parser = number::<NonZeroU32>)]
     pub reuse: NonZeroU32,
 }
 
 impl Cli {
-    /// Checks what no parser of a single flag does.
+    /// Checks constraints between flags.
     fn checked(self) -> Result<Self, clap::Error> {
         if let Command::Serve(flags) = &self.command
             && flags.audit.audit == Some(Location::Stdout)
@@ -221,7 +219,7 @@ impl Cli {
                         name a file for one of them\n";
             return Err(Self::command().error(ErrorKind::ArgumentConflict, text));
         }
-        if let Some(Err(text)) = self.command.asked().map(Asked::check) {
+        if let Some(Err(text)) = self.command.target().map(AdminTarget::check) {
             return Err(Self::command().error(ErrorKind::ArgumentConflict, text));
         }
         Ok(self)
@@ -229,7 +227,7 @@ impl Cli {
 }
 
 impl Serve {
-    /// The settings of the server that these flags name.
+    /// Settings of the server.
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings {
@@ -239,20 +237,20 @@ impl Serve {
                 .unwrap_or(NonZeroUsize::MIN),
             grace_period: self.grace_period,
             principal_header: self.principal_header.clone(),
-            names_itself: self.listen.server_header == Switch::On,
+            send_server_header: self.listen.server_header == Switch::On,
             connections: self.clients.connection(),
             bodies: self.clients.bodies(),
         }
     }
 
-    /// How requests to the only function are served.
+    /// Limits of the requests to the single component.
     #[must_use]
-    pub fn serving(&self) -> FunctionSettings {
+    pub fn serving(&self) -> RequestLimits {
         self.limits.serving(self.reuse)
     }
 }
 
-/// What `serve app.wasm` and these flags mean.
+/// Parses `serve app.wasm` with these flags.
 #[cfg(test)]
 fn serve(flags: &[&str]) -> Result<Serve, clap::Error> {
     let words = ["component-runner", "serve", "app.wasm"];
@@ -265,10 +263,10 @@ fn serve(flags: &[&str]) -> Result<Serve, clap::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guest::Variable;
+    use engine::Variable;
 
     #[test]
-    fn no_error_suggests_a_command_that_the_help_does_not_name() {
+    fn errors_suggest_no_hidden_command() {
         let words = ["component-runner", "compile-componen"];
         let error = Cli::read(words).unwrap_err().to_string();
         assert!(error.contains("compile-componen'"), "{error}");
@@ -276,13 +274,13 @@ mod tests {
     }
 
     #[test]
-    fn the_default_address_is_on_loopback() {
+    fn default_addr_is_on_loopback() {
         let addresses = serve(&[]).unwrap().listen.addresses();
         assert_eq!(addresses, ["127.0.0.1:3000".parse().unwrap()]);
     }
 
     #[test]
-    fn the_value_of_a_variable_may_contain_an_equals_sign() {
+    fn env_value_may_contain_an_equals_sign() {
         let serve = serve(&["--env", "A=b=c", "--env", "D="]).unwrap();
         let expected = [("A", "b=c"), ("D", "")].map(|(key, value)| Variable {
             key: key.to_owned(),
@@ -292,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_values_are_named_together_with_their_flag() {
+    fn invalid_values_are_reported_with_their_flag() {
         for flags in [
             ["--env", "novalue"],
             ["--env", "=x"],
@@ -327,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_not_shown() {
+    fn errors_hide_the_password_of_a_url() {
         for flags in [
             ["--audit-forward", "nats://me:secret@"],
             ["--otlp", "otlp://me:secret@h:1"],
@@ -339,14 +337,14 @@ mod tests {
     }
 
     #[test]
-    fn two_logs_do_not_share_standard_output() {
+    fn access_log_and_audit_log_do_not_share_standard_output() {
         let error = serve(&["--access-log", "-", "--audit", "jsonl:-"]).unwrap_err();
         assert!(error.to_string().contains("--access-log"), "{error}");
         assert!(serve(&["--access-log", "-"]).is_ok());
     }
 
     #[test]
-    fn operators_listen_where_no_other_machine_can_ask() {
+    fn ops_addr_is_unreachable_for_other_machines() {
         for address in ["127.0.0.1:0", "[::1]:9000", "unix:/run/ops.sock"] {
             assert!(serve(&["--ops-addr", address]).is_ok(), "{address}");
         }
@@ -380,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_serves_one_request_unless_told_otherwise() {
+    fn reuse_defaults_to_one_request_per_instance() {
         let settings = serve(&[]).unwrap().serving();
         assert_eq!(settings.requests_per_instance, NonZeroU32::MIN);
     }

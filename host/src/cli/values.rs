@@ -1,13 +1,13 @@
-//! What flags take: sizes, times, numbers and variables.
+//! Parsers of values: sizes, times, numbers and variables.
 
 use std::num::{IntErrorKind, ParseIntError};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::guest::Variable;
+use engine::Variable;
 
-/// The units of a size, and how many bytes each has.
+/// Units of sizes, in bytes.
 const UNITS: [(&str, u64); 3] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 
 /// Parses a number of bytes: `4096`, `64KiB`, `10MiB` or `1GiB`.
@@ -21,14 +21,14 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
     number.checked_mul(unit).ok_or_else(error)
 }
 
-/// The same, where memory of this size is allocated.
+/// Parses a number of bytes that must fit into the address space.
 pub(super) fn memory(text: &str) -> Result<usize, String> {
     let bytes = bytes(text)?;
-    usize::try_from(bytes).map_err(|_| format!("{bytes} bytes are more than this machine has"))
+    usize::try_from(bytes)
+        .map_err(|_| format!("{bytes} bytes exceed the address space of this machine"))
 }
 
-/// The longest time that a flag takes, in seconds: 100 years. Later points in time are beyond
-/// what clocks can represent.
+/// Maximum time, in seconds: 100 years. Clocks cannot represent much later points in time.
 const MAX_SECONDS: f64 = 3_155_760_000.0;
 
 /// Parses a number of seconds: `30` or `0.5`.
@@ -43,7 +43,7 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|_| error())
 }
 
-/// The same, where no time at all would let nothing succeed.
+/// Parses a number of seconds above 0, for timeouts that would always expire at 0.
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     match seconds(text)? {
         Duration::ZERO => Err("expected more than 0 seconds".to_owned()),
@@ -51,7 +51,7 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// The same, or `off` for the longest time that there is.
+/// Parses a timeout, or `off` for the maximum time.
 pub(super) fn timeout_or_off(text: &str) -> Result<Duration, String> {
     if text == "off" {
         return Ok(Duration::from_secs_f64(MAX_SECONDS));
@@ -59,7 +59,7 @@ pub(super) fn timeout_or_off(text: &str) -> Result<Duration, String> {
     timeout(text).map_err(|error| format!("{error}, or `off`"))
 }
 
-/// Parses a whole number of a type that says how small and how large it may be.
+/// Parses an integer within the range of its type.
 pub(super) fn number<T: FromStr<Err = ParseIntError>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: ParseIntError| {
         let expected = match error.kind() {
@@ -80,7 +80,7 @@ pub(super) fn variable(text: &str) -> Result<Variable, String> {
 /// Parses `KEY=FILE`.
 pub(super) fn variable_in_file(text: &str) -> Result<(String, PathBuf), String> {
     match pair(text, "KEY=FILE")? {
-        (_, path) if path.is_empty() => Err("the path after `=` is empty".to_owned()),
+        (_, path) if path.is_empty() => Err("empty path after `=`".to_owned()),
         (key, path) => Ok((key, path.into())),
     }
 }
@@ -90,7 +90,7 @@ fn pair(text: &str, expected: &str) -> Result<(String, String), String> {
         .split_once('=')
         .ok_or_else(|| format!("expected {expected}, found no `=`"))?;
     if key.is_empty() {
-        return Err("the name before `=` is empty".to_owned());
+        return Err("empty name before `=`".to_owned());
     }
     if text.contains('\0') {
         return Err("a variable cannot contain a NUL character".to_owned());
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_may_have_a_unit() {
+    fn size_may_have_a_unit() {
         assert_eq!(bytes("4096"), Ok(4096));
         assert_eq!(bytes("64KiB"), Ok(65536));
         assert_eq!(bytes("10 MiB"), Ok(10 << 20));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn fractions_of_a_second_are_possible() {
+    fn seconds_may_be_fractional() {
         assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
         for bad in ["soon", "-1", "1e999", "NaN", "1.8e19", "3155760001"] {
             assert!(seconds(bad).is_err(), "{bad}");
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_is_longer_than_0() {
+    fn timeout_must_be_above_0() {
         assert_eq!(timeout("0.5"), Ok(Duration::from_millis(500)));
         for bad in ["0", "0.0", "1e-10", "soon"] {
             assert!(timeout(bad).is_err(), "{bad}");
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn off_is_the_longest_timeout() {
+    fn off_is_the_maximum_timeout() {
         let longest = seconds("3155760000").unwrap();
         assert_eq!(timeout_or_off("off"), Ok(longest));
         assert_eq!(timeout_or_off("0.5"), Ok(Duration::from_millis(500)));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_does_not_fit_hears_what_would() {
+    fn number_out_of_range_is_reported_with_the_range() {
         assert_eq!(number("7"), Ok(7_u32));
         for (text, expected) in [
             ("0", "1 or more"),

@@ -1,20 +1,20 @@
-//! The variables of a guest, from flags and from the files that flags name.
+//! The variables of a guest, from flags and from files of flags.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::files;
 use super::guests::GuestFlags;
+use super::text_file;
 use super::values;
-use crate::guest::Variable;
-use crate::permissions::check_unwritable;
+use engine::Variable;
+use permissions::check_not_writable_by_others;
 
-/// Why the variables of a guest cannot be had. It says nothing of their values.
+/// Errors of reading variables. They do not contain values.
 #[derive(Debug, thiserror::Error)]
 pub enum VariableError {
     /// A file cannot be read.
-    #[error("cannot read `{}`, which {flag} names", path.display())]
+    #[error("cannot read `{}` of {flag}", path.display())]
     Unreadable {
         /// The flag.
         flag: &'static str,
@@ -23,18 +23,18 @@ pub enum VariableError {
         /// The reason.
         source: io::Error,
     },
-    /// A line is no variable.
+    /// A line is not a variable.
     #[error("{}:{line}: {why}", path.display())]
     Line {
         /// The file of --env-file.
         path: PathBuf,
-        /// The number of the line, from 1 on.
+        /// The line number, from 1.
         line: usize,
-        /// What it should be.
+        /// The expected format.
         why: String,
     },
-    /// A secret cannot be the value of a variable.
-    #[error("`{}`, which is to be the value of `{key}`, contains a NUL character", path.display())]
+    /// A secret contains a NUL character.
+    #[error("`{}`, the value of `{key}`, contains a NUL character", path.display())]
     Secret {
         /// The variable.
         key: String,
@@ -44,12 +44,12 @@ pub enum VariableError {
 }
 
 impl GuestFlags {
-    /// The variables of the environment, each once, sorted by name: the last one that
-    /// --env gives, else --env-secret, else --env-file.
+    /// The environment variables, unique and sorted by name. --env takes precedence over
+    /// --env-secret, and that over --env-file; of duplicates, the last one applies.
     ///
     /// # Errors
     ///
-    /// Fails if a file cannot be read, or does not hold what it should.
+    /// Fails if a file cannot be read or parsed.
     pub fn environment(&self) -> Result<Vec<Variable>, VariableError> {
         let mut variables = BTreeMap::new();
         for path in &self.env_file {
@@ -71,7 +71,8 @@ impl GuestFlags {
         Ok(sorted(variables))
     }
 
-    /// The variables of `wasi:config`, each once, sorted by name: the last one counts.
+    /// The variables of `wasi:config`, unique and sorted by name; of duplicates, the last one
+    /// applies.
     #[must_use]
     pub fn config(&self) -> Vec<Variable> {
         let variables = self.config_var.iter().cloned();
@@ -79,7 +80,7 @@ impl GuestFlags {
     }
 }
 
-/// Parses one line of an --env-file, which may hold no variable.
+/// Parses one line of an --env-file, which may be empty or a comment.
 fn parse(line: &str) -> Result<Option<Variable>, String> {
     let line = line.trim_start();
     if line.is_empty() || line.starts_with('#') {
@@ -87,17 +88,17 @@ fn parse(line: &str) -> Result<Option<Variable>, String> {
     }
     let variable = values::variable(line)?;
     if variable.key.contains(char::is_whitespace) {
-        // Such as `export A=b`, or `A = b`.
-        return Err("the name before `=` contains a space".to_owned());
+        // `export A=b`, or `A = b`.
+        return Err("space in the name before `=`".to_owned());
     }
     Ok(Some(variable))
 }
 
-/// The secret in a file, without the line feed that editors put at the end.
+/// The secret in a file, without the trailing line feed of editors.
 fn secret(key: &str, path: &Path) -> Result<String, VariableError> {
     const FLAG: &str = "--env-secret";
 
-    check_unwritable(path).map_err(|source| unreadable(FLAG, path, source))?;
+    check_not_writable_by_others(path).map_err(|source| unreadable(FLAG, path, source))?;
     let mut text = read(FLAG, path)?;
     if text.contains('\0') {
         return Err(VariableError::Secret {
@@ -115,7 +116,7 @@ fn secret(key: &str, path: &Path) -> Result<String, VariableError> {
 }
 
 fn read(flag: &'static str, path: &Path) -> Result<String, VariableError> {
-    files::read(path).map_err(|source| unreadable(flag, path, source))
+    text_file::read(path).map_err(|source| unreadable(flag, path, source))
 }
 
 fn unreadable(flag: &'static str, path: &Path, source: io::Error) -> VariableError {
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_more_directly_goes_before() {
+    fn env_takes_precedence_over_env_secret_and_env_file() {
         let folder = folder(&[
             ("1", "A=file\nB=file\nC=file\nD=file\n"),
             ("2", "D=later file\n"),
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_variables_has_comments_and_takes_values_as_they_are() {
+    fn env_file_has_comments_and_verbatim_values() {
         let text = "# comment\n\n  \n  # another\nA= b=\"c\" # d \r\nB=\n";
         let folder = folder(&[("env", text)]);
         let variables = environment(&folder, &["--env-file=DIR/env"]).unwrap();
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_variable_is_named_but_not_shown() {
+    fn env_file_errors_have_the_line_number_but_not_the_line() {
         for line in ["hunter2", "=hunter2", "export A=hunter2", "A=hunter2\0"] {
             let folder = folder(&[("env", &format!("A=b\n\n{line}\n"))]);
             let error = environment(&folder, &["--env-file=DIR/env"]).unwrap_err();
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_loses_one_line_feed() {
+    fn env_secret_loses_one_line_feed() {
         for (text, value) in [
             ("a\n", "A=a"),
             ("a\r\n", "A=a"),
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn env_secret_refuses_a_file_that_others_may_write() {
+    fn env_secret_rejects_a_file_that_others_may_write() {
         let folder = folder(&[("secret", "a")]);
         let path = folder.path().join("secret");
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_cannot_be_read_is_named() {
+    fn env_secret_errors_name_the_file_or_the_variable() {
         let folder = folder(&[("nul", "a\0b")]);
         for (flag, part) in [("A=DIR/missing", "DIR/missing"), ("A=DIR/nul", "`A`")] {
             let error = environment(&folder, &[&format!("--env-secret={flag}")]).unwrap_err();
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_are_shown_without_the_values_of_variables() {
+    fn debug_output_of_flags_hides_values_of_variables() {
         let flags = serve(&["--env=A=hunter2", "--config-var=B=hunter2"]).unwrap();
         let shown = format!("{flags:?}");
         assert!(

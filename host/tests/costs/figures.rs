@@ -8,32 +8,31 @@ use std::path::PathBuf;
 /// Figures by name, each per request.
 pub(crate) type Figures = BTreeMap<String, f64>;
 
-/// All figures: by component, then by what was counted.
+/// All figures, by component and subject.
 type Committed = BTreeMap<String, BTreeMap<String, Figures>>;
 
-/// By which part of it a figure may differ from the committed one.
+/// Relative tolerance of a figure.
 const TOLERANCE: f64 = 0.1;
 
-/// What a figure may differ beside that, for what happens once in many requests.
+/// Absolute tolerance in addition, for rare events.
 const SLACK: f64 = 0.05;
 
-/// The call that a busy machine adds: where a guest took long by the clock, the processor time
-/// of the next one is measured. If each were, there would be at least two calls per request.
+/// The call that a busy machine adds: after a guest with a long wall time, the server samples the
+/// CPU time of the next one. Sampling each guest would give at least two calls per request.
 const ON_A_BUSY_MACHINE: &str = "clock_gettime";
 
-/// What that call may differ.
+/// Absolute tolerance of that call.
 const SLACK_ON_A_BUSY_MACHINE: f64 = 1.0;
 
-/// What to do about figures that differ.
+/// The command that commits new figures.
 const REMEDY: &str = "BLESS=1 cargo test --release -p host --test costs";
 
-/// Compares what was `measured` of `component` with the committed figures.
-/// `subject` says what they count. With `BLESS` in the environment, commits them
-/// to the file instead.
+/// Compares the `measured` figures of `component` with the committed ones of this `subject`. With
+/// `BLESS` in the environment, writes them to the file instead.
 ///
 /// # Panics
 ///
-/// Panics if one is higher than it may be. One that is lower is only printed.
+/// Panics if a figure exceeds its tolerance. A lower one is only printed.
 pub(crate) fn check(component: &str, subject: &str, measured: &Figures) {
     if std::env::var_os("BLESS").is_some() {
         return bless(component, subject, measured);
@@ -59,14 +58,13 @@ pub(crate) fn check(component: &str, subject: &str, measured: &Figures) {
     );
 }
 
-/// Prints a line that is seen also when the test passes, which the usual macros
-/// do not.
+/// Prints a line that is visible also when the test passes, unlike that of `println!`.
 pub(crate) fn say(text: &str) {
-    // Nobody is there to read it if this fails.
+    // Fails without a reader.
     let _ = writeln!(io::stderr(), "costs: {text}");
 }
 
-/// The names of the figures that differ by more than they may.
+/// Names of the figures beyond their tolerance.
 #[derive(Debug, PartialEq)]
 struct Differences<'a> {
     higher: Vec<&'a str>,
@@ -97,7 +95,7 @@ fn slack(name: &str) -> f64 {
     }
 }
 
-/// A figure that is not there is 0: that call was not made.
+/// A missing figure is 0: the call was not made.
 fn of(figures: &Figures, name: &str) -> f64 {
     figures.get(name).copied().unwrap_or_default()
 }
@@ -146,7 +144,7 @@ fn figures<const N: usize>(figures: [(&str, f64); N]) -> Figures {
 }
 
 #[test]
-fn a_tenth_more_or_less_is_no_difference() {
+fn a_difference_of_a_tenth_is_within_tolerance() {
     let committed = figures([("sendto", 1.0), ("ioctl", 4.0)]);
     let measured = figures([("sendto", 1.1), ("ioctl", 3.6)]);
     let differences = compare(&committed, &measured);
@@ -160,7 +158,7 @@ fn a_tenth_more_or_less_is_no_difference() {
 }
 
 #[test]
-fn guests_that_were_measured_now_and_then_on_a_busy_machine_are_no_difference() {
+fn rare_cpu_samples_on_a_busy_machine_are_within_tolerance() {
     let committed = Figures::new();
     for (calls, is_higher) in [(0.9, false), (2.0, true)] {
         let measured = figures([("clock_gettime", calls)]);
@@ -170,7 +168,7 @@ fn guests_that_were_measured_now_and_then_on_a_busy_machine_are_no_difference() 
 }
 
 #[test]
-fn what_differs_is_named_also_where_one_side_has_no_figure() {
+fn differences_include_figures_that_one_side_lacks() {
     let committed = figures([("ioctl", 4.0), ("recvfrom", 1.0), ("write", 1.0)]);
     let measured = figures([("ioctl", 5.0), ("madvise", 0.1), ("recvfrom", 1.0)]);
     let differences = compare(&committed, &measured);

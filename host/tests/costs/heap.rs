@@ -1,4 +1,4 @@
-//! Allocations on the heap, counted on the thread that serves the requests.
+//! Heap allocations of the worker thread.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
@@ -12,19 +12,19 @@ use crate::figures::{self, Figures};
 use crate::service::{self, Client, InProcess, Quiet};
 use crate::{COUNTED, WARM_UP, threads};
 
-/// The allocator of the program, and a count.
+/// The allocator of the program with a counter.
 struct Counting;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The thread whose allocations are counted; 0 if none is.
+/// The thread whose allocations are counted, or 0.
 static COUNTED_THREAD: AtomicI32 = AtomicI32::new(0);
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    /// The number of this thread, 0 as long as it was not asked for.
+    /// The id of this thread, or 0 before the first query.
     static THREAD: Cell<i32> = const { Cell::new(0) };
 }
 
@@ -44,10 +44,10 @@ fn count(bytes: usize) {
 
 #[expect(
     unsafe_code,
-    reason = "the trait of allocators is unsafe; every call is passed on as it came"
+    reason = "the trait is unsafe; every call is forwarded unchanged"
 )]
-// SAFETY: the memory is all `MiMalloc`'s. Counting touches only atomics and a cell
-// that needs neither allocation nor destructor.
+// SAFETY: `MiMalloc` owns all memory. Counting uses only atomics and a cell that needs neither an
+// allocation nor a destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());
@@ -69,7 +69,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Serves `component` on one thread and counts what that allocates per request.
+/// Serves `component` on one worker and counts its allocations per request.
 fn measure(component: &Path) -> Figures {
     let _quiet = Quiet::new();
     let earlier = threads::named("self", "worker-0");
@@ -78,7 +78,7 @@ fn measure(component: &Path) -> Figures {
     let mut client = Client::connect(server.addr);
     client.send(WARM_UP);
     let mut workers = threads::named("self", "worker-0");
-    // The thread of a server that has stopped may take a moment to be gone.
+    // The thread of a stopped server may still exist for a moment.
     workers.retain(|thread| !earlier.contains(thread));
     let [worker] = workers[..] else {
         panic!("expected one worker, found {workers:?}");
@@ -100,7 +100,7 @@ fn measure(component: &Path) -> Figures {
 fn check(component: &str) {
     let _alone = crate::alone();
     if cfg!(debug_assertions) {
-        return figures::say("allocations are NOT COMPARED: this is no release build");
+        return figures::say("allocations are NOT COMPARED: this is not a release build");
     }
     let measured = measure(&service::component(component));
     figures::check(component, "allocations", &measured);

@@ -1,14 +1,14 @@
-//! What one request costs, counted rather than timed, so that it is the same on a
-//! busy machine and on an idle one: system calls and allocations on the heap. Each
-//! figure is compared with the one that is committed in `figures.json`.
+//! Costs of one request, counted rather than timed, so that they do not depend on the load of the
+//! machine: system calls and heap allocations. Each figure is compared with the committed one in
+//! `figures.json`.
 //!
 //! - [`figures`]: the comparison, and how to commit new figures.
-//! - [`service`]: the components that are asked, and the client that asks them.
+//! - [`service`]: the components, and their client.
 //! - [`heap`]: allocations, with the server in this process.
-//! - [`system_calls`]: those of the real program.
-//! - [`tracer`]: how they are counted, through `ptrace`.
+//! - [`system_calls`]: system calls of the real program.
+//! - [`tracer`]: counting through `ptrace`.
 //!
-//! This needs Linux: what is counted differs between systems.
+//! Linux only: system calls differ between systems.
 #![cfg(target_os = "linux")]
 
 mod figures;
@@ -23,12 +23,11 @@ mod tracer;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How many requests come before the counting, so that pools and caches are
-/// filled, and how many are counted.
+/// Number of requests before counting, which fill pools and caches, and of counted requests.
 const WARM_UP: u32 = 200;
 const COUNTED: u32 = 1000;
 
-/// One test at a time: they find threads by their names, and write to one file.
+/// Serialises the tests: they find threads by name and write to one file.
 fn alone() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,4 @@
-//! The system calls of the real program, watched through `ptrace`.
+//! System calls of the real program, counted through `ptrace`.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -17,21 +17,21 @@ use crate::service::{self, Client, VARIABLE};
 use crate::tracer::{Role, Shared, Tracer};
 use crate::{COUNTED, WARM_UP, threads};
 
-/// The threads that have a part in a request.
+/// The threads that take part in a request.
 const THREADS: [(&str, Role); 2] = [("worker-0", Role::Worker), ("audit-log", Role::Writer)];
 
-/// The program, which is ended when this is dropped.
+/// The program, which is killed on drop.
 struct Server {
     process: Child,
     addr: SocketAddr,
-    /// Where its audit log is.
+    /// The folder of its audit log.
     _folder: TempDir,
 }
 
 impl Server {
     fn start(component: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        // A database tidies up after every so many records, which is no even figure.
+        // SQLite runs checkpoints between records, which makes figures uneven.
         let log = folder.path().join("audit.jsonl");
         let mut process = Command::new(env!("CARGO_BIN_EXE_component-runner"))
             .arg("serve")
@@ -40,7 +40,7 @@ impl Server {
             .arg(format!("--audit=jsonl:{}", log.display()))
             .arg(format!("--env={}={}", VARIABLE.0, VARIABLE.1))
             .env("RUST_LOG", "error")
-            // Memory goes back to the system by the clock, not by the request.
+            // The allocator returns memory by time, not per request.
             .env("MIMALLOC_PURGE_DELAY", "-1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -51,7 +51,7 @@ impl Server {
         let stdout = process.stdout.as_mut().expect("a pipe");
         BufReader::new(stdout)
             .read_line(&mut line)
-            .expect("it says where it listens");
+            .expect("it prints its address");
         let addr = line
             .trim_end()
             .strip_prefix("listening on http://")
@@ -75,25 +75,25 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both fail if it has ended, which is what they are for.
+        // Both fail if the program has ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Serves `component` and counts what each thread calls per request.
+/// Serves `component` and counts the system calls of each thread per request.
 fn measure(component: &Path) -> Result<Vec<(&'static str, Figures)>, Errno> {
     let server = Server::start(component);
     let mut client = Client::connect(server.addr);
     client.send(WARM_UP);
-    // It interrupts guests by the clock, which costs calls by chance.
+    // The epoch ticker interrupts guests by time, which adds random calls.
     let epoch = Tracer::stop(server.thread("epoch"))?;
     let shared = Arc::new(Shared::default());
     let tracers = THREADS
         .into_iter()
         .map(|(name, role)| Tracer::follow(server.thread(name), role, shared.clone()))
         .collect::<Result<Vec<_>, _>>()?;
-    // The first ones still feel that they were interrupted.
+    // The attachment of the tracer disturbs the first requests.
     client.send(WARM_UP);
     shared.counting.store(true, SeqCst);
     client.send(COUNTED);

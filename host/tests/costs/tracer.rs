@@ -13,16 +13,16 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use syscalls::Sysno;
 
-/// How often each system call was made, by its name.
+/// Number of calls of each system call, by name.
 pub(crate) type Counts = BTreeMap<&'static str, u32>;
 
-/// Follows one thread until it ends, from a thread of its own: no other may wait
-/// for it.
+/// Traces one thread until it ends, from a thread of its own: only the tracer thread may wait for
+/// it.
 pub(crate) struct Tracer(JoinHandle<Counts>);
 
-/// A thread that has a part in a request. The two wake each other, which costs
-/// calls only if the other one sleeps. So that this is not left to chance, each is
-/// held, where it has done its part, until the other one sleeps.
+/// A thread that takes part in a request. The two threads wake each other, which adds calls only if
+/// the other one sleeps. To make that deterministic, each is held after its part until the other one
+/// sleeps.
 #[derive(Clone, Copy)]
 pub(crate) enum Role {
     /// Serves the request.
@@ -39,7 +39,7 @@ impl Role {
         }
     }
 
-    /// The call in which it sleeps.
+    /// The system call in which it sleeps.
     fn sleeps_in(self) -> &'static str {
         match self {
             Self::Worker => "epoll_wait",
@@ -56,7 +56,7 @@ impl Role {
     }
 }
 
-/// What the tracers of one server share.
+/// Shared state of the tracers of one server.
 #[derive(Default)]
 pub(crate) struct Shared {
     /// Whether calls count.
@@ -85,7 +85,7 @@ impl Tracer {
     /// Fails if the system does not allow it.
     pub(crate) fn stop(thread: Pid) -> Result<Self, Errno> {
         Self::attach(thread, move || {
-            // Nobody lets it go on after the first stop.
+            // The thread is never resumed after its first stop.
             while next_stop(thread).is_some() {}
             Counts::new()
         })
@@ -95,8 +95,8 @@ impl Tracer {
         let (report, attached) = mpsc::channel();
         let tracer = thread::spawn(move || {
             let options = Options::PTRACE_O_TRACESYSGOOD;
-            // The interruption stops it once, so that it can be told to stop at
-            // every system call from there on.
+            // The interrupt stops the thread once, so that it can be resumed with stops at every
+            // system call.
             let result = ptrace::seize(thread, options).and_then(|()| ptrace::interrupt(thread));
             report.send(result).expect("the test waits for it");
             match result {
@@ -131,10 +131,10 @@ fn follow(thread: Pid, role: Role, shared: &Shared) -> Counts {
             WaitStatus::Stopped(_, signal) => Some(signal),
             _ => None,
         };
-        // A thread that was killed meanwhile cannot go on: the next wait tells.
+        // A thread that was killed meanwhile is reported by the next wait.
         match ptrace::syscall(thread, signal) {
             Ok(()) | Err(Errno::ESRCH) => {}
-            Err(error) => panic!("cannot let the thread go on: {error}"),
+            Err(error) => panic!("cannot resume the thread: {error}"),
         }
     }
     counts
@@ -173,9 +173,8 @@ fn entered(thread: Pid) -> Option<&'static str> {
 
 impl Shared {
     fn take_turns(&self, role: Role, entered: Option<&str>) {
-        /// Far longer than either takes. Reaching it once is enough: what is
-        /// counted then is wrong, and will differ.
-        const PATIENCE: Duration = Duration::from_secs(5);
+        /// Far longer than either thread needs. After one timeout the figures are wrong, and differ.
+        const HOLD_TIMEOUT: Duration = Duration::from_secs(5);
 
         let is_held = entered == Some(role.is_held_before());
         let mut asleep = self.asleep.lock().expect("no panic");
@@ -186,7 +185,9 @@ impl Shared {
         }
         let (mut asleep, waited) = self
             .changed
-            .wait_timeout_while(asleep, PATIENCE, |asleep| !asleep[role.other() as usize])
+            .wait_timeout_while(asleep, HOLD_TIMEOUT, |asleep| {
+                !asleep[role.other() as usize]
+            })
             .expect("no panic");
         asleep[role as usize] = false;
         self.gave_up.store(waited.timed_out(), SeqCst);

@@ -1,4 +1,4 @@
-//! A connection that is kept alive, for one request after the other.
+//! A client with one persistent connection.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -24,8 +24,7 @@ impl Client {
         }
     }
 
-    /// Sends `count` requests, each after the answer to the one before, and
-    /// checks the answers.
+    /// Sends `count` requests, each after the previous response, and checks the responses.
     pub(crate) fn send(&mut self, count: u32) {
         for _ in 0..count {
             let request = self.request.as_bytes();

@@ -1,4 +1,4 @@
-//! The server, with one worker, on a thread of this process.
+//! The server with one worker, on a thread of this process.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,21 +11,21 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use audit_log::{AuditLog, Location, Settings};
-use host::audit::Quota;
+use engine::audit::Quota;
+use engine::{CompiledComponent, Compiler, CompilerSettings, ComponentEnv, Job, Part, Variable};
+use functions::Functions;
 use host::cli::{Cli, Command, Serve};
-use host::functions::Functions;
-use host::guest::{App, Compiler, CompilerSettings, Job, Part, Surroundings, Variable};
-use host::memory::MemoryLimit;
-use host::metrics::Metrics;
-use host::server::{self, Listener};
-use host::telemetry::Telemetry;
+use memory_limit::MemoryLimit;
 use nix::unistd;
+use server::{self, Listener};
+use telemetry::Telemetry;
+use telemetry::metrics::Metrics;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 use super::VARIABLE;
 
-/// Stops when it is dropped.
+/// Stops on drop.
 pub(crate) struct InProcess {
     pub(crate) addr: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -46,19 +46,19 @@ impl InProcess {
         }
     }
 
-    /// The component at this path, as it is served.
-    pub(crate) fn load(component: &Path, environment: Vec<Variable>) -> App {
+    /// The component at this path, loaded as by the server.
+    pub(crate) fn load(component: &Path, environment: Vec<Variable>) -> CompiledComponent {
         let bytes = fs::read(component).expect("a file");
         Self::load_bytes(&bytes, environment)
     }
 
-    /// The component in `bytes`, as it is served. Its audit log stays in the target folder:
-    /// nothing can be appended to a log whose file is removed.
-    pub(crate) fn load_bytes(bytes: &[u8], environment: Vec<Variable>) -> App {
+    /// The component in `bytes`, loaded as by the server. Its audit log stays in the target folder:
+    /// appending to a removed log fails.
+    pub(crate) fn load_bytes(bytes: &[u8], environment: Vec<Variable>) -> CompiledComponent {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
         let location = Location::JsonLines(folder.keep().join("audit.jsonl"));
         let audit = AuditLog::open(&Settings::new(location)).expect("a log");
-        let surroundings = Surroundings {
+        let env = ComponentEnv {
             name: "app".to_owned(),
             environment,
             config: Vec::new(),
@@ -85,7 +85,8 @@ impl InProcess {
             .block_on(compiler.compile(&job, true));
         let artefact = artefact.expect("it can be compiled");
         let mut apps =
-            App::load(&artefact, &surroundings, NonZeroUsize::MIN, u64::MAX).expect("it fits");
+            CompiledComponent::load_per_worker(&artefact, &env, NonZeroUsize::MIN, u64::MAX)
+                .expect("it fits");
         apps.remove(0)
     }
 }
@@ -107,13 +108,13 @@ fn flags(component: &Path) -> Box<Serve> {
 
 impl Drop for InProcess {
     fn drop(&mut self) {
-        // Either fails if the server has failed, which was said there.
+        // Both fail if the server has failed, which its thread reports.
         let _ = self.stop.take().map(|stop| stop.send(()));
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
-/// What `main.rs` does, with a listener that is there already.
+/// Runs the server as `main.rs` does, with an existing listener.
 fn serve(listener: TcpListener, flags: &Serve, stopped: oneshot::Receiver<()>) {
     let component = flags.component.as_deref().expect("it is there");
     let app = InProcess::load(component, flags.guest.env.clone());
@@ -122,7 +123,7 @@ fn serve(listener: TcpListener, flags: &Serve, stopped: oneshot::Receiver<()>) {
         listener.set_nonblocking(true)?;
         let listener = Listener::tcp(tokio::net::TcpListener::from_std(listener)?, None)?;
         let shutdown = async {
-            // An error means that nobody waits for the server any more.
+            // An error means that the handle was dropped.
             let _ = stopped.await;
         };
         let telemetry = Telemetry::new(Metrics::new());
@@ -142,7 +143,7 @@ fn serve(listener: TcpListener, flags: &Serve, stopped: oneshot::Receiver<()>) {
     served.expect("it serves");
 }
 
-/// Standard error, closed until this is dropped: guests write to it.
+/// Redirects standard error, to which guests write, to `/dev/null` until dropped.
 pub(crate) struct Quiet(OwnedFd);
 
 impl Quiet {

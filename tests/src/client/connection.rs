@@ -1,4 +1,4 @@
-//! One connection.
+//! A connection.
 
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -24,7 +24,7 @@ impl Connection {
             .unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"))
     }
 
-    /// Whether the server has ended the connection by now, without waiting.
+    /// Whether the server has closed the connection, without waiting.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         let stream = self.stream.get_ref();
@@ -41,17 +41,17 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// Fails if nobody listens.
+    /// Fails if no server listens.
     pub fn try_open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, DEADLINE)?;
         stream.set_read_timeout(Some(DEADLINE))?;
         stream.set_write_timeout(Some(DEADLINE))?;
-        // Each write is a packet, so that tests decide what comes together.
+        // Each write is a packet, so that tests control what arrives together.
         stream.set_nodelay(true)?;
         Ok(Self::over(stream))
     }
 
-    /// Says that nothing more will be sent.
+    /// Shuts down the sending side.
     ///
     /// # Errors
     ///
@@ -60,18 +60,18 @@ impl Connection {
         self.stream.get_mut().shutdown(Shutdown::Write)
     }
 
-    /// Changes how long a wait for the server may take.
+    /// Sets the timeout of every wait.
     pub fn set_deadline(&mut self, deadline: Duration) {
         let stream = self.stream.get_mut();
         stream
             .set_read_timeout(Some(deadline))
             .and_then(|()| stream.set_write_timeout(Some(deadline)))
-            .expect("a time that is not 0");
+            .expect("a timeout above 0");
     }
 }
 
 impl Connection<UnixStream> {
-    /// Connects to a socket in the file system.
+    /// Connects to a Unix socket.
     #[must_use]
     pub fn open_unix(path: &Path) -> Self {
         let open = || {
@@ -85,7 +85,7 @@ impl Connection<UnixStream> {
 }
 
 impl<S: Read + Write> Connection<S> {
-    /// A connection over whatever carries bytes.
+    /// A connection over any stream.
     pub fn over(stream: S) -> Self {
         Self {
             stream: BufReader::new(stream),
@@ -97,7 +97,7 @@ impl<S: Read + Write> Connection<S> {
         self.try_write(bytes).expect("the server takes the bytes");
     }
 
-    /// Sends bytes that the server may not take any more.
+    /// Sends bytes where the server may have closed the connection.
     ///
     /// # Errors
     ///
@@ -106,7 +106,7 @@ impl<S: Read + Write> Connection<S> {
         self.stream.get_mut().write_all(bytes)
     }
 
-    /// Sends a request and receives the whole response.
+    /// Sends a request and receives the complete response.
     #[must_use]
     pub fn exchange(&mut self, request: &Request) -> Response {
         self.write(&request.bytes());
@@ -115,7 +115,7 @@ impl<S: Read + Write> Connection<S> {
         response
     }
 
-    /// Receives a response to any method but HEAD, whole or broken off.
+    /// Receives a response to any method but HEAD, complete or not.
     #[must_use]
     pub fn receive(&mut self) -> Response {
         self.receive_for("GET")
@@ -128,18 +128,17 @@ impl<S: Read + Write> Connection<S> {
             .unwrap_or_else(|error| panic!("no response: {error}"))
     }
 
-    /// Receives a response to any method but HEAD, or nothing if the server ends
-    /// the connection before.
+    /// Receives a response to any method but HEAD; none if the server closes the connection before.
     #[must_use]
     pub fn receive_if_any(&mut self) -> Option<Response> {
         match self.try_receive_for("GET") {
             Ok(response) => Some(response),
             Err(error) if is_end(&error) => None,
-            Err(error) => panic!("neither a response nor the end: {error}"),
+            Err(error) => panic!("neither a response nor a close: {error}"),
         }
     }
 
-    /// Whether the server closes the connection and sends nothing more.
+    /// Whether the server closes the connection without sending anything.
     #[must_use]
     pub fn is_closed_by_server(&mut self) -> bool {
         match self.stream.read(&mut [0]) {
@@ -148,7 +147,7 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    /// What the server sends until it closes the connection.
+    /// The bytes that the server sends until it closes the connection.
     ///
     /// # Errors
     ///
@@ -162,13 +161,12 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    /// Receives the response to a request with this method, whole or broken off, where
-    /// there may be none.
+    /// Receives the response to a request with this method, complete or not, where that may fail.
     ///
     /// # Errors
     ///
-    /// Fails if the server ends the connection before the end of the head, takes too
-    /// long, or sends no response.
+    /// Fails if the server closes the connection within the head, sends something else, or after
+    /// the deadline.
     pub fn try_receive_for(&mut self, method: &str) -> io::Result<Response> {
         let line = self.read_line()?;
         let status = line.split(' ').nth(1).and_then(|code| code.parse().ok());
@@ -198,7 +196,7 @@ impl<S: Read + Write> Connection<S> {
         Ok(response)
     }
 
-    /// Reads the body to its end, or fails where it breaks off.
+    /// Reads the body; fails if it is incomplete.
     fn read_body(&mut self, response: &mut Response) -> io::Result<()> {
         if response.header("transfer-encoding") == Some("chunked") {
             return self.read_chunks(&mut response.body);
@@ -242,13 +240,12 @@ impl<S: Read + Write> Connection<S> {
     }
 }
 
-/// What the server sent is not HTTP.
+/// The server sent invalid HTTP.
 fn invalid(why: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
-/// Whether the server has ended the connection, rather than been silent for too
-/// long.
+/// Whether the server has closed the connection, as opposed to a timeout.
 fn is_end(error: &io::Error) -> bool {
     matches!(
         error.kind(),

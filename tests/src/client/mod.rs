@@ -1,17 +1,14 @@
-//! HTTP/1.1 by hand.
-//!
-//! The usual clients repair what they are given and hide what they get. This one
-//! sends what it is told, also half of it or two at once, and says when an answer
-//! breaks off.
+//! An HTTP/1.1 client that other clients cannot replace: it sends incomplete, invalid and pipelined
+//! requests unchanged, and shows incomplete responses.
 //!
 //! - [`Request`]: the bytes of a request.
 //! - [`Connection`]: sends and receives on one connection.
-//! - [`Response`]: what came back.
+//! - [`Response`]: a response, complete or not.
 
 mod connection;
 mod request;
 mod response;
 
 pub use connection::Connection;
-pub use request::{Request, chunk, decrypt, encrypt, json, post};
+pub use request::{Request, chunk, decrypt, encrypt, get, json, post};
 pub use response::Response;

@@ -2,7 +2,7 @@
 
 use std::iter;
 
-/// A request that is sent as it is told.
+/// A request that is sent unchanged.
 #[derive(Debug, Clone)]
 pub struct Request {
     method: String,
@@ -40,7 +40,7 @@ impl Request {
         self
     }
 
-    /// Takes a header away.
+    /// Removes a header.
     #[must_use]
     pub fn without_header(mut self, name: &str) -> Self {
         self.headers.retain(|(existing, _)| existing != name);
@@ -57,7 +57,7 @@ impl Request {
         request
     }
 
-    /// Announces a body in chunks, which the test sends by hand.
+    /// Announces a chunked body, which the test sends.
     #[must_use]
     pub fn chunked(self) -> Self {
         self.without_header("content-length")
@@ -77,7 +77,7 @@ impl Request {
         &self.method
     }
 
-    /// Everything before the body.
+    /// The head.
     #[must_use]
     pub fn head(&self) -> Vec<u8> {
         let first = format!("{} {} {}", self.method, self.path, self.version);
@@ -88,13 +88,19 @@ impl Request {
         head.into_bytes()
     }
 
-    /// All of it.
+    /// Head and body.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.head();
         bytes.extend_from_slice(&self.body);
         bytes
     }
+}
+
+/// A GET of this path.
+#[must_use]
+pub fn get(path: &str) -> Request {
+    Request::new("GET", path)
 }
 
 /// A POST of this body, as JSON.
@@ -104,19 +110,19 @@ pub fn post(path: &str, body: impl Into<Vec<u8>>) -> Request {
         .body(body)
 }
 
-/// Asks the service to encrypt a message.
+/// A request to encrypt a message.
 #[must_use]
 pub fn encrypt(message: &str) -> Request {
     post("/encrypt", json(message))
 }
 
-/// Asks the service to decrypt a message.
+/// A request to decrypt a message.
 #[must_use]
 pub fn decrypt(message: &str) -> Request {
     post("/decrypt", json(message))
 }
 
-/// The document that carries a message.
+/// The JSON document of a message.
 #[must_use]
 pub fn json(message: &str) -> String {
     serde_json::json!({ "message": message }).to_string()

@@ -1,19 +1,19 @@
-//! What came back.
+//! A response.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// A response, whether it came whole or broke off.
+/// A response, complete or not.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     /// The status code.
     pub status: u16,
     /// Names in lower case, and values.
     pub headers: Vec<(String, String)>,
-    /// The bytes of the body that came.
+    /// The received bytes of the body.
     pub body: Vec<u8>,
-    /// Whether that was all of it.
+    /// Whether the body is complete.
     pub is_complete: bool,
 }
 
@@ -40,7 +40,7 @@ impl Response {
             .unwrap_or_else(|error| panic!("{error} in the body of {self:?}"))
     }
 
-    /// The member `result` of the body of a success.
+    /// The member `result` of the body of a 200.
     #[must_use]
     pub fn result(&self) -> String {
         assert_eq!(self.status, 200, "{self:?}");
@@ -54,7 +54,7 @@ impl Response {
 
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// More than this of a body helps nobody.
+        /// Longer bodies are truncated.
         const SHOWN_BYTES: usize = 1000;
 
         writeln!(f, "the response {}", self.status)?;
@@ -62,7 +62,7 @@ impl fmt::Debug for Response {
             writeln!(f, "{name}: {value}")?;
         }
         let shown = &self.body[..self.body.len().min(SHOWN_BYTES)];
-        let complete = if self.is_complete { "" } else { ", broken off" };
+        let complete = if self.is_complete { "" } else { ", incomplete" };
         writeln!(f, "({} bytes{complete})", self.body.len())?;
         f.write_str(&String::from_utf8_lossy(shown))
     }

@@ -1,19 +1,19 @@
-//! Bytes as text: `\r`, `\n`, `\t`, `\0`, `\\`, `\xNN`, and `\{N:TEXT}` for a text that
-//! comes N times.
+//! Bytes as text: `\r`, `\n`, `\t`, `\0`, `\\`, `\xNN`, and `\{N:TEXT}` for a text N
+//! times.
 
 use std::fmt::Write;
 
-/// The bytes that a text stands for.
+/// The bytes of an escaped text.
 ///
 /// # Errors
 ///
-/// Names what is behind a backslash and is no escape.
+/// Names an invalid escape.
 pub fn unescape(text: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('\\') {
         bytes.extend_from_slice(before.as_bytes());
-        let error = || format!("`\\{after}` begins with no escape");
+        let error = || format!("`\\{after}` is not an escape");
         let kind = after.chars().next().ok_or_else(error)?;
         rest = &after[kind.len_utf8()..];
         match kind {
@@ -41,10 +41,10 @@ pub fn unescape(text: &str) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// A text for people that stands for these bytes, cut where it becomes long.
+/// These bytes as escaped text, truncated.
 #[must_use]
 pub fn escape(bytes: &[u8]) -> String {
-    /// More than this helps nobody.
+    /// Maximum number of bytes shown.
     const SHOWN_BYTES: usize = 200;
 
     let shown = &bytes[..bytes.len().min(SHOWN_BYTES)];

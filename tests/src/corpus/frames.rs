@@ -4,7 +4,7 @@ use super::unescape;
 use crate::http2::hpack::literal;
 use crate::http2::{ACK, END_HEADERS, END_STREAM, Frame, PADDED, PRIORITY, TYPES};
 
-/// The settings; the place of each is its number (RFC 9113, section 6.5.2).
+/// The settings, by their numbers (RFC 9113, section 6.5.2).
 const SETTINGS: [&str; 10] = [
     "0",
     "HEADER_TABLE_SIZE",
@@ -40,17 +40,20 @@ pub(super) fn frames(line: &str) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// How often a line comes, by how much the stream grows, and the rest of the line.
+/// Repetitions of a line, increment of the stream, and the rest of the line.
 fn repetition(line: &str) -> Result<(u32, u32, &str), String> {
     let Some((times, rest)) = line.strip_prefix('*').and_then(|line| line.split_once(' ')) else {
         return Ok((1, 0, line));
     };
     let (times, step) = times.split_once('+').unwrap_or((times, "0"));
-    let number = |text: &str| text.parse().map_err(|_| format!("`{text}` is no number"));
+    let number = |text: &str| {
+        text.parse()
+            .map_err(|_| format!("`{text}` is not a number"))
+    };
     Ok((number(times)?, number(step)?, rest))
 }
 
-/// Splits a text where `separator` stands, but not in brackets and quotes.
+/// Splits a text at `separator`, but not in brackets and quotes.
 fn split(text: &str, separator: char) -> Result<Vec<&str>, String> {
     let mut parts = Vec::new();
     let (mut start, mut closing) = (0, None);
@@ -69,7 +72,7 @@ fn split(text: &str, separator: char) -> Result<Vec<&str>, String> {
     parts.push(&text[start..]);
     match closing {
         None => Ok(parts.into_iter().filter(|part| !part.is_empty()).collect()),
-        Some(end) => Err(format!("`{end}` is missing in `{text}`")),
+        Some(end) => Err(format!("missing `{end}` in `{text}`")),
     }
 }
 
@@ -103,7 +106,7 @@ fn kind(name: &str) -> Result<u8, String> {
     let hex = || u8::from_str_radix(name.strip_prefix("0x")?, 16).ok();
     known
         .or_else(hex)
-        .ok_or_else(|| format!("`{name}` is no type of a frame"))
+        .ok_or_else(|| format!("unknown frame type `{name}`"))
 }
 
 fn flags(names: &str) -> Result<u8, String> {
@@ -118,7 +121,7 @@ fn flags(names: &str) -> Result<u8, String> {
             "PRIORITY" => PRIORITY,
             "ACK" => ACK,
             "UNKNOWN" => 0xd2,
-            _ => return Err(format!("`{name}` is no flag")),
+            _ => return Err(format!("unknown flag `{name}`")),
         };
     }
     Ok(flags)
@@ -126,7 +129,7 @@ fn flags(names: &str) -> Result<u8, String> {
 
 /// A part of a payload.
 fn part(text: &str) -> Result<Vec<u8>, String> {
-    let error = || format!("`{text}` is no part of a payload");
+    let error = || format!("`{text}` is not a part of a payload");
     if let Some(field) = text.strip_prefix('[') {
         let field = field.strip_suffix(']').ok_or_else(error)?;
         let colon = field
@@ -173,5 +176,6 @@ fn part(text: &str) -> Result<Vec<u8>, String> {
 }
 
 fn number(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| format!("`{text}` is no number"))
+    text.parse()
+        .map_err(|_| format!("`{text}` is not a number"))
 }

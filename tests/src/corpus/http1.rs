@@ -2,31 +2,31 @@
 
 use super::{Case, Line, unescape};
 
-/// What happens in a case.
+/// A step of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// These bytes are sent at once.
+    /// Send these bytes at once.
     Send(Vec<u8>),
-    /// The client says that it sends no more.
+    /// Shut down the sending side.
     End,
-    /// A response comes.
+    /// Expect a response.
     Receive(Expected),
-    /// Nothing more comes, and the server closes the connection.
+    /// Expect the close of the connection, and nothing before.
     Closed,
-    /// The connection can be used for another request.
+    /// Expect that the connection serves another request.
     Open,
 }
 
-/// A response that has to come.
+/// An expected response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
     /// Its status code.
     pub status: u16,
-    /// Its whole body, if that matters.
+    /// Its body, if that is checked.
     pub body: Option<Vec<u8>>,
-    /// Whether the request is HEAD, so that no body comes.
+    /// Whether the request is HEAD, so that the response has no body.
     pub is_head: bool,
-    /// Whether the server may as well leave it out.
+    /// Whether the response is optional.
     pub is_optional: bool,
 }
 
@@ -50,7 +50,7 @@ fn steps(lines: &[Line<'_>]) -> Result<Vec<Step>, String> {
             "closed" => Step::Closed,
             "open" => Step::Open,
             "<" | "<head" | "<maybe" => Step::Receive(expected(*line)?),
-            mark => return Err(format!("`{mark}` begins no line of a case")),
+            mark => return Err(format!("unknown mark `{mark}`")),
         };
         match (steps.last_mut(), step) {
             (Some(Step::Send(before)), Step::Send(bytes)) if is_continued => before.extend(bytes),
@@ -72,7 +72,7 @@ fn expected(line: Line<'_>) -> Result<Expected, String> {
     Ok(Expected {
         status: status
             .parse()
-            .map_err(|_| format!("`{status}` is no status code"))?,
+            .map_err(|_| format!("`{status}` is not a status code"))?,
         body,
         is_head: line.mark == "<head",
         is_optional: line.mark == "<maybe",

@@ -4,31 +4,31 @@ use super::frames::frames;
 use super::{Case, Line, unescape};
 use crate::http2::{CODES, Frame, PREFACE};
 
-/// What happens in a case.
+/// A step of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// These bytes are sent at once.
+    /// Send these bytes at once.
     Send(Vec<u8>),
-    /// The client says that it sends no more.
+    /// Shut down the sending side.
     End,
-    /// The server does one of these.
+    /// Expect one of these actions.
     Expect(Vec<Expected>),
-    /// What the server did until now with streams that no line names does not matter.
+    /// Ignore all actions so far on streams that no line names.
     ForgetOthers,
-    /// The server ends the connection, and does nothing else before.
+    /// Expect the close of the connection, and nothing before.
     Closed,
-    /// The connection can be used for another request.
+    /// Expect that the connection serves another request.
     Open,
 }
 
-/// What a server may do.
+/// An action of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expected {
-    /// A response with this status on this stream, and with this body if that matters.
+    /// A response with this status on this stream, and with this body if that is checked.
     Response(u32, u16, Option<Vec<u8>>),
-    /// It resets this stream with the code of this name.
+    /// A reset of this stream with the code of this name.
     Reset(u32, String),
-    /// It ends the connection with the code of this name.
+    /// A GOAWAY with the code of this name.
     GoAway(String),
 }
 
@@ -45,7 +45,7 @@ fn steps(lines: &[Line<'_>]) -> Result<Vec<Step>, String> {
     let mut is_continued = true;
     for (index, line) in lines.iter().enumerate() {
         let step = match line.mark {
-            // This one sends its own beginning, or none.
+            // The case sends its own preface, or none.
             "bare" if index == 0 => {
                 steps.clear();
                 continue;
@@ -61,7 +61,7 @@ fn steps(lines: &[Line<'_>]) -> Result<Vec<Step>, String> {
             "closed" => Step::Closed,
             "open" => Step::Open,
             "<" => Step::Expect(expected(line.text)?),
-            mark => return Err(format!("`{mark}` begins no line of a case")),
+            mark => return Err(format!("unknown mark `{mark}`")),
         };
         match (steps.last_mut(), step) {
             (Some(Step::Send(before)), Step::Send(bytes)) if is_continued => before.extend(bytes),
@@ -78,12 +78,12 @@ fn steps(lines: &[Line<'_>]) -> Result<Vec<Step>, String> {
 fn expected(text: &str) -> Result<Vec<Expected>, String> {
     let mut choices = Vec::new();
     for choice in text.split(" | ") {
-        let error = || format!("`{choice}` is nothing that a server does");
+        let error = || format!("unknown action `{choice}`");
         let stream = |text: &str| text.parse::<u32>().map_err(|_| error());
         let words: Vec<_> = choice.splitn(3, ' ').collect();
         match words[..] {
-            // What is malformed may be answered before it is reset (RFC 9113, section
-            // 8.1.1), and may end the whole connection (section 5.4.1).
+            // A malformed request may be answered before its reset (RFC 9113, section 8.1.1), and
+            // may end the connection (section 5.4.1).
             ["malformed", on] => {
                 let on = stream(on)?;
                 choices.push(Expected::Response(on, 400, None));
@@ -107,6 +107,6 @@ fn code(name: &str) -> Result<String, String> {
     if CODES.contains(&name) {
         Ok(name.to_owned())
     } else {
-        Err(format!("`{name}` is the name of no code"))
+        Err(format!("unknown code `{name}`"))
     }
 }

@@ -1,5 +1,5 @@
-//! The corpus of malformed, ambiguous and smuggling requests: what is sent, and what
-//! has to come back. `corpus/README.md` describes its files.
+//! The corpus of malformed, ambiguous and smuggling requests, with the expected responses.
+//! `corpus/README.md` describes its files.
 //!
 //! - this file: files, and the cases in them.
 //! - `escape.rs`: bytes as text.
@@ -19,15 +19,15 @@ pub use escape::{escape, unescape};
 /// One exchange on one connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case<S> {
-    /// What it is, as words.
+    /// Its name.
     pub name: String,
-    /// The number of the RFC and the section that decide.
+    /// The RFC and section that decide.
     pub section: String,
-    /// What happens, one after the other.
+    /// Its steps, in order.
     pub steps: Vec<S>,
 }
 
-/// The line of a case, and what it begins with.
+/// A line of a case, and its mark.
 #[derive(Debug, Clone, Copy)]
 struct Line<'a> {
     mark: &'a str,
@@ -54,7 +54,7 @@ pub fn themes(version: &str) -> Vec<String> {
     names
 }
 
-/// Reads the cases of one file with `step`, which reads the lines of each.
+/// Reads the cases of one file; `steps` parses the lines of each.
 fn load<S>(
     version: &str,
     theme: &str,
@@ -71,7 +71,7 @@ fn parse<S>(
     steps: impl Fn(&[Line<'_>]) -> Result<Vec<S>, String>,
 ) -> Result<Vec<Case<S>>, String> {
     let mut cases = Vec::new();
-    // What is before the first case is about the file.
+    // The text before the first case describes the file.
     for (number, case) in text.split("\n== ").enumerate().skip(1) {
         let mut lines = case.lines();
         let name = lines.next().unwrap_or_default();

@@ -1,46 +1,54 @@
 //! One connection of HTTP/2.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::hpack::Decoder;
+use loona_hpack::Decoder;
+
 use super::{ACK, END_STREAM, Frame, PADDED, code_name};
 use crate::client::Response;
 
-/// A client that sends what it is told, and answers only SETTINGS.
-#[derive(Debug)]
+/// A client that sends the frames of the test, and answers only SETTINGS.
 pub struct Client {
     stream: TcpStream,
-    decoder: Decoder,
-    /// What has come of each response that is not whole.
+    decoder: Decoder<'static>,
+    /// Incomplete responses by stream.
     responses: BTreeMap<u32, Response>,
 }
 
-/// What a server did that matters.
+/// An action of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// It sent the head of an informational response (1xx) with this status on this stream.
     Informational(u32, u16),
-    /// It sent a whole response on this stream.
+    /// It sent a complete response on this stream.
     Response(u32, Response),
     /// It reset this stream, with the code of this name.
     Reset(u32, String),
-    /// It said that it will end the connection, with the code of this name.
+    /// It sent GOAWAY with the code of this name.
     GoAway(String),
-    /// It answered a PING with this in it.
+    /// It answered a PING with this payload.
     Pong(Vec<u8>),
-    /// It ended the connection.
+    /// It closed the connection.
     Ended,
 }
 
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut client = f.debug_struct("Client");
+        client.field("stream", &self.stream).finish_non_exhaustive()
+    }
+}
+
 impl Client {
-    /// Connects, and waits for nothing longer than `deadline`.
+    /// Connects; `deadline` is the timeout of every wait.
     ///
     /// # Errors
     ///
-    /// Fails if nobody listens.
+    /// Fails if no server listens.
     pub fn open(address: SocketAddr, deadline: Duration) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, deadline)?;
         stream.set_read_timeout(Some(deadline))?;
@@ -57,12 +65,12 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Fails if the server has closed the connection, or takes too long.
+    /// Fails if the server has closed the connection, or after the deadline.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
 
-    /// Says that nothing more will be sent.
+    /// Shuts down the sending side.
     ///
     /// # Errors
     ///
@@ -71,11 +79,11 @@ impl Client {
         self.stream.shutdown(Shutdown::Write)
     }
 
-    /// Waits for the next thing that the server does.
+    /// Waits for the next action of the server.
     ///
     /// # Errors
     ///
-    /// Fails if it takes too long, or sends what is not HTTP/2.
+    /// Fails after the deadline, or if the server sends invalid HTTP/2.
     pub fn event(&mut self) -> io::Result<Event> {
         loop {
             let Some(frame) = self.frame()? else {
@@ -87,7 +95,7 @@ impl Client {
         }
     }
 
-    /// The next frame, or none where the server ends the connection.
+    /// The next frame; none if the server closes the connection.
     fn frame(&mut self) -> io::Result<Option<Frame>> {
         let mut head = [0; 9];
         if !self.read(&mut head)? {
@@ -108,7 +116,7 @@ impl Client {
         }))
     }
 
-    /// Fills `bytes`, unless the connection ends before.
+    /// Fills `bytes`, unless the connection is closed before.
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<bool> {
         match self.stream.read_exact(bytes) {
             Ok(()) => Ok(true),
@@ -132,7 +140,7 @@ impl Client {
                 .ok_or_else(invalid)
         };
         if frame.is("SETTINGS") && frame.flags & ACK == 0 {
-            // The server may have ended already.
+            // The server may have closed the connection.
             let _ = self.send(&Frame::new("SETTINGS", ACK, 0, []).bytes());
         } else if frame.is("PING") && frame.flags & ACK != 0 {
             return Ok(Some(Event::Pong(frame.payload.clone())));
@@ -141,7 +149,7 @@ impl Client {
         } else if frame.is("GOAWAY") {
             return Ok(Some(Event::GoAway(code(4)?)));
         } else if frame.is("HEADERS") {
-            // No server of these tests sends more than fits in one frame.
+            // The fields of all responses in these tests fit into one frame.
             if let Some(event) = self.take_headers(frame)? {
                 return Ok(Some(event));
             }
@@ -161,14 +169,14 @@ impl Client {
             return Err(invalid());
         }
         let fields = self.decoder.decode(&frame.payload);
-        let fields = fields.map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))?;
+        let fields = fields.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let mut headers: Vec<_> = fields
             .into_iter()
             .map(|(name, value)| (text(name), text(value)))
             .collect();
         let status = headers.iter().position(|(name, _)| name == ":status");
-        // Fields without a status are trailers, which nobody here looks at.
+        // Fields without a status are trailers, which are ignored here.
         if let Some(at) = status {
             let status = headers.remove(at).1.parse().map_err(|_| invalid())?;
             if (100..200).contains(&status) {
@@ -186,7 +194,7 @@ impl Client {
     }
 }
 
-/// What the server sent is not HTTP/2.
+/// The server sent invalid HTTP/2.
 fn invalid() -> io::Error {
     io::ErrorKind::InvalidData.into()
 }

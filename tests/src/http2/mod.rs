@@ -1,30 +1,29 @@
-//! HTTP/2 by hand: frames as they are told, also those that no client would send.
+//! HTTP/2 at the level of frames, including invalid ones.
 //!
 //! - this file: [`Frame`], and the names of types and codes.
-//! - [`Client`]: sends bytes, and says what came back.
-//! - [`hpack`]: header fields as bytes.
+//! - [`Client`]: sends bytes, and reads the actions of the server.
+//! - [`hpack`]: encoding of header fields.
 
 mod client;
 pub mod hpack;
-mod huffman;
 
 pub use client::{Client, Event};
 
-/// What a client sends first (RFC 9113, section 3.4).
+/// The connection preface (RFC 9113, section 3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A flag of DATA and HEADERS: nothing follows on this stream.
+/// Flag of DATA and HEADERS: the end of the stream.
 pub const END_STREAM: u8 = 0x1;
-/// A flag of SETTINGS and PING: this is an answer.
+/// Flag of SETTINGS and PING: an acknowledgement.
 pub const ACK: u8 = 0x1;
-/// A flag of HEADERS and CONTINUATION: the fields are whole.
+/// Flag of HEADERS and CONTINUATION: the end of the fields.
 pub const END_HEADERS: u8 = 0x4;
-/// A flag of DATA and HEADERS: there is padding behind the payload.
+/// Flag of DATA and HEADERS: padding follows the payload.
 pub const PADDED: u8 = 0x8;
-/// A flag of HEADERS: a priority is before the fields.
+/// Flag of HEADERS: a priority precedes the fields.
 pub const PRIORITY: u8 = 0x20;
 
-/// The types of frames; the place of each is its number (RFC 9113, section 6).
+/// The types of frames, by their numbers (RFC 9113, section 6).
 pub const TYPES: [&str; 10] = [
     "DATA",
     "HEADERS",
@@ -38,7 +37,7 @@ pub const TYPES: [&str; 10] = [
     "CONTINUATION",
 ];
 
-/// The codes of errors; the place of each is its number (RFC 9113, section 7).
+/// The error codes, by their numbers (RFC 9113, section 7).
 pub const CODES: [&str; 14] = [
     "NO_ERROR",
     "PROTOCOL_ERROR",
@@ -65,9 +64,9 @@ pub struct Frame {
     pub flags: u8,
     /// The stream that it belongs to, or 0.
     pub stream: u32,
-    /// What is in it.
+    /// Its payload.
     pub payload: Vec<u8>,
-    /// How long it says that it is, if that is a lie.
+    /// The length on the wire, if that differs from the payload.
     pub length: Option<u32>,
 }
 
@@ -111,7 +110,7 @@ pub fn code_name(code: u32) -> String {
     known.map_or_else(|| format!("code {code}"), |name| (*name).to_owned())
 }
 
-/// What a client sends before its first request.
+/// The preface and the first SETTINGS of a client.
 #[must_use]
 pub fn begin() -> Vec<u8> {
     [PREFACE, &Frame::new("SETTINGS", 0, 0, []).bytes()].concat()
@@ -129,7 +128,7 @@ pub fn post(stream: u32, path: &str, body: &str) -> Vec<u8> {
     [head(stream, "POST", path, &fields, 0), data.bytes()].concat()
 }
 
-/// The head of a request on this stream, in one frame with these flags besides.
+/// The head of a request on this stream, in one frame with these additional flags.
 #[must_use]
 pub fn head(stream: u32, method: &str, path: &str, fields: &[(&str, &str)], flags: u8) -> Vec<u8> {
     let named = [

@@ -1,13 +1,13 @@
-//! Disks that fail while the server writes its log: nobody is told that an entry is
-//! in the log when it is not, and the log goes on when the disk works again.
+//! Disk faults while the server writes its audit log: no client gets a receipt for an entry that is
+//! not in the log, and the log continues when the disk works again.
 //!
-//! - this file: what is made to fail, and what has to come of it.
-//! - `victim.rs`: a server whose log is going to fail, and what its clients were told.
+//! - this file: the faults.
+//! - `faulty_server.rs`: a server whose log fails, and the answers that its clients got.
 //!
-//! Faults are made by `strace`, by a small file system that is full, and by a limit of
-//! the system. Where one of these cannot be had, its tests say `NOT CHECKED` and pass.
+//! Faults come from `strace`, from a full file system and from a resource limit. Where one of these
+//! is not available, its tests print `NOT CHECKED` and pass.
 
-mod victim;
+mod faulty_server;
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -15,31 +15,30 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use end_to_end::audit::Kind;
+use end_to_end::audit::{Kind, receipt};
 use end_to_end::client::post;
 use end_to_end::functions::Folder;
 use end_to_end::guests::assemble;
 use end_to_end::strace::Fault;
 use end_to_end::{Setup, TestHost};
-use victim::{Victim, sum};
+use faulty_server::{FaultyServer, sum};
 
-/// How long a fault lasts at least: several times as long as the server waits before
-/// it tries the log again.
+/// Minimum duration of a fault: several times the interval at which the server retries the log.
 const FAULT: Duration = Duration::from_millis(800);
 
 /// Entries get receipts, then system calls fail for a while, then they work again.
 fn check_fault(kind: Kind, injection: &str) {
-    let mut victim = Victim::start(kind);
-    victim.take(10);
-    let Some(fault) = victim.inject(injection) else {
+    let mut server = FaultyServer::start(kind);
+    server.append(10);
+    let Some(fault) = server.inject(injection) else {
         return;
     };
-    victim.take_until_refused();
-    victim.refuse_for(FAULT);
+    server.append_until_refused();
+    server.expect_refusals(FAULT);
     drop(fault);
-    victim.refuse_until_recovered();
-    victim.take(10);
-    victim.check();
+    server.append_until_recovered();
+    server.append(10);
+    server.check();
 }
 
 /// Makes a test for each fault.
@@ -55,105 +54,103 @@ macro_rules! faults {
 }
 
 faults! {
-    a_database_that_cannot_be_synced_takes_nothing:
+    fsync_eio_of_a_database_refuses_entries:
         Kind::Sqlite, "fsync,fdatasync:error=EIO";
-    a_database_that_cannot_be_synced_after_a_while_takes_nothing:
+    late_fsync_eio_of_a_database_refuses_entries:
         Kind::Sqlite, "fsync,fdatasync:error=EIO:when=4+";
-    a_database_that_cannot_be_written_takes_nothing:
+    write_eio_of_a_database_refuses_entries:
         Kind::Sqlite, "pwrite64:error=EIO";
-    a_database_that_cannot_be_written_in_the_middle_of_an_entry_takes_nothing:
+    write_eio_within_an_entry_of_a_database_refuses_entries:
         Kind::Sqlite, "pwrite64:error=EIO:when=2+";
-    a_database_that_cannot_be_written_after_a_while_takes_nothing:
+    late_write_eio_of_a_database_refuses_entries:
         Kind::Sqlite, "pwrite64:error=EIO:when=7+";
-    a_database_without_space_takes_nothing:
+    enospc_of_a_database_refuses_entries:
         Kind::Sqlite, "pwrite64:error=ENOSPC:when=3+";
-    a_file_that_cannot_be_synced_takes_nothing:
+    fsync_eio_of_a_jsonl_file_refuses_entries:
         Kind::JsonLines, "fsync,fdatasync:error=EIO";
-    a_file_that_cannot_be_synced_after_a_while_takes_nothing:
+    late_fsync_eio_of_a_jsonl_file_refuses_entries:
         Kind::JsonLines, "fsync,fdatasync:error=EIO:when=4+";
-    a_file_that_cannot_be_written_takes_nothing:
+    write_eio_of_a_jsonl_file_refuses_entries:
         Kind::JsonLines, "write:error=EIO:when=3+";
-    a_file_without_space_takes_nothing:
+    enospc_of_a_jsonl_file_refuses_entries:
         Kind::JsonLines, "write:error=ENOSPC";
-    a_file_that_cannot_be_shortened_takes_nothing:
+    ftruncate_eio_of_a_jsonl_file_refuses_entries:
         Kind::JsonLines, "fdatasync,ftruncate:error=EIO";
 }
 
 #[test]
-fn a_fault_that_comes_and_goes_loses_nothing() {
+fn intermittent_fsync_faults_lose_no_receipt() {
     for kind in Kind::ALL {
-        let mut victim = Victim::start(kind);
+        let mut server = FaultyServer::start(kind);
         for count in 1..=4 {
             let injection = format!("fsync,fdatasync:error=EIO:when={count}+");
-            let Some(fault) = victim.inject(&injection) else {
+            let Some(fault) = server.inject(&injection) else {
                 return;
             };
-            victim.take_until_refused();
+            server.append_until_refused();
             drop(fault);
-            victim.refuse_until_recovered();
+            server.append_until_recovered();
         }
-        victim.check();
+        server.check();
     }
 }
 
 #[test]
-fn a_guest_that_does_not_care_is_answered_for_with_503() {
+fn a_guest_that_ignores_a_failed_append_is_answered_with_503() {
     for kind in Kind::ALL {
-        let mut victim = Victim::start_as(kind, "/careless", |setup, _| setup);
-        victim.take(3);
-        let Some(fault) = victim.inject("fsync,fdatasync:error=EIO") else {
+        let mut server = FaultyServer::start_as(kind, "/careless", |setup, _| setup);
+        server.append(3);
+        let Some(fault) = server.inject("fsync,fdatasync:error=EIO") else {
             return;
         };
-        victim.refuse_for(FAULT);
+        server.expect_refusals(FAULT);
         drop(fault);
-        victim.refuse_until_recovered();
-        victim.check();
+        server.append_until_recovered();
+        server.check();
     }
 }
 
 #[test]
-fn a_server_that_stops_after_a_fault_takes_back_what_it_refused() {
+fn a_server_that_stops_after_a_fault_removes_refused_entries() {
     for kind in Kind::ALL {
-        let mut victim = Victim::start(kind);
-        victim.take(3);
-        let Some(fault) = victim.inject("fsync,fdatasync:error=EIO") else {
+        let mut server = FaultyServer::start(kind);
+        server.append(3);
+        let Some(fault) = server.inject("fsync,fdatasync:error=EIO") else {
             return;
         };
-        victim.take_until_refused();
+        server.append_until_refused();
         drop(fault);
-        victim.check();
+        server.check();
     }
 }
 
 #[test]
-fn a_server_that_is_killed_after_a_fault_has_taken_back_what_it_refused() {
+fn a_server_that_is_killed_after_a_fault_has_removed_refused_entries() {
     for kind in Kind::ALL {
-        let mut victim = Victim::start(kind);
-        victim.take(3);
-        // Once: a disk that goes on to fail lets nobody take anything back.
-        let Some(fault) = victim.inject("fsync,fdatasync:error=EIO:when=1") else {
+        let mut server = FaultyServer::start(kind);
+        server.append(3);
+        // Once: on a disk that keeps failing the server cannot remove anything.
+        let Some(fault) = server.inject("fsync,fdatasync:error=EIO:when=1") else {
             return;
         };
-        victim.take_until_refused();
+        server.append_until_refused();
         drop(fault);
-        victim.check_killed();
+        server.check_killed();
     }
 }
 
 #[test]
-fn what_is_dropped_under_best_effort_is_counted() {
+fn audit_policy_best_effort_counts_dropped_entries() {
     for kind in Kind::ALL {
         let best_effort = |setup: Setup, _: &Path| setup.flag("--audit-policy", "best-effort");
-        let victim = Victim::start_as(kind, "/value", best_effort);
-        let Some(fault) = victim.inject("fsync,fdatasync:error=EIO") else {
+        let server = FaultyServer::start_as(kind, "/value", best_effort);
+        let Some(fault) = server.inject("fsync,fdatasync:error=EIO") else {
             return;
         };
-        let mut connection = victim.host.connect();
+        let mut connection = server.host.connect();
         let mut send = || {
             let response = connection.exchange(&post("/value", "x"));
-            assert_eq!(response.status, 200, "{response:?}");
-            let digits = str::from_utf8(&response.body).expect("text");
-            digits.parse::<u64>().expect("a number")
+            receipt(&response).unwrap_or_else(|| panic!("no receipt: {response:?}"))
         };
         for _ in 0..50 {
             assert_eq!(send(), 0);
@@ -163,8 +160,8 @@ fn what_is_dropped_under_best_effort_is_counted() {
         while send() == 0 {
             dropped += 1;
         }
-        let location = victim.location.clone();
-        let mut host = victim.host;
+        let location = server.location.clone();
+        let mut host = server.host;
         host.terminate();
         let records = end_to_end::audit::records(&location);
         assert_eq!(sum(&records, "entries-dropped", "count"), dropped);
@@ -174,31 +171,31 @@ fn what_is_dropped_under_best_effort_is_counted() {
 }
 
 #[test]
-fn a_log_on_a_disk_that_is_full_goes_on_when_there_is_space() {
-    /// Makes a disk in the first argument that nobody else sees.
+fn a_log_on_a_full_disk_continues_when_there_is_space() {
+    /// Mounts a file system at the first argument, visible to this process only.
     const MOUNT: &str = "mount -t tmpfs -o size=1m none \"$0\" && exec \"$@\"";
 
     let works = Command::new("unshare").args(["-rm", "true"]).status();
     if !works.is_ok_and(|status| status.success()) {
-        eprintln!("NOT CHECKED: the system lets nobody mount a small disk");
+        eprintln!("NOT CHECKED: cannot mount a file system here");
         return;
     }
     for kind in Kind::ALL {
-        let mut victim = Victim::start_as(kind, "/value", |setup, folder| {
+        let mut server = FaultyServer::start_as(kind, "/value", |setup, folder| {
             let folder = folder.to_str().expect("text");
             setup.within("unshare", &["-rm", "sh", "-c", MOUNT, folder])
         });
-        victim.take(10);
-        let folder = victim.folder().strip_prefix("/").expect("a full path");
-        let disk = PathBuf::from(format!("/proc/{}/root", victim.host.process_id())).join(folder);
+        server.append(10);
+        let folder = server.folder().strip_prefix("/").expect("a full path");
+        let disk = PathBuf::from(format!("/proc/{}/root", server.host.process_id())).join(folder);
         let filler = disk.join("filler");
         fill(&filler);
-        victim.take_until_refused();
-        victim.refuse_for(FAULT);
+        server.append_until_refused();
+        server.expect_refusals(FAULT);
         fs::remove_file(&filler).expect("a file");
-        victim.refuse_until_recovered();
-        victim.take(10);
-        victim.check_seen(&disk);
+        server.append_until_recovered();
+        server.append(10);
+        server.check_mounted(&disk);
     }
 }
 
@@ -212,28 +209,28 @@ fn fill(path: &Path) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_file_that_may_not_grow_takes_nothing_and_keeps_no_half_of_a_record() {
+fn a_file_size_limit_refuses_entries_and_keeps_no_partial_record() {
     for kind in Kind::ALL {
-        let mut victim = Victim::start(kind);
-        victim.take(20);
+        let mut server = FaultyServer::start(kind);
+        server.append(20);
         let bytes = match kind {
-            // Less than a page, so that no room is found in a new write-ahead log.
+            // Less than a page, so that a new write-ahead log has no room either.
             Kind::Sqlite => 3000,
             // Room for a part of the next record.
-            Kind::JsonLines => victim.file_bytes() + 100,
+            Kind::JsonLines => server.file_bytes() + 100,
         };
-        victim.host.limit_files(Some(bytes));
-        victim.take_until_refused();
-        victim.refuse_for(FAULT);
-        victim.host.limit_files(None);
-        victim.refuse_until_recovered();
-        victim.take(10);
-        victim.check();
+        server.host.limit_files(Some(bytes));
+        server.append_until_refused();
+        server.expect_refusals(FAULT);
+        server.host.limit_files(None);
+        server.append_until_recovered();
+        server.append(10);
+        server.check();
     }
 }
 
 #[test]
-fn each_function_has_the_policy_that_it_wants() {
+fn audit_policy_holds_per_function() {
     let folder = Folder::new();
     folder.put("guest.wasm", assemble("appender", |source| source));
     let function = |name: &str, policy: &str| {

@@ -1,5 +1,4 @@
-//! A guest that puts hostile strings into its entries: whatever they are, the log has
-//! exactly one record of each, and that says what happened.
+//! A guest that puts hostile strings into its entries: the log has exactly one true record of each.
 
 mod strings;
 
@@ -9,26 +8,25 @@ use std::thread;
 use end_to_end::TestHost;
 use end_to_end::audit::{self, Kind, Record};
 use end_to_end::client::{Connection, Response, post};
-use end_to_end::guests::Guest;
 use end_to_end::random::Random;
 use serde_json::{Value, json};
 
-/// How many strings are sent to each kind of log.
+/// Number of strings sent to each kind of log.
 const STRINGS: usize = 10_000;
 
-/// How many connections send them.
+/// Number of connections.
 const CONNECTIONS: usize = 8;
 
-/// What the strings come from.
+/// Seed of the strings.
 const SEED: u64 = 20_260_101;
 
-/// The most that the strings of an entry may have together.
+/// Maximum size of the strings of an entry.
 const MAX_ENTRY_BYTES: usize = 4096;
 
-/// Where in an entry a string is put: the paths of `guests/appender.wat`.
+/// The fields of an entry that take the string: the paths of `guests/appender.wat`.
 const PLACES: [&str; 5] = ["value", "action", "resource", "name", "invalid-length"];
 
-/// Paths may look like much, too.
+/// Hostile paths.
 const PATHS: [&str; 5] = [
     "",
     "/%0a%7b%22host%22:1%7d",
@@ -37,23 +35,23 @@ const PATHS: [&str; 5] = [
     "/a\\u0022'--",
 ];
 
-/// A string that was sent, and what came back.
+/// A string that was sent, and the response.
 struct Sent {
-    /// The path of the request, which no other one had.
+    /// The path of the request, which is unique.
     path: String,
     place: &'static str,
     bytes: Vec<u8>,
     response: Response,
 }
 
-/// What has to be in the log of a string.
+/// The expected record of a string.
 #[derive(Debug, PartialEq, Eq)]
 enum Expected {
-    /// What the guest said.
+    /// The entry of the guest.
     Guest(Value),
-    /// That the entry was refused.
+    /// A refused entry.
     Refused(&'static str),
-    /// That the guest trapped.
+    /// A trap of the guest.
     Trap,
 }
 
@@ -71,14 +69,13 @@ fn every_hostile_string_leaves_exactly_one_record_in_a_file() {
 fn a_guest_that_appends_on_and_on_is_stopped_and_leaves_one_record_of_that() {
     let folder = tempfile::tempdir().expect("a folder");
     let location = Kind::Sqlite.location(folder.path());
-    let guest = Guest::assemble("appender");
-    let mut host = TestHost::serve(guest.path())
+    let mut host = TestHost::serve_guest("appender")
         .flag("--audit", location.to_string())
         .flag("--audit-max-entries", "7")
         .start();
     let response = host.send(&post("/many", "50"));
     assert_eq!(response.body, b"error: quota-exceeded", "{response:?}");
-    // Another request has a quota of its own.
+    // Each request has its own quota.
     assert_eq!(host.send(&post("/many", "7")).status, 200);
     host.terminate();
     let records = audit::records(&location);
@@ -98,8 +95,7 @@ fn a_guest_that_appends_on_and_on_is_stopped_and_leaves_one_record_of_that() {
 fn check_all(kind: Kind) {
     let folder = tempfile::tempdir().expect("a folder");
     let location = kind.location(folder.path());
-    let guest = Guest::assemble("appender");
-    let mut host = TestHost::serve(guest.path())
+    let mut host = TestHost::serve_guest("appender")
         .flag("--audit", location.to_string())
         .start();
     let sent: Vec<Vec<Sent>> = thread::scope(|scope| {
@@ -140,8 +136,7 @@ fn check_all(kind: Kind) {
     assert!(about.is_empty(), "nobody sent {:?}", about.keys());
 }
 
-/// Sends the strings of one connection, and opens another one where the server
-/// closes it.
+/// Sends the strings of one connection, and reconnects where the server closes it.
 fn send_all(host: &TestHost, number: usize) -> Vec<Sent> {
     let mut random = Random::new(SEED + number as u64);
     let mut connection = host.connect();
@@ -180,7 +175,7 @@ fn by_path(records: &[Record]) -> BTreeMap<&str, Vec<&Record>> {
     about
 }
 
-/// Checks that a line shows on every screen what it is.
+/// Checks that a line has no character that a terminal interprets or hides.
 fn check_line(record: &Record) {
     let deceives = |c: char| {
         c.is_control()
@@ -191,7 +186,7 @@ fn check_line(record: &Record) {
     assert_eq!(found, None, "{}", record.text.escape_unicode());
 }
 
-/// Checks everything that a record says of the string that it is about.
+/// Checks the record of a string.
 fn check_record(record: &Record, sent: &Sent) {
     let json = &record.json;
     let text = &record.text;
@@ -241,7 +236,7 @@ fn check_record(record: &Record, sent: &Sent) {
     }
 }
 
-/// What the contract says becomes of a string in this place.
+/// The result of a string in this field according to the contract.
 fn expected(place: &str, bytes: &[u8]) -> Expected {
     let Ok(string) = str::from_utf8(bytes) else {
         return Expected::Trap;

@@ -1,18 +1,17 @@
-//! Strings that a guest would choose to make the log show something else than what
-//! happened.
+//! Strings with which a guest would try to falsify what the log shows.
 
 use end_to_end::random::Random;
 
-/// What strings are put together from: each deceives somebody.
+/// Parts of strings, each of which deceives some reader.
 const PARTS: &[&[u8]] = &[
-    // Ends a line, or begins one.
+    // Line ends.
     b"\n",
     b"\r\n",
     b"\0",
     "\u{2028}".as_bytes(),
     "\u{2029}".as_bytes(),
     "\u{85}".as_bytes(),
-    // Ends the string, the object, the record.
+    // The end of the string, the object, the record.
     b"\"",
     b"\\",
     b"\\\"",
@@ -23,11 +22,11 @@ const PARTS: &[&[u8]] = &[
     b"\\u0022}",
     b"\\u000a",
     b"\\ud800",
-    // Looks like a record of its own.
+    // A record.
     b"\n{\"host\":{\"version\":1,\"sequence\":1,\"previous\":\"00\"},\"event\":{\"type\":\"server-stop\"}}\n",
     b"{\"tombstone\":{\"node\":\"x\",\"sequence\":9}}",
     b"\"}]},\"event\":{\"type\":\"entries-dropped\",\"count\":9}}",
-    // Turns the direction of text, or is not seen.
+    // Direction marks and invisible characters.
     "\u{202e}".as_bytes(),
     "\u{202a}".as_bytes(),
     "\u{2066}".as_bytes(),
@@ -40,27 +39,27 @@ const PARTS: &[&[u8]] = &[
     "\u{feff}".as_bytes(),
     "\u{ad}".as_bytes(),
     "\u{e0041}".as_bytes(),
-    // Moves the cursor of a terminal.
+    // Terminal control sequences.
     b"\x1b[2K\x1b[1A",
     b"\x1b]0;title\x07",
     b"\x08\x08\x08",
     b"\x7f",
     "\u{9b}2J".as_bytes(),
-    // Ends an SQL statement.
+    // The end of an SQL statement.
     b"'); DELETE FROM records; --",
-    // Text that deceives nobody, and must come back as it was.
+    // Harmless text, which must stay unchanged.
     b"plain",
     "Grüße, 世界! \u{1f980}".as_bytes(),
     "e\u{301}\u{1f1e9}\u{1f1ea}".as_bytes(),
 ];
 
-/// Parts that make a string no text.
+/// Parts that are invalid UTF-8.
 const NO_TEXT: &[&[u8]] = &[
     b"\xff",
     b"\xc0\x80",
     b"\xe2\x80",
     b"\xf4\x90\x80\x80",
-    // Halves of a surrogate pair, and both, as no encoding of text has them.
+    // Halves of a surrogate pair, and both, encoded as in CESU-8.
     b"\xed\xa0\x80",
     b"\xed\xb0\x80",
     b"\xed\xa0\xbd\xed\xb8\x80",
@@ -93,7 +92,7 @@ fn of_parts(random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// Around the most that an entry may have, and far beyond it.
+/// Lengths around the maximum of an entry, and far beyond.
 fn long(random: &mut Random) -> Vec<u8> {
     let length = match random.below(3) {
         0 => 4096 - 20 + random.below(40),
@@ -105,12 +104,12 @@ fn long(random: &mut Random) -> Vec<u8> {
         let part: &&[u8] = random.pick(PARTS);
         bytes.extend_from_slice(part);
     }
-    // Some are cut off in the middle of a character.
+    // Some are cut within a character.
     bytes.truncate(length);
     bytes
 }
 
-/// Characters from everywhere, more often from where the deceptive ones are.
+/// Characters of all planes, more often from blocks with deceptive ones.
 fn any_characters(random: &mut Random) -> String {
     let mut next = || {
         let end = [0x80, 0x100, 0x3000, 0x0011_0000][random.below(4)];

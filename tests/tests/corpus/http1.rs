@@ -34,7 +34,7 @@ fn there_are_more_than_220_cases() {
     assert!(cases > 220, "{cases}");
 }
 
-/// Plays one case on a connection of its own.
+/// Runs one case on a connection of its own.
 fn play(address: SocketAddr, steps: &[Step]) -> Result<(), String> {
     let connection = Connection::try_open(address);
     let mut client = Client {
@@ -48,7 +48,7 @@ fn play(address: SocketAddr, steps: &[Step]) -> Result<(), String> {
         .rposition(|step| matches!(step, Step::Receive(_)));
     for (index, step) in steps.iter().enumerate() {
         match step {
-            // A server may refuse a request before it is whole; its answer counts.
+            // A server may refuse a request before it is complete; its answer counts.
             Step::Send(bytes) => drop(client.connection.try_write(bytes)),
             Step::End => drop(client.connection.end()),
             Step::Receive(expected) => {
@@ -69,13 +69,12 @@ fn play(address: SocketAddr, steps: &[Step]) -> Result<(), String> {
 
 struct Client {
     connection: Connection,
-    /// A response that came where another one could have come.
+    /// A response in the place of an optional one.
     ahead: Option<Response>,
 }
 
 impl Client {
-    /// Receives a response and compares it. Returns none if there is none and need not
-    /// be one.
+    /// Receives a response and compares it. Returns `None` where an optional one is missing.
     fn receive(&mut self, expected: &Expected) -> Result<Option<Response>, String> {
         let status = expected.status;
         let method = if expected.is_head { "HEAD" } else { "GET" };
@@ -123,7 +122,7 @@ impl Client {
         }
     }
 
-    /// Checks with another request that the connection is in step.
+    /// Checks with another request that the connection is in sync.
     fn check_open(&mut self) -> Result<(), String> {
         let next = "GET /next HTTP/1.1\r\nHost: test\r\n\r\n";
         drop(self.connection.try_write(next.as_bytes()));
@@ -139,9 +138,9 @@ impl Client {
     }
 }
 
-/// Checks that a response says that no other follows it.
+/// Checks that a response announces the close of the connection.
 fn check_announces_end(response: &Response) -> Result<(), String> {
-    // What a server refuses is of no version of which this would be the default.
+    // A refused request has no version that would imply it.
     if response.status < 400 || response.header("connection") == Some("close") {
         Ok(())
     } else {

@@ -1,4 +1,4 @@
-//! The cases of HTTP/2, in the clear and with prior knowledge.
+//! The cases of HTTP/2, without TLS and with prior knowledge.
 
 use std::net::SocketAddr;
 
@@ -23,7 +23,7 @@ themes! {
     streams
 }
 
-/// The sections of RFC 9113 that demand an error of what a client sends, or demand that it is none.
+/// The sections of RFC 9113 with requirements on the treatment of what a client sends.
 const SECTIONS: [&str; 31] = [
     "3.4", "4.1", "4.2", "4.3", "5.1", "5.1.1", "5.1.2", "5.5", "6.1", "6.2", "6.3", "6.4", "6.5",
     "6.5.2", "6.5.3", "6.6", "6.7", "6.8", "6.9", "6.9.1", "6.9.2", "6.10", "7", "8.1", "8.1.1",
@@ -43,10 +43,10 @@ fn every_section_that_demands_an_error_has_a_case() {
     assert!(missing.is_empty(), "no case of {missing:?}");
 }
 
-/// The last stream that a client can open.
+/// The last stream of a client.
 const LAST_STREAM: u32 = (1 << 31) - 1;
 
-/// Plays one case on a connection of its own.
+/// Runs one case on a connection of its own.
 fn play(address: SocketAddr, steps: &[Step]) -> Result<(), String> {
     let client = Client::open(address, PATIENCE);
     let mut exchange = Exchange {
@@ -56,13 +56,13 @@ fn play(address: SocketAddr, steps: &[Step]) -> Result<(), String> {
     };
     for step in steps {
         match step {
-            // A server may end the connection before; what it did counts.
+            // A server may close the connection before; its actions count.
             Step::Send(bytes) => drop(exchange.client.send(bytes)),
             Step::End => drop(exchange.client.end()),
             Step::Expect(choices) => exchange.expect(choices)?,
             Step::ForgetOthers => exchange.ahead.clear(),
             Step::Closed => exchange.check_closed()?,
-            // Where the whole connection may end instead of a stream, this is its end.
+            // GOAWAY in the place of a reset is followed by the close.
             Step::Open if exchange.is_ending => exchange.check_closed()?,
             Step::Open => exchange.check_open()?,
         }
@@ -72,14 +72,14 @@ fn play(address: SocketAddr, steps: &[Step]) -> Result<(), String> {
 
 struct Exchange {
     client: Client,
-    /// What the server did that was not expected yet.
+    /// Actions of the server that were not expected yet.
     ahead: Vec<Event>,
-    /// Whether the server has said that it ends the connection.
+    /// Whether the server has sent GOAWAY.
     is_ending: bool,
 }
 
 impl Exchange {
-    /// Waits until the server does one of these.
+    /// Waits for one of these actions.
     fn expect(&mut self, choices: &[Expected]) -> Result<(), String> {
         let fits = |event: &Event| choices.iter().find(|choice| is(choice, event));
         if let Some(at) = self.ahead.iter().position(|event| fits(event).is_some()) {
@@ -136,7 +136,7 @@ impl Exchange {
         }
     }
 
-    /// Checks with another request that the connection is in step.
+    /// Checks with another request that the connection is in sync.
     fn check_open(&mut self) -> Result<(), String> {
         let mut fields = Vec::new();
         for (name, value) in [

@@ -1,8 +1,7 @@
 //! The corpus of malformed, ambiguous and smuggling requests, against a server with
-//! default limits. Each file is a test, which names all cases that fail.
+//! default limits. Each file is a test that names all failed cases.
 //!
-//! `guests/mirror.wat` answers with what it saw of a request, so that a request that was
-//! taken for another one is noticed.
+//! `guests/mirror.wat` answers with the request that it received, which exposes a misread one.
 
 mod http1;
 mod http2;
@@ -16,16 +15,15 @@ use std::time::Duration;
 use end_to_end::TestHost;
 use end_to_end::client::Response;
 use end_to_end::corpus::Case;
-use end_to_end::guests::Guest;
 
-/// How long a wait within a case may take: longer than a busy machine needs, and short,
-/// because cases that fail are often those that wait in vain.
+/// Timeout of a wait within a case: longer than a busy machine needs, and short, because failed
+/// cases often time out.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// How many cases run at once.
+/// Number of cases that run at the same time.
 const AT_ONCE: usize = 8;
 
-/// Makes a test of each file, and one that looks whether there are others.
+/// Defines a test for each file, and one that finds files without a test.
 macro_rules! themes {
     ($version:literal, $($theme:ident)*) => {
         $(
@@ -45,13 +43,12 @@ macro_rules! themes {
 }
 pub(crate) use themes;
 
-/// Plays all cases, and fails with the list of those that did not go as they should.
+/// Runs all cases, and fails with a list of the failed ones.
 fn check_all<S: Sync>(
     cases: &[Case<S>],
     play: impl Fn(SocketAddr, &[S]) -> Result<(), String> + Sync,
 ) {
-    let guest = Guest::assemble("mirror");
-    let host = TestHost::serve(guest.path()).start();
+    let host = TestHost::serve_guest("mirror").start();
     let next = AtomicUsize::new(0);
     let player = || {
         let mut failures = Vec::new();
@@ -81,8 +78,7 @@ fn check_all<S: Sync>(
     );
 }
 
-/// Checks that a response with this status is a problem document, under an id that the
-/// header names as well.
+/// Checks that a response with this status is a problem document with the id of the header.
 fn check_problem(response: &Response) -> Result<(), String> {
     let header = |name| response.header(name);
     let is_problem = header("content-type") == Some("application/problem+json");

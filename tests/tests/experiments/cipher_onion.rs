@@ -5,8 +5,7 @@ use end_to_end::cases::check_result;
 use end_to_end::client::{decrypt, encrypt};
 use end_to_end::{Setup, TestHost};
 
-/// What LEMON makes of it is `Lxfopv ef rnhr`, and three letters on from there is
-/// this.
+/// LEMON encrypts it to `Lxfopv ef rnhr`, which a shift of three encrypts to this.
 const ENCRYPTED: &str = "Oairsy hi uqku";
 
 fn onion() -> Setup {

@@ -17,7 +17,7 @@ fn with_token(request: Request) -> Request {
     request.header("authorization", &format!("Bearer {TOKEN}"))
 }
 
-/// The lines that the guests have printed, without the ids of the requests.
+/// The lines that the guests printed, without the request ids.
 fn printed(mut host: TestHost) -> Vec<String> {
     host.terminate();
     let log = host.log().wait_for_end();
@@ -60,7 +60,7 @@ fn a_request_without_the_token_is_challenged() {
 }
 
 #[test]
-fn a_gate_without_a_token_lets_nobody_through() {
+fn a_gate_without_a_token_rejects_every_request() {
     let gate = || TestHost::serve(experiment("http-gate", "gated"));
     for host in [gate().start(), gate().env("BEARER_TOKEN", "").start()] {
         let response = host.send(&encrypt("hello").header("authorization", "Bearer "));

@@ -6,7 +6,7 @@ use end_to_end::cases::check_problem;
 use end_to_end::client::{decrypt, encrypt};
 
 #[test]
-fn an_audit_log_that_takes_no_entry_is_503() {
+fn an_audit_log_that_refuses_entries_is_503() {
     let host = TestHost::serve(experiment("mock-audit", "refused")).start();
     for request in [encrypt("hello"), decrypt("khoor")] {
         check_problem(&host.send(&request), 503, &["audit log", "this mock"]);

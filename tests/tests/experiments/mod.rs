@@ -1,5 +1,5 @@
-//! What the READMEs of `experiments/` promise, one module for each experiment. The
-//! files that are served are those that `make experiments` has composed.
+//! The promises of the READMEs of `experiments/`, one module per experiment, on the files that
+//! `make experiments` has composed.
 
 mod cipher_onion;
 mod closed_app;

@@ -8,7 +8,7 @@ use end_to_end::artifacts::experiment;
 use end_to_end::cases::{self, Case, check_problem, check_result};
 use end_to_end::client::encrypt;
 
-/// The first start compiles an engine for JavaScript, and the others wait for it.
+/// Timeout of the first start, which compiles a JavaScript engine.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 fn is_missing(program: &str) -> bool {
@@ -22,8 +22,7 @@ macro_rules! cases {
     ($($name:ident)*) => { [$((stringify!($name), cases::$name as fn() -> Case)),*] };
 }
 
-/// One test, so that the engine is compiled once and not by several servers at a
-/// time.
+/// One test, so that the engine is compiled only once.
 #[test]
 fn the_cipher_in_javascript_answers_like_that_in_rust() {
     for program in ["node", "npm"] {

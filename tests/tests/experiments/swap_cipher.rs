@@ -23,7 +23,7 @@ fn the_vigenere_cipher_works_with_the_key_of_the_environment() {
 }
 
 #[test]
-fn a_key_that_is_no_key_is_named_to_the_client() {
+fn an_invalid_key_is_named_to_the_client() {
     for key in ["", "LEMON3"] {
         let response = vigenere(key).send(&encrypt("hello"));
         check_problem(&response, 500, &["VIGENERE_KEY", &format!("`{key}`")]);
@@ -38,7 +38,7 @@ fn a_missing_key_is_named_to_the_client() {
 }
 
 #[test]
-fn the_part_that_was_swapped_in_encrypts_instead_of_the_one_before() {
+fn the_swapped_in_part_encrypts() {
     let host = rot13();
     check_result(&host.send(&encrypt("Hello, Zebra!")), "Uryyb, Mroen!");
     check_result(&host.send(&decrypt("Uryyb, Mroen!")), "Hello, Zebra!");

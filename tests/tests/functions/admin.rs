@@ -1,6 +1,5 @@
 //! Functions that an operator deploys while the server runs, and their versions.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
@@ -17,7 +16,7 @@ use crate::functions::routes::get;
 
 pub(super) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
-/// A folder of functions, with a state beside it and a token.
+/// A folder of functions, a state folder and a token.
 pub(super) struct Place {
     pub(super) folder: Folder,
 }
@@ -38,7 +37,7 @@ impl Place {
         self.setup_of("functions")
     }
 
-    /// The same with a file of functions.
+    /// A server with a file of functions.
     pub(super) fn with_file(&self, text: &str) -> Setup {
         self.folder.put("functions.toml", text);
         self.setup_of("functions.toml")
@@ -93,7 +92,7 @@ pub(super) fn print_and_trap(host: &TestHost, operators: &Operators) {
 }
 
 #[test]
-fn a_function_is_deployed_turned_back_and_removed() {
+fn deploy_rollback_and_remove_change_the_active_version() {
     let place = Place::new();
     let (host, operators) = place.serve();
     let first = deploy(&operators, "where", "first-1");
@@ -136,7 +135,7 @@ fn a_function_is_deployed_turned_back_and_removed() {
 }
 
 #[test]
-fn what_was_active_is_active_again_after_the_server_was_killed() {
+fn state_restores_the_active_version_after_sigkill() {
     let place = Place::new();
     let (host, operators) = place.serve();
     place.folder.put_locator("functions/filed.wasm", "filed-1");
@@ -154,13 +153,13 @@ fn what_was_active_is_active_again_after_the_server_was_killed() {
     let host = place.setup().flag("--compile-timeout", "0").start();
     assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
     assert_eq!(get(&host, "/filed"), "order-2 / /filed order-2");
-    // A file that has changed goes before what was ordered.
+    // A changed file takes precedence over an earlier deploy.
     drop(host);
     place.folder.put_locator("functions/filed.wasm", "filed-3");
     let (host, _) = place.serve();
     assert_eq!(get(&host, "/filed"), "filed-3 / /filed filed-3");
     drop(host);
-    // What is broken now does not keep what ran from running.
+    // The broken file does not affect the running version.
     place.folder.put("functions/filed.wasm", "broken");
     let (host, operators) = place.serve();
     assert_eq!(get(&host, "/filed"), "filed-3 / /filed filed-3");
@@ -169,7 +168,7 @@ fn what_was_active_is_active_again_after_the_server_was_killed() {
 }
 
 #[test]
-fn what_cannot_be_deployed_changes_nothing_and_says_why() {
+fn a_failed_deploy_changes_nothing_and_reports_the_reason() {
     let place = Place::new();
     let (host, operators) = place.serve();
     place.folder.put_locator("functions/filed.wasm", "filed-1");
@@ -214,7 +213,7 @@ fn what_cannot_be_deployed_changes_nothing_and_says_why() {
 }
 
 #[test]
-fn a_component_that_is_too_large_is_refused() {
+fn max_component_size_refuses_a_deploy() {
     let place = Place::new();
     let host = place.setup().flag("--max-component-size", "1KiB").start();
     let operators = Operators::of(&host);
@@ -228,7 +227,7 @@ fn a_component_that_is_too_large_is_refused() {
 }
 
 #[test]
-fn nobody_without_the_token_learns_or_changes_anything() {
+fn admin_token_is_required_for_every_request() {
     let place = Place::new();
     let (host, operators) = place.serve();
     let _ = deploy(&operators, "where", "first-1");
@@ -258,7 +257,7 @@ fn nobody_without_the_token_learns_or_changes_anything() {
 }
 
 #[test]
-fn denied_requests_leave_few_records_with_their_number() {
+fn operator_denied_records_are_aggregated_with_a_count() {
     let place = Place::new();
     let (mut host, operators) = place.serve();
     let _ = deploy(&operators, "where", "first-1");
@@ -267,7 +266,7 @@ fn denied_requests_leave_few_records_with_their_number() {
         let path = format!("/v1/functions/where/{number}");
         assert_eq!(operators.send(&Request::new("DELETE", &path)).status, 401);
     }
-    // A web page of another origin has no token either.
+    // A web page of another origin, without a token.
     let foreign = Request::new("POST", "/v1/functions/where/pause")
         .header("origin", "http://evil.example")
         .header("authorization", &format!("Bearer {TOKEN}"));
@@ -286,23 +285,20 @@ fn denied_requests_leave_few_records_with_their_number() {
     );
     let count = |event: &&Value| event["count"].as_u64().expect("a number");
     assert_eq!(denied.iter().map(count).sum::<u64>(), 101);
-    // One at once, one at the end, and one for each 10 s between.
+    // One at the start, one at the end, and one per 10 s.
     let intervals = usize::try_from(start.elapsed().as_secs() / 10).expect("a number");
     assert!(denied.len() <= intervals + 3, "{denied:?}");
 }
 
 #[test]
-fn without_a_token_there_is_no_such_interface() {
+fn without_admin_token_the_interface_is_404() {
     let folder = Folder::new();
-    let host = TestHost::serve_functions(folder.path())
-        .flag("--ops-addr", "127.0.0.1:0")
-        .start();
-    let operators = Operators::of(&host);
+    let (_host, operators) = TestHost::serve_functions(folder.path()).start_with_operators();
     assert_eq!(ask(&operators, "GET", "/v1/functions", b"").status, 404);
 }
 
 #[test]
-fn every_answer_is_one_that_the_description_has() {
+fn admin_answers_conform_to_openapi() {
     let place = Place::new();
     let (_host, operators) = place.serve();
     let description = operators.get("/v1/openapi.json").json();
@@ -332,74 +328,7 @@ fn every_answer_is_one_that_the_description_has() {
 }
 
 #[test]
-fn the_commands_say_what_they_did() {
-    let place = Place::new();
-    let (host, operators) = place.serve();
-    let file = |version: &str| {
-        place.folder.put_locator("new.wasm", version);
-        place.folder.join("new.wasm").display().to_string()
-    };
-    let done = place.order(&operators, &["deploy", "where", &file("first-1")]);
-    assert_eq!(done.code, Some(0), "{}", done.stderr);
-    assert!(
-        done.stdout.starts_with("`where` serves "),
-        "{}",
-        done.stdout
-    );
-    let done = place.order(&operators, &["deploy", "where", &file("second2")]);
-    assert!(done.stdout.contains(", before "), "{}", done.stdout);
-    let done = place.order(&operators, &["list"]);
-    assert!(done.stdout.starts_with("where  "), "{}", done.stdout);
-    assert!(done.stdout.ends_with(" /where\n"), "{}", done.stdout);
-    let done = place.order(&operators, &["rollback", "where"]);
-    assert_eq!(done.code, Some(0), "{}", done.stderr);
-    assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
-    let done = place.order(&operators, &["remove", "where"]);
-    assert_eq!(done.stdout, "`where` is removed\n");
-    let done = place.order(&operators, &["remove", "where"]);
-    assert_eq!(done.code, Some(1));
-    assert_eq!(done.stderr, "error: there is no function `where`\n");
-    fs::write(place.folder.join("token"), "another-token-of-somebody").expect("a file");
-    let missing = operators.get("/v1/functions");
-    assert_eq!(missing.status, 401, "{missing:?}");
-    let text = missing.text();
-    assert!(text.contains("the token is missing"), "{text}");
-    let done = place.order(&operators, &["list"]);
-    assert_eq!(done.code, Some(1));
-    assert!(
-        done.stderr.contains("the token is wrong"),
-        "{}",
-        done.stderr
-    );
-}
-
-#[test]
-fn what_a_function_printed_and_how_it_failed_can_be_asked_for() {
-    let place = Place::new();
-    let (host, operators) = place.serve();
-    print_and_trap(&host, &operators);
-    let logs = ask(&operators, "GET", "/v1/functions/count/logs", b"").json();
-    let lines = logs["lines"].as_array().expect("lines");
-    let line = |number: usize| lines[number].as_str().expect("a line");
-    assert!(line(0).ends_with(" stdout: whole 1"), "{logs}");
-    assert!(line(1).ends_with(" stdout: broken off 1"), "{logs}");
-    let cause = " request failed: wasm trap: wasm `unreachable` instruction executed";
-    assert!(line(2).ends_with(cause), "{logs}");
-    assert!(
-        line(3).ends_with("   | error while executing at wasm backtrace:"),
-        "{logs}"
-    );
-    let path = format!("/v1/functions/count/logs?from={}", logs["next"]);
-    let later = ask(&operators, "GET", &path, b"").json();
-    assert_eq!(later["lines"].as_array().map(Vec::len), Some(0));
-    let bad = ask(&operators, "GET", "/v1/functions/count/logs?from=x", b"");
-    assert_eq!(bad.status, 400, "{bad:?}");
-    let done = place.order(&operators, &["logs", "count"]);
-    assert_eq!(done.stdout.lines().count(), lines.len(), "{}", done.stdout);
-}
-
-#[test]
-fn a_state_has_one_server() {
+fn state_is_locked_by_one_server() {
     let place = Place::new();
     let (_host, _operators) = place.serve();
     let finished = place.setup().fail();

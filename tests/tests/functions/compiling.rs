@@ -1,26 +1,25 @@
-//! Components are compiled in child processes, which harm nothing but themselves.
+//! Components are compiled in child processes, whose failures affect no other function.
 
 use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use end_to_end::artifacts::component;
 use end_to_end::client::{Request, Response};
 use end_to_end::compilers::{Compiler, compilers, slow_component};
 use end_to_end::functions::{Folder, locator};
 use end_to_end::operators::Operators;
 use end_to_end::process::Signal;
-use end_to_end::{TestHost, wait};
+use end_to_end::{TestHost, app, wait};
 
 use crate::functions::admin::{Place, TOKEN, ask, deploy};
 use crate::functions::routes::get;
 
-/// Longer than any test may take.
+/// Longer than any test takes.
 const LONG: &str = "3000";
 
-/// Deploys a component whose compilation does not end, on a thread, and waits until that has
-/// begun. Returns what the server answers in the end.
+/// Deploys a component whose compilation does not end, on a thread, and waits until it has started.
+/// Returns the final answer of the server.
 fn deploy_slow(
     host: &TestHost,
     operators: Operators,
@@ -36,13 +35,13 @@ fn deploy_slow(
 }
 
 #[test]
-fn a_component_that_takes_long_to_compile_delays_no_order_to_another_function() {
+fn slow_compilation_does_not_delay_a_deploy_of_another_function() {
     let place = Place::new();
     let host = place.setup().flag("--compile-timeout", LONG).start();
     let operators = Operators::of(&host);
     let _ = deploy(&operators, "where", "first-1");
     let (answer, compiler) = deploy_slow(&host, operators, "slow");
-    // All of these are answered while the other one is compiled.
+    // All of these are answered while the other component compiles.
     let _ = deploy(&operators, "where", "second2");
     assert_eq!(get(&host, "/where"), "second2 / /where second2");
     let _ = deploy(&operators, "other", "other-1");
@@ -63,7 +62,7 @@ fn a_component_that_takes_long_to_compile_delays_no_order_to_another_function() 
 }
 
 #[test]
-fn a_component_that_takes_long_to_compile_delays_no_other_at_the_start() {
+fn slow_compilation_does_not_delay_other_functions_at_start() {
     let folder = Folder::new();
     folder.put("a-slow.wasm", slow_component());
     folder.put_locator("where.wasm", "first-1");
@@ -72,7 +71,7 @@ fn a_component_that_takes_long_to_compile_delays_no_other_at_the_start() {
         .flag("--compile-timeout", LONG)
         .start_without_waiting();
     let _ = server.log().wait_for_entry(&["deployed", "where"]);
-    // The other one has begun, or begins, and does not end.
+    // The other one compiles without end.
     let _ = Compiler::wait_for(server.process_id(), &[]);
 }
 
@@ -83,7 +82,7 @@ fn sigterm_while_a_component_is_compiled_ends_the_server_and_the_compiler() {
     let operators = Operators::of(&host);
     let (answer, compiler) = deploy_slow(&host, operators, "slow");
     let mut host = host;
-    // It waits no longer than every test waits.
+    // The wait has the deadline of every test.
     assert_eq!(host.terminate().code(), Some(0));
     compiler.wait_until_ended();
     let _ = answer.join();
@@ -113,7 +112,7 @@ fn a_compiler_ends_when_its_server_is_killed() {
 }
 
 #[test]
-fn a_compiler_gets_no_variable_of_the_servers_environment_and_has_limits() {
+fn a_compiler_has_an_empty_environment_and_resource_limits() {
     let place = Place::new();
     let host = place
         .setup()
@@ -123,10 +122,16 @@ fn a_compiler_gets_no_variable_of_the_servers_environment_and_has_limits() {
         .process_env("LD_LIBRARY_PATH", "/libraries")
         .start();
     let (answer, compiler) = deploy_slow(&host, Operators::of(&host), "slow");
-    assert_eq!(compiler.about("environ"), "LD_LIBRARY_PATH=/libraries\0");
-    // The compiler sets them after it has begun.
+    assert_eq!(
+        compiler.proc_file("environ"),
+        "LD_LIBRARY_PATH=/libraries\0"
+    );
+    // The compiler sets them after its start.
     wait::until("the limits of a compiler", || {
-        let (score, limits) = (compiler.about("oom_score_adj"), compiler.about("limits"));
+        let (score, limits) = (
+            compiler.proc_file("oom_score_adj"),
+            compiler.proc_file("limits"),
+        );
         let soft = |name: &str| {
             let line = limits.lines().find_map(|line| line.strip_prefix(name));
             let word = line.and_then(|line| line.split_ascii_whitespace().next());
@@ -143,8 +148,7 @@ fn a_compiler_gets_no_variable_of_the_servers_environment_and_has_limits() {
     let _ = answer.join();
 }
 
-/// Deploys a slow component, ends its compilers with this signal, and checks the reason that
-/// the operator gets.
+/// Deploys a slow component, ends its compilers with this signal, and checks the reported reason.
 fn check_reason(signal: Signal, compiler_count: usize, expected: &[&str], unexpected: &[&str]) {
     let place = Place::new();
     let host = place.setup().flag("--compile-timeout", LONG).start();
@@ -170,7 +174,7 @@ fn check_reason(signal: Signal, compiler_count: usize, expected: &[&str], unexpe
 const FLAGS: [&str; 2] = ["--compile-timeout", "--max-compile-memory"];
 
 #[test]
-fn a_compiler_that_the_system_kills_is_tried_once_more_and_no_flag_is_blamed() {
+fn a_compiler_killed_by_the_kernel_is_retried_once_and_no_flag_is_named() {
     check_reason(
         Signal::KILL,
         2,
@@ -186,7 +190,7 @@ fn a_compiler_beyond_its_processor_time_names_compile_timeout() {
 }
 
 #[test]
-fn compile_timeout_counts_no_time_in_which_the_compiler_does_not_run() {
+fn compile_timeout_does_not_count_time_while_the_compiler_is_stopped() {
     const SECONDS: u64 = 5;
 
     let place = Place::new();
@@ -203,12 +207,12 @@ fn compile_timeout_counts_no_time_in_which_the_compiler_does_not_run() {
 }
 
 #[test]
-fn a_compiler_that_crashes_is_reported_as_such_and_no_flag_is_blamed() {
+fn a_compiler_crash_is_reported_and_no_flag_is_named() {
     check_reason(Signal::ABORT, 1, &["the compiler failed"], &FLAGS);
 }
 
 #[test]
-fn compile_timeout_and_max_compile_memory_hold_for_the_only_component() {
+fn compile_timeout_and_max_compile_memory_hold_for_a_single_component() {
     let folder = Folder::new();
     folder.put("slow.wasm", slow_component());
     let serve = |flag: &str, value: &str| {
@@ -229,9 +233,9 @@ fn compile_timeout_and_max_compile_memory_hold_for_the_only_component() {
 #[test]
 fn without_a_folder_for_compiled_code_there_is_one_compiler_and_one_warning() {
     let folder = Folder::new();
-    // The folder would have to be below a file.
+    // No folder can be created below a file.
     folder.put("file", "");
-    let host = TestHost::serve(component("app"))
+    let host = app()
         .cache(folder.join("file"))
         .env("SHIFT_AMOUNT", "3")
         .start();

@@ -1,4 +1,4 @@
-//! Functions that come from elsewhere than one file: behind middleware, and out of an image.
+//! Functions with middleware, and functions from an OCI image layout.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ use crate::functions::routes::get;
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 #[test]
-fn requests_go_through_the_middleware_of_a_function_alone() {
+fn middleware_holds_for_its_function_only() {
     let folder = Folder::new();
     folder.put_component("app");
     for name in ["bearer-gate", "request-logger"] {
@@ -45,13 +45,13 @@ fn requests_go_through_the_middleware_of_a_function_alone() {
     assert_eq!(host.send(&request).status, 401);
     let request = request.header("authorization", &format!("Bearer {TOKEN}"));
     assert_eq!(host.send(&request).result(), "khoor");
-    // The first of them is outermost: it has seen both requests.
+    // The first one is outermost: it saw both requests.
     let text = host.log().wait_for_matches("POST /encrypt", 2);
     assert_eq!(text.matches("POST /encrypt").count(), 2, "{text}");
 }
 
 #[test]
-fn middleware_that_changes_makes_a_new_version_and_one_that_does_not_fit_none() {
+fn changed_middleware_makes_a_new_version_unless_it_does_not_fit() {
     let folder = Folder::new();
     folder.put_component("app");
     folder.put(
@@ -77,7 +77,7 @@ fn middleware_that_changes_makes_a_new_version_and_one_that_does_not_fit_none() 
     folder.put("gate.wasm", locator("other-1"));
     let _ = host
         .log()
-        .wait_for_entry(&["function refused", "the middleware does not fit"]);
+        .wait_for_entry(&["function rejected", "the middleware does not fit"]);
     assert_eq!(host.send(&request).status, 401);
     folder.put(
         "gate.wasm",
@@ -113,7 +113,7 @@ fn put_layout(folder: &Folder, layout: &str, tag: &str, component: &[u8]) {
 }
 
 #[test]
-fn a_component_comes_out_of_an_image_layout_and_a_new_image_is_a_new_version() {
+fn an_oci_layout_provides_components_and_a_new_image_is_a_new_version() {
     let folder = Folder::new();
     put_layout(&folder, "images/where", "v1", &locator("first-1"));
     folder.put(
@@ -128,12 +128,12 @@ fn a_component_comes_out_of_an_image_layout_and_a_new_image_is_a_new_version() {
     put_layout(&folder, "images/where", "v2", &locator("third-3"));
     let _ = host
         .log()
-        .wait_for_entry(&["function refused", "no image is called `v1`"]);
+        .wait_for_entry(&["function rejected", "unknown image `v1`"]);
     assert_eq!(get(&host, "/where"), "second2 / /where second2");
 }
 
 #[test]
-fn an_adapter_comes_out_of_an_image_layout_as_well() {
+fn an_oci_layout_provides_adapters() {
     let folder = Folder::new();
     let adapter = fs::read(component("http-adapter")).expect("a component");
     put_layout(&folder, "adapter", "latest", &adapter);

@@ -1,4 +1,4 @@
-//! Functions that come, change and go while the server runs.
+//! Functions that are added, changed and removed while the server runs.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 use crate::audit::sha256;
 use crate::functions::routes::get;
 
-/// Asks until the answer is as expected.
+/// Sends requests until the answer is the expected one.
 #[track_caller]
 pub(super) fn wait_for(host: &TestHost, path: &str, expected: Option<&str>) {
     wait::until(format_args!("{expected:?}"), || {
@@ -43,7 +43,7 @@ pub(super) fn events(host: &TestHost, kind: &str) -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn a_file_that_is_dropped_into_the_folder_is_served_and_one_that_is_removed_is_not() {
+fn a_file_in_the_folder_is_served_until_it_is_removed() {
     let folder = Folder::new();
     let host = TestHost::serve_functions(folder.path()).start();
     assert_eq!(host.send(&Request::new("GET", "/where")).status, 404);
@@ -66,7 +66,7 @@ fn a_file_that_is_dropped_into_the_folder_is_served_and_one_that_is_removed_is_n
 }
 
 #[test]
-fn three_kinds_of_files_are_dropped_and_each_is_what_it_should_be() {
+fn a_cipher_an_app_and_a_broken_file_in_the_folder_are_told_apart() {
     let folder = Folder::new();
     folder.put_component("http-adapter");
     folder.put(
@@ -88,7 +88,7 @@ fn three_kinds_of_files_are_dropped_and_each_is_what_it_should_be() {
     let _ = host
         .log()
         .wait_for_entry(&["deployed", "function=\"cipher\""]);
-    let _ = host.log().wait_for_entry(&["function refused", "broken"]);
+    let _ = host.log().wait_for_entry(&["function rejected", "broken"]);
     for name in ["app", "cipher"] {
         let response = host.send(&encrypt("hello").path(format!("/{name}/encrypt")));
         assert_eq!(response.result(), "khoor", "{name}");
@@ -96,13 +96,13 @@ fn three_kinds_of_files_are_dropped_and_each_is_what_it_should_be() {
 }
 
 #[test]
-fn a_broken_file_in_the_place_of_a_good_one_changes_nothing() {
+fn a_broken_file_leaves_the_previous_version_active() {
     let folder = Folder::new();
     folder.put_locator("where.wasm", "first-1");
     let host = TestHost::serve_functions(folder.path()).start();
     folder.put("where.wasm", "nothing");
     let goes_on = version("first-1");
-    let _ = host.log().wait_for_entry(&["function refused", &goes_on]);
+    let _ = host.log().wait_for_entry(&["function rejected", &goes_on]);
     assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
     let refused = events(&host, "component-refused");
     assert_eq!(refused[0]["event"]["function"], "where");
@@ -111,25 +111,24 @@ fn a_broken_file_in_the_place_of_a_good_one_changes_nothing() {
 }
 
 #[test]
-fn a_file_that_is_written_slowly_is_served_when_it_is_whole() {
+fn a_slowly_written_file_is_served_once_complete() {
     let folder = Folder::new();
     folder.put_locator("where.wasm", "first-1");
     let host = TestHost::serve_functions(folder.path()).start();
     let bytes = locator("second2");
     let mut file = File::create(folder.join("where.wasm")).expect("a file");
     file.write_all(&bytes[..bytes.len() / 2]).expect("a disk");
-    let _ = host.log().wait_for_entry(&["function refused"]);
+    let _ = host.log().wait_for_entry(&["function rejected"]);
     assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
     file.write_all(&bytes[bytes.len() / 2..]).expect("a disk");
     drop(file);
     wait_for(&host, "/where", Some("second2 / /where second2"));
 }
 
-/// Writes a file in pieces, with pauses in which the server looks at it. Returns the longest time
-/// from one piece to the next.
+/// Writes a file in pieces, with pauses in which the server reads it. Returns the longest pause.
 fn copy_slowly(path: &Path, bytes: &[u8]) -> Duration {
     const PIECES: usize = 6;
-    /// Longer than the pause after which the server looks at a file.
+    /// Longer than the debounce interval of the server.
     const PAUSE: Duration = Duration::from_millis(400);
 
     fs::write(path, b"").expect("a file");
@@ -146,13 +145,13 @@ fn copy_slowly(path: &Path, bytes: &[u8]) -> Duration {
 }
 
 #[test]
-fn a_component_and_a_file_of_functions_that_are_copied_slowly_are_refused_for_no_piece() {
-    /// Shorter than the time after which a file is taken to be written.
+fn a_slow_copy_of_a_component_or_functions_file_is_not_refused_in_parts() {
+    /// Shorter than the time after which a file counts as complete.
     const MAX_PAUSE: Duration = Duration::from_secs(2);
 
     let declared = "[[function]]\nname = \"where\"\ncomponent = \"code.wasm\"\n\
                     route = \"/there\"\n";
-    // Where the machine is so busy that a pause is longer, it is tried again.
+    // A busy machine may pause longer, which repeats the test.
     for _ in 0..10 {
         let folder = Folder::new();
         folder.put_locator("code.wasm", "first-1");
@@ -168,7 +167,7 @@ fn a_component_and_a_file_of_functions_that_are_copied_slowly_are_refused_for_no
         wait_for(&host, "/there", Some("second2 / /there second2"));
         if pauses.iter().all(|pause| *pause < MAX_PAUSE) {
             let log = host.log().text();
-            for text in ["function refused", "functions stay as they were"] {
+            for text in ["function rejected", "previous functions stay active"] {
                 assert!(!log.contains(text), "{log}");
             }
             for kind in ["component-refused", "functions-refused"] {
@@ -181,7 +180,7 @@ fn a_component_and_a_file_of_functions_that_are_copied_slowly_are_refused_for_no
 }
 
 #[test]
-fn the_file_of_functions_may_change_and_a_mistake_in_it_changes_nothing() {
+fn a_changed_functions_file_is_applied_unless_it_is_invalid() {
     let folder = Folder::new();
     folder.put_locator("one.wasm", "the-one");
     folder.put_locator("two.wasm", "the-two");
@@ -198,18 +197,18 @@ fn the_file_of_functions_may_change_and_a_mistake_in_it_changes_nothing() {
     folder.put("functions.toml", "route = 7");
     let _ = host
         .log()
-        .wait_for_entry(&["functions stay as they were", "functions.toml:1"]);
+        .wait_for_entry(&["previous functions stay active", "functions.toml:1"]);
     assert_eq!(get(&host, "/a"), "the-one / /a the-one");
     assert_eq!(events(&host, "functions-refused").len(), 1);
 
-    // They exchange their routes.
+    // Both swap their routes.
     folder.put("functions.toml", file("/b", "/a"));
     wait_for(&host, "/a", Some("the-two / /a the-two"));
     assert_eq!(get(&host, "/b"), "the-one / /b the-one");
 }
 
 #[test]
-fn a_new_adapter_makes_new_versions() {
+fn a_changed_adapter_makes_new_versions() {
     let folder = Folder::new();
     folder.put_component("cipher");
     folder.put("adapter.wasm", "nothing yet");
@@ -222,10 +221,10 @@ fn a_new_adapter_makes_new_versions() {
         .start();
     let _ = host
         .log()
-        .wait_for_entry(&["the adapters stay as they were"]);
+        .wait_for_entry(&["adapters rejected, previous adapters stay active"]);
     let _ = host
         .log()
-        .wait_for_entry(&["function refused", "no adapter is registered"]);
+        .wait_for_entry(&["function rejected", "no adapter is registered"]);
     let adapter = fs::read(end_to_end::artifacts::component("http-adapter")).expect("a component");
     folder.put("adapter.wasm", adapter);
     let _ = host.log().wait_for_entry(&["deployed", "cipher"]);
@@ -234,7 +233,7 @@ fn a_new_adapter_makes_new_versions() {
 }
 
 #[test]
-fn a_component_that_takes_too_long_to_compile_is_refused() {
+fn compile_timeout_refuses_a_slow_component() {
     let folder = Folder::new();
     folder.put_component("app");
     let host = TestHost::serve_functions(folder.path())
@@ -242,7 +241,7 @@ fn a_component_that_takes_too_long_to_compile_is_refused() {
         .flag("--compile-timeout", "0")
         .start();
     let _ = host.log().wait_for_entry(&[
-        "function refused",
+        "function rejected",
         "more than 0 s of processor time",
         "`--compile-timeout`",
     ]);
@@ -251,7 +250,7 @@ fn a_component_that_takes_too_long_to_compile_is_refused() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_component_that_takes_too_much_memory_to_compile_is_refused() {
+fn max_compile_memory_refuses_a_large_component() {
     let folder = Folder::new();
     folder.put_component("app");
     let host = TestHost::serve_functions(folder.path())
@@ -260,12 +259,12 @@ fn a_component_that_takes_too_much_memory_to_compile_is_refused() {
         .start();
     let _ = host
         .log()
-        .wait_for_entry(&["function refused", "`--max-compile-memory`"]);
+        .wait_for_entry(&["function rejected", "`--max-compile-memory`"]);
     assert_eq!(host.send(&Request::new("GET", "/app")).status, 404);
 }
 
 #[test]
-fn compiled_code_is_kept_for_the_next_start() {
+fn compiled_code_is_cached_for_the_next_start() {
     let folder = Folder::new();
     folder.put_locator("where.wasm", "first-1");
     let serve = || TestHost::serve_functions(folder.path()).cache(folder.join("cache"));
@@ -276,7 +275,7 @@ fn compiled_code_is_kept_for_the_next_start() {
 }
 
 #[test]
-fn compiled_code_is_not_taken_from_where_others_may_write() {
+fn compiled_code_is_not_read_from_a_world_writable_folder() {
     use std::os::unix::fs::PermissionsExt;
 
     let folder = Folder::new();

@@ -1,4 +1,4 @@
-//! What `docs/functions.md` shows is what happens.
+//! The examples of `docs/functions.md`.
 
 use std::fs;
 use std::process::Command;
@@ -12,7 +12,7 @@ fn document() -> String {
     fs::read_to_string(workspace().join("docs/functions.md")).expect("a document")
 }
 
-/// The example of a file, with all that it names.
+/// The example of a file, with all files that it names.
 fn example() -> Folder {
     let document = document();
     let (_, file) = document.split_once("```toml\n").expect("an example");
@@ -28,7 +28,7 @@ fn example() -> Folder {
 }
 
 #[test]
-fn the_example_of_a_file_of_functions_is_right() {
+fn the_example_functions_file_is_valid() {
     let folder = example();
     let Finished {
         code,

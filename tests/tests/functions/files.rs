@@ -1,4 +1,4 @@
-//! The file of functions, and what is wrong with it.
+//! Files of functions, and their errors.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use end_to_end::client::encrypt;
 use end_to_end::functions::Folder;
 use end_to_end::process::Finished;
 
-/// What `--check` says of a file of functions.
+/// The result of `--check` on a file of functions.
 fn check(folder: &Folder, text: &str) -> Finished {
     folder.put("functions.toml", text);
     TestHost::serve_functions("functions.toml")
@@ -58,17 +58,17 @@ fn each_function_has_the_variables_that_the_file_gives_it() {
     }
     let _ = host
         .log()
-        .wait_for_entry(&["function refused", "lost", "nowhere.env"]);
+        .wait_for_entry(&["function rejected", "lost", "nowhere.env"]);
 }
 
 #[test]
-fn what_is_wrong_with_the_file_is_said_with_its_line() {
+fn an_invalid_functions_file_is_reported_with_the_line() {
     let folder = Folder::new();
     folder.put_component("app");
     for (text, expected) in [
         (
             "foldr = \".\"\n",
-            "functions.toml:1: `foldr`: there is no such key; a file of functions has `folder`, \
+            "functions.toml:1: `foldr`: unknown key; a file of functions has `folder`, \
              `[[function]]` and `[[adapter]]`",
         ),
         (
@@ -77,7 +77,7 @@ fn what_is_wrong_with_the_file_is_said_with_its_line() {
         ),
         (
             "[[function]]\nname = \"a\"\n",
-            "functions.toml:1: `name = \"a\"`: this has no `component`",
+            "functions.toml:1: `name = \"a\"`: missing `component`",
         ),
         (
             "[[function]]\ncomponent = \"app.wasm\"\nroute = \"a b\"\n",
@@ -85,7 +85,7 @@ fn what_is_wrong_with_the_file_is_said_with_its_line() {
         ),
         (
             "[[function]]\ncomponent = \"app.wasm\"\nmax-memry = 5\n",
-            "functions.toml:3: `max-memry = 5`: there is no such key; did you mean `max-memory`?",
+            "functions.toml:3: `max-memry = 5`: unknown key; did you mean `max-memory`?",
         ),
         (
             "[[function]]\ncomponent = \"app.wasm\"\nqueue-timeout = \"soon\"\n",
@@ -93,24 +93,24 @@ fn what_is_wrong_with_the_file_is_said_with_its_line() {
         ),
         (
             "[[function]]\ncomponent = \"app.wasm\"\nthreads = 5\n",
-            "functions.toml:3: `threads = 5`: there is no such key",
+            "functions.toml:3: `threads = 5`: unknown key",
         ),
         (
             "[[function]]\ncomponent = \"app.wasm\"\n[[function]]\ncomponent = \"app.wasm\"\n",
-            "functions.toml:3: `name = \"app\"`: the function in line 1 has the same name",
+            "functions.toml:3: `name = \"app\"`: duplicate name, also of the function in line 1",
         ),
         (
             "[[function]]\ncomponent = \"app.wasm\"\n\
              [[function]]\nname = \"b\"\nroute = \"/app/\"\ncomponent = \"app.wasm\"\n",
-            "functions.toml:3: `route = \"/app\"`: `app` has the same route",
+            "functions.toml:3: `route = \"/app\"`: duplicate route, also of `app`",
         ),
         (
             "[[adapter]]\nname = \"x\"\n",
-            "functions.toml:2: `name`: there is no such key; an adapter has a `component`",
+            "functions.toml:2: `name`: unknown key; an adapter has a `component`",
         ),
         (
             "[[adapter]]\n",
-            "functions.toml:1: `[[adapter]]`: this has no `component`",
+            "functions.toml:1: `[[adapter]]`: missing `component`",
         ),
         (
             "function = 3\n",
@@ -129,7 +129,7 @@ fn what_is_wrong_with_the_file_is_said_with_its_line() {
 }
 
 #[test]
-fn no_secret_is_shown_with_what_is_wrong() {
+fn errors_of_a_functions_file_show_no_secret() {
     let folder = Folder::new();
     let text = "[[function]]\ncomponent = \"app.wasm\"\nenv = [\"hunter2\"]\n";
     let Finished { code, stderr, .. } = check(&folder, text);
@@ -139,7 +139,7 @@ fn no_secret_is_shown_with_what_is_wrong() {
 }
 
 #[test]
-fn all_functions_are_checked_and_nothing_is_written() {
+fn check_validates_all_functions_and_writes_no_file() {
     let folder = Folder::new();
     folder.put_component("app");
     let text = "[[function]]\ncomponent = \"app.wasm\"\n";

@@ -1,5 +1,5 @@
-//! Names that mean harm: the names of core imports may be any text, and guests print what they
-//! like. None of it passes for a line of a log, controls a terminal, or fills a log.
+//! Hostile names of core imports, and hostile output of guests: none forges a log line, controls a
+//! terminal, or fills a log.
 
 use std::fs;
 
@@ -11,13 +11,13 @@ use serde_json::Value;
 
 use super::admin::{Place, ask};
 
-/// Forges an entry of the log, clears a screen, turns the direction of what follows, and hides.
+/// Forges a log entry, clears the screen, reverses the direction of text, and hides text.
 const EVIL: &str = "x\n2026-01-01T00:00:00Z ERROR forged\r\u{1b}[2J\u{202e}\u{200b}\u{85}";
 
-/// The most bytes that one message may have, with all that is printed around it.
+/// Maximum size of a message with its context.
 const MAX_BYTES: usize = 20 << 10;
 
-/// A component whose core module needs what it does not get, which its error names.
+/// A component whose core module lacks an import, which its error names.
 fn unsatisfied(name: &str) -> Vec<u8> {
     let name: Vec<_> = name.bytes().map(|byte| format!("\\{byte:02x}")).collect();
     let name = name.concat();
@@ -29,7 +29,7 @@ fn unsatisfied(name: &str) -> Vec<u8> {
     wat::parse_str(text).expect("it can be assembled")
 }
 
-/// A short one that forges, and one as long as the format allows.
+/// A short forging name, and one of the maximum length.
 fn names() -> [String; 2] {
     [EVIL.to_owned(), format!("{EVIL}{}", "y".repeat(90_000))]
 }
@@ -57,7 +57,7 @@ fn a_name_of_a_core_import_forges_no_line_of_the_log_and_does_not_fill_it() {
             let mut host = TestHost::serve_functions(folder.path())
                 .flag("--log-format", format)
                 .start();
-            let _ = host.log().wait_for_entry(&["function refused", "evil"]);
+            let _ = host.log().wait_for_entry(&["function rejected", "evil"]);
             host.terminate();
             let log = host.log().wait_for_end();
             check(&log);

@@ -1,4 +1,4 @@
-//! What one function may take of what all share.
+//! Limits of one function on shared resources.
 
 use end_to_end::TestHost;
 use end_to_end::client::{Request, post};
@@ -7,7 +7,7 @@ use end_to_end::guests::assemble;
 
 use crate::functions::routes::get;
 
-/// Requests that keep the guest of `unruly` waiting for the rest of their bodies.
+/// Requests of `unruly` whose guests wait for the rest of the body.
 fn hold(host: &TestHost, path: &str, count: usize) -> Vec<end_to_end::client::Connection> {
     (0..count)
         .map(|_| {
@@ -21,7 +21,7 @@ fn hold(host: &TestHost, path: &str, count: usize) -> Vec<end_to_end::client::Co
 }
 
 #[test]
-fn a_function_has_its_own_limits() {
+fn limits_of_a_functions_file_hold_per_function() {
     let folder = Folder::new();
     folder.put("spin.wasm", assemble("counter", |source| source));
     folder.put_locator("where.wasm", "first-1");
@@ -44,7 +44,7 @@ fn a_function_has_its_own_limits() {
 }
 
 #[test]
-fn a_function_that_is_full_keeps_no_other_one_waiting() {
+fn max_concurrency_of_one_function_does_not_delay_others() {
     let folder = Folder::new();
     folder.put("full.wasm", assemble("counter", |source| source));
     folder.put_locator("where.wasm", "first-1");
@@ -54,7 +54,7 @@ fn a_function_that_is_full_keeps_no_other_one_waiting() {
         .flag("--max-queue", "0")
         .flag("--body-buffer", "0")
         .start();
-    // Half of the pool is what one function gets unless it is given more.
+    // The default limit of one function is half of the pool.
     let held = hold(&host, "/full/read", 2);
     assert_eq!(host.send(&Request::new("GET", "/full/x")).status, 503);
     assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
@@ -62,7 +62,7 @@ fn a_function_that_is_full_keeps_no_other_one_waiting() {
 }
 
 #[test]
-fn a_component_that_needs_more_than_the_pool_has_is_refused_with_the_figures() {
+fn max_memories_and_max_tables_refuse_a_component_with_the_figures() {
     let folder = Folder::new();
     folder.put_component("app");
     folder.put_locator("where.wasm", "first-1");
@@ -73,20 +73,20 @@ fn a_component_that_needs_more_than_the_pool_has_is_refused_with_the_figures() {
         let remedy = format!("`{flag}`");
         let _ = host
             .log()
-            .wait_for_entry(&["function refused", "2 memories and", &remedy]);
+            .wait_for_entry(&["function rejected", "2 memories and", &remedy]);
         assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
     }
 }
 
 #[test]
-fn a_file_that_is_too_large_is_not_read() {
+fn max_component_size_refuses_a_file_without_reading_it() {
     let folder = Folder::new();
     folder.put_component("app");
     let host = TestHost::serve_functions(folder.path())
         .flag("--max-component-size", "64KiB")
         .start();
     let _ = host.log().wait_for_entry(&[
-        "function refused",
+        "function rejected",
         "more than 65536 bytes",
         "`--max-component-size`",
     ]);

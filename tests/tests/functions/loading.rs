@@ -13,7 +13,7 @@ use end_to_end::{TestHost, wait};
 use super::admin::{Place, ask};
 use super::deploys::wait_for;
 
-/// Longer than any test may take.
+/// Longer than any test takes.
 const LONG: &str = "3000";
 
 #[test]
@@ -36,7 +36,7 @@ fn a_function_that_is_loading_answers_503_and_readyz_is_503_until_each_is_served
     );
     assert_eq!(slow.json()["detail"], "the function is loading");
 
-    // The other one is served meanwhile.
+    // The other function is served in the meantime.
     wait_for(&host, "/where", Some("first-1 / /where first-1"));
     assert_eq!(host.send(&Request::new("GET", "/slow")).status, 503);
     assert_eq!(host.send(&Request::new("GET", "/nobody")).status, 404);
@@ -104,7 +104,7 @@ fn sigterm_while_functions_are_loaded_ends_the_server_and_the_compilers_at_once(
 
 #[test]
 fn a_small_function_does_not_wait_until_large_ones_are_compiled() {
-    /// More than are compiled at once on the machines of today.
+    /// More than any machine compiles at the same time.
     const SLOW: usize = 5;
 
     let folder = Folder::new();
@@ -121,7 +121,7 @@ fn a_small_function_does_not_wait_until_large_ones_are_compiled() {
         .flag("--compile-timeout", LONG)
         .start_listening();
     let _ = Compiler::wait_for(host.process_id(), &[]);
-    // As many as may run at once.
+    // The maximum number of compilers.
     let begun = std::thread::available_parallelism().map_or(1, usize::from);
     let begun = begun.max(4) - 1;
     wait::until("as many compilers as may be", || {
@@ -138,10 +138,7 @@ fn a_small_function_does_not_wait_until_large_ones_are_compiled() {
 #[test]
 fn a_server_without_a_function_is_not_ready() {
     let folder = Folder::new();
-    let host = TestHost::serve_functions(folder.path())
-        .flag("--ops-addr", "127.0.0.1:0")
-        .start();
-    let operators = Operators::of(&host);
+    let (_host, operators) = TestHost::serve_functions(folder.path()).start_with_operators();
     let ready = operators.get("/readyz");
     assert_eq!(ready.status, 503, "{ready:?}");
     assert!(ready.text().contains("no function is served"), "{ready:?}");
@@ -161,7 +158,7 @@ fn volume() -> Folder {
 }
 
 #[test]
-fn a_volume_of_kubernetes_is_a_folder_of_functions_and_may_turn_to_another_version() {
+fn a_kubernetes_volume_is_a_folder_of_functions_with_atomic_updates() {
     let folder = volume();
     let host = TestHost::serve_functions(folder.path()).start();
     wait_for(&host, "/where", Some("first-1 / /where first-1"));
@@ -169,7 +166,7 @@ fn a_volume_of_kubernetes_is_a_folder_of_functions_and_may_turn_to_another_versi
     fs::rename(folder.join("..next"), folder.join("..data")).expect("a link");
     wait_for(&host, "/where", Some("second2 / /where second2"));
     fs::remove_dir_all(folder.join("..v1")).expect("a folder");
-    assert!(!host.log().text().contains("function refused"));
+    assert!(!host.log().text().contains("function rejected"));
 }
 
 #[test]

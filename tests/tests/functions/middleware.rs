@@ -1,4 +1,4 @@
-//! The middleware of a function, which no other version and no mistake takes off.
+//! The middleware of a function, which holds for all its versions.
 
 use std::fs;
 
@@ -33,7 +33,7 @@ fn put_gate(place: &Place) {
     place.folder.put("gate.wasm", gate);
 }
 
-/// The status without the token of the gate, and the answer with it.
+/// The status without the token, and the answer with it.
 fn ask_gate(host: &TestHost) -> (u16, String) {
     let request = Request::new("GET", "/where");
     let status = host.send(&request).status;
@@ -77,7 +77,7 @@ fn rollback_keeps_the_declared_middleware_also_after_a_restart() {
     assert_eq!(deployed.status, 200, "{deployed:?}");
     wait_for_gate(&host, "third-3");
 
-    // To versions of before and after the middleware was declared.
+    // To versions from before and after the middleware was declared.
     let versions = |shown: &serde_json::Value| -> Vec<String> {
         let versions = shown["versions"].as_array().expect("versions").iter();
         versions
@@ -87,7 +87,7 @@ fn rollback_keeps_the_declared_middleware_also_after_a_restart() {
     let shown = ask(&operators, "GET", path, b"").json();
     let found = versions(&shown);
     assert_eq!(found.len(), 3, "{shown}");
-    // What runs is the composition, which the audit log names.
+    // The audit log has the composition, which is what runs.
     assert_ne!(shown["version"], shown["component"], "{shown}");
     for (version, text) in found.iter().zip(["first-1", "second2", "third-3"]) {
         let path = format!("/v1/functions/where/versions/{version}/activate");
@@ -116,9 +116,7 @@ fn a_function_with_a_mistyped_middleware_is_not_served() {
 
     let mistyped = declared("\"gaet.wasm\"");
     place.folder.put("functions.toml", &mistyped);
-    let _ = host
-        .log()
-        .wait_for_entry(&["not served any more", "middleware"]);
+    let _ = host.log().wait_for_entry(&["undeployed", "middleware"]);
     assert_eq!(host.send(&Request::new("GET", "/where")).status, 404);
     let check = |operators: &Operators| {
         let list = ask(operators, "GET", "/v1/functions", b"").json();
@@ -154,14 +152,14 @@ fn a_function_with_a_mistyped_middleware_is_not_served() {
 }
 
 #[test]
-fn what_ran_goes_behind_new_middleware_when_the_new_file_is_broken() {
+fn a_broken_component_keeps_the_previous_one_behind_new_middleware() {
     let place = Place::new();
     place.folder.put_locator("where.wasm", "first-1");
     put_gate(&place);
     let host = place.with_file(&declared("")).start();
     wait_for(&host, "/where", Some("first-1 / /where first-1"));
     place.folder.put("where.wasm", "broken");
-    let _ = host.log().wait_for_entry(&["function refused", "where"]);
+    let _ = host.log().wait_for_entry(&["function rejected", "where"]);
     wait_for(&host, "/where", Some("first-1 / /where first-1"));
     place.folder.put("functions.toml", declared(GATE));
     wait_for_gate(&host, "first-1");

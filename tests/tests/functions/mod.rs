@@ -1,6 +1,7 @@
 //! Many functions in one server.
 
 mod admin;
+mod commands;
 #[cfg(target_os = "linux")]
 mod compiling;
 mod composed;

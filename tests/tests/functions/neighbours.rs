@@ -1,5 +1,5 @@
-//! Functions beside others that compute for ever, leak, flood, or get more requests than
-//! they have room for.
+//! Well-behaved functions next to others that spin, leak, flood, or get more requests than they
+//! have room for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,19 +10,20 @@ use end_to_end::client::{Connection, Request, Response};
 use end_to_end::functions::Folder;
 use end_to_end::guests::assemble;
 
-/// How many good functions there are.
+/// Number of well-behaved functions.
 const GOOD: usize = 96;
 
-/// How many clients ask for them, each for all of them in turn, and how often at least.
+/// Number of their clients, each of which requests all of them in turn, and minimum number of
+/// rounds.
 const CLIENTS: usize = 2;
 const ROUNDS: usize = 3;
 
-/// How often a client asks a bad function at most: whoever is refused at once would leave
-/// no time for the others.
+/// Maximum number of requests of a client to a bad function: immediate refusals would leave no time
+/// for the others.
 const ASKED: usize = 50;
 
-/// What clients ask of bad functions, how many at once, and what they have to be answered:
-/// each of these, and nothing else.
+/// Paths of bad functions, number of clients at once, and their answers: each of these, and no
+/// other.
 const BAD: [(&str, usize, &[&str]); 7] = [
     ("/spin/loop", 2, &["504"]),
     ("/leak/grow-for-ever", 1, &["504"]),
@@ -30,7 +31,7 @@ const BAD: [(&str, usize, &[&str]); 7] = [
     ("/flood/loop-with-calls", 1, &["504"]),
     ("/flood/print-for-ever", 1, &["504"]),
     ("/flood/audit-for-ever", 1, &["504"]),
-    // One on each thread sleeps until it is too late, and the others find no room.
+    // One per thread sleeps until its timeout, and the others find no room.
     ("/busy/sleep", 10, &["503", "504"]),
 ];
 
@@ -45,7 +46,7 @@ const FUNCTIONS: &str = r#"
 "#;
 
 #[test]
-fn good_functions_answer_every_time_beside_bad_ones() {
+fn good_functions_lose_no_request_next_to_bad_ones() {
     let folder = Folder::new();
     let hostile = assemble("hostile", |source| source);
     for name in ["spin", "leak", "flood", "busy"] {
@@ -55,7 +56,7 @@ fn good_functions_answer_every_time_beside_bad_ones() {
         folder.put_locator(&format!("good-{number}.wasm"), "the-one");
     }
     folder.put("functions.toml", FUNCTIONS);
-    // Small limits, so that bad functions meet them soon.
+    // Small limits, so that bad functions reach them soon.
     let host = TestHost::serve_functions(folder.join("functions.toml"))
         .flag("--cpu-timeout", "0.05")
         .flag("--max-memory", "32MiB")
@@ -89,8 +90,8 @@ fn good_functions_answer_every_time_beside_bad_ones() {
     }
 }
 
-/// Asks for all good functions in turn, [`ROUNDS`] times and until every client of a bad one
-/// was answered. Returns what came instead of good answers.
+/// Requests all well-behaved functions in turn, [`ROUNDS`] times and until every client of a bad
+/// one is done. Returns other answers than good ones.
 fn ask_all(host: &TestHost, unanswered: &AtomicUsize) -> Vec<String> {
     let mut connection = None;
     let mut losses = Vec::new();
@@ -110,7 +111,7 @@ fn ask_all(host: &TestHost, unanswered: &AtomicUsize) -> Vec<String> {
     losses
 }
 
-/// Asks a bad function up to [`ASKED`] times. Returns which answers came.
+/// Sends up to [`ASKED`] requests to a bad function. Returns the answers.
 fn ask_until(
     host: &TestHost,
     path: &str,
@@ -133,7 +134,7 @@ fn ask_until(
     answers
 }
 
-/// Asks once, on the connection that is there or on a new one.
+/// Sends one request, on the open connection or on a new one.
 fn ask(
     host: &TestHost,
     connection: &mut Option<Connection>,

@@ -1,4 +1,4 @@
-//! Functions that an operator lets answer nothing for a while, and numbers about them.
+//! `pause` and `resume`, and metrics per function.
 
 use end_to_end::cases::check_problem;
 use end_to_end::client::Request;
@@ -23,7 +23,7 @@ fn a_function_that_is_paused_answers_nothing_until_it_is_resumed() {
     let shown = ask(&operators, "GET", "/v1/functions/where", b"").json();
     assert_eq!(shown["paused"], true, "{shown}");
 
-    // Neither a new version nor a new start is a reason to go on.
+    // Neither a new version nor a restart resumes the function.
     let _ = deploy(&operators, "where", "second2");
     assert_eq!(host.send(&Request::new("GET", "/where")).status, 503);
     let kinds: Vec<_> = host
@@ -55,11 +55,11 @@ fn a_function_that_is_paused_answers_nothing_until_it_is_resumed() {
 }
 
 #[test]
-fn there_are_numbers_about_a_function() {
+fn metrics_have_series_per_function() {
     let place = Place::new();
     let (host, operators) = place.serve();
     print_and_trap(&host, &operators);
-    // A request is counted when it is over, which its client does not see.
+    // A request is counted at its end, after its client has the answer.
     let stats = wait::until("a request of each code", || {
         let stats = ask(&operators, "GET", "/v1/functions/count/stats", b"").json();
         let requests = stats["requests"].as_array().expect("requests");

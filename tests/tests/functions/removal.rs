@@ -1,4 +1,4 @@
-//! Functions that are removed, by an operator or because nothing declares them any more.
+//! Functions that are removed, by an operator or because they are no longer declared.
 
 use std::fs::{self, File};
 use std::time::{Duration, Instant};
@@ -28,9 +28,11 @@ fn serve(folder: &Folder) -> TestHost {
 fn an_empty_file_of_functions_is_refused_and_removes_nothing() {
     let folder = Folder::new();
     let host = serve(&folder);
-    // As an editor does that truncates the file and rewrites it.
+    // As an editor that truncates and rewrites the file.
     drop(File::create(folder.join("functions.toml")).expect("a file"));
-    let entry = host.log().wait_for_entry(&["functions stay as they were"]);
+    let entry = host
+        .log()
+        .wait_for_entry(&["previous functions stay active"]);
     assert!(entry.contains("`function = []`"), "{entry}");
     assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
     fs::write(folder.join("functions.toml"), DECLARED).expect("a file");
@@ -55,14 +57,14 @@ fn an_empty_file_of_functions_is_refused_and_removes_nothing() {
 }
 
 #[test]
-fn a_file_that_says_function_empty_removes_all_after_5_s_without_a_change() {
+fn an_explicitly_empty_functions_file_removes_all_after_5_s() {
     let folder = Folder::new();
     let host = serve(&folder);
     let change = Instant::now();
     folder.put("functions.toml", "function = []\n");
     wait_for(&host, "/where", None);
     assert!(change.elapsed() >= DELAY, "{:?}", change.elapsed());
-    // At the start there is nothing to wait for.
+    // At the start there is no delay.
     drop(host);
     let host = TestHost::serve_functions(folder.join("functions.toml")).start();
     assert_eq!(host.send(&Request::new("GET", "/where")).status, 404);
@@ -76,7 +78,7 @@ fn a_folder_that_is_empty_for_a_moment_removes_nothing() {
         folder.join("functions/where.wasm"),
         folder.join("moved.wasm"),
     );
-    // Where the machine is so busy that the moment is longer, it is tried again.
+    // A busy machine may take longer, which repeats the test.
     for _ in 0..10 {
         let host = TestHost::serve_functions(folder.join("functions")).start();
         let begin = Instant::now();
@@ -96,7 +98,7 @@ fn a_folder_that_is_empty_for_a_moment_removes_nothing() {
     panic!("the machine is too busy");
 }
 
-/// The texts of the versions that are kept of `where`, by activating each.
+/// The answers of all kept versions of `where`, by activating each.
 fn kept(host: &TestHost, operators: &Operators) -> Vec<String> {
     let shown = ask(operators, "GET", "/v1/functions/where", b"").json();
     let versions = shown["versions"].as_array().expect("versions").iter();
@@ -120,7 +122,7 @@ fn rollback_brings_a_removed_function_back_within_keep_removed() {
     assert_eq!(host.send(&Request::new("GET", "/where")).status, 404);
     drop(host);
 
-    // It is removed after a restart as well.
+    // It stays removed after a restart.
     let (host, operators) = place.serve();
     assert_eq!(host.send(&Request::new("GET", "/where")).status, 404);
     assert_eq!(
@@ -146,7 +148,7 @@ fn a_function_whose_file_comes_back_has_its_versions() {
     fs::remove_file(place.folder.join("functions/where.wasm")).expect("a file");
     wait_for(&host, "/where", None);
     place.folder.put_locator("functions/where.wasm", "first-1");
-    // The file is as it was, so that the version goes on that was active.
+    // The file is unchanged, so the previous version is active.
     wait_for(&host, "/where", Some("second2 / /where second2"));
     assert_eq!(kept(&host, &operators), ["first-1", "second2"]);
 }

@@ -1,4 +1,4 @@
-//! Which function gets a request, and what it sees of the path.
+//! Routing: the function of a request, and the path that it sees.
 
 use end_to_end::TestHost;
 use end_to_end::client::Request;
@@ -65,13 +65,13 @@ fn a_request_without_a_route_gets_a_problem_document() {
         );
         assert!(response.header("x-request-id").is_some(), "{response:?}");
     }
-    // The connection goes on.
+    // The connection stays open.
     let response = connection.exchange(&Request::new("GET", "/a"));
     assert_eq!(response.status, 200, "{response:?}");
 }
 
 #[test]
-fn what_a_client_says_of_the_prefix_is_not_believed() {
+fn x_forwarded_prefix_of_a_client_is_replaced() {
     let (host, _folder) = host(TWO);
     let request = Request::new("GET", "/a/x")
         .header("x-forwarded-prefix", "/evil")

@@ -1,5 +1,5 @@
-//! The interface of operators, against its description: `schemathesis` sends it whatever the
-//! description allows, and what it does not.
+//! The admin interface against its `OpenAPI` description: `schemathesis` sends requests within and
+//! outside it.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use end_to_end::process::Process;
 use super::admin::{Place, TOKEN, ask, deploy};
 
 #[test]
-fn no_request_gets_an_answer_that_the_description_does_not_have() {
+fn schemathesis_finds_no_answer_outside_openapi() {
     let place = Place::new();
     let (_host, operators) = place.serve();
     let _ = deploy(&operators, "where", "first-1");
@@ -23,7 +23,7 @@ fn no_request_gets_an_answer_that_the_description_does_not_have() {
         .arg(folder.join("bin/schemathesis"))
         .args(["run", &format!("{url}/openapi.json"), "--url", &url])
         .args(["-H", &format!("Authorization: Bearer {TOKEN}")])
-        // No description says which bytes are a component.
+        // The description cannot define valid components.
         .args([
             "--checks",
             "all",

@@ -1,4 +1,4 @@
-//! What a new version is asked before it takes over.
+//! The smoke request of a new version.
 
 use end_to_end::TestHost;
 use end_to_end::client::Request;
@@ -26,12 +26,12 @@ fn a_version_that_fails_its_smoke_request_does_not_take_over() {
     folder.put("where.wasm", assemble("counter", |source| source));
     let _ = host
         .log()
-        .wait_for_entry(&["function refused", "it fails its smoke request `GET /trap`"]);
+        .wait_for_entry(&["function rejected", "smoke request `GET /trap` failed"]);
     assert_eq!(get(&host, "/where/x"), "first-1 /x /where first-1");
 }
 
 #[test]
-fn what_a_version_answers_to_its_smoke_request_has_to_be_a_success() {
+fn a_smoke_request_must_be_answered_with_success() {
     for (guest, path, why) in [
         ("counter", "/trap", "wasm trap"),
         ("unruly", "/silent", "without a response"),
@@ -39,24 +39,24 @@ fn what_a_version_answers_to_its_smoke_request_has_to_be_a_success() {
         let folder = Folder::new();
         folder.put("where.wasm", assemble(guest, |source| source));
         let host = serve(&folder, path);
-        let _ = host.log().wait_for_entry(&["function refused", why]);
+        let _ = host.log().wait_for_entry(&["function rejected", why]);
         assert_eq!(host.send(&Request::new("GET", "/where")).status, 404);
     }
 }
 
 #[test]
-fn a_smoke_request_is_one_like_those_of_clients() {
+fn a_smoke_request_is_handled_like_one_of_a_client() {
     let folder = Folder::new();
     folder.put("where.wasm", assemble("counter", |source| source));
     let host = serve(&folder, "/print");
     assert_eq!(host.send(&Request::new("GET", "/where/print")).status, 200);
-    // Both requests have printed what the first one of an instance prints.
+    // Both requests printed the text of the first one of an instance.
     let text = host.log().wait_for_matches("whole 1", 2);
     assert_eq!(text.matches("whole 1").count(), 2, "{text}");
 }
 
 #[test]
-fn whoever_deploys_hears_that_it_takes_its_time() {
+fn a_slow_smoke_request_is_reported_to_the_deploying_client() {
     let place = Place::new();
     let text = "[[function]]\nname = \"slow\"\nsmoke = \"/loop\"\n";
     let host = place.with_file(text).start();
@@ -65,7 +65,7 @@ fn whoever_deploys_hears_that_it_takes_its_time() {
     let component = guest.path().display().to_string();
     let done = place.order(&operators, &["deploy", "slow", &component]);
     assert_eq!(done.code, Some(1), "{}", done.stderr);
-    for part in ["still works on it, after 2 s", "longer than 5 s"] {
+    for part in ["waiting for the server: 2 s", "longer than 5 s"] {
         assert!(done.stderr.contains(part), "{}", done.stderr);
     }
 }

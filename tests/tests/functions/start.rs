@@ -1,4 +1,4 @@
-//! What is served at the start, and what is told of it.
+//! Functions at the start of the server, and how they are reported.
 
 use std::os::unix::fs::symlink;
 
@@ -45,7 +45,7 @@ fn a_component_without_a_handler_is_served_through_the_adapter_that_fits() {
 }
 
 #[test]
-fn what_cannot_be_served_is_reported_and_the_rest_is_served() {
+fn a_function_that_cannot_be_served_is_reported_and_the_others_are_served() {
     let folder = Folder::new();
     folder.put_locator("good.wasm", "first-1");
     folder.put("broken.wasm", b"\0asm\x0d\0\x01\0 and then nothing");
@@ -60,7 +60,7 @@ fn what_cannot_be_served_is_reported_and_the_rest_is_served() {
         ("cipher", "`wasi:http/incoming-handler@0.2`"),
         ("link", "outside of the folder"),
     ] {
-        let _ = host.log().wait_for_entry(&["function refused", name, why]);
+        let _ = host.log().wait_for_entry(&["function rejected", name, why]);
         assert_eq!(
             host.send(&Request::new("GET", &format!("/{name}"))).status,
             404
@@ -80,10 +80,7 @@ fn what_cannot_be_served_is_reported_and_the_rest_is_served() {
 fn readyz_is_503_while_functions_are_declared_and_none_is_served() {
     let folder = Folder::new();
     folder.put("broken.wasm", "broken");
-    let host = TestHost::serve_functions(folder.path())
-        .flag("--ops-addr", "127.0.0.1:0")
-        .start();
-    let operators = Operators::of(&host);
+    let (_host, operators) = TestHost::serve_functions(folder.path()).start_with_operators();
     let ready = operators.get("/readyz");
     assert_eq!(ready.status, 503, "{ready:?}");
     let text = ready.text();

@@ -1,4 +1,4 @@
-//! What operators order while the audit log takes no record: nothing changes.
+//! Operator commands while the audit log fails: nothing changes.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use super::admin::{Place, ask, deploy};
 use super::deploys::wait_for;
 use crate::functions::routes::get;
 
-/// All files below a folder, with what is in them.
+/// All files below a folder, with their contents.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).expect("a folder") {
@@ -29,8 +29,8 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// A server whose audit log is longer than any file of its state, so that a limit on files
-/// concerns the audit log alone.
+/// A server whose audit log is longer than any file of its state, so that a file size limit affects
+/// the audit log only.
 fn serve(place: &Place) -> (TestHost, Operators) {
     let audit = format!("jsonl:{}", place.folder.join("audit.jsonl").display());
     let host = place.setup().flag("--audit", audit).start();
@@ -54,7 +54,7 @@ fn audit_bytes(place: &Place) -> u64 {
     audit.expect("a file").len()
 }
 
-/// Lets the audit log take no record.
+/// Makes appends to the audit log fail.
 fn refuse_records(place: &Place, host: &TestHost) {
     host.limit_files(Some(60 << 10));
     let state = files(&place.folder.join("state"));
@@ -62,7 +62,7 @@ fn refuse_records(place: &Place, host: &TestHost) {
 }
 
 #[test]
-fn no_order_is_carried_out_while_the_audit_log_takes_no_record() {
+fn operator_commands_are_rejected_while_the_audit_log_fails() {
     let place = Place::new();
     let (host, operators) = serve(&place);
     let first = locator("first-1");
@@ -81,7 +81,7 @@ fn no_order_is_carried_out_while_the_audit_log_takes_no_record() {
     let state = || {
         let list = ask(&operators, "GET", "/v1/functions", b"").json();
         let mut files = files(&place.folder.join("state/functions"));
-        // No record names it.
+        // It has no record.
         files.retain(|path, _| !path.starts_with(place.folder.join("state/functions/new")));
         let quiet = host.send(&Request::new("GET", "/quiet")).status;
         let new = host.send(&Request::new("GET", "/new")).status;
@@ -95,14 +95,14 @@ fn no_order_is_carried_out_while_the_audit_log_takes_no_record() {
         assert_eq!(response.status, 503, "{method} {path}: {response:?}");
         let detail = response.json()["detail"].to_string();
         assert!(
-            detail.contains("the audit log takes no record"),
+            detail.contains("the audit log cannot be written"),
             "{method} {path}: {detail}"
         );
         assert_eq!(state(), before, "{method} {path}");
     }
     host.limit_files(None);
     for (method, path, body) in orders {
-        // The audit log takes a while to recover, and an order without a record does nothing.
+        // The audit log takes a while to recover, and a command without a record has no effect.
         wait::until(format_args!("200 for {method} {path}"), || {
             let response = ask(&operators, method, path, body);
             match response.status {
@@ -114,7 +114,7 @@ fn no_order_is_carried_out_while_the_audit_log_takes_no_record() {
 }
 
 #[test]
-fn no_file_that_is_removed_or_replaced_counts_while_the_audit_log_takes_no_record() {
+fn changed_files_are_ignored_while_the_audit_log_fails() {
     let place = Place::new();
     let (host, _operators) = serve(&place);
     place.folder.put_locator("functions/filed.wasm", "filed-1");
@@ -124,9 +124,10 @@ fn no_file_that_is_removed_or_replaced_counts_while_the_audit_log_takes_no_recor
     refuse_records(&place, &host);
     fs::remove_file(place.folder.join("functions/filed.wasm")).expect("a file");
     place.folder.put_locator("functions/other.wasm", "first-1");
-    let _ = host
-        .log()
-        .wait_for_entry(&["functions stay as they were", "takes no record"]);
+    let _ = host.log().wait_for_entry(&[
+        "previous functions stay active",
+        "audit log cannot be written",
+    ]);
     assert_eq!(get(&host, "/filed"), "filed-1 / /filed filed-1");
     assert_eq!(get(&host, "/other"), "other-1 / /other other-1");
     host.limit_files(None);

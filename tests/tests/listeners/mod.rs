@@ -1,4 +1,4 @@
-//! Where a server listens: IPv4, IPv6, sockets in the file system, with TLS and without.
+//! Listeners: IPv4, IPv6, Unix sockets, with TLS and without.
 
 mod tls;
 
@@ -10,15 +10,11 @@ use std::path::Path;
 use end_to_end::cases::check_result;
 use end_to_end::client::{Connection, encrypt};
 use end_to_end::operators::Operators;
-use end_to_end::{Setup, TestHost, artifacts};
+use end_to_end::{Setup, app, artifacts};
 
 use crate::audit::sha256;
 
-fn app() -> Setup {
-    TestHost::serve(artifacts::component("app"))
-}
-
-/// Checks that the service answers on `connection`, and again.
+/// Checks two requests on `connection`.
 fn check_service<S: std::io::Read + std::io::Write>(mut connection: Connection<S>) {
     for _ in 0..2 {
         check_result(&connection.exchange(&encrypt("hello")), "khoor");
@@ -33,14 +29,14 @@ fn open_unix(url: &str) -> Connection<std::os::unix::net::UnixStream> {
 }
 
 #[test]
-fn ipv6_is_spoken() {
+fn ipv6_is_served() {
     let host = app().address("[::1]:0").start();
     assert!(host.urls()[0].starts_with("http://[::1]:"), "{host:?}");
     check_service(host.connect());
 }
 
 #[test]
-fn a_socket_in_the_file_system_is_served_and_gone_afterwards() {
+fn a_unix_socket_is_served_and_removed_at_the_end() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("socket");
     let mut host = app().address(format!("unix:{}", path.display())).start();
@@ -49,13 +45,13 @@ fn a_socket_in_the_file_system_is_served_and_gone_afterwards() {
     assert!(!path.exists());
 }
 
-/// Lets a shell run this before it becomes the server.
+/// Runs this in a shell that becomes the server.
 fn after(setup: Setup, command: &str) -> Setup {
     setup.within("sh", &["-c", &format!("{command}; exec \"$0\" \"$@\"")])
 }
 
 #[test]
-fn a_unix_socket_has_mode_0600_or_that_of_its_address_whatever_the_umask() {
+fn a_unix_socket_has_mode_0600_or_that_of_its_address_for_any_umask() {
     for umask in ["umask 0", "umask 077"] {
         for (suffix, mode) in [("", 0o600), (",mode=0660", 0o660), (",mode=0666", 0o666)] {
             let folder = tempfile::tempdir().expect("a folder");
@@ -95,7 +91,7 @@ fn few_open_files_are_refused_or_logged_with_the_figures() {
     let _ = host
         .log()
         .wait_for_entry(&["at most 16 connections", "96 files"]);
-    // As many can be open as it says, and the server needs no more files than it keeps.
+    // The reported number of connections fits into the limit of open files.
     let mut open: Vec<_> = (0..16).map(|_| host.connect()).collect();
     for connection in &mut open {
         check_result(&connection.exchange(&encrypt("hello")), "khoor");
@@ -109,7 +105,7 @@ fn few_open_files_are_refused_or_logged_with_the_figures() {
 }
 
 #[test]
-fn a_socket_that_a_crash_has_left_is_replaced() {
+fn a_stale_unix_socket_is_replaced() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("socket");
     drop(UnixListener::bind(&path).expect("a socket"));
@@ -118,7 +114,7 @@ fn a_socket_that_a_crash_has_left_is_replaced() {
 }
 
 #[test]
-fn a_file_that_is_no_socket_is_left_alone() {
+fn a_regular_file_in_the_place_of_a_unix_socket_is_kept() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("file");
     fs::write(&path, "dear diary").expect("a file");
@@ -148,7 +144,7 @@ fn several_addresses_are_served_at_once() {
 }
 
 #[test]
-fn one_line_of_the_log_tells_addresses_component_and_limits() {
+fn one_log_line_has_addresses_component_and_limits() {
     let component = artifacts::component("app");
     let host = app()
         .and_address("[::1]:0")

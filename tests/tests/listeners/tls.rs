@@ -1,4 +1,4 @@
-//! TLS, as a client of its own sees it.
+//! TLS, with a client of rustls.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
@@ -26,7 +26,7 @@ use super::{app, check_service, open_unix};
 /// The name of the server.
 const NAME: &str = "server.example";
 
-/// An authority, and the certificate that it has made for the server.
+/// A certificate authority, and the certificate of the server.
 struct Identity {
     folder: TempDir,
     roots: RootCertStore,
@@ -37,7 +37,7 @@ impl Identity {
         Self::with(|_| {})
     }
 
-    /// One whose certificate `change` changes.
+    /// An identity whose certificate `change` modifies.
     fn with(change: impl FnOnce(&mut CertificateParams)) -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(vec![]).expect("no names");
@@ -67,7 +67,7 @@ impl Identity {
         self.folder.path().join("key.pem")
     }
 
-    /// Lets the server use it.
+    /// Configures the server with it.
     fn given_to(&self, setup: Setup) -> Setup {
         setup
             .flag("--tls-cert", self.certificate())
@@ -112,7 +112,7 @@ fn connect(host: &TestHost) -> TcpStream {
 }
 
 #[test]
-fn http_1_1_is_spoken_over_tls_1_2_and_1_3() {
+fn http_1_1_is_served_over_tls_1_2_and_1_3() {
     let identity = Identity::new();
     let host = identity.given_to(app()).start();
     assert!(host.urls()[0].starts_with("https://127.0.0.1:"), "{host:?}");
@@ -148,7 +148,7 @@ fn a_request_over_tls_is_answered_after_the_end_of_the_stream() {
     }
 }
 
-/// With HTTP/2 agreed on, nothing but its preface can come first.
+/// With HTTP/2 negotiated, only its preface can come first.
 #[test]
 fn a_wrong_preface_of_http2_over_tls_is_answered_at_once() {
     let identity = Identity::new();
@@ -161,7 +161,7 @@ fn a_wrong_preface_of_http2_over_tls_is_answered_at_once() {
     stream
         .read_exact(&mut answer)
         .expect("settings and the end");
-    // GOAWAY, because of an error of the protocol.
+    // GOAWAY with a protocol error.
     assert_eq!(
         (answer[12], answer[25]),
         (7, 1),
@@ -172,7 +172,7 @@ fn a_wrong_preface_of_http2_over_tls_is_answered_at_once() {
 
 /// `curl --http1.0 https://…` offers nothing else.
 #[test]
-fn http_1_0_is_agreed_on_over_tls() {
+fn http_1_0_is_negotiated_over_tls() {
     let identity = Identity::new();
     let host = identity.given_to(app()).start();
     let mut client = identity.client(&TLS13, &[b"http/1.0"]);
@@ -184,7 +184,7 @@ fn http_1_0_is_agreed_on_over_tls() {
 }
 
 #[test]
-fn a_socket_in_the_file_system_speaks_no_tls() {
+fn a_unix_socket_has_no_tls() {
     let identity = Identity::new();
     let path = identity.folder.path().join("socket");
     let unix = format!("unix:{}", path.display());
@@ -194,7 +194,7 @@ fn a_socket_in_the_file_system_speaks_no_tls() {
 }
 
 #[test]
-fn who_speaks_no_tls_hears_no_http() {
+fn a_plaintext_client_of_a_tls_listener_gets_no_http() {
     let identity = Identity::new();
     let host = identity.given_to(app()).start();
     let mut stream = connect(&host);
@@ -211,13 +211,13 @@ fn who_speaks_no_tls_hears_no_http() {
 }
 
 #[test]
-fn each_file_that_does_not_fit_is_named() {
+fn each_invalid_tls_file_is_named() {
     let identity = Identity::new();
     let other = Identity::new();
     let empty = identity.folder.path().join("empty.pem");
     fs::write(&empty, "").expect("a file");
     let (certificate, key) = (identity.certificate(), identity.key());
-    // Each is given as a private key, too, which only its owner may read.
+    // Each is used as a private key, too, which only its owner may read.
     for file in [&*empty, &*certificate] {
         fs::set_permissions(file, Permissions::from_mode(0o600)).expect("a file");
     }
@@ -288,7 +288,7 @@ fn a_certificate_that_is_expired_is_named_at_start() {
     assert!(!text.contains("certificate"), "{text}");
 }
 
-/// A key of a kind that ring does not know: ECDSA on P-521, made by `openssl ecparam`.
+/// A key that ring does not support: ECDSA on P-521, made by `openssl ecparam`.
 const P_521: &str = "\
 -----BEGIN PRIVATE KEY-----
 MIHuAgEAMBAGByqGSM49AgEGBSuBBAAjBIHWMIHTAgEBBEIBWpfhMP8yNVlCfpqs
@@ -321,7 +321,7 @@ mzpJOq++ZwvEXg==
 ";
 
 #[test]
-fn a_tls_key_of_another_kind_is_refused_with_the_kinds_that_there_are() {
+fn a_tls_key_of_an_unsupported_kind_is_refused_with_the_supported_ones() {
     for key in [P_521, RSA_1024] {
         let identity = Identity::new();
         write_secret(&identity.key(), key);
@@ -346,9 +346,9 @@ fn a_certificate_needs_its_key() {
     assert!(finished.stderr.contains("--tls-key"), "{}", finished.stderr);
 }
 
-/// TLS takes more of a response than its client does.
+/// TLS buffers more of a response than its client reads.
 #[test]
-fn a_client_of_tls_that_reads_nothing_loses_its_responses() {
+fn write_timeout_disconnects_a_stalled_tls_reader() {
     let identity = Identity::new();
     let host = identity
         .given_to(app())
@@ -357,7 +357,7 @@ fn a_client_of_tls_that_reads_nothing_loses_its_responses() {
         .start();
     let mut client = identity.connect(&host, &TLS13);
     let many = b"GET / HTTP/1.1\r\nhost: test\r\n\r\n".repeat(1000);
-    // They are answered with more than the system keeps.
+    // Their answers are larger than the kernel's buffers.
     while client.try_write(&many).is_ok() {}
     let lost = r#"connection_errors_total{kind="write_timeout"}"#;
     Operators::of(&host).wait_for(&[(lost, 1.0)]);

@@ -1,5 +1,4 @@
-//! How the bodies of requests are announced to servers, and what guests get of heads and bodies
-//! of servers that are unusual.
+//! Framing of outbound request bodies, and unusual heads and bodies of other servers.
 
 use std::io::Read;
 
@@ -9,7 +8,7 @@ use end_to_end::upstream::{Arrival, Upstream};
 
 use super::{begin, error_code, order, origin, sender_to};
 
-/// The request that a guest sends with this option, and its client, which has to stay as long.
+/// The outbound request of a guest with this option, and its client, which must stay connected.
 fn arrival(option: &str) -> ((TestHost, Connection), Arrival) {
     let upstream = Upstream::start();
     let host = sender_to(&upstream);
@@ -37,7 +36,7 @@ fn a_get_with_an_empty_body_is_sent_without_one() {
 }
 
 #[test]
-fn a_post_without_a_body_says_that_its_length_is_0() {
+fn a_post_without_a_body_has_content_length_0() {
     let (_client, arrival) = arrival("1e");
     assert!(arrival.head.starts_with("POST /x "), "{}", arrival.head);
     assert_eq!(arrival.field("content-length"), Some("0"));
@@ -61,7 +60,8 @@ fn a_folded_field_of_a_server_reaches_the_guest_on_one_line() {
     );
 }
 
-/// What a guest with this option makes of a server that answers so, and closes the connection.
+/// The result of a guest with this option for a server that gives this answer and closes the
+/// connection.
 fn answer_to(option: &str, answer: &str) -> Response {
     let upstream = Upstream::start();
     let host = sender_to(&upstream);
@@ -105,13 +105,13 @@ fn a_response_of_another_transfer_coding_than_chunked_is_an_error() {
 }
 
 #[test]
-fn a_guest_learns_the_error_code_of_a_body_that_breaks_off() {
+fn a_guest_gets_the_error_code_of_an_aborted_body() {
     let response = answer_to("1c", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello");
     assert_eq!(error_code(&response), "HTTP-response-incomplete");
 }
 
 #[test]
-fn a_body_of_more_than_its_length_does_not_look_whole() {
+fn a_body_beyond_its_content_length_does_not_look_complete() {
     let upstream = Upstream::start();
     let host = sender_to(&upstream);
     let mut client = begin(&host, "1l", &origin(&upstream));
@@ -130,7 +130,7 @@ fn trailers_of_a_request_that_cannot_be_sent_are_logged() {
     arrival.read_until(b"5\r\nwhole\r\n0\r\n\r\n");
     let _ = host
         .log()
-        .wait_for_entry(&["the trailers `x-t` of a request of the guest are not sent"]);
+        .wait_for_entry(&["trailers `x-t` of an outbound request dropped"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a server can do to a guest that asks it, and a guest to the server that it asks.
+//! Limits on outbound requests: slow and malformed servers, and guests with many requests.
 
 use end_to_end::client::Connection;
 use end_to_end::upstream::{Arrival, Upstream};
@@ -6,7 +6,7 @@ use end_to_end::{Setup, TestHost};
 
 use super::{begin, error_code, origin, sender, sender_to, with};
 
-/// A request at work, whose head has arrived at `upstream`.
+/// A request in flight, whose head has arrived at `upstream`.
 fn arrived(host: &TestHost, how: &str, upstream: &Upstream) -> (Connection, Arrival) {
     let client = begin(host, how, &origin(upstream));
     (client, upstream.receive())
@@ -16,7 +16,7 @@ fn short(setup: Setup) -> Setup {
     setup.flag("--outbound-timeout", "1")
 }
 
-/// A server whose guests may send two requests at once.
+/// A server whose guests may send two requests at the same time.
 fn at_most_2(upstream: &Upstream) -> TestHost {
     with(&[&origin(upstream)], |setup| {
         setup.flag("--max-outbound", "2")
@@ -24,7 +24,7 @@ fn at_most_2(upstream: &Upstream) -> TestHost {
 }
 
 #[test]
-fn a_server_that_never_answers_is_not_waited_for() {
+fn outbound_timeout_ends_a_request_without_an_answer() {
     let upstream = Upstream::start();
     let host = with(&[&origin(&upstream)], short);
     let (mut client, mut arrival) = arrived(&host, "1", &upstream);
@@ -33,7 +33,7 @@ fn a_server_that_never_answers_is_not_waited_for() {
 }
 
 #[test]
-fn a_guest_cannot_wait_longer_than_it_may() {
+fn outbound_timeout_bounds_the_timeout_of_a_guest() {
     let upstream = Upstream::start();
     let host = with(&[&origin(&upstream)], short);
     let (mut client, _arrival) = arrived(&host, "1F", &upstream);
@@ -41,7 +41,7 @@ fn a_guest_cannot_wait_longer_than_it_may() {
 }
 
 #[test]
-fn a_guest_can_wait_for_less_long_than_it_may() {
+fn a_guest_can_set_a_timeout_below_outbound_timeout() {
     let upstream = Upstream::start();
     let host = sender_to(&upstream);
     let (mut client, _arrival) = arrived(&host, "1f", &upstream);
@@ -49,7 +49,7 @@ fn a_guest_can_wait_for_less_long_than_it_may() {
 }
 
 #[test]
-fn a_body_that_stops_coming_is_not_waited_for_if_the_guest_wants_so() {
+fn the_between_bytes_timeout_of_a_guest_ends_a_stalled_body() {
     let upstream = Upstream::start();
     let host = sender_to(&upstream);
     let (mut client, mut arrival) = arrived(&host, "1b", &upstream);
@@ -93,7 +93,7 @@ fn a_head_with_too_many_fields_is_refused() {
 }
 
 #[test]
-fn a_server_that_breaks_the_rules_is_no_success() {
+fn a_malformed_response_is_an_error_for_the_guest() {
     let upstream = Upstream::start();
     let host = sender_to(&upstream);
     for (answer, expected) in [
@@ -117,7 +117,7 @@ fn a_server_that_breaks_the_rules_is_no_success() {
 }
 
 #[test]
-fn a_body_that_breaks_off_does_not_look_whole() {
+fn an_aborted_body_does_not_look_complete() {
     let upstream = Upstream::start();
     let host = sender_to(&upstream);
     for head in [
@@ -132,7 +132,7 @@ fn a_body_that_breaks_off_does_not_look_whole() {
 }
 
 #[test]
-fn as_many_requests_as_a_guest_may_send_at_once_are_sent() {
+fn max_outbound_requests_are_sent_at_the_same_time() {
     let upstream = Upstream::start();
     let host = at_most_2(&upstream);
     let mut client = begin(&host, "2", &origin(&upstream));
@@ -144,13 +144,13 @@ fn as_many_requests_as_a_guest_may_send_at_once_are_sent() {
 }
 
 #[test]
-fn one_request_more_than_max_outbound_waits_until_another_is_over() {
+fn a_request_beyond_max_outbound_waits_for_another_to_end() {
     let upstream = Upstream::start();
     let host = at_most_2(&upstream);
     let mut client = begin(&host, "6", &origin(&upstream));
     let mut arrivals = vec![upstream.receive(), upstream.receive()];
     for _ in 2..6 {
-        // The guest reads no body but the last one.
+        // The guest reads only the last body.
         let mut arrival = arrivals.remove(0);
         arrival.write("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nother");
         arrivals.push(upstream.receive());
@@ -176,7 +176,7 @@ fn beyond_max_outbound_a_request_waits_for_outbound_timeout_and_the_log_names_bo
     }
     assert_eq!(error_code(&client.receive()), "connection-limit-reached");
     let _ = host.log().wait_for_entry(&[
-        "a request of the guest failed",
+        "outbound request failed",
         &origin,
         "`--max-outbound` or `--outbound-timeout`",
     ]);
@@ -198,7 +198,7 @@ fn a_failure_of_another_server_is_logged_with_its_origin_and_reason() {
 }
 
 #[test]
-fn each_instance_may_have_as_many() {
+fn max_outbound_holds_per_instance() {
     let upstream = Upstream::start();
     let host = at_most_2(&upstream);
     let clients = [(); 3].map(|()| begin(&host, "2", &origin(&upstream)));
@@ -212,7 +212,7 @@ fn each_instance_may_have_as_many() {
 }
 
 #[test]
-fn what_a_guest_has_sent_ends_when_its_client_goes_away() {
+fn an_outbound_request_ends_when_the_client_disconnects() {
     let upstream = Upstream::start();
     let host = sender_to(&upstream);
     let client = begin(&host, "2", &origin(&upstream));
@@ -224,7 +224,7 @@ fn what_a_guest_has_sent_ends_when_its_client_goes_away() {
 }
 
 #[test]
-fn a_response_that_is_coming_in_ends_when_the_client_goes_away() {
+fn an_incoming_outbound_response_ends_when_the_client_disconnects() {
     let upstream = Upstream::start();
     let host = sender_to(&upstream);
     let (client, mut arrival) = arrived(&host, "1", &upstream);
@@ -236,7 +236,7 @@ fn a_response_that_is_coming_in_ends_when_the_client_goes_away() {
 }
 
 #[test]
-fn what_a_guest_has_not_finished_does_not_look_whole_when_it_fails() {
+fn an_outbound_body_of_a_failed_guest_does_not_look_complete() {
     let upstream = Upstream::start();
     let host = sender_to(&upstream);
     let (mut client, mut arrival) = arrived(&host, "1p", &upstream);

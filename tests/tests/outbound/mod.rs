@@ -1,5 +1,5 @@
-//! Requests that guests send. `guests/sender.wat` sends the request that its own path
-//! describes, and answers with what it gets for it.
+//! Outbound requests. `guests/sender.wat` sends the request that its own path describes, and
+//! answers with the response.
 
 mod framing;
 mod limits;
@@ -7,11 +7,10 @@ mod policy;
 mod tls;
 
 use end_to_end::client::{Connection, Request, Response};
-use end_to_end::guests::Guest;
 use end_to_end::upstream::Upstream;
 use end_to_end::{Setup, TestHost};
 
-/// What the guest answers with instead of an error code is its number in this list.
+/// The error codes; the guest answers with an index in this list.
 const ERROR_CODES: [&str; 39] = [
     "DNS-timeout",
     "DNS-error",
@@ -60,13 +59,12 @@ fn sender(allowed: &[&str]) -> TestHost {
 }
 
 fn with(allowed: &[&str], more: impl FnOnce(Setup) -> Setup) -> TestHost {
-    let guest = Guest::assemble("sender");
-    let setup = TestHost::serve(guest.path());
+    let setup = TestHost::serve_guest("sender");
     let allow = |setup: Setup, origin: &&str| setup.flag("--allow-outbound", origin);
     more(allowed.iter().fold(setup, allow)).start()
 }
 
-/// A server whose guests may send requests to `upstream`, and nobody else.
+/// A server whose guests may send requests to `upstream` only.
 fn sender_to(upstream: &Upstream) -> TestHost {
     sender(&[&origin(upstream)])
 }
@@ -75,13 +73,13 @@ fn origin(upstream: &Upstream) -> String {
     format!("http://{}", upstream.authority())
 }
 
-/// Tells a guest what to send. `how` is the number of requests, and perhaps an option.
+/// A request to a guest that describes its own one. `how` is the number of requests, and an option.
 fn order(how: &str, url: &str) -> Request {
     let path = url.replacen("://", "/", 1);
     Request::new("GET", &format!("/{how}/{path}"))
 }
 
-/// Lets a guest send a request while the test goes on.
+/// Starts an outbound request while the test continues.
 fn begin(host: &TestHost, how: &str, url: &str) -> Connection {
     let mut connection = host.connect();
     connection.write(&order(how, url).bytes());
@@ -95,7 +93,7 @@ fn error_code(response: &Response) -> &'static str {
     ERROR_CODES[number.parse::<usize>().expect("a number")]
 }
 
-/// What a guest gets that sends a request to `url`.
+/// The result of a guest for a request to `url`.
 fn refusal(host: &TestHost, url: &str) -> &'static str {
     error_code(&host.send(&order("1", url)))
 }

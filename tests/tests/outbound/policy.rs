@@ -1,4 +1,4 @@
-//! To whom guests may send requests: `--allow-outbound`.
+//! `--allow-outbound`: the origins of outbound requests.
 
 use end_to_end::TestHost;
 use end_to_end::client::Request;
@@ -9,7 +9,7 @@ use end_to_end::upstream::Upstream;
 use super::{begin, error_code, order, origin, refusal, sender, sender_to, with};
 
 #[test]
-fn a_request_to_an_origin_that_is_allowed_is_sent_and_its_response_comes_back() {
+fn allow_outbound_sends_a_request_to_its_origin() {
     let upstream = Upstream::start();
     let host = sender_to(&upstream);
     let url = format!("{}/a/path?and=query", origin(&upstream));
@@ -61,7 +61,7 @@ fn a_connection_serves_one_request_and_is_closed() {
 }
 
 #[test]
-fn by_default_no_request_is_sent_to_anybody() {
+fn by_default_no_outbound_request_is_sent() {
     let upstream = Upstream::start();
     let host = sender(&[]);
     assert_eq!(refusal(&host, &origin(&upstream)), "HTTP-request-denied");
@@ -69,7 +69,7 @@ fn by_default_no_request_is_sent_to_anybody() {
 }
 
 #[test]
-fn another_port_host_or_scheme_than_what_is_allowed_is_refused() {
+fn allow_outbound_refuses_another_port_host_or_scheme() {
     let (upstream, other) = (Upstream::start(), Upstream::start());
     let host = sender_to(&upstream);
     let port = upstream.port();
@@ -96,7 +96,7 @@ fn another_port_host_or_scheme_than_what_is_allowed_is_refused() {
 }
 
 #[test]
-fn localhost_is_this_machine_if_it_is_named() {
+fn allow_outbound_localhost_is_loopback() {
     let upstream = Upstream::start();
     let url = format!("http://localhost:{}", upstream.port());
     let host = sender(&[&url]);
@@ -140,7 +140,7 @@ fn the_log_has_one_refusal_for_each_request_with_its_id_and_the_flag() {
     let log = host.log().text();
     let refusals: Vec<_> = log
         .lines()
-        .filter(|line| line.contains("refused"))
+        .filter(|line| line.contains("outbound request denied"))
         .collect();
     assert_eq!(refusals.len(), 2, "{log}");
     for (refusal, id) in refusals.iter().zip(["first", "second"]) {
@@ -157,7 +157,7 @@ fn the_log_has_one_refusal_for_each_request_with_its_id_and_the_flag() {
 }
 
 #[test]
-fn a_request_that_is_none_leaves_nothing_in_the_log() {
+fn an_invalid_outbound_request_is_not_logged() {
     let mut host = sender(&[]);
     assert_eq!(refusal(&host, "ftp://api.example"), "HTTP-protocol-error");
     host.terminate();
@@ -166,10 +166,10 @@ fn a_request_that_is_none_leaves_nothing_in_the_log() {
 }
 
 #[test]
-fn the_log_has_every_request_at_debug_without_what_it_was_for() {
+fn outbound_requests_are_logged_at_debug_without_path_and_query() {
     let upstream = Upstream::start();
     let host = with(&[&origin(&upstream)], |setup| {
-        setup.process_env("RUST_LOG", "off,host::outbound=debug")
+        setup.process_env("RUST_LOG", "off,engine::outbound=debug")
     });
     let url = format!("{}/secret?query", origin(&upstream));
     let request: Request = order("1", &url).header("x-request-id", "the-id");
@@ -188,7 +188,7 @@ fn the_log_has_every_request_at_debug_without_what_it_was_for() {
 }
 
 #[test]
-fn what_is_no_origin_is_an_error_of_the_command_line() {
+fn allow_outbound_refuses_an_invalid_origin() {
     let guest = Guest::assemble("sender");
     for value in ["api.example", "https://api.example/v1", "https://*.com"] {
         let setup = TestHost::serve(guest.path()).flag("--allow-outbound", value);

@@ -1,5 +1,5 @@
-//! Requests over TLS: who has to prove what. The certificates are made here, and what the
-//! server trusts is in a file that takes the place of the system's.
+//! Outbound requests over TLS. The certificates are made here, and the trusted roots are in a file
+//! in the place of the system's.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::{begin, error_code, with};
 
-/// A server that has proof to be `name`.
+/// A server with a certificate for `name`.
 struct TlsUpstream {
     upstream: Upstream,
     config: Arc<ServerConfig>,
@@ -47,7 +47,7 @@ impl TlsUpstream {
         format!("https://localhost:{}", self.upstream.port())
     }
 
-    /// Answers one request, or fails where the guest's side does not trust it.
+    /// Answers one request; fails where the certificate is not trusted.
     fn answer(self) -> JoinHandle<io::Result<()>> {
         thread::spawn(move || {
             let connection = ServerConnection::new(self.config).expect("TLS");
@@ -65,7 +65,7 @@ impl TlsUpstream {
     }
 }
 
-/// Lets the server trust the certificates in `pem`, and no others.
+/// Makes the server trust the certificates in `pem` only.
 fn trust(setup: Setup, folder: &TempDir, pem: &str) -> Setup {
     let file = folder.path().join("trusted.pem");
     fs::write(&file, pem).expect("a file");
@@ -76,7 +76,7 @@ fn trust(setup: Setup, folder: &TempDir, pem: &str) -> Setup {
 }
 
 #[test]
-fn a_server_that_is_trusted_is_asked_over_tls() {
+fn a_trusted_server_is_requested_over_tls() {
     let folder = tempfile::tempdir().expect("a folder");
     let upstream = TlsUpstream::start("localhost");
     let url = upstream.url();
@@ -92,7 +92,7 @@ fn a_server_that_is_trusted_is_asked_over_tls() {
 }
 
 #[test]
-fn a_certificate_that_nobody_vouches_for_is_refused() {
+fn a_certificate_without_a_trusted_root_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let upstream = TlsUpstream::start("localhost");
     let other = TlsUpstream::start("localhost");
@@ -124,7 +124,7 @@ fn a_certificate_of_another_host_is_refused() {
 }
 
 #[test]
-fn a_server_that_does_not_speak_tls_is_an_error_of_tls() {
+fn a_plaintext_server_is_a_tls_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let trusted = TlsUpstream::start("localhost").certificate;
     let upstream = Upstream::start();
@@ -139,7 +139,7 @@ fn a_server_that_does_not_speak_tls_is_an_error_of_tls() {
 }
 
 #[test]
-fn a_system_that_trusts_nobody_keeps_the_server_from_starting() {
+fn allow_outbound_https_needs_trusted_roots_at_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let guest = Guest::assemble("sender");
     let allow = |setup: Setup| setup.flag("--allow-outbound", "https://api.example");
@@ -156,7 +156,7 @@ fn a_system_that_trusts_nobody_keeps_the_server_from_starting() {
 }
 
 #[test]
-fn without_https_nobody_has_to_be_trusted() {
+fn allow_outbound_http_needs_no_trusted_roots() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = with(&["http://api.example"], |setup| trust(setup, &folder, ""));
     assert!(host.output().text().contains("listening"));

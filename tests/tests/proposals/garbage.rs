@@ -1,5 +1,5 @@
-//! The heap of the garbage collector: it is freed, it counts in `--max-memory`, and the pool
-//! has room for that of each instance.
+//! The heap of the garbage collector: it is freed, it counts in `--max-memory`, and the pool has
+//! room for one per instance.
 
 use end_to_end::cases::check_problem;
 use end_to_end::client::{Connection, Request, Response};
@@ -10,8 +10,8 @@ use end_to_end::{Setup, TestHost};
 
 use super::{component, request};
 
-/// Makes 1000 arrays of 64 KiB, of which it keeps the last one alone; each refers to itself, so
-/// that counting references would free none.
+/// Makes 1000 arrays of 64 KiB and keeps only the last one; each refers to itself, so that
+/// reference counting would free none.
 const CYCLES: &str = "
     (type $bytes (array (mut i8)))
     (type $node (struct (field $bytes (ref $bytes)) (field $itself (mut (ref null $node)))))
@@ -28,8 +28,8 @@ const CYCLES: &str = "
         (br_if $next (local.get $left)))
       (local.get $sum))";
 
-/// Grows its memory by so many pages, and answers 2 if it cannot. Then it keeps 32 arrays of
-/// 64 KiB, 2 MiB, all of them alive.
+/// Grows its memory by this number of pages, and answers 2 if that fails. Then it keeps 32 arrays
+/// of 64 KiB alive, 2 MiB.
 fn keeper(pages: u32) -> Vec<u8> {
     let fields = "
         (type $bytes (array (mut i8)))
@@ -48,7 +48,7 @@ fn keeper(pages: u32) -> Vec<u8> {
     component(&fields.replace("PAGES", &pages.to_string()))
 }
 
-/// The answers of a component that has this much memory: alone, and as a function.
+/// The answers of a component with this `--max-memory`: alone, and as a function.
 fn answers(component: &[u8], max_memory: &str) -> [Response; 2] {
     let guest = Guest::of(component);
     let folder = Folder::new();
@@ -73,7 +73,7 @@ fn max_memory_counts_the_heap_of_the_garbage_collector_and_all_memories_together
     for answer in answers(&keeper(0), "10MiB") {
         assert_eq!((answer.status, answer.text()), (200, "00000001".to_owned()));
     }
-    // 4 MiB of memory fit, and so would the heap, but not both.
+    // 4 MiB of memory fit, and the heap would, but not both.
     for answer in answers(&keeper(64), "6MiB") {
         check_problem(&answer, 500, &["the guest failed"]);
     }
@@ -103,7 +103,7 @@ fn hostile_with_externref() -> Vec<u8> {
     })
 }
 
-/// So many clients whose guests sleep until their time is over.
+/// Clients whose guests sleep until their timeout.
 fn check_sleepers(host: &TestHost, path: &str, count: usize) {
     let sleeper = |_| -> Connection<_> {
         let mut client = host.connect();
@@ -134,6 +134,6 @@ fn max_concurrency_instances_with_a_heap_live_at_once() {
     check_sleepers(&alone, "/sleep", INSTANCES);
     let functions = start(TestHost::serve_functions(folder.path()));
     let functions = functions.flag("--max-memories", "1").start();
-    // A function may have half of what all may have.
+    // The default limit of a function is half of that of all.
     check_sleepers(&functions, "/guest/sleep", INSTANCES / 2);
 }

@@ -1,6 +1,6 @@
-//! Components that use a WebAssembly proposal each. What `wasmtime serve` runs (without flags,
-//! but for one that permits several memories), this server runs, with the same answer; what it
-//! does not, is refused by name.
+//! Components with a WebAssembly proposal each. Those that `wasmtime serve` runs (with no flag but
+//! one for several memories), this server runs with the same answer; the others are refused by
+//! name.
 
 mod garbage;
 mod refused;
@@ -14,7 +14,7 @@ use end_to_end::functions::Folder;
 use end_to_end::guests::{Guest, assemble};
 use end_to_end::{DEADLINE, Peer, TestHost};
 
-/// The path whose length each of them takes: 8.
+/// The path, whose length of 8 is the input of each.
 const PATH: &str = "/1234567";
 
 /// `guests/proposal.wat`, with these fields of a module.
@@ -77,7 +77,7 @@ proposals! {
                   (throw $e (i32.add (local.get $n) (i32.const 7))))
                 (unreachable))
               (throw_ref))))" => 15,
-    // As setjmp and longjmp of a C library are compiled: past many frames, again and again.
+    // As compiled from setjmp and longjmp of a C library: across many frames, repeatedly.
     exceptions_unwind_many_frames_many_times: "
         (tag $longjmp (param i32))
         (func $descend (param $depth i32)

@@ -1,4 +1,4 @@
-//! What neither host runs without flags: this one says which proposal it is, and what to do.
+//! Proposals that neither host runs without flags: the error names the proposal and the remedy.
 
 use end_to_end::functions::Folder;
 use end_to_end::guests::Guest;

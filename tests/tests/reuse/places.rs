@@ -1,9 +1,7 @@
-//! How many instances there are: idle ones count among those that may live at
-//! once.
+//! The number of instances with `--reuse`: idle ones count in `--max-concurrency`.
 
 use end_to_end::TestHost;
 use end_to_end::client::{Connection, chunk};
-use end_to_end::guests::Guest;
 
 use super::{counter, waiting};
 
@@ -21,20 +19,19 @@ fn finish(client: &mut Connection) -> String {
 }
 
 #[test]
-fn requests_that_wait_for_a_place_get_the_instances_that_become_idle() {
-    // 1,000 instances may live at once, which is 100 on each of these threads.
+fn reuse_gives_idle_instances_to_waiting_requests() {
+    // The maximum is 1,000 instances, 100 per thread here.
     const THREADS: usize = 10;
     const PLACES: usize = 100;
     const CLIENTS: usize = PLACES + 10;
 
-    let guest = Guest::assemble("counter");
-    let host = TestHost::serve(guest.path())
+    let host = TestHost::serve_guest("counter")
         .flag("--threads", THREADS.to_string())
         .flag("--reuse", "2")
         .flag("--body-buffer", "0")
         .flag("--min-body-rate", "0")
         .start();
-    // Connections are dealt to the threads in turn; these are all on one.
+    // Connections go to the threads in turn; these are all on one thread.
     let connect = |_| {
         let mut connections = [(); THREADS].map(|()| host.connect());
         connections[0].write(&waiting().head());
@@ -52,9 +49,9 @@ fn requests_that_wait_for_a_place_get_the_instances_that_become_idle() {
 }
 
 #[test]
-fn idle_instances_are_used_before_there_are_new_ones() {
+fn reuse_prefers_idle_instances() {
     let host = counter("9");
-    // New ones would be more than 1,000 in the end, which may not live at once.
+    // With new ones, there would be more than 1,000.
     for round in 1..=6 {
         let mut clients: Vec<_> = (0..200).map(|_| host.connect()).collect();
         for client in &mut clients {

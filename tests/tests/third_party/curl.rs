@@ -1,12 +1,13 @@
-//! curl: each version of HTTP that it speaks, in the clear, over TLS and over a Unix socket.
+//! curl: each version of HTTP, without TLS, over TLS and over a Unix socket.
 
+use end_to_end::app;
 use std::fs;
 use std::path::Path;
 
 use end_to_end::installed::Installed;
 use end_to_end::process::Finished;
 
-use super::{Certificate, app, run_to_end};
+use super::{Certificate, run_to_end};
 
 /// A little more than the 16 MiB of `--max-request-body`.
 const TOO_MANY_BYTES: usize = 18 << 20;
@@ -14,18 +15,18 @@ const TOO_MANY_BYTES: usize = 18 << 20;
 const MESSAGE: &str = r#"{"message":"abc"}"#;
 const RESULT: &str = r#"{"result":"def"}"#;
 
-/// A way in which curl reaches a server.
+/// A connection of curl to a server.
 struct Form<'a> {
     curl: &'a Installed,
     flags: Vec<&'a str>,
     url: String,
-    /// The version that has to be spoken.
+    /// The expected version.
     version: &'a str,
 }
 
 impl Form<'_> {
-    /// What curl prints of its requests with these arguments: each body, and then a line with the
-    /// version, the status and how many connections were opened.
+    /// The output of curl for these arguments: each body, then a line with the version, the status
+    /// and the number of opened connections.
     fn run(&self, arguments: &[&str]) -> Finished {
         let mut command = self.curl.command();
         command
@@ -43,7 +44,7 @@ impl Form<'_> {
             .args(&self.flags)
             .args(arguments);
         let mut finished = run_to_end(&mut command);
-        // Some versions of curl say 1 for 1.0.
+        // Some versions of curl print 1 for 1.0.
         finished.stdout = finished.stdout.replace("\n1 ", "\n1.0 ");
         finished
     }
@@ -52,7 +53,7 @@ impl Form<'_> {
         format!("{}{path}", self.url)
     }
 
-    /// Sends each kind of request that services get from curl.
+    /// Sends each kind of request of curl.
     fn check(&self, folder: &Path) {
         let Self { version, .. } = *self;
         let encrypt = self.url("/encrypt");
@@ -63,8 +64,8 @@ impl Form<'_> {
         };
         let expected = format!("{RESULT}\n{version} 200 1\n");
         assert_eq!(post(&[]).stdout, expected);
-        // A connection of HTTP/1.0 is for one request. curl 7.88 breaks one of HTTP/2 without TLS
-        // before its second request, to whatever server.
+        // A connection of HTTP/1.0 is for one request. curl 7.88 closes one of HTTP/2 without TLS
+        // before its second request, to any server.
         if !self.flags.contains(&"--http2-prior-knowledge") {
             let again = u8::from(version == "1.0");
             assert_eq!(
@@ -76,7 +77,7 @@ impl Form<'_> {
             let chunked = ["--header", "transfer-encoding: chunked"];
             assert_eq!(post(&chunked).stdout, expected);
         }
-        // A server has to ignore that of HTTP/1.0 (RFC 9110, section 10.1.1).
+        // A server must ignore it in HTTP/1.0 (RFC 9110, section 10.1.1).
         if version != "1.0" {
             let expecting = post(&[
                 "--verbose",
@@ -107,7 +108,7 @@ impl Form<'_> {
             let status = format!("\n{} 413 1\n", self.version);
             assert!(refused.stdout.ends_with(&status), "{header}: {refused:?}");
             assert!(
-                refused.stdout.contains("the body is too large"),
+                refused.stdout.contains("the request body is too large"),
                 "{refused:?}"
             );
         }
@@ -127,7 +128,7 @@ fn curl_speaks_http_1_0_1_1_and_2_in_the_clear_and_over_a_unix_socket() {
     for (flag, version) in [
         ("--http1.0", "1.0"),
         ("--http1.1", "1.1"),
-        // It asks whether HTTP/2 may follow, which a server may ignore.
+        // It offers an upgrade to HTTP/2, which a server may ignore.
         ("--http2", "1.1"),
         ("--http2-prior-knowledge", "2"),
     ] {

@@ -1,16 +1,16 @@
-//! Clients that send a body only when a 100 has come (RFC 9110, section 10.1.1): Node and Java.
+//! Clients that send a body only after a 100 (RFC 9110, section 10.1.1): Node and Java.
 
-use end_to_end::TestHost;
 use end_to_end::artifacts::workspace;
 use end_to_end::installed::Installed;
+use end_to_end::{TestHost, app};
 use serde_json::json;
 
-use super::{Certificate, app, run_to_end};
+use super::{Certificate, run_to_end};
 
 /// More than `--max-request-body`, which is 16 MiB.
 const TOO_MANY_BYTES: &str = "17000000";
 
-/// Lets Node send a body to these URLs, over the version of HTTP that each has.
+/// Sends a body with Node to these URLs, over the version of HTTP of each.
 fn check_node(node: &Installed, url: &str, certificate: Option<&Certificate>, version: &str) {
     let client = workspace().join("tests/clients/expect.mjs");
     let run = |bytes: &str| {
@@ -52,7 +52,7 @@ fn node_gets_a_100_and_no_413_after_it_in_the_clear_and_over_tls() {
     check_node(&node, &url(&host, "h2"), Some(&certificate), "2");
 }
 
-/// What Java prints of two requests to this URL.
+/// The output of Java for two requests to this URL.
 fn java(java: &Installed, version: &str, url: &str, ca: &[&str]) -> Vec<String> {
     let client = workspace().join("tests/clients/Expect.java");
     let mut command = java.command();
@@ -77,7 +77,7 @@ fn java_gets_a_100_in_the_clear_and_over_tls() {
     let host = app().start();
     let url = format!("{}/encrypt", host.urls()[0]);
     assert_eq!(java(&program, "HTTP_1_1", &url, &[]), result("HTTP_1_1"));
-    // It asks whether HTTP/2 may follow, which a server may ignore.
+    // It offers an upgrade to HTTP/2, which a server may ignore.
     assert_eq!(java(&program, "HTTP_2", &url, &[]), result("HTTP_1_1"));
     let certificate = Certificate::new();
     let host = certificate.given_to(app()).start();

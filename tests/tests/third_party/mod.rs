@@ -1,5 +1,5 @@
-//! Clients and tools that others have made. Where one of them is not installed, its tests say so
-//! and are skipped; `make debian` brings those that Debian has.
+//! Clients and tools of other projects. Tests of a missing program print `skipped`; `make debian`
+//! unpacks the Debian packages.
 
 mod curl;
 mod expect;
@@ -8,23 +8,18 @@ mod promtool;
 use std::path::PathBuf;
 use std::process::Command;
 
-use end_to_end::artifacts::component;
+use end_to_end::Setup;
 use end_to_end::functions::write_secret;
 use end_to_end::process::{Finished, Process};
-use end_to_end::{Setup, TestHost};
 use rcgen::generate_simple_self_signed;
 use tempfile::TempDir;
 
-fn app() -> Setup {
-    TestHost::serve(component("app"))
-}
-
-/// Runs a client, which has a bound of its own for each request, to its end. How long it takes to
-/// start is a matter of the machine.
+/// Runs a client, which has its own timeout per request, to its end. Its start depends on the
+/// machine.
 #[track_caller]
 fn run_to_end(command: &mut Command) -> Finished {
     let mut process = Process::start(command);
-    process.wait_however_long();
+    process.wait_without_deadline();
     let finished = process.finish();
     assert_eq!(finished.code, Some(0), "{command:?}: {finished:?}");
     finished
@@ -50,7 +45,7 @@ impl Certificate {
         self.0.path().join("cert.pem")
     }
 
-    /// Lets the server use it.
+    /// Configures the server with it.
     fn given_to(&self, setup: Setup) -> Setup {
         setup
             .flag("--tls-cert", self.path())

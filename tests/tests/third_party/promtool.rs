@@ -1,5 +1,6 @@
-//! promtool, which checks metrics as Prometheus reads them.
+//! promtool, which parses metrics as Prometheus does.
 
+use end_to_end::app;
 use std::fs::{self, File};
 use std::process::Stdio;
 
@@ -8,12 +9,9 @@ use end_to_end::installed::Installed;
 use end_to_end::operators::Operators;
 use end_to_end::process::Process;
 
-use super::app;
-
-/// A server that has something to say of each kind of metric.
+/// A server with a value for each kind of metric.
 fn busy_server() -> (end_to_end::TestHost, Operators) {
-    let host = app().flag("--ops-addr", "127.0.0.1:0").start();
-    let operators = Operators::of(&host);
+    let (host, operators) = app().start_with_operators();
     assert_eq!(host.send(&encrypt("a")).status, 200);
     assert_eq!(host.send(&Request::new("GET", "/none")).status, 404);
     operators.wait_for(&[(
@@ -44,7 +42,7 @@ fn promtool_finds_nothing_to_criticise_in_metrics_of_the_text_format() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{output:?}");
 }
 
-/// Its reader of `OpenMetrics` is in the command that fills a database, which wants times.
+/// Its parser of `OpenMetrics` is in the command that fills a database, which needs timestamps.
 #[test]
 fn promtool_reads_metrics_of_openmetrics() {
     let Some(promtool) = Installed::find("promtool", "--version") else {
@@ -65,6 +63,6 @@ fn promtool_reads_metrics_of_openmetrics() {
         .args([file, folder.path().join("database")]);
     let finished = Process::start(&mut command).finish();
     assert_eq!(finished.code, Some(0), "{finished:?}");
-    // It names the block that it made of the samples.
+    // It prints the block that it made of the samples.
     assert!(finished.stdout.contains("BLOCK ULID"), "{finished:?}");
 }

@@ -1,8 +1,8 @@
-//! An HTTP handler that sends the body of each request back while it still comes.
+//! An HTTP handler that echoes the body of each request while it arrives.
 //!
-//! The host moves the bytes from one stream to the other (`blocking-splice`), so
-//! that they never enter the guest's memory. Each call waits until the client
-//! takes more, so a slow client slows its own request down and nothing piles up.
+//! The host moves the bytes from one stream to the other (`blocking-splice`), so they never enter
+//! the guest's memory. Each call waits until the client reads more, so a slow client slows its own
+//! request down and no buffer grows.
 #![no_std]
 
 extern crate alloc;
@@ -42,7 +42,7 @@ mod bindings {
     export!(Component with_types_in self);
 }
 
-/// More than the host moves at once: it knows best how much that should be.
+/// More than the host moves in one call, so the host chooses.
 const CHUNK_BYTES: u64 = 1 << 20;
 
 struct Component;
@@ -66,19 +66,19 @@ impl Guest for Component {
 
         let copied = copy(&source, &sink);
         drop(sink);
-        // A body that is not finished tells the client that it is not complete.
+        // An unfinished body shows the client that it is incomplete.
         if copied.is_ok() {
             let _ = OutgoingBody::finish(outgoing, None);
         }
     }
 }
 
-/// Moves everything from `source` to `sink`, as fast as that takes it.
+/// Moves all bytes from `source` to `sink`.
 fn copy(source: &InputStream, sink: &OutputStream) -> Result<(), StreamError> {
     loop {
         match sink.blocking_splice(source, CHUNK_BYTES) {
             Ok(_) => {}
-            // The source has ended, or the client has gone and needs no more.
+            // The source has ended, or the client has disconnected.
             Err(StreamError::Closed) => return Ok(()),
             Err(error) => return Err(error),
         }

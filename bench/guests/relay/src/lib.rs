@@ -1,8 +1,8 @@
-//! A cipher that leaves the work to another one: a link of the chains whose length
-//! the benchmark varies.
+//! A cipher that forwards each call to another one: a link of the chains whose length the benchmark
+//! varies.
 //!
-//! Each call copies its message into this guest's memory and on into that of the
-//! next, which is what a part costs that does nothing else.
+//! Each call copies its message into this guest's memory and on into that of the next, which is the
+//! cost of a part that does nothing else.
 #![no_std]
 
 extern crate alloc;
@@ -48,7 +48,7 @@ impl Guest for Component {
     }
 }
 
-/// The error as this guest exports it.
+/// The same error as an export.
 fn same(error: next::Error) -> Error {
     match error {
         next::Error::Misconfigured(why) => Error::Misconfigured(why),

@@ -1,4 +1,4 @@
-//! The connections on which many requests are sent.
+//! The connections of a crowd.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -10,36 +10,36 @@ use tokio::net::TcpStream;
 use crate::load::http::{self, Answer};
 use crate::load::job::Job;
 
-/// Connections to one server, as many as there are requests at a time.
+/// Connections to one server, one for each request in flight.
 pub(super) struct Connections {
     addr: SocketAddr,
     request: Vec<u8>,
-    /// Those that wait for a request.
+    /// Idle connections.
     idle: RefCell<Vec<TcpStream>>,
     open: Cell<usize>,
-    most_open: Cell<usize>,
+    peak_open: Cell<usize>,
 }
 
 impl Connections {
-    /// None yet.
+    /// No connection yet.
     pub(super) fn new(addr: SocketAddr, job: &Job) -> Self {
         Self {
             addr,
             request: http::request(addr, job.path(), &job.body()),
             idle: RefCell::default(),
             open: Cell::new(0),
-            most_open: Cell::new(0),
+            peak_open: Cell::new(0),
         }
     }
 
-    /// How many have a request, or are being made.
+    /// Number of connections with a request, or being made.
     pub(super) fn busy(&self) -> usize {
         self.open.get() - self.idle.borrow().len()
     }
 
-    /// How many there were at once.
-    pub(super) fn most_open(&self) -> usize {
-        self.most_open.get()
+    /// Peak number of connections.
+    pub(super) fn peak_open(&self) -> usize {
+        self.peak_open.get()
     }
 
     #[cfg(test)]
@@ -49,13 +49,13 @@ impl Connections {
         }
     }
 
-    /// Sends a request on a connection that is there, or on a new one. Where the
-    /// server has closed one that waited, it is sent again, as all clients do.
+    /// Sends a request on an idle connection, or on a new one. Where the server has closed an idle
+    /// one, the request is sent again, as by other clients.
     pub(super) async fn exchange(&self) -> io::Result<Answer> {
         loop {
-            let waiting = self.idle.borrow_mut().pop();
-            let is_new = waiting.is_none();
-            let mut stream = match waiting {
+            let idle = self.idle.borrow_mut().pop();
+            let is_new = idle.is_none();
+            let mut stream = match idle {
                 Some(stream) => stream,
                 None => self.connect().await?,
             };
@@ -87,8 +87,8 @@ impl Connections {
 
     async fn connect(&self) -> io::Result<TcpStream> {
         self.open.set(self.open.get() + 1);
-        self.most_open
-            .set(self.most_open.get().max(self.open.get()));
+        self.peak_open
+            .set(self.peak_open.get().max(self.open.get()));
         let stream = TcpStream::connect(self.addr).await;
         let stream = stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream));
         stream.inspect_err(|_| self.open.set(self.open.get() - 1))
@@ -100,7 +100,7 @@ impl Connections {
     }
 }
 
-/// Reads one answer, or nothing if the connection ends before it.
+/// Reads one answer; none if the connection ends before it.
 async fn receive(stream: &mut TcpStream) -> io::Result<Option<Answer>> {
     let mut received = Vec::with_capacity(1024);
     loop {

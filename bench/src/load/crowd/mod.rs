@@ -1,9 +1,9 @@
-//! As many requests as somebody wants to send, whether the server keeps up or not.
+//! Requests at any rate, whether the server keeps up or not.
 //!
-//! - this file: when requests are sent, and what became of them.
-//! - [`connections`]: on what they are sent.
+//! - this file: the schedule, and the outcomes.
+//! - [`connections`]: the connections.
 //!
-//! All of it runs on one thread, and needs 20 to 30 µs of it for a request.
+//! All of it runs on one thread, and takes 20 to 30 µs of it per request.
 
 mod connections;
 
@@ -21,53 +21,58 @@ use super::http::Answer;
 use super::job::Job;
 use connections::Connections;
 
-/// How often it is looked whether requests are due.
+/// Interval of the schedule.
 const TICK: Duration = Duration::from_millis(1);
 
-/// How long requests are waited for that are still under way at the end of all.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// Timeout of requests in flight at the end.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How many connections there are at most. Requests that are due beyond that are
-/// not sent.
-const MOST_OPEN: usize = 8000;
+/// Maximum number of connections. Requests that are due beyond that are not sent.
+const MAX_OPEN: usize = 8000;
 
-/// A request, and what became of it. Times are counted from the beginning.
+/// A request, and its outcome. Times are counted from the start of the load.
 #[derive(Debug, Clone)]
-pub(crate) struct Fate {
-    /// When it was sent, or a connection for it began to be made.
+pub(crate) struct Request {
+    /// When it was sent, or its connection was requested.
     pub(crate) begun: Duration,
     pub(crate) ended: Duration,
-    /// How much later it was sent than it should have been.
+    /// Delay of sending it after it was due.
     pub(crate) late: Duration,
     pub(crate) outcome: Outcome,
 }
 
-/// What became of a request.
+impl Request {
+    pub(crate) fn latency(&self) -> Duration {
+        self.ended.saturating_sub(self.begun)
+    }
+}
+
+/// The outcome of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Good,
-    /// Refused for now, and whether the answer says when to come again.
+    /// Refused with 503.
     Refused {
-        says_when: bool,
+        has_retry_after: bool,
     },
-    /// Anything else: another status, a wrong answer, a broken connection.
+    /// Another status, a wrong answer, or a broken connection.
     Failed(String),
 }
 
-/// What was sent in one phase.
+/// The requests of one phase.
 #[derive(Debug, Default)]
 pub(crate) struct Phase {
-    /// The requests that came to an end, in this order.
-    pub(crate) fates: Vec<Fate>,
-    /// Those that did not come to an end.
+    /// The requests that ended, in this order.
+    pub(crate) requests: Vec<Request>,
+    /// Number of requests that did not end.
     pub(crate) unanswered: usize,
-    /// Those that were due and not sent, because there were too many connections.
+    /// Number of requests that were due and not sent, for lack of connections.
     pub(crate) unsent: usize,
-    /// How many connections there were at once.
-    pub(crate) most_open: usize,
+    /// Peak number of connections.
+    pub(crate) peak_open: usize,
 }
 
-/// Sends requests on so many connections, on each the next after the answer.
+/// Sends requests on this number of connections, each after the answer to the previous one.
 pub(crate) fn closed(
     addr: SocketAddr,
     job: &Job,
@@ -84,9 +89,9 @@ pub(crate) fn closed(
     Ok(crowd.finish())
 }
 
-/// Sends `rate` requests a second for `duration`, whatever the server does. Then
-/// goes on like [`closed`], on so many new connections, for `then`, while those
-/// before still wait for their answers. Returns both phases.
+/// Sends `rate` requests per second for `duration`, without waiting for answers. Then continues
+/// like [`closed`], on this number of new connections, for `then`, while the previous requests wait
+/// for their answers. Returns both phases.
 pub(crate) fn flood(
     addr: SocketAddr,
     job: &Job,
@@ -105,9 +110,9 @@ pub(crate) fn flood(
             .map(|_| tokio::task::spawn_local(after.clone().one_after_the_other(end)))
             .collect();
         for other in others {
-            other.await.expect("sending does not panic");
+            other.await.expect("no client panics");
         }
-        let limit = Instant::now() + PATIENCE;
+        let limit = Instant::now() + DRAIN_TIMEOUT;
         while flood.is_waiting() && Instant::now() < limit {
             sleep(TICK).await;
         }
@@ -143,18 +148,18 @@ impl Crowd {
     }
 
     fn is_waiting(&self) -> bool {
-        self.phase.borrow().fates.len() < self.sent.get()
+        self.phase.borrow().requests.len() < self.sent.get()
     }
 
     fn finish(&self) -> Phase {
         let mut phase = self.phase.take();
-        phase.unanswered = self.sent.get() - phase.fates.len();
-        phase.most_open = self.connections.most_open();
+        phase.unanswered = self.sent.get() - phase.requests.len();
+        phase.peak_open = self.connections.peak_open();
         phase
     }
 
     async fn one_after_the_other(self: Rc<Self>, end: Instant) {
-        // A request that is under way at the end is not waited for.
+        // Requests in flight at the end are abandoned.
         let _ = timeout_at(end, async {
             loop {
                 self.sent.set(self.sent.get() + 1);
@@ -170,7 +175,7 @@ impl Crowd {
         let mut due = begin;
         while Instant::now() < end {
             while due <= Instant::now() && due < end {
-                if self.connections.busy() < MOST_OPEN {
+                if self.connections.busy() < MAX_OPEN {
                     self.sent.set(self.sent.get() + 1);
                     let crowd = self.clone();
                     tokio::task::spawn_local(async move { crowd.send(due).await });
@@ -189,7 +194,7 @@ impl Crowd {
             Ok(answer) => self.judge(&answer),
             Err(error) => Outcome::Failed(format!("{:?}", error.kind())),
         };
-        self.phase.borrow_mut().fates.push(Fate {
+        self.phase.borrow_mut().requests.push(Request {
             begun: begun - self.begin,
             ended: self.begin.elapsed(),
             late: begun - due,
@@ -201,7 +206,7 @@ impl Crowd {
         match answer.status {
             200 if self.job.judge(answer).is_ok() => Outcome::Good,
             503 => Outcome::Refused {
-                says_when: answer.header("retry-after").is_some(),
+                has_retry_after: answer.header("retry-after").is_some(),
             },
             status => Outcome::Failed(status.to_string()),
         }
@@ -219,8 +224,7 @@ mod tests {
     const REFUSAL: &[u8] =
         b"HTTP/1.1 503 No\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-    /// A server that gives these answers, each on a connection of its own that it
-    /// closes after it.
+    /// A server that gives these answers, each on its own connection that it closes.
     fn serve(answers: Vec<&'static [u8]>) -> SocketAddr {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let addr = listener.local_addr().unwrap();
@@ -235,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waiting_connection_that_was_closed_is_not_a_failure() {
+    fn a_closed_idle_connection_is_not_a_failure() {
         let addr = serve(vec![GOOD; 3]);
         let crowd = Crowd::new(addr, &Job::good(), Instant::now());
         runtime().unwrap().block_on(async {
@@ -248,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_told_from_a_failure() {
+    fn refusals_and_failures_are_distinguished() {
         let addr = serve(vec![
             REFUSAL,
             b"HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n",
@@ -262,7 +266,9 @@ mod tests {
             }
         });
         let expected = [
-            Outcome::Refused { says_when: true },
+            Outcome::Refused {
+                has_retry_after: true,
+            },
             Outcome::Failed("500".to_owned()),
             Outcome::Failed("UnexpectedEof".to_owned()),
         ];
@@ -274,7 +280,11 @@ mod tests {
             self.sent.set(sent);
             let phase = self.finish();
             assert_eq!(phase.unanswered, 0);
-            phase.fates.into_iter().map(|fate| fate.outcome).collect()
+            phase
+                .requests
+                .into_iter()
+                .map(|request| request.outcome)
+                .collect()
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A thousand functions in one server.
 //!
 //! - [`turn`]: one server of some of them.
-//! - [`report`]: what all turns showed.
-//! - this file: how many functions there are, and who takes turns.
+//! - [`report`]: the report on all turns.
+//! - this file: the servers.
 
 mod report;
 mod turn;
@@ -12,153 +12,130 @@ use std::fs;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use super::target::Target;
 use super::{CONNECTIONS, MESSAGE};
-use crate::figures::stats::Summary;
 use crate::functions::{Folder, cold};
 use crate::load::job::Job;
 use crate::measure::{Bench, Case, Row};
 use crate::report::Report;
-use crate::servers::Server;
 use crate::servers::programs::part;
 use turn::Turn;
 
-/// How many functions there are.
+/// Numbers of functions.
 const STEPS: [u16; 4] = [1, 10, 100, 1000];
 
-/// What the component wants to be told.
+/// Flags that the component needs.
 const FLAGS: &[&str] = &["--env", "SHIFT_AMOUNT=3"];
 
-/// A server, and what all of its turns showed.
+/// A server of functions, or of the component itself.
 #[derive(Serialize)]
-struct Subject {
-    /// How many functions it has. None if it serves the component itself.
-    functions: Option<u16>,
-    #[serde(skip)]
-    server: Server,
-    /// What it does, one for each function.
+struct Functions {
+    /// Number of functions; `None` for the component itself.
+    #[serde(rename = "functions")]
+    count: Option<u16>,
+    /// One job for each function.
     #[serde(skip)]
     jobs: Vec<Job>,
-    turns: Vec<Turn>,
-    failure: Option<String>,
+    #[serde(flatten)]
+    target: Target<Turn>,
 }
 
 pub(super) fn run(bench: &Bench) -> Result<Report> {
     let folder = Folder::new("functions")?;
-    let mut subjects = subjects(bench, &folder)?;
-    let most = subjects.last().context("there is no step")?;
-    let cold = cold::start(&most.server, most.jobs.len(), &most.jobs[0], &folder)?;
+    let mut servers = servers(bench, &folder)?;
+    let most = servers.last().context("no step")?;
+    let cold = cold::start(&most.target.server, most.jobs.len(), &most.jobs[0], &folder)?;
 
     let rounds = bench.turns.rounds;
-    // The first round fills the caches and does not count.
     for round in 0..=rounds {
-        for subject in subjects.iter_mut().filter(|one| one.failure.is_none()) {
-            match Turn::take(&subject.server, &subject.jobs) {
-                Ok(_) if round == 0 => {}
-                Ok(turn) => {
-                    let (ms, mib) = (turn.first_answer_ms, turn.fresh.all_mib);
-                    eprintln!(
-                        "{round}/{rounds} {}: {ms:.0} ms, {mib:.1} MiB",
-                        subject.name()
-                    );
-                    subject.turns.push(turn);
-                }
-                Err(error) => {
-                    eprintln!("{round}/{rounds} {} failed: {error:#}", subject.name());
-                    subject.failure = Some(format!("{error:#}"));
-                }
+        for Functions { jobs, target, .. } in &mut servers {
+            let name = target.name.clone();
+            if let Some(turn) = target.take(|target| Turn::take(&target.server, jobs)) {
+                let (ms, mib) = (turn.first_answer_ms, turn.fresh.all_mib);
+                eprintln!("{round}/{rounds} {name}: {ms:.0} ms, {mib:.1} MiB");
+            }
+            // The first round fills the caches and does not count.
+            if round == 0 {
+                target.turns.clear();
             }
         }
     }
-    let rows = bench.rounds(&cases(&subjects));
-    report::report(bench, cold, &subjects, &rows)
+    let rows = bench.rounds(&cases(&servers));
+    report::report(bench, cold, &servers, &rows)
 }
 
-/// The component itself, and as many functions of it as each step says.
-fn subjects(bench: &Bench, folder: &Folder) -> Result<Vec<Subject>> {
+/// The component itself, and functions of it, in the numbers of all steps.
+fn servers(bench: &Bench, folder: &Folder) -> Result<Vec<Functions>> {
     let programs = &bench.programs;
     let app = part("app")?;
     let component = fs::read(&app).with_context(|| format!("cannot read `{}`", app.display()))?;
     let job = Job::Encrypt(MESSAGE.to_owned());
-    let subject = |functions, server, jobs| Subject {
-        functions,
-        server,
-        jobs,
-        turns: Vec::new(),
-        failure: None,
-    };
-    let alone = programs.ours(FLAGS).serving(&app);
-    let mut subjects = vec![subject(None, alone, vec![job.clone()])];
+    let mut servers = vec![Functions {
+        count: None,
+        jobs: vec![job.clone()],
+        target: Target::new("the component itself", programs.ours(FLAGS).serving(&app)),
+    }];
     for step in STEPS {
         let names: Vec<String> = (0..step).map(|number| format!("f{number:04}")).collect();
         let path = format!("functions-{step}");
         folder.put_functions(&path, &names, &component)?;
         let below = |name: &String| job.clone().below([format!("/{name}")]);
-        subjects.push(subject(
-            Some(step),
-            programs.functions(folder, &path, FLAGS),
-            names.iter().map(below).collect(),
-        ));
+        let name = match step {
+            1 => "1 function".to_owned(),
+            count => format!("{count} functions"),
+        };
+        servers.push(Functions {
+            count: Some(step),
+            jobs: names.iter().map(below).collect(),
+            target: Target::new(name, programs.functions(folder, &path, FLAGS)),
+        });
     }
-    Ok(subjects)
+    Ok(servers)
 }
 
-/// Each server with the load of the main series on one function; and those of several also
-/// on all in turn.
-fn cases(subjects: &[Subject]) -> Vec<Case> {
-    let case = |subject: &Subject, which: Asked, job: Job| Case {
-        name: subject.case_name(which),
-        server: subject.server.clone(),
+/// Each server with the load of the main series on one function, and on all in turn.
+fn cases(servers: &[Functions]) -> Vec<Case> {
+    let case = |server: &Functions, which: Requested, job: Job| Case {
+        name: server.case_name(which),
+        server: server.target.server.clone(),
         connections: CONNECTIONS,
         job,
     };
     let mut cases = Vec::new();
-    for subject in subjects {
-        cases.push(case(subject, Asked::One, subject.jobs[0].clone()));
-        if subject.jobs.len() > 1 {
-            let paths = subject.jobs.iter().map(|job| job.path().to_owned());
+    for server in servers {
+        cases.push(case(server, Requested::One, server.jobs[0].clone()));
+        if server.jobs.len() > 1 {
+            let paths = server.jobs.iter().map(|job| job.path().to_owned());
             let all = Job::At {
                 paths: paths.collect(),
-                job: subject.jobs[0].clone().into(),
+                job: server.jobs[0].clone().into(),
             };
-            cases.push(case(subject, Asked::All, all));
+            cases.push(case(server, Requested::All, all));
         }
     }
     cases
 }
 
-/// Which functions are asked.
+/// Which functions get requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
+enum Requested {
     One,
     All,
 }
 
-impl Subject {
-    fn name(&self) -> String {
-        match self.functions {
-            None => "the component itself".to_owned(),
-            Some(1) => "1 function".to_owned(),
-            Some(count) => format!("{count} functions"),
-        }
-    }
-
-    fn case_name(&self, asked: Asked) -> String {
-        match (asked, self.jobs.len()) {
-            (Asked::One, 1) => self.name(),
-            (Asked::One, _) => format!("{}, one asked", self.name()),
-            (Asked::All, _) => format!("{}, all asked in turn", self.name()),
+impl Functions {
+    fn case_name(&self, which: Requested) -> String {
+        let name = &self.target.name;
+        match (which, self.jobs.len()) {
+            (Requested::One, 1) => name.clone(),
+            (Requested::One, _) => format!("{name}, requests to one"),
+            (Requested::All, _) => format!("{name}, requests to all in turn"),
         }
     }
 
     /// Its row among those of a load.
-    fn row<'a>(&self, rows: &'a [Row], asked: Asked) -> Option<&'a Row> {
-        let name = self.case_name(asked);
+    fn row<'a>(&self, rows: &'a [Row], which: Requested) -> Option<&'a Row> {
+        let name = self.case_name(which);
         rows.iter().find(|row| row.name == name)
-    }
-
-    /// A figure over all turns; none if one of them does not have it.
-    fn summary(&self, figure: impl Fn(&Turn) -> Option<f64>) -> Option<Summary> {
-        let figures: Option<Vec<f64>> = self.turns.iter().map(figure).collect();
-        Summary::of(figures.filter(|_| self.failure.is_none())?)
     }
 }

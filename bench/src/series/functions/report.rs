@@ -1,4 +1,4 @@
-//! What all turns showed.
+//! The report on all turns.
 
 use std::time::Duration;
 
@@ -6,98 +6,92 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::turn::{Latency, Turn};
-use super::{Asked, Subject};
+use super::{Functions, Requested};
 use crate::figures::goals::{Limit, Verdict};
 use crate::figures::stats::Summary;
 use crate::measure::{Bench, Row, Sample};
-use crate::plot::{Kind, Line, Panel, Plot};
 use crate::report::Report;
 use crate::report::table::{Table, figure};
-use crate::series::{median, range};
+use crate::series::range;
+use crate::series::target::Target;
 
-/// How much memory a function may take that nobody asks for anything, in KiB.
+/// Goal for the memory of an unused function, in KiB.
 const KIB_FOR_EACH: f64 = 300.0;
 
-/// How long the first request to a function may take, in milliseconds.
+/// Goal for the first request to a function, in milliseconds.
 const FIRST_MS: f64 = 10.0;
 
-/// How much processor time it may take to find the function of a request, in microseconds.
+/// Goal for the processor time of routing, in microseconds.
 const ROUTING_US: f64 = 1.0;
 
 pub(super) fn report(
     bench: &Bench,
     cold: Duration,
-    subjects: &[Subject],
+    servers: &[Functions],
     rows: &[Row],
 ) -> Result<Report> {
     let cold_s = cold.as_secs_f64();
     let about = format!(
-        "Functions of one component, `app.wasm`, each with bytes and compiled code of its own. \
-         The first start of all of them, which compiles, took {} s. After that compiled code is \
-         there: times are from the start of the process until the first answer, when all are \
-         served. Memory is what the server shares with nobody: at rest, before all functions but \
-         one were asked for anything, and after each was. What it has not written is compiled \
-         code in files, which the system takes back when it needs room. Between the two, up to \
-         200 functions are asked for the first time, one after the other on one connection, and \
-         each right after that for the second time. In the end, processor time is measured under \
-         the load of the main series, on one function or on all in turn.",
+        "Functions of one component, `app.wasm`, each with its own bytes and compiled code. The \
+         first start of all of them, which compiles, took {} s. After that the code is cached: \
+         times are from the start of the process to the first answer, when all are served. Memory \
+         is private memory of the idle server: before all functions but one had a request, and \
+         after each had one. Its unwritten part is compiled code in files, which the system can \
+         reclaim. In between, up to 200 functions get their first request, one after the other on \
+         one connection, and each its second one right after. Finally, processor time is measured \
+         under the load of the main series, on one function or on all in turn.",
         figure(cold_s)
     );
-    let plot = Plot::Panels {
-        title: "From 1 to 1,000 functions".to_owned(),
-        panels: panels(subjects, rows),
-    };
-    let mut report = Report::on(bench, rows, "functions", about, table(subjects, rows), plot)?;
-    report.verdicts = verdicts(subjects, rows);
-    let failure = |one: &Subject| Some(format!("`{}`: {}", one.name(), one.failure.as_ref()?));
-    report.failures.extend(subjects.iter().filter_map(failure));
-    report.commands = subjects
-        .iter()
-        .map(|one| (one.name(), one.server.shown()))
-        .collect();
-    report.figures = json!({ "cold_start_s": cold_s, "servers": subjects, "load": rows });
+    let mut report = Report::on(bench, rows, "functions", about, table(servers, rows))?;
+    report.verdicts = verdicts(servers, rows);
+    let failures = servers.iter().filter_map(|one| one.target.failure());
+    report.failures.extend(failures);
+    let command = |one: &Functions| (one.target.name.clone(), one.target.server.shown());
+    report.commands = servers.iter().map(command).collect();
+    report.figures = json!({ "cold_start_s": cold_s, "servers": servers, "load": rows });
     Ok(report)
 }
 
-fn table(subjects: &[Subject], rows: &[Row]) -> Table {
+fn table(servers: &[Functions], rows: &[Row]) -> Table {
     let mut table = Table::new(&[
         "what is served",
         "first answer, ms: min / median / max",
         "private memory, MiB",
         "of it written, MiB",
-        "after each was asked, MiB",
+        "after a request to each, MiB",
         "of it written, MiB",
         "first request, ms: p50 / p99 / max",
         "second request, ms",
         "CPU per request to one, µs",
         "to all in turn, µs",
     ]);
-    for subject in subjects {
-        let memory = |figure: fn(&Turn) -> f64| median(subject.summary(|turn| Some(figure(turn))));
-        let cpu = |asked| match subject.row(rows, asked) {
+    for server in servers {
+        let target = &server.target;
+        let memory = |figure: fn(&Turn) -> f64| target.median(|turn| Some(figure(turn)));
+        let cpu = |which| match server.row(rows, which) {
             Some(row) => range(row.summary(cpu_us)),
             None => "-".to_owned(),
         };
         table.row([
-            subject.name(),
-            range(subject.summary(|turn| Some(turn.first_answer_ms))),
+            target.name.clone(),
+            target.range(|turn| Some(turn.first_answer_ms)),
             memory(|turn| turn.fresh.all_mib),
             memory(|turn| turn.fresh.dirty_mib),
-            memory(|turn| turn.asked.all_mib),
-            memory(|turn| turn.asked.dirty_mib),
-            latency(subject, |turn| turn.first),
-            latency(subject, |turn| turn.second),
-            cpu(Asked::One),
-            cpu(Asked::All),
+            memory(|turn| turn.used.all_mib),
+            memory(|turn| turn.used.dirty_mib),
+            latency(target, |turn| turn.first),
+            latency(target, |turn| turn.second),
+            cpu(Requested::One),
+            cpu(Requested::All),
         ]);
     }
     table
 }
 
-/// The medians of the rounds, for a cell.
-fn latency(subject: &Subject, of: fn(&Turn) -> Option<Latency>) -> String {
+/// Medians of the rounds for a cell.
+fn latency(target: &Target<Turn>, of: fn(&Turn) -> Option<Latency>) -> String {
     let percentile = |which: fn(Latency) -> f64| {
-        let summary = subject.summary(|turn| of(turn).map(which));
+        let summary = target.summary(|turn| of(turn).map(which));
         summary.map_or_else(|| "-".to_owned(), |summary| figure(summary.median))
     };
     let [p50, p99, max] = [
@@ -112,9 +106,9 @@ fn cpu_us(sample: &Sample) -> f64 {
     sample.cpu_us
 }
 
-fn verdicts(subjects: &[Subject], rows: &[Row]) -> Vec<Verdict> {
-    let with = |count| subjects.iter().find(|one| one.functions == Some(count));
-    let Some((one, most)) = with(1).zip(subjects.last()) else {
+fn verdicts(servers: &[Functions], rows: &[Row]) -> Vec<Verdict> {
+    let with = |count| servers.iter().find(|one| one.count == Some(count));
+    let Some((one, most)) = with(1).zip(servers.last()) else {
         return Vec::new();
     };
     let memory = |what: &str, mib: fn(&Turn) -> f64| {
@@ -122,19 +116,17 @@ fn verdicts(subjects: &[Subject], rows: &[Row]) -> Vec<Verdict> {
         let found = each.map(|each| each.median);
         Verdict::new(what, "KiB", Limit::AtMost(KIB_FOR_EACH), found, each)
     };
-    let first = most.summary(|turn| Some(turn.first?.p99));
-    let routing = more(one.row(rows, Asked::One), most.row(rows, Asked::One));
+    let first = most.target.summary(|turn| Some(turn.first?.p99));
+    let routing = more(
+        one.row(rows, Requested::One),
+        most.row(rows, Requested::One),
+    );
     vec![
-        memory("written by a function that nobody has asked", |turn| {
-            turn.fresh.dirty_mib
+        memory("written by an unused function", |turn| turn.fresh.dirty_mib),
+        memory("written by a used function", |turn| turn.used.dirty_mib),
+        memory("with compiled code in files, an unused function", |turn| {
+            turn.fresh.all_mib
         }),
-        memory("written by one that was asked before", |turn| {
-            turn.asked.dirty_mib
-        }),
-        memory(
-            "with compiled code in files, one that nobody has asked",
-            |turn| turn.fresh.all_mib,
-        ),
         Verdict::new(
             "p99 of the first request to a function",
             "ms",
@@ -152,89 +144,25 @@ fn verdicts(subjects: &[Subject], rows: &[Row]) -> Vec<Verdict> {
     ]
 }
 
-/// What each function beyond the first takes, in KiB, over all rounds.
-fn kib_for_each(one: &Subject, most: &Subject, mib: fn(&Turn) -> f64) -> Option<Summary> {
-    if one.failure.is_some() || most.failure.is_some() {
+/// Memory per function beyond the first, in KiB, over all rounds.
+fn kib_for_each(one: &Functions, most: &Functions, mib: fn(&Turn) -> f64) -> Option<Summary> {
+    if one.target.failure.is_some() || most.target.failure.is_some() {
         return None;
     }
-    let others = f64::from(most.functions? - one.functions?);
-    let pairs = one.turns.iter().zip(&most.turns);
+    let others = f64::from(most.count? - one.count?);
+    let pairs = one.target.turns.iter().zip(&most.target.turns);
     let growth_mib = pairs.map(|(one, most)| mib(most) - mib(one));
     Summary::of(growth_mib.map(|mib| mib * 1024.0 / others))
 }
 
-/// How much more processor time the requests of `most` take than those of `one`: by the
-/// medians, and in single rounds.
+/// Additional processor time of the requests to `most` over those to `one`: by the medians, and in
+/// single rounds.
 fn more(one: Option<&Row>, most: Option<&Row>) -> Option<(f64, Summary)> {
     let (one, most) = one.zip(most)?;
     let found = most.summary(cpu_us)?.median - one.summary(cpu_us)?.median;
     let pairs = one.samples.iter().zip(&most.samples);
     let rounds = Summary::of(pairs.map(|(one, most)| most.cpu_us - one.cpu_us))?;
     Some((found, rounds))
-}
-
-fn panels(subjects: &[Subject], rows: &[Row]) -> Vec<Panel> {
-    let functions = || subjects.iter().filter(|one| one.functions.is_some());
-    let line = |label: &str, kind, point: &dyn Fn(&Subject) -> Option<Summary>| Line {
-        label: label.to_owned(),
-        kind,
-        points: functions().map(point).collect(),
-    };
-    let panel = |heading: &str, logarithmic, lines| Panel {
-        heading: heading.to_owned(),
-        logarithmic,
-        steps: functions()
-            .filter_map(|one| Some(one.functions?.to_string()))
-            .collect(),
-        places: None,
-        lines,
-    };
-    let figure = |of: fn(&Turn) -> Option<f64>| move |one: &Subject| one.summary(of);
-    let load = |asked| {
-        move |one: &Subject| {
-            let asked = if one.jobs.len() == 1 {
-                Asked::One
-            } else {
-                asked
-            };
-            one.row(rows, asked)?.summary(cpu_us)
-        }
-    };
-    vec![
-        panel(
-            "From the start to the first answer, ms",
-            true,
-            vec![line(
-                "component-runner",
-                Kind::Ours,
-                &figure(|turn| Some(turn.first_answer_ms)),
-            )],
-        ),
-        panel(
-            "Private memory, MiB",
-            true,
-            vec![
-                line(
-                    "asked",
-                    Kind::OursFused,
-                    &figure(|turn| Some(turn.asked.all_mib)),
-                ),
-                line(
-                    "not asked",
-                    Kind::Ours,
-                    &figure(|turn| Some(turn.fresh.all_mib)),
-                ),
-            ],
-        ),
-        panel(
-            "Processor time per request, µs",
-            false,
-            vec![
-                line("all asked in turn", Kind::OursFused, &load(Asked::All)),
-                line("one asked", Kind::Ours, &load(Asked::One)),
-            ],
-        ),
-    ]
 }
 
 #[cfg(test)]
@@ -244,7 +172,7 @@ mod tests {
     use crate::measure::tests::row;
     use crate::servers::tests::server;
 
-    fn subject(functions: u16, private_mib: &[f64]) -> Subject {
+    fn functions(count: u16, private_mib: &[f64]) -> Functions {
         let private = |all_mib| Private {
             all_mib,
             dirty_mib: all_mib,
@@ -252,36 +180,36 @@ mod tests {
         let turn = |&mib: &f64| Turn {
             first_answer_ms: 1.0,
             fresh: private(mib),
-            asked: private(mib),
+            used: private(mib),
             first: None,
             second: None,
         };
-        Subject {
-            functions: Some(functions),
-            server: server(),
+        Functions {
+            count: Some(count),
             jobs: Vec::new(),
-            turns: private_mib.iter().map(turn).collect(),
-            failure: None,
+            target: Target {
+                turns: private_mib.iter().map(turn).collect(),
+                ..Target::new("functions", server())
+            },
         }
     }
 
     #[test]
-    fn what_a_function_takes_is_the_growth_over_all_but_the_first() {
-        let (one, most) = (subject(1, &[10.0, 11.0]), subject(1000, &[109.9, 110.9]));
+    fn memory_per_function_is_the_growth_over_all_but_the_first() {
+        let (one, most) = (
+            functions(1, &[10.0, 11.0]),
+            functions(1000, &[109.9, 110.9]),
+        );
         let each = kib_for_each(&one, &most, |turn| turn.fresh.all_mib).unwrap();
         assert!((each.median - 102.4).abs() < 1e-9, "{each:?}");
     }
 
     #[test]
-    fn a_server_that_failed_says_nothing_of_memory() {
-        let failed = Subject {
-            failure: Some("it ended".to_owned()),
-            ..subject(1000, &[109.9])
-        };
-        assert_eq!(
-            kib_for_each(&subject(1, &[10.0]), &failed, |turn| turn.fresh.all_mib),
-            None
-        );
+    fn a_server_that_failed_has_no_memory_per_function() {
+        let mut failed = functions(1000, &[109.9]);
+        failed.target.failure = Some("it ended".to_owned());
+        let one = functions(1, &[10.0]);
+        assert_eq!(kib_for_each(&one, &failed, |turn| turn.fresh.all_mib), None);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! One server of functions: how soon it answers, what they take, and how long the first
-//! request to each waits.
+//! One server of functions: time to the first answer, memory, and latency of the first request to
+//! each.
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -12,33 +12,33 @@ use crate::machine::rest::{Taken, mib};
 use crate::servers::Server;
 use crate::servers::running::Running;
 
-/// How many functions are timed at most.
-const MOST_TIMED: usize = 200;
+/// Maximum number of functions that are timed.
+const MAX_TIMED: usize = 200;
 
-/// What one server showed.
+/// The figures of one turn.
 #[derive(Debug, Serialize)]
 pub(super) struct Turn {
-    /// From the start of the process until the first answer. All functions are served then.
+    /// From the start of the process to the first answer, when all functions are served.
     pub(super) first_answer_ms: f64,
-    /// Before all functions but one were asked for anything.
+    /// Before all functions but one had a request.
     pub(super) fresh: Private,
-    /// After each was.
-    pub(super) asked: Private,
-    /// The first request to functions that nobody has asked before, one after the other on
-    /// one connection, and the second. None where there is no such function.
+    /// After each had one.
+    pub(super) used: Private,
+    /// The first request to unused functions, one after the other on one connection, and the second
+    /// one. `None` where there is no such function.
     pub(super) first: Option<Latency>,
     pub(super) second: Option<Latency>,
 }
 
-/// Memory that a server at rest shares with no other process, in MiB.
+/// Private memory of an idle server, in MiB.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Private {
     pub(super) all_mib: f64,
-    /// What it has written. The rest is in files as well.
+    /// The written part. The rest is backed by files.
     pub(super) dirty_mib: f64,
 }
 
-/// How long requests took, in milliseconds.
+/// Latency, in milliseconds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Latency {
     pub(super) p50: f64,
@@ -47,30 +47,30 @@ pub(super) struct Latency {
 }
 
 impl Turn {
-    /// Starts a server that does these jobs, each by a function of its own.
+    /// Starts a server with a function for each of these jobs.
     pub(super) fn take(server: &Server, jobs: &[Job]) -> Result<Self> {
         let running = Running::start(server)?;
-        let (first, others) = jobs.split_first().context("there is no function")?;
+        let (first, others) = jobs.split_first().context("no function")?;
         first.check(running.addr)?;
         let first_answer = running.age();
         let fresh = Private::at_rest(&running)?;
 
         let client = Timed::connect(running.addr)?;
-        // What the first request on a connection brings has nothing to do with functions.
-        client.ask(first)?;
-        let every = others.len().div_ceil(MOST_TIMED).max(1);
+        // The first request on a connection is slower, whatever its function.
+        client.send(first)?;
+        let every = others.len().div_ceil(MAX_TIMED).max(1);
         let (mut first_us, mut second_us) = (Vec::new(), Vec::new());
         for job in others.iter().step_by(every) {
-            first_us.push(client.ask(job)?);
-            second_us.push(client.ask(job)?);
+            first_us.push(client.send(job)?);
+            second_us.push(client.send(job)?);
         }
         for job in others {
-            client.ask(job)?;
+            client.send(job)?;
         }
         Ok(Self {
             first_answer_ms: first_answer.as_secs_f64() * 1e3,
             fresh,
-            asked: Private::at_rest(&running)?,
+            used: Private::at_rest(&running)?,
             first: Latency::of(&mut first_us),
             second: Latency::of(&mut second_us),
         })

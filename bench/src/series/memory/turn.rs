@@ -9,8 +9,8 @@ use crate::machine::rest::Taken;
 use crate::servers::Server;
 use crate::servers::running::Running;
 
-/// How many requests are held at the same time. The pool of `wasmtime serve` as it
-/// comes takes fewer than 100 of this component, ours runs at most 1,000.
+/// Numbers of requests that are held at the same time. The default pool of `wasmtime serve` has
+/// room for fewer than 100 of this component, ours for 1,000.
 pub(super) const STEPS: [u16; 5] = [0, 50, 100, 500, 900];
 
 /// One process, from its start to the last request that it held.
@@ -18,14 +18,14 @@ pub(super) const STEPS: [u16; 5] = [0, 50, 100, 500, 900];
 pub(super) struct Turn {
     /// After the start, before any request.
     pub(super) fresh: Taken,
-    /// One for each step that it took.
+    /// One for each step that it held.
     pub(super) held: Vec<Taken>,
-    /// Where it refused requests: how many others it held at that step.
+    /// Where it refused requests: the number of others at that step.
     pub(super) only: Option<u16>,
 }
 
 impl Turn {
-    /// Starts a server and lets it hold more and more requests, as far as it does.
+    /// Starts a server and makes it hold more and more requests, until it refuses some.
     pub(super) fn take(server: &Server, job: &Job) -> Result<Self> {
         let running = Running::start(server)?;
         let fresh = Taken::at_rest(&running)?;
@@ -47,12 +47,12 @@ impl Turn {
             }
             turn.held.push(taken);
         }
-        // They were alive all the time only if they still answer.
+        // Only if all of them answer were their instances alive.
         held.finish()?;
         Ok(turn)
     }
 
-    /// How much each request added at the last step that was held, in KiB.
+    /// Growth per request up to the last step that was held, in KiB.
     pub(super) fn kib_for_each(&self, figure: impl Fn(&Taken) -> f64) -> Option<f64> {
         let (none, last) = (self.held.first()?, self.held.last()?);
         let count = STEPS.get(self.held.len() - 1).filter(|&&count| count > 0)?;

@@ -1,7 +1,7 @@
 //! Ten times as many requests as the server can answer.
 //!
 //! - [`turn`]: one server before, during and after that.
-//! - this file: all turns, and what they showed.
+//! - this file: all turns, and the report.
 
 mod turn;
 
@@ -10,34 +10,33 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::json;
 
+use super::target::Target;
 use super::{OURS, range};
 use crate::figures::goals::{Limit, Verdict};
 use crate::figures::stats::Summary;
 use crate::load::paced::list;
 use crate::measure::Bench;
-use crate::plot::{Bar, Kind, Plot};
 use crate::report::Report;
 use crate::report::table::Table;
 use crate::servers::programs::guest;
 use turn::{CONNECTIONS, Phases, Turn};
 pub(super) use turn::{COST, TIMES, calibrate};
 
-/// How soon a request has to be refused, in milliseconds.
+/// Goal for the latency of a refusal, in milliseconds.
 const REFUSED_WITHIN_MS: f64 = 50.0;
 
-/// How many instances ours has at once, unless told otherwise, and how much memory
-/// an overload may add for each, and for each connection, in KiB.
+/// Default number of instances of ours, and goal for the memory that an overload adds for each, and
+/// for each connection, in KiB.
 const INSTANCES: u16 = 1000;
 const KIB_FOR_AN_INSTANCE: f64 = 128.0;
 const KIB_FOR_A_CONNECTION: f64 = 16.0;
 
-/// How much of its throughput, and how many times its latency, a server has to have
-/// a second after an overload.
+/// Goals for throughput and latency a second after an overload, over those before.
 const OF_THROUGHPUT: f64 = 0.9;
 const OVER_BEFORE: f64 = 2.0;
 
 pub(super) fn run(bench: &Bench) -> Result<Report> {
-    let server = bench.programs.ours(&[]).serving(&guest("toil")?);
+    let server = bench.programs.ours(&[]).serving(&guest("cpu_burn")?);
     let job = calibrate(&server)?;
     let seconds = u64::from(bench.turns.seconds);
     let phases = Phases {
@@ -46,94 +45,52 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
         after: Duration::from_secs(1 + seconds),
     };
     let rounds = bench.turns.rounds;
-    let mut turns = Vec::new();
-    let mut failure = None;
+    let mut target = Target::new(OURS, server);
     for round in 1..=rounds {
-        match Turn::take(&server, &job, phases) {
-            Ok(turn) => {
-                eprintln!(
-                    "{round}/{rounds} capacity {:.0}/s, then {:.0} good and {} refused of {:.0}/s; {}",
-                    turn.capacity_per_second,
-                    turn.good_per_second,
-                    turn.refused,
-                    turn.offered_per_second,
-                    list(&turn.failures)
-                );
-                turns.push(turn);
-            }
-            Err(error) => failure = Some(format!("{error:#}")),
+        if let Some(turn) = target.take(|target| Turn::take(&target.server, &job, phases)) {
+            eprintln!(
+                "{round}/{rounds} capacity {:.0}/s, then {:.0} good and {} refused of {:.0}/s; {}",
+                turn.capacity_per_second,
+                turn.good_per_second,
+                turn.refused,
+                turn.offered_per_second,
+                list(&turn.failures)
+            );
         }
     }
-    let mut report = report(&turns, phases, rounds);
-    report.commands = vec![(OURS.to_owned(), server.shown())];
-    report.failures = failure.into_iter().collect();
-    report.figures = json!({ "path": job.path(), "turns": turns });
-    Ok(report)
-}
-
-fn report(turns: &[Turn], phases: Phases, rounds: u32) -> Report {
-    let Phases {
-        capacity,
-        overload,
-        after,
-    } = phases;
-    Report {
-        name: "overload",
-        about: format!(
-            "A guest that computes for about 2 ms. At first {CONNECTIONS} connections ask one \
-             request after the other for {} s: what is answered then is what the server can do. \
-             Then {TIMES} times as many requests come for {} s, whether they are answered or not, \
-             on up to 8,000 connections; what was refused is not sent again. Then, while all \
-             others wait for their answers, {CONNECTIONS} new connections ask as at first, for {} \
-             s. The load generator needs some of the same processors. What is refused is timed \
-             from when it was sent, with the time for a new connection where one is made.",
-            capacity.as_secs(),
-            overload.as_secs(),
-            after.as_secs(),
-        ),
-        turns: format!("{rounds} rounds"),
-        table: table(turns),
+    let about = format!(
+        "A guest that computes for about 2 ms. First {CONNECTIONS} connections send one request \
+         after the other for {} s, which gives the capacity of the server. Then {TIMES} times as \
+         many requests arrive for {} s, without waiting for answers, on up to 8,000 connections; \
+         refused requests are not repeated. Then, while the others wait for their answers, \
+         {CONNECTIONS} new connections send as at first for {} s. The load generator needs a part \
+         of the same processors. The latency of a refusal counts from when its request was sent, \
+         including a new connection where one is made.",
+        phases.capacity.as_secs(),
+        phases.overload.as_secs(),
+        phases.after.as_secs(),
+    );
+    let turns = &target.turns;
+    let report = Report {
         verdicts: verdicts(turns),
-        warnings: Vec::new(),
-        failures: Vec::new(),
-        commands: Vec::new(),
-        figures: serde_json::Value::Null,
-        plot: Plot::Bars {
-            title: "Good answers before, during and after an overload".to_owned(),
-            unit: "answers/s, median and range of the rounds; more is better",
-            bars: [
-                (
-                    "as much as it can",
-                    summary(turns, |turn| Some(turn.capacity_per_second)),
-                ),
-                (
-                    "with 10 times as much",
-                    summary(turns, |turn| Some(turn.good_per_second)),
-                ),
-                (
-                    "a second after that",
-                    summary(turns, |turn| Some(turn.after_per_second)),
-                ),
-            ]
-            .map(|(label, summary)| Bar {
-                label: label.to_owned(),
-                kind: Kind::Ours,
-                summary,
-            })
-            .into(),
-        },
-    }
+        ..Report::new("overload", about, format!("{rounds} rounds"), table(turns))
+    };
+    let figures = json!({ "path": job.path(), "turns": turns });
+    Ok(Report {
+        figures,
+        ..report.with(std::slice::from_ref(&target))?
+    })
 }
 
-/// A figure over all turns; none if one of them does not have it.
+/// A figure over all turns; none if it is missing in one of them.
 fn summary(turns: &[Turn], figure: impl Fn(&Turn) -> Option<f64>) -> Option<Summary> {
     let figures: Option<Vec<f64>> = turns.iter().map(figure).collect();
     Summary::of(figures?)
 }
 
-/// Where memory has to stay below, beyond what it was before, in MiB.
+/// Goal for the growth of the memory, in MiB.
 fn bound_mib(turn: &Turn) -> f64 {
-    let connections = f64::from(u32::try_from(turn.most_connections).unwrap_or(u32::MAX));
+    let connections = f64::from(u32::try_from(turn.peak_connections).unwrap_or(u32::MAX));
     (f64::from(INSTANCES) * KIB_FOR_AN_INSTANCE + connections * KIB_FOR_A_CONNECTION) / 1024.0
 }
 
@@ -160,14 +117,14 @@ fn table(turns: &[Turn]) -> Table {
         ("p99 from 1 s after the beginning on, ms", |turn| {
             turn.refused_later_p99
         }),
-        ("sent too late by the load generator: p99, ms", |turn| {
+        ("delay in the load generator: p99, ms", |turn| {
             Some(turn.late_p99)
         }),
         ("memory before, MiB", |turn| Some(turn.before_mib)),
-        ("until half of the overload was over, MiB", |turn| {
+        ("peak until half of the overload, MiB", |turn| {
             Some(turn.half_way_mib)
         }),
-        ("at its peak, MiB", |turn| Some(turn.peak_mib)),
+        ("peak, MiB", |turn| Some(turn.peak_mib)),
         ("bound on the growth, MiB", |turn| Some(bound_mib(turn))),
         ("last answer to the overload, ms after its end", |turn| {
             Some(turn.backlog)
@@ -195,7 +152,7 @@ fn table(turns: &[Turn]) -> Table {
     ]);
     table.row([
         "connections at once, in each round".to_owned(),
-        count(|turn| turn.most_connections),
+        count(|turn| turn.peak_connections),
     ]);
     table.row([
         "not sent for lack of connections, in each round".to_owned(),
@@ -226,7 +183,7 @@ fn verdicts(turns: &[Turn]) -> Vec<Verdict> {
             turn.without_retry_after as u64
         }),
         none(
-            "requests that were neither answered well nor refused",
+            "requests that were neither answered correctly nor refused",
             |turn| turn.failures.values().sum(),
         ),
         judge(

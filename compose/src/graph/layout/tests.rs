@@ -1,14 +1,14 @@
-//! What holds for every picture.
+//! Invariants of every layout.
 
 use proptest::prelude::*;
 
-use super::super::blocks::Side;
-use super::super::samples::{any_structure, app, chain};
+use super::block::Side;
 use super::*;
-use crate::structure::Structure;
+use crate::graph::samples::{any_composition, app, chain};
+use crate::model::composition::Composition;
 
-fn layout(structure: &Structure) -> Layout {
-    let model = Model::new(structure);
+fn layout(composition: &Composition) -> Layout {
+    let model = Model::new(composition);
     Layout::new(&model, model.name, &model.summary)
 }
 
@@ -20,8 +20,8 @@ fn overlap(one: Area, other: Area) -> bool {
 }
 
 fn named<'a>(layout: &'a Layout, name: &str) -> &'a Area {
-    let place = layout.blocks.iter().position(|block| block.title == name);
-    &layout.areas[place.unwrap()]
+    let index = layout.blocks.iter().position(|block| block.title == name);
+    &layout.areas[index.unwrap()]
 }
 
 #[test]
@@ -43,23 +43,23 @@ fn a_chain_is_drawn_on_one_line() {
     let mut chain = chain(5);
     chain.imports.clear();
     let layout = layout(&chain);
-    let way = |way: &Way| way.curves.iter().all(|(left, right)| left.1 == right.1);
+    let path = |path: &EdgePath| path.curves.iter().all(|(left, right)| left.1 == right.1);
 
-    assert!(layout.ways.iter().all(way), "{:?}", layout.ways);
+    assert!(layout.paths.iter().all(path), "{:?}", layout.paths);
 }
 
 proptest! {
     #[test]
-    fn nothing_overlaps(structure in any_structure()) {
-        let layout = layout(&structure);
+    fn nothing_overlaps(composition in any_composition()) {
+        let layout = layout(&composition);
         for (index, &one) in layout.areas.iter().enumerate() {
             for &other in &layout.areas[index + 1..] {
                 prop_assert!(!overlap(one, other), "{one:?} and {other:?}");
             }
         }
         // Lines pass through columns, and there between boxes.
-        for way in &layout.ways {
-            for &((left, y), (right, _)) in &way.lines {
+        for path in &layout.paths {
+            for &((left, y), (right, _)) in &path.lines {
                 let line = Area { x: left, y, width: right - left, height: 1 };
                 for &area in &layout.areas {
                     prop_assert!(!overlap(line, area), "{line:?} and {area:?}");
@@ -70,11 +70,11 @@ proptest! {
 
     #[test]
     fn parts_are_inside_of_the_frame_and_everything_else_is_outside(
-        structure in any_structure()
+        composition in any_composition()
     ) {
-        let layout = layout(&structure);
+        let layout = layout(&composition);
         for (block, area) in layout.blocks.iter().zip(&layout.areas) {
-            prop_assert_eq!(overlap(layout.frame, *area), block.kind == Kind::Part);
+            prop_assert_eq!(overlap(layout.frame, *area), block.kind == BlockKind::Node);
             prop_assert!(area.x >= 0 && area.x + area.width <= layout.width);
             prop_assert!(area.y >= layout.frame.y);
             prop_assert!(area.y + area.height <= layout.frame.y + layout.frame.height);
@@ -82,10 +82,10 @@ proptest! {
     }
 
     #[test]
-    fn wires_lead_from_left_to_right_between_the_columns(structure in any_structure()) {
-        let layout = layout(&structure);
-        for way in &layout.ways {
-            for &((from, _), (to, _)) in &way.curves {
+    fn wires_lead_from_left_to_right_between_the_columns(composition in any_composition()) {
+        let layout = layout(&composition);
+        for path in &layout.paths {
+            for &((from, _), (to, _)) in &path.curves {
                 prop_assert!(from < to);
                 for area in &layout.areas {
                     prop_assert!(area.x + area.width <= from || to <= area.x);

@@ -1,8 +1,8 @@
-//! Lets requests with the right bearer token through (RFC 6750), as a component of
-//! the world `runner:experiments/bearer-gate`.
+//! Authorization by bearer token (RFC 6750): a middleware of the world
+//! `runner:experiments/bearer-gate`.
 //!
-//! - [`token`]: the token, and whether a request has it.
-//! - this file: the bindings, and the two ways that a request can go.
+//! - [`token`]: the token, and its comparison with a request
+//! - this file: the bindings, and the handler
 #![no_std]
 
 extern crate alloc;
@@ -14,7 +14,7 @@ use alloc::string::ToString;
 
 use bindings::exports::wasi::http::incoming_handler::Guest;
 use bindings::wasi::cli::environment;
-use bindings::wasi::http::incoming_handler as behind;
+use bindings::wasi::http::incoming_handler as next;
 use guest_kit::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
 use guest_kit::http;
 use guest_kit::problem::Problem;
@@ -30,7 +30,7 @@ mod bindings {
     wit_bindgen::generate!({
         path: ["../../../wit", "../../../wit/experiments"],
         world: "runner:experiments/bearer-gate",
-        // What the kit answers with.
+        // Shared with the kit.
         with: {
             "wasi:http/types@0.2.12": guest_kit::bindings::wasi::http::types,
         },
@@ -45,7 +45,7 @@ struct Component;
 impl Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         match check(&request) {
-            Ok(()) => behind::handle(request, out),
+            Ok(()) => next::handle(request, out),
             Err(problem) => http::respond_with_problem(out, &problem),
         }
     }
@@ -55,7 +55,7 @@ fn check(request: &IncomingRequest) -> Result<(), Problem> {
     let token = Token::from_environment(&environment::get_environment())
         .map_err(|error| Problem::misconfigured(error.to_string()))?;
     let name = "authorization".to_string();
-    if token.is_shown_by(&request.headers().get(&name)) {
+    if token.matches(&request.headers().get(&name)) {
         return Ok(());
     }
     let detail = "expected the header `Authorization: Bearer` with the right token";

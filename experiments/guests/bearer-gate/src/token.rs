@@ -1,19 +1,19 @@
-//! The token, and whether a request has it.
+//! The token, and its comparison with a request.
 
 use alloc::string::String;
 use core::fmt;
 use core::hint::black_box;
 
-/// The environment variable that holds the token.
+/// The environment variable of the token.
 const VARIABLE: &str = "BEARER_TOKEN";
 
-/// What a request has to show. It is a secret, so it cannot be printed.
+/// The token that a request must have. It is a secret, so it does not implement `Debug`.
 pub(crate) struct Token {
     /// Not empty.
     bytes: String,
 }
 
-/// `BEARER_TOKEN` holds nothing that a client could send.
+/// `BEARER_TOKEN` is not a token that a client can send.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum UnusableToken {
     Missing,
@@ -22,8 +22,8 @@ pub(crate) enum UnusableToken {
 }
 
 impl fmt::Display for UnusableToken {
-    /// Says what is wrong without the value, which is a secret, and which the
-    /// client gets to read.
+    /// Describes the error without the value, which is a secret: the client can read the
+    /// message.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let found = match self {
             Self::Missing => "it is not set",
@@ -38,15 +38,15 @@ impl fmt::Display for UnusableToken {
 }
 
 impl Token {
-    /// Reads the token from the variables of an environment. Where it is set
-    /// twice, the last one counts, as in a shell.
+    /// Reads the token from the environment. The last setting of a duplicate variable wins, as
+    /// in a shell.
     pub(crate) fn from_environment(variables: &[(String, String)]) -> Result<Self, UnusableToken> {
         let set = variables.iter().rev().find(|(name, _)| name == VARIABLE);
         let (_, value) = set.ok_or(UnusableToken::Missing)?;
         if value.is_empty() {
             return Err(UnusableToken::Empty);
         }
-        // What a header can carry and a client will not cut (RFC 6750, 2.1).
+        // The characters of a token in a header (RFC 6750, 2.1).
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
         if !value.bytes().all(is_allowed) {
             return Err(UnusableToken::Forbidden);
@@ -56,9 +56,8 @@ impl Token {
         })
     }
 
-    /// Whether the values of the `Authorization` header are this token and
-    /// nothing else.
-    pub(crate) fn is_shown_by(&self, authorization: &[impl AsRef<[u8]>]) -> bool {
+    /// Whether the values of the `Authorization` header are exactly this token.
+    pub(crate) fn matches(&self, authorization: &[impl AsRef<[u8]>]) -> bool {
         const SCHEME: &[u8] = b"bearer ";
 
         let [value] = authorization else {
@@ -70,13 +69,13 @@ impl Token {
         scheme.eq_ignore_ascii_case(SCHEME) && self.is(found.trim_ascii())
     }
 
-    /// Compares in a time that depends on the length of what was found, and on
-    /// nothing of the token: neither its length nor how much of it is right.
+    /// Compares in time that depends only on the length of `found`, and not on the token: neither
+    /// on its length nor on the number of equal bytes.
     fn is(&self, found: &[u8]) -> bool {
         let expected = self.bytes.as_bytes();
         let mut difference = u8::from(found.len() != expected.len());
         for (byte, expected) in found.iter().zip(expected.iter().cycle()) {
-            // Without the box a compiler might stop at the first difference.
+            // Without the box the compiler may stop at the first difference.
             difference = black_box(difference | (byte ^ expected));
         }
         difference == 0
@@ -111,14 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn the_token_is_shown_as_a_bearer() {
+    fn the_bearer_token_is_accepted() {
         let token = token("mF_9.B5f-4.1JqM");
-        assert!(token.is_shown_by(&["Bearer mF_9.B5f-4.1JqM"]));
-        assert!(token.is_shown_by(&["bearer  mF_9.B5f-4.1JqM"]));
+        assert!(token.matches(&["Bearer mF_9.B5f-4.1JqM"]));
+        assert!(token.matches(&["bearer  mF_9.B5f-4.1JqM"]));
     }
 
     #[test]
-    fn everything_else_is_not_the_token() {
+    fn other_header_values_are_rejected() {
         let token = token("secret");
         for value in [
             "",
@@ -135,19 +134,19 @@ mod tests {
             "Bearer \u{e9}",
             "é",
         ] {
-            assert!(!token.is_shown_by(&[value]), "{value}");
+            assert!(!token.matches(&[value]), "{value}");
         }
     }
 
     #[test]
-    fn no_header_or_two_of_them_are_not_the_token() {
+    fn a_missing_or_duplicate_header_is_rejected() {
         let token = token("secret");
-        assert!(!token.is_shown_by(&[""; 0]));
-        assert!(!token.is_shown_by(&["Bearer secret", "Bearer secret"]));
+        assert!(!token.matches(&[""; 0]));
+        assert!(!token.matches(&["Bearer secret", "Bearer secret"]));
     }
 
     #[test]
-    fn a_token_that_no_client_could_send_is_refused() {
+    fn bearer_token_with_invalid_characters_is_rejected() {
         assert_eq!(error(&[]), UnusableToken::Missing);
         assert_eq!(error(&[""]), UnusableToken::Empty);
         for value in [" ", "two words", "secret\n", "é"] {
@@ -156,14 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn the_last_setting_of_the_variable_counts() {
+    fn the_last_setting_of_bearer_token_wins() {
         let variables = environment(&["first", "second"]);
         let token = Token::from_environment(&variables).ok().unwrap();
-        assert!(token.is_shown_by(&["Bearer second"]));
+        assert!(token.matches(&["Bearer second"]));
     }
 
     #[test]
-    fn an_error_names_the_variable_and_not_the_secret() {
+    fn errors_name_bearer_token_and_not_its_value() {
         let text = error(&["hunter two"]).to_string();
         assert!(text.contains("`BEARER_TOKEN`"), "{text}");
         assert!(!text.contains("hunter"), "{text}");
@@ -171,11 +170,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_text_is_the_token_where_it_is_equal(
+        fn a_header_matches_if_it_equals_the_token(
             expected in "[ab]{1,4}",
             found in "[ab]{0,8}",
         ) {
-            let shown = token(&expected).is_shown_by(&[format!("Bearer {found}")]);
+            let shown = token(&expected).matches(&[format!("Bearer {found}")]);
             prop_assert_eq!(shown, expected == found);
         }
     }

@@ -1,16 +1,16 @@
-//! What a greeter says.
+//! The text of the greeting.
 
 use alloc::format;
 use alloc::string::String;
 
-/// The environment variable that holds the greeting.
+/// The environment variable of the greeting.
 const VARIABLE: &str = "GREETING";
 
-/// The greeting where the environment names none.
+/// The default greeting.
 const DEFAULT: &str = "hello";
 
-/// Writes the greeting, and what was asked for, as one line of text. Where the
-/// variable is set twice, the last one counts, as in a shell.
+/// Renders greeting and path as one line of text. The last setting of a duplicate variable
+/// wins, as in a shell.
 pub(crate) fn render(variables: &[(String, String)], path: &str) -> String {
     let set = variables.iter().rev().find(|(name, _)| name == VARIABLE);
     let greeting = set.map_or(DEFAULT, |(_, value)| value);
@@ -23,14 +23,14 @@ mod tests {
     use alloc::string::ToString;
 
     #[test]
-    fn the_greeting_is_that_of_the_environment() {
+    fn the_last_setting_of_greeting_wins() {
         let set = |value: &str| (VARIABLE.to_string(), value.to_string());
         assert_eq!(render(&[set("hi")], "/a"), "hi: /a\n");
         assert_eq!(render(&[set("hi"), set("ho")], "/a"), "ho: /a\n");
     }
 
     #[test]
-    fn without_an_environment_it_says_hello() {
+    fn greeting_defaults_to_hello() {
         assert_eq!(render(&[], "/"), "hello: /\n");
     }
 }

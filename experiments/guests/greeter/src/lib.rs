@@ -1,8 +1,8 @@
-//! Answers every request with a greeting, as a component of the world
+//! A handler that responds with a greeting: a component of the world
 //! `runner:experiments/greeter`.
 //!
-//! - [`greeting`]: what it says.
-//! - this file: the bindings, and the way of a request.
+//! - [`greeting`]: the text of the greeting
+//! - this file: the bindings, and the handler
 #![no_std]
 
 extern crate alloc;
@@ -25,7 +25,7 @@ mod bindings {
     wit_bindgen::generate!({
         path: ["../../../wit", "../../../wit/experiments"],
         world: "runner:experiments/greeter",
-        // What the kit answers with.
+        // Shared with the kit.
         with: {
             "wasi:http/types@0.2.12": guest_kit::bindings::wasi::http::types,
         },

@@ -1,4 +1,4 @@
-//! The entry that every call of a cipher leaves.
+//! The audit entry of a cipher call.
 
 use alloc::string::{String, ToString};
 use alloc::vec;
@@ -7,13 +7,13 @@ use crate::bindings::runner::audit::audit_log::{Attribute, Entry, Error, append}
 
 pub use crate::bindings::runner::audit::audit_log::Outcome;
 
-/// Leaves the entry of one call: `action` on a message of so many bytes, by this
-/// `cipher`. The message itself stays out of it.
+/// Appends the entry of one call: `action` by `cipher` on a message of `message_bytes` bytes,
+/// without the content of the message.
 ///
 /// # Errors
 ///
-/// Returns the audit log's own words if it refuses the entry. Then the call must
-/// not do anything.
+/// Returns the message of the audit log if it rejects the entry. The call must not transform
+/// the message then.
 pub fn record(
     cipher: &str,
     action: &str,

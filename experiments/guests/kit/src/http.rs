@@ -1,4 +1,4 @@
-//! Complete answers to HTTP requests.
+//! Complete HTTP responses.
 
 use alloc::string::ToString;
 use alloc::vec;
@@ -9,15 +9,15 @@ use crate::bindings::wasi::http::types::{
 };
 use crate::problem::Problem;
 
-/// The most bytes that WASI takes in one blocking write.
+/// Maximum number of bytes of one blocking write in WASI.
 const MAX_WRITE_BYTES: usize = 4096;
 
-/// Answers with text.
+/// Responds with text.
 pub fn respond_with_text(out: ResponseOutparam, text: &str) {
     respond(out, 200, "text/plain; charset=utf-8", None, text.as_bytes());
 }
 
-/// Answers with a problem document.
+/// Responds with a problem document.
 pub fn respond_with_problem(out: ResponseOutparam, problem: &Problem) {
     respond(
         out,
@@ -42,8 +42,8 @@ fn respond(
         .into_iter()
         .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
         .collect();
-    // None of these calls can fail for the values above: the names are valid,
-    // none of them is forbidden, and the body is taken once.
+    // These calls do not fail: the names are valid and not forbidden, and the body is taken
+    // once.
     let headers = Fields::from_list(&entries).expect("these headers are valid");
     let response = OutgoingResponse::new(headers);
     response.set_status_code(status).expect("a valid status");
@@ -52,7 +52,7 @@ fn respond(
 
     let stream = outgoing.write().expect("the stream is taken once");
     for part in body.chunks(MAX_WRITE_BYTES) {
-        // A client that has gone away needs no answer; the host knows of it.
+        // The client has disconnected if this fails; the host handles that.
         if stream.blocking_write_and_flush(part).is_err() {
             return;
         }

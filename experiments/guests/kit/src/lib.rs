@@ -1,14 +1,12 @@
-//! What the guests of the experiments share, so that each of them holds its own
-//! idea and little else.
+//! Common code of the guests of the experiments.
 //!
-//! - [`audit`]: the entry that every call of a cipher leaves.
-//! - [`http`]: complete answers to HTTP requests.
-//! - [`problem`]: the answers that are refusals (RFC 9457).
-//! - [`bindings`]: what `http` and a guest have to agree on. A guest names these
-//!   modules under `with` when it generates its own bindings, so that the types of
-//!   both are the same.
+//! - [`audit`]: the audit entry of a cipher call
+//! - [`http`]: complete HTTP responses
+//! - [`problem`]: error responses (RFC 9457)
+//! - [`bindings`]: the types that `http` and a guest share. A guest names these modules under
+//!   `with` when it generates its own bindings.
 //!
-//! A guest imports only what it calls: the linker leaves the rest out.
+//! A guest imports only the interfaces that it calls: the linker removes the rest.
 #![no_std]
 
 extern crate alloc;

@@ -1,10 +1,10 @@
-//! Problem documents (RFC 9457), the answers that are refusals.
+//! Problem documents (RFC 9457): error responses.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// Why a request gets no other answer.
+/// The error response to a request.
 #[derive(Debug)]
 pub struct Problem {
     status: u16,
@@ -13,7 +13,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The request does not show who it is from.
+    /// The request is not authenticated.
     #[must_use]
     pub fn unauthorized(detail: String) -> Self {
         let title = "Unauthorized";
@@ -24,7 +24,7 @@ impl Problem {
         }
     }
 
-    /// There is nothing at this path.
+    /// The path is unknown.
     #[must_use]
     pub fn not_found(detail: String) -> Self {
         let title = "Not Found";
@@ -35,7 +35,7 @@ impl Problem {
         }
     }
 
-    /// The component cannot work as it is configured.
+    /// The configuration of the component is invalid.
     #[must_use]
     pub fn misconfigured(detail: String) -> Self {
         let title = "Internal Server Error";
@@ -52,8 +52,7 @@ impl Problem {
         self.status
     }
 
-    /// The value of the `WWW-Authenticate` header, which RFC 9110 asks for with
-    /// 401.
+    /// The value of the `WWW-Authenticate` header, which RFC 9110 requires with 401.
     #[must_use]
     pub fn challenge(&self) -> Option<&'static str> {
         (self.status == 401).then_some("Bearer")
@@ -63,7 +62,7 @@ impl Problem {
     #[must_use]
     #[allow(
         clippy::missing_panics_doc,
-        reason = "it never does: every `str` is a JSON string"
+        reason = "it never panics: every `str` is a JSON string"
     )]
     pub fn to_json(&self) -> Vec<u8> {
         let Self {
@@ -85,7 +84,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_problem_is_valid_json_whatever_the_detail_says(detail: String) {
+        fn a_problem_with_any_detail_is_valid_json(detail: String) {
             let problem = Problem::not_found(detail.clone());
             let document: Value = serde_json::from_slice(&problem.to_json()).unwrap();
             prop_assert_eq!(document, json!({
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_unauthorized_request_is_challenged() {
+    fn only_401_has_a_www_authenticate_header() {
         let detail = String::new;
         let challenge = Problem::unauthorized(detail()).challenge();
         assert_eq!(challenge, Some("Bearer"));

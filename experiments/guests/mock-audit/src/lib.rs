@@ -1,5 +1,5 @@
-//! An audit log that takes no entry, as a component of the world
-//! `runner:experiments/mock-audit`: for looking at what the others do then.
+//! An audit log that rejects every entry: a component of the world
+//! `runner:experiments/mock-audit`, to test the failure handling of other components.
 #![no_std]
 
 extern crate alloc;
@@ -29,6 +29,8 @@ struct Component;
 
 impl Guest for Component {
     fn append(_entry: Entry) -> Result<Receipt, Error> {
-        Err(Error::Unavailable("this mock takes no entry".to_string()))
+        Err(Error::Unavailable(
+            "this mock rejects every entry".to_string(),
+        ))
     }
 }

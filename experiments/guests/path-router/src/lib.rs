@@ -1,8 +1,8 @@
-//! Hands each request to one of two handlers, as a component of the world
+//! A router to one of two handlers: a component of the world
 //! `runner:experiments/path-router`.
 //!
-//! - [`route`]: which path goes where.
-//! - this file: the bindings, and the way of a request.
+//! - [`route`]: the handler of a path
+//! - this file: the bindings, and the handler
 #![no_std]
 
 extern crate alloc;
@@ -29,7 +29,7 @@ mod bindings {
     wit_bindgen::generate!({
         path: ["../../../wit", "../../../wit/experiments"],
         world: "runner:experiments/path-router",
-        // What the kit answers with.
+        // Shared with the kit.
         with: {
             "wasi:http/types@0.2.12": guest_kit::bindings::wasi::http::types,
         },
@@ -49,7 +49,7 @@ impl Guest for Component {
             Some(Route::A) => a::handle(request, out),
             Some(Route::B) => b::handle(request, out),
             None => {
-                let detail = format!("there is nothing at `{path}`; use `/a` or `/b`");
+                let detail = format!("unknown path `{path}`; expected `/a` or `/b`");
                 http::respond_with_problem(out, &Problem::not_found(detail));
             }
         }

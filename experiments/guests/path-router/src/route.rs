@@ -1,17 +1,17 @@
-//! Which path goes where.
+//! The handler of a path.
 
 /// One of the two handlers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// The handler of `/a` and everything below it.
+    /// The handler of `/a` and all paths below it.
     A,
-    /// The handler of `/b` and everything below it.
+    /// The handler of `/b` and all paths below it.
     B,
 }
 
 impl Route {
-    /// Where a path goes, if there is something at it. It is compared as it came:
-    /// `%61` is not `a`, and `..` is a name like any other.
+    /// The handler of `path`, if it has one. Paths are compared without normalization: `%61` is
+    /// not `a`, and `..` is an ordinary segment.
     pub(crate) fn of(path: &str) -> Option<Self> {
         let below = path.strip_prefix('/')?;
         match below.split('/').next()? {
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_goes_where_its_first_segment_says() {
+    fn the_first_segment_selects_the_handler() {
         for path in ["/a", "/a/", "/a/b", "/a//"] {
             assert_eq!(Route::of(path), Some(Route::A), "{path}");
         }
@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn other_paths_go_nowhere() {
+    fn other_paths_have_no_handler() {
         for path in ["", "/", "a", "//a", "/ab", "/A", "/c/a", "/%61", "*"] {
             assert_eq!(Route::of(path), None, "{path}");
         }

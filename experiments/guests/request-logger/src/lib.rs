@@ -1,8 +1,8 @@
-//! Writes one line on standard error for each request and passes it on, as a
-//! component of the world `runner:experiments/request-logger`.
+//! A request log on standard error: a middleware of the world
+//! `runner:experiments/request-logger`.
 //!
-//! - [`line`]: what the line says.
-//! - this file: the bindings, and the way of a request.
+//! - [`line`]: the line of a request
+//! - this file: the bindings, and the handler
 #![no_std]
 
 extern crate alloc;
@@ -12,7 +12,7 @@ mod line;
 
 use bindings::exports::wasi::http::incoming_handler::Guest;
 use bindings::wasi::cli::stderr::get_stderr;
-use bindings::wasi::http::incoming_handler as behind;
+use bindings::wasi::http::incoming_handler as next;
 use bindings::wasi::http::types::{IncomingRequest, Method, ResponseOutparam};
 
 mod bindings {
@@ -31,7 +31,7 @@ mod bindings {
     export!(Component with_types_in self);
 }
 
-/// The most bytes that WASI takes in one blocking write.
+/// Maximum number of bytes of one blocking write in WASI.
 const MAX_WRITE_BYTES: usize = 4096;
 
 struct Component;
@@ -41,12 +41,11 @@ impl Guest for Component {
         let method = request.method();
         let target = request.path_with_query();
         print(&line::render(name(&method), target.as_deref()));
-        behind::handle(request, out);
+        next::handle(request, out);
     }
 }
 
-/// Prints a line, as far as that can be done: a log that cannot be written is no
-/// reason to refuse a request.
+/// Prints a line and ignores errors: an unavailable log must not fail a request.
 fn print(line: &str) {
     let stderr = get_stderr();
     for part in line.as_bytes().chunks(MAX_WRITE_BYTES) {

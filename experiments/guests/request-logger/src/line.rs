@@ -1,20 +1,18 @@
-//! What the line says: the method and the path, and nothing that could be a
-//! secret or could mislead whoever reads it.
+//! The line of a request: method and path, without secrets and deceptive characters.
 
 use alloc::format;
 use alloc::string::String;
 
-/// Writes the line of one request, ending with a line feed. `target` is the path
-/// with the query, of which the query stays out: people put keys in there.
+/// Renders the line of one request, with a line feed at its end. `target` is the path with the
+/// query; the query is left out, because it may have secrets.
 pub(crate) fn render(method: &str, target: Option<&str>) -> String {
     let target = target.unwrap_or("-");
     let path = target.split('?').next().unwrap_or_default();
     format!("{} {}\n", escape(method), escape(path))
 }
 
-/// Escapes everything but printable ASCII, and the backslash that begins an
-/// escape. A path has nothing else by the rules (RFC 3986); what comes against
-/// the rules neither ends the line nor steers a terminal.
+/// Escapes the backslash and all characters except printable ASCII, which are invalid in a path
+/// (RFC 3986) and could end the line or control a terminal.
 fn escape(text: &str) -> core::str::EscapeDefault<'_> {
     text.escape_default()
 }
@@ -30,7 +28,7 @@ mod tests {
     }
 
     #[test]
-    fn the_query_stays_out() {
+    fn the_query_is_left_out() {
         assert_eq!(render("GET", Some("/a?key=secret?x")), "GET /a\n");
         assert_eq!(render("GET", Some("?key=secret")), "GET \n");
     }
@@ -41,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_mislead_a_reader_is_escaped() {
+    fn deceptive_characters_are_escaped() {
         assert_eq!(
             render("A\tB", Some("/\r\n\u{1b}[2J\u{202e}\\é")),
             "A\\tB /\\r\\n\\u{1b}[2J\\u{202e}\\\\\\u{e9}\n"

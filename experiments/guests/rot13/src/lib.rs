@@ -1,8 +1,7 @@
 //! ROT13 as a component of the world `runner:experiments/fixed-cipher`.
 //!
-//! - [`rot13`]: the cipher itself, which knows nothing of components.
-//! - this file: the bindings, and the glue that leaves one audit entry for every
-//!   call.
+//! - [`rot13`]: the cipher, independent of components
+//! - this file: the bindings, and one audit entry per call
 #![no_std]
 
 extern crate alloc;
@@ -43,8 +42,7 @@ impl Guest for Component {
     }
 }
 
-/// Rotates, which is both directions, but only once the audit log has taken the
-/// entry that says so.
+/// Rotates, which both encrypts and decrypts, after the audit log has accepted the entry.
 fn audited(action: &str, message: String) -> Result<String, Error> {
     audit::record("rot13", action, Outcome::Success, message.len()).map_err(Error::Unaudited)?;
     Ok(rot13::rotate(message))

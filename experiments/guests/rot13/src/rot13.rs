@@ -1,9 +1,9 @@
-//! ROT13: each ASCII letter moves half way round the alphabet.
+//! ROT13: each ASCII letter is shifted by half of the alphabet.
 
 use alloc::string::String;
 
-/// Moves every ASCII letter by 13 places and keeps its case; everything else
-/// stays byte for byte. Twice is back where it began.
+/// Shifts every ASCII letter by 13 places and keeps its case; all other bytes are unchanged. The
+/// function is its own inverse.
 pub(crate) fn rotate(message: String) -> String {
     let mut bytes = message.into_bytes();
     for byte in &mut bytes {
@@ -22,20 +22,20 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn letters_move_by_13_and_keep_their_case() {
+    fn letters_are_shifted_by_13_and_keep_their_case() {
         assert_eq!(rotate("Hello, World".into()), "Uryyb, Jbeyq");
         assert_eq!(rotate("amnz AMNZ".into()), "nzam NZAM");
     }
 
     #[test]
-    fn what_is_no_ascii_letter_stays_as_it_is() {
+    fn other_characters_are_unchanged() {
         let text = "0123 .,;\n\t\0 äöü ß é 日本語 🦀 @[`{";
         assert_eq!(rotate(text.into()), text);
     }
 
     proptest! {
         #[test]
-        fn twice_is_back_where_it_began(message: String) {
+        fn rotate_is_its_own_inverse(message: String) {
             prop_assert_eq!(rotate(rotate(message.clone())), message);
         }
     }

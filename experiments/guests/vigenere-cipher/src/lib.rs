@@ -1,5 +1,5 @@
-//! The Vigenère cipher: each ASCII letter moves through the alphabet by the next
-//! letter of a key. It knows nothing of components; two guests are made of it.
+//! The Vigenère cipher: each ASCII letter is shifted by the next letter of a key. The crate is
+//! independent of components; two guests use it.
 #![no_std]
 
 extern crate alloc;
@@ -8,20 +8,20 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-/// The environment variable that holds the key.
+/// The environment variable of the key.
 const VARIABLE: &str = "VIGENERE_KEY";
 
-/// Letters in the alphabet.
+/// Number of letters in the alphabet.
 const LETTERS: u8 = 26;
 
-/// How far encryption moves each letter in turn: 0 to 25 places forward.
+/// The numbers of places that encryption shifts the letters forward in turn: 0 to 25.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     /// Not empty.
     shifts: Vec<u8>,
 }
 
-/// `VIGENERE_KEY` is missing, or holds something else than ASCII letters.
+/// `VIGENERE_KEY` is missing, or has other characters than ASCII letters.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UnusableKey {
     value: Option<String>,
@@ -43,13 +43,12 @@ impl fmt::Display for UnusableKey {
 impl core::error::Error for UnusableKey {}
 
 impl Key {
-    /// Reads the key from the variables of an environment. Where it is set
-    /// twice, the last one counts, as in a shell.
+    /// Reads the key from the environment. The last setting of a duplicate variable wins, as in a
+    /// shell. The key has no default.
     ///
     /// # Errors
     ///
-    /// Names the variable, and its value, if that is not one letter of ASCII or
-    /// more. There is no key that would do for everybody, so there is no default.
+    /// Returns an error with variable and value, unless the value is one or more ASCII letters.
     pub fn from_environment(variables: &[(String, String)]) -> Result<Self, UnusableKey> {
         let set = variables.iter().rev().find(|(name, _)| name == VARIABLE);
         let value = set.map(|(_, value)| value.as_str());
@@ -68,21 +67,21 @@ impl Key {
         (!shifts.is_empty()).then_some(Self { shifts })
     }
 
-    /// Moves every ASCII letter forward and keeps its case. Everything else
-    /// stays byte for byte, and uses up no letter of the key.
+    /// Shifts every ASCII letter forward and keeps its case. All other bytes are unchanged, and
+    /// do not advance the key.
     #[must_use]
     pub fn encrypt(&self, message: String) -> String {
-        move_letters(message, self.shifts.iter().copied())
+        shift_letters(message, self.shifts.iter().copied())
     }
 
-    /// Takes back what [`encrypt`](Self::encrypt) did.
+    /// The inverse of [`encrypt`](Self::encrypt).
     #[must_use]
     pub fn decrypt(&self, message: String) -> String {
-        move_letters(message, self.shifts.iter().map(|shift| LETTERS - shift))
+        shift_letters(message, self.shifts.iter().map(|shift| LETTERS - shift))
     }
 }
 
-fn move_letters(message: String, shifts: impl Iterator<Item = u8> + Clone) -> String {
+fn shift_letters(message: String, shifts: impl Iterator<Item = u8> + Clone) -> String {
     let mut shifts = shifts.cycle();
     let mut bytes = message.into_bytes();
     for byte in &mut bytes {
@@ -114,19 +113,19 @@ mod tests {
     }
 
     #[test]
-    fn each_letter_moves_by_its_letter_of_the_key() {
+    fn each_letter_is_shifted_by_the_next_letter_of_the_key() {
         // The textbook's example.
         let encrypted = key("LEMON").encrypt("ATTACKATDAWN".into());
         assert_eq!(encrypted, "LXFOPVEFRNHR");
     }
 
     #[test]
-    fn letters_keep_their_case_and_that_of_the_key_does_not_count() {
+    fn letters_keep_their_case_and_the_key_ignores_case() {
         assert_eq!(key("LeMoN").encrypt("AttackAtDawn".into()), "LxfopvEfRnhr");
     }
 
     #[test]
-    fn what_is_no_ascii_letter_stays_and_uses_up_no_letter_of_the_key() {
+    fn other_characters_are_unchanged_and_do_not_advance_the_key() {
         let encrypted = key("lemon").encrypt("at, tä9 a🦀ck".into());
         assert_eq!(encrypted, "lx, fä9 o🦀pv");
     }
@@ -138,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn the_last_setting_of_the_variable_counts() {
+    fn the_last_setting_of_vigenere_key_wins() {
         let last = Key::from_environment(&environment(&["a", "b"])).unwrap();
         assert_eq!(last, key("b"));
     }
 
     #[test]
-    fn a_value_that_is_no_key_is_named_in_the_error() {
+    fn an_invalid_vigenere_key_is_named_in_the_error() {
         for value in ["", "LEMON3", "LE MON", "é", "LEMON\n"] {
             let error = Key::from_environment(&environment(&[value])).unwrap_err();
             let text = error.to_string();
@@ -157,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_key_is_named_in_the_error() {
+    fn a_missing_vigenere_key_is_named_in_the_error() {
         let error = Key::from_environment(&environment(&[])).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("`VIGENERE_KEY`"), "{text}");
@@ -166,7 +165,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn decrypting_takes_back_encrypting(message: String, letters in "[a-zA-Z]{1,40}") {
+        fn decrypt_is_the_inverse_of_encrypt(message: String, letters in "[a-zA-Z]{1,40}") {
             let key = key(&letters);
             prop_assert_eq!(key.decrypt(key.encrypt(message.clone())), message);
         }

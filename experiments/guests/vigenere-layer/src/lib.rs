@@ -1,7 +1,8 @@
-//! The Vigenère cipher on top of another cipher, as a component of the world
-//! `runner:experiments/cipher-layer`. The cipher itself is the crate
-//! `vigenere-cipher`; this is the glue that reads the configuration, leaves one
-//! audit entry for every call, and calls the cipher below.
+//! The Vigenère cipher in front of another cipher: a component of the world
+//! `runner:experiments/cipher-layer`.
+//!
+//! The crate `vigenere-cipher` has the cipher; this crate reads the configuration, appends one
+//! audit entry per call, and calls the inner cipher.
 #![no_std]
 
 extern crate alloc;
@@ -36,18 +37,17 @@ struct Component;
 impl Guest for Component {
     fn encrypt(message: String) -> Result<String, Error> {
         let key = audited("encrypt", &message)?;
-        inner::encrypt(&key.encrypt(message)).map_err(same)
+        inner::encrypt(&key.encrypt(message)).map_err(convert)
     }
 
     fn decrypt(message: String) -> Result<String, Error> {
         let key = audited("decrypt", &message)?;
-        Ok(key.decrypt(inner::decrypt(&message).map_err(same)?))
+        Ok(key.decrypt(inner::decrypt(&message).map_err(convert)?))
     }
 }
 
-/// Returns the key, but only once the audit log has taken the entry that says
-/// what it is for: nothing is transformed, or asked of the cipher below, without a
-/// trace.
+/// Returns the key after the audit log has accepted the entry: no message is transformed or
+/// passed to the inner cipher without an audit entry.
 fn audited(action: &str, message: &str) -> Result<Key, Error> {
     let key = Key::from_environment(&environment::get_environment());
     let outcome = match key {
@@ -58,8 +58,8 @@ fn audited(action: &str, message: &str) -> Result<Key, Error> {
     key.map_err(|error| Error::Misconfigured(error.to_string()))
 }
 
-/// An error of the cipher below, as this guest exports it.
-fn same(error: inner::Error) -> Error {
+/// Converts an error of the imported interface to the exported one.
+fn convert(error: inner::Error) -> Error {
     match error {
         inner::Error::Misconfigured(why) => Error::Misconfigured(why),
         inner::Error::Unaudited(why) => Error::Unaudited(why),

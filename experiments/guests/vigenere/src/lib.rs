@@ -1,7 +1,8 @@
 //! The Vigenère cipher as a component of the world
-//! `runner:cipher/encoder-decoder-service`. The cipher itself is the crate
-//! `vigenere-cipher`; this is the glue that reads the configuration and leaves one
-//! audit entry for every call.
+//! `runner:cipher/encoder-decoder-service`.
+//!
+//! The crate `vigenere-cipher` has the cipher; this crate reads the configuration and appends
+//! one audit entry per call.
 #![no_std]
 
 extern crate alloc;
@@ -44,8 +45,8 @@ impl Guest for Component {
     }
 }
 
-/// Returns the key, but only once the audit log has taken the entry that says
-/// what it is for: nothing is transformed without a trace.
+/// Returns the key after the audit log has accepted the entry: no message is transformed
+/// without an audit entry.
 fn audited(action: &str, message: &str) -> Result<Key, Error> {
     let key = Key::from_environment(&environment::get_environment());
     let outcome = match key {

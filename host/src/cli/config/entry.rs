@@ -1,4 +1,4 @@
-//! One value that a file gives to a flag.
+//! Entries of a configuration file: one value of one flag.
 
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -8,42 +8,42 @@ use clap::{Error, Id};
 
 use super::failure;
 
-/// One value that a file gives to a flag.
+/// One value of one flag in a file.
 pub(super) struct Entry {
-    /// The flag, as clap calls it.
+    /// The id of the flag in clap.
     pub(super) id: Id,
-    /// Its name without the dashes.
+    /// The name of the flag without dashes.
     pub(super) key: String,
     pub(super) value: String,
-    /// The file and the line.
+    /// `FILE:LINE`.
     pub(super) place: String,
-    /// What an error shows of it.
+    /// The entry as errors show it, without secrets.
     pub(super) shown: String,
 }
 
 impl Entry {
-    /// What would be on the command line.
+    /// The entry as a command-line argument.
     pub(super) fn word(&self) -> OsString {
         format!("--{}={}", self.key, self.value).into()
     }
 
-    /// Says what is wrong with the value, in the words of its parser.
-    pub(super) fn refused_by(&self, error: &Error) -> Error {
-        self.refused(&reason(error))
+    /// The error of the value's parser, with file and line.
+    pub(super) fn rejected_by(&self, error: &Error) -> Error {
+        self.rejected(&reason(error))
     }
 
-    /// Says what is wrong with the value.
-    pub(super) fn refused(&self, why: &str) -> Error {
-        refused(&self.place, &self.shown, why)
+    /// An error about the value, with file and line.
+    pub(super) fn rejected(&self, why: &str) -> Error {
+        rejected(&self.place, &self.shown, why)
     }
 }
 
-/// Says what is wrong with something in a file.
-pub(super) fn refused(place: &str, shown: &str, why: &str) -> Error {
+/// An error about an entry of a file.
+pub(super) fn rejected(place: &str, shown: &str, why: &str) -> Error {
     failure(&format!("{place}: `{shown}`: {why}"))
 }
 
-/// What a parser says of a value, without the flag and the value.
+/// The reason in a parser's error, without flag and value.
 fn reason(error: &Error) -> String {
     if let Some(source) = error.source() {
         return source.to_string();
@@ -57,7 +57,7 @@ fn reason(error: &Error) -> String {
     }
 }
 
-/// A value without what may be a password before an `@`.
+/// A value without the part before an `@`, which may be a password.
 pub(super) fn without_login(value: &str) -> String {
     let Some((login, rest)) = value.rsplit_once('@') else {
         return value.to_owned();

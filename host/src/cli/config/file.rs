@@ -1,4 +1,4 @@
-//! From the text of a file to the values that it gives to flags.
+//! Parser of a configuration file: from TOML to the values of flags.
 
 use std::ops::Range;
 use std::path::Path;
@@ -8,21 +8,21 @@ use clap::{Arg, ArgAction, Command as Definition, Error};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::entry::{Entry, refused};
+use super::entry::{Entry, rejected};
 use super::failure;
 use super::value::{kind, scalar, shown, shown_unknown};
-use crate::cli::files;
+use crate::cli::text_file;
 
-/// Reads the file at `path`, of which each key has to be a flag of the command `serve`. The
-/// entries are in the order of the file. What the values are is not looked at.
+/// Reads the file at `path`, whose keys are flags of the command `serve`. The entries are in the
+/// order of the file. Their values are not parsed yet.
 ///
 /// # Errors
 ///
-/// Fails if it cannot be read, is no TOML, or has a key or a kind of value that no flag
-/// takes. Says which line that is.
+/// Fails if the file cannot be read, is not TOML, or has an unknown key or a value of a type
+/// that its flag does not take. The error names the line.
 pub(super) fn read(path: &Path, serve: &Definition) -> Result<Vec<Entry>, Error> {
     let name = path.display().to_string();
-    let text = files::read(path).map_err(|error| {
+    let text = text_file::read(path).map_err(|error| {
         failure(&format!(
             "cannot read `{name}`, which --config names: {error}"
         ))
@@ -35,26 +35,26 @@ pub(super) fn read(path: &Path, serve: &Definition) -> Result<Vec<Entry>, Error>
     file.entries(file.parse()?.get_ref(), serve)
 }
 
-/// A file of TOML.
+/// A TOML file.
 pub(super) struct File<'a> {
     /// Its path.
     pub(super) name: &'a str,
     pub(super) text: &'a str,
-    /// What an error says of the keys that there are.
+    /// Description of the known keys, for errors.
     pub(super) keys: &'a str,
 }
 
 /// A key and its value.
 pub(super) type Pair<'t, 'd> = (&'t Spanned<DeString<'d>>, &'t Spanned<DeValue<'d>>);
 
-/// What is in a table, in the order of the file.
+/// The pairs of a table in the order of the file.
 pub(super) fn by_place<'t, 'd>(table: &'t DeTable<'d>) -> Vec<Pair<'t, 'd>> {
     let mut pairs: Vec<_> = table.iter().collect();
     pairs.sort_by_key(|(key, _)| key.span().start);
     pairs
 }
 
-/// A flag, and what it takes, as its help says.
+/// A flag and the name of its value in the help.
 struct Flag<'a> {
     key: &'a str,
     arg: &'a Arg,
@@ -66,7 +66,7 @@ impl<'a> File<'a> {
         DeTable::parse(self.text).map_err(|error| self.no_toml(&error))
     }
 
-    /// What a table says, of which each key has to be a flag of `definition`.
+    /// The entries of a table, whose keys are flags of `definition`.
     pub(super) fn entries(
         &self,
         table: &DeTable<'_>,
@@ -80,15 +80,15 @@ impl<'a> File<'a> {
         Ok(entries)
     }
 
-    /// The number of the line where something begins.
+    /// Line number of the start of `span`.
     pub(super) fn line(&self, span: &Range<usize>) -> usize {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         before.matches('\n').count() + 1
     }
 
-    /// Says what is wrong with something in this file.
-    pub(super) fn refused(&self, span: &Range<usize>, shown: &str, why: &str) -> Error {
-        refused(&self.place(span), shown, why)
+    /// The error about a span of this file.
+    pub(super) fn rejected(&self, span: &Range<usize>, shown: &str, why: &str) -> Error {
+        rejected(&self.place(span), shown, why)
     }
 
     fn place(&self, span: &Range<usize>) -> String {
@@ -101,7 +101,7 @@ impl<'a> File<'a> {
         let before = self.text.get(..start).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |feed| feed + 1);
         let line = self.text[line_start..].lines().next().unwrap_or_default();
-        // Not what stands behind the key, which may be a secret.
+        // The value after the key may be a secret.
         let (key, value) = line.split_once('=').unwrap_or_default();
         let (key, value) = (key.trim(), value.trim());
         let mut why = error.message();
@@ -110,14 +110,18 @@ impl<'a> File<'a> {
         }
         let is_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if key.is_empty() || !key.chars().all(is_key) {
-            return failure(&format!("{place}: this is no TOML: {why}"));
+            return failure(&format!("{place}: invalid TOML: {why}"));
         }
         let is_bare = value.starts_with(char::is_alphanumeric) && why.starts_with("invalid");
-        let hint = if is_bare { "; a text needs quotes" } else { "" };
-        refused(&place, key, &format!("{why}{hint}"))
+        let hint = if is_bare {
+            "; a string needs quotes"
+        } else {
+            ""
+        };
+        rejected(&place, key, &format!("{why}{hint}"))
     }
 
-    /// Finds the flag that a key names.
+    /// The flag of a key.
     fn flag<'f>(
         &self,
         key: &'f Spanned<DeString<'_>>,
@@ -128,18 +132,18 @@ impl<'a> File<'a> {
         let key = key.get_ref().as_ref();
         let Some(arg) = arg(definition, key) else {
             let shown = shown_unknown(key, value.get_ref());
-            return Err(refused(
+            return Err(rejected(
                 &place,
                 &shown,
                 &self.unknown(key, value.get_ref(), definition),
             ));
         };
         if !arg.get_action().takes_values() {
-            let why = format!("this is for the command line alone, as `--{key}`");
-            return Err(refused(&place, key, &why));
+            let why = format!("only allowed on the command line, as `--{key}`");
+            return Err(rejected(&place, key, &why));
         }
         if key == "config" && arg.get_id() == "config" {
-            return Err(refused(
+            return Err(rejected(
                 &place,
                 key,
                 "a file cannot name another file of flags",
@@ -160,7 +164,7 @@ impl<'a> File<'a> {
         match value.get_ref() {
             DeValue::Array(items) if flag.is_list() => {
                 for item in items {
-                    entries.push(self.entry(flag, item, "a text")?);
+                    entries.push(self.entry(flag, item, "a string")?);
                 }
             }
             DeValue::Table(pairs) if flag.is_table() => {
@@ -183,7 +187,7 @@ impl<'a> File<'a> {
         let Some(text) = scalar(value.get_ref(), flag.is_switch()) else {
             let found = kind(value.get_ref());
             let why = format!("expected {expected}, found {found}");
-            return Err(refused(&place, flag.key, &why));
+            return Err(rejected(&place, flag.key, &why));
         };
         let shown = if flag.is_secret() {
             flag.key.to_owned()
@@ -199,7 +203,7 @@ impl<'a> File<'a> {
         })
     }
 
-    /// One line of a table of variables.
+    /// The entry of one variable in a table.
     fn variable(
         &self,
         flag: &Flag<'_>,
@@ -211,22 +215,22 @@ impl<'a> File<'a> {
         let name = key.get_ref().as_ref();
         let shown = format!("{}.{name}", flag.key);
         if name.contains('=') {
-            return Err(refused(&place, &shown, "a name cannot contain `=`"));
+            return Err(rejected(&place, &shown, "a name cannot contain `=`"));
         }
         if arg(definition, name).is_some() {
             let why = format!(
-                "this is a key of its own, but stands in the table `{0}`: put it above all \
-                 tables, or write `{0} = [\"{name}=…\"]` if there should be a variable of this name",
+                "a key of the server in the table `{0}`: move it above all tables, or write \
+                 `{0} = [\"{name}=…\"]` for a variable of this name",
                 flag.key
             );
-            return Err(refused(&place, &shown, &why));
+            return Err(rejected(&place, &shown, &why));
         }
         let Some(text) = scalar(value.get_ref(), false) else {
             let found = kind(value.get_ref());
-            return Err(refused(
+            return Err(rejected(
                 &place,
                 &shown,
-                &format!("expected a text, found {found}"),
+                &format!("expected a string, found {found}"),
             ));
         };
         Ok(Entry {
@@ -240,17 +244,17 @@ impl<'a> File<'a> {
 }
 
 impl Flag<'_> {
-    /// Whether it can be given more than once.
+    /// Whether the flag may be repeated.
     fn is_list(&self) -> bool {
         matches!(self.arg.get_action(), ArgAction::Append)
     }
 
-    /// Whether it gives something a name.
+    /// Whether a table may hold its values.
     fn is_table(&self) -> bool {
         self.takes.starts_with("KEY=")
     }
 
-    /// Whether its values may be secrets.
+    /// Whether errors hide its values, which may be secrets.
     fn is_secret(&self) -> bool {
         self.takes == "KEY=VALUE"
     }
@@ -262,7 +266,7 @@ impl Flag<'_> {
 
     fn expected(&self) -> &'static str {
         match (self.is_table(), self.is_list()) {
-            (true, _) => "a table, or an array of texts",
+            (true, _) => "a table, or an array of strings",
             (false, true) => "a value, or an array of values",
             (false, false) => "one value",
         }
@@ -276,7 +280,7 @@ fn arg<'a>(definition: &'a Definition, key: &str) -> Option<&'a Arg> {
 }
 
 impl File<'_> {
-    /// Says that there is no such key, and which one may be meant.
+    /// Says that unknown key, and which one may be meant.
     fn unknown(&self, key: &str, value: &DeValue<'_>, definition: &Definition) -> String {
         let words = [definition.get_name(), &format!("--{key}")];
         let error = definition.clone().try_get_matches_from(words).err();
@@ -286,14 +290,14 @@ impl File<'_> {
         match (suggested, value) {
             (Some(ContextValue::String(flag)), _) => {
                 format!(
-                    "there is no such key; did you mean `{}`?",
+                    "unknown key; did you mean `{}`?",
                     flag.trim_start_matches('-')
                 )
             }
             (_, DeValue::Table(_)) => {
-                "there is no such table, only `env`, `env-secret` and `config-var`".to_owned()
+                "unknown table; expected `env`, `env-secret` or `config-var`".to_owned()
             }
-            _ => format!("there is no such key; {}", self.keys),
+            _ => format!("unknown key; {}", self.keys),
         }
     }
 }

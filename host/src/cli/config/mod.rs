@@ -1,18 +1,18 @@
-//! `--config`: flags in a file of TOML.
+//! `--config`: the configuration file (TOML).
 //!
-//! There is one definition of all flags, that of the command line. What the file says
-//! becomes words of a command line, so that defaults, parsers and what flags need of each
-//! other are the same in both.
+//! The command line is the only definition of flags. The entries of the file become
+//! command-line arguments, so that defaults, parsers and requirements between flags are the
+//! same in both.
 //!
-//! - this file: [`Cli::read`], from the words of a command line to the flags.
-//! - `file.rs`: from the text of a file to the values that it gives to flags.
-//! - `functions.rs`: `--functions`, a file with one such table for each function.
-//! - `value.rs`: a value of TOML, as a word and as an error shows it.
-//! - `entry.rs`: what a file gives to one flag, and how an error about it reads.
+//! - this file: [`Cli::read`], from arguments to flags.
+//! - `file.rs`: the parser of the file.
+//! - `functions_file.rs`: `--functions`, a file with one table for each function.
+//! - `value.rs`: TOML values, as arguments and in errors.
+//! - `entry.rs`: one value of one flag, and errors about it.
 
 mod entry;
 mod file;
-mod functions;
+mod functions_file;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -25,32 +25,31 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command as Definition, CommandFactory, Error, FromArgMatches};
 
-use super::functions::Defaults;
+use super::function_flags::Defaults;
 use super::{Cli, Command};
 use entry::Entry;
-pub use functions::{FunctionsError, read_functions};
+pub use functions_file::{FunctionsError, read_functions};
 
-/// The command that has a file.
+/// The command that a file configures.
 const SERVE: &str = "serve";
 
 /// The name of the program and of [`SERVE`], before the flags.
 const WORDS_BEFORE_FLAGS: usize = 2;
 
-/// The only thing in a file that is no flag on the command line.
+/// The only key of a file that is not a flag on the command line.
 const COMPONENT: &str = "component";
 
-/// What stands for it where there are many.
+/// The alternative key, for many components.
 const FUNCTIONS: &str = "functions";
 
 impl Cli {
-    /// Reads a command line, of which the first word is the name of the program, and
-    /// the file that it names with --config. What is on the command line goes before
-    /// what is in the file.
+    /// Reads a command line, whose first word is the name of the program, and the file of
+    /// --config. The command line takes precedence over the file.
     ///
     /// # Errors
     ///
-    /// Fails if the command line or the file is wrong, or asks for help. No error shows
-    /// a password.
+    /// Fails if the command line or the file is invalid, and for --help. Errors show no
+    /// password.
     pub fn read(words: impl IntoIterator<Item: Into<OsString>>) -> Result<Self, Error> {
         let mut words: Vec<_> = words.into_iter().map(Into::into).collect();
         let mut entries = Vec::new();
@@ -58,7 +57,7 @@ impl Cli {
             let flags = single_flags();
             entries = file::read(&path, &flags)?;
             check(&entries, &flags)?;
-            // Either of them goes before the other one as well.
+            // On the command line, each of the two overrides both in the file.
             let names_served = |id: &str| id == COMPONENT || id == FUNCTIONS;
             let is_served_given = is_given(&given, COMPONENT) || is_given(&given, FUNCTIONS);
             entries.retain(|entry| {
@@ -84,8 +83,8 @@ impl Cli {
     }
 }
 
-/// The file that a command line names, and what else is given there. None as well where the
-/// command line is wrong: then there is something to say before any file is read.
+/// The file of --config and the arguments. None also for an invalid command line, whose error
+/// is reported before a file is read.
 fn config(words: &[OsString]) -> Option<(PathBuf, ArgMatches)> {
     let definition = Cli::command().mut_subcommand(SERVE, independent);
     let mut matches = definition.try_get_matches_from(words).ok()?;
@@ -96,7 +95,7 @@ fn config(words: &[OsString]) -> Option<(PathBuf, ArgMatches)> {
     Some((path, serve))
 }
 
-/// Lets each flag be given without others: the rest may be in the file.
+/// Drops the requirements between flags: the file may fulfil them.
 fn independent(serve: Definition) -> Definition {
     serve.mut_args(|arg| {
         let arg = arg.required(false).requires(Resettable::Reset);
@@ -104,7 +103,7 @@ fn independent(serve: Definition) -> Definition {
     })
 }
 
-/// The command line of single flags of [`SERVE`], as a file may give them.
+/// The definition of single flags of [`SERVE`], as in a file.
 fn single_flags() -> Definition {
     let serve = Cli::command().find_subcommand(SERVE).cloned();
     let serve = serve.unwrap_or_default();
@@ -127,7 +126,7 @@ fn check(entries: &[Entry], flags: &Definition) -> Result<(), Error> {
     }
     for entry in entries {
         let alone = std::slice::from_ref(entry);
-        parse(alone).map_err(|error| entry.refused_by(&without_login(error)))?;
+        parse(alone).map_err(|error| entry.rejected_by(&without_login(error)))?;
     }
     // What is wrong with all of them together is found with the command line.
     Ok(())
@@ -151,7 +150,7 @@ fn no_component(path: &Path) -> Error {
     ))
 }
 
-/// Names the line of a file that needs another flag.
+/// Adds the line of the file whose entry requires another flag.
 fn explained(error: Error, entries: &[Entry]) -> Error {
     let missing = |error: &Error| match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::Strings(missing)) => missing.clone(),
@@ -169,13 +168,13 @@ fn explained(error: Error, entries: &[Entry]) -> Error {
                 .iter()
                 .find(|flag| all_missing.contains(flag))
         {
-            return entry.refused(&format!("this needs `{flag}` as well"));
+            return entry.rejected(&format!("requires `{flag}`"));
         }
     }
     error
 }
 
-/// Takes what may be a password from the value that an error shows.
+/// Removes a password from the value in an error.
 fn without_login(mut error: Error) -> Error {
     if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
         let shown = entry::without_login(value);
@@ -184,8 +183,8 @@ fn without_login(mut error: Error) -> Error {
     error
 }
 
-/// All limits, as they are in force: `request-timeout=30 cpu-timeout=10`. Those that the
-/// system decides are left out.
+/// All effective limits: `request-timeout=30 cpu-timeout=10`, except those with a default of the
+/// system.
 fn limits(definition: &Definition, matches: &ArgMatches) -> String {
     let serve = definition.find_subcommand(SERVE);
     let flags = serve.into_iter().flat_map(Definition::get_arguments);
@@ -198,7 +197,7 @@ fn limits(definition: &Definition, matches: &ArgMatches) -> String {
     shown.collect::<Vec<_>>().join(" ")
 }
 
-/// An error that is no more than a text.
+/// An error with this text.
 fn failure(text: &str) -> Error {
     Error::raw(ErrorKind::ValueValidation, format!("{text}\n"))
 }

@@ -30,7 +30,7 @@ fn check_error(text: &str, expected: &str) {
 }
 
 #[test]
-fn a_file_says_what_flags_say() {
+fn config_file_and_flags_give_equal_settings() {
     let text = r#"
         component = "app.wasm"
         addr = ["127.0.0.1:0", "unix:/run/x"]
@@ -73,7 +73,7 @@ fn a_file_says_what_flags_say() {
 }
 
 #[test]
-fn the_command_line_goes_before_the_file() {
+fn command_line_takes_precedence_over_config_file() {
     let text = r#"
         component = "other.wasm"
         addr = ["127.0.0.1:1", "127.0.0.1:2"]
@@ -90,14 +90,14 @@ fn the_command_line_goes_before_the_file() {
     let serve = read(&flags, text).unwrap();
     assert_eq!(serve.component, Some(PathBuf::from("app.wasm")));
     assert_eq!(serve.listen.addresses(), ["127.0.0.1:3".parse().unwrap()]);
-    // Also where a flag says what is the default.
+    // Also where the flag gives the default.
     assert_eq!(serve.limits.request_timeout.as_secs(), 30);
     assert_eq!(serve.limits.cpu_timeout.as_secs(), 6);
     assert_eq!(format!("{:?}", serve.guest.env), "[B=…]");
 }
 
 #[test]
-fn a_table_of_variables_may_hold_numbers() {
+fn env_table_may_hold_numbers() {
     let serve = read(&["app.wasm"], "[env]\nSHIFT = 5\n\"a b\" = \"\"\n").unwrap();
     let pairs: Vec<(String, String)> = serve.guest.env.into_iter().map(Into::into).collect();
     let expected = [("SHIFT", "5"), ("a b", "")];
@@ -108,24 +108,24 @@ fn a_table_of_variables_may_hold_numbers() {
 }
 
 #[test]
-fn a_component_that_nobody_names_is_missed() {
+fn missing_component_is_an_error() {
     let error = read(&[], "threads = 1").unwrap_err();
     assert!(error.contains("neither the command line nor `server.toml` names a component"));
 }
 
 #[test]
-fn what_one_flag_needs_of_another_may_come_from_both_sides() {
+fn requirement_between_flags_spans_command_line_and_file() {
     let serve = read(&["app.wasm", "--tls-cert=c.pem"], "tls-key = \"k.pem\"").unwrap();
     assert_eq!(serve.listen.tls_cert, Some("c.pem".into()));
     assert_eq!(serve.listen.tls_key, Some("k.pem".into()));
     check_error(
         "\ntls-cert = \"c.pem\"",
-        "2: `tls-cert = \"c.pem\"`: this needs `--tls-key <FILE>` as well",
+        "2: `tls-cert = \"c.pem\"`: requires `--tls-key <FILE>`",
     );
 }
 
 #[test]
-fn a_bad_value_is_named_with_its_line_and_what_was_expected() {
+fn invalid_value_is_reported_with_line_and_expected_value() {
     for (text, expected) in [
         (
             "\n\nrequest-timeout = \"soon\"",
@@ -175,7 +175,7 @@ fn a_bad_value_is_named_with_its_line_and_what_was_expected() {
         ),
         (
             "check = true",
-            "1: `check`: this is for the command line alone, as `--check`",
+            "1: `check`: only allowed on the command line, as `--check`",
         ),
     ] {
         check_error(text, expected);
@@ -183,34 +183,33 @@ fn a_bad_value_is_named_with_its_line_and_what_was_expected() {
 }
 
 #[test]
-fn an_unknown_key_hears_which_one_may_be_meant() {
+fn unknown_key_is_reported_with_a_suggestion() {
     for (text, expected) in [
         (
             "request-timout = 5",
-            "1: `request-timout = 5`: there is no such key; did you mean `request-timeout`?",
+            "1: `request-timout = 5`: unknown key; did you mean `request-timeout`?",
         ),
         (
             "request_timeout = 5",
-            "1: `request_timeout = 5`: there is no such key; did you mean `request-timeout`?",
+            "1: `request_timeout = 5`: unknown key; did you mean `request-timeout`?",
         ),
         (
             "componet = \"app.wasm\"",
-            "1: `componet = \"app.wasm\"`: there is no such key; did you mean `component`?",
+            "1: `componet = \"app.wasm\"`: unknown key; did you mean `component`?",
         ),
         (
             "zzz = 5",
-            "1: `zzz = 5`: there is no such key; the keys are the flags of `serve` without the \
+            "1: `zzz = 5`: unknown key; the keys are the flags of `serve` without the \
              dashes",
         ),
         (
             "[zzz]\nrequest-timeout = 5",
-            "1: `zzz`: there is no such table, only `env`, `env-secret` and `config-var`",
+            "1: `zzz`: unknown table; expected `env`, `env-secret` or `config-var`",
         ),
         (
             "[env]\nrequest-timeout = 5",
-            "2: `env.request-timeout`: this is a key of its own, but stands in the table `env`: \
-             put it above all tables, or write `env = [\"request-timeout=…\"]` if there should be a \
-             variable of this name",
+            "2: `env.request-timeout`: a key of the server in the table `env`: move it above all \
+             tables, or write `env = [\"request-timeout=…\"]` for a variable of this name",
         ),
     ] {
         check_error(text, expected);
@@ -218,19 +217,19 @@ fn an_unknown_key_hears_which_one_may_be_meant() {
 }
 
 #[test]
-fn what_is_no_toml_is_named_with_its_line() {
+fn invalid_toml_is_reported_with_its_line() {
     for (text, expected) in [
         (
             "\naddr = 127.0.0.1:0",
-            "2: `addr`: invalid float; a text needs quotes",
+            "2: `addr`: invalid float; a string needs quotes",
         ),
         (
             "request-timeout = 5s",
             "1: `request-timeout`: string values must be quoted",
         ),
         ("threads = 1\nthreads = 2", "2: `threads`: duplicate key\n"),
-        ("[env\nA = 1", "1: this is no TOML: unclosed table"),
-        ("= 5", "1: this is no TOML: "),
+        ("[env\nA = 1", "1: invalid TOML: unclosed table"),
+        ("= 5", "1: invalid TOML: "),
     ] {
         let error = read(&["app.wasm"], text).unwrap_err();
         assert!(
@@ -241,7 +240,7 @@ fn what_is_no_toml_is_named_with_its_line() {
 }
 
 #[test]
-fn no_error_shows_what_may_be_a_secret() {
+fn errors_hide_secrets() {
     for text in [
         "audit-forward = \"nats://me:hunter2@\"",
         "audit-forward = \"hunter2@host\"",
@@ -266,7 +265,7 @@ fn no_error_shows_what_may_be_a_secret() {
 }
 
 #[test]
-fn a_mistake_on_the_command_line_is_found_before_the_file_is_read() {
+fn command_line_errors_are_reported_before_file_errors() {
     let words = [
         "component-runner",
         "serve",
@@ -284,13 +283,13 @@ fn a_mistake_on_the_command_line_is_found_before_the_file_is_read() {
 }
 
 #[test]
-fn a_value_that_the_command_line_replaces_must_still_be_right() {
+fn overridden_value_in_the_file_must_be_valid() {
     let error = read(&["app.wasm", "--threads=1"], "threads = 0").unwrap_err();
     assert!(error.contains("server.toml:1"), "{error}");
 }
 
 #[test]
-fn all_limits_are_in_the_line_of_the_start() {
+fn startup_log_line_has_all_limits() {
     let serve = read(&["app.wasm", "--env=TOKEN=hunter2"], "request-timeout = 5").unwrap();
     let limits = serve.limits_in_words;
     for part in ["request-timeout=5", "max-memory=256MiB", "max-headers=100"] {

@@ -1,13 +1,13 @@
-//! A value of TOML: as a word of the command line, and as an error shows it.
+//! TOML values, as command-line arguments and in errors.
 
 use toml::de::DeValue;
 
 use super::entry::without_login;
 
-/// More than this of a value helps nobody.
+/// Limit on the characters of a value in an error.
 const MAX_SHOWN_CHARS: usize = 80;
 
-/// A value as a word of the command line.
+/// A scalar as a command-line argument.
 pub(super) fn scalar(value: &DeValue<'_>, is_switch: bool) -> Option<String> {
     let text = match value {
         DeValue::String(text) => text.as_ref(),
@@ -26,10 +26,10 @@ pub(super) fn scalar(value: &DeValue<'_>, is_switch: bool) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// What it is, in a sentence about something else that was expected.
+/// The type of a value, for an error about an unexpected type.
 pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
-        DeValue::String(_) => "a text",
+        DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a number that is too large",
         DeValue::Float(_) => "a number",
         DeValue::Boolean(_) => "a boolean",
@@ -39,7 +39,7 @@ pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// A key and its value, as they are in the file, but for a password and what is too long.
+/// A key and its value for an error: without a password, and truncated.
 pub(super) fn shown(key: &str, value: &DeValue<'_>, text: &str) -> String {
     let mut text = without_login(text);
     if let Some((end, _)) = text.char_indices().nth(MAX_SHOWN_CHARS) {
@@ -53,7 +53,7 @@ pub(super) fn shown(key: &str, value: &DeValue<'_>, text: &str) -> String {
     }
 }
 
-/// The same of a key that nobody knows. Whether its value is a secret is not known either.
+/// An unknown key for an error. Its value may be a secret, and is shown only where it is not.
 pub(super) fn shown_unknown(key: &str, value: &DeValue<'_>) -> String {
     match scalar(value, true) {
         Some(text) if !text.contains(['=', '@']) => shown(key, value, &text),

@@ -1,0 +1,306 @@
+//! A compiled component, loaded into an engine and ready to be instantiated.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use audit_log::AuditLog;
+use audit_log::record::Component as Named;
+use sha2::{Digest, Sha256};
+use wasmtime::component::Linker;
+use wasmtime::{Engine, EngineWeak, Store, UpdateDeadline};
+use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+
+use telemetry::RequestInfo;
+use telemetry::metrics::PoolGauge;
+
+use crate::audit::{self, AuditCtx, AuditSource, Quota};
+use crate::compile::{self, Artefact, Compiled, InstanceRequirements};
+use crate::engine::{self, Pool};
+use crate::error::LoadError;
+use crate::limits::{GuestLimits, OutOfCpuTime};
+use crate::outbound::Outbound;
+use crate::runtime::{PoolLimits, Runtime, SharedRuntime};
+use crate::state::State;
+use crate::variable::Variable;
+use crate::{error_code, host_functions};
+
+/// A component that is loaded into an engine, with its limits and capabilities.
+pub struct CompiledComponent {
+    pre: ProxyPre<State>,
+    audit: Arc<AuditSource>,
+    environment: Arc<[(String, String)]>,
+    config: Arc<WasiConfigVariables>,
+    limits: GuestLimits,
+    outbound: Arc<Outbound>,
+    max_instances: u32,
+    /// Initial memory of an instance, in bytes.
+    initial_bytes: AtomicU64,
+}
+
+/// Name, variables, limits and capabilities of a component.
+#[derive(Debug, Clone)]
+pub struct ComponentEnv {
+    /// The name that the operator gave it.
+    pub name: String,
+    /// Its environment variables.
+    pub environment: Vec<Variable>,
+    /// Its variables of `wasi:config`.
+    pub config: Vec<Variable>,
+    /// The audit log of its entries and of events about it.
+    pub audit: AuditLog,
+    /// The audit quota of each of its requests.
+    pub quota: Quota,
+    /// The limits of each of its instances.
+    pub limits: GuestLimits,
+    /// Its outbound requests.
+    pub outbound: Arc<Outbound>,
+}
+
+impl CompiledComponent {
+    /// Loads a component for each of `threads` workers, or once for all if its code is so large
+    /// that it should exist once. Each has its own engine and a share of the instances: workers
+    /// that share a pool and a reference count contend for the same cache lines in every request.
+    /// `total_bytes` is the memory limit of the server.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the artefact cannot be loaded, or an instance needs more than its limits.
+    pub fn load_per_worker(
+        artefact: &Artefact,
+        env: &ComponentEnv,
+        threads: NonZeroUsize,
+        total_bytes: u64,
+    ) -> Result<Vec<Self>, LoadError> {
+        let Compiled {
+            engine,
+            needs,
+            code_bytes,
+            ..
+        } = artefact.compiled();
+        let count = if compile::is_large(*code_bytes) {
+            1
+        } else {
+            u32::try_from(threads.get()).unwrap_or(u32::MAX)
+        };
+        check_size(needs, &env.limits)?;
+        let pool = Pool::exact(*engine, needs, &env.limits, total_bytes).share_of(count);
+        let load = |_| {
+            let runtime = Runtime::new(*engine, pool)?;
+            // A reference count for each, to avoid contention.
+            let env = ComponentEnv {
+                outbound: Arc::new(Outbound::clone(&env.outbound)),
+                ..env.clone()
+            };
+            Self::of(&runtime, artefact, env)
+        };
+        let apps: Vec<_> = (0..count).map(load).collect::<Result<_, _>>()?;
+        log_loaded(apps[0].component(), needs, pool.instances * count);
+        Ok(apps)
+    }
+
+    /// Loads a component into the engine and the pool that it shares with others.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`load_per_worker`](Self::load_per_worker), and if an instance needs more than
+    /// the pool has for one.
+    pub fn load_shared(
+        shared: &SharedRuntime,
+        artefact: &Artefact,
+        env: ComponentEnv,
+    ) -> Result<Self, LoadError> {
+        let compiled = artefact.compiled();
+        SharedRuntime::check(shared.pool(), compiled, &env.limits)?;
+        let runtime = shared.of_kind(compiled.engine)?;
+        Self::of(&runtime, artefact, env)
+    }
+
+    fn of(runtime: &Runtime, artefact: &Artefact, env: ComponentEnv) -> Result<Self, LoadError> {
+        let component = artefact.map(runtime.engine())?;
+        // Otherwise the first request would do this.
+        let prepared = component.initialize_copy_on_write_image();
+        prepared.map_err(LoadError::Engine)?;
+        let pre = runtime.linker.instantiate_pre(&component);
+        let pre = pre.and_then(ProxyPre::new).map_err(LoadError::Link)?;
+        let limits = env.limits;
+        let component = Named {
+            name: env.name.into(),
+            sha256: artefact.compiled().sha256.clone().into(),
+        };
+        let audit = AuditSource {
+            log: env.audit,
+            quota: env.quota,
+            component: component.into(),
+        };
+        Ok(Self {
+            pre,
+            audit: audit.into(),
+            environment: pairs(env.environment).collect(),
+            config: Arc::new(pairs(env.config).collect()),
+            limits,
+            outbound: env.outbound,
+            max_instances: limits.instances.get().min(runtime.pool.instances),
+            initial_bytes: AtomicU64::new(engine::initial_bytes(&artefact.compiled().needs)),
+        })
+    }
+
+    /// Checks that a component can be loaded, per worker or into the shared `pool`, without an
+    /// engine.
+    ///
+    /// # Errors
+    ///
+    /// Fails if an instance needs more than its limits, or than the pool has for one.
+    pub fn check(
+        compiled: &Compiled,
+        limits: &GuestLimits,
+        pool: Option<&PoolLimits>,
+    ) -> Result<(), LoadError> {
+        match pool {
+            Some(pool) => SharedRuntime::check(&Pool::shared(pool), compiled, limits),
+            None => check_size(&compiled.needs, limits),
+        }
+    }
+
+    /// Name and SHA-256 of the component.
+    #[must_use]
+    pub fn component(&self) -> &Arc<Named<'static>> {
+        &self.audit.component
+    }
+
+    /// Gauge of its pool.
+    #[must_use]
+    pub fn pool_gauge(&self) -> Option<PoolGauge> {
+        engine::pool_gauge(self.pre.engine())
+    }
+
+    /// The audit log of its entries.
+    #[must_use]
+    pub fn audit(&self) -> &AuditLog {
+        &self.audit.log
+    }
+
+    /// The limits of each of its instances.
+    pub fn limits(&self) -> &GuestLimits {
+        &self.limits
+    }
+
+    /// Limit of concurrent instances.
+    pub fn max_instances(&self) -> u32 {
+        self.max_instances
+    }
+
+    /// Initial memory of an instance, in bytes. Before the first instance, an estimate that is too
+    /// low for several memories.
+    pub fn initial_bytes(&self) -> u64 {
+        self.initial_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Sets the initial memory that an instance was measured to have.
+    pub fn set_initial_bytes(&self, bytes: u64) {
+        if self.initial_bytes() != bytes {
+            self.initial_bytes.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// The component for instantiation in a store of [`CompiledComponent::store`].
+    #[must_use]
+    pub fn pre(&self) -> &ProxyPre<State> {
+        &self.pre
+    }
+
+    /// The engine, for the epoch ticker.
+    pub fn engine(&self) -> EngineWeak {
+        self.pre.engine().weak()
+    }
+
+    /// Creates a store for `request` and later ones, without an instance. The server calls it for
+    /// every new instance; benchmarks call it to measure parts of a request.
+    #[must_use]
+    pub fn store(&self, request: Arc<RequestInfo>) -> Store<State> {
+        let audit = AuditCtx::new(self.audit.clone(), request.clone());
+        let outbound = self.outbound.ctx(request.id().clone());
+        let (environment, config) = (self.environment.clone(), self.config.clone());
+        let state = State::new(request, environment, config, audit, outbound, self.limits);
+        let mut store = Store::new(self.pre.engine(), state);
+        store.limiter(|state| state.limiter());
+        store.set_hostcall_fuel(self.limits.hostcall_bytes);
+        store.set_max_component_handles(self.limits.handles);
+        // At each epoch tick, the guest yields. tokio's `yield_now` lets the runtime poll for new
+        // I/O in between; a guest that only wakes itself would be polled many times before that.
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|store| {
+            if store.data().is_out_of_cpu_time() {
+                return Err(OutOfCpuTime.into());
+            }
+            let yielded = Box::pin(tokio::task::yield_now());
+            Ok(UpdateDeadline::YieldCustom(1, yielded))
+        });
+        store
+    }
+
+    /// Prepares a store whose request has ended for the next one.
+    pub fn reuse(&self, store: &mut Store<State>, request: Arc<RequestInfo>) {
+        let audit = AuditCtx::new(self.audit.clone(), request.clone());
+        store.data_mut().begin_request(request, audit);
+        store.set_epoch_deadline(1);
+    }
+}
+
+/// Checks the initial resources of an instance against its limits.
+pub(super) fn check_size(
+    needs: &InstanceRequirements,
+    limits: &GuestLimits,
+) -> Result<(), LoadError> {
+    if needs.memory_bytes > limits.memory_bytes as u64 {
+        return Err(LoadError::TooMuchMemory {
+            needs: needs.memory_bytes,
+            limit: limits.memory_bytes,
+        });
+    }
+    if needs.table_elements > limits.table_elements as u64 {
+        return Err(LoadError::TooManyElements {
+            needs: needs.table_elements,
+            limit: limits.table_elements,
+        });
+    }
+    Ok(())
+}
+
+/// A linker with all interfaces that guests can import.
+pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    wasmtime_wasi_config::add_to_linker(&mut linker, |state: &mut State| {
+        WasiConfig::from(state.config())
+    })?;
+    audit::add_to_linker(&mut linker)?;
+    linker.allow_shadowing(true);
+    host_functions::add_to_linker(&mut linker)?;
+    error_code::add_to_linker(&mut linker)?;
+    linker.allow_shadowing(false);
+    Ok(linker)
+}
+
+fn pairs(variables: Vec<Variable>) -> impl Iterator<Item = (String, String)> {
+    variables.into_iter().map(Into::into)
+}
+
+/// The SHA-256 of `bytes`, in hexadecimal digits.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(bytes))
+}
+
+fn log_loaded(component: &Named<'_>, needs: &InstanceRequirements, max_instances: u32) {
+    let InstanceRequirements {
+        memories, tables, ..
+    } = needs;
+    let Named { name, sha256 } = component;
+    tracing::info!(
+        "loaded {name}, sha256:{sha256}: {memories} memories and {tables} tables per instance, \
+         at most {max_instances} concurrent instances"
+    );
+}

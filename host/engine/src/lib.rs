@@ -1,0 +1,63 @@
+//! Execution of components, from their bytes to running instances.
+//!
+//! - `compile/`: [`Compiler`], from bytes to an [`Artefact`], in a child process. `adapter.rs` and
+//!   `middleware.rs` compose the component before.
+//! - `component.rs`: [`CompiledComponent`], from an artefact to a component ready for
+//!   instantiation.
+//! - `world.rs`: imports and exports of a component, which the child checks first; `imports.rs`:
+//!   the interfaces that this server provides.
+//! - `engine.rs`: configuration of wasmtime, with its reasons; `epoch_ticker.rs`: time slices.
+//! - `proposals/`: the WebAssembly proposals that select the engine of a component.
+//! - `runtime.rs`: [`SharedRuntime`], the engine and the pool that many components share.
+//! - `state.rs`: the data of a store, with all capabilities of a guest; `variable.rs`: its
+//!   variables.
+//! - `instance_size/`: core instances of an instance, and the bytes of their contexts.
+//! - `limits.rs`: limits of an instance.
+//! - `host_memory.rs`: bytes that the host retains for an instance; `host_functions.rs`: the host
+//!   functions that retain some, with their charges.
+//! - `error_code.rs`: error codes of aborted bodies for guests.
+//! - `output.rs`: standard output and standard error of guests.
+//! - [`audit`]: the capability `runner:audit/audit-log`.
+//! - [`outbound`]: outbound requests of guests.
+
+mod adapter;
+pub mod audit;
+mod compile;
+mod component;
+mod engine;
+mod epoch_ticker;
+mod error;
+mod error_code;
+#[cfg(test)]
+mod host_function_table;
+mod host_functions;
+mod host_memory;
+mod imports;
+mod instance_size;
+mod limits;
+mod middleware;
+pub mod outbound;
+mod output;
+mod proposals;
+mod runtime;
+mod state;
+mod system_clock;
+mod variable;
+mod world;
+
+pub use adapter::{AdaptError, AdapterError, NoAdapter};
+pub use compile::{
+    AdapterUse, Artefact, COMPILE_COMMAND, ChildLimits, CodeCache, CompileError, Compiled,
+    Compiler, CompilerSettings, EngineKind, InstanceRequirements, Job, Part, clock_limit,
+    compile_child,
+};
+pub use component::{CompiledComponent, ComponentEnv, digest};
+pub use epoch_ticker::{Engines, EpochInterval, EpochTicker};
+pub use error::{LoadError, MissingImport};
+pub use limits::{GuestLimits, OutOfCpuTime};
+pub use middleware::MiddlewareError;
+pub use proposals::UnsupportedProposal;
+pub use runtime::{PoolLimits, SharedRuntime};
+pub use state::State;
+pub use system_clock::SystemClock;
+pub use variable::Variable;

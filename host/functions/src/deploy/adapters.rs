@@ -1,0 +1,49 @@
+//! Reading the adapters again.
+
+use tokio::task::spawn_blocking;
+
+use super::super::config::FunctionsConfig;
+use super::super::load::{self, RegisterError};
+use super::Deployer;
+use super::scan::Scan;
+use engine::Part;
+use sanitize::error_chain;
+
+impl Deployer {
+    /// Reads and checks the adapters again. Returns whether they changed.
+    pub(super) async fn read_adapters(
+        &mut self,
+        functions_config: &FunctionsConfig,
+        scan: &mut Scan,
+    ) -> bool {
+        match self.new_adapters(functions_config).await {
+            Ok(adapters) => {
+                self.adapters = adapters.into();
+                self.adapter_fingerprints.clone_from(&scan.adapters);
+                self.rejected_adapters.reset();
+                true
+            }
+            Err(_) if self.may_adapters_be_incomplete(&scan.adapters) => false,
+            Err(error) => {
+                let text = format!(
+                    "adapters rejected, previous adapters stay active: {}",
+                    error_chain(&error)
+                );
+                scan.problems.insert(text);
+                false
+            }
+        }
+    }
+
+    async fn new_adapters(
+        &self,
+        functions_config: &FunctionsConfig,
+    ) -> Result<Vec<Part>, RegisterError> {
+        let functions_config = functions_config.clone();
+        let max_bytes = self.loader.max_component_bytes;
+        let read = spawn_blocking(move || load::read_adapters(&functions_config, max_bytes)).await;
+        let adapters = read.map_err(|error| RegisterError::Panicked(error.to_string()))??;
+        load::check_adapters(&self.loader.compiler, &adapters).await?;
+        Ok(adapters)
+    }
+}

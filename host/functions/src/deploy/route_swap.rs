@@ -1,0 +1,90 @@
+//! Functions that take over each other's routes.
+
+use std::sync::Arc;
+
+use audit_log::AppendError;
+
+use super::super::function::Function;
+use super::super::table::RouteConflict;
+use super::Deployer;
+use super::load_context::LoadedFunction;
+
+impl Deployer {
+    /// The other function that is served at the route of `function`.
+    pub(super) fn route_holder(&self, function: &Function) -> Option<&Arc<Function>> {
+        let active = self
+            .states
+            .values()
+            .filter_map(|state| state.active.as_ref());
+        let mut others = active.filter(|other| other.name() != function.name());
+        others.find(|other| other.route() == function.route())
+    }
+
+    /// Whether another function that is being loaded has the route of `function`. The order of the
+    /// configuration decides between them, not the order of loading.
+    pub(super) fn is_route_contested(&self, function: &Function) -> bool {
+        let others = self
+            .states
+            .iter()
+            .filter(|(name, _)| *name != function.name());
+        let mut wanting = others.filter(|(_, state)| Some(&state.config.route) == function.route());
+        wanting.any(|(name, _)| self.tasks.has(name) || self.is_waiting_for_route(name))
+    }
+
+    fn is_waiting_for_route(&self, name: &str) -> bool {
+        let mut waiting = self.waiting_for_route.iter();
+        waiting.any(|loaded| loaded.function.name() == name)
+    }
+
+    /// Activates functions that wait for each other's routes, all at once. A function whose route
+    /// stays with another one is rejected.
+    pub(super) async fn swap_routes(
+        &mut self,
+        mut waiting: Vec<LoadedFunction>,
+    ) -> Result<(), AppendError> {
+        while let Some((index, conflict)) = self.conflict(&waiting) {
+            let loaded = waiting.remove(index);
+            let name = loaded.function.name();
+            self.reject(name, &conflict).await?;
+            self.undeploy_unless_wrapped(name).await?;
+        }
+        let before = waiting.iter().map(|loaded| {
+            let name = loaded.function.name().to_owned();
+            let active = self.states.get(&name).map(|state| state.active.clone());
+            (name, active.flatten())
+        });
+        let before: Vec<_> = before.collect();
+        for loaded in waiting {
+            if let Err(error) = self.activate(loaded).await {
+                // All or none: a partial swap would give two functions one route.
+                for (name, active) in before {
+                    if let Some(state) = self.states.get_mut(&name) {
+                        state.active = active;
+                        state.fingerprints = None;
+                    }
+                }
+                return Err(error);
+            }
+        }
+        self.serve();
+        Ok(())
+    }
+
+    /// A waiting function that cannot get its route, even if all others get theirs.
+    fn conflict(&self, waiting: &[LoadedFunction]) -> Option<(usize, RouteConflict)> {
+        let waiting: Vec<_> = waiting.iter().map(|loaded| &loaded.function).collect();
+        waiting.iter().enumerate().find_map(|(index, &function)| {
+            let is_waiting_for_route =
+                |name: &str| waiting.iter().any(|other| other.name() == name);
+            let keeps = self
+                .route_holder(function)
+                .filter(|route_holder| !is_waiting_for_route(route_holder.name()));
+            let is_same = |other: &&&Function| other.route() == function.route();
+            let before = || waiting[..index].iter().find(is_same);
+            let other = keeps
+                .map(|route_holder| route_holder.name())
+                .or_else(|| before().map(|other| other.name()))?;
+            Some((index, RouteConflict::new(function.route()?, other)))
+        })
+    }
+}

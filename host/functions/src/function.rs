@@ -1,0 +1,215 @@
+//! One version of a function, ready to serve.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use http::HeaderValue;
+
+use super::component_source::ComponentSource;
+use super::config::{FunctionConfig, ResolvedSettings};
+use super::request_limits::RequestLimits;
+use super::route::{self, Route};
+use engine::{AdapterUse, Compiled, CompiledComponent, Job};
+use memory_limit::{FunctionMemory, MemoryLimit};
+use telemetry::FunctionTelemetry;
+
+/// One version of a function, ready to serve. It lives until its last request ends.
+pub struct Function {
+    /// One per worker, or one for all.
+    apps: Box<[Arc<CompiledComponent>]>,
+    request_limits: RequestLimits,
+    telemetry: Arc<FunctionTelemetry>,
+    /// The SHA-256 of its own component.
+    version: Box<str>,
+    /// The source that it was compiled from. None for the single component of a server.
+    source: Option<Source>,
+    /// The configured middleware that it is composed with.
+    middleware: Vec<ComponentSource>,
+    /// None for the single component of a server, which sees requests unchanged.
+    route: Option<Route>,
+    /// Its settings. None for the single component of a server.
+    settings: Option<Arc<ResolvedSettings>>,
+    /// The value of `x-forwarded-prefix`.
+    prefix: Option<HeaderValue>,
+    is_paused: AtomicBool,
+    /// Memory of its instances.
+    memory: OnceLock<Arc<FunctionMemory>>,
+}
+
+/// The source that a function was compiled from.
+pub(super) struct Source {
+    /// The SHA-256 of its own component.
+    version: String,
+    /// Whether it is composed with an adapter.
+    adapters: AdapterUse,
+    /// The key of the compile job.
+    key: String,
+}
+
+impl Source {
+    /// The source of a function that this job `compiled`.
+    pub(super) fn new(job: &Job, compiled: &Compiled) -> Self {
+        let adapters = match compiled.adapter {
+            Some(_) => AdapterUse::Used,
+            None => AdapterUse::Unused,
+        };
+        let component = job.component.as_ref();
+        Self {
+            version: component.map_or_else(String::new, |part| part.sha256.clone()),
+            adapters,
+            key: job.key(adapters),
+        }
+    }
+}
+
+impl Function {
+    /// The function of `app`, which was compiled from `source`.
+    pub(super) fn new(
+        app: CompiledComponent,
+        source: Source,
+        config: &FunctionConfig,
+        request_limits: RequestLimits,
+        telemetry: Arc<FunctionTelemetry>,
+    ) -> Self {
+        Self {
+            prefix: route::header(&config.route),
+            route: Some(config.route.clone()),
+            settings: Some(config.settings.clone()),
+            version: source.version.as_str().into(),
+            source: Some(source),
+            middleware: config.middleware.clone(),
+            ..Self::only(vec![app], request_limits, telemetry)
+        }
+    }
+
+    /// The single component of a server, which gets all requests unchanged.
+    pub(super) fn only(
+        apps: Vec<CompiledComponent>,
+        request_limits: RequestLimits,
+        telemetry: Arc<FunctionTelemetry>,
+    ) -> Self {
+        Self {
+            version: apps[0].component().sha256.as_ref().into(),
+            source: None,
+            middleware: Vec::new(),
+            apps: apps.into_iter().map(Arc::new).collect(),
+            request_limits,
+            telemetry,
+            route: None,
+            settings: None,
+            prefix: None,
+            is_paused: AtomicBool::new(false),
+            memory: OnceLock::new(),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.app().component().name
+    }
+
+    /// The SHA-256 of its own component, which identifies the version.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The SHA-256 of the running component: its own, or the composition with its adapter and its
+    /// middleware. The audit log has it.
+    #[must_use]
+    pub fn component(&self) -> &str {
+        &self.app().component().sha256
+    }
+
+    /// The route of its requests. None for the single component of a server.
+    #[must_use]
+    pub fn route(&self) -> Option<&Route> {
+        self.route.as_ref()
+    }
+
+    /// Whether an operator paused it.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.is_paused.load(Ordering::Relaxed)
+    }
+
+    /// Pauses or resumes it.
+    pub(super) fn set_paused(&self, is_paused: bool) {
+        self.is_paused.store(is_paused, Ordering::Relaxed);
+    }
+
+    /// The lines of its log ring from this number on, and the number of the next line.
+    #[must_use]
+    pub fn lines(&self, number: u64) -> (Vec<String>, u64) {
+        self.telemetry.metrics().log_ring().lines_from(number)
+    }
+
+    /// Attributes the metrics of the function to this version.
+    pub fn count(&self) {
+        let metrics = &self.telemetry.server().metrics;
+        let (component, max_instances) = (self.app().component(), self.max_instances());
+        metrics.activate(self.telemetry.metrics(), component, max_instances);
+    }
+
+    /// Whether this configuration and this compile job would give the same function.
+    pub(super) fn is(&self, config: &FunctionConfig, job: &Job) -> bool {
+        let is_source = |source: &Source| source.key == job.key(source.adapters);
+        self.source.as_ref().is_some_and(is_source)
+            && self.is_wrapped_as(config)
+            && self.route.as_ref() == Some(&config.route)
+            && self.settings.as_ref() == Some(&config.settings)
+    }
+
+    /// Whether its requests go through the configured middleware.
+    pub(super) fn is_wrapped_as(&self, config: &FunctionConfig) -> bool {
+        self.middleware == config.middleware
+    }
+
+    /// The component.
+    pub fn app(&self) -> &Arc<CompiledComponent> {
+        self.app_of(0)
+    }
+
+    /// The component, for the worker of this number.
+    pub fn app_of(&self, thread: usize) -> &Arc<CompiledComponent> {
+        &self.apps[thread % self.apps.len()]
+    }
+
+    /// Maximum number of concurrent instances on all workers together.
+    pub fn max_instances(&self) -> u32 {
+        self.apps.iter().map(|app| app.max_instances()).sum()
+    }
+
+    /// The account of its instances' memory within `limit`, which functions may share.
+    pub fn memory(&self, limit: &Arc<MemoryLimit>, is_shared: bool) -> &Arc<FunctionMemory> {
+        let new = || FunctionMemory::new(limit.clone(), is_shared);
+        self.memory.get_or_init(new)
+    }
+
+    /// Limits of its requests.
+    pub fn settings(&self) -> &RequestLimits {
+        &self.request_limits
+    }
+
+    /// Telemetry of its requests.
+    pub fn telemetry(&self) -> &Arc<FunctionTelemetry> {
+        &self.telemetry
+    }
+
+    /// The value of `x-forwarded-prefix` for the guest.
+    pub fn prefix(&self) -> Option<&HeaderValue> {
+        self.prefix.as_ref()
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Function")
+            .field("name", &self.name())
+            .field("version", &self.version())
+            .field("route", &self.route)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,236 @@
+//! The loader: from component bytes to a function that can serve.
+
+use std::sync::Arc;
+
+use audit_log::AuditLog;
+use http::uri::PathAndQuery;
+
+use super::component_file::ReadError;
+use super::config::{FunctionConfig, FunctionSettings, FunctionsConfig};
+use super::function::{Function, Source};
+use super::store::StoreError;
+use engine::outbound::{Outbound, OutboundError};
+use engine::{
+    Artefact, CompileError, CompiledComponent, Compiler, ComponentEnv, Job, LoadError, Part,
+    SharedRuntime,
+};
+use telemetry::Telemetry;
+
+/// Name of a function's component in a composition. It does not depend on the name of the
+/// function, so that equal components give equal compositions.
+const FUNCTION: &str = "function";
+
+/// The reason why a function cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum FunctionError {
+    /// Its settings cannot be resolved.
+    #[error("{0}")]
+    Settings(String),
+    /// It has neither a file nor a deployed version.
+    #[error("missing component: deploy one, or set `component`")]
+    NoComponent,
+    /// The store cannot provide its version.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Its middleware cannot be read.
+    #[error("the middleware cannot be read: {0}")]
+    Middleware(ReadError),
+    /// It cannot be composed or compiled.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// It exceeds the limits or has imports that the host does not provide.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The client for its outbound requests cannot be set up.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
+    /// Its first instance cannot be created.
+    #[error("cannot create an instance: {0}")]
+    Startup(String),
+    /// Its response to the smoke request is not 2xx.
+    #[error("smoke request `GET {path}` failed: {why}")]
+    Smoke {
+        /// The path of the request.
+        path: PathAndQuery,
+        /// The reason.
+        why: String,
+    },
+    /// The server itself panicked.
+    #[error("the server failed while it loaded the component: {0}")]
+    Panicked(String),
+}
+
+impl FunctionError {
+    /// Whether an incomplete file, which is still being written, may be the cause.
+    pub(super) fn may_be_incomplete_file(&self) -> bool {
+        match self {
+            Self::Read(_)
+            | Self::Middleware(_)
+            | Self::Compile(_)
+            | Self::Load(_)
+            | Self::Startup(_)
+            | Self::Smoke { .. } => true,
+            Self::Settings(_)
+            | Self::NoComponent
+            | Self::Store(_)
+            | Self::Outbound(_)
+            | Self::Panicked(_) => false,
+        }
+    }
+}
+
+/// The reason why an adapter cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// Its file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It is not an adapter.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The server itself panicked.
+    #[error("the server failed while it loaded an adapter: {0}")]
+    Panicked(String),
+}
+
+/// Loads functions into the shared pool.
+pub struct Loader {
+    /// The pool of all functions.
+    pub runtime: Arc<SharedRuntime>,
+    /// The compiler, which starts compile children.
+    pub compiler: Arc<Compiler>,
+    /// The audit log of guests.
+    pub audit: AuditLog,
+    /// Metrics, access log and traces.
+    pub telemetry: Telemetry,
+    /// Maximum size of a component file, in bytes.
+    pub max_component_bytes: u64,
+}
+
+/// Reads the configured adapters.
+///
+/// # Errors
+///
+/// Fails if one of them cannot be read.
+pub(super) fn read_adapters(
+    functions_config: &FunctionsConfig,
+    max_bytes: u64,
+) -> Result<Vec<Part>, ReadError> {
+    let sources = functions_config.adapters.iter();
+    sources
+        .map(|source| Ok(Part::new(source.stem(), source.read(None, max_bytes)?)))
+        .collect()
+}
+
+/// Checks in a compile child that these components are adapters.
+///
+/// # Errors
+///
+/// Fails if one of them is not an adapter.
+pub(super) async fn check_adapters(
+    compiler: &Compiler,
+    adapters: &[Part],
+) -> Result<(), CompileError> {
+    if adapters.is_empty() {
+        return Ok(());
+    }
+    let job = Job {
+        component: None,
+        adapts: true,
+        adapters: adapters.to_vec(),
+        middleware: Vec::new(),
+    };
+    compiler.check(&job).await.map(drop)
+}
+
+/// Reads the component of a function.
+///
+/// # Errors
+///
+/// Fails if the function has no component, or it cannot be read.
+pub(super) fn read_component(
+    config: &FunctionConfig,
+    max_bytes: u64,
+) -> Result<Part, FunctionError> {
+    let Some(component) = &config.component else {
+        return Err(FunctionError::NoComponent);
+    };
+    let bytes = component.read(config.folder.as_deref(), max_bytes)?;
+    Ok(function_part(bytes))
+}
+
+/// The component of a function as a part of a composition.
+pub(super) fn function_part(bytes: Vec<u8>) -> Part {
+    Part::new(FUNCTION, bytes)
+}
+
+/// The compile job for `component` behind the configured middleware.
+///
+/// # Errors
+///
+/// Fails if the middleware cannot be read.
+pub(super) fn job(
+    component: Part,
+    config: &FunctionConfig,
+    adapters: &[Part],
+    max_bytes: u64,
+) -> Result<Job, FunctionError> {
+    let sources = config.middleware.iter();
+    let read = sources.map(|source| Ok(Part::new(source.stem(), source.read(None, max_bytes)?)));
+    Ok(Job {
+        component: Some(component),
+        adapts: true,
+        adapters: adapters.to_vec(),
+        middleware: read
+            .collect::<Result<_, _>>()
+            .map_err(FunctionError::Middleware)?,
+    })
+}
+
+impl Loader {
+    /// Loads a function from its compiled artefact.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the artefact does not fit the pool, or the settings are invalid.
+    pub(super) fn load(
+        &self,
+        function: &FunctionConfig,
+        job: &Job,
+        artefact: &Artefact,
+    ) -> Result<Function, FunctionError> {
+        let FunctionSettings {
+            environment,
+            config,
+            quota,
+            policy,
+            limits,
+            outbound,
+            serving,
+            smoke: _,
+        } = match &*function.settings {
+            Ok(settings) => settings.clone(),
+            Err(why) => return Err(FunctionError::Settings(why.clone())),
+        };
+        let env = ComponentEnv {
+            name: function.name.clone(),
+            environment,
+            config,
+            audit: self.audit.with_policy(policy),
+            quota,
+            limits,
+            outbound: Outbound::new(outbound)?.into(),
+        };
+        let app = CompiledComponent::load_shared(&self.runtime, artefact, env)?;
+        let metrics = &self.telemetry.metrics;
+        let metrics = metrics.prepare(app.component(), app.max_instances());
+        let telemetry = self
+            .telemetry
+            .for_component(app.component().clone(), metrics);
+        let source = Source::new(job, artefact.compiled());
+        Ok(Function::new(app, source, function, serving, telemetry))
+    }
+}

@@ -1,0 +1,380 @@
+//! All numbers as text.
+
+use std::fmt;
+use std::slice;
+use std::sync::Arc;
+
+use audit_log::AuditLog;
+use audit_log_forward::Forwarder;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::format::{Format, to_prometheus};
+use super::logs::LogCollector;
+use super::pool::PoolUse;
+use super::process::{ProcessCollector, as_f64};
+use super::series::{Labels, Value, Writer};
+use super::{ConnectionError, FailureKind, FunctionMetrics, Metrics, Reason};
+use crate::access_log::AccessLog;
+use crate::traces::Tracer;
+use memory_limit::MemoryLimit;
+
+/// What all names of the server's own metrics begin with.
+const PREFIX: &str = "component_runner";
+
+/// Where the numbers come from.
+#[derive(Debug)]
+pub struct Sources {
+    /// What the server counts.
+    pub metrics: Arc<Metrics>,
+    /// The audit log.
+    pub audit: AuditLog,
+    /// Who sends its records on.
+    pub forwarder: Option<Arc<Forwarder>>,
+    /// The log of requests.
+    pub access_log: Option<Arc<AccessLog>>,
+    /// Who sends the traces.
+    pub tracer: Option<Arc<Tracer>>,
+}
+
+/// Tells all numbers.
+#[derive(Debug)]
+pub struct Exporter {
+    registry: Registry,
+}
+
+impl Exporter {
+    /// Tells what `sources` know whenever it is asked.
+    #[must_use]
+    pub fn new(sources: Sources) -> Self {
+        let mut registry = Registry::default();
+        // These have the names that all programs give them.
+        registry.register_collector(Box::new(ProcessCollector::new()));
+        let own = registry.sub_registry_with_prefix(PREFIX);
+        own.register_collector(Box::new(ServerCollector(sources.metrics)));
+        own.register_collector(Box::new(LogCollector {
+            audit: sources.audit,
+            forwarder: sources.forwarder,
+            access_log: sources.access_log,
+            tracer: sources.tracer,
+        }));
+        Self { registry }
+    }
+
+    /// All numbers.
+    #[must_use]
+    pub fn text(&self, format: Format) -> String {
+        let mut text = String::new();
+        // Writing into memory does not fail, and no number is too large for the format.
+        if encode(&mut text, &self.registry).is_err() {
+            tracing::error!("some of the metrics could not be written");
+        }
+        match format {
+            Format::OpenMetrics => text,
+            Format::Prometheus => to_prometheus(&text),
+        }
+    }
+}
+
+/// What the server counts.
+#[derive(Debug)]
+struct ServerCollector(Arc<Metrics>);
+
+impl Collector for ServerCollector {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut writer = Writer { encoder };
+        let version = Value(env!("CARGO_PKG_VERSION"));
+        writer.infos("build", "The program.", [vec![("version", version)]])?;
+        connections(&self.0, &mut writer)?;
+        requests(&self.0.functions(), &mut writer)?;
+        instances(&self.0, &mut writer)?;
+        let memory = self.0.memory.get();
+        memory.map_or(Ok(()), |memory| self::memory(memory, &mut writer))
+    }
+}
+
+fn connections(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {
+    let connections = metrics.connections();
+    writer.gauge("connections_open", "Open connections.", connections.open)?;
+    writer.counter(
+        "connections",
+        "Connections that were accepted.",
+        connections.opened,
+    )?;
+    writer.counters(
+        "connection_errors",
+        "What broke a connection, or let there be none.",
+        ConnectionError::ALL
+            .map(|error| (vec![("kind", Value(error.label()))], metrics.errors(error))),
+    )?;
+    writer.counters(
+        "refusals",
+        "Requests that got no guest, and connections that were turned away.",
+        Reason::ALL.map(|reason| {
+            let labels = vec![("reason", Value(reason.label()))];
+            (labels, metrics.rejections(reason))
+        }),
+    )
+}
+
+fn requests(functions: &[Arc<FunctionMetrics>], writer: &mut Writer<'_>) -> fmt::Result {
+    writer.gauges(
+        "requests_in_flight",
+        "Requests that have begun and are not over.",
+        per_function(functions, FunctionMetrics::in_flight_now),
+    )?;
+    writer.gauges(
+        "requests_queued",
+        "Requests that wait for an instance.",
+        per_function(functions, FunctionMetrics::queued_now),
+    )?;
+    let responses: Vec<_> = functions.iter().map(|f| (f, f.response_counts())).collect();
+    let series = responses.iter().flat_map(|(function, responses)| {
+        responses.iter().map(|responses| {
+            let mut labels = name(function);
+            labels.push(("method", Value(responses.method)));
+            labels.push(("code", Value(&responses.code)));
+            (labels, responses.count)
+        })
+    });
+    writer.counters("requests", "Requests that are over.", series)?;
+    writer.histograms(
+        "request_duration",
+        "How long requests took, from the end of the head to the last byte of the response.",
+        functions.iter().map(|f| (name(f), f.durations())),
+    )?;
+    let failures = functions.iter().flat_map(|function| {
+        FailureKind::ALL.map(|kind| {
+            let mut labels = name(function);
+            labels.push(("kind", Value(kind.label())));
+            (labels, function.failures(kind))
+        })
+    });
+    writer.counters("guest_failures", "Failures of guests.", failures)?;
+    writer.counters(
+        "instances_not_reused",
+        "Instances that served fewer requests than --reuse allows, because the guest held on to one.",
+        per_function(functions, FunctionMetrics::not_reused_count),
+    )
+}
+
+fn memory(memory: &MemoryLimit, writer: &mut Writer<'_>) -> fmt::Result {
+    for (name, help, bytes) in [
+        (
+            "memory_limit",
+            "Memory that the process may hold.",
+            memory.limit_bytes(),
+        ),
+        (
+            "memory_held",
+            "Memory that the process alone holds: without pages of files, shared ones once.",
+            memory.used_bytes(),
+        ),
+        (
+            "guest_memory_limit",
+            "Memory that guests may hold together at the moment.",
+            memory.guest_limit_bytes(),
+        ),
+        (
+            "guest_memory_held",
+            "Memory that guests hold, written to or not.",
+            memory.held_bytes(),
+        ),
+    ] {
+        writer.measure(name, help, &Unit::Bytes, as_f64(bytes))?;
+    }
+    writer.counter(
+        "guest_memory_refusals",
+        "Growths of memories and tables of guests that were refused for lack of memory.",
+        memory.denied_growths(),
+    )
+}
+
+fn instances(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {
+    let functions = metrics.functions();
+    let active: Vec<_> = functions.iter().map(|f| (f, f.active())).collect();
+    let infos = active.iter().map(|(function, active)| {
+        let mut labels = name(function);
+        labels.push(("name", Value(function.name())));
+        labels.push(("sha256", Value(&active.sha256)));
+        labels
+    });
+    writer.infos("component", "The component that is served.", infos)?;
+    let max_instances = active.iter().map(|(function, active)| {
+        let max_instances = u64::from(active.max_instances);
+        (name(function), max_instances)
+    });
+    writer.gauges(
+        "instances_max",
+        "Instances that there may be at once.",
+        max_instances,
+    )?;
+    let own = active
+        .iter()
+        .filter(|(_, active)| !active.pools.is_empty())
+        .map(|(function, active)| (name(function), &*active.pools));
+    // The pool that all share has no label.
+    let shared = metrics.pool.get();
+    let shared = shared.map(|pool| (Vec::new(), slice::from_ref(pool)));
+    let pools: Vec<_> = own.chain(shared).collect();
+    let uses: Vec<_> = pools
+        .iter()
+        .map(|(labels, pools)| {
+            let uses: Vec<_> = pools.iter().map(|pool| pool()).collect();
+            (labels, uses)
+        })
+        .collect();
+    let each = |number: fn(&PoolUse) -> u64| {
+        let series = uses.iter();
+        let series = series.map(move |&(labels, ref uses)| {
+            let sum: u64 = uses.iter().map(number).sum();
+            (labels.clone(), sum)
+        });
+        series.collect::<Vec<_>>()
+    };
+    writer.gauges(
+        "instances",
+        "Instances that are alive.",
+        each(|pool| pool.component_instances),
+    )?;
+    writer.gauges(
+        "pool_core_instances",
+        "Instances of core modules that are alive.",
+        each(|pool| pool.core_instances),
+    )?;
+    writer.gauges(
+        "pool_memories",
+        "Memories of the pool that are in use.",
+        each(|pool| pool.memories),
+    )?;
+    writer.gauges(
+        "pool_tables",
+        "Tables of the pool that are in use.",
+        each(|pool| pool.tables),
+    )?;
+    writer.gauges(
+        "pool_stacks",
+        "Stacks of the pool that are in use.",
+        each(|pool| pool.stacks),
+    )
+}
+
+fn per_function<'f>(
+    functions: &'f [Arc<FunctionMetrics>],
+    number: impl Fn(&FunctionMetrics) -> u64 + 'f,
+) -> impl Iterator<Item = (Labels<'f>, u64)> {
+    functions.iter().map(move |f| (name(f), number(f)))
+}
+
+/// The label that all numbers about a component have.
+fn name(function: &FunctionMetrics) -> Labels<'_> {
+    vec![("function", Value(function.name()))]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use audit_log::record::Component;
+    use audit_log::{Location, Settings};
+    use http::Method;
+
+    use super::*;
+
+    fn exporter(metrics: &Arc<Metrics>) -> Exporter {
+        Exporter::new(Sources {
+            metrics: metrics.clone(),
+            audit: AuditLog::open(&Settings::new(Location::None)).unwrap(),
+            forwarder: None,
+            access_log: None,
+            tracer: None,
+        })
+    }
+
+    fn component(name: &str) -> Component<'static> {
+        Component {
+            name: name.to_owned().into(),
+            sha256: "00ff".into(),
+        }
+    }
+
+    #[track_caller]
+    fn assert_has(text: &str, line: &str) {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+
+    #[test]
+    fn what_was_counted_is_told() {
+        let metrics = Metrics::new();
+        let exporter = exporter(&metrics);
+        let function = metrics.add(&component("app"), 10);
+        let _open = metrics.open_connection();
+        metrics.record_rejection(Reason::QueueFull);
+        metrics.record_connection_error(ConnectionError::Tls);
+        function.record_failure(FailureKind::Cpu);
+        function.request_started();
+        function.request_started();
+        function.request_finished(&Method::GET, 200, Duration::from_millis(2));
+        let text = exporter.text(Format::OpenMetrics);
+        for line in [
+            "component_runner_connections_open 1",
+            "component_runner_connections_total 1",
+            "component_runner_connection_errors_total{kind=\"tls\"} 1",
+            "component_runner_refusals_total{reason=\"queue_full\"} 1",
+            "component_runner_refusals_total{reason=\"memory\"} 0",
+            "component_runner_guest_failures_total{function=\"app\",kind=\"cpu\"} 1",
+            "component_runner_requests_in_flight{function=\"app\"} 1",
+            "component_runner_requests_queued{function=\"app\"} 0",
+            "component_runner_requests_total{function=\"app\",method=\"GET\",code=\"200\"} 1",
+            "component_runner_request_duration_seconds_sum{function=\"app\"} 0.002",
+            "component_runner_request_duration_seconds_count{function=\"app\"} 1",
+            "component_runner_request_duration_seconds_bucket{le=\"0.001\",function=\"app\"} 0",
+            "component_runner_request_duration_seconds_bucket{le=\"0.0025\",function=\"app\"} 1",
+            "component_runner_request_duration_seconds_bucket{le=\"+Inf\",function=\"app\"} 1",
+            "component_runner_instances_max{function=\"app\"} 10",
+            "component_runner_component_info{function=\"app\",name=\"app\",sha256=\"00ff\"} 1",
+            concat!(
+                "component_runner_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
+            "component_runner_audit_records_total 0",
+            "# TYPE component_runner_request_duration_seconds histogram",
+            "# EOF",
+        ] {
+            assert_has(&text, line);
+        }
+    }
+
+    #[test]
+    fn several_components_share_a_metric() {
+        let metrics = Metrics::new();
+        let exporter = exporter(&metrics);
+        let _first = metrics.add(&component("first"), 10);
+        let _second = metrics.add(&component("second"), 10);
+        let text = exporter.text(Format::OpenMetrics);
+        let types = text.matches("# TYPE component_runner_requests_queued gauge");
+        assert_eq!(types.count(), 1);
+        assert_has(
+            &text,
+            "component_runner_requests_queued{function=\"first\"} 0",
+        );
+        assert_has(
+            &text,
+            "component_runner_requests_queued{function=\"second\"} 0",
+        );
+    }
+
+    #[test]
+    fn a_name_cannot_end_its_label() {
+        let metrics = Metrics::new();
+        let exporter = exporter(&metrics);
+        let _function = metrics.add(&component("a\"b\\c\nd"), 10);
+        assert_has(
+            &exporter.text(Format::OpenMetrics),
+            r#"component_runner_requests_queued{function="a\"b\\c\nd"} 0"#,
+        );
+    }
+}

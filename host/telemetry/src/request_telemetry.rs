@@ -1,0 +1,366 @@
+//! What is told of each request: numbers, a line of the access log, and a span of its
+//! trace.
+//!
+//! Whoever serves requests begins an [`RequestTelemetry`] for each, tells it what becomes of the
+//! request, and drops it when the request is over, whatever its end was. Then all is
+//! told at once.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use audit_log::record::Component;
+use http::header::{HeaderName, HeaderValue, REFERER, USER_AGENT};
+use http::{HeaderMap, Request, StatusCode, Version};
+
+use crate::Heartbeats;
+use crate::RequestInfo;
+use crate::access_log::{AccessLog, Line, RequestLine};
+use crate::metrics::{CLIENT_GONE, FailureKind, FunctionMetrics, Metrics, Reason};
+use crate::traces::{RequestAttributes, Span, SpanContext, Tracer};
+
+/// How much of a path, or of a header, a span has, in bytes.
+const MAX_TEXT_BYTES: usize = 1024;
+
+/// Where all that is told goes to.
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    /// Numbers about the server.
+    pub metrics: Arc<Metrics>,
+    /// The log of requests.
+    pub access_log: Option<Arc<AccessLog>>,
+    /// Who sends the traces.
+    pub tracer: Option<Arc<Tracer>>,
+    /// Whether the event loop of each worker still runs.
+    pub workers: Arc<Heartbeats>,
+}
+
+/// The same, for the requests to one component.
+#[derive(Debug, Clone)]
+pub struct FunctionTelemetry {
+    telemetry: Telemetry,
+    metrics: Arc<FunctionMetrics>,
+    component: Arc<Component<'static>>,
+}
+
+/// A request, from the end of its head until this is dropped.
+#[must_use]
+pub struct RequestTelemetry {
+    function: Arc<FunctionTelemetry>,
+    request: Arc<RequestInfo>,
+    start: Instant,
+    status: Option<StatusCode>,
+    sent_bytes: u64,
+    /// There where somebody wants to know.
+    details: Option<Box<RequestDetails>>,
+}
+
+/// What numbers do not say of a request.
+struct RequestDetails {
+    version: Version,
+    is_tls: bool,
+    referer: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
+    context: Option<SpanContext>,
+}
+
+impl Telemetry {
+    /// Numbers only.
+    #[must_use]
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics,
+            access_log: None,
+            tracer: None,
+            workers: Arc::default(),
+        }
+    }
+
+    /// Begins to tell about one more component, of which these are the numbers.
+    #[must_use]
+    pub fn for_component(
+        &self,
+        component: Arc<Component<'static>>,
+        metrics: Arc<FunctionMetrics>,
+    ) -> Arc<FunctionTelemetry> {
+        Arc::new(FunctionTelemetry {
+            component,
+            metrics,
+            telemetry: self.clone(),
+        })
+    }
+
+    /// Begins to tell about requests that belong to no component. Those are in the access
+    /// log and the traces; numbers say of them why they were refused.
+    #[must_use]
+    pub fn unrouted(&self) -> Arc<FunctionTelemetry> {
+        let nobody = Component {
+            name: "-".into(),
+            sha256: "-".into(),
+        };
+        let metrics = FunctionMetrics::new(&nobody, 0);
+        self.for_component(Arc::new(nobody), Arc::new(metrics))
+    }
+
+    /// Counts a request, or a connection, that was turned away. If it can be read as a
+    /// request, that is over as any other when its [`RequestTelemetry`] is dropped.
+    pub fn record_rejection(&self, reason: Reason) {
+        self.metrics.record_rejection(reason);
+    }
+
+    /// Writes the line of something that cannot be read as a request, or of a connection
+    /// that was turned away: a log without them would not show who tries what.
+    pub fn log_unparsed(&self, status: StatusCode, peer: Option<SocketAddr>, request_id: &str) {
+        let Some(log) = &self.access_log else { return };
+        log.log(&Line {
+            peer: peer.map(|peer| peer.ip()),
+            user: None,
+            time: SystemTime::now(),
+            request: None,
+            status: status.as_u16(),
+            bytes: 0,
+            referer: None,
+            user_agent: None,
+            request_id,
+            duration: Duration::ZERO,
+            function: None,
+        });
+    }
+}
+
+impl FunctionTelemetry {
+    /// The numbers about the component.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<FunctionMetrics> {
+        &self.metrics
+    }
+
+    /// The component.
+    #[must_use]
+    pub fn component(&self) -> &Component<'static> {
+        &self.component
+    }
+
+    /// Where all that is told goes to.
+    #[must_use]
+    pub fn server(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    /// Counts a failure of the guest, in a request that may be over.
+    pub fn record_failure(&self, request: &RequestInfo, kind: FailureKind) {
+        request.set_failure(kind);
+        self.metrics.record_failure(kind);
+    }
+
+    /// Begins with a request of which the head is there.
+    pub fn start_request<B>(
+        self: &Arc<Self>,
+        request: &Request<B>,
+        info: &Arc<RequestInfo>,
+        is_tls: bool,
+    ) -> RequestTelemetry {
+        let Telemetry {
+            access_log, tracer, ..
+        } = &self.telemetry;
+        let context = tracer
+            .as_ref()
+            .and_then(|_| SpanContext::child_of(info.trace_parent()));
+        let details = (access_log.is_some() || context.is_some()).then(|| {
+            Box::new(RequestDetails {
+                version: request.version(),
+                is_tls,
+                referer: header(request.headers(), &REFERER),
+                user_agent: header(request.headers(), &USER_AGENT),
+                context,
+            })
+        });
+        self.metrics.request_started();
+        RequestTelemetry {
+            function: self.clone(),
+            request: info.clone(),
+            start: Instant::now(),
+            status: None,
+            sent_bytes: 0,
+            details,
+        }
+    }
+}
+
+fn header(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    headers.get(name).cloned()
+}
+
+impl RequestTelemetry {
+    /// Notes the code of the response. Without one, the client has gone before.
+    pub fn set_status(&mut self, status: StatusCode) {
+        self.status = Some(status);
+    }
+
+    /// Notes that so many more bytes of a body were sent.
+    pub fn add_sent_bytes(&mut self, bytes: usize) {
+        self.sent_bytes += bytes as u64;
+    }
+
+    fn log(&self, log: &AccessLog, details: &RequestDetails, end: SystemTime, duration: Duration) {
+        let request = &self.request;
+        log.log(&Line {
+            peer: request.peer().map(|peer| peer.ip()),
+            user: request.principal(),
+            time: end.checked_sub(duration).unwrap_or(end),
+            request: Some(RequestLine {
+                method: request.method().as_str(),
+                path: request.path(),
+                version: details.version,
+            }),
+            status: self.status.map_or(CLIENT_GONE, |status| status.as_u16()),
+            bytes: self.sent_bytes,
+            referer: details.referer.as_ref().map(HeaderValue::as_bytes),
+            user_agent: details.user_agent.as_ref().map(HeaderValue::as_bytes),
+            request_id: &request.id().to_string(),
+            duration,
+            function: request.component().map(|c| (&*c.name, &*c.sha256)),
+        });
+    }
+
+    fn span(
+        &self,
+        context: SpanContext,
+        details: &RequestDetails,
+        end: SystemTime,
+        duration: Duration,
+    ) -> Span {
+        let request = &self.request;
+        let agent = details.user_agent.as_ref();
+        let agent = agent.map(|agent| cut(&String::from_utf8_lossy(agent.as_bytes())).into());
+        Span {
+            context,
+            end,
+            duration,
+            request: RequestAttributes {
+                component: self.function.component.clone(),
+                request_id: request.id().to_string().into(),
+                method: cut(request.method().as_str()).into(),
+                path: cut(request.path()).into(),
+                is_tls: details.is_tls,
+                version: details.version,
+                peer: request.peer(),
+                user_agent: agent,
+                status: self.status.map(|status| status.as_u16()),
+                failure: request.failure().map(FailureKind::label),
+            },
+        }
+    }
+}
+
+impl Drop for RequestTelemetry {
+    fn drop(&mut self) {
+        let FunctionTelemetry {
+            telemetry, metrics, ..
+        } = &*self.function;
+        let duration = self.start.elapsed();
+        let code = self.status.map_or(CLIENT_GONE, |status| status.as_u16());
+        metrics.request_finished(self.request.method(), code, duration);
+        let Some(details) = &self.details else { return };
+        let end = SystemTime::now();
+        if let Some(log) = &telemetry.access_log {
+            self.log(log, details, end, duration);
+        }
+        if let (Some(tracer), Some(context)) = (&telemetry.tracer, details.context) {
+            tracer.send(self.span(context, details, end, duration));
+        }
+    }
+}
+
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]
+}
+
+impl fmt::Debug for RequestTelemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestTelemetry")
+            .field("request", &self.request)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tokio::runtime::Builder;
+
+    use super::*;
+    use crate::access_log::Destination;
+
+    fn function(telemetry: &Telemetry) -> Arc<FunctionTelemetry> {
+        let component = Component {
+            name: "app".into(),
+            sha256: "00ff".into(),
+        };
+        let metrics = telemetry.metrics.add(&component, 1);
+        telemetry.for_component(component.into(), metrics)
+    }
+
+    fn begin(function: &Arc<FunctionTelemetry>) -> RequestTelemetry {
+        let request = Request::builder()
+            .uri("/a?secret=1")
+            .header(USER_AGENT, "test")
+            .body(())
+            .unwrap();
+        let peer = ([192, 0, 2, 7], 1234).into();
+        let info = Arc::new(RequestInfo::new(&request, Some(peer), None));
+        function.start_request(&request, &info, false)
+    }
+
+    #[test]
+    fn every_request_has_its_line_whatever_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("access.log");
+        let log = AccessLog::start(&Destination::from_path(&path)).unwrap();
+        let mut telemetry = Telemetry::new(Metrics::new());
+        telemetry.access_log = Some(Arc::new(log));
+        let function = function(&telemetry);
+
+        let mut answered = begin(&function);
+        answered.set_status(StatusCode::OK);
+        answered.add_sent_bytes(3);
+        answered.add_sent_bytes(4);
+        drop(answered);
+        drop(begin(&function));
+        let peer = Some(([192, 0, 2, 7], 1234).into());
+        telemetry.log_unparsed(StatusCode::BAD_REQUEST, peer, "id");
+
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let log = telemetry.access_log.as_ref().unwrap();
+        runtime.block_on(log.close(Duration::from_secs(30)));
+        let text = fs::read_to_string(&path).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        let has = |line: &str, part: &str| assert!(line.contains(part), "{part}: {line}");
+        has(lines[0], "] \"GET /a HTTP/1.1\" 200 7 \"-\" \"test\" ");
+        has(lines[1], "] \"GET /a HTTP/1.1\" 499 0 \"-\" \"test\" ");
+        has(lines[2], "] \"-\" 400 0 \"-\" \"-\" id 0");
+        assert!(lines.iter().all(|line| line.starts_with("192.0.2.7 - - [")));
+    }
+
+    #[test]
+    fn nothing_but_numbers_is_kept_where_nobody_wants_more() {
+        let telemetry = Telemetry::new(Metrics::new());
+        let exchange = begin(&function(&telemetry));
+        assert!(exchange.details.is_none());
+    }
+
+    #[test]
+    fn a_failure_is_remembered_until_the_request_is_over() {
+        let telemetry = Telemetry::new(Metrics::new());
+        let function = function(&telemetry);
+        let exchange = begin(&function);
+        assert_eq!(exchange.request.failure(), None);
+        function.record_failure(&exchange.request, FailureKind::BrokenResponse);
+        let failure = exchange.request.failure();
+        assert_eq!(failure, Some(FailureKind::BrokenResponse));
+    }
+}

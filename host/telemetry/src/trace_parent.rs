@@ -1,0 +1,140 @@
+//! The header `traceparent`: which trace a request belongs to (W3C Trace Context,
+//! section 3.2).
+
+use http::HeaderMap;
+use http::header::HeaderName;
+
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// What a valid `traceparent` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TraceParent {
+    /// The trace, which has all requests that come of one.
+    pub trace_id: [u8; 16],
+    /// The span of whoever sent the request.
+    pub parent_id: [u8; 8],
+    /// What the sender asks for. Bit 0: it has recorded its span.
+    pub flags: u8,
+}
+
+impl TraceParent {
+    /// What the header says, if there is one of it and it is valid.
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(TRACE_PARENT).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => Self::parse(value.as_bytes()),
+            _ => None,
+        }
+    }
+
+    fn parse(value: &[u8]) -> Option<Self> {
+        let mut fields = value.split(|&byte| byte == b'-');
+        let [version]: [u8; 1] = unhex(fields.next()?)?;
+        let trace_id = unhex(fields.next()?)?;
+        let parent_id = unhex(fields.next()?)?;
+        let [flags] = unhex(fields.next()?)?;
+        // Later versions may have more fields; this one and the invalid one do not.
+        let is_valid = version != 0xff
+            && (version != 0 || fields.next().is_none())
+            && trace_id != [0; 16]
+            && parent_id != [0; 8];
+        is_valid.then_some(Self {
+            trace_id,
+            parent_id,
+            flags,
+        })
+    }
+
+    /// The trace, as text.
+    pub fn trace_id_text(&self) -> String {
+        hex(&self.trace_id)
+    }
+
+    /// Whether the sender has recorded its span, and so may want this one.
+    pub fn is_sampled(&self) -> bool {
+        self.flags & 1 == 1
+    }
+}
+
+/// Bytes as hexadecimal digits, in lower case.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing into memory does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Bytes from hexadecimal digits, which are in lower case.
+fn unhex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
+    let value = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = digits.as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, &[high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = value(high)? << 4 | value(low)?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+    fn parse(values: &[&str]) -> Option<TraceParent> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append("traceparent", value.parse().unwrap());
+        }
+        TraceParent::of(&headers)
+    }
+
+    #[test]
+    fn a_trace_is_named_if_its_parent_is_valid() {
+        let valid = format!("00-{ID}-00f067aa0ba902b7-01");
+        let parsed = parse(&[&valid]).unwrap();
+        assert_eq!(parsed.trace_id_text(), ID);
+        assert_eq!(
+            parsed.parent_id,
+            [0x00, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7]
+        );
+        assert!(parsed.is_sampled());
+        assert_eq!(
+            parse(&[&format!("01-{ID}-00f067aa0ba902b7-01-more")]),
+            Some(parsed)
+        );
+        for invalid in [
+            "",
+            "00",
+            &valid[1..],
+            &valid.to_uppercase(),
+            &format!("{valid}-more"),
+            &valid.replace("00-4", "ff-4"),
+            &valid.replace(ID, &"0".repeat(32)),
+            &valid.replace("00f067aa0ba902b7", &"0".repeat(16)),
+            &valid.replace('4', "\t"),
+        ] {
+            assert_eq!(parse(&[invalid]), None, "{invalid}");
+        }
+        assert_eq!(parse(&[&valid, &valid]), None);
+    }
+
+    #[test]
+    fn a_sender_that_has_recorded_nothing_says_so() {
+        let parse = |flags| parse(&[&format!("00-{ID}-00f067aa0ba902b7-{flags}")]).unwrap();
+        assert!(!parse("00").is_sampled());
+        assert!(!parse("02").is_sampled());
+        assert!(parse("03").is_sampled());
+    }
+}

@@ -1,0 +1,103 @@
+//! A server of hostile guests with small limits.
+
+use std::net::SocketAddr;
+
+use crate::functions::Folder;
+use crate::guests::assemble;
+use crate::operators::Operators;
+use crate::{TestHost, process};
+
+/// Maximum number of guests that run at the same time.
+pub const MAX_CONCURRENCY: usize = 64;
+
+/// Limits that guests reach soon.
+const LIMITS: [(&str, &str); 11] = [
+    ("--cpu-timeout", "0.05"),
+    ("--write-timeout", "1"),
+    ("--max-memory", "32MiB"),
+    ("--max-table-elements", "10000"),
+    ("--max-hostcall-memory", "1MiB"),
+    ("--max-handles", "1000"),
+    ("--max-field-size", "32KiB"),
+    ("--max-output", "4KiB"),
+    ("--max-response-body", "1MiB"),
+    ("--body-buffer", "16KiB"),
+    ("--audit", "none"),
+];
+
+/// Gauges that are 0 on an idle server.
+const GAUGES: [&str; 7] = [
+    "requests_in_flight",
+    "requests_queued",
+    "instances",
+    "pool_core_instances",
+    "pool_memories",
+    "pool_tables",
+    "pool_stacks",
+];
+
+/// A server of two functions of the same component: the hostile guests are at `/hostile/NAME`,
+/// the well-behaved one at [`GOOD`].
+#[derive(Debug)]
+pub struct Server {
+    host: TestHost,
+    operators: Operators,
+    _functions: Folder,
+}
+
+/// Path of the well-behaved guest.
+pub(super) const GOOD: &str = "/good/good";
+
+impl Server {
+    /// Starts a server with this request timeout, in seconds.
+    #[must_use]
+    pub fn start(request_timeout: u32) -> Self {
+        let functions = Folder::new();
+        let component = assemble("hostile", |source| source);
+        functions.put("hostile.wasm", &component);
+        functions.put("good.wasm", &component);
+        let setup = TestHost::serve_functions(functions.path());
+        let mut setup = setup.flag("--ops-addr", "127.0.0.1:0");
+        for (name, value) in LIMITS {
+            setup = setup.flag(name, value);
+        }
+        let host = setup
+            .flag("--request-timeout", request_timeout.to_string())
+            .flag("--response-idle-timeout", request_timeout.to_string())
+            .flag("--max-concurrency", MAX_CONCURRENCY.to_string())
+            .start();
+        Self {
+            operators: Operators::of(&host),
+            host,
+            _functions: functions,
+        }
+    }
+
+    /// The server itself.
+    #[must_use]
+    pub fn host(&self) -> &TestHost {
+        &self.host
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.host.address()
+    }
+
+    /// Waits until no request runs or waits, and the pool has everything back.
+    ///
+    /// # Errors
+    ///
+    /// Returns the gauges that are still not 0 at the deadline.
+    pub fn wait_until_idle(&self) -> Result<(), String> {
+        self.operators.wait_until_zero(&GAUGES)
+    }
+
+    /// Resident memory in KiB, where the system reports it.
+    #[must_use]
+    pub fn resident_kib(&self) -> Option<u64> {
+        let bytes = process::memory_bytes(self.host.process_id(), "VmRSS")?;
+        Some(bytes / 1024)
+    }
+}

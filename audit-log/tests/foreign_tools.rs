@@ -1,4 +1,4 @@
-//! Verification without this program, by the commands in `docs/audit-log.md`, with `sqlite3`,
+//! Verification without this program, by the commands in `docs/guide/audit-log.md`, with `sqlite3`,
 //! `sha256sum` and `openssl`. Tests are skipped if a program is not installed.
 
 use std::path::Path;
@@ -32,7 +32,7 @@ fn shell(needs: &[&str], script: &str, folder: &Path) -> Option<String> {
 
 /// The code block of the document that contains `word`.
 fn documented(word: &str) -> &'static str {
-    let document = include_str!("../../docs/audit-log.md");
+    let document = include_str!("../../docs/guide/audit-log.md");
     let mut blocks = document
         .split("```sh\n")
         .skip(1)

@@ -197,7 +197,7 @@ fn log_of_schema_version_1_is_continued() {
     let [location, _] = locations(&folder);
     let path = location.path().expect("a file");
     let connection = rusqlite::Connection::open(path).expect("a database");
-    let tables = include_str!("../src/store/schema_1.sql");
+    let tables = include_str!("../src/schema/schema_1.sql");
     let header = "PRAGMA application_id = 0x61756469; PRAGMA user_version = 1;";
     connection
         .execute_batch(&format!("{tables} {header}"))

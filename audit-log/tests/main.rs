@@ -3,8 +3,8 @@
 //! - `log.rs`: appending and reading back; `check.rs`: the dry run of opening a log.
 //! - `files/`: files that other programs change.
 //! - `prune.rs`: removal of old records.
-//! - `tampering.rs`: random changes; `attacks/`: the attacks of `docs/audit-log.md`.
-//! - `foreign_tools.rs`: the commands of `docs/audit-log.md`.
+//! - `tampering.rs`: random changes; `attacks/`: the attacks of `docs/guide/audit-log.md`.
+//! - `foreign_tools.rs`: the commands of `docs/guide/audit-log.md`.
 //! - `support.rs`: shared helpers.
 
 mod attacks;

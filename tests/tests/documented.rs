@@ -1,4 +1,4 @@
-//! The examples of `docs/configuration.md`.
+//! The examples of `docs/guide/configuration.md`.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 /// The code blocks of the document: language and text.
 fn blocks() -> Vec<(String, String)> {
-    let path = workspace().join("docs/configuration.md");
+    let path = workspace().join("docs/guide/configuration.md");
     let document = fs::read_to_string(path).expect("a document");
     let parts: Vec<_> = document.split("```").skip(1).step_by(2).collect();
     let block = |part: &&str| {

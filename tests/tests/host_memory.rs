@@ -177,7 +177,7 @@ fn max_host_memory_counts_requests_and_responses_of_other_servers() {
     }
 }
 
-/// Hostile guests against the limits of one instance in docs/limits.md, one at a time.
+/// Hostile guests against the limits of one instance in docs/guide/limits.md, one at a time.
 #[test]
 fn hostile_guests_hold_no_more_than_the_limits_of_one_instance() {
     /// With the limits of [`Server`]: memories, host memory, contexts, stack, handles, two of one

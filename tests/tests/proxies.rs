@@ -1,5 +1,5 @@
-//! Behind nginx, `HAProxy` and Apache, with the configurations of `docs/proxies.md`. Tests of a
-//! missing program print `skipped`; `make debian` unpacks them.
+//! Behind nginx, `HAProxy` and Apache, with the configurations of `docs/guide/proxies.md`. Tests of
+//! a missing program print `skipped`; `make debian` unpacks them.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -19,9 +19,9 @@ use tempfile::TempDir;
 /// A little more than the 16 MiB of `--max-request-body`.
 const TOO_MANY_BYTES: usize = 18 << 20;
 
-/// The configuration of a section of `docs/proxies.md`, in front of `host`.
+/// The configuration of a section of `docs/guide/proxies.md`, in front of `host`.
 fn documented(title: &str, host: &TestHost) -> String {
-    let path = workspace().join("docs/proxies.md");
+    let path = workspace().join("docs/guide/proxies.md");
     let document = fs::read_to_string(path).expect("a document");
     let section = document.split(&format!("\n## {title}\n")).nth(1);
     let block = section.and_then(|section| section.split("```").nth(1));

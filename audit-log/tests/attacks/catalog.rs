@@ -1,4 +1,4 @@
-//! The attacks, by their names in `docs/audit-log.md`.
+//! The attacks, by their names in `docs/guide/audit-log.md`.
 
 use std::fs;
 

@@ -1,6 +1,6 @@
 //! Attacks with write access to the folder of the log, but without its key and the copies of its
 //! checkpoints. `verify` and the next start must have the outcomes of the table in
-//! `docs/audit-log.md`.
+//! `docs/guide/audit-log.md`.
 
 mod catalog;
 mod scenario;
@@ -25,7 +25,7 @@ struct Outcome {
 
 /// The rows of the table of attacks: the first cell, and the others.
 fn documented() -> BTreeMap<String, Vec<String>> {
-    let text = include_str!("../../../docs/audit-log.md");
+    let text = include_str!("../../../docs/guide/audit-log.md");
     let (_, table) = text.split_once("| attack |").expect("the table");
     let rows = table
         .lines()

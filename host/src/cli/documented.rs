@@ -57,7 +57,7 @@ fn workspace() -> PathBuf {
 /// The rows of all tables of a document with a first cell in backticks: heading and other cells,
 /// by that cell.
 fn rows(document: &str) -> BTreeMap<String, (String, Vec<String>)> {
-    let text = fs::read_to_string(workspace().join("docs").join(document)).unwrap();
+    let text = fs::read_to_string(workspace().join("docs/guide").join(document)).unwrap();
     let mut heading = "";
     let mut rows = BTreeMap::new();
     for line in text.lines() {
@@ -140,7 +140,7 @@ fn every_test_that_proves_a_limit_exists() {
         }
     }
     // What the server keeps: each row has a test as well.
-    let document = fs::read_to_string(workspace().join("docs/limits.md")).unwrap();
+    let document = fs::read_to_string(workspace().join("docs/guide/limits.md")).unwrap();
     let (_, kept) = document.split_once("\n## What the server keeps\n").unwrap();
     let rows = kept.lines().filter(|line| {
         line.starts_with("| ") && !line.starts_with("| what ") && !line.starts_with("| ---")

@@ -1,4 +1,4 @@
-//! The examples of `docs/functions.md`.
+//! The examples of `docs/guide/functions.md`.
 
 use std::fs;
 use std::process::Command;
@@ -9,7 +9,7 @@ use end_to_end::process::Finished;
 use end_to_end::{TestHost, client};
 
 fn document() -> String {
-    fs::read_to_string(workspace().join("docs/functions.md")).expect("a document")
+    fs::read_to_string(workspace().join("docs/guide/functions.md")).expect("a document")
 }
 
 /// The example of a file, with all files that it names.

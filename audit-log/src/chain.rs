@@ -4,10 +4,10 @@ use sanitize::line;
 
 use crate::checkpoint::{Checkpoint, Tombstone};
 use crate::hash::Hash;
+use crate::head::Head;
 use crate::node::is_node_name;
 use crate::read::Line;
 use crate::record::{Record, VERSION};
-use crate::store::Head;
 
 /// Checks a log record by record.
 #[derive(Debug, Clone)]

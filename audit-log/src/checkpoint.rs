@@ -3,11 +3,11 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use crate::hash::{Hash, deserialize_hex};
-use crate::key::{PublicKey, SigningKey};
-use crate::store::Head;
+use crate::hash::Hash;
+use crate::head::Head;
+use crate::key::{PublicKey, Signature, SigningKey};
 use sanitize::json;
 
 /// A signed statement: at `time`, the record `sequence` of the log `node` was the last one,
@@ -190,21 +190,5 @@ impl<'a> Tombstone<'a> {
             time: self.time.into_owned().into(),
             ..self
         }
-    }
-}
-
-/// An Ed25519 signature (RFC 8032), serialized as 128 hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Signature(pub(crate) [u8; 64]);
-
-impl Serialize for Signature {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(const_hex::Buffer::<64>::new().format(&self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for Signature {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize_hex(deserializer).map(Self)
     }
 }

@@ -10,7 +10,6 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, 
 use ed25519_dalek::{Signer, VerifyingKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::checkpoint::Signature;
 use crate::folder::sync_folder_of;
 use crate::hash::deserialize_hex;
 use crate::regular_file;
@@ -209,5 +208,21 @@ impl<'de> Deserialize<'de> for PublicKey {
         VerifyingKey::from_bytes(&bytes)
             .map(Self)
             .map_err(|_| serde::de::Error::custom("not an Ed25519 public key"))
+    }
+}
+
+/// An Ed25519 signature (RFC 8032), serialized as 128 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signature(pub(crate) [u8; 64]);
+
+impl Serialize for Signature {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(const_hex::Buffer::<64>::new().format(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Signature {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize_hex(deserializer).map(Self)
     }
 }

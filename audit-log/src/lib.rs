@@ -9,7 +9,7 @@
 //! - [`record`]: the record format; [`event`] and [`checkpoint`] are two kinds of record,
 //!   [`Hash`](struct@Hash) links them, [`SigningKey`] signs them.
 //! - [`AuditLog`]: the handle for appending, and the writer thread.
-//! - `store`: the two storage backends; [`DefaultLogs`], the log if none is named.
+//! - `store`: the two storage backends, `schema`: the one of the database; [`DefaultLogs`], the log if none is named.
 //! - [`read`]: reading records back.
 //! - [`verify`]: checking the chain, the signatures and external checkpoints.
 //! - [`query`], [`tail`] and [`print`](mod@print): selecting and printing records.
@@ -38,10 +38,12 @@ mod default_logs;
 mod file_lock;
 mod folder;
 mod hash;
+mod head;
 mod key;
 mod location;
 mod log;
 mod node;
+mod schema;
 mod store;
 mod time_bound;
 
@@ -49,9 +51,10 @@ pub use chain::{Chain, Defect};
 pub use coverage::Uncovered;
 pub use default_logs::{DefaultLogs, NoDataFolder, NoDefaultLog};
 pub use hash::{Hash, InvalidHex};
+pub use head::Head;
 pub use key::{KeyError, PublicKey, SigningKey};
 pub use location::Location;
 pub use log::{AppendError, AuditLog, Folder, Metrics, Policy, Settings};
 pub use node::is_node_name;
-pub use store::{Head, OpenError};
+pub use store::OpenError;
 pub use time_bound::TimeBound;

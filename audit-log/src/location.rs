@@ -35,6 +35,12 @@ impl Location {
     }
 }
 
+/// The path of a database in a form that SQLite does not treat specially, such as the name of a
+/// database in memory.
+pub(crate) fn database_path(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| Path::new(".").join(path))
+}
+
 impl FromStr for Location {
     type Err = String;
 

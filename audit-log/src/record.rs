@@ -18,6 +18,12 @@ use sanitize::json;
 /// The version of the record format.
 pub const VERSION: u32 = 1;
 
+/// The first bytes of a record.
+pub(crate) const RECORD_START: &[u8] = br#"{"host":{"version":"#;
+
+/// The first bytes of a tombstone. Tombstones precede all records.
+pub(crate) const TOMBSTONE_START: &[u8] = br#"{"tombstone":{"#;
+
 /// A parsed record. Exactly one of `guest`, `event` and `checkpoint` is present.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -10,7 +10,7 @@
 //!
 //! - `target.rs`: the target URL.
 //! - `outbox.rs`: the pending records; `cursor.rs`: the stored position.
-//! - `worker.rs`: the forwarding thread and its retries.
+//! - `worker.rs`: the forwarding thread and its retries; `stop.rs`: its end.
 //! - `connection.rs`: addresses, failures and the retry delay.
 //! - `nats/`: publishing to a NATS `JetStream` stream.
 //! - [`otlp`]: OTLP over HTTP, also for the traces of a server, and publishing log records.
@@ -25,6 +25,7 @@ mod cursor;
 mod nats;
 mod outbox;
 mod status;
+mod stop;
 mod target;
 mod worker;
 

@@ -79,6 +79,16 @@ impl Outbox {
         self.cursor.sequence()
     }
 
+    /// Logs the first success after a failure.
+    pub(crate) fn report_recovery(&self) {
+        if self.status.succeeded() {
+            tracing::info!(
+                "the audit log is forwarded again; {} records wait",
+                self.written().saturating_sub(self.settled())
+            );
+        }
+    }
+
     /// Marks all records up to `sequence` as settled.
     pub(crate) fn settle(&mut self, sequence: u64) {
         if sequence != self.settled() {

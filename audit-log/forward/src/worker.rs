@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use crate::Target;
 use crate::connection::Failure;
 use crate::nats::Nats;
 use crate::otlp::Otlp;
 use crate::outbox::Outbox;
+use crate::stop::Stop;
 
 /// The delay after the system had no file descriptors for a runtime.
 const RUNTIME_RETRY_DELAY: Duration = Duration::from_secs(5);
@@ -39,37 +40,6 @@ impl Sink {
     }
 }
 
-/// The request to stop, and its deadline.
-#[derive(Clone)]
-pub(crate) struct Stop(watch::Receiver<Option<Instant>>);
-
-impl Stop {
-    /// Whether only the remaining records are to be sent.
-    pub(crate) fn is_requested(&self) -> bool {
-        self.0.borrow().is_some() || self.0.has_changed().is_err()
-    }
-
-    /// Waits until [`Stop::is_requested`].
-    pub(crate) async fn requested(&mut self) {
-        // An error means that the forwarder was dropped.
-        let _ = self.0.wait_for(Option::is_some).await;
-    }
-
-    /// Waits until the deadline, or until the forwarder is dropped.
-    async fn deadline_reached(&mut self) {
-        let deadline = match self.0.wait_for(Option::is_some).await {
-            Ok(deadline) => *deadline,
-            Err(_) => None,
-        };
-        if let Some(deadline) = deadline {
-            tokio::select! {
-                () = sleep_until(deadline) => {}
-                _ = self.0.wait_for(Option::is_none) => {}
-            }
-        }
-    }
-}
-
 impl Worker {
     pub(crate) fn new(
         outbox: Outbox,
@@ -81,7 +51,7 @@ impl Worker {
             outbox,
             sink,
             target: target.to_string(),
-            stop: Stop(stop),
+            stop: Stop::new(stop),
         }
     }
 
@@ -145,15 +115,5 @@ impl Worker {
         // Does not even wait for a name resolution.
         runtime.shutdown_background();
         result
-    }
-}
-
-/// Logs the recovery after a failure.
-pub(crate) fn report_recovery(outbox: &Outbox) {
-    if outbox.status.succeeded() {
-        tracing::info!(
-            "the audit log is forwarded again; {} records wait",
-            outbox.written().saturating_sub(outbox.settled())
-        );
     }
 }

@@ -8,8 +8,9 @@ use std::thread::{self, JoinHandle};
 
 use super::end::{CHECKED_RECORDS, Open};
 use crate::checkpoint::{Checkpoint, Tombstone};
+use crate::head::Head;
 use crate::read::{ReadError, Start};
-use crate::store::{Head, OpenError};
+use crate::store::OpenError;
 use crate::{Hash, Location, regular_file};
 use sanitize::json;
 

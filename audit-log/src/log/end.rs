@@ -4,8 +4,9 @@ use crate::Location;
 use crate::chain::Chain;
 use crate::coverage::Coverage;
 use crate::event::{Event, PreviousStop};
+use crate::head::Head;
 use crate::read::{Line, ReadError, Reader, Start};
-use crate::store::{Head, OpenError};
+use crate::store::OpenError;
 use crate::verify::check_tombstones;
 
 /// The number of last records that are checked before a log is continued, if a checkpoint is

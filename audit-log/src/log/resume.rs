@@ -6,9 +6,10 @@ use super::checkpoint_copies;
 use super::end::{LogEnd, Open, damaged};
 use super::settings::Settings;
 use crate::event::PreviousStop;
+use crate::head::Head;
 use crate::node::is_node_name;
 use crate::read::{Reader, Start};
-use crate::store::{self, Head, OpenError, Store};
+use crate::store::{self, OpenError, Store};
 use crate::{Hash, Location, PublicKey};
 
 /// The state from which the writer continues.

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use super::CHECKPOINT_INTERVAL;
 use crate::checkpoint::Checkpoint;
+use crate::head::Head;
 use crate::key::SigningKey;
 use crate::record::{PendingRecord, RecordHeader, VERSION};
-use crate::store::{Batch, Head};
+use crate::store::Batch;
 
 /// The maximum number of records after a checkpoint. Less than the number of records that are
 /// read from the end of a log when it is opened.

@@ -14,9 +14,10 @@ use super::sequencer::{Sequencer, UncoveredRecords};
 use super::{AppendError, Job, Status};
 use crate::Location;
 use crate::event::Event;
+use crate::head::Head;
 use crate::key::SigningKey;
 use crate::record::{PendingRecord, Subject};
-use crate::store::{Batch, Head, OpenError, Store, StoreError};
+use crate::store::{Batch, OpenError, Store, StoreError};
 
 /// The maximum number of records in a batch.
 const BATCH_RECORDS: usize = 512;

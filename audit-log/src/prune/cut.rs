@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use super::{PruneError, Pruned};
 use crate::chain::Chain;
 use crate::event::Event;
+use crate::head::Head;
 use crate::key::SigningKey;
 use crate::read::{Reader, Start};
-use crate::store::Head;
 use crate::verify::{Finding, check_tombstones};
 use crate::{Location, TimeBound};
 

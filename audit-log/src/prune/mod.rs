@@ -14,9 +14,9 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use crate::checkpoint::Tombstone;
+use crate::head::Head;
 use crate::key::{PublicKey, SigningKey};
 use crate::read::ReadError;
-use crate::store::Head;
 use crate::verify::Finding;
 use crate::{Location, TimeBound};
 use cut::Cut;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{Cut, PruneError, tombstone};
 use crate::key::SigningKey;
-use crate::store::database_path;
+use crate::location::database_path;
 
 /// Timeout for the database lock of a server.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);

@@ -9,7 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tempfile::TempDir;
 
-use crate::store::database_path;
+use crate::location::database_path;
 
 /// Timeout for the database lock of a writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::input::Input;
 use super::{Line, ReadError, Start};
-use crate::store::TOMBSTONE_START;
+use crate::record::TOMBSTONE_START;
 
 #[derive(Debug)]
 pub(super) struct JsonLines {

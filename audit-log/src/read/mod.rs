@@ -16,7 +16,7 @@ use rusqlite::ErrorCode;
 use sanitize::line;
 
 use crate::Location;
-use crate::store::RECORD_START;
+use crate::record::RECORD_START;
 use connect::{DatabaseConnection, connect, connect_without_side_files};
 pub(crate) use input::is_other_file;
 use json_lines::JsonLines;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use super::connect::{DatabaseConnection, connect, lacks_write_ahead_log};
 use super::{Line, ReadError, Start};
 use crate::checkpoint::Tombstone;
-use crate::store::Schema;
+use crate::schema::Schema;
 
 /// The number of records fetched at once. No lock is held between two pages.
 const PAGE_RECORDS: i64 = 1024;

@@ -6,16 +6,12 @@ use std::path::Path;
 
 use super::identity::FileIdentity;
 use super::lock::lock_failed;
-use super::{Batch, Head, OpenError, Store, StoreError};
+use super::{Batch, OpenError, Store, StoreError};
 use crate::file_lock::LockedFile;
 use crate::folder::sync_folder_of;
+use crate::head::Head;
 use crate::read::is_other_file;
-
-/// The first bytes of a record.
-pub(crate) const RECORD_START: &[u8] = br#"{"host":{"version":"#;
-
-/// The first bytes of a tombstone. Tombstones precede all records.
-pub(crate) const TOMBSTONE_START: &[u8] = br#"{"tombstone":{"#;
+use crate::record::{RECORD_START, TOMBSTONE_START};
 
 pub(super) enum JsonLines {
     /// A regular file, and its length up to the last durable record.

@@ -7,20 +7,19 @@
 mod identity;
 mod json_lines;
 mod lock;
-mod schema;
 mod sqlite;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sanitize::line;
 
 use crate::Location;
 use crate::hash::Hash;
+use crate::head::Head;
 use crate::key::PublicKey;
 use crate::read::ReadError;
-pub(crate) use json_lines::{RECORD_START, TOMBSTONE_START, complete_length};
-pub(crate) use schema::Schema;
+pub(crate) use json_lines::complete_length;
 
 /// A storage backend, used by the writer thread.
 pub(crate) trait Store: Send {
@@ -41,23 +40,6 @@ pub(crate) trait Store: Send {
 
     /// Reopens the store, and removes the records after `head`, which have no receipt.
     fn reopen(&mut self, head: Head) -> Result<(), StoreError>;
-}
-
-/// The last record of a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
-    /// Its sequence; 0 in an empty log.
-    pub sequence: u64,
-    /// Its hash.
-    pub hash: Hash,
-}
-
-impl Head {
-    /// The head of an empty log.
-    pub const EMPTY: Self = Self {
-        sequence: 0,
-        hash: Hash::GENESIS,
-    };
 }
 
 /// Consecutive records that are written together.
@@ -253,12 +235,6 @@ pub enum OpenError {
         /// The reason.
         reason: String,
     },
-}
-
-/// The path of a database in a form that SQLite does not treat specially, such as the name of a
-/// database in memory.
-pub(crate) fn database_path(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| Path::new(".").join(path))
 }
 
 /// Opens or creates the store at `location`. Returns it and the number of bytes of an unfinished

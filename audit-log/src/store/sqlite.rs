@@ -7,8 +7,10 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::identity::FileIdentity;
 use super::lock::WriterLock;
-use super::schema::{APPLICATION_ID, LATEST, Schema};
-use super::{Batch, Head, OpenError, Store, StoreError, database_path};
+use super::{Batch, OpenError, Store, StoreError};
+use crate::head::Head;
+use crate::location::database_path;
+use crate::schema::{APPLICATION_ID, LATEST, Schema};
 
 /// Timeout for the database lock of another program, such as `audit prune`.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

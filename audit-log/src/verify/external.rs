@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Finding;
 use crate::checkpoint::Checkpoint;
-use crate::store::Head;
+use crate::head::Head;
 
 /// The checkpoints in a file to which a server copied them, one a line.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use sanitize::line;
 use super::Finding;
 use super::external::Summary;
 use crate::checkpoint::{Checkpoint, Tombstone};
+use crate::head::Head;
 use crate::key::PublicKey;
-use crate::store::Head;
 
 /// The warning about a log whose newest records may be missing.
 pub const INCOMPLETE: &str = "the newest records may be missing: the server did not stop, \

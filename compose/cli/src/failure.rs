@@ -1,5 +1,7 @@
 //! Failures of commands, and their exit codes.
 
+use std::io::Write as _;
+
 use anyhow::Error;
 use compose::{
     BuildError, BuildErrorKind, Class, ComponentError, EnvironmentError, ManifestError, Report,
@@ -23,6 +25,11 @@ pub(crate) enum Exit {
     Invalid = 5,
     /// The command line, a manifest or a .wac file is invalid (`EX_USAGE`).
     Usage = 64,
+}
+
+/// Prints to standard error. If that fails, the exit code still reports the outcome.
+pub(crate) fn print_error(message: &str) {
+    let _ = writeln!(std::io::stderr(), "{message}");
 }
 
 /// The failure of a command.

@@ -7,7 +7,7 @@ use compose::Report;
 
 use crate::args::{Cli, Format};
 use crate::commands;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, print_error};
 
 /// Maximum number of bytes of an error message.
 const MAX_MESSAGE_BYTES: usize = 16 << 10;
@@ -52,11 +52,6 @@ fn report_failure(failure: &Failure, format: Format) {
             print_error(&report.to_string());
         }
     }
-}
-
-/// Prints to standard error. If that fails, the exit code still reports the outcome.
-pub(crate) fn print_error(message: &str) {
-    let _ = writeln!(std::io::stderr(), "{message}");
 }
 
 fn print_json(report: &Report) {

@@ -8,7 +8,6 @@ use wasmparser::TypeRef;
 
 use crate::FuseError;
 use crate::flatten::flat::{Def, Flat, HostFunction, Item};
-use crate::initialization_order;
 use crate::module::{Module, count};
 use crate::shims::Shims;
 
@@ -91,7 +90,6 @@ impl Layout {
             shims,
         };
         layout.sort_imports(flat, modules);
-        initialization_order::check(&layout, flat, modules)?;
         layout.assign_indices(flat, modules)?;
         layout.find_host_types(flat, modules)?;
         for host in &flat.host_functions {

@@ -121,6 +121,7 @@ pub fn fuse(component: &Component) -> Result<Fused, FuseError> {
         .map_err(FuseError::Unreadable)?;
     let shims = Shims::find(&flat, &modules).map_err(FuseError::Unreadable)?;
     let layout = Layout::new(&flat, &modules, shims)?;
+    initialization_order::check(&layout, &flat, &modules)?;
     let used = component::used_functions(&flat, &layout)?;
     let core_modules = CoreModules {
         memories: memories::encode(&modules, &layout)?,

@@ -36,8 +36,8 @@ use sanitize::error_chain;
 
 use crate::connection::Failure;
 use crate::outbox::{Outbox, OutboxRecord};
+use crate::stop::Stop;
 use crate::target::NatsTarget;
-use crate::worker::{Stop, report_recovery};
 use connect::Connection;
 use reconcile::StreamPosition;
 
@@ -103,7 +103,7 @@ impl Nats {
             acks.push_back(self.publish(&jetstream, record, &mut stored).await?);
         }
         if acks.is_empty() {
-            report_recovery(outbox);
+            outbox.report_recovery();
         }
         let mut is_exhausted = false;
         loop {
@@ -238,7 +238,7 @@ impl Nats {
         }
         outbox.status.forwarded(1);
         self.settle_first(outbox);
-        report_recovery(outbox);
+        outbox.report_recovery();
         Ok(())
     }
 

@@ -8,7 +8,7 @@
 use super::convert::Converter;
 use super::{Client, ExportResult, Failure, Receiver, Signal};
 use crate::outbox::{Outbox, OutboxRecord};
-use crate::worker::{Stop, report_recovery};
+use crate::stop::Stop;
 
 /// The maximum number of records in a batch.
 const MAX_RECORDS: usize = 512;
@@ -46,7 +46,7 @@ impl Otlp {
         if self.batch.is_empty() {
             // Reports a wrong address before the first record.
             client.connect().await?;
-            report_recovery(outbox);
+            outbox.report_recovery();
         }
         loop {
             let mut bytes: usize = self.batch.iter().map(|record| record.bytes.len()).sum();
@@ -98,7 +98,7 @@ impl Otlp {
             outbox.settle(last.sequence);
         }
         self.batch.clear();
-        report_recovery(outbox);
+        outbox.report_recovery();
         Ok(())
     }
 }

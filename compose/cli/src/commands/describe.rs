@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::args::Format;
 use crate::failure::Failure;
+use crate::failure::print_error;
 use crate::files::ignore_broken_pipe;
-use crate::run::print_error;
 
 /// The description of a composed component.
 #[derive(Serialize)]

@@ -6,25 +6,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use audit_log::AuditLog;
 use audit_log::record::Component as Named;
-use sha2::{Digest, Sha256};
-use wasmtime::component::Linker;
-use wasmtime::{Engine, EngineWeak, Store, UpdateDeadline};
-use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
+use wasmtime::{EngineWeak, Store, UpdateDeadline};
+use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use telemetry::RequestInfo;
 use telemetry::metrics::PoolGauge;
 
-use crate::audit::{self, AuditCtx, AuditSource, Quota};
-use crate::compile::{self, Artefact, Compiled, InstanceRequirements};
+use crate::audit::{AuditCtx, AuditSource, Quota};
+use crate::compile::{Artefact, Compiled};
 use crate::engine::{self, Pool};
+use crate::engine_kind::is_large;
 use crate::error::LoadError;
 use crate::limits::{GuestLimits, OutOfCpuTime};
 use crate::outbound::Outbound;
+use crate::requirements::InstanceRequirements;
 use crate::runtime::{PoolLimits, Runtime, SharedRuntime};
 use crate::state::State;
 use crate::variable::Variable;
-use crate::{error_code, host_functions};
 
 /// A component that is loaded into an engine, with its limits and capabilities.
 pub struct CompiledComponent {
@@ -79,12 +78,12 @@ impl CompiledComponent {
             code_bytes,
             ..
         } = artefact.compiled();
-        let count = if compile::is_large(*code_bytes) {
+        let count = if is_large(*code_bytes) {
             1
         } else {
             u32::try_from(threads.get()).unwrap_or(u32::MAX)
         };
-        check_size(needs, &env.limits)?;
+        needs.check(&env.limits)?;
         let pool = Pool::exact(*engine, needs, &env.limits, total_bytes).share_of(count);
         let load = |_| {
             let runtime = Runtime::new(*engine, pool)?;
@@ -159,7 +158,7 @@ impl CompiledComponent {
     ) -> Result<(), LoadError> {
         match pool {
             Some(pool) => SharedRuntime::check(&Pool::shared(pool), compiled, limits),
-            None => check_size(&compiled.needs, limits),
+            None => compiled.needs.check(limits),
         }
     }
 
@@ -248,50 +247,8 @@ impl CompiledComponent {
     }
 }
 
-/// Checks the initial resources of an instance against its limits.
-pub(super) fn check_size(
-    needs: &InstanceRequirements,
-    limits: &GuestLimits,
-) -> Result<(), LoadError> {
-    if needs.memory_bytes > limits.memory_bytes as u64 {
-        return Err(LoadError::TooMuchMemory {
-            needs: needs.memory_bytes,
-            limit: limits.memory_bytes,
-        });
-    }
-    if needs.table_elements > limits.table_elements as u64 {
-        return Err(LoadError::TooManyElements {
-            needs: needs.table_elements,
-            limit: limits.table_elements,
-        });
-    }
-    Ok(())
-}
-
-/// A linker with all interfaces that guests can import.
-pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    wasmtime_wasi_config::add_to_linker(&mut linker, |state: &mut State| {
-        WasiConfig::from(state.config())
-    })?;
-    audit::add_to_linker(&mut linker)?;
-    linker.allow_shadowing(true);
-    host_functions::add_to_linker(&mut linker)?;
-    error_code::add_to_linker(&mut linker)?;
-    linker.allow_shadowing(false);
-    Ok(linker)
-}
-
 fn pairs(variables: Vec<Variable>) -> impl Iterator<Item = (String, String)> {
     variables.into_iter().map(Into::into)
-}
-
-/// The SHA-256 of `bytes`, in hexadecimal digits.
-#[must_use]
-pub fn digest(bytes: &[u8]) -> String {
-    format!("{:x}", Sha256::digest(bytes))
 }
 
 fn log_loaded(component: &Named<'_>, needs: &InstanceRequirements, max_instances: u32) {

@@ -8,9 +8,10 @@ use wasmtime::{
     PoolingAllocationConfig, ResourcesRequired, Result,
 };
 
-use super::compile::{EngineKind, InstanceRequirements};
+use super::engine_kind::EngineKind;
 use super::instance_size::{POOL_CONTEXT_BYTES, POOL_CORE_INSTANCES};
 use super::limits::GuestLimits;
+use super::requirements::InstanceRequirements;
 use telemetry::metrics::{PoolGauge, PoolUse};
 
 /// Limit of the address space that the memories of all instances reserve together: half of the

@@ -1,9 +1,12 @@
 //! Errors of loading a component, each with its remedy.
 
+use std::fmt;
+use std::io;
+use std::process::ExitStatus;
+use std::time::Duration;
+
 use sanitize::line;
 
-use super::compile::CompileError;
-pub use super::imports::MissingImport;
 use super::proposals::UnsupportedProposal;
 
 /// Why a component cannot be served.
@@ -267,4 +270,69 @@ pub(super) fn check_format(bytes: &[u8]) -> Result<(), LoadError> {
             }
         }
     }
+}
+
+/// An import of a component that this server does not provide.
+#[derive(Debug)]
+pub struct MissingImport {
+    /// Name with version.
+    pub name: String,
+    /// The version of the package that this server provides, if it is another one.
+    pub provided: Option<&'static str>,
+}
+
+impl fmt::Display for MissingImport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", line(&self.name))?;
+        if let Some(version) = self.provided {
+            write!(f, " (this server provides version {version})")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a component was not compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// The child cannot be started or reached, or the artefact cannot be written.
+    #[error("cannot run the compiler: {0}")]
+    Run(#[from] io::Error),
+    /// CPU time or wall time limit exceeded.
+    #[error(
+        "compiling takes more than {} s of CPU time; allow more with `--compile-timeout`",
+        .0.as_secs_f64()
+    )]
+    TimedOut(Duration),
+    /// Memory limit exceeded.
+    #[error(
+        "compiling takes more than {0} bytes of memory; allow more with `--max-compile-memory`"
+    )]
+    OutOfMemory(u64),
+    /// The system killed the child, although no other ran.
+    #[error(
+        "the compiler was killed by the system, which happens when the machine or the control \
+         group of the server runs out of memory; raise its memory limit"
+    )]
+    Killed,
+    /// The compiler panicked.
+    #[error(
+        "the compiler failed at this component, which is a bug in the compiler: {}; build the \
+         component another way, for example without optimisation, and report the bug",
+        sanitize::line(.0)
+    )]
+    Panicked(String),
+    /// The child ended abnormally.
+    #[error("the compiler failed with {status}, a bug or a hostile component: {}", sanitize::line(.message))]
+    Crashed {
+        /// Exit status of the child.
+        status: ExitStatus,
+        /// Standard error of the child.
+        message: String,
+    },
+    /// The component is rejected, with the reason.
+    #[error("{0}")]
+    Rejected(String),
+    /// The artefact cannot be loaded.
+    #[error("cannot load compiled code: {0:#}")]
+    Load(wasmtime::Error),
 }

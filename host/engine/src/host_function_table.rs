@@ -10,9 +10,9 @@ use wasmtime::Engine;
 use wasmtime::component::Linker;
 use wit_parser::{PackageId, Resolve};
 
-use super::component::linker;
 use super::host_functions;
 use super::imports::{PROVIDED, Package};
+use super::linker::linker;
 use super::state::State;
 
 /// Interfaces that components export to the server.

@@ -24,13 +24,18 @@ use wasmtime_wasi_http::p2::types::{
 };
 
 use super::output::MAX_LINE_BYTES;
-use crate::outbound::{BODY_CHUNK_BYTES, MAX_HEAD_BYTES};
 
 /// An empty map of fields.
 pub(super) const FIELDS_BYTES: usize = 1 << 10;
 
 /// A field of a map, without its name and value.
 const FIELD_BYTES: usize = 256;
+
+/// Size limit of the head of a response, and of the read buffer of a body, in bytes.
+pub(crate) const MAX_HEAD_BYTES: usize = 64 << 10;
+
+/// Size limit of a single write to a body, in bytes. Two such chunks are buffered.
+pub(crate) const BODY_CHUNK_BYTES: usize = 64 << 10;
 
 /// The buffer of an outgoing body: two chunks, and their channel.
 pub(crate) const BODY_BYTES: usize = 2 * BODY_CHUNK_BYTES + (4 << 10);

@@ -1,12 +1,9 @@
 //! Interfaces that this server provides, and checks of a component's imports.
 
-use std::fmt;
-
-use sanitize::line;
 use wasmparser::{Parser, Payload};
 use wasmtime::component::{Component, Linker};
 
-use super::error::LoadError;
+use super::error::{LoadError, MissingImport};
 
 /// A WIT package of which this server provides interfaces.
 pub(super) struct Package {
@@ -79,33 +76,13 @@ impl Package {
     }
 }
 
-/// An import of a component that this server does not provide.
-#[derive(Debug)]
-pub struct MissingImport {
-    /// Name with version.
-    pub name: String,
-    /// The version of the package that this server provides, if it is another one.
-    pub provided: Option<&'static str>,
-}
-
-impl MissingImport {
-    pub(super) fn of(import: &str) -> Self {
-        let (interface, version) = parts(import);
-        let other = package_of(interface).filter(|package| !package.provides_version(version));
-        Self {
-            name: import.to_owned(),
-            provided: other.map(|package| package.track.trim_end_matches('.')),
-        }
-    }
-}
-
-impl fmt::Display for MissingImport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`", line(&self.name))?;
-        if let Some(version) = self.provided {
-            write!(f, " (this server provides version {version})")?;
-        }
-        Ok(())
+/// The report of an import that this server does not provide.
+pub(super) fn missing(import: &str) -> MissingImport {
+    let (interface, version) = parts(import);
+    let other = package_of(interface).filter(|package| !package.provides_version(version));
+    MissingImport {
+        name: import.to_owned(),
+        provided: other.map(|package| package.track.trim_end_matches('.')),
     }
 }
 

@@ -6,13 +6,15 @@
 //!   instantiation.
 //! - `world.rs`: imports and exports of a component, which the child checks first; `imports.rs`:
 //!   the interfaces that this server provides.
-//! - `engine.rs`: configuration of wasmtime, with its reasons; `epoch_ticker.rs`: time slices.
+//! - `engine.rs`: configuration of wasmtime, with its reasons; `epoch_ticker.rs`: time slices;
+//!   `engine_kind.rs`: [`EngineKind`], the engine that a component is compiled for; `linker.rs`: what
+//!   guests can import.
 //! - `proposals/`: the WebAssembly proposals that select the engine of a component.
 //! - `runtime.rs`: [`SharedRuntime`], the engine and the pool that many components share.
 //! - `state.rs`: the data of a store, with all capabilities of a guest; `variable.rs`: its
 //!   variables.
 //! - `instance_size/`: core instances of an instance, and the bytes of their contexts.
-//! - `limits.rs`: limits of an instance.
+//! - `limits.rs`: limits of an instance; `requirements.rs`: its initial resources.
 //! - `host_memory.rs`: bytes that the host retains for an instance; `host_functions.rs`: the host
 //!   functions that retain some, with their charges.
 //! - `error_code.rs`: error codes of aborted bodies for guests.
@@ -24,7 +26,9 @@ mod adapter;
 pub mod audit;
 mod compile;
 mod component;
+mod digest;
 mod engine;
+mod engine_kind;
 mod epoch_ticker;
 mod error;
 mod error_code;
@@ -35,10 +39,12 @@ mod host_memory;
 mod imports;
 mod instance_size;
 mod limits;
+mod linker;
 mod middleware;
 pub mod outbound;
 mod output;
 mod proposals;
+mod requirements;
 mod runtime;
 mod state;
 mod system_clock;
@@ -47,16 +53,18 @@ mod world;
 
 pub use adapter::{AdaptError, AdapterError, NoAdapter};
 pub use compile::{
-    AdapterUse, Artefact, COMPILE_COMMAND, ChildLimits, CodeCache, CompileError, Compiled,
-    Compiler, CompilerSettings, EngineKind, InstanceRequirements, Job, Part, clock_limit,
-    compile_child,
+    AdapterUse, Artefact, COMPILE_COMMAND, ChildLimits, CodeCache, Compiled, Compiler,
+    CompilerSettings, Job, Part, clock_limit, compile_child,
 };
-pub use component::{CompiledComponent, ComponentEnv, digest};
+pub use component::{CompiledComponent, ComponentEnv};
+pub use digest::digest;
+pub use engine_kind::EngineKind;
 pub use epoch_ticker::{Engines, EpochInterval, EpochTicker};
-pub use error::{LoadError, MissingImport};
+pub use error::{CompileError, LoadError, MissingImport};
 pub use limits::{GuestLimits, OutOfCpuTime};
 pub use middleware::MiddlewareError;
 pub use proposals::UnsupportedProposal;
+pub use requirements::InstanceRequirements;
 pub use runtime::{PoolLimits, SharedRuntime};
 pub use state::State;
 pub use system_clock::SystemClock;

@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wasmtime::component::Linker;
 use wasmtime::{Engine, EngineWeak};
 
-use super::compile::{Compiled, EngineKind, InstanceRequirements};
-use super::component::{check_size, linker};
+use super::compile::Compiled;
 use super::engine::{self, KeepResident, Pool};
+use super::engine_kind::EngineKind;
 use super::error::LoadError;
 use super::limits::GuestLimits;
+use super::linker::linker;
+use super::requirements::InstanceRequirements;
 use super::state::State;
 use telemetry::metrics::PoolGauge;
 
@@ -135,7 +137,7 @@ impl SharedRuntime {
             table_elements: limits.table_elements.min(pool.table_elements),
             ..*limits
         };
-        check_size(&compiled.needs, &limits)?;
+        compiled.needs.check(&limits)?;
         check_parts(&compiled.needs, pool)
     }
 

@@ -18,7 +18,7 @@ use wasmparser::{
 };
 
 use super::error::LoadError;
-use super::imports::{self, MissingImport};
+use super::imports;
 use crate::adapter::{AdaptError, NoAdapter};
 
 /// The interface of an HTTP handler, and its function.
@@ -310,7 +310,7 @@ impl World {
         let needed = imports.filter(|import| import.kind == ImportKind::Implementation);
         let missing: Vec<_> = needed
             .filter(|import| !imports::is_provided(&import.name))
-            .map(|import| MissingImport::of(&import.name))
+            .map(|import| imports::missing(&import.name))
             .collect();
         if !missing.is_empty() {
             return Err(LoadError::MissingImports(missing));

@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::process::CompileError;
 use super::protocol::Compiled;
+use crate::error::CompileError;
 
 /// Compiled code in an immutable file, with its metadata.
 #[derive(Debug)]

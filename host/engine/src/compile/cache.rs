@@ -158,7 +158,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::compile::{EngineKind, InstanceRequirements};
+    use crate::engine_kind::EngineKind;
+    use crate::requirements::InstanceRequirements;
 
     fn compiled() -> Compiled {
         Compiled {

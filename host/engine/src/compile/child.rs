@@ -14,16 +14,18 @@ use rustix::process::{Resource, Rlimit, getrlimit, setpriority_process, setrlimi
 use wasmtime::OutOfMemory;
 use wasmtime::component::Component;
 
-use super::engine_kind::Shape;
+use super::Part;
 use super::process::{COMPILE_COMMAND, OUT_OF_MEMORY};
 use super::protocol::{Compiled, Job, Reply};
-use super::{InstanceRequirements, Part};
 use crate::adapter::{AdaptError, Adapters};
-use crate::component::{digest, linker};
+use crate::digest::digest;
+use crate::engine_kind::Shape;
 use crate::error::{LoadError, check_format};
 use crate::instance_size::InstanceSize;
+use crate::linker::linker;
 use crate::middleware::wrap;
 use crate::proposals::Proposals;
+use crate::requirements::InstanceRequirements;
 use crate::world::{World, check_nesting};
 use crate::{engine, imports};
 

@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 
-use super::EngineKind;
 use super::artefact::{Artefact, anonymous_file};
 use super::cache::CodeCache;
-use super::process::{CompileError, Launcher};
+use super::process::Launcher;
 use super::protocol::{AdapterUse, Compiled, Job};
 use super::queue::{Demand, Permit, Priority, Queue};
 use crate::engine;
+use crate::engine_kind::EngineKind;
+use crate::error::CompileError;
 use memory_limit::available_bytes;
 
 /// Minimum of the limit of concurrent children, for machines with few processors: a slow component

@@ -7,8 +7,7 @@
 //!
 //! - `protocol.rs`: [`Job`] and [`Compiled`], request and reply, and their framing.
 //! - `child.rs`: the child, from the job to the code.
-//! - `engine_kind.rs`: [`EngineKind`], the engine that a component is compiled for.
-//! - `process.rs`: start and limits of a child, and [`CompileError`].
+//! - `process.rs`: start and limits of a child.
 //! - `cache.rs`: [`CodeCache`], artefacts for the next start; `folder.rs`: its private folder.
 //! - `artefact.rs`: [`Artefact`], compiled code in a file, verified and mapped.
 //! - `queue.rs`: priority and concurrency of jobs.
@@ -18,7 +17,6 @@ mod artefact;
 mod cache;
 mod child;
 mod compiler;
-mod engine_kind;
 mod folder;
 mod process;
 mod protocol;
@@ -28,7 +26,5 @@ pub use artefact::Artefact;
 pub use cache::CodeCache;
 pub use child::{ChildLimits, compile_child};
 pub use compiler::{Compiler, CompilerSettings};
-pub use engine_kind::EngineKind;
-pub(super) use engine_kind::is_large;
-pub use process::{COMPILE_COMMAND, CompileError, clock_limit};
-pub use protocol::{AdapterUse, Compiled, InstanceRequirements, Job, Part};
+pub use process::{COMPILE_COMMAND, clock_limit};
+pub use protocol::{AdapterUse, Compiled, Job, Part};

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use super::child::ChildLimits;
 use super::protocol::{Compiled, Job, MAX_REPLY_BYTES, Reply};
+use crate::error::CompileError;
 
 /// The subcommand that makes this program a compile child.
 pub const COMPILE_COMMAND: &str = "compile-component";
@@ -47,52 +48,6 @@ const CLOCK_FACTOR: u32 = 20;
 #[must_use]
 pub fn clock_limit(processor_time: Duration) -> Duration {
     processor_time.saturating_mul(CLOCK_FACTOR)
-}
-
-/// Why a component was not compiled.
-#[derive(Debug, thiserror::Error)]
-pub enum CompileError {
-    /// The child cannot be started or reached, or the artefact cannot be written.
-    #[error("cannot run the compiler: {0}")]
-    Run(#[from] io::Error),
-    /// CPU time or wall time limit exceeded.
-    #[error(
-        "compiling takes more than {} s of CPU time; allow more with `--compile-timeout`",
-        .0.as_secs_f64()
-    )]
-    TimedOut(Duration),
-    /// Memory limit exceeded.
-    #[error(
-        "compiling takes more than {0} bytes of memory; allow more with `--max-compile-memory`"
-    )]
-    OutOfMemory(u64),
-    /// The system killed the child, although no other ran.
-    #[error(
-        "the compiler was killed by the system, which happens when the machine or the control \
-         group of the server runs out of memory; raise its memory limit"
-    )]
-    Killed,
-    /// The compiler panicked.
-    #[error(
-        "the compiler failed at this component, which is a bug in the compiler: {}; build the \
-         component another way, for example without optimisation, and report the bug",
-        sanitize::line(.0)
-    )]
-    Panicked(String),
-    /// The child ended abnormally.
-    #[error("the compiler failed with {status}, a bug or a hostile component: {}", sanitize::line(.message))]
-    Crashed {
-        /// Exit status of the child.
-        status: ExitStatus,
-        /// Standard error of the child.
-        message: String,
-    },
-    /// The component is rejected, with the reason.
-    #[error("{0}")]
-    Rejected(String),
-    /// The artefact cannot be loaded.
-    #[error("cannot load compiled code: {0:#}")]
-    Load(wasmtime::Error),
 }
 
 /// Starts compile children.

@@ -11,8 +11,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::EngineKind;
-use crate::digest;
+use crate::digest::digest;
+use crate::engine_kind::EngineKind;
+use crate::requirements::InstanceRequirements;
 
 /// Size limit of the header of a job, in bytes.
 const MAX_HEADER_BYTES: u32 = 1 << 20;
@@ -203,19 +204,6 @@ pub struct Compiled {
     pub needs: InstanceRequirements,
     /// Size of the WebAssembly code, in bytes.
     pub code_bytes: u64,
-}
-
-/// Initial resources of one instance of a component.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InstanceRequirements {
-    /// Number of memories.
-    pub memories: u32,
-    /// Number of tables.
-    pub tables: u32,
-    /// Initial size of the largest memory, in bytes.
-    pub memory_bytes: u64,
-    /// Initial size of the largest table, in elements.
-    pub table_elements: u64,
 }
 
 /// The reply of a child.

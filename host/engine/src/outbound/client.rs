@@ -24,7 +24,8 @@ use super::errors::from_hyper;
 use super::in_flight::{BufferedBytes, InFlight};
 use super::origin::Origin;
 use super::report::Report;
-use super::{MAX_FIELDS, MAX_HEAD_BYTES, MAX_PARSED_FIELDS, Outbound, SendResult, framing};
+use super::{MAX_FIELDS, MAX_PARSED_FIELDS, Outbound, SendResult, framing};
+use crate::host_memory::MAX_HEAD_BYTES;
 
 /// Hop-by-hop fields, which concern one connection. wasmtime rejects most of them already, but this
 /// client does not rely on it.

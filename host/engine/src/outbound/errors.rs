@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 
 use wasmtime_wasi_http::Error;
 
-use super::MAX_HEAD_BYTES;
+use crate::host_memory::MAX_HEAD_BYTES;
 
 /// The error of an established connection.
 pub(super) fn from_hyper(error: &hyper::Error) -> Error {

@@ -39,7 +39,7 @@ use http::{Method, Request, Response};
 use rustls::ClientConfig;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use crate::host_memory::{BODY_BYTES, fields};
+use crate::host_memory::{BODY_BYTES, BODY_CHUNK_BYTES, fields};
 use client::OutboundRequest;
 pub use http1_strict::HostError;
 use in_flight::InFlight;
@@ -50,12 +50,6 @@ use policy::Policy;
 use report::Report;
 use resolver::Resolver;
 use telemetry::RequestId;
-
-/// Size limit of the head of a response, and of the read buffer of a body, in bytes.
-pub(crate) const MAX_HEAD_BYTES: usize = 64 << 10;
-
-/// Size limit of a single write to a body, in bytes. Two such chunks are buffered.
-pub(crate) const BODY_CHUNK_BYTES: usize = 64 << 10;
 
 /// Upper limit of the timeout of a request: deadlines beyond may exceed the range of the clock.
 const MAX_TIMEOUT: Duration = Duration::from_hours(365 * 24);

@@ -23,16 +23,16 @@ pub struct EngineKind {
 
 /// The structure of a component, as far as it selects the engine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Shape {
+pub(crate) struct Shape {
     /// Number of components with code of their own: nested ones, or the component itself.
-    pub(super) parts: u32,
+    pub(crate) parts: u32,
     /// Size of the WebAssembly code, in bytes.
-    pub(super) code_bytes: u64,
+    pub(crate) code_bytes: u64,
 }
 
 impl Shape {
     /// The shape of the component in `bytes`.
-    pub(super) fn of(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn of(bytes: &[u8]) -> Result<Self> {
         let mut shape = Self::default();
         // Whether the component at each level of nesting has code.
         let mut levels = Vec::new();
@@ -57,7 +57,7 @@ impl Shape {
     /// The engine for a component of this shape, with or without a garbage collector. Inlining is
     /// off without calls between components, and for large ones, for which it would need gigabytes.
     /// Components with a collector share one engine, which does not inline.
-    pub(super) fn engine(self, has_gc: bool) -> EngineKind {
+    pub(crate) fn engine(self, has_gc: bool) -> EngineKind {
         EngineKind {
             inlines: self.parts > 1 && !is_large(self.code_bytes) && !has_gc,
             has_gc,

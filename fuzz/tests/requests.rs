@@ -1,4 +1,4 @@
-//! Cases of the corpus, changed in ways that nobody thought of.
+//! Cases of the corpus, mutated at random.
 
 use std::sync::LazyLock;
 

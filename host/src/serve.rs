@@ -51,13 +51,7 @@ pub(crate) fn serve(flags: &Serve) -> Result<()> {
     } = Inputs::read(flags)?;
     let served = runtime.block_on(async {
         signals::survive_file_size_limit().context("cannot wait for signals")?;
-        let mut listeners = Vec::new();
-        let addresses = flags.listen.addresses();
-        for address in &addresses {
-            let bound = &addresses[..listeners.len()];
-            let listener = bind(address, tls.clone());
-            listeners.push(listener.map_err(|error| explain(error, address, bound))?);
-        }
+        let listeners = bind_all(&flags.listen.addresses(), tls.as_ref())?;
         let ops_listener = match &flags.listen.ops_addr {
             Some(address) => Some(bind(address, None)?),
             None => None,
@@ -154,6 +148,16 @@ fn raise_file_limit() {
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::debug!("cannot raise the limit on open files: {error}");
     }
+}
+
+fn bind_all(addresses: &[Address], tls: Option<&TlsAcceptor>) -> Result<Vec<Listener>> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let bound = &addresses[..listeners.len()];
+        let listener = bind(address, tls.cloned());
+        listeners.push(listener.map_err(|error| explain(error, address, bound))?);
+    }
+    Ok(listeners)
 }
 
 fn bind(address: &Address, tls: Option<TlsAcceptor>) -> Result<Listener> {

@@ -69,7 +69,7 @@ fn a_guest_that_fails_after_its_response_is_set_leaves_no_client_without_a_head(
     let repeat = Repeat {
         address: server.address(),
         runs: 200,
-        // So many that some wait and are offloaded.
+        // Enough that some wait and are offloaded.
         at_once: MAX_CONCURRENCY,
         pause: Duration::ZERO,
     };

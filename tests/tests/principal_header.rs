@@ -91,7 +91,7 @@ fn several_principal_header_fields_are_400_and_run_no_guest() {
             [b"alice", b"alice"],
         ] {
             let response = send(&host, version, &users);
-            check_problem(&response, 400, &["principal", "several times"]);
+            check_problem(&response, 400, &["duplicate principal header"]);
         }
         assert_eq!(recorded(&host), [], "{version:?}");
     }

@@ -147,7 +147,7 @@ fn sighup_without_an_access_log_file_is_logged_and_does_not_end_the_server() {
         let mut host = start(TestHost::serve_guest("counter"));
         for _ in 0..2 {
             host.signal(Signal::HUP);
-            let _ = host.log().wait_for_entry(&["ignoring SIGHUP"]);
+            let _ = host.log().wait_for_entry(&["SIGHUP ignored"]);
             assert_eq!(host.send(&get("/count")).status, 200);
         }
         assert_eq!(host.terminate().code(), Some(0));

@@ -1,4 +1,4 @@
-//! WorkerContext state of one connection: timeouts, requests in flight, drain.
+//! Shared state of one connection: timeouts, requests in flight, drain.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -103,7 +103,7 @@ pub async fn run(
 
     // All are told to finish before the first is waited for. Each keeps to the
     // grace period by itself; the limit here is for one whose thread is stuck.
-    let workers = Rc::into_inner(workers).expect("nobody accepts any more");
+    let workers = Rc::into_inner(workers).expect("the accept loops have ended");
     let finishing: Vec<_> = workers.all.into_iter().map(Worker::finish).collect();
     let all_finished = async {
         for finished in finishing {

@@ -133,7 +133,11 @@ fn check_all(kind: Kind) {
             assert!(ids.insert(record.json["host"]["request"]["id"].to_string()));
         }
     }
-    assert!(about.is_empty(), "nobody sent {:?}", about.keys());
+    assert!(
+        about.is_empty(),
+        "no request has the ids {:?}",
+        about.keys()
+    );
 }
 
 /// Sends the strings of one connection, and reconnects where the server closes it.

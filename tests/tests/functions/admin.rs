@@ -183,10 +183,10 @@ fn a_failed_deploy_changes_nothing_and_reports_the_reason() {
         ("POST", "/v1/functions/../rollback", b"", 400),
         ("DELETE", "/v1/functions/%2e%2e", b"", 400),
         ("DELETE", "/v1/functions/filed", b"", 409),
-        ("DELETE", "/v1/functions/nobody", b"", 404),
+        ("DELETE", "/v1/functions/unknown", b"", 404),
         ("GET", "/v1/functions/new", b"", 404),
         ("GET", "/v1/nothing", b"", 404),
-        ("POST", "/v1/functions/nobody/rollback", b"", 404),
+        ("POST", "/v1/functions/unknown/rollback", b"", 404),
         (
             "POST",
             "/v1/functions/where/versions/0000/activate",

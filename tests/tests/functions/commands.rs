@@ -33,7 +33,7 @@ fn operator_commands_print_their_results() {
     let done = place.order(&operators, &["remove", "where"]);
     assert_eq!(done.code, Some(1));
     assert_eq!(done.stderr, "error: unknown function `where`\n");
-    fs::write(place.folder.join("token"), "another-token-of-somebody").expect("a file");
+    fs::write(place.folder.join("token"), "another-token").expect("a file");
     let missing = operators.get("/v1/functions");
     assert_eq!(missing.status, 401, "{missing:?}");
     let text = missing.text();

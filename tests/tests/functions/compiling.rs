@@ -275,7 +275,7 @@ fn compiled_code_that_was_changed_on_the_disk_is_not_mapped() {
     code[middle] ^= 1;
     fs::write(&files[0], code).expect("a file");
     let host = serve();
-    let _ = host.log().wait_for_entry(&["made anew", "SHA-256"]);
+    let _ = host.log().wait_for_entry(&["compiled again", "SHA-256"]);
     assert_eq!(host.send(&Request::new("GET", "/")).status, 200);
 }
 

@@ -39,7 +39,7 @@ fn a_function_that_is_loading_answers_503_and_readyz_is_503_until_each_is_served
     // The other function is served in the meantime.
     wait_for(&host, "/where", Some("first-1 / /where first-1"));
     assert_eq!(host.send(&Request::new("GET", "/slow")).status, 503);
-    assert_eq!(host.send(&Request::new("GET", "/nobody")).status, 404);
+    assert_eq!(host.send(&Request::new("GET", "/unknown")).status, 404);
     let ready = operators.get("/readyz");
     assert_eq!(ready.status, 503, "{ready:?}");
     assert!(ready.text().contains("functions are loading"), "{ready:?}");

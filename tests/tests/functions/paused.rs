@@ -50,7 +50,7 @@ fn a_function_that_is_paused_answers_nothing_until_it_is_resumed() {
     let done = place.order(&operators, &["pause", "where"]);
     assert_eq!(done.stdout, "`where` is paused\n", "{}", done.stderr);
     assert_eq!(host.send(&Request::new("GET", "/where")).status, 503);
-    let none = ask(&operators, "POST", "/v1/functions/nobody/pause", b"");
+    let none = ask(&operators, "POST", "/v1/functions/unknown/pause", b"");
     assert_eq!(none.status, 404, "{none:?}");
 }
 

@@ -41,7 +41,7 @@ fn a_component_without_a_handler_is_served_through_the_adapter_that_fits() {
     let entries = host.audit_entries();
     assert_eq!(entries[0].json["host"]["component"]["name"], "cipher");
     let response = host.send(&encrypt("hello").path("/http-adapter/encrypt"));
-    assert_eq!(response.status, 404, "an adapter is no function");
+    assert_eq!(response.status, 404, "an adapter is not a function");
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn metrics_logs_and_records_name_the_function_and_its_version() {
         .start();
     let _ = get(&host, "/where");
     let _ = host.send(&encrypt("hello").path("/app/encrypt"));
-    assert_eq!(host.send(&Request::new("GET", "/nobody")).status, 404);
+    assert_eq!(host.send(&Request::new("GET", "/unknown")).status, 404);
     let version = |name: &str| crate::audit::sha256(&folder.join(name));
     let operators = Operators::of(&host);
     operators.wait_for(&[
@@ -153,6 +153,6 @@ fn metrics_logs_and_records_name_the_function_and_its_version() {
         line("/app/encrypt").ends_with(&format!(" app@{short}")),
         "{lines}"
     );
-    assert!(line("/nobody").contains(" 404 "), "{lines}");
-    assert!(!line("/nobody").contains('@'), "{lines}");
+    assert!(line("/unknown").contains(" 404 "), "{lines}");
+    assert!(!line("/unknown").contains('@'), "{lines}");
 }

@@ -232,7 +232,7 @@ fn an_incoming_outbound_response_ends_when_the_client_disconnects() {
     drop(client);
     let filler = vec![b'a'; 64 << 10];
     let is_closed = (0..1024).any(|_| arrival.try_write(&filler).is_err());
-    assert!(is_closed, "nobody reads 64 MiB");
+    assert!(is_closed, "the server does not read 64 MiB");
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn a_plaintext_server_is_a_tls_error() {
     let mut stream = upstream.accept();
     stream
         .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        .expect("somebody reads this");
+        .expect("the server reads this");
     assert_eq!(error_code(&client.receive()), "TLS-protocol-error");
 }
 

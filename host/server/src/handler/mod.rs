@@ -54,10 +54,7 @@ use crate::settings::Settings;
 use functions::{Function, without_prefix};
 use http1_strict::HIDDEN_UPGRADE;
 use memory_limit::InstanceMemory;
-use telemetry::REQUEST_ID;
-use telemetry::Rejection;
-use telemetry::RequestInfo;
-use telemetry::RequestTelemetry;
+use telemetry::{REQUEST_ID, Rejection, RequestInfo, RequestTelemetry};
 
 /// The field for the part of the path that the guest does not see.
 const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");

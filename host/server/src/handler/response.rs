@@ -68,7 +68,7 @@ pub(crate) async fn take(
     let has_no_body = has_no_body(&head, is_head);
     let (mut head, body) = head.into_parts();
     if head.status.is_informational() {
-        let why = format!("{} is no status of a response", head.status.as_u16());
+        let why = format!("{} is not a final status", head.status.as_u16());
         return Err(GuestError::Aborted(why));
     }
     remove_length(&mut head);

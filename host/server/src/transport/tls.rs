@@ -179,7 +179,7 @@ fn pem_error(path: &Path, text: &[u8], error: &pem::Error) -> TlsError {
         pem::Error::NoItemsFound => return TlsError::NoKey(path),
         pem::Error::MissingSectionEnd { .. } => "a section of it does not end",
         pem::Error::Base64Decode(_) => "a section of it is not Base64",
-        _ => "it is no PEM",
+        _ => "it is not PEM",
     };
     TlsError::Damaged { path, why }
 }

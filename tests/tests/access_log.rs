@@ -134,7 +134,7 @@ fn sighup_reopens_the_access_log() {
         }
     });
     host.signal(Signal::HUP);
-    let _ = host.log().wait_for_entry(&["access log was opened anew"]);
+    let _ = host.log().wait_for_entry(&["access log was reopened"]);
     assert_eq!(host.send(&Request::new("GET", "/")).status, 404);
     host.terminate();
     let (old, new) = (lines(&old), lines(&log.path()));

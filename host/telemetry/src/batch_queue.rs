@@ -1,4 +1,4 @@
-//! What the threads that serve requests leave for one that is slower.
+//! Bounded batch queue between the threads that serve requests and a slower writer thread.
 
 use std::io;
 use std::sync::Arc;
@@ -9,22 +9,22 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-/// How much may wait, and for how long.
+/// The limits of a [`BatchQueue`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Capacity {
-    /// The most items that wait.
+    /// Maximum number of queued items.
     pub items: usize,
-    /// The most memory that they have, in bytes.
+    /// Maximum memory of the queued items, in bytes.
     pub bytes: usize,
-    /// How long items may wait so that more of them are taken at once.
-    pub delay: Duration,
+    /// Maximum time that a batch collects further items before the thread receives it.
+    pub max_delay: Duration,
 }
 
-/// Takes items for a thread of its own, which gets many of them at once.
+/// The sending end of a queue whose items a dedicated thread receives in batches.
 ///
-/// To send never waits. When too much waits already, an item is dropped and counted. It wakes
-/// the thread only when that is idle or half of the room is taken, so at most once in the
-/// delay: more would cost more than most items are worth. An idle thread sleeps.
+/// Sending never blocks. When the queue is full, the item is dropped and counted. A sender wakes
+/// the thread only if it is idle or the queue is half full, so at most once per `max_delay`: a
+/// wake-up for each item would cost more than most items are worth. An idle thread sleeps.
 #[derive(Debug)]
 pub(crate) struct BatchQueue<T> {
     items: SyncSender<Item<T>>,
@@ -34,14 +34,14 @@ pub(crate) struct BatchQueue<T> {
     ended: watch::Receiver<()>,
 }
 
-/// The other end of a [`BatchQueue`].
+/// The receiving end of a [`BatchQueue`].
 pub(crate) struct BatchReceiver<T> {
     items: Receiver<Item<T>>,
     shared: Arc<Shared>,
-    /// The item that ended the sleep of the thread.
+    /// The item that ended the thread's sleep.
     first: Option<Item<T>>,
-    /// Whether more than what was taken last is there.
-    has_more: bool,
+    /// Whether the last batch was full, so that more items may be queued.
+    may_have_more: bool,
 }
 
 #[derive(Debug)]
@@ -53,23 +53,23 @@ struct Item<T> {
 #[derive(Debug)]
 struct Shared {
     capacity: Capacity,
-    /// The memory of all items that wait.
+    /// The memory of all queued items.
     bytes: AtomicUsize,
     items: AtomicUsize,
     dropped: AtomicU64,
-    /// Set when the thread is not to wait for more.
+    /// Set when the thread must not wait for further items.
     is_woken: AtomicBool,
-    /// Set while the thread sleeps until there is an item.
+    /// Set while the thread sleeps until an item is sent.
     is_idle: AtomicBool,
     is_closing: AtomicBool,
 }
 
 impl<T: Send + 'static> BatchQueue<T> {
-    /// Starts the thread `name`, which does `work` until that returns.
+    /// Starts the thread `name`, which runs `receive` and ends when that returns.
     pub(crate) fn start(
         name: &str,
         capacity: Capacity,
-        work: impl FnOnce(BatchReceiver<T>) + Send + 'static,
+        receive: impl FnOnce(BatchReceiver<T>) + Send + 'static,
     ) -> io::Result<Self> {
         let (sender, items) = mpsc::sync_channel(capacity.items);
         let (running, ended) = watch::channel(());
@@ -82,15 +82,15 @@ impl<T: Send + 'static> BatchQueue<T> {
             is_idle: AtomicBool::new(false),
             is_closing: AtomicBool::new(false),
         });
-        let inbox = BatchReceiver {
+        let receiver = BatchReceiver {
             items,
             shared: shared.clone(),
             first: None,
-            has_more: false,
+            may_have_more: false,
         };
         let builder = thread::Builder::new().name(name.to_owned());
         let thread = builder.spawn(move || {
-            work(inbox);
+            receive(receiver);
             drop(running);
         })?;
         Ok(Self {
@@ -101,8 +101,9 @@ impl<T: Send + 'static> BatchQueue<T> {
         })
     }
 
-    /// Leaves an item, which has about so much memory. Returns whether there was room.
-    pub(crate) fn send(&self, value: T, bytes: usize) -> bool {
+    /// Queues an item of about `bytes` of memory without blocking. Returns false if the queue was
+    /// full and the item was dropped.
+    pub(crate) fn try_send(&self, value: T, bytes: usize) -> bool {
         let Shared { capacity, .. } = *self.shared;
         let before = self.shared.bytes.fetch_add(bytes, Ordering::Relaxed);
         let items = self.shared.items.fetch_add(1, Ordering::Relaxed) + 1;
@@ -117,7 +118,7 @@ impl<T: Send + 'static> BatchQueue<T> {
             self.wake();
             return true;
         }
-        // The thread stores and then looks for items: one of the two notices the other.
+        // The thread stores `is_idle` and then checks for items: one of the two sees the other.
         fence(Ordering::SeqCst);
         let is_idle = &self.shared.is_idle;
         if is_idle.load(Ordering::Relaxed) && is_idle.swap(false, Ordering::Relaxed) {
@@ -126,23 +127,23 @@ impl<T: Send + 'static> BatchQueue<T> {
         true
     }
 
-    /// Lets the thread look for what there is to do.
+    /// Wakes the thread, whether or not an item is queued.
     pub(crate) fn wake(&self) {
         self.shared.is_woken.store(true, Ordering::Release);
         self.thread.unpark();
     }
 
-    /// How many items were dropped.
+    /// The number of dropped items.
     pub(crate) fn dropped(&self) -> u64 {
         self.shared.dropped.load(Ordering::Relaxed)
     }
 
-    /// Lets the thread do what is left and end, and waits until it has, but not longer
-    /// than `deadline`. Returns whether it has ended.
+    /// Closes the queue: the thread drains it and ends. Waits for that up to `deadline`, and
+    /// returns whether the thread has ended.
     pub(crate) async fn close(&self, deadline: Duration) -> bool {
         self.shared.is_closing.store(true, Ordering::Release);
         self.wake();
-        // An error is what it waits for: nothing is ever sent.
+        // Nothing is ever sent: the channel closes when the thread ends.
         let mut ended = self.ended.clone();
         tokio::time::timeout(deadline, ended.changed())
             .await
@@ -151,7 +152,7 @@ impl<T: Send + 'static> BatchQueue<T> {
 }
 
 impl<T> Drop for BatchQueue<T> {
-    /// The thread does what is left, and ends.
+    /// Closes the queue: the thread drains it and ends.
     fn drop(&mut self) {
         self.shared.is_closing.store(true, Ordering::Release);
         self.thread.unpark();
@@ -159,31 +160,31 @@ impl<T> Drop for BatchQueue<T> {
 }
 
 impl<T> BatchReceiver<T> {
-    /// Waits for items, and adds at most `max` of them to `taken`; also none, when the
-    /// thread was woken. Returns false when there will be no more.
-    pub(crate) fn wait(&mut self, taken: &mut Vec<T>, max: usize) -> bool {
-        // Asked first: what was sent before the end was asked for is found below.
+    /// Waits for items and appends up to `max` of them to `batch`; none if the thread was woken
+    /// without an item. Returns false when the queue is closed and empty.
+    pub(crate) fn recv_batch(&mut self, batch: &mut Vec<T>, max: usize) -> bool {
+        // Loaded first, so that the items sent before the close are received below.
         let is_closing = self.is_closing();
-        if !is_closing && !self.has_more {
+        if !is_closing && !self.may_have_more {
             self.sleep();
-            self.pause(self.shared.capacity.delay);
+            self.pause(self.shared.capacity.max_delay);
         }
-        let before = taken.len();
+        let before = batch.len();
         let mut bytes = 0;
-        while taken.len() - before < max
+        while batch.len() - before < max
             && let Some(item) = self.first.take().or_else(|| self.items.try_recv().ok())
         {
             bytes += item.bytes;
-            taken.push(item.value);
+            batch.push(item.value);
         }
-        let count = taken.len() - before;
+        let count = batch.len() - before;
         self.shared.bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.shared.items.fetch_sub(count, Ordering::Relaxed);
-        self.has_more = count == max;
+        self.may_have_more = count == max;
         count > 0 || !is_closing
     }
 
-    /// Sleeps until there is an item, or something else to do.
+    /// Sleeps until an item is sent, the thread is woken or the queue is closed.
     fn sleep(&mut self) {
         while !self.shared.is_woken.load(Ordering::Acquire) && !self.is_closing() {
             self.shared.is_idle.store(true, Ordering::Relaxed);
@@ -197,8 +198,8 @@ impl<T> BatchReceiver<T> {
         self.shared.is_idle.store(false, Ordering::Relaxed);
     }
 
-    /// Waits for so long, unless there is something to do. Returns whether the end was
-    /// asked for.
+    /// Sleeps for `duration`, or until the thread is woken or the queue is closed. Returns whether
+    /// the queue is closed.
     pub(crate) fn pause(&self, duration: Duration) -> bool {
         let start = Instant::now();
         while !self.shared.is_woken.swap(false, Ordering::Acquire) && !self.is_closing() {
@@ -211,8 +212,8 @@ impl<T> BatchReceiver<T> {
         self.is_closing()
     }
 
-    /// Counts items that were taken and got lost.
-    pub(crate) fn drop_items(&self, count: u64) {
+    /// Counts items as dropped that were received and then lost.
+    pub(crate) fn record_dropped(&self, count: u64) {
         self.shared.dropped.fetch_add(count, Ordering::Relaxed);
     }
 
@@ -235,7 +236,7 @@ mod tests {
         Capacity {
             items,
             bytes,
-            delay: LONG,
+            max_delay: LONG,
         }
     }
 
@@ -245,16 +246,16 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_before_the_end_arrives_in_order() {
+    fn close_drains_the_items_sent_before_it_in_order() {
         let (sender, arrived) = channel();
-        let queue = BatchQueue::start("test", capacity(100, 1000), move |mut inbox| {
-            let mut taken = Vec::new();
-            while inbox.wait(&mut taken, 7) {}
-            sender.send(taken).unwrap();
+        let queue = BatchQueue::start("test", capacity(100, 1000), move |mut receiver| {
+            let mut batch = Vec::new();
+            while receiver.recv_batch(&mut batch, 7) {}
+            sender.send(batch).unwrap();
         });
         let queue = queue.unwrap();
         for number in 0..40 {
-            queue.send(number, 1);
+            queue.try_send(number, 1);
         }
         assert!(close(&queue));
         let expected: Vec<_> = (0..40).collect();
@@ -263,70 +264,70 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_room_is_dropped_and_counted() {
-        let (go, gone) = channel::<()>();
+    fn items_beyond_the_capacity_are_dropped_and_counted() {
+        let (release, released) = channel::<()>();
         let (sender, arrived) = channel();
-        let queue = BatchQueue::start("test", capacity(10, 100), move |mut inbox| {
-            gone.recv().unwrap();
-            let mut taken = Vec::new();
-            while inbox.wait(&mut taken, 100) {}
-            sender.send(taken.len()).unwrap();
+        let queue = BatchQueue::start("test", capacity(10, 100), move |mut receiver| {
+            released.recv().unwrap();
+            let mut batch = Vec::new();
+            while receiver.recv_batch(&mut batch, 100) {}
+            sender.send(batch.len()).unwrap();
         });
         let queue = queue.unwrap();
-        queue.send(0, 101);
-        queue.send(0, 60);
-        queue.send(0, 60);
+        queue.try_send(0, 101);
+        queue.try_send(0, 60);
+        queue.try_send(0, 60);
         for _ in 0..20 {
-            queue.send(0, 1);
+            queue.try_send(0, 1);
         }
         assert_eq!(queue.dropped(), 2 + 11);
-        go.send(()).unwrap();
+        release.send(()).unwrap();
         assert!(close(&queue));
         assert_eq!(arrived.recv().unwrap(), 10);
     }
 
     #[test]
-    fn when_half_of_the_room_is_taken_nothing_waits_any_more() {
+    fn a_half_full_queue_wakes_the_thread_before_max_delay() {
         let (sender, arrived) = channel();
-        let queue = BatchQueue::start("test", capacity(10, 1000), move |mut inbox| {
-            let mut taken = Vec::new();
-            while inbox.wait(&mut taken, 100) {
-                if !taken.is_empty() {
-                    // Nobody waits any more at the end of the test.
-                    let _ = sender.send(taken.len());
+        let queue = BatchQueue::start("test", capacity(10, 1000), move |mut receiver| {
+            let mut batch = Vec::new();
+            while receiver.recv_batch(&mut batch, 100) {
+                if !batch.is_empty() {
+                    // Fails when the test has ended.
+                    let _ = sender.send(batch.len());
                 }
             }
         });
         let queue = queue.unwrap();
         for _ in 0..5 {
-            queue.send((), 1);
+            queue.try_send((), 1);
         }
         assert!(arrived.recv_timeout(Duration::from_secs(30)).is_ok());
-        queue.send((), 600);
+        queue.try_send((), 600);
         assert!(arrived.recv_timeout(Duration::from_secs(30)).is_ok());
     }
 
     #[test]
-    fn an_idle_thread_sleeps_and_an_item_wakes_it() {
+    fn an_idle_thread_sleeps_until_an_item_wakes_it() {
         let (sender, arrived) = channel();
         let capacity = Capacity {
-            delay: Duration::ZERO,
+            max_delay: Duration::ZERO,
             ..capacity(10, 1000)
         };
-        let queue = BatchQueue::start("test", capacity, move |mut inbox| {
-            let mut taken = Vec::new();
+        let queue = BatchQueue::start("test", capacity, move |mut receiver| {
+            let mut batch = Vec::new();
             let mut rounds = 0;
-            while inbox.wait(&mut taken, 100) {
+            while receiver.recv_batch(&mut batch, 100) {
                 rounds += 1;
-                for number in taken.drain(..) {
-                    // The test is over if this fails.
+                for number in batch.drain(..) {
+                    // Fails when the test has ended.
                     let _ = sender.send((number, rounds));
                 }
             }
         });
         let queue = queue.unwrap();
         for number in 0..1000 {
-            assert!(queue.send(number, 1));
+            assert!(queue.try_send(number, 1));
             let (found, rounds) = arrived.recv_timeout(Duration::from_secs(30)).unwrap();
             assert_eq!(found, number);
             assert!(rounds <= number + 1, "{rounds} rounds for {number}");
@@ -334,16 +335,16 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_waited_for_no_longer_than_allowed() {
-        let (go, gone) = channel::<()>();
+    fn close_waits_for_the_thread_no_longer_than_its_deadline() {
+        let (release, released) = channel::<()>();
         let queue = BatchQueue::<()>::start("test", capacity(1, 1), move |_| {
-            // An error says that the test is over.
-            let _ = gone.recv();
+            // An error means that the test dropped its end.
+            let _ = released.recv();
         });
         let queue = queue.unwrap();
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         assert!(!runtime.block_on(queue.close(Duration::from_millis(1))));
-        drop(go);
+        drop(release);
         assert!(close(&queue));
     }
 }

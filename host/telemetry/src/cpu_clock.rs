@@ -1,27 +1,27 @@
-//! How long a guest has computed for a request.
+//! CPU time of the guest of one request.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Counts the time in which a guest runs, and not that in which it waits.
+/// Measures the time that a guest runs, without the time that it waits.
 #[derive(Debug, Default)]
 pub struct CpuClock {
-    /// Of the turns that are over.
+    /// The sum of the completed slices.
     completed_ns: AtomicU64,
-    /// When the present turn began, or 0.
+    /// The start of the current slice, or 0.
     slice_start_ns: AtomicU64,
     uses_thread_time: AtomicBool,
 }
 
 impl CpuClock {
-    /// The guest gets its turn.
+    /// Starts a slice: the guest runs from now on.
     pub fn begin_slice(&self) {
         self.slice_start_ns.store(self.now(), Ordering::Relaxed);
     }
 
-    /// The guest waits, or gives way.
+    /// Ends the slice: the guest waits or yields.
     pub fn end_slice(&self) {
         let used = self.used();
         self.slice_start_ns.store(0, Ordering::Relaxed);
@@ -29,9 +29,9 @@ impl CpuClock {
         self.completed_ns.store(nanos, Ordering::Relaxed);
     }
 
-    /// Counts anew, between two turns, and from now on only the time in which a processor
-    /// worked for the guest. What was counted before may include time in which the system
-    /// had something else to do.
+    /// Resets the clock between two slices, and measures the CPU time of the thread from now on.
+    /// Wall-clock time, which it measured before, includes the time that the thread was
+    /// preempted.
     pub fn use_thread_time(&self) {
         self.uses_thread_time.store(true, Ordering::Relaxed);
         self.completed_ns.store(0, Ordering::Relaxed);
@@ -42,21 +42,22 @@ impl CpuClock {
         self.uses_thread_time.load(Ordering::Relaxed)
     }
 
-    /// How long it has computed in the turns that are over.
+    /// The time of the completed slices.
     pub fn completed(&self) -> Duration {
         Duration::from_nanos(self.completed_ns.load(Ordering::Relaxed))
     }
 
-    /// How long it has computed, asked on the thread that it runs on.
+    /// The time of all slices, with the current one. Call it on the thread that runs the guest.
     pub fn used(&self) -> Duration {
-        let turn = match self.slice_start_ns.load(Ordering::Relaxed) {
+        let current = match self.slice_start_ns.load(Ordering::Relaxed) {
             0 => 0,
-            began => self.now().saturating_sub(began),
+            start => self.now().saturating_sub(start),
         };
-        Duration::from_nanos(self.completed_ns.load(Ordering::Relaxed) + turn)
+        Duration::from_nanos(self.completed_ns.load(Ordering::Relaxed) + current)
     }
 
-    /// The time of day costs no system call, which is why it is what counts at first.
+    /// The time of the clock in use. The monotonic clock is the first, because it needs no system
+    /// call.
     fn now(&self) -> u64 {
         let clock = if self.uses_thread_time() {
             ClockId::ThreadCPUTime
@@ -66,7 +67,7 @@ impl CpuClock {
         let now = clock_gettime(clock);
         let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
         let nanos = u64::try_from(now.tv_nsec).unwrap_or_default();
-        // Never 0, which says that there is no turn.
+        // Never 0, which means that no slice is running.
         (seconds * 1_000_000_000 + nanos).max(1)
     }
 }
@@ -77,26 +78,26 @@ mod tests {
 
     use super::*;
 
-    fn compute(time: Duration) {
-        let begin = Instant::now();
-        while begin.elapsed() < time {
+    fn spin(time: Duration) {
+        let start = Instant::now();
+        while start.elapsed() < time {
             std::hint::spin_loop();
         }
     }
 
     #[test]
-    fn turns_add_up_and_waiting_does_not_count() {
+    fn slices_add_up_and_time_between_them_does_not_count() {
         let cpu_clock = CpuClock::default();
-        for is_exact in [false, true] {
-            if is_exact {
+        for uses_thread_time in [false, true] {
+            if uses_thread_time {
                 cpu_clock.use_thread_time();
                 assert_eq!(cpu_clock.used(), Duration::ZERO);
             }
             cpu_clock.begin_slice();
-            compute(Duration::from_millis(5));
+            spin(Duration::from_millis(5));
             cpu_clock.end_slice();
             let before = cpu_clock.used();
-            compute(Duration::from_millis(5));
+            spin(Duration::from_millis(5));
             assert_eq!(cpu_clock.used(), before);
         }
         assert!(
@@ -106,26 +107,26 @@ mod tests {
     }
 
     #[test]
-    fn time_in_which_the_thread_does_not_run_counts_only_where_nobody_is_exact() {
+    fn time_that_the_thread_sleeps_counts_unless_thread_time_is_used() {
         const PAUSE: Duration = Duration::from_millis(20);
 
-        for is_exact in [false, true] {
+        for uses_thread_time in [false, true] {
             let cpu_clock = CpuClock::default();
-            if is_exact {
+            if uses_thread_time {
                 cpu_clock.use_thread_time();
             }
             cpu_clock.begin_slice();
             std::thread::sleep(PAUSE);
             cpu_clock.end_slice();
-            assert_eq!(cpu_clock.used() < PAUSE, is_exact, "{cpu_clock:?}");
+            assert_eq!(cpu_clock.used() < PAUSE, uses_thread_time, "{cpu_clock:?}");
         }
     }
 
     #[test]
-    fn a_turn_that_is_not_over_counts() {
+    fn used_includes_the_current_slice() {
         let cpu_clock = CpuClock::default();
         cpu_clock.begin_slice();
-        compute(Duration::from_millis(2));
+        spin(Duration::from_millis(2));
         assert!(cpu_clock.used() >= Duration::from_millis(2));
     }
 }

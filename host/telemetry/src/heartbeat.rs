@@ -1,4 +1,4 @@
-//! Heartbeats: whether the event loop of each worker still runs.
+//! Heartbeats: liveness of the event loop of each worker.
 //!
 //! A worker sends no heartbeat by itself: it replies to pings, so that an idle server does
 //! nothing. The reply comes from a task of its event loop, which runs as soon as the loop does.
@@ -23,7 +23,7 @@ pub struct Heartbeats {
 pub struct Heartbeat {
     /// The number of the last ping.
     pings: watch::Sender<u64>,
-    /// The number of the last ping that has its reply. Closed when the worker ends.
+    /// The number of the last ping that has a reply. Closed when the worker ends.
     replies: watch::Receiver<u64>,
     /// The time of the oldest ping that has no reply yet.
     since: Mutex<Option<Instant>>,
@@ -48,9 +48,8 @@ impl Heartbeats {
         self.is_draining.store(true, Ordering::Relaxed);
     }
 
-    /// The numbers of the workers whose event loop has ended, or has not run for `limit`. It
-    /// takes as long as the slowest of them, and `limit` at most: less if a ping of an earlier
-    /// call has no reply yet.
+    /// The indices of the workers whose event loop has ended, or has not run for `limit`. Waits for
+    /// the slowest reply, for `limit` at most; less if a ping of an earlier call has no reply yet.
     pub async fn stalled(&self, limit: Duration) -> Vec<usize> {
         let workers = self.workers.get().map_or(&[][..], Vec::as_slice);
         let pings: Vec<_> = workers.iter().map(|worker| worker.ping()).collect();
@@ -100,19 +99,19 @@ impl Heartbeat {
         (number, *since.get_or_insert_with(Instant::now))
     }
 
-    /// Resolves with true when the ping has its reply, and with false when the worker ended.
+    /// Resolves to true when the ping has a reply, and to false when the worker ended.
     async fn reply_to(&self, number: u64) -> bool {
         let mut replies = self.replies.clone();
-        let is_there = replies.wait_for(|last| *last >= number).await.is_ok();
-        if is_there {
+        let has_reply = replies.wait_for(|last| *last >= number).await.is_ok();
+        if has_reply {
             *self.since.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
-        is_there
+        has_reply
     }
 }
 
 impl HeartbeatResponder {
-    /// Replies to each ping, until none can come any more.
+    /// Replies to each ping, until the [`Heartbeat`] is dropped.
     pub async fn reply(mut self) {
         while self.pings.changed().await.is_ok() {
             let number = *self.pings.borrow_and_update();
@@ -130,17 +129,17 @@ mod tests {
 
     use super::*;
 
-    /// Far beyond what a loop that runs needs.
+    /// Far longer than a running event loop needs for a reply.
     const LONG: Duration = Duration::from_secs(30);
 
     fn runtime() -> Runtime {
         Builder::new_current_thread().enable_all().build().unwrap()
     }
 
-    /// Two workers, of which the second does not run its event loop until it is told to.
+    /// Two workers. The second blocks its event loop until the returned sender releases it.
     fn workers() -> (Heartbeats, mpsc::Sender<()>) {
         let heartbeats = Heartbeats::default();
-        let (go_on, held) = mpsc::channel::<()>();
+        let (release, blocked) = mpsc::channel::<()>();
         let (first, first_responder) = Heartbeat::new();
         let (second, second_responder) = Heartbeat::new();
         heartbeats.watch(vec![first, second]);
@@ -149,21 +148,21 @@ mod tests {
             runtime().block_on(async {
                 let responder = tokio::spawn(second_responder.reply());
                 // An error ends the worker.
-                if held.recv().is_ok() {
+                if blocked.recv().is_ok() {
                     let _ = responder.await;
                 }
             });
         });
-        (heartbeats, go_on)
+        (heartbeats, release)
     }
 
     #[test]
-    fn a_worker_whose_event_loop_stalls_is_named_until_it_runs_again() {
-        let (heartbeats, go_on) = workers();
+    fn a_worker_whose_event_loop_stalls_is_reported_until_it_runs_again() {
+        let (heartbeats, release) = workers();
         runtime().block_on(async {
             assert_eq!(heartbeats.stalled(Duration::from_millis(10)).await, [1]);
-            go_on.send(()).unwrap();
-            // The reply to the first ping; that to the next one is in time.
+            release.send(()).unwrap();
+            // The reply to the first ping; the reply to the next one is in time.
             let reply = heartbeats.workers.get().unwrap()[1].reply_to(1);
             assert!(tokio::time::timeout(LONG, reply).await.unwrap());
             assert_eq!(heartbeats.stalled(LONG).await, [0; 0]);
@@ -171,9 +170,9 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_that_ended_is_named_unless_the_server_drains() {
-        let (heartbeats, go_on) = workers();
-        drop(go_on);
+    fn a_worker_that_ended_is_reported_unless_the_server_drains() {
+        let (heartbeats, release) = workers();
+        drop(release);
         runtime().block_on(async {
             assert_eq!(heartbeats.stalled(LONG).await, [1]);
             heartbeats.drain();
@@ -182,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn before_there_are_workers_none_stalls() {
+    fn no_worker_is_reported_before_watch_is_called() {
         let stalled = runtime().block_on(Heartbeats::default().stalled(LONG));
         assert_eq!(stalled, [0; 0]);
     }

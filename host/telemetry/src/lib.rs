@@ -1,16 +1,16 @@
-//! What a server reports of its requests, and of itself.
+//! Telemetry of each request and of the server.
 //!
 //! - [`RequestInfo`]: the facts about one request, with its [`RequestId`], its
 //!   [principal](InvalidPrincipal) and its trace context.
-//! - [`Rejection`]: a response of the server itself, and its reason.
-//! - [`Telemetry`], [`FunctionTelemetry`], [`RequestTelemetry`]: the report of each request, to
+//! - [`Rejection`]: the reason why the server rejects a request, and the response.
+//! - [`Telemetry`], [`FunctionTelemetry`], [`RequestTelemetry`]: the report of each request to
 //!   [`metrics`], the [`access_log`] and the [`traces`].
-//! - [`server_log`]: the server's own log on standard error, which never blocks a thread that
-//!   serves.
-//! - [`CpuClock`]: processor time of one guest.
+//! - [`server_log`]: the server log on standard error, which never blocks a thread that serves
+//!   requests.
+//! - [`CpuClock`]: CPU time of one guest.
 //! - [`Heartbeats`]: liveness of the event loops.
-//! - `batch_queue.rs`: the bounded queue before each writer; `log_ring.rs`: the last lines of a
-//!   function.
+//! - `batch_queue.rs`: the bounded queue in front of each writer; `log_ring.rs`: the last log
+//!   lines of a function.
 
 pub mod access_log;
 pub mod metrics;

@@ -1,4 +1,4 @@
-//! The last lines that a function printed, for those who ask for them.
+//! Ring buffer of the last log lines of a function, for the admin API.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -6,44 +6,44 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-/// How many bytes of lines are kept of one function.
+/// Maximum size of the retained lines of one function, in bytes.
 const MAX_BYTES: usize = 64 << 10;
 
-/// The last lines of one function, each with its number.
+/// The last log lines of one function, which are numbered.
 #[derive(Debug, Default)]
 pub struct LogRing(Mutex<Lines>);
 
 #[derive(Debug, Default)]
 struct Lines {
-    kept: VecDeque<String>,
+    retained: VecDeque<String>,
     bytes: usize,
-    /// The number of the line that comes next.
+    /// The number of the next line.
     next: u64,
 }
 
 impl LogRing {
-    /// Adds a line, and the time before it.
+    /// Appends a line with its timestamp, and drops the oldest lines beyond the limit.
     pub fn push(&self, text: impl fmt::Display) {
         let line = format!("{:.3} {text}", Timestamp::now());
         let mut lines = self.lock();
         lines.bytes += line.len();
-        lines.kept.push_back(line);
+        lines.retained.push_back(line);
         lines.next += 1;
         while lines.bytes > MAX_BYTES {
-            let Some(oldest) = lines.kept.pop_front() else {
+            let Some(oldest) = lines.retained.pop_front() else {
                 break;
             };
             lines.bytes -= oldest.len();
         }
     }
 
-    /// The lines from this number on, as far as they are kept, and the number of the next.
+    /// The retained lines from `number` on, and the number of the next line.
     pub fn lines_from(&self, number: u64) -> (Vec<String>, u64) {
         let lines = self.lock();
-        let oldest = lines.next - lines.kept.len() as u64;
+        let oldest = lines.next - lines.retained.len() as u64;
         let skipped = usize::try_from(number.saturating_sub(oldest)).unwrap_or(usize::MAX);
-        let kept = lines.kept.iter().skip(skipped).cloned().collect();
-        (kept, lines.next)
+        let retained = lines.retained.iter().skip(skipped).cloned().collect();
+        (retained, lines.next)
     }
 
     fn lock(&self) -> MutexGuard<'_, Lines> {
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_lines_are_kept_and_have_numbers() {
+    fn the_last_64_kib_of_lines_are_retained_and_numbered() {
         let ring = LogRing::default();
         assert_eq!(ring.lines_from(0), (Vec::new(), 0));
         for number in 0..3 {

@@ -1,44 +1,44 @@
-//! The user that an authenticating proxy names in the header of `--principal-header`.
+//! The authenticated user, which a proxy sends in the header of `--principal-header`.
 
 use http::HeaderMap;
 use http::header::HeaderName;
 
-/// The longest name of a principal, in bytes.
+/// Maximum length of a principal, in bytes.
 const MAX_BYTES: usize = 1024;
 
-/// The header does not name one principal.
+/// The reason why the header is not a single valid principal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidPrincipal {
-    /// The request has the header several times. Which field is the proxy's and which the
-    /// client's cannot be told: some proxies append their field, others prepend it.
-    Repeated,
-    /// The value is not a name: not UTF-8, longer than [`MAX_BYTES`], or with control
-    /// characters or space at either end.
+    /// The request has several such fields. The server cannot tell the proxy's field from the
+    /// client's: some proxies append their field, others prepend it.
+    Duplicate,
+    /// The value is not UTF-8, is longer than [`MAX_BYTES`], contains control characters, or has
+    /// leading or trailing space.
     Unreadable,
 }
 
 impl InvalidPrincipal {
-    /// The detail of the response.
+    /// The detail of the problem document.
     #[must_use]
     pub fn detail(self) -> &'static str {
         match self {
-            Self::Repeated => "the header that names the principal occurs several times",
+            Self::Duplicate => "duplicate principal header",
             Self::Unreadable => {
-                "the header that names the principal is not a name: up to 1024 bytes of UTF-8 \
-                 without control characters"
+                "invalid principal header: expected up to 1024 bytes of UTF-8 without control \
+                 characters or surrounding space"
             }
         }
     }
 }
 
-/// The principal that `headers` name in the field `name`. An empty field is that of a proxy
-/// that authenticated no user. A list with commas is one name, because a name may contain
+/// The principal in the field `name` of `headers`. An empty field means that the proxy
+/// authenticated no user. A value with commas is one principal, because a principal may contain
 /// commas.
 ///
 /// # Errors
 ///
-/// Fails if the field occurs several times, whatever the values, or is not a name: the
-/// record of a request must not name one of two principals, nor a part of one.
+/// Fails if there are several such fields, even with equal values, or if the value is invalid: an
+/// audit record must not hold one of two principals, nor a part of one.
 pub(crate) fn of<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -48,16 +48,17 @@ pub(crate) fn of<'a>(
         return Ok(None);
     };
     if values.next().is_some() {
-        return Err(InvalidPrincipal::Repeated);
+        return Err(InvalidPrincipal::Duplicate);
     }
     if value.is_empty() {
         return Ok(None);
     }
-    let name = str::from_utf8(value.as_bytes()).map_err(|_| InvalidPrincipal::Unreadable)?;
-    let is_name =
-        name.len() <= MAX_BYTES && name.trim() == name && !name.chars().any(char::is_control);
-    if is_name {
-        Ok(Some(name))
+    let principal = str::from_utf8(value.as_bytes()).map_err(|_| InvalidPrincipal::Unreadable)?;
+    let is_valid = principal.len() <= MAX_BYTES
+        && principal.trim() == principal
+        && !principal.chars().any(char::is_control);
+    if is_valid {
+        Ok(Some(principal))
     } else {
         Err(InvalidPrincipal::Unreadable)
     }
@@ -71,7 +72,7 @@ mod tests {
 
     const USER: HeaderName = HeaderName::from_static("x-user");
 
-    /// What the fields `x-user` with these values name.
+    /// The principal of a request with these `x-user` fields.
     fn principal(values: &[&[u8]]) -> Result<Option<String>, InvalidPrincipal> {
         let mut headers = HeaderMap::new();
         for value in values {
@@ -81,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn one_field_of_utf8_is_the_principal() {
+    fn a_single_utf8_field_is_the_principal_also_with_commas() {
         for name in ["alice", "Jürgen", "CN=Alice, O=Example", "alice, bob"] {
             assert_eq!(principal(&[name.as_bytes()]), Ok(Some(name.to_owned())));
         }
@@ -90,13 +91,13 @@ mod tests {
     }
 
     #[test]
-    fn no_field_or_an_empty_one_is_no_principal() {
+    fn a_missing_or_empty_field_means_no_principal() {
         assert_eq!(principal(&[]), Ok(None));
         assert_eq!(principal(&[b""]), Ok(None));
     }
 
     #[test]
-    fn several_fields_are_refused_also_if_one_is_empty_or_all_are_equal() {
+    fn duplicate_fields_are_rejected_also_if_empty_or_equal() {
         for values in [
             [&b"mallory"[..], b"alice"],
             [b"", b"alice"],
@@ -104,12 +105,12 @@ mod tests {
             [b"alice", b"alice"],
             [b"", b""],
         ] {
-            assert_eq!(principal(&values), Err(InvalidPrincipal::Repeated));
+            assert_eq!(principal(&values), Err(InvalidPrincipal::Duplicate));
         }
     }
 
     #[test]
-    fn what_is_not_a_name_is_refused() {
+    fn long_non_utf8_control_and_padded_values_are_rejected() {
         let long = vec![b'x'; MAX_BYTES + 1];
         for value in [
             &b"J\xfcrgen"[..],

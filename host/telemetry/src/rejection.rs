@@ -1,36 +1,36 @@
-//! Requests that the server answers itself, without a guest.
+//! Rejections: requests and connections to which the server responds without a guest.
 
 use http::StatusCode;
 use http1_strict::Violation;
 
 use crate::metrics::Reason;
 
-/// Why the server answers a request itself.
+/// The reason why the server rejects a request or a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
-    /// The request breaks a rule of HTTP. Holds a description for the client.
+    /// The request violates a rule of HTTP. Holds a description for the client.
     Malformed(&'static str),
-    /// A method or a transfer coding that is not supported. Holds a description for the client.
+    /// Unsupported method or transfer coding. Holds a description for the client.
     NotImplemented(&'static str),
-    /// A version of HTTP other than 1.0, 1.1 and 2.
+    /// Unsupported HTTP version: not 1.0, 1.1 or 2.
     Version,
-    /// A value of `Expect` other than `100-continue`.
+    /// Unsupported value of `Expect`: not `100-continue`.
     Expectation,
-    /// The request target is above its limit.
+    /// The request target exceeds its limit.
     TargetTooLong,
-    /// The head is above its limit of bytes or fields.
+    /// The head exceeds its limit of bytes or fields.
     HeadTooLarge,
-    /// The body is above its limit.
+    /// The body exceeds its limit.
     BodyTooLarge,
-    /// The head was not complete in time.
+    /// The head was not complete within its timeout.
     HeadTimeout,
-    /// The body is below the minimum rate.
+    /// The body is slower than the minimum rate.
     BodyTimeout,
     /// The body ended early, or its framing is invalid.
     BodyBroken,
     /// The queue of the function is full.
     QueueFull,
-    /// The request was in the queue for too long.
+    /// The request exceeded the queue timeout.
     QueueTimeout,
     /// The memory limit of the process is exceeded.
     OutOfMemory,
@@ -45,12 +45,12 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    /// Status and detail of the response.
+    /// Status and problem detail of the response.
     #[must_use]
     pub fn response(self) -> (StatusCode, &'static str) {
         match self {
-            Self::Malformed(why) => (StatusCode::BAD_REQUEST, why),
-            Self::NotImplemented(what) => (StatusCode::NOT_IMPLEMENTED, what),
+            Self::Malformed(detail) => (StatusCode::BAD_REQUEST, detail),
+            Self::NotImplemented(detail) => (StatusCode::NOT_IMPLEMENTED, detail),
             Self::Version => (
                 StatusCode::HTTP_VERSION_NOT_SUPPORTED,
                 "supported versions: HTTP/1.0, HTTP/1.1 and HTTP/2",
@@ -86,7 +86,7 @@ impl Rejection {
         }
     }
 
-    /// The label of metrics.
+    /// The label value in the metrics.
     #[must_use]
     pub fn reason(self) -> Reason {
         match self {
@@ -109,7 +109,7 @@ impl Rejection {
         }
     }
 
-    /// Whether the client may send the request again a little later.
+    /// Whether the client may retry the request soon.
     #[must_use]
     pub fn is_temporary(self) -> bool {
         matches!(
@@ -123,8 +123,8 @@ impl Rejection {
         )
     }
 
-    /// Whether an HTTP/1.1 connection has to end, because the boundaries of what follows on it cannot
-    /// be trusted.
+    /// Whether an HTTP/1.1 connection must close, because the boundaries of the following messages
+    /// cannot be trusted.
     #[must_use]
     pub fn ends_connection(self) -> bool {
         !self.is_temporary() && !matches!(self, Self::Expectation | Self::NoRoute)

@@ -1,4 +1,4 @@
-//! The name under which everything that concerns one request is found again.
+//! Request ids, which correlate responses, logs, traces and audit records of one request.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -7,82 +7,80 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 
-/// Carries the id of a request, both ways.
+/// The header with the id of a request, in requests and responses.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Identifies one request in responses, logs and the audit log.
 ///
-/// It is what the client calls its request, if that is a name that can stand in a log and
-/// that no server would give, and otherwise an id that is unique within a process and, through a random part that is
-/// drawn once per process, practically unique across processes. Such a one looks like
-/// `3f9a6c1e-000000000000002a`.
+/// It is the client's id of the request, if that is safe in a log and does not have the format of
+/// generated ids. Otherwise it is generated: unique within the process by a count and, by a random
+/// number per process, practically unique across processes, as in `3f9a6c1e-000000000000002a`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// The id of a request with these headers: that of its only `x-request-id`, or a new
-    /// one.
+    /// The id of a request with these headers: the value of its only `x-request-id`, or a new
+    /// id.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
-        let mut given = headers.get_all(REQUEST_ID).iter();
-        match (given.next(), given.next()) {
-            (Some(id), None) if is_name(id.as_bytes()) && !is_own(id.as_bytes()) => {
+        let mut values = headers.get_all(REQUEST_ID).iter();
+        match (values.next(), values.next()) {
+            (Some(id), None) if is_valid(id.as_bytes()) && !is_generated(id.as_bytes()) => {
                 Self(id.clone())
             }
             _ => Self::next(),
         }
     }
 
-    /// Returns an id that no request of this process had before.
+    /// Generates an id that no earlier request of this process had.
     #[must_use]
     pub fn next() -> Self {
         static PROCESS: OnceLock<u32> = OnceLock::new();
         static COUNT: AtomicU64 = AtomicU64::new(1);
 
-        // Without random numbers the id is still unique within the process.
+        // Without random numbers, the id is still unique within the process.
         let process = *PROCESS.get_or_init(|| getrandom::u32().unwrap_or_default());
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        // Every request pays for this, and `format!` takes several times as long.
-        let mut id = *FORM;
+        // This runs for every request, and `format!` takes several times as long.
+        let mut id = *TEMPLATE;
         write_hex(&mut id[..8], process.into());
         write_hex(&mut id[9..], count);
         Self(HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("-")))
     }
 
-    /// The id as the value of a header.
+    /// The id as a header value.
     pub fn to_header(&self) -> HeaderValue {
         self.0.clone()
     }
 
     fn as_str(&self) -> &str {
-        // It is of ASCII characters.
+        // Its characters are ASCII.
         self.0.to_str().unwrap_or_default()
     }
 }
 
-/// Whether what a client calls its request can stand in a log: up to 64 letters, digits,
-/// `-`, `_`, `.` and `:`.
-fn is_name(id: &[u8]) -> bool {
+/// Whether the id of a client is safe in a log: up to 64 letters, digits, `-`, `_`, `.` and `:`.
+fn is_valid(id: &[u8]) -> bool {
     const MAX_BYTES: usize = 64;
 
-    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
-    (1..=MAX_BYTES).contains(&id.len()) && id.iter().all(fits)
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
+    (1..=MAX_BYTES).contains(&id.len()) && id.iter().all(is_allowed)
 }
 
-/// The form of the ids that servers give: digits of the process, and of its count.
-const FORM: &[u8; 25] = b"00000000-0000000000000000";
+/// The format of generated ids: hexadecimal digits of the process, and of its count.
+const TEMPLATE: &[u8; 25] = b"00000000-0000000000000000";
 
-/// Whether an id has the form of those that servers give. A client that could take such a one
-/// would make its request look like another one in the logs, also of an earlier start.
-fn is_own(id: &[u8]) -> bool {
-    let fits = |(byte, form): (&u8, &u8)| match form {
+/// Whether an id has the format of generated ids. If the server accepted it from a client, the
+/// logs could not tell that request from another one, also of an earlier start.
+fn is_generated(id: &[u8]) -> bool {
+    let matches = |(byte, template): (&u8, &u8)| match template {
         b'0' => byte.is_ascii_hexdigit(),
-        form => byte == form,
+        template => byte == template,
     };
-    id.len() == FORM.len() && id.iter().zip(FORM).all(fits)
+    id.len() == TEMPLATE.len() && id.iter().zip(TEMPLATE).all(matches)
 }
 
-/// Writes the last hexadecimal digits of `number`, as many as `digits` has room for.
+/// Fills `digits` with the low hexadecimal digits of `number`.
 fn write_hex(digits: &mut [u8], mut number: u64) {
     for digit in digits.iter_mut().rev() {
         *digit = b"0123456789abcdef"[(number & 0xf) as usize];
@@ -109,12 +107,12 @@ mod tests {
     }
 
     #[test]
-    fn ids_differ_from_each_other() {
+    fn generated_ids_are_unique() {
         assert_ne!(RequestId::next(), RequestId::next());
     }
 
     #[test]
-    fn an_id_is_that_of_the_process_and_a_count() {
+    fn a_generated_id_has_a_process_part_and_an_increasing_count() {
         let ids = [RequestId::next(), RequestId::next()].map(|id| id.to_string());
         let parts = ids.each_ref().map(|id| id.split_once('-').unwrap());
         assert_eq!(parts[0].0, parts[1].0);
@@ -128,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_are_hexadecimal() {
+    fn write_hex_fills_the_digits_with_the_low_part_of_the_number() {
         let mut digits = [b'-'; 16];
         write_hex(&mut digits, 0x0123_4567_89ab_cdef);
         assert_eq!(&digits, b"0123456789abcdef");
@@ -137,16 +135,16 @@ mod tests {
     }
 
     #[test]
-    fn a_client_may_name_its_request() {
+    fn a_valid_x_request_id_of_the_client_is_kept() {
         let id = "7b1f:a_B-9.";
         assert_eq!(of(&[id]), id);
     }
 
     #[test]
-    fn a_request_id_of_the_form_of_own_ids_is_replaced() {
-        let own = RequestId::next().to_string();
+    fn a_client_id_in_the_format_of_generated_ids_is_replaced() {
+        let generated = RequestId::next().to_string();
         for id in [
-            &own,
+            &generated,
             "3f9a6c1e-000000000000002a",
             "3F9A6C1E-000000000000002A",
         ] {
@@ -162,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_stand_in_a_log_is_no_name() {
+    fn an_unsafe_or_duplicate_x_request_id_is_replaced() {
         for id in ["", "a b", "a\"b", "ä", &"x".repeat(65)] {
             assert_ne!(of(&[id]), id);
         }

@@ -1,4 +1,4 @@
-//! What the server knows of one request, for those who write about it.
+//! The facts about one request, for logs, traces and the audit log.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,13 +19,13 @@ use crate::request_telemetry::FunctionTelemetry;
 use crate::trace_parent::TraceParent;
 use memory_limit::MemoryShortage;
 
-/// The longest path that is kept whole, in bytes.
+/// Maximum length of a path in an audit record, in bytes; a longer one is truncated.
 const MAX_PATH_BYTES: usize = 1024;
 
-/// The longest method that is kept whole, in bytes.
+/// Maximum length of a method in an audit record, in bytes; a longer one is truncated.
 const MAX_METHOD_BYTES: usize = 32;
 
-/// The facts about a request, and whether what happens in it is audited.
+/// The facts about a request, and the state that its processing adds.
 #[derive(Debug)]
 pub struct RequestInfo {
     id: RequestId,
@@ -35,24 +35,24 @@ pub struct RequestInfo {
     peer: Option<SocketAddr>,
     trace_parent: Option<TraceParent>,
     principal: Result<Option<Box<str>>, InvalidPrincipal>,
-    /// Where one server has many.
+    /// The function that handles the request, if the server has several.
     function: Option<Arc<FunctionTelemetry>>,
-    /// Set when the audit log took no record of something that happened.
+    /// Set when the audit log did not accept a record of the request.
     is_audit_unavailable: AtomicBool,
-    /// Set when its guest failed that got less memory than it wanted.
+    /// Set when the guest failed after a growth of its memory was denied.
     memory_shortage: OnceLock<MemoryShortage>,
-    /// 0, or 1 and the number of a [`FailureKind`].
+    /// 0, or 1 plus the discriminant of a [`FailureKind`].
     failure: AtomicU8,
-    /// Why its body was not read to the end.
+    /// The reason why the server stopped to read the body.
     body_rejection: OnceLock<Rejection>,
     cpu_clock: CpuClock,
-    /// How many bytes its guest has printed.
+    /// The number of bytes that the guest has printed.
     output_bytes: AtomicUsize,
 }
 
 impl RequestInfo {
-    /// Takes the facts out of `request`, which came from `peer`. The proxy in front of
-    /// the server names the user in the header `principal`, if there is one.
+    /// Extracts the facts from `request`, which came from `peer`. `principal` is the header in
+    /// which an authenticating proxy in front of the server sends the user, if there is one.
     #[must_use]
     pub fn new<B>(
         request: &Request<B>,
@@ -85,41 +85,40 @@ impl RequestInfo {
         &self.id
     }
 
-    /// Notes to which of several functions it goes.
+    /// Sets the function that handles the request, if the server has several.
     pub fn set_function(&mut self, function: Arc<FunctionTelemetry>) {
         self.function = Some(function);
     }
 
-    /// The function to which it goes, where one server has many.
+    /// The component of the function that handles the request, if the server has several.
     pub fn component(&self) -> Option<&Component<'static>> {
         self.function.as_ref().map(|function| function.component())
     }
 
-    /// Keeps a line of what its function prints, where one server has many.
+    /// Appends a line to the log ring of the function, if the server has several.
     pub fn append_log_line(&self, line: impl fmt::Display) {
         if let Some(function) = &self.function {
             function.metrics().log_ring().push(line);
         }
     }
 
-    /// How long its guest has computed.
+    /// The CPU time of the guest.
     pub fn cpu_clock(&self) -> &CpuClock {
         &self.cpu_clock
     }
 
-    /// Notes that its guest prints so many bytes, and returns how many it has printed
-    /// before.
+    /// Adds to the number of bytes that the guest has printed, and returns the number before.
     pub fn add_output_bytes(&self, bytes: usize) -> usize {
         self.output_bytes.fetch_add(bytes, Ordering::Relaxed)
     }
 
-    /// Notes why its body is not read to the end.
+    /// Records the reason why the server stops to read the body.
     pub fn reject_body(&self, rejection: Rejection) {
-        // The first reason is the one.
+        // The first reason stays.
         let _ = self.body_rejection.set(rejection);
     }
 
-    /// Why its body was not read to the end, if it was not.
+    /// The reason why the server stopped to read the body, if it did.
     pub fn body_rejection(&self) -> Option<Rejection> {
         self.body_rejection.get().copied()
     }
@@ -129,31 +128,31 @@ impl RequestInfo {
         &self.method
     }
 
-    /// The version of HTTP.
+    /// The HTTP version.
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// The target, without the query.
+    /// The path of the target, without the query.
     pub fn path(&self) -> &str {
         self.uri.path()
     }
 
-    /// The other end of the connection.
+    /// The peer address of the connection.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
     }
 
-    /// The principal that the proxy has authenticated.
+    /// The principal that the proxy authenticated.
     pub fn principal(&self) -> Option<&str> {
         self.principal.as_ref().ok()?.as_deref()
     }
 
-    /// Checks that the request does not name several principals, or an unreadable one.
+    /// Checks that the request does not have several principals or an invalid one.
     ///
     /// # Errors
     ///
-    /// Fails if it does: no guest may run for it, because no record could name the principal.
+    /// Fails if it does: no guest may run, because an audit record could not hold the principal.
     pub fn check_principal(&self) -> Result<(), Rejection> {
         match &self.principal {
             Ok(_) => Ok(()),
@@ -161,64 +160,64 @@ impl RequestInfo {
         }
     }
 
-    /// What the sender says of its trace.
+    /// The trace context of the sender, from `traceparent`.
     pub fn trace_parent(&self) -> Option<TraceParent> {
         self.trace_parent
     }
 
-    /// The facts as a record of the audit log has them.
+    /// The facts as the request of an audit record.
     #[must_use]
     pub fn for_audit(&self) -> record::Request<'_> {
         let path = self.uri.path();
-        let kept = cut(path, MAX_PATH_BYTES);
+        let kept = truncate(path, MAX_PATH_BYTES);
         record::Request {
             id: self.id.to_string().into(),
             trace_id: self
                 .trace_parent
                 .map(|parent| parent.trace_id_text().into()),
             peer: self.peer.map(|peer| peer.to_string().into()),
-            method: cut(self.method.as_str(), MAX_METHOD_BYTES).into(),
+            method: truncate(self.method.as_str(), MAX_METHOD_BYTES).into(),
             path: kept.into(),
             path_bytes: (kept.len() < path.len()).then_some(path.len() as u64),
             principal: self.principal().map(Cow::Borrowed),
         }
     }
 
-    /// Notes that something happened in the request of which there is no record.
+    /// Records that the audit log did not accept a record of the request.
     pub fn set_audit_unavailable(&self) {
         self.is_audit_unavailable.store(true, Ordering::Relaxed);
     }
 
-    /// Whether something happened in the request of which there is no record.
+    /// Whether the audit log did not accept a record of the request.
     pub fn is_audit_unavailable(&self) -> bool {
         self.is_audit_unavailable.load(Ordering::Relaxed)
     }
 
-    /// Notes that the guest failed, and why it got less memory than it wanted before.
-    pub fn set_memory_shortage(&self, lack: MemoryShortage) {
+    /// Records that the guest failed, and why a growth of its memory was denied before.
+    pub fn set_memory_shortage(&self, shortage: MemoryShortage) {
         // A guest fails once.
-        let _ = self.memory_shortage.set(lack);
+        let _ = self.memory_shortage.set(shortage);
     }
 
-    /// Why the guest, if it failed, got less memory than it wanted, if it did.
+    /// The reason why a growth of memory was denied to the guest, if it failed after that.
     pub fn memory_shortage(&self) -> Option<MemoryShortage> {
         self.memory_shortage.get().copied()
     }
 
-    /// Notes how the guest failed. The last failure counts.
+    /// Records the kind of a failure of the guest. The last one stays.
     pub fn set_failure(&self, kind: FailureKind) {
         self.failure.store(kind as u8 + 1, Ordering::Relaxed);
     }
 
-    /// How the guest failed, if it did.
+    /// The kind of the guest's failure, if it failed.
     pub fn failure(&self) -> Option<FailureKind> {
         let number = usize::from(self.failure.load(Ordering::Relaxed));
         FailureKind::ALL.get(number.checked_sub(1)?).copied()
     }
 }
 
-/// As many bytes of `text` as fit, without a part of a character.
-fn cut(text: &str, max_bytes: usize) -> &str {
+/// The first `max_bytes` of `text`, cut at a character boundary.
+fn truncate(text: &str, max_bytes: usize) -> &str {
     &text[..text.floor_char_boundary(max_bytes)]
 }
 
@@ -237,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_names_the_trace() {
+    fn for_audit_has_the_trace_id_of_traceparent() {
         let id = "4bf92f3577b34da6a3ce929d0e0e4736";
         let parent = format!("00-{id}-00f067aa0ba902b7-00");
         let info = RequestInfo::new(&request("/", &[("traceparent", &parent)]), None, None);
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_without_its_query_and_not_longer_than_allowed() {
+    fn for_audit_has_the_path_without_query_up_to_1024_bytes() {
         let long = format!("/{}", "x".repeat(5000));
         let info = RequestInfo::new(&request(&format!("{long}?secret=1"), &[]), None, None);
         let facts = info.for_audit();
@@ -259,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn the_principal_is_that_of_principal_header_alone() {
+    fn the_principal_is_read_only_from_the_header_of_principal_header() {
         let header = HeaderName::from_static("x-user");
         let request = request("/", &[("x-user", "alice")]);
         let info = RequestInfo::new(&request, None, Some(&header));

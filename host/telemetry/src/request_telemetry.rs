@@ -1,9 +1,8 @@
-//! What is told of each request: numbers, a line of the access log, and a span of its
-//! trace.
+//! Telemetry of each request: metrics, a line of the access log, and a span of its trace.
 //!
-//! Whoever serves requests begins an [`RequestTelemetry`] for each, tells it what becomes of the
-//! request, and drops it when the request is over, whatever its end was. Then all is
-//! told at once.
+//! The handler starts a [`RequestTelemetry`] for each request, records status and sent bytes in
+//! it, and drops it at the end of the request, whatever the outcome. The drop reports to metrics,
+//! access log and tracer.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -17,26 +16,26 @@ use http::{HeaderMap, Request, StatusCode, Version};
 use crate::Heartbeats;
 use crate::RequestInfo;
 use crate::access_log::{AccessLog, Line, RequestLine};
-use crate::metrics::{CLIENT_GONE, FailureKind, FunctionMetrics, Metrics, Reason};
+use crate::metrics::{CLIENT_CLOSED_REQUEST, FailureKind, FunctionMetrics, Metrics, Reason};
 use crate::traces::{RequestAttributes, Span, SpanContext, Tracer};
 
-/// How much of a path, or of a header, a span has, in bytes.
+/// Maximum length of a path or a header in a span, in bytes.
 const MAX_TEXT_BYTES: usize = 1024;
 
-/// Where all that is told goes to.
+/// The destinations of telemetry.
 #[derive(Debug, Clone)]
 pub struct Telemetry {
-    /// Numbers about the server.
+    /// The metrics of the server.
     pub metrics: Arc<Metrics>,
-    /// The log of requests.
+    /// The access log, if enabled.
     pub access_log: Option<Arc<AccessLog>>,
-    /// Who sends the traces.
+    /// The tracer, if traces are exported.
     pub tracer: Option<Arc<Tracer>>,
-    /// Whether the event loop of each worker still runs.
+    /// The heartbeats of the workers' event loops.
     pub workers: Arc<Heartbeats>,
 }
 
-/// The same, for the requests to one component.
+/// Telemetry of the requests to one component.
 #[derive(Debug, Clone)]
 pub struct FunctionTelemetry {
     telemetry: Telemetry,
@@ -44,7 +43,7 @@ pub struct FunctionTelemetry {
     component: Arc<Component<'static>>,
 }
 
-/// A request, from the end of its head until this is dropped.
+/// Telemetry of one request, from the end of its head until this is dropped.
 #[must_use]
 pub struct RequestTelemetry {
     function: Arc<FunctionTelemetry>,
@@ -52,11 +51,11 @@ pub struct RequestTelemetry {
     start: Instant,
     status: Option<StatusCode>,
     sent_bytes: u64,
-    /// There where somebody wants to know.
+    /// Present if the access log or a trace needs them.
     details: Option<Box<RequestDetails>>,
 }
 
-/// What numbers do not say of a request.
+/// Facts about a request beyond its metrics.
 struct RequestDetails {
     version: Version,
     is_tls: bool,
@@ -66,7 +65,7 @@ struct RequestDetails {
 }
 
 impl Telemetry {
-    /// Numbers only.
+    /// Telemetry with metrics only.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self {
@@ -77,7 +76,7 @@ impl Telemetry {
         }
     }
 
-    /// Begins to tell about one more component, of which these are the numbers.
+    /// Telemetry of one component, which has these metrics.
     #[must_use]
     pub fn for_component(
         &self,
@@ -91,26 +90,26 @@ impl Telemetry {
         })
     }
 
-    /// Begins to tell about requests that belong to no component. Those are in the access
-    /// log and the traces; numbers say of them why they were refused.
+    /// Telemetry of requests that match no component. The access log and the traces have them; the
+    /// metrics count them only as rejections, by reason.
     #[must_use]
     pub fn unrouted(&self) -> Arc<FunctionTelemetry> {
-        let nobody = Component {
+        let component = Component {
             name: "-".into(),
             sha256: "-".into(),
         };
-        let metrics = FunctionMetrics::new(&nobody, 0);
-        self.for_component(Arc::new(nobody), Arc::new(metrics))
+        let metrics = FunctionMetrics::new(&component, 0);
+        self.for_component(Arc::new(component), Arc::new(metrics))
     }
 
-    /// Counts a request, or a connection, that was turned away. If it can be read as a
-    /// request, that is over as any other when its [`RequestTelemetry`] is dropped.
+    /// Counts a rejected request or connection. If it is a parsed request, its
+    /// [`RequestTelemetry`] also reports it, as any other.
     pub fn record_rejection(&self, reason: Reason) {
         self.metrics.record_rejection(reason);
     }
 
-    /// Writes the line of something that cannot be read as a request, or of a connection
-    /// that was turned away: a log without them would not show who tries what.
+    /// Logs a request that cannot be parsed, or a rejected connection, in the access log, so that
+    /// the log also shows such attempts and their peers.
     pub fn log_unparsed(&self, status: StatusCode, peer: Option<SocketAddr>, request_id: &str) {
         let Some(log) = &self.access_log else { return };
         log.log(&Line {
@@ -130,7 +129,7 @@ impl Telemetry {
 }
 
 impl FunctionTelemetry {
-    /// The numbers about the component.
+    /// The metrics of the component.
     #[must_use]
     pub fn metrics(&self) -> &Arc<FunctionMetrics> {
         &self.metrics
@@ -142,19 +141,19 @@ impl FunctionTelemetry {
         &self.component
     }
 
-    /// Where all that is told goes to.
+    /// The telemetry of the server.
     #[must_use]
     pub fn server(&self) -> &Telemetry {
         &self.telemetry
     }
 
-    /// Counts a failure of the guest, in a request that may be over.
+    /// Counts a failure of the guest in `request`, which may have ended.
     pub fn record_failure(&self, request: &RequestInfo, kind: FailureKind) {
         request.set_failure(kind);
         self.metrics.record_failure(kind);
     }
 
-    /// Begins with a request of which the head is there.
+    /// Starts the telemetry of a request whose head is complete.
     pub fn start_request<B>(
         self: &Arc<Self>,
         request: &Request<B>,
@@ -193,12 +192,12 @@ fn header(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
 }
 
 impl RequestTelemetry {
-    /// Notes the code of the response. Without one, the client has gone before.
+    /// Sets the status of the response. Without one, the client closed the request before.
     pub fn set_status(&mut self, status: StatusCode) {
         self.status = Some(status);
     }
 
-    /// Notes that so many more bytes of a body were sent.
+    /// Adds to the number of sent body bytes.
     pub fn add_sent_bytes(&mut self, bytes: usize) {
         self.sent_bytes += bytes as u64;
     }
@@ -214,7 +213,9 @@ impl RequestTelemetry {
                 path: request.path(),
                 version: details.version,
             }),
-            status: self.status.map_or(CLIENT_GONE, |status| status.as_u16()),
+            status: self
+                .status
+                .map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16()),
             bytes: self.sent_bytes,
             referer: details.referer.as_ref().map(HeaderValue::as_bytes),
             user_agent: details.user_agent.as_ref().map(HeaderValue::as_bytes),
@@ -233,7 +234,7 @@ impl RequestTelemetry {
     ) -> Span {
         let request = &self.request;
         let agent = details.user_agent.as_ref();
-        let agent = agent.map(|agent| cut(&String::from_utf8_lossy(agent.as_bytes())).into());
+        let agent = agent.map(|agent| truncate(&String::from_utf8_lossy(agent.as_bytes())).into());
         Span {
             context,
             end,
@@ -241,8 +242,8 @@ impl RequestTelemetry {
             request: RequestAttributes {
                 component: self.function.component.clone(),
                 request_id: request.id().to_string().into(),
-                method: cut(request.method().as_str()).into(),
-                path: cut(request.path()).into(),
+                method: truncate(request.method().as_str()).into(),
+                path: truncate(request.path()).into(),
                 is_tls: details.is_tls,
                 version: details.version,
                 peer: request.peer(),
@@ -260,7 +261,9 @@ impl Drop for RequestTelemetry {
             telemetry, metrics, ..
         } = &*self.function;
         let duration = self.start.elapsed();
-        let code = self.status.map_or(CLIENT_GONE, |status| status.as_u16());
+        let code = self
+            .status
+            .map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16());
         metrics.request_finished(self.request.method(), code, duration);
         let Some(details) = &self.details else { return };
         let end = SystemTime::now();
@@ -273,7 +276,7 @@ impl Drop for RequestTelemetry {
     }
 }
 
-fn cut(text: &str) -> &str {
+fn truncate(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]
 }
 
@@ -304,7 +307,7 @@ mod tests {
         telemetry.for_component(component.into(), metrics)
     }
 
-    fn begin(function: &Arc<FunctionTelemetry>) -> RequestTelemetry {
+    fn start(function: &Arc<FunctionTelemetry>) -> RequestTelemetry {
         let request = Request::builder()
             .uri("/a?secret=1")
             .header(USER_AGENT, "test")
@@ -316,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn every_request_has_its_line_whatever_its_end() {
+    fn responses_499_and_unparsed_requests_each_have_an_access_log_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.log");
         let log = AccessLog::start(&Destination::from_path(&path)).unwrap();
@@ -324,12 +327,12 @@ mod tests {
         telemetry.access_log = Some(Arc::new(log));
         let function = function(&telemetry);
 
-        let mut answered = begin(&function);
-        answered.set_status(StatusCode::OK);
-        answered.add_sent_bytes(3);
-        answered.add_sent_bytes(4);
-        drop(answered);
-        drop(begin(&function));
+        let mut responded = start(&function);
+        responded.set_status(StatusCode::OK);
+        responded.add_sent_bytes(3);
+        responded.add_sent_bytes(4);
+        drop(responded);
+        drop(start(&function));
         let peer = Some(([192, 0, 2, 7], 1234).into());
         telemetry.log_unparsed(StatusCode::BAD_REQUEST, peer, "id");
 
@@ -347,20 +350,20 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_numbers_is_kept_where_nobody_wants_more() {
+    fn without_access_log_and_tracer_only_metrics_are_collected() {
         let telemetry = Telemetry::new(Metrics::new());
-        let exchange = begin(&function(&telemetry));
-        assert!(exchange.details.is_none());
+        let request = start(&function(&telemetry));
+        assert!(request.details.is_none());
     }
 
     #[test]
-    fn a_failure_is_remembered_until_the_request_is_over() {
+    fn record_failure_sets_the_failure_of_the_request() {
         let telemetry = Telemetry::new(Metrics::new());
         let function = function(&telemetry);
-        let exchange = begin(&function);
-        assert_eq!(exchange.request.failure(), None);
-        function.record_failure(&exchange.request, FailureKind::BrokenResponse);
-        let failure = exchange.request.failure();
+        let request = start(&function);
+        assert_eq!(request.request.failure(), None);
+        function.record_failure(&request.request, FailureKind::BrokenResponse);
+        let failure = request.request.failure();
         assert_eq!(failure, Some(FailureKind::BrokenResponse));
     }
 }

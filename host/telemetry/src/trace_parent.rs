@@ -1,24 +1,23 @@
-//! The header `traceparent`: which trace a request belongs to (W3C Trace Context,
-//! section 3.2).
+//! The header `traceparent` (W3C Trace Context, section 3.2).
 
 use http::HeaderMap;
 use http::header::HeaderName;
 
 const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// What a valid `traceparent` says.
+/// A valid `traceparent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceParent {
-    /// The trace, which has all requests that come of one.
+    /// The trace: all requests that follow from the same first one.
     pub trace_id: [u8; 16],
-    /// The span of whoever sent the request.
+    /// The span of the sender.
     pub parent_id: [u8; 8],
-    /// What the sender asks for. Bit 0: it has recorded its span.
+    /// The trace flags. Bit 0, sampled: the sender has recorded its span.
     pub flags: u8,
 }
 
 impl TraceParent {
-    /// What the header says, if there is one of it and it is valid.
+    /// The value of the header, if the request has exactly one and it is valid.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(TRACE_PARENT).iter();
         match (values.next(), values.next()) {
@@ -29,11 +28,11 @@ impl TraceParent {
 
     fn parse(value: &[u8]) -> Option<Self> {
         let mut fields = value.split(|&byte| byte == b'-');
-        let [version]: [u8; 1] = unhex(fields.next()?)?;
-        let trace_id = unhex(fields.next()?)?;
-        let parent_id = unhex(fields.next()?)?;
-        let [flags] = unhex(fields.next()?)?;
-        // Later versions may have more fields; this one and the invalid one do not.
+        let [version]: [u8; 1] = decode_hex(fields.next()?)?;
+        let trace_id = decode_hex(fields.next()?)?;
+        let parent_id = decode_hex(fields.next()?)?;
+        let [flags] = decode_hex(fields.next()?)?;
+        // Only versions above 0 may have more fields. Version 0xff is invalid.
         let is_valid = version != 0xff
             && (version != 0 || fields.next().is_none())
             && trace_id != [0; 16]
@@ -45,18 +44,18 @@ impl TraceParent {
         })
     }
 
-    /// The trace, as text.
+    /// The trace id as hexadecimal text.
     pub fn trace_id_text(&self) -> String {
         hex(&self.trace_id)
     }
 
-    /// Whether the sender has recorded its span, and so may want this one.
+    /// Whether the sender has recorded its span.
     pub fn is_sampled(&self) -> bool {
         self.flags & 1 == 1
     }
 }
 
-/// Bytes as hexadecimal digits, in lower case.
+/// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
 
@@ -68,8 +67,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// Bytes from hexadecimal digits, which are in lower case.
-fn unhex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
+/// Bytes from lower-case hexadecimal digits.
+fn decode_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     let value = |digit: u8| match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_named_if_its_parent_is_valid() {
+    fn only_a_single_valid_traceparent_is_parsed() {
         let valid = format!("00-{ID}-00f067aa0ba902b7-01");
         let parsed = parse(&[&valid]).unwrap();
         assert_eq!(parsed.trace_id_text(), ID);
@@ -131,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_that_has_recorded_nothing_says_so() {
+    fn bit_0_of_the_flags_means_sampled() {
         let parse = |flags| parse(&[&format!("00-{ID}-00f067aa0ba902b7-{flags}")]).unwrap();
         assert!(!parse("00").is_sampled());
         assert!(!parse("02").is_sampled());

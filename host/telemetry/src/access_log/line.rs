@@ -1,4 +1,4 @@
-//! What a line of the access log looks like.
+//! Format of a line of the access log.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -9,38 +9,37 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http::Version;
 use jiff::Timestamp;
 
-/// How much of a path is logged, in bytes.
+/// Maximum length of a logged path, in bytes.
 const MAX_PATH_BYTES: usize = 2048;
 
-/// How much of any other text is logged, in bytes.
+/// Maximum length of any other logged text, in bytes.
 const MAX_TEXT_BYTES: usize = 512;
 
-/// What is known of a request that is over.
+/// A line about a finished request, a rejected connection or a request that cannot be parsed.
 ///
-/// As a line it has the combined format of web servers, and at its end the id of the
-/// request and how long it took, in microseconds:
+/// It has the combined log format, followed by the request id and the duration in microseconds:
 ///
 /// ```text
 /// 192.0.2.7 - alice [10/Oct/2025:13:55:36 +0000] "GET /a HTTP/1.1" 200 2326 "-" "curl/8.9" 3f9a6c1e-000000000000002a 812
 /// ```
 ///
-/// Where one server has many functions, the name of the one that got the request follows,
-/// with `@` and the first 12 digits of its version. What is not known is `-`. The query of the target is left out, because secrets travel
-/// in it. No text can end its field or the line: in all of them, quotes, backslashes,
-/// control characters and bytes outside of ASCII are written as `\"`, `\\` or `\xHH`.
-/// What is too long is cut off, and ends with `...`.
+/// If the server has several functions, the name of the function follows, with `@` and the first
+/// 12 digits of its version. An unknown value is `-`. The query of the target is omitted, because
+/// it may hold secrets. No text can end its field or the line: quotes, backslashes, control
+/// characters and bytes outside of ASCII are escaped as `\"`, `\\` or `\xHH`. A text beyond its
+/// maximum length is truncated and ends with `...`.
 pub struct Line<'a> {
-    /// The other end of the connection.
+    /// The peer address of the connection.
     pub peer: Option<IpAddr>,
-    /// Who was authenticated.
+    /// The authenticated principal.
     pub user: Option<&'a str>,
-    /// When the request came.
+    /// The start of the request.
     pub time: SystemTime,
-    /// The first line of the request, if it could be read.
+    /// The request line, if it could be parsed.
     pub request: Option<RequestLine<'a>>,
-    /// The code of the response.
+    /// The status of the response.
     pub status: u16,
-    /// How many bytes of a body were sent, as the guest wrote them.
+    /// The number of sent body bytes, as the guest wrote them.
     pub bytes: u64,
     /// The header `referer`.
     pub referer: Option<&'a [u8]>,
@@ -48,39 +47,39 @@ pub struct Line<'a> {
     pub user_agent: Option<&'a [u8]>,
     /// The id of the request.
     pub request_id: &'a str,
-    /// How long it took.
+    /// The duration of the request.
     pub duration: Duration,
-    /// Its function, and the version of that, where there are many.
+    /// The function and its version, if the server has several functions.
     pub function: Option<(&'a str, &'a str)>,
 }
 
-/// The first line of a request.
+/// The request line, without the query.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestLine<'a> {
     /// The method.
     pub method: &'a str,
-    /// The target, without the query.
+    /// The path of the target, without the query.
     pub path: &'a str,
-    /// The version of HTTP.
+    /// The HTTP version.
     pub version: Version,
 }
 
 impl Line<'_> {
-    /// The line, with a line feed at its end.
+    /// The formatted line with a line feed.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut line = Vec::with_capacity(256);
-        shown(&mut line, self.peer.as_ref());
+        display(&mut line, self.peer.as_ref());
         line.extend_from_slice(b" - ");
-        word(&mut line, self.user.unwrap_or_default());
+        unquoted(&mut line, self.user.unwrap_or_default());
         line.push(b' ');
         time(&mut line, self.time);
         line.extend_from_slice(b" \"");
         match &self.request {
             Some(request) => {
-                text(&mut line, request.method.as_bytes(), MAX_TEXT_BYTES);
+                escaped(&mut line, request.method.as_bytes(), MAX_TEXT_BYTES);
                 line.push(b' ');
-                text(&mut line, request.path.as_bytes(), MAX_PATH_BYTES);
+                escaped(&mut line, request.path.as_bytes(), MAX_PATH_BYTES);
                 // Writing into memory does not fail, here and below.
                 let _ = write!(line, " {:?}", request.version);
             }
@@ -91,33 +90,33 @@ impl Line<'_> {
         line.push(b' ');
         quoted(&mut line, self.user_agent);
         line.push(b' ');
-        word(&mut line, self.request_id);
+        unquoted(&mut line, self.request_id);
         let _ = write!(line, " {}", self.duration.as_micros());
         if let Some((name, version)) = self.function {
             line.push(b' ');
-            word(&mut line, name);
+            unquoted(&mut line, name);
             line.push(b'@');
-            word(&mut line, version.get(..12).unwrap_or(version));
+            unquoted(&mut line, version.get(..12).unwrap_or(version));
         }
         line.push(b'\n');
         line
     }
 }
 
-fn shown(line: &mut Vec<u8>, value: Option<&impl Display>) {
+fn display(line: &mut Vec<u8>, value: Option<&impl Display>) {
     let _ = match value {
         Some(value) => write!(line, "{value}"),
         None => write!(line, "-"),
     };
 }
 
-/// A text without quotes around it, in which a space would end the field.
-fn word(line: &mut Vec<u8>, word: &str) {
-    match word {
+/// Appends a field without quotes, which a space would end.
+fn unquoted(line: &mut Vec<u8>, value: &str) {
+    match value {
         "" | "-" => line.push(b'-'),
-        word => {
+        value => {
             let start = line.len();
-            text(line, word.as_bytes(), MAX_TEXT_BYTES);
+            escaped(line, value.as_bytes(), MAX_TEXT_BYTES);
             while let Some(space) = line[start..].iter().position(|&byte| byte == b' ') {
                 let space = start + space;
                 line.splice(space..=space, *b"\\x20");
@@ -130,13 +129,13 @@ fn quoted(line: &mut Vec<u8>, value: Option<&[u8]>) {
     line.push(b'"');
     match value {
         None | Some([]) => line.push(b'-'),
-        Some(value) => text(line, value, MAX_TEXT_BYTES),
+        Some(value) => escaped(line, value, MAX_TEXT_BYTES),
     }
     line.push(b'"');
 }
 
-/// A text from outside.
-fn text(line: &mut Vec<u8>, bytes: &[u8], max_bytes: usize) {
+/// Appends untrusted text, escaped and truncated.
+fn escaped(line: &mut Vec<u8>, bytes: &[u8], max_bytes: usize) {
     let kept = &bytes[..bytes.len().min(max_bytes)];
     for &byte in kept {
         match byte {
@@ -152,10 +151,10 @@ fn text(line: &mut Vec<u8>, bytes: &[u8], max_bytes: usize) {
     }
 }
 
-/// A time in brackets, in UTC.
+/// Appends a time in brackets, in UTC.
 fn time(line: &mut Vec<u8>, time: SystemTime) {
     thread_local! {
-        /// The last second that was asked for, and what it looks like.
+        /// The last formatted second, and its text.
         static LAST: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
     }
     let seconds = time
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_the_combined_format_and_two_fields_more() {
+    fn a_line_has_the_combined_format_request_id_and_microseconds() {
         assert_eq!(
             text_of(&line()),
             "192.0.2.7 - alice [10/Oct/2025:13:55:36 +0000] \"GET /a HTTP/1.1\" 200 2326 \"-\" \
@@ -210,14 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn where_there_are_many_functions_a_line_names_its_own() {
+    fn a_line_ends_with_function_and_version_if_there_are_several() {
         let mut line = line();
         line.function = Some(("greet", "0123456789abcdef"));
         assert!(text_of(&line).ends_with(" 812 greet@0123456789ab\n"));
     }
 
     #[test]
-    fn no_text_ends_its_field_or_the_line() {
+    fn escaped_text_cannot_end_its_field_or_the_line() {
         let hostile = "a\" 200 1 \"-\"\r\n\u{1b}[31m\\ \u{e9}";
         let mut line = line();
         line.user = Some(hostile);
@@ -241,13 +240,13 @@ mod tests {
             text.contains(&format!("\"{escaped}\" \"{escaped}\"")),
             "{text}"
         );
-        // Without its quotes, each field is one word.
+        // Outside of the quotes, each field is one word.
         let outside: String = text.replace("\\\"", "").split('"').step_by(2).collect();
         assert_eq!(outside.split_ascii_whitespace().count(), 9, "{outside}");
     }
 
     #[test]
-    fn what_is_not_known_is_a_dash() {
+    fn an_unknown_value_is_a_dash() {
         let mut line = line();
         line.peer = None;
         line.user = None;
@@ -261,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_cut_off() {
+    fn text_beyond_its_maximum_length_is_truncated() {
         let long = "x".repeat(10_000);
         let mut line = line();
         line.user_agent = Some(long.as_bytes());
@@ -277,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn each_second_has_its_own_time() {
+    fn the_cached_time_follows_the_second() {
         let mut line = line();
         assert!(text_of(&line).contains(":13:55:36 "));
         line.time += Duration::from_secs(1);

@@ -1,8 +1,8 @@
-//! The log of requests, a line for each.
+//! Access log: a line for each request.
 //!
-//! - this file: [`AccessLog`], which takes the lines.
-//! - `line.rs`: what a line looks like.
-//! - `output.rs`: where the lines go.
+//! - this file: [`AccessLog`], which queues the lines.
+//! - `line.rs`: the format of a line.
+//! - `output.rs`: the file or standard output.
 
 mod line;
 mod output;
@@ -17,27 +17,27 @@ use crate::batch_queue::{BatchQueue, BatchReceiver, Capacity};
 pub use line::{Line, RequestLine};
 use output::Output;
 
-/// What may wait to be written: a tenth of a second of what a large server answers.
+/// The limits of the queue: a tenth of a second of the responses of a large server.
 const CAPACITY: Capacity = Capacity {
     items: 16 * 1024,
     bytes: 8 << 20,
-    delay: Duration::from_millis(100),
+    max_delay: Duration::from_millis(100),
 };
 
-/// The most lines that are written at once.
+/// Maximum number of lines in one write.
 const BATCH_LINES: usize = 1024;
 
-/// Where the lines go.
+/// The destination of the lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
     /// Standard output.
     Stdout,
-    /// This file, to its end.
+    /// This file, in append mode.
     File(PathBuf),
 }
 
-/// A log of requests. Lines are written by a thread of its own, a tenth of a second after
-/// they came or sooner. Where it cannot keep up, lines are dropped and counted.
+/// The access log. A dedicated thread writes each line a tenth of a second later or sooner. If it
+/// cannot keep up, lines are dropped and counted.
 #[derive(Debug)]
 pub struct AccessLog {
     lines: BatchQueue<Vec<u8>>,
@@ -45,7 +45,7 @@ pub struct AccessLog {
 }
 
 impl Destination {
-    /// What `-` or a path stands for.
+    /// The destination for `-` (standard output) or a path.
     #[must_use]
     pub fn from_path(path: &Path) -> Self {
         if path == Path::new("-") {
@@ -57,18 +57,18 @@ impl Destination {
 }
 
 impl AccessLog {
-    /// Begins to write lines. A file that is there is appended to; a new one can be read
-    /// by its group, and by nobody else.
+    /// Opens the destination and starts the writer thread. An existing file is appended to; a new
+    /// one has mode 0640, so other users than the owner and its group cannot read it.
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be opened, or the system gives no thread.
+    /// Fails if the file cannot be opened, or the thread cannot be spawned.
     pub fn start(destination: &Destination) -> io::Result<Self> {
         let output = Output::open(destination)?;
         let is_reopening = Arc::new(AtomicBool::new(false));
-        let asked = is_reopening.clone();
-        let lines = BatchQueue::start("access-log", CAPACITY, move |inbox| {
-            write(inbox, output, &asked);
+        let reopening = is_reopening.clone();
+        let lines = BatchQueue::start("access-log", CAPACITY, move |queue| {
+            run_writer(queue, output, &reopening);
         })?;
         Ok(Self {
             lines,
@@ -76,43 +76,43 @@ impl AccessLog {
         })
     }
 
-    /// Writes a line, soon.
+    /// Queues a line, or drops it if the queue is full.
     pub fn log(&self, line: &Line<'_>) {
         let line = line.to_bytes();
         let bytes = line.capacity();
-        self.lines.send(line, bytes);
+        self.lines.try_send(line, bytes);
     }
 
-    /// Opens the file again, which has another name by now. What cannot be opened is
-    /// named in the server's own log, and the old file goes on.
+    /// Reopens the file by its path, after it was renamed. If that fails, the writer logs the error
+    /// in the server log and keeps the old file.
     pub fn reopen(&self) {
         self.is_reopening.store(true, Ordering::Release);
         self.lines.wake();
     }
 
-    /// How many lines were dropped.
+    /// The number of dropped lines.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.lines.dropped()
     }
 
-    /// Writes what is left, for `deadline` at most. Later lines are lost.
+    /// Writes the queued lines, for `deadline` at most. Later lines are lost.
     pub async fn close(&self, deadline: Duration) {
         if !self.lines.close(deadline).await {
-            tracing::error!("the access log did not take its last lines in time");
+            tracing::error!("closing the access log timed out, its last lines are lost");
         }
     }
 }
 
-/// Writes lines until there will be no more.
-fn write(mut inbox: BatchReceiver<Vec<u8>>, mut output: Output, is_reopening: &AtomicBool) {
+/// Writes lines until the queue is closed and empty.
+fn run_writer(mut queue: BatchReceiver<Vec<u8>>, mut output: Output, is_reopening: &AtomicBool) {
     let mut lines = Vec::with_capacity(BATCH_LINES);
     let mut text = Vec::new();
-    while inbox.wait(&mut lines, BATCH_LINES) {
+    while queue.recv_batch(&mut lines, BATCH_LINES) {
         for line in &lines {
             text.extend_from_slice(line);
         }
-        inbox.drop_items(output.write(&text));
+        queue.record_dropped(output.write(&text));
         lines.clear();
         text.clear();
         if is_reopening.swap(false, Ordering::Acquire) {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_on_the_disk_when_the_log_is_closed() {
+    fn close_writes_all_queued_lines_to_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.log");
         fs::write(&path, "before\n").unwrap();
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_an_error() {
+    fn start_fails_if_the_folder_is_missing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("missing/access.log");
         assert!(AccessLog::start(&Destination::from_path(&path)).is_err());

@@ -1,4 +1,4 @@
-//! Where lines go: a file, or standard output.
+//! Output of the access log: a file or standard output.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -11,13 +11,13 @@ use rustix::io::Errno;
 use super::Destination;
 use crate::server_log::count_lines;
 
-/// An open file that lines go to.
+/// The open file of the access log.
 pub(super) struct Output {
     destination: Destination,
     file: File,
-    /// Whether the last line is there only in part.
-    is_torn: bool,
-    /// Whether the last lines were lost.
+    /// Whether the file ends with a partial line.
+    has_partial_line: bool,
+    /// Whether the last write failed.
     is_failing: bool,
 }
 
@@ -26,13 +26,13 @@ impl Output {
         Ok(Self {
             file: open(destination)?,
             destination: destination.clone(),
-            is_torn: false,
+            has_partial_line: false,
             is_failing: false,
         })
     }
 
-    /// Writes whole lines. Returns how many of them are lost; what is wrong is logged when it
-    /// begins and when it ends.
+    /// Writes whole lines. Returns the number of lost lines; the first failure and the recovery
+    /// are logged.
     pub(super) fn write(&mut self, lines: &[u8]) -> u64 {
         if lines.is_empty() {
             return 0;
@@ -49,19 +49,19 @@ impl Output {
             _ => {}
         }
         self.is_failing = result.is_err();
-        // One that was written in part is lost as well: what is left of it is not written.
+        // A partial line counts as lost: its rest is never written.
         count_lines(left)
     }
 
-    /// Writes `lines`, of which it leaves what is not written.
+    /// Writes `lines`, and leaves the unwritten rest in it.
     fn try_write(&mut self, lines: &mut &[u8]) -> io::Result<()> {
-        if self.is_torn {
+        if self.has_partial_line {
             self.write_some(b"\n")?;
-            self.is_torn = false;
+            self.has_partial_line = false;
         }
         while !lines.is_empty() {
             let written = self.write_some(lines)?;
-            self.is_torn = lines[..written].last() != Some(&b'\n');
+            self.has_partial_line = lines[..written].last() != Some(&b'\n');
             *lines = &lines[written..];
         }
         Ok(())
@@ -78,18 +78,16 @@ impl Output {
         }
     }
 
-    /// Opens the file anew by its name.
+    /// Reopens the file by its path.
     pub(super) fn reopen(&mut self) {
         match open(&self.destination) {
             Ok(file) => {
                 self.file = file;
-                self.is_torn = false;
-                tracing::info!("the access log was opened anew");
+                self.has_partial_line = false;
+                tracing::info!("the access log was reopened");
             }
             Err(error) => {
-                tracing::error!(
-                    "the access log cannot be opened anew, the old file goes on: {error}"
-                );
+                tracing::error!("the access log cannot be reopened, keeping the old file: {error}");
             }
         }
     }
@@ -97,13 +95,13 @@ impl Output {
 
 fn open(destination: &Destination) -> io::Result<File> {
     match destination {
-        // Without the buffer of `io::stdout`, which does not report how much it has written.
+        // Unbuffered: `io::stdout` does not report the number of written bytes.
         Destination::Stdout => Ok(io::stdout().as_fd().try_clone_to_owned()?.into()),
         Destination::File(path) => {
-            // It says who was here.
+            // The lines hold peers and principals: other users must not read them.
             let mut options = OpenOptions::new();
             options.append(true).create(true).mode(0o640);
-            // A pipe would be waited for until another process reads it.
+            // Without it, opening a pipe blocks until another process reads it.
             options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
             let file = options.open(path).map_err(|error| {
                 if error.raw_os_error() == Some(Errno::NXIO.raw_os_error()) {
@@ -128,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn after_the_file_was_renamed_a_new_one_is_opened() {
+    fn reopen_opens_a_new_file_after_a_rename() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.log");
         let old = folder.path().join("access.log.1");
@@ -143,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_opened_anew_goes_on_in_the_old_file() {
+    fn a_failed_reopen_keeps_the_old_file() {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("inner");
         fs::create_dir(&inner).unwrap();
@@ -159,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_that_no_process_reads_is_refused_and_not_waited_for() {
+    fn open_rejects_a_pipe_without_a_reader_instead_of_blocking() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipe");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -180,31 +178,31 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn what_cannot_be_written_is_lost() {
+    fn a_line_on_a_full_disk_counts_as_lost() {
         let mut output = Output::open(&Destination::File("/dev/full".into())).unwrap();
         assert_eq!(output.write(b"one\n"), 1);
-        assert!(!output.is_torn);
+        assert!(!output.has_partial_line);
     }
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn only_lines_that_are_not_written_whole_count_as_lost() {
+    fn a_partially_written_line_counts_as_lost() {
         let (mut reader, writer) = io::pipe().unwrap();
         rustix::io::ioctl_fionbio(&writer, true).unwrap();
         let mut output = Output {
             destination: Destination::Stdout,
             file: File::from(OwnedFd::from(writer)),
-            is_torn: false,
+            has_partial_line: false,
             is_failing: false,
         };
-        // More than fits into a pipe (64 KiB), of which none is read.
+        // More than the capacity of a pipe (64 KiB), which has no active reader.
         let lines = b"0123456789abcde\n".repeat(10_000);
         let lost = output.write(&lines);
         drop(output);
         let mut text = String::new();
         io::Read::read_to_string(&mut reader, &mut text).unwrap();
         let written = text.matches('\n').count() as u64;
-        assert!(written > 0, "the pipe takes some lines");
+        assert!(written > 0, "the pipe accepts some lines");
         assert_eq!(written + lost, 10_000);
     }
 }

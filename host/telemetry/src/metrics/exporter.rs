@@ -1,4 +1,4 @@
-//! All numbers as text.
+//! Export of all metrics as text.
 
 use std::fmt;
 use std::slice;
@@ -21,36 +21,36 @@ use crate::access_log::AccessLog;
 use crate::traces::Tracer;
 use memory_limit::MemoryLimit;
 
-/// What all names of the server's own metrics begin with.
+/// The prefix of all metric names except those of the process.
 const PREFIX: &str = "component_runner";
 
-/// Where the numbers come from.
+/// The sources of an [`Exporter`].
 #[derive(Debug)]
 pub struct Sources {
-    /// What the server counts.
+    /// The metrics of the server.
     pub metrics: Arc<Metrics>,
     /// The audit log.
     pub audit: AuditLog,
-    /// Who sends its records on.
+    /// The forwarder of audit records, if enabled.
     pub forwarder: Option<Arc<Forwarder>>,
-    /// The log of requests.
+    /// The access log, if enabled.
     pub access_log: Option<Arc<AccessLog>>,
-    /// Who sends the traces.
+    /// The tracer, if traces are exported.
     pub tracer: Option<Arc<Tracer>>,
 }
 
-/// Tells all numbers.
+/// Exports all metrics.
 #[derive(Debug)]
 pub struct Exporter {
     registry: Registry,
 }
 
 impl Exporter {
-    /// Tells what `sources` know whenever it is asked.
+    /// An exporter that reads `sources` at each [scrape](Self::text).
     #[must_use]
     pub fn new(sources: Sources) -> Self {
         let mut registry = Registry::default();
-        // These have the names that all programs give them.
+        // Process metrics have standard names without the prefix.
         registry.register_collector(Box::new(ProcessCollector::new()));
         let own = registry.sub_registry_with_prefix(PREFIX);
         own.register_collector(Box::new(ServerCollector(sources.metrics)));
@@ -63,13 +63,13 @@ impl Exporter {
         Self { registry }
     }
 
-    /// All numbers.
+    /// The current value of all metrics.
     #[must_use]
     pub fn text(&self, format: Format) -> String {
         let mut text = String::new();
-        // Writing into memory does not fail, and no number is too large for the format.
+        // Writing into memory does not fail, and no value is too large for the format.
         if encode(&mut text, &self.registry).is_err() {
-            tracing::error!("some of the metrics could not be written");
+            tracing::error!("encoding failed, some metrics are missing from the response");
         }
         match format {
             Format::OpenMetrics => text,
@@ -78,7 +78,7 @@ impl Exporter {
     }
 }
 
-/// What the server counts.
+/// Collector of the metrics of server and functions.
 #[derive(Debug)]
 struct ServerCollector(Arc<Metrics>);
 
@@ -86,7 +86,11 @@ impl Collector for ServerCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut writer = Writer { encoder };
         let version = Value(env!("CARGO_PKG_VERSION"));
-        writer.infos("build", "The program.", [vec![("version", version)]])?;
+        writer.infos(
+            "build",
+            "Version of the program.",
+            [vec![("version", version)]],
+        )?;
         connections(&self.0, &mut writer)?;
         requests(&self.0.functions(), &mut writer)?;
         instances(&self.0, &mut writer)?;
@@ -98,20 +102,16 @@ impl Collector for ServerCollector {
 fn connections(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {
     let connections = metrics.connections();
     writer.gauge("connections_open", "Open connections.", connections.open)?;
-    writer.counter(
-        "connections",
-        "Connections that were accepted.",
-        connections.opened,
-    )?;
+    writer.counter("connections", "Accepted connections.", connections.opened)?;
     writer.counters(
         "connection_errors",
-        "What broke a connection, or let there be none.",
+        "Errors that ended or prevented a connection, by kind.",
         ConnectionError::ALL
             .map(|error| (vec![("kind", Value(error.label()))], metrics.errors(error))),
     )?;
     writer.counters(
         "refusals",
-        "Requests that got no guest, and connections that were turned away.",
+        "Rejected requests and connections, by reason.",
         Reason::ALL.map(|reason| {
             let labels = vec![("reason", Value(reason.label()))];
             (labels, metrics.rejections(reason))
@@ -122,12 +122,12 @@ fn connections(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {
 fn requests(functions: &[Arc<FunctionMetrics>], writer: &mut Writer<'_>) -> fmt::Result {
     writer.gauges(
         "requests_in_flight",
-        "Requests that have begun and are not over.",
+        "Requests in flight.",
         per_function(functions, FunctionMetrics::in_flight_now),
     )?;
     writer.gauges(
         "requests_queued",
-        "Requests that wait for an instance.",
+        "Requests queued for an instance.",
         per_function(functions, FunctionMetrics::queued_now),
     )?;
     let responses: Vec<_> = functions.iter().map(|f| (f, f.response_counts())).collect();
@@ -139,10 +139,14 @@ fn requests(functions: &[Arc<FunctionMetrics>], writer: &mut Writer<'_>) -> fmt:
             (labels, responses.count)
         })
     });
-    writer.counters("requests", "Requests that are over.", series)?;
+    writer.counters(
+        "requests",
+        "Finished requests, by method and status code.",
+        series,
+    )?;
     writer.histograms(
         "request_duration",
-        "How long requests took, from the end of the head to the last byte of the response.",
+        "Duration of requests, from the end of the head to the last byte of the response.",
         functions.iter().map(|f| (name(f), f.durations())),
     )?;
     let failures = functions.iter().flat_map(|function| {
@@ -152,10 +156,10 @@ fn requests(functions: &[Arc<FunctionMetrics>], writer: &mut Writer<'_>) -> fmt:
             (labels, function.failures(kind))
         })
     });
-    writer.counters("guest_failures", "Failures of guests.", failures)?;
+    writer.counters("guest_failures", "Guest failures, by kind.", failures)?;
     writer.counters(
         "instances_not_reused",
-        "Instances that served fewer requests than --reuse allows, because the guest held on to one.",
+        "Instances not reused under --reuse because the guest kept a request or response handle.",
         per_function(functions, FunctionMetrics::not_reused_count),
     )
 }
@@ -164,30 +168,30 @@ fn memory(memory: &MemoryLimit, writer: &mut Writer<'_>) -> fmt::Result {
     for (name, help, bytes) in [
         (
             "memory_limit",
-            "Memory that the process may hold.",
+            "Memory limit of the process.",
             memory.limit_bytes(),
         ),
         (
             "memory_held",
-            "Memory that the process alone holds: without pages of files, shared ones once.",
+            "Memory of the process without file pages; shared pages count once.",
             memory.used_bytes(),
         ),
         (
             "guest_memory_limit",
-            "Memory that guests may hold together at the moment.",
+            "Current memory limit of all guests together.",
             memory.guest_limit_bytes(),
         ),
         (
             "guest_memory_held",
-            "Memory that guests hold, written to or not.",
+            "Memory of all guests, written to or not.",
             memory.held_bytes(),
         ),
     ] {
-        writer.measure(name, help, &Unit::Bytes, as_f64(bytes))?;
+        writer.gauge_with_unit(name, help, &Unit::Bytes, as_f64(bytes))?;
     }
     writer.counter(
         "guest_memory_refusals",
-        "Growths of memories and tables of guests that were refused for lack of memory.",
+        "Denied growths of guest memories and tables, because of the memory limit.",
         memory.denied_growths(),
     )
 }
@@ -201,21 +205,21 @@ fn instances(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {
         labels.push(("sha256", Value(&active.sha256)));
         labels
     });
-    writer.infos("component", "The component that is served.", infos)?;
+    writer.infos("component", "Active component of each function.", infos)?;
     let max_instances = active.iter().map(|(function, active)| {
         let max_instances = u64::from(active.max_instances);
         (name(function), max_instances)
     });
     writer.gauges(
         "instances_max",
-        "Instances that there may be at once.",
+        "Maximum number of concurrent instances.",
         max_instances,
     )?;
     let own = active
         .iter()
         .filter(|(_, active)| !active.pools.is_empty())
         .map(|(function, active)| (name(function), &*active.pools));
-    // The pool that all share has no label.
+    // A pool that all functions share has no label.
     let shared = metrics.pool.get();
     let shared = shared.map(|pool| (Vec::new(), slice::from_ref(pool)));
     let pools: Vec<_> = own.chain(shared).collect();
@@ -226,49 +230,49 @@ fn instances(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {
             (labels, uses)
         })
         .collect();
-    let each = |number: fn(&PoolUse) -> u64| {
+    let sums = |gauge: fn(&PoolUse) -> u64| {
         let series = uses.iter();
         let series = series.map(move |&(labels, ref uses)| {
-            let sum: u64 = uses.iter().map(number).sum();
+            let sum: u64 = uses.iter().map(gauge).sum();
             (labels.clone(), sum)
         });
         series.collect::<Vec<_>>()
     };
     writer.gauges(
         "instances",
-        "Instances that are alive.",
-        each(|pool| pool.component_instances),
+        "Live component instances.",
+        sums(|pool| pool.component_instances),
     )?;
     writer.gauges(
         "pool_core_instances",
-        "Instances of core modules that are alive.",
-        each(|pool| pool.core_instances),
+        "Live core module instances.",
+        sums(|pool| pool.core_instances),
     )?;
     writer.gauges(
         "pool_memories",
-        "Memories of the pool that are in use.",
-        each(|pool| pool.memories),
+        "Pool memories in use.",
+        sums(|pool| pool.memories),
     )?;
     writer.gauges(
         "pool_tables",
-        "Tables of the pool that are in use.",
-        each(|pool| pool.tables),
+        "Pool tables in use.",
+        sums(|pool| pool.tables),
     )?;
     writer.gauges(
         "pool_stacks",
-        "Stacks of the pool that are in use.",
-        each(|pool| pool.stacks),
+        "Pool stacks in use.",
+        sums(|pool| pool.stacks),
     )
 }
 
 fn per_function<'f>(
     functions: &'f [Arc<FunctionMetrics>],
-    number: impl Fn(&FunctionMetrics) -> u64 + 'f,
+    value: impl Fn(&FunctionMetrics) -> u64 + 'f,
 ) -> impl Iterator<Item = (Labels<'f>, u64)> {
-    functions.iter().map(move |f| (name(f), number(f)))
+    functions.iter().map(move |f| (name(f), value(f)))
 }
 
-/// The label that all numbers about a component have.
+/// The label `function` of all series of a component.
 fn name(function: &FunctionMetrics) -> Labels<'_> {
     vec![("function", Value(function.name()))]
 }
@@ -306,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_counted_is_told() {
+    fn the_text_has_the_recorded_value_of_each_metric() {
         let metrics = Metrics::new();
         let exporter = exporter(&metrics);
         let function = metrics.add(&component("app"), 10);
@@ -349,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn several_components_share_a_metric() {
+    fn several_functions_are_series_of_one_metric() {
         let metrics = Metrics::new();
         let exporter = exporter(&metrics);
         let _first = metrics.add(&component("first"), 10);
@@ -368,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_cannot_end_its_label() {
+    fn a_function_name_is_escaped_in_its_label() {
         let metrics = Metrics::new();
         let exporter = exporter(&metrics);
         let _function = metrics.add(&component("a\"b\\c\nd"), 10);

@@ -1,4 +1,4 @@
-//! The two text formats of metrics, and which of them a client gets.
+//! Text formats of metrics, and content negotiation.
 
 use std::fmt::Write;
 
@@ -10,16 +10,16 @@ use http::header::{ACCEPT, HeaderValue};
 pub enum Format {
     /// `OpenMetrics` 1.0, for clients that accept it.
     OpenMetrics,
-    /// The text format of Prometheus, version 0.0.4, for all others.
+    /// The text format of Prometheus, version 0.0.4, for all other clients.
     Prometheus,
 }
 
 impl Format {
-    /// The request header that decides.
+    /// The request header that selects the format.
     pub const HEADER: &'static str = "accept";
 
     /// The format for a request with these headers (RFC 9110, section 12.5.1): `OpenMetrics`
-    /// only for a client that names it, and prefers the text format in no case.
+    /// if the client names it and does not prefer the text format.
     #[must_use]
     pub fn accepted(headers: &HeaderMap) -> Self {
         let values = headers.get_all(ACCEPT).iter();
@@ -43,7 +43,7 @@ impl Format {
         }
     }
 
-    /// Its media type.
+    /// The media type.
     #[must_use]
     pub fn media_type(self) -> HeaderValue {
         HeaderValue::from_static(match self {
@@ -53,15 +53,15 @@ impl Format {
     }
 }
 
-/// Makes the text format of Prometheus of `OpenMetrics`. A metric has the name there that its
-/// series have, and its type is one of those of that format; units and the end are not marked.
+/// Converts `OpenMetrics` to the text format of Prometheus. There, a metric has the name of its
+/// series and one of the types of that format; `UNIT` and `EOF` lines are omitted.
 pub(super) fn to_prometheus(open_metrics: &str) -> String {
     let mut text = String::with_capacity(open_metrics.len());
     let mut help = "";
     for line in open_metrics.lines() {
-        let words: Vec<_> = line.splitn(4, ' ').collect();
-        match words[..] {
-            ["#", "HELP", _, words] => help = words,
+        let fields: Vec<_> = line.splitn(4, ' ').collect();
+        match fields[..] {
+            ["#", "HELP", _, text] => help = text,
             ["#", "TYPE", name, kind] => {
                 let (suffix, kind) = match kind {
                     "counter" => ("_total", kind),
@@ -97,8 +97,8 @@ mod tests {
     }
 
     #[test]
-    fn openmetrics_is_sent_to_clients_that_accept_it_and_text_to_all_others() {
-        // What Prometheus 3 sends.
+    fn accept_selects_openmetrics_and_the_default_is_the_text_format() {
+        // The header of Prometheus 3.
         let prometheus = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
                           application/openmetrics-text;version=0.0.1;q=0.5,\
                           text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
@@ -122,28 +122,28 @@ mod tests {
     }
 
     #[test]
-    fn the_text_format_names_metrics_like_their_series_and_has_no_types_of_openmetrics() {
+    fn to_prometheus_names_metrics_like_their_series_and_maps_info_to_gauge() {
         let open_metrics = "\
-# HELP a What is counted.
+# HELP a Counted events.
 # TYPE a counter
 a_total 1
-# HELP b_seconds What is measured.
+# HELP b_seconds Measured values.
 # TYPE b_seconds gauge
 # UNIT b_seconds seconds
 b_seconds 2.5
-# HELP c What does not change.
+# HELP c Constants.
 # TYPE c info
 c_info{x=\"y\"} 1
 # EOF
 ";
         let expected = "\
-# HELP a_total What is counted.
+# HELP a_total Counted events.
 # TYPE a_total counter
 a_total 1
-# HELP b_seconds What is measured.
+# HELP b_seconds Measured values.
 # TYPE b_seconds gauge
 b_seconds 2.5
-# HELP c_info What does not change.
+# HELP c_info Constants.
 # TYPE c_info gauge
 c_info{x=\"y\"} 1
 ";

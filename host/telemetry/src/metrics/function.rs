@@ -1,4 +1,4 @@
-//! Numbers about one component.
+//! Metrics of one component.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,44 +17,43 @@ use super::pool::PoolGauge;
 use super::sharded::Sharded;
 use crate::log_ring::LogRing;
 
-/// Numbers about one component and those that took its place, since the start of the
-/// server.
+/// Metrics of one component and its replacements since the start of the server.
 pub struct FunctionMetrics {
     name: Box<str>,
     active: Mutex<Active>,
-    /// What it printed last, which goes on like its numbers.
+    /// The last log lines, which continue across replacements.
     log_ring: LogRing,
     has_logged_not_reused: AtomicBool,
     shards: Sharded<Shard>,
 }
 
-/// The version that gets requests.
+/// The active version, which gets the requests.
 #[derive(Clone)]
 pub(super) struct Active {
     /// The SHA-256 of its bytes.
     pub(super) sha256: String,
-    /// How many instances it may have at once.
+    /// Maximum number of concurrent instances.
     pub(super) max_instances: u32,
-    /// The pools that its instances are made in, if those are its own.
+    /// The pools of its instances, if it does not use the shared pool.
     pub(super) pools: Arc<[PoolGauge]>,
 }
 
-/// What one thread has counted.
+/// The counters of one shard.
 struct Shard {
     in_flight: AtomicI64,
     queued: AtomicI64,
     durations: DurationHistogram,
     failures: [AtomicU64; FailureKind::ALL.len()],
     not_reused: AtomicU64,
-    /// By the numbers of method and code.
+    /// By method index and status code index.
     requests: [[AtomicU64; CODE_COUNT]; METHOD_COUNT],
 }
 
-/// A request, which is counted as waiting until this is dropped.
+/// Counts a request as queued until it is dropped.
 #[must_use]
 pub struct Queued(Arc<FunctionMetrics>);
 
-/// How many requests of one method had answers with one code.
+/// The number of finished requests with one method and one status code.
 #[derive(Debug, Serialize)]
 pub(super) struct ResponseCount {
     pub(super) method: &'static str,
@@ -62,19 +61,19 @@ pub(super) struct ResponseCount {
     pub(super) count: u64,
 }
 
-/// The numbers about a component at one moment.
+/// A snapshot of the metrics of a component, for the admin API.
 #[derive(Debug, Serialize)]
 pub struct Stats {
-    /// The requests that are over, by method and code.
+    /// The finished requests by method and status code.
     requests: Vec<ResponseCount>,
-    /// How its guests failed, and how often.
+    /// The guest failures by kind.
     failures: BTreeMap<&'static str, u64>,
     in_flight: u64,
     queued: u64,
     max_instances: u32,
-    /// How many requests are over.
+    /// The number of finished requests.
     count: u64,
-    /// How long all of them took together.
+    /// The sum of their durations.
     sum_seconds: f64,
 }
 
@@ -92,7 +91,7 @@ impl Default for Shard {
 }
 
 impl FunctionMetrics {
-    /// About `component`, which may have so many instances at once.
+    /// Metrics of `component`, which has at most `max_instances` concurrent instances.
     #[must_use]
     pub fn new(component: &Component<'_>, max_instances: u32) -> Self {
         Self {
@@ -108,7 +107,7 @@ impl FunctionMetrics {
         }
     }
 
-    /// What it printed last.
+    /// The last log lines of the function.
     pub fn log_ring(&self) -> &LogRing {
         &self.log_ring
     }
@@ -118,7 +117,7 @@ impl FunctionMetrics {
         &self.name
     }
 
-    /// What gets the requests now.
+    /// The active version.
     pub(super) fn active(&self) -> Active {
         self.lock().clone()
     }
@@ -127,25 +126,25 @@ impl FunctionMetrics {
         self.active.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on, requests go to this version of the component.
+    /// Sets the active version of the component.
     pub fn activate(&self, component: &Component<'_>, max_instances: u32) {
         let mut active = self.lock();
         active.sha256 = component.sha256.clone().into_owned();
         active.max_instances = max_instances;
     }
 
-    /// Tells also what is in use of the pools that the component has for itself.
+    /// Exports also the use of the component's own pools.
     pub fn set_pools(&self, pools: Vec<PoolGauge>) {
         self.lock().pools = pools.into();
     }
 
-    /// Counts a request that has begun, and is not over until it is [finished](Self::finished).
+    /// Counts a request as in flight until it is [finished](Self::request_finished).
     pub fn request_started(&self) {
         let shard = self.shards.local();
         shard.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a request that waits for an instance.
+    /// Counts a request as queued for an instance.
     pub fn request_queued(self: &Arc<Self>) -> Queued {
         let shard = self.shards.local();
         shard.queued.fetch_add(1, Ordering::Relaxed);
@@ -157,8 +156,8 @@ impl FunctionMetrics {
         self.shards.local().failures[kind as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts an instance that serves no further request, because the guest holds on to the last
-    /// one. Returns whether it is the first.
+    /// Counts an instance that is not reused, because the guest kept a handle of its request or
+    /// response. Returns whether it is the first one of the function.
     pub fn record_not_reused(&self) -> bool {
         self.shards
             .local()
@@ -167,8 +166,8 @@ impl FunctionMetrics {
         !self.has_logged_not_reused.swap(true, Ordering::Relaxed)
     }
 
-    /// Counts a request that is over: how it was answered, and how long that took from
-    /// the end of its head to the last byte of the response.
+    /// Counts a finished request with its status code and its duration, from the end of the head to
+    /// the last byte of the response.
     pub fn request_finished(&self, method: &Method, code: u16, duration: Duration) {
         let shard = self.shards.local();
         let requests = &shard.requests[method_index(method)];
@@ -197,7 +196,7 @@ impl FunctionMetrics {
         HistogramSnapshot::of(&self.shards, |shard| &shard.durations)
     }
 
-    /// The requests that are over, but for what never happened.
+    /// The finished requests by method and status code, without zero counts.
     pub(super) fn response_counts(&self) -> Vec<ResponseCount> {
         let mut all = Vec::new();
         for method in 0..METHOD_COUNT {
@@ -217,7 +216,7 @@ impl FunctionMetrics {
 }
 
 impl FunctionMetrics {
-    /// All numbers, as they are now.
+    /// A snapshot of all metrics.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let durations = self.durations();
@@ -271,25 +270,25 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_there_until_it_is_over_wherever_that_is() {
+    fn in_flight_and_queued_fall_when_a_request_finishes_on_another_thread() {
         let metrics = metrics();
         metrics.request_started();
         metrics.request_started();
         let queued = metrics.request_queued();
         assert_eq!((metrics.in_flight_now(), metrics.queued_now()), (2, 1));
-        let there = metrics.clone();
-        let elsewhere = move || {
+        let moved = metrics.clone();
+        let finish = move || {
             drop(queued);
-            there.request_finished(&Method::GET, 200, Duration::ZERO);
+            moved.request_finished(&Method::GET, 200, Duration::ZERO);
         };
-        thread::spawn(elsewhere).join().unwrap();
+        thread::spawn(finish).join().unwrap();
         assert_eq!((metrics.in_flight_now(), metrics.queued_now()), (1, 0));
         metrics.request_finished(&Method::GET, 200, Duration::ZERO);
         assert_eq!(metrics.in_flight_now(), 0);
     }
 
     #[test]
-    fn answers_are_counted_by_method_and_code() {
+    fn responses_are_counted_by_method_and_code() {
         let metrics = metrics();
         for (method, code) in [
             (Method::GET, 200),

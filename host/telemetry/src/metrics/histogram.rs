@@ -1,30 +1,29 @@
-//! How long things took.
+//! Histograms of durations.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::sharded::Sharded;
 
-/// The upper bounds of the buckets, in microseconds. What took longer than the last
-/// one is in a bucket without a bound.
+/// The upper bounds of the buckets, in microseconds. Longer durations are in a last bucket without
+/// a bound.
 const BOUNDS_MICROS: [u32; 18] = [
     100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
     1_000_000, 2_500_000, 5_000_000, 10_000_000, 30_000_000, 60_000_000,
 ];
 
-/// How often something took how long, as one thread has seen it.
+/// The histogram of one shard.
 #[derive(Default)]
 pub(super) struct DurationHistogram {
     buckets: [AtomicU64; BOUNDS_MICROS.len() + 1],
     sum_nanos: AtomicU64,
 }
 
-/// The same for all threads, as it is told.
+/// The sum of the histograms of all shards, for export.
 pub(super) struct HistogramSnapshot {
     pub(super) sum_seconds: f64,
     pub(super) count: u64,
-    /// The upper bound of each bucket in seconds, and how many are in it and in none
-    /// before it.
+    /// The upper bound of each bucket in seconds, and its count without the buckets before it.
     pub(super) buckets: Vec<(f64, u64)>,
 }
 
@@ -40,7 +39,7 @@ impl DurationHistogram {
 impl HistogramSnapshot {
     pub(super) fn of<T>(shards: &Sharded<T>, durations: impl Fn(&T) -> &DurationHistogram) -> Self {
         let bounds = BOUNDS_MICROS.iter().map(|&bound| f64::from(bound) / 1e6);
-        // This is what the encoder takes for no bound.
+        // The encoder writes `f64::MAX` as `+Inf`.
         let buckets: Vec<_> = bounds
             .chain([f64::MAX])
             .enumerate()
@@ -60,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_is_in_the_first_bucket_that_has_room_for_it() {
+    fn a_duration_is_in_the_first_bucket_with_a_bound_not_below_it() {
         let shards = Sharded::<DurationHistogram>::new();
         for micros in [0, 100, 101, 60_000_000, 60_000_001] {
             shards.local().observe(Duration::from_micros(micros));

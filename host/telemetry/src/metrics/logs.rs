@@ -1,4 +1,4 @@
-//! What the audit log, the access log and the traces know of themselves.
+//! Metrics of the server log, the audit log, the access log and the traces.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::access_log::AccessLog;
 use crate::server_log;
 use crate::traces::Tracer;
 
-/// All that is written about requests.
+/// Collector of the metrics of all logs and of the traces.
 #[derive(Debug)]
 pub(super) struct LogCollector {
     pub(super) audit: AuditLog,
@@ -27,43 +27,43 @@ impl Collector for LogCollector {
         let mut writer = Writer { encoder };
         writer.counter(
             "log_dropped",
-            "Lines that are not in the server's log because standard error was not read as fast.",
+            "Server log lines dropped because standard error was not read fast enough.",
             server_log::dropped(),
         )?;
-        audited(&self.audit, &mut writer)?;
+        encode_audit_log(&self.audit, &mut writer)?;
         if let Some(forwarder) = &self.forwarder {
-            forwarded(forwarder, &mut writer)?;
+            encode_forwarder(forwarder, &mut writer)?;
         }
         if let Some(log) = &self.access_log {
-            logged(log, &mut writer)?;
+            encode_access_log(log, &mut writer)?;
         }
         if let Some(tracer) = &self.tracer {
-            traced(tracer, &mut writer)?;
+            encode_tracer(tracer, &mut writer)?;
         }
         Ok(())
     }
 }
 
-fn audited(audit: &AuditLog, writer: &mut Writer<'_>) -> fmt::Result {
+fn encode_audit_log(audit: &AuditLog, writer: &mut Writer<'_>) -> fmt::Result {
     let metrics = audit.metrics();
     writer.counter(
         "audit_records",
-        "LogCollector that are in the audit log.",
+        "Records appended to the audit log.",
         metrics.appended,
     )?;
     writer.counter(
         "audit_refused",
-        "LogCollector that the audit log refused because it could not be written.",
+        "Records rejected because the audit log could not be written.",
         metrics.refused,
     )?;
     writer.counter(
         "audit_dropped",
-        "LogCollector that were dropped under the policy best-effort.",
+        "Records dropped under the policy best-effort.",
         metrics.dropped,
     )?;
     writer.gauge(
         "audit_waiting",
-        "LogCollector that wait to be written.",
+        "Records queued for the audit log.",
         metrics.waiting as u64,
     )?;
     writer.gauge(
@@ -73,31 +73,31 @@ fn audited(audit: &AuditLog, writer: &mut Writer<'_>) -> fmt::Result {
     )
 }
 
-fn forwarded(forwarder: &Forwarder, writer: &mut Writer<'_>) -> fmt::Result {
+fn encode_forwarder(forwarder: &Forwarder, writer: &mut Writer<'_>) -> fmt::Result {
     let metrics = forwarder.metrics();
     writer.counter(
         "audit_forwarded",
-        "LogCollector whose arrival elsewhere was confirmed.",
+        "Records that the forwarding destination confirmed.",
         metrics.forwarded,
     )?;
     writer.counter(
         "audit_forward_rejected",
-        "LogCollector that the other side does not take.",
+        "Records that the forwarding destination rejected.",
         metrics.rejected,
     )?;
     writer.counter(
         "audit_forward_missing",
-        "LogCollector that were pruned before they were forwarded.",
+        "Records pruned before they were forwarded.",
         metrics.missing,
     )?;
     writer.gauge(
         "audit_forward_lag",
-        "LogCollector whose arrival elsewhere is not confirmed.",
+        "Records that the forwarding destination has not confirmed yet.",
         metrics.lag,
     )?;
     writer.counter(
         "audit_forward_failures",
-        "How often the connection was lost or could not be made.",
+        "Lost connections and failed connection attempts to the forwarding destination.",
         metrics.failures,
     )?;
     writer.gauge(
@@ -107,34 +107,34 @@ fn forwarded(forwarder: &Forwarder, writer: &mut Writer<'_>) -> fmt::Result {
     )
 }
 
-fn logged(log: &AccessLog, writer: &mut Writer<'_>) -> fmt::Result {
+fn encode_access_log(log: &AccessLog, writer: &mut Writer<'_>) -> fmt::Result {
     writer.counter(
         "access_log_dropped",
-        "Requests that are not in the access log because it could not be written as fast.",
+        "Access log lines dropped because the log could not be written, or not fast enough.",
         log.dropped(),
     )
 }
 
-fn traced(tracer: &Tracer, writer: &mut Writer<'_>) -> fmt::Result {
+fn encode_tracer(tracer: &Tracer, writer: &mut Writer<'_>) -> fmt::Result {
     let metrics = tracer.metrics();
     writer.counter(
         "trace_spans_sent",
-        "Spans whose arrival was confirmed.",
+        "Spans that the receiver accepted.",
         metrics.sent,
     )?;
     writer.counter(
         "trace_spans_rejected",
-        "Spans that the receiver does not take.",
+        "Spans that the receiver rejected.",
         metrics.rejected,
     )?;
     writer.counter(
         "trace_spans_dropped",
-        "Spans that were dropped because the receiver did not take them as fast.",
+        "Spans dropped because the receiver was unreachable or too slow.",
         metrics.dropped,
     )?;
     writer.gauge(
         "trace_failing",
-        "1 while the receiver of the traces cannot be reached.",
+        "1 while traces cannot be exported.",
         metrics.is_failing.into(),
     )
 }

@@ -1,14 +1,13 @@
-//! What the server counts, and how it tells.
+//! Metrics of the server and of its functions.
 //!
-//! - this file: [`Metrics`], about the server as a whole.
-//! - `function.rs`: [`FunctionMetrics`], about one component.
-//! - `labels.rs`: what is counted apart.
-//! - `sharded.rs`: counting on many threads; `histogram.rs`: durations.
-//! - `exporter.rs`: all of it as text; `series.rs`: one metric of it; `format.rs`: [`Format`].
-//! - `process.rs`, `records.rs`: what others know, when it is asked for.
+//! - this file: [`Metrics`] of the server as a whole.
+//! - `function.rs`: [`FunctionMetrics`] of one component.
+//! - `labels.rs`: label values.
+//! - `sharded.rs`: counters with a shard per thread; `histogram.rs`: durations.
+//! - `exporter.rs`: export as text; `series.rs`: one metric of it; `format.rs`: [`Format`].
+//! - `process.rs`, `logs.rs`: collectors that read their source at each scrape.
 //!
-//! Whoever serves requests only adds to numbers of its own thread: nothing is locked
-//! or shared on the way of a request.
+//! A worker only adds to the shard of its own thread: a request locks and shares nothing.
 
 mod exporter;
 mod format;
@@ -29,23 +28,23 @@ use audit_log::record::Component;
 pub use exporter::{Exporter, Sources};
 pub use format::Format;
 pub use function::{FunctionMetrics, Queued};
-pub use labels::{CLIENT_GONE, ConnectionError, FailureKind, Reason};
+pub use labels::{CLIENT_CLOSED_REQUEST, ConnectionError, FailureKind, Reason};
 pub use pool::{PoolGauge, PoolUse};
 use sharded::Sharded;
 
 use memory_limit::MemoryLimit;
 
-/// Numbers about the server as a whole, since its start.
+/// Metrics of the server as a whole since its start.
 pub struct Metrics {
     shards: Sharded<Shard>,
     functions: Mutex<Vec<Arc<FunctionMetrics>>>,
-    /// The pool that all functions share, if they do.
+    /// The pool that all functions share, if there is one.
     pool: OnceLock<PoolGauge>,
-    /// The limit on memory, where there is one.
+    /// The memory limit, if there is one.
     memory: OnceLock<Arc<MemoryLimit>>,
 }
 
-/// What one thread has counted.
+/// The counters of one shard.
 #[derive(Default)]
 struct Shard {
     opened: AtomicU64,
@@ -54,13 +53,13 @@ struct Shard {
     rejections: [AtomicU64; Reason::ALL.len()],
 }
 
-/// A connection, which is counted as open until this is dropped.
+/// Counts a connection as open until it is dropped.
 #[must_use]
 #[derive(Debug)]
 pub struct OpenConnection(Arc<Metrics>);
 
 impl Metrics {
-    /// Nothing has happened yet.
+    /// Metrics whose counters are 0.
     #[must_use]
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
@@ -77,27 +76,27 @@ impl Metrics {
         OpenConnection(self.clone())
     }
 
-    /// Counts something that broke a connection, or let there be none.
+    /// Counts an error that ended or prevented a connection.
     pub fn record_connection_error(&self, error: ConnectionError) {
         self.shards.local().errors[error as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a request, or a connection, that was turned away.
+    /// Counts a rejected request or connection.
     pub fn record_rejection(&self, reason: Reason) {
         self.shards.local().rejections[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// From now on, what happens to this component, which may have so many instances at
-    /// once, is told as well.
+    /// Adds and activates the metrics of a component with at most `max_instances` concurrent
+    /// instances.
     pub fn add(&self, component: &Component<'_>, max_instances: u32) -> Arc<FunctionMetrics> {
         let metrics = self.prepare(component, max_instances);
         self.activate(&metrics, component, max_instances);
         metrics
     }
 
-    /// The numbers of this component, which are told when it is
-    /// [activated](Self::activate). If there is one of its name already, they are its: the
-    /// numbers of a function go on when it is replaced.
+    /// The metrics of this component, which are exported once it is [activated](Self::activate). A
+    /// component of the same name passes on its metrics: the counters of a function continue when
+    /// it is replaced.
     pub fn prepare(&self, component: &Component<'_>, max_instances: u32) -> Arc<FunctionMetrics> {
         let functions = self.lock();
         let known = functions.iter().find(|f| f.name() == component.name);
@@ -105,7 +104,7 @@ impl Metrics {
         known.cloned().unwrap_or_else(new)
     }
 
-    /// Tells these numbers from now on, as those of this component.
+    /// Exports these metrics from now on, as those of this component.
     pub fn activate(
         &self,
         metrics: &Arc<FunctionMetrics>,
@@ -119,20 +118,20 @@ impl Metrics {
         }
     }
 
-    /// Tells no more of the component of this name.
+    /// Removes the component of this name from the export.
     pub fn remove(&self, name: &str) {
         self.lock().retain(|function| function.name() != name);
     }
 
-    /// Tells also what is in use of the pool that all components share.
+    /// Exports also the use of the pool that all components share.
     pub fn set_pool(&self, pool: Option<PoolGauge>) {
-        // There is one for the whole life of a server.
+        // A server has one for its whole life.
         let _ = pool.map(|pool| self.pool.set(pool));
     }
 
-    /// Tells also how much memory there is for guests.
+    /// Exports also the memory limit and its use.
     pub fn set_memory(&self, memory: Arc<MemoryLimit>) {
-        // There is one for the whole life of a server.
+        // A server has one for its whole life.
         let _ = self.memory.set(memory);
     }
 
@@ -141,13 +140,13 @@ impl Metrics {
         functions.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The components.
+    /// The metrics of all active components.
     fn functions(&self) -> Vec<Arc<FunctionMetrics>> {
         self.lock().clone()
     }
 
     fn connections(&self) -> Connections {
-        // What is closed first: what is closed meanwhile was opened before.
+        // `closed` first: a connection that closes meanwhile was opened before.
         let closed = self.shards.sum(|shard| &shard.closed);
         let opened = self.shards.sum(|shard| &shard.opened);
         Connections {
@@ -191,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_that_ends_on_another_thread_is_not_open_any_more() {
+    fn connections_open_falls_when_a_connection_ends_on_another_thread() {
         let metrics = Metrics::new();
         let first = metrics.open_connection();
         let _second = metrics.open_connection();
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn each_reason_is_counted_apart() {
+    fn rejections_are_counted_by_reason() {
         let metrics = Metrics::new();
         metrics.record_rejection(Reason::QueueFull);
         metrics.record_rejection(Reason::QueueFull);

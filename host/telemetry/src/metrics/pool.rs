@@ -1,8 +1,8 @@
-//! The use of pools of instances.
+//! Use of instance pools.
 
 use std::sync::Arc;
 
-/// What is in use of one pool.
+/// The use of one pool.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PoolUse {
     /// Number of component instances.

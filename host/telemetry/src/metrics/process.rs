@@ -1,4 +1,4 @@
-//! What the system knows of this process, under the names that all programs give it.
+//! Process metrics under the standard names of Prometheus clients.
 
 use std::fmt;
 use std::fs;
@@ -11,15 +11,15 @@ use rustix::process::{Resource, getrlimit};
 
 use super::series::Writer;
 
-/// This process. What its system does not tell is left out.
+/// Collector of process metrics. Metrics that the system does not provide are omitted.
 #[derive(Debug)]
 pub(super) struct ProcessCollector {
-    /// Since the epoch of Unix.
+    /// The start time since the Unix epoch.
     start: Duration,
 }
 
 impl ProcessCollector {
-    /// It has just been started.
+    /// Creates the collector, with the current time as the start time.
     pub(super) fn new() -> Self {
         let start = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
@@ -31,16 +31,16 @@ impl ProcessCollector {
 impl Collector for ProcessCollector {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut writer = Writer { encoder };
-        writer.measure(
+        writer.gauge_with_unit(
             "process_start_time",
-            "When the process was started, since the epoch of Unix.",
+            "Start time of the process since the Unix epoch in seconds.",
             &Unit::Seconds,
             self.start.as_secs_f64(),
         )?;
         if let Some(bytes) = memory_limit::resident_bytes() {
-            writer.measure(
+            writer.gauge_with_unit(
                 "process_resident_memory",
-                "Memory that the process has.",
+                "Resident memory size in bytes.",
                 &Unit::Bytes,
                 as_f64(bytes),
             )?;
@@ -48,35 +48,39 @@ impl Collector for ProcessCollector {
         if let Some(seconds) = cpu_seconds() {
             writer.seconds_counter(
                 "process_cpu",
-                "Time for which processors worked for the process.",
+                "Total user and system CPU time spent in seconds.",
                 seconds,
             )?;
         }
         if let Ok(open) = fs::read_dir("/proc/self/fd") {
-            // One of them reads the folder.
+            // One of them is the open folder itself.
             let open = open.count().saturating_sub(1) as u64;
-            writer.gauge("process_open_fds", "Open file descriptors.", open)?;
+            writer.gauge("process_open_fds", "Number of open file descriptors.", open)?;
         }
         if let Some(max) = getrlimit(Resource::Nofile).current {
-            writer.gauge("process_max_fds", "File descriptors that may be open.", max)?;
+            writer.gauge(
+                "process_max_fds",
+                "Maximum number of open file descriptors.",
+                max,
+            )?;
         }
         Ok(())
     }
 }
 
-/// The format has no other numbers. Above 8 PiB it is not exact.
-#[expect(clippy::cast_precision_loss, reason = "as said above")]
+/// The number as a float, which is not exact above 2^53 (8 PiB).
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
 pub(super) fn as_f64(number: u64) -> f64 {
     number as f64
 }
 
-/// How long processors worked for this process (proc(5), `stat`).
+/// The user and system CPU time of this process in seconds (proc(5), `stat`).
 fn cpu_seconds() -> Option<f64> {
-    /// How many units there are in a second, for all programs on Linux.
+    /// Clock ticks per second (`USER_HZ`), which is constant on Linux.
     const TICKS_PER_SECOND: f64 = 100.0;
 
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The name of the program is in parentheses, and may hold anything.
+    // The program name is in parentheses, and may contain any characters.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_ascii_whitespace().skip(11);
     let user: u64 = fields.next()?.parse().ok()?;
@@ -91,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_that_computes_uses_processors() {
+    fn cpu_seconds_increase_while_the_process_computes() {
         let before = cpu_seconds().unwrap();
         let start = Instant::now();
         let mut after = before;

@@ -1,4 +1,4 @@
-//! One metric, with all its series, as text.
+//! Encoding of one metric with all its series.
 
 use std::fmt;
 
@@ -13,22 +13,22 @@ use super::histogram::HistogramSnapshot;
 /// The labels of a series.
 pub(super) type Labels<'a> = Vec<(&'static str, Value<'a>)>;
 
-/// The value of a label. It may hold anything.
+/// A label value, which may contain any characters.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Value<'a>(pub(super) &'a str);
 
-/// Writes one metric after the other.
+/// Encodes metrics one by one.
 pub(super) struct Writer<'a> {
     pub(super) encoder: DescriptorEncoder<'a>,
 }
 
 impl Writer<'_> {
-    /// A number that only grows.
+    /// Encodes a counter without labels.
     pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         self.counters(name, help, [(Vec::new(), value)])
     }
 
-    /// The same, of several series.
+    /// Encodes a counter with several series.
     pub(super) fn counters<'l>(
         &mut self,
         name: &str,
@@ -38,17 +38,17 @@ impl Writer<'_> {
         let encoder = self
             .encoder
             .encode_descriptor(name, help, None, MetricType::Counter)?;
-        each(encoder, series, |encoder, value| {
+        encode_each(encoder, series, |encoder, value| {
             encoder.encode_counter::<NoLabelSet, _, u64>(&value, None)
         })
     }
 
-    /// A number that also falls.
+    /// Encodes a gauge without labels.
     pub(super) fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         self.gauges(name, help, [(Vec::new(), value)])
     }
 
-    /// The same, of several series.
+    /// Encodes a gauge with several series.
     pub(super) fn gauges<'l>(
         &mut self,
         name: &str,
@@ -58,13 +58,13 @@ impl Writer<'_> {
         let encoder = self
             .encoder
             .encode_descriptor(name, help, None, MetricType::Gauge)?;
-        each(encoder, series, |encoder, value| {
+        encode_each(encoder, series, |encoder, value| {
             encoder.encode_gauge(&value)
         })
     }
 
-    /// A number with a unit, which is added to its name.
-    pub(super) fn measure(
+    /// Encodes a gauge with a unit, which is appended to its name.
+    pub(super) fn gauge_with_unit(
         &mut self,
         name: &str,
         help: &str,
@@ -76,14 +76,14 @@ impl Writer<'_> {
             .encode_gauge(&value)
     }
 
-    /// A number of seconds that only grows.
+    /// Encodes a counter of seconds.
     pub(super) fn seconds_counter(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
         self.encoder
             .encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Counter)?
             .encode_counter::<NoLabelSet, _, u64>(&value, None)
     }
 
-    /// Durations.
+    /// Encodes a histogram of durations with several series.
     pub(super) fn histograms<'l>(
         &mut self,
         name: &str,
@@ -96,7 +96,7 @@ impl Writer<'_> {
             Some(&Unit::Seconds),
             MetricType::Histogram,
         )?;
-        each(encoder, series, |encoder, histogram| {
+        encode_each(encoder, series, |encoder, histogram| {
             let HistogramSnapshot {
                 sum_seconds,
                 count,
@@ -106,7 +106,7 @@ impl Writer<'_> {
         })
     }
 
-    /// What does not change, as labels. Its name gets `_info` at its end.
+    /// Encodes constants as labels. `_info` is appended to the name.
     pub(super) fn infos<'l>(
         &mut self,
         name: &str,
@@ -123,7 +123,7 @@ impl Writer<'_> {
     }
 }
 
-fn each<'l, T>(
+fn encode_each<'l, T>(
     mut encoder: MetricEncoder<'_>,
     series: impl IntoIterator<Item = (Labels<'l>, T)>,
     encode: impl Fn(&mut MetricEncoder<'_>, T) -> fmt::Result,
@@ -139,7 +139,7 @@ fn each<'l, T>(
 }
 
 impl EncodeLabelValue for Value<'_> {
-    /// As the format wants it, which the crate leaves to whoever has the values.
+    /// Escapes the value as the text formats require: `prometheus_client` does not.
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         use fmt::Write;
 

@@ -1,31 +1,30 @@
-//! Numbers that many threads add to without getting in each other's way.
+//! Counters with a shard per thread, so that threads do not contend.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 
-/// The most shards. Threads beyond that share them, which costs time only.
+/// Maximum number of shards. Further threads share them, which only costs time.
 const MAX_SHARDS: usize = 64;
 
-/// Numbers of which each thread has its own, as far as there are as many shards.
+/// Counters of which each thread has its own shard, up to the number of shards.
 ///
-/// To add to a number that another processor added to last costs as much as to wait
-/// for memory. Whoever wants to know the number adds all of them up.
+/// An addition to a counter that another processor modified last costs as much as a cache miss. A
+/// reader adds up all shards.
 pub(super) struct Sharded<T>(Box<[CachePadded<T>]>);
 
-/// Something that shares no line of a processor's cache, nor a pair of lines, with
-/// anything else.
+/// A value that shares neither a cache line nor a pair of adjacent lines with another value.
 #[derive(Default)]
 #[repr(align(128))]
 struct CachePadded<T>(T);
 
-/// A number within a shard.
+/// A counter within a shard.
 pub(super) trait Counter {
-    /// As it is now.
+    /// The current value.
     fn load(&self) -> i64;
 }
 
 impl<T: Default> Sharded<T> {
-    /// A shard for each processor.
+    /// One shard for each processor, up to [`MAX_SHARDS`].
     pub(super) fn new() -> Self {
         let processors = available_parallelism().map_or(1, usize::from);
         let count = processors.next_power_of_two().min(MAX_SHARDS);
@@ -49,10 +48,10 @@ impl<T> Sharded<T> {
         self.0.iter().map(|shard| &shard.0)
     }
 
-    /// What one number is in all shards together; none is less than 0.
-    pub(super) fn sum<N: Counter>(&self, number: impl Fn(&T) -> &N) -> u64 {
-        let sum: i64 = self.iter().map(|shard| number(shard).load()).sum();
-        // A thread may take away what another one has added, before it is seen.
+    /// The sum of one counter over all shards, and at least 0.
+    pub(super) fn sum<N: Counter>(&self, counter: impl Fn(&T) -> &N) -> u64 {
+        let sum: i64 = self.iter().map(|shard| counter(shard).load()).sum();
+        // One shard may show a subtraction before another one shows the addition.
         u64::try_from(sum).unwrap_or(0)
     }
 }
@@ -76,27 +75,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_many_threads_add_is_lost() {
-        let numbers = Sharded::<AtomicU64>::new();
+    fn concurrent_additions_are_not_lost() {
+        let counters = Sharded::<AtomicU64>::new();
         thread::scope(|scope| {
             for _ in 0..100 {
                 scope.spawn(|| {
                     for _ in 0..1000 {
-                        numbers.local().fetch_add(1, Ordering::Relaxed);
+                        counters.local().fetch_add(1, Ordering::Relaxed);
                     }
                 });
             }
         });
-        assert_eq!(numbers.sum(|number| number), 100_000);
+        assert_eq!(counters.sum(|counter| counter), 100_000);
     }
 
     #[test]
-    fn what_one_thread_adds_another_may_take_away() {
-        let numbers = Sharded::<AtomicI64>::new();
-        numbers.local().fetch_add(2, Ordering::Relaxed);
+    fn another_thread_may_subtract_from_the_sum() {
+        let counters = Sharded::<AtomicI64>::new();
+        counters.local().fetch_add(2, Ordering::Relaxed);
         thread::scope(|scope| {
-            scope.spawn(|| numbers.local().fetch_sub(1, Ordering::Relaxed));
+            scope.spawn(|| counters.local().fetch_sub(1, Ordering::Relaxed));
         });
-        assert_eq!(numbers.sum(|number| number), 1);
+        assert_eq!(counters.sum(|counter| counter), 1);
     }
 }

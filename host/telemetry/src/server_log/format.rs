@@ -1,4 +1,4 @@
-//! Events and lines as text, or as objects of JSON.
+//! Log events and guest lines as text or JSON objects.
 
 use std::ffi::OsString;
 use std::fmt::{self, Debug};
@@ -17,22 +17,23 @@ use tracing_subscriber::registry::LookupSpan;
 use super::is_json;
 use crate::RequestInfo;
 
-/// The most bytes of one field.
+/// Maximum length of one field, in bytes.
 const MAX_FIELD_BYTES: usize = 8 << 10;
 
-/// Events as objects of JSON, one on a line.
+/// Formats each event as a JSON object on a line.
 #[derive(Debug, Clone, Copy)]
 pub struct Json;
 
-/// Whether a terminal gets colours, by the variables of the environment: not where `NO_COLOR`
-/// is set to anything (<https://no-color.org>), nor where `TERM` is `dumb`.
+/// Whether a terminal gets colours. The environment variables disable them: a non-empty
+/// `NO_COLOR` (<https://no-color.org>), or `TERM` with the value `dumb`.
 pub fn has_color(variable: impl Fn(&str) -> Option<OsString>) -> bool {
-    let is_unwanted = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let is_disabled = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
     let is_dumb = variable("TERM").is_some_and(|value| value == "dumb");
-    !is_unwanted && !is_dumb
+    !is_disabled && !is_dumb
 }
 
-/// The fields of an event as text. Values are foreign: they are [sanitized](sanitize::lines).
+/// Formats the fields of an event as text. Values are untrusted, so they are
+/// [sanitized](sanitize::lines).
 #[must_use]
 pub fn text_fields() -> impl for<'a> FormatFields<'a> + Send + Sync + 'static {
     debug_fn(|writer, field, value| {
@@ -81,7 +82,7 @@ impl Visit for JsonVisitor {
     }
 }
 
-/// Line feeds stay: JSON escapes them.
+/// The sanitized value, up to the maximum length. Line feeds stay: JSON escapes them.
 fn bounded(value: fmt::Arguments<'_>) -> String {
     sanitize::text(value).at_most(MAX_FIELD_BYTES).to_string()
 }
@@ -109,12 +110,12 @@ where
             fields,
         }
         .to_line();
-        // It was made of text.
+        // The line is valid UTF-8.
         writer.write_str(&String::from_utf8_lossy(&line))
     }
 }
 
-/// A line of the log as JSON.
+/// A line of the server log as JSON.
 struct Entry<'a> {
     level: &'a str,
     message: &'a str,
@@ -123,7 +124,7 @@ struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// The line, with what every line has first.
+    /// The serialized entry with a line feed.
     fn to_line(&self) -> Vec<u8> {
         let mut line = Vec::with_capacity(256);
         sanitize::json::write(&mut line, self);
@@ -148,7 +149,7 @@ impl Serialize for Entry<'_> {
     }
 }
 
-/// A line of the server's that is not an event, because it is about the log itself.
+/// A line about the log itself, which bypasses `tracing`.
 pub(super) fn server_line(message: &str) -> Vec<u8> {
     const TARGET: &str = module_path!();
 
@@ -164,7 +165,7 @@ pub(super) fn server_line(message: &str) -> Vec<u8> {
     format!("{}  WARN {TARGET}: {message}\n", now()).into_bytes()
 }
 
-/// A line that a guest printed to the stream `name`. `text` is sanitized.
+/// Formats a line that a guest printed to the stream `name`. `text` must be sanitized.
 pub fn guest_line(request: &RequestInfo, name: &str, text: &str) -> Vec<u8> {
     let id = request.id();
     let function = request.component();
@@ -200,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_color_and_a_dumb_terminal_keep_colours_out_of_the_log() {
+    fn no_color_and_term_dumb_disable_colours() {
         for (no_color, term, expected) in [
             (None, None, true),
             (None, Some("xterm-256color"), true),

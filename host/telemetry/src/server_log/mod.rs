@@ -1,11 +1,11 @@
-//! The server's own log, on standard error: its events, and the output of guests.
+//! Server log on standard error: events of the server, and the output of guests.
 //!
-//! - this file: [`start`] and [`write`], the queue and the thread that writes.
-//! - `format.rs`: [`text_fields`] and [`Json`], what an event looks like.
+//! - this file: [`start`] and [`write`], the queue and the writer thread.
+//! - `format.rs`: [`text_fields`] and [`Json`], the formats of events.
 //!
-//! No thread that serves requests ever waits for the reader of standard error. Lines go to a
-//! bounded queue, as those of the access log do; where the reader is too slow, lines are
-//! dropped and counted, and the log says how many once the reader is back.
+//! Threads that serve requests never wait for the reader of standard error. Lines go to a bounded
+//! queue, as in the access log. While the reader is too slow, lines are dropped and counted, and
+//! the writer logs their number once the reader has caught up.
 
 mod format;
 
@@ -21,79 +21,79 @@ pub use format::guest_line;
 use format::server_line;
 pub use format::{Json, has_color, text_fields};
 
-/// What may wait to be written. Lines are collected for a moment, so that a guest that prints
-/// a line for each request does not wake the writer for each.
+/// The limits of the queue. With a delay, a guest that prints a line for each request does not
+/// wake the writer for each.
 const CAPACITY: Capacity = Capacity {
     items: 8 * 1024,
     bytes: 4 << 20,
-    delay: Duration::from_millis(5),
+    max_delay: Duration::from_millis(5),
 };
 
-/// The most writes that are made one.
+/// Maximum number of writes that become one.
 const BATCH: usize = 64;
 
-/// There is one standard error.
+/// The queue of the process, which has one standard error.
 static QUEUE: OnceLock<BatchQueue<Vec<u8>>> = OnceLock::new();
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 static IS_JSON: AtomicBool = AtomicBool::new(false);
 
-/// Writes on a thread of its own from now on. Before, [`write()`] writes at once.
+/// Starts the writer thread. Before, [`write()`] writes synchronously.
 ///
 /// # Errors
 ///
-/// Fails if the system gives no thread.
+/// Fails if the thread cannot be spawned.
 pub fn start() -> io::Result<()> {
     if QUEUE.get().is_none() {
         let queue = BatchQueue::start("log", CAPACITY, run_writer)?;
-        // It fails if another thread was faster, and then that one's is used.
+        // Fails if another thread set its queue first, which is then used.
         let _ = QUEUE.set(queue);
     }
     Ok(())
 }
 
-/// Makes all lines objects of JSON from now on.
+/// Switches the format of all lines to JSON objects.
 pub fn use_json() {
     IS_JSON.store(true, Ordering::Relaxed);
 }
 
-/// Whether lines are objects of JSON.
+/// Whether lines are JSON objects.
 pub fn is_json() -> bool {
     IS_JSON.load(Ordering::Relaxed)
 }
 
-/// Writes whole lines to standard error, soon, or drops them.
+/// Queues whole lines for standard error, or drops them if the queue is full.
 pub fn write(lines: Vec<u8>) {
     if lines.is_empty() {
         return;
     }
     let Some(queue) = QUEUE.get() else {
-        // A reader that is gone does not want to know.
+        // An error means that standard error has no reader.
         let _ = io::stderr().write_all(&lines);
         return;
     };
     let (count, bytes) = (count_lines(&lines), lines.capacity());
-    if !queue.send(lines, bytes) {
+    if !queue.try_send(lines, bytes) {
         DROPPED.fetch_add(count, Ordering::Relaxed);
     }
 }
 
-/// The number of lines that were dropped.
+/// The number of dropped lines.
 #[must_use]
 pub fn dropped() -> u64 {
     DROPPED.load(Ordering::Relaxed)
 }
 
-/// Writes what is left, for `deadline` at most. Later lines are lost.
+/// Writes the queued lines, for `deadline` at most. Later lines are lost.
 pub fn close(deadline: Duration) {
     let Some(queue) = QUEUE.get() else { return };
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    // Without a runtime there is nothing to wait with, and the program ends anyway.
+    // Without a runtime it cannot wait, and the program ends anyway.
     if let Ok(runtime) = runtime.enable_time().build() {
         let _ = runtime.block_on(queue.close(deadline));
     }
 }
 
-/// Writes lines, and returns how many of them are lost, in part or as a whole.
+/// Writes lines, and returns the number of those that are lost, in part or as a whole.
 fn write_all(output: &mut impl Write, mut lines: &[u8]) -> u64 {
     while !lines.is_empty() {
         match output.write(lines) {
@@ -111,12 +111,12 @@ pub fn count_lines(lines: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', lines).count() as u64
 }
 
-/// Writes lines until there will be no more.
-fn run_writer(mut inbox: BatchReceiver<Vec<u8>>) {
+/// Writes lines until the queue is closed and empty.
+fn run_writer(mut queue: BatchReceiver<Vec<u8>>) {
     let mut reported = 0;
     let mut writes = Vec::with_capacity(BATCH);
     let mut text = Vec::new();
-    while inbox.wait(&mut writes, BATCH) {
+    while queue.recv_batch(&mut writes, BATCH) {
         for lines in writes.drain(..) {
             text.extend_from_slice(&lines);
         }
@@ -124,18 +124,18 @@ fn run_writer(mut inbox: BatchReceiver<Vec<u8>>) {
         if lost > 0 {
             DROPPED.fetch_add(lost, Ordering::Relaxed);
         } else if reported < dropped() {
-            reported = report(reported);
+            reported = report_dropped(reported);
         }
         text.clear();
     }
 }
 
-/// Writes how many lines are missing, beyond those that were `reported`.
-fn report(reported: u64) -> u64 {
+/// Logs the number of lines that were dropped since `reported` of them.
+fn report_dropped(reported: u64) -> u64 {
     let now = dropped();
     let lines = now - reported;
     let line = server_line(&format!(
-        "{lines} lines of this log were dropped, because standard error was not read fast enough"
+        "{lines} lines of this log were dropped: standard error was not read fast enough"
     ));
     match io::stderr().write_all(&line) {
         Ok(()) => now,
@@ -143,7 +143,7 @@ fn report(reported: u64) -> u64 {
     }
 }
 
-/// Standard error as `tracing` writes to it: one write for each event.
+/// Standard error as a writer of `tracing`: one write for each event.
 #[derive(Debug, Clone, Copy)]
 pub struct Stderr;
 
@@ -170,10 +170,10 @@ impl<'a> MakeWriter<'a> for Stderr {
 mod tests {
     use super::*;
 
-    /// Takes so many bytes, and then fails.
-    struct Full(usize);
+    /// A writer that accepts this number of bytes, and then fails.
+    struct LimitedWriter(usize);
 
-    impl Write for Full {
+    impl Write for LimitedWriter {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let written = bytes.len().min(self.0);
             self.0 -= written;
@@ -189,9 +189,13 @@ mod tests {
     }
 
     #[test]
-    fn only_lines_that_are_not_written_whole_count_as_dropped() {
+    fn a_partially_written_line_counts_as_dropped() {
         for (room, lost) in [(0, 3), (1, 3), (2, 2), (5, 1), (6, 0)] {
-            assert_eq!(write_all(&mut Full(room), b"a\nb\nc\n"), lost, "{room}");
+            assert_eq!(
+                write_all(&mut LimitedWriter(room), b"a\nb\nc\n"),
+                lost,
+                "{room}"
+            );
         }
     }
 }

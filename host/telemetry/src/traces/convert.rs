@@ -1,4 +1,4 @@
-//! Spans as messages of OpenTelemetry, by its conventions for HTTP servers.
+//! Conversion of spans to OTLP, by OpenTelemetry's semantic conventions for HTTP servers.
 
 use bytes::Bytes;
 use http::Version;
@@ -13,15 +13,15 @@ use rustix::system::uname;
 use super::{RequestAttributes, Span};
 use crate::trace_parent::hex;
 
-/// The methods that the conventions know. All others are `_OTHER`.
+/// The methods that the conventions define. All others are `_OTHER`.
 const METHODS: [&str; 9] = [
     "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
 ];
 
-/// In `flags`: it is known whether the parent is in another process, and it is.
+/// In `flags`: `HAS_IS_REMOTE` and `IS_REMOTE`, the parent is in another process.
 const PARENT_IS_REMOTE: u32 = 0x300;
 
-/// Makes requests of spans.
+/// Converts spans to export requests.
 pub(super) struct Converter {
     resource: Resource,
 }
@@ -29,7 +29,7 @@ pub(super) struct Converter {
 impl Converter {
     pub(super) fn new() -> Self {
         let mut id = [0; 16];
-        // Without random numbers, all servers have the same one.
+        // Without random numbers, all servers have the same instance id.
         let _ = getrandom::fill(&mut id);
         let attributes = vec![
             text("service.name", "component-runner"),
@@ -45,7 +45,7 @@ impl Converter {
         }
     }
 
-    /// The request that brings `spans`.
+    /// The encoded export request with `spans`.
     pub(super) fn request(&self, spans: &[Span]) -> Bytes {
         let request = ExportTraceServiceRequest {
             resource_spans: vec![ResourceSpans {
@@ -72,7 +72,7 @@ fn convert(span: &Span) -> proto::Span {
     let is_known = METHODS.contains(&method);
     let parent = span.context.parent;
     proto::Span {
-        trace_id: span.context.id.to_vec(),
+        trace_id: span.context.trace_id.to_vec(),
         span_id: span.context.span_id.to_vec(),
         parent_span_id: parent.map_or_else(Vec::new, |parent| parent.parent_id.to_vec()),
         flags: parent.map_or(1, |parent| u32::from(parent.flags) | PARENT_IS_REMOTE),
@@ -89,7 +89,7 @@ fn convert(span: &Span) -> proto::Span {
     }
 }
 
-/// The kind of error, if there was one that is the server's.
+/// The `error.type` of a request that failed on the server's side.
 fn error(request: &RequestAttributes) -> Option<String> {
     match (request.failure, request.status) {
         (Some(failure), _) => Some(failure.to_owned()),
@@ -163,7 +163,7 @@ mod tests {
     fn span() -> Span {
         Span {
             context: SpanContext {
-                id: [1; 16],
+                trace_id: [1; 16],
                 span_id: [2; 8],
                 parent: None,
             },
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_says_what_the_conventions_ask_for() {
+    fn a_span_has_the_attributes_of_the_http_server_conventions() {
         let converted = convert(&span());
         assert_eq!(converted.name, "GET");
         assert_eq!(converted.kind, i32::from(span::SpanKind::Server));
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_of_a_trace_names_its_parent() {
+    fn a_span_with_traceparent_has_its_parent_id_and_remote_flags() {
         let mut span = span();
         span.context.parent = Some(TraceParent {
             trace_id: [1; 16],
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_the_server_did_wrong_is_an_error() {
+    fn only_5xx_and_guest_failures_set_error_type() {
         for (status, failure, expected) in [
             (Some(404), None, None),
             (None, None, None),
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_that_nobody_knows_is_one_of_all_others() {
+    fn an_unknown_method_is_exported_as_other() {
         let mut span = span();
         span.request.method = "BREW".into();
         let converted = convert(&span);

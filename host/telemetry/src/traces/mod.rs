@@ -1,9 +1,9 @@
-//! Traces: a span for each request, sent to a receiver of OpenTelemetry.
+//! Traces: a span for each request, exported to an OpenTelemetry receiver.
 //!
-//! - this file: [`Tracer`], which takes the spans.
-//! - `span.rs`: what is known of a request, and which trace it belongs to.
-//! - `convert.rs`: the same as messages of OpenTelemetry.
-//! - `sender.rs`: the thread that sends them.
+//! - this file: [`Tracer`], which queues the spans.
+//! - `span.rs`: attributes and trace context of a span.
+//! - `convert.rs`: conversion to OTLP.
+//! - `sender.rs`: the thread that exports the spans.
 
 mod convert;
 mod sender;
@@ -20,23 +20,22 @@ use crate::batch_queue::{BatchQueue, Capacity};
 use sender::Sender;
 pub(crate) use span::{RequestAttributes, Span, SpanContext};
 
-/// What may wait to be sent.
+/// The limits of the export queue.
 const CAPACITY: Capacity = Capacity {
     items: 4096,
     bytes: 8 << 20,
-    delay: Duration::from_secs(1),
+    max_delay: Duration::from_secs(1),
 };
 
-/// Sends spans, on a thread of its own, a second after they ended or later. A receiver
-/// that is away is tried until it is back. What does not fit in between is dropped and
-/// counted.
+/// Exports spans on a dedicated thread, a second after their end or later. While the receiver is
+/// unreachable, the export is retried; spans beyond the queue are dropped and counted.
 #[derive(Debug)]
 pub struct Tracer {
     spans: BatchQueue<Span>,
     status: Arc<Status>,
 }
 
-/// What became of the spans.
+/// Counters of the export, which the sender updates.
 #[derive(Debug, Default)]
 struct Status {
     sent: AtomicU64,
@@ -44,39 +43,39 @@ struct Status {
     is_failing: AtomicBool,
 }
 
-/// What became of the spans, since the start of the server.
+/// Metrics of the export since the start of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceMetrics {
-    /// Spans whose arrival was confirmed.
+    /// Spans that the receiver accepted.
     pub sent: u64,
-    /// Spans that the receiver does not take.
+    /// Spans that the receiver rejected.
     pub rejected: u64,
-    /// Spans that were dropped because there was no room for them.
+    /// Spans that were dropped because the queue was full or closed.
     pub dropped: u64,
-    /// Whether the receiver could not be reached when it was last tried.
+    /// Whether the last export failed.
     pub is_failing: bool,
 }
 
 impl Tracer {
-    /// Begins to send spans to `receiver`. One that cannot be reached is no error.
+    /// Starts to export spans to `receiver`, which need not be reachable yet.
     ///
     /// # Errors
     ///
-    /// Fails if the system gives no thread.
+    /// Fails if the thread cannot be spawned.
     pub fn start(receiver: &Receiver) -> io::Result<Self> {
         let status = Arc::new(Status::default());
         let sender = Sender::new(receiver, status.clone());
-        let spans = BatchQueue::start("traces", CAPACITY, |inbox| sender.run(inbox))?;
+        let spans = BatchQueue::start("traces", CAPACITY, |queue| sender.run(queue))?;
         Ok(Self { spans, status })
     }
 
-    /// Sends a span, some time.
+    /// Queues a span for export.
     pub(crate) fn send(&self, span: Span) {
         let bytes = span.bytes();
-        self.spans.send(span, bytes);
+        self.spans.try_send(span, bytes);
     }
 
-    /// What became of the spans.
+    /// The metrics of the export.
     #[must_use]
     pub fn metrics(&self) -> TraceMetrics {
         TraceMetrics {
@@ -87,10 +86,10 @@ impl Tracer {
         }
     }
 
-    /// Sends what is left, for `deadline` at most.
+    /// Exports the queued spans, for `deadline` at most.
     pub async fn close(&self, deadline: Duration) {
         if !self.spans.close(deadline).await {
-            tracing::warn!("the receiver of the traces did not take the last spans in time");
+            tracing::warn!("trace export timed out, the last spans are lost");
         }
     }
 }

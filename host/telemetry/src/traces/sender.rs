@@ -1,4 +1,4 @@
-//! The thread that sends spans.
+//! The thread that exports spans.
 
 use std::io;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use super::convert::Converter;
 use super::{Span, Status};
 use crate::batch_queue::BatchReceiver;
 
-/// The most spans in a batch.
+/// Maximum number of spans in a batch.
 const MAX_SPANS: usize = 512;
 
-/// How long to wait where the system does not let it work.
-const PAUSE: Duration = Duration::from_secs(5);
+/// The interval between attempts to create the runtime.
+const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
 pub(super) struct Sender {
     receiver: Receiver,
     status: Arc<Status>,
     converter: Converter,
-    /// Whether the last batch was refused.
+    /// Whether the receiver rejected spans of the last batch.
     was_rejected: bool,
 }
 
@@ -37,35 +37,35 @@ impl Sender {
         }
     }
 
-    /// Sends spans until there will be no more.
-    pub(super) fn run(mut self, mut inbox: BatchReceiver<Span>) {
+    /// Exports spans until the queue is closed and empty.
+    pub(super) fn run(mut self, mut queue: BatchReceiver<Span>) {
         priority::add_niceness(priority::BACKGROUND);
-        let Some(runtime) = runtime(&inbox) else {
+        let Some(runtime) = runtime(&queue) else {
             return;
         };
         let mut client = Client::new(&self.receiver, Signal::Traces);
         let mut spans = Vec::with_capacity(MAX_SPANS);
-        while inbox.wait(&mut spans, MAX_SPANS) {
+        while queue.recv_batch(&mut spans, MAX_SPANS) {
             if spans.is_empty() {
                 continue;
             }
             let count = spans.len() as u64;
             let body = self.converter.request(&spans);
             spans.clear();
-            match self.deliver(&runtime, &mut client, &inbox, &body) {
-                Some((rejected, why)) => self.record_result(count, rejected, &why),
-                None => inbox.drop_items(count),
+            match self.deliver(&runtime, &mut client, &queue, &body) {
+                Some((rejected, reason)) => self.record_result(count, rejected, &reason),
+                None => queue.record_dropped(count),
             }
         }
     }
 
-    /// Sends a batch, again and again if it must. Returns how many of its spans were
-    /// rejected, and why; or nothing if there was no answer before the end.
+    /// Exports a batch, with retries. Returns the number of rejected spans and the reason, or
+    /// `None` if the queue is closed before the receiver responds.
     fn deliver(
         &self,
         runtime: &Runtime,
         client: &mut Client,
-        inbox: &BatchReceiver<Span>,
+        queue: &BatchReceiver<Span>,
         body: &Bytes,
     ) -> Option<(u64, String)> {
         let mut attempts = 0;
@@ -76,7 +76,7 @@ impl Sender {
                 Ok(ExportResult::Retry(failure)) | Err(failure) => failure,
             };
             self.record_failure(&failure);
-            if inbox.pause(failure.retry_delay(attempts)) {
+            if queue.pause(failure.retry_delay(attempts)) {
                 return None;
             }
             attempts += 1;
@@ -84,26 +84,26 @@ impl Sender {
     }
 
     fn record_failure(&self, failure: &Failure) {
-        let (receiver, why) = (&self.receiver, &failure.reason);
+        let (receiver, reason) = (&self.receiver, &failure.reason);
         if self.status.is_failing.swap(true, Ordering::Relaxed) {
-            tracing::debug!("still cannot send traces to `{receiver}`: {why}");
+            tracing::debug!("still cannot send traces to `{receiver}`: {reason}");
         } else {
             tracing::warn!(
-                "cannot send traces to `{receiver}`: {why}; it is tried again, and what does not \
-                 fit in memory meanwhile is dropped"
+                "cannot send traces to `{receiver}`: {reason}; retrying, spans beyond the queue \
+                 are dropped"
             );
         }
     }
 
-    /// Notes what the receiver said of `count` spans.
-    fn record_result(&mut self, count: u64, rejected: u64, why: &str) {
+    /// Records the receiver's response to a batch of `count` spans.
+    fn record_result(&mut self, count: u64, rejected: u64, reason: &str) {
         let rejected = rejected.min(count);
         if self.status.is_failing.swap(false, Ordering::Relaxed) {
-            tracing::info!("traces are sent again");
+            tracing::info!("trace export resumed");
         }
         if rejected > 0 && !self.was_rejected {
             let receiver = &self.receiver;
-            tracing::error!("`{receiver}` refuses {rejected} of {count} spans: {why}");
+            tracing::error!("`{receiver}` rejected {rejected} of {count} spans: {reason}");
         }
         self.was_rejected = rejected > 0;
         self.status.rejected.fetch_add(rejected, Ordering::Relaxed);
@@ -112,20 +112,20 @@ impl Sender {
     }
 }
 
-/// A runtime, as soon as the system has the file descriptors for one, or nothing if the
-/// end comes before.
-fn runtime(inbox: &BatchReceiver<Span>) -> Option<Runtime> {
+/// Creates a runtime, with retries while file descriptors are exhausted. Returns `None` if the
+/// queue is closed before.
+fn runtime(queue: &BatchReceiver<Span>) -> Option<Runtime> {
     loop {
         match Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => return Some(runtime),
             Err(error) => log_no_runtime(&error),
         }
-        if inbox.pause(PAUSE) {
+        if queue.pause(RETRY_INTERVAL) {
             return None;
         }
     }
 }
 
 fn log_no_runtime(error: &io::Error) {
-    tracing::error!("cannot begin to send traces: {error}; it is tried again");
+    tracing::error!("cannot start the trace export: {error}; retrying");
 }

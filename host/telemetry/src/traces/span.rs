@@ -1,4 +1,4 @@
-//! What a span says, and which trace it belongs to.
+//! Attributes and trace context of a span.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -10,15 +10,15 @@ use http::Version;
 
 use crate::trace_parent::TraceParent;
 
-/// Where a span is among others.
+/// The trace, the id and the parent of a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SpanContext {
-    pub(crate) id: [u8; 16],
+    pub(crate) trace_id: [u8; 16],
     pub(crate) span_id: [u8; 8],
     pub(crate) parent: Option<TraceParent>,
 }
 
-/// A request that is over.
+/// The span of a finished request.
 #[derive(Debug)]
 pub(crate) struct Span {
     pub(crate) context: SpanContext,
@@ -27,7 +27,7 @@ pub(crate) struct Span {
     pub(crate) request: RequestAttributes,
 }
 
-/// What was asked for, and what came of it.
+/// The attributes of a request and of its response.
 #[derive(Debug)]
 pub(crate) struct RequestAttributes {
     pub(crate) component: Arc<Component<'static>>,
@@ -38,27 +38,27 @@ pub(crate) struct RequestAttributes {
     pub(crate) version: Version,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) user_agent: Option<Box<str>>,
-    /// The code of the response. None: the client was gone before.
+    /// The status of the response. None: the client closed the request before.
     pub(crate) status: Option<u16>,
-    /// How the guest failed, if it did.
+    /// The kind of the guest's failure, if it failed.
     pub(crate) failure: Option<&'static str>,
 }
 
 impl SpanContext {
-    /// Where the span of a request is whose sender says this, if there is to be one: who
-    /// has not recorded its own does not want this one either.
+    /// The context of a span below `parent`, or of a new trace. Returns `None` if the sender did
+    /// not sample its own span.
     pub(crate) fn child_of(parent: Option<TraceParent>) -> Option<Self> {
         if parent.is_some_and(|parent| !parent.is_sampled()) {
             return None;
         }
         let new = || {
-            let mut id = [0; 16];
-            id[..8].copy_from_slice(&random());
-            id[8..].copy_from_slice(&random());
-            id
+            let mut trace_id = [0; 16];
+            trace_id[..8].copy_from_slice(&random());
+            trace_id[8..].copy_from_slice(&random());
+            trace_id
         };
         Some(Self {
-            id: parent.map_or_else(new, |parent| parent.trace_id),
+            trace_id: parent.map_or_else(new, |parent| parent.trace_id),
             span_id: random(),
             parent,
         })
@@ -66,17 +66,17 @@ impl SpanContext {
 }
 
 impl Span {
-    /// When the request came, in nanoseconds since the epoch of Unix.
+    /// The start of the request, in nanoseconds since the Unix epoch.
     pub(super) fn start_nanos(&self) -> u64 {
         self.end_nanos().saturating_sub(nanos(self.duration))
     }
 
-    /// When it was over.
+    /// The end of the request, in nanoseconds since the Unix epoch.
     pub(super) fn end_nanos(&self) -> u64 {
         nanos(self.end.duration_since(UNIX_EPOCH).unwrap_or_default())
     }
 
-    /// About how much memory this has.
+    /// The approximate memory of the span, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let RequestAttributes {
             request_id,
@@ -94,9 +94,8 @@ fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A number that is not 0 and that nobody is likely to draw again. Each thread begins
-/// with one from the system, and goes on with `SplitMix64`: to ask the system each time
-/// would cost more than all else about a span.
+/// A random id that is not 0. Each thread seeds `SplitMix64` from the system: a system call for
+/// each id would cost more than the rest of a span.
 fn random() -> [u8; 8] {
     thread_local! {
         static STATE: Cell<u64> = Cell::new(getrandom::u64().unwrap_or_else(|_| seed()));
@@ -113,7 +112,7 @@ fn random() -> [u8; 8] {
     mixed.to_be_bytes()
 }
 
-/// Where the system has no random numbers.
+/// The seed if the system provides no random numbers: the current time.
 fn seed() -> u64 {
     nanos(
         SystemTime::now()
@@ -138,20 +137,20 @@ mod tests {
     }
 
     #[test]
-    fn a_span_is_in_the_trace_of_its_sender() {
+    fn a_span_continues_the_trace_of_a_sampled_parent() {
         let trace = SpanContext::child_of(Some(parent(1))).unwrap();
-        assert_eq!(trace.id, [7; 16]);
+        assert_eq!(trace.trace_id, [7; 16]);
         assert_eq!(trace.parent, Some(parent(1)));
         assert_ne!(trace.span_id, [8; 8]);
     }
 
     #[test]
-    fn who_has_not_recorded_its_span_does_not_want_another() {
+    fn an_unsampled_parent_has_no_child_span() {
         assert_eq!(SpanContext::child_of(Some(parent(0))), None);
     }
 
     #[test]
-    fn all_ids_are_different() {
+    fn trace_and_span_ids_are_unique_across_threads() {
         let threads: Vec<_> = (0..4)
             .map(|_| {
                 thread::spawn(|| {
@@ -165,7 +164,7 @@ mod tests {
             .into_iter()
             .flat_map(|thread| thread.join().unwrap())
             .collect();
-        let ids: HashSet<_> = traces.iter().map(|trace| trace.id).collect();
+        let ids: HashSet<_> = traces.iter().map(|trace| trace.trace_id).collect();
         let spans: HashSet<_> = traces.iter().map(|trace| trace.span_id).collect();
         assert_eq!((ids.len(), spans.len()), (4000, 4000));
     }

@@ -1,8 +1,8 @@
 //! Constant expressions that refer to imported globals.
 //!
-//! When the module that defines a global becomes part of the fused one, the global is no
-//! longer imported, but constant expressions of WebAssembly 2.0 may refer only to imported
-//! globals. The initial value of the global is inlined instead; such a global is immutable.
+//! A global that a module of the fused one defines is not imported any more, but constant
+//! expressions of WebAssembly 2.0 may refer only to imported globals. The initial value of the global
+//! is inlined instead; such a global is immutable.
 
 use wasm_encoder::Encode as _;
 use wasm_encoder::reencode::{Error, Reencode};

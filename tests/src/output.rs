@@ -134,7 +134,13 @@ impl Output {
     /// Waits until the program has closed this output, as it does when it ends. Returns all of it.
     #[must_use]
     pub fn wait_for_end(&self) -> String {
-        self.wait_until("the end", |state| {
+        self.wait_for_end_within(DEADLINE)
+    }
+
+    /// Like [`wait_for_end`](Self::wait_for_end), with another deadline.
+    #[must_use]
+    pub fn wait_for_end_within(&self, limit: Duration) -> String {
+        self.wait_within(limit, "the end", |state| {
             state.has_ended.then(|| state.text.clone())
         })
     }

@@ -85,10 +85,14 @@ impl Process {
 
     /// Waits until the program ends.
     pub fn wait(&mut self) -> ExitStatus {
+        self.wait_within(DEADLINE)
+    }
+
+    fn wait_within(&mut self, limit: Duration) -> ExitStatus {
         // The outputs end with the program, and waiting for them has a deadline.
-        let _ = self.stdout.wait_for_end();
+        let _ = self.stdout.wait_for_end_within(limit);
         if !self.stderr.is_paused() {
-            let _ = self.stderr.wait_for_end();
+            let _ = self.stderr.wait_for_end_within(limit);
         }
         self.child.wait().expect("a child can be waited for")
     }
@@ -100,8 +104,14 @@ impl Process {
 
     /// Waits until the program ends, and returns its exit code and output.
     #[must_use]
-    pub fn finish(mut self) -> Finished {
-        let status = self.wait();
+    pub fn finish(self) -> Finished {
+        self.finish_within(DEADLINE)
+    }
+
+    /// Like [`finish`](Self::finish), for a program that takes up to `limit`.
+    #[must_use]
+    pub fn finish_within(mut self, limit: Duration) -> Finished {
+        let status = self.wait_within(limit);
         Finished {
             code: status.code(),
             stdout: self.stdout.text(),

@@ -9,7 +9,7 @@
     (data (i32.const 4552) "leak-pollables")
     (data (i32.const 4576) "leak-streams")
     (data (i32.const 4600) "leak-responses")
-    (data (i32.const 4624) "handle-of-nobody")
+    (data (i32.const 4624) "handle-not-owned")
     (data (i32.const 4648) "handle-of-another-kind")
     (data (i32.const 4672) "give-outside")
     (data (i32.const 4696) "give-nothing")
@@ -108,7 +108,7 @@
             (global.set $headers (call $fields.new))
             (call $open)
             (br $forever))))
-      ;; /handle-of-nobody: uses a handle that it does not have.
+      ;; /handle-not-owned: uses a handle that it does not have.
       (if (call $asked (i32.const 4624)) (then (call $block (i32.const 12345))))
       ;; /handle-of-another-kind: uses a handle on fields as one on a timer.
       (if (call $asked (i32.const 4648)) (then (call $block (global.get $headers))))

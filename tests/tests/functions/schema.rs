@@ -2,6 +2,7 @@
 //! outside it.
 
 use std::process::Command;
+use std::time::Duration;
 
 use end_to_end::artifacts::schemathesis;
 use end_to_end::functions::locator;
@@ -32,7 +33,8 @@ fn schemathesis_finds_no_answer_outside_openapi() {
         ])
         .args(["--max-examples", "30", "--seed", "1", "--no-color"])
         .args(["--suppress-health-check", "all"]);
-    let finished = Process::start(&mut command).finish();
+    // It sends many requests, one after the other.
+    let finished = Process::start(&mut command).finish_within(Duration::from_mins(3));
     assert_eq!(
         finished.code,
         Some(0),

@@ -61,7 +61,7 @@ const TABLE: &[Behaviour] = rows! {
     "leak-pollables" Plain FAILED "--max-handles";
     "leak-streams" Plain FAILED "--max-handles";
     "leak-responses" Plain FAILED "--max-handles";
-    "handle-of-nobody" Plain FAILED "a trap";
+    "handle-not-owned" Plain FAILED "a trap";
     "handle-of-another-kind" Plain FAILED "a trap";
     "give-outside" Plain FAILED "a trap";
     "give-nothing" Plain FAILED "a trap";

@@ -13,8 +13,8 @@
 //!
 //! use audit_log::record::Component as Named;
 //! use audit_log::{AuditLog, Location, Settings};
-//! use host::RequestInfo;
-//! use host::audit::{self, AuditCtx, AuditCtxView, AuditSource, AuditView, Quota};
+//! use engine::audit::{self, AuditCtx, AuditCtxView, AuditSource, AuditView, Quota};
+//! use telemetry::RequestInfo;
 //! use wasmtime::component::{Component, Linker};
 //! use wasmtime::{Engine, Store};
 //!

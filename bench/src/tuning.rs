@@ -5,10 +5,9 @@
 
 use anyhow::{Result, ensure};
 
-use crate::figures::goals::Limit;
-use crate::measure::{Bench, Row};
-use crate::series::{case, range};
-use crate::servers::TUNED;
+use crate::measure::{Bench, Target};
+use crate::series::message;
+use crate::servers::{Server, TUNED};
 
 /// Maximum processor time of a value over the best one so far, to be worth a flag.
 const WORTHWHILE: f64 = 0.99;
@@ -16,24 +15,13 @@ const WORTHWHILE: f64 = 0.99;
 /// An option and the values to try; an empty one leaves it at its default.
 type Axis = (&'static str, &'static [&'static str]);
 
+#[rustfmt::skip]
 const AXES: &[Axis] = &[
-    (
-        "-Opooling-memory-keep-resident",
-        &["", "65536", "262144", "2097152", "16777216"],
-    ),
+    ("-Opooling-memory-keep-resident", &["", "65536", "262144", "2097152", "16777216"]),
     ("-Opooling-pagemap-scan", &["", "auto"]),
-    (
-        "-Opooling-table-keep-resident",
-        &["", "4096", "65536", "1048576"],
-    ),
-    (
-        "-Opooling-async-stack-keep-resident",
-        &["", "16384", "131072", "2097152"],
-    ),
-    (
-        "-Opooling-max-unused-warm-slots",
-        &["", "0", "1000", "10000"],
-    ),
+    ("-Opooling-table-keep-resident", &["", "4096", "65536", "1048576"]),
+    ("-Opooling-async-stack-keep-resident", &["", "16384", "131072", "2097152"]),
+    ("-Opooling-max-unused-warm-slots", &["", "0", "1000", "10000"]),
     ("-Opooling-decommit-batch-size", &["", "8", "32"]),
     ("-Opooling-max-memory-size", &["", "16777216"]),
     ("-Opooling-total-core-instances", &["", "4000", "20000"]),
@@ -53,77 +41,65 @@ pub(crate) fn search(bench: &Bench) -> Result<()> {
         best = vary(bench, &best, option, values)?;
     }
     println!("\ndefault flags, flags of this program, and flags found:");
-    compare(
-        bench,
-        &["default", "kept", "found"],
-        &[Vec::new(), kept, best.clone()],
-    );
+    let all = [
+        ("default", Vec::new()),
+        ("kept", kept),
+        ("found", best.clone()),
+    ];
+    compare(bench, &all.map(|(name, flags)| (name.to_owned(), flags)));
     println!("\nfound:\nwasmtime serve {} APP.wasm", best.join(" "));
     Ok(())
 }
 
 /// The best flags where only `option` changes.
 fn vary(bench: &Bench, best: &[String], option: &str, values: &[&str]) -> Result<Vec<String>> {
-    let mut candidates = vec![best.to_owned()];
+    let mut candidates = vec![("the best so far".to_owned(), best.to_owned())];
     for value in values {
         let flags = with(best, option, value);
-        if !candidates.iter().any(|known| same(known, &flags)) {
-            candidates.push(flags);
+        if !same(&flags, best) {
+            candidates.push((format!("{option}={value}"), flags));
         }
     }
-    let names: Vec<&str> = candidates
-        .iter()
-        .map(|flags| option_of(flags, option))
-        .collect();
-    let rows = compare(bench, &names, &candidates);
-    let current = &rows[0];
+    let targets = compare(bench, &candidates);
+    let current = &targets[0];
     ensure!(
         current.failure.is_none(),
-        "`wasmtime serve` failed with the best flags so far"
+        "failed with the best flags so far"
     );
-    let better = rows
-        .iter()
-        .enumerate()
-        .filter(|(_, row)| is_better(row, current));
-    let median = |row: &Row| {
-        row.summary(|sample| sample.cpu_us)
+    let better = (0..targets.len()).filter(|&index| is_better(&targets[index], current));
+    let median = |index: usize| {
+        targets[index]
+            .summary("cpu_us")
             .map_or(f64::MAX, |cpu| cpu.median)
     };
-    let chosen = better.min_by(|(_, one), (_, other)| median(one).total_cmp(&median(other)));
-    Ok(candidates.swap_remove(chosen.map_or(0, |(index, _)| index)))
+    let chosen = better.min_by(|&one, &other| median(one).total_cmp(&median(other)));
+    Ok(candidates.swap_remove(chosen.unwrap_or(0)).1)
 }
 
 /// Measures `wasmtime serve` with each set of flags, and prints its cost.
-fn compare(bench: &Bench, names: &[&str], flags: &[Vec<String>]) -> Vec<Row> {
-    let server = |flags: &Vec<String>| {
+fn compare(bench: &Bench, candidates: &[(String, Vec<String>)]) -> Vec<Target> {
+    let target = |(name, flags): &(String, Vec<String>)| {
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-        bench.programs.wasmtime(&flags)
+        let server = Server::wasmtime(&bench.programs, &[&flags]);
+        Target::new(name, server, &message())
     };
-    let cases = names
-        .iter()
-        .zip(flags)
-        .map(|(name, flags)| case(name, server(flags)));
-    let rows = bench.rounds(&cases.collect::<Vec<_>>());
-    for row in &rows {
-        println!(
-            "{}  {}",
-            range(row.summary(|sample| sample.cpu_us)),
-            row.name
-        );
+    let mut targets: Vec<_> = candidates.iter().map(target).collect();
+    bench.load(&mut targets);
+    for target in &targets {
+        println!("{}  {}", target.range("cpu_us"), target.name);
     }
-    rows
+    targets
 }
 
-/// Whether a row is better in every round, and worth a flag.
-fn is_better(row: &Row, current: &Row) -> bool {
-    let limit = Limit::AtMost(WORTHWHILE);
-    row.judge(current, |sample| sample.cpu_us, limit, "")
-        .is_sure()
+/// Whether a target is better in every round, and worth a flag.
+fn is_better(target: &Target, current: &Target) -> bool {
+    let ratio = target.over(current, "cpu_us");
+    ratio.is_some_and(|ratio| ratio.max <= WORTHWHILE)
 }
 
 /// `flags` with `option` set to `value`.
 fn with(flags: &[String], option: &str, value: &str) -> Vec<String> {
-    let other = |flag: &&String| !is(flag, option);
+    let other = |flag: &&String| flag.split('=').next() != Some(option);
     let mut flags: Vec<String> = flags.iter().filter(other).cloned().collect();
     if !value.is_empty() {
         flags.push(format!("{option}={value}"));
@@ -131,33 +107,21 @@ fn with(flags: &[String], option: &str, value: &str) -> Vec<String> {
     flags
 }
 
-fn is(flag: &str, option: &str) -> bool {
-    flag.split('=').next() == Some(option)
-}
-
 /// Whether the flags are the same but for their order.
 fn same(some: &[String], others: &[String]) -> bool {
     some.len() == others.len() && some.iter().all(|flag| others.contains(flag))
 }
 
-/// The flag for `option`, or its name.
-fn option_of<'a>(flags: &'a [String], option: &'a str) -> &'a str {
-    flags
-        .iter()
-        .find(|flag| is(flag, option))
-        .map_or(option, String::as_str)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::tests::row;
+    use crate::measure::tests::cpu;
 
     #[test]
     fn a_value_that_is_worse_in_one_round_is_rejected() {
-        let current = row("current", &[200.0, 200.0, 200.0]);
-        assert!(is_better(&row("", &[180.0, 190.0, 195.0]), &current));
-        assert!(!is_better(&row("", &[150.0, 150.0, 201.0]), &current));
+        let current = cpu("current", &[200.0, 200.0, 200.0]);
+        assert!(is_better(&cpu("", &[180.0, 190.0, 195.0]), &current));
+        assert!(!is_better(&cpu("", &[150.0, 150.0, 201.0]), &current));
     }
 
     fn flags() -> Vec<String> {

@@ -6,13 +6,11 @@
 
 use std::convert::Infallible;
 use std::io::Write;
-use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::net::TcpListener;
 use std::thread;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use clap::Parser;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
@@ -22,22 +20,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::{Deserialize, Serialize};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
-
-/// Answers like the cipher, natively.
-#[derive(Debug, Parser)]
-struct Cli {
-    /// Address to listen on; port 0 is a free port
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
-    addr: SocketAddr,
-
-    /// Number of threads that serve requests [default: one per processor]
-    #[arg(long, value_name = "NUMBER")]
-    threads: Option<NonZeroUsize>,
-}
 
 #[derive(Deserialize)]
 struct Message {
@@ -50,25 +36,19 @@ struct Answer {
 }
 
 fn main() -> Result<()> {
-    let Cli { addr, threads } = Cli::parse();
-    let threads = threads.map_or_else(thread::available_parallelism, Ok)?;
-    let workers: Vec<_> = (0..threads.get())
-        .map(|_| worker())
-        .collect::<Result<_>>()?;
-    Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(async {
-            let listener = TcpListener::bind(addr)
-                .await
-                .with_context(|| format!("cannot listen on `{addr}`"))?;
-            println!("listening on http://{}", listener.local_addr()?);
-            for worker in workers.iter().cycle() {
-                let (stream, _) = listener.accept().await?;
-                worker.send(stream.into_std()?)?;
-            }
-            Ok(())
-        })
+    let addr = std::env::args().skip_while(|flag| flag != "--addr").nth(1);
+    let addr = addr.context("usage: native --addr IP:PORT")?;
+    let threads = thread::available_parallelism()?.get();
+    let workers: Vec<_> = (0..threads).map(|_| worker()).collect::<Result<_>>()?;
+    let listener =
+        TcpListener::bind(&addr).with_context(|| format!("cannot listen on `{addr}`"))?;
+    println!("listening on http://{}", listener.local_addr()?);
+    for worker in workers.iter().cycle() {
+        let (stream, _) = listener.accept()?;
+        stream.set_nonblocking(true)?;
+        worker.send(stream)?;
+    }
+    Ok(())
 }
 
 fn worker() -> Result<mpsc::UnboundedSender<std::net::TcpStream>> {

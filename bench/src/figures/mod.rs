@@ -1,7 +1,4 @@
-//! Statistics and goals.
-//!
-//! - [`stats`]: medians and ranges.
-//! - [`goals`]: goals, and verdicts on them.
+//! Statistics ([`stats`]), and goals with the verdicts on them ([`goals`]).
 
 pub(crate) mod goals;
 pub(crate) mod stats;

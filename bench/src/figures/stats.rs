@@ -1,4 +1,4 @@
-//! Medians and ranges.
+//! Medians, ranges, percentiles, and their texts.
 
 use serde::Serialize;
 
@@ -45,6 +45,30 @@ pub(crate) fn slope(points: &[(f64, f64)]) -> Option<f64> {
     slope.is_finite().then_some(slope)
 }
 
+/// A percentile of the values.
+pub(crate) fn percentile(values: &mut [f64], percent: usize) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    let index = (values.len() * percent).div_ceil(100).checked_sub(1)?;
+    values.get(index).copied()
+}
+
+/// A figure with three digits, or all digits before the point.
+pub(crate) fn figure(value: f64) -> String {
+    match value.abs() {
+        size if size >= 99.95 => format!("{value:.0}"),
+        size if size >= 9.995 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+/// Minimum, median and maximum for a cell.
+pub(crate) fn range(summary: Option<Summary>) -> String {
+    summary.map_or_else(
+        || "-".to_owned(),
+        |Summary { min, median, max }| [min, median, max].map(figure).join(" / "),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,5 +111,19 @@ mod tests {
     #[test]
     fn the_spread_is_relative_to_the_median() {
         assert!((Summary::of([9.0, 10.0, 12.0]).unwrap().spread() - 0.3).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_percentile_is_one_of_the_values() {
+        let mut times: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+        assert_eq!(percentile(&mut times, 99), Some(198.0));
+        assert_eq!(percentile(&mut times, 50), Some(100.0));
+        assert_eq!(percentile(&mut [], 99), None);
+    }
+
+    #[test]
+    fn figures_have_three_digits_or_what_is_before_the_point() {
+        let figures = [1234.5, 99.96, 42.04, 9.999, 1.005, 0.0].map(figure);
+        assert_eq!(figures, ["1234", "100", "42.0", "10.0", "1.00", "0.00"]);
     }
 }

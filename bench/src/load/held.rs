@@ -21,9 +21,8 @@ pub(crate) struct Held {
 impl Held {
     /// No connection yet.
     pub(crate) fn new(addr: SocketAddr, job: &Job) -> Self {
-        let body = job.body();
-        let mut start = http::request(addr, job.path(), &body);
-        let rest = start.split_off(start.len() - body.len().div_ceil(2));
+        let mut start = job.request(addr);
+        let rest = start.split_off(start.len() - job.body.len().div_ceil(2));
         Self {
             addr,
             job: job.clone(),
@@ -36,7 +35,7 @@ impl Held {
     /// Starts more requests until there are `count` of them.
     pub(crate) fn grow_to(&mut self, count: usize) -> Result<()> {
         while self.connections.len() < count {
-            let stream = http::connect(self.addr)?;
+            let stream = http::connect(self.addr, http::TIMEOUT)?;
             (&stream).write_all(&self.start)?;
             self.connections.push(stream);
         }
@@ -80,7 +79,7 @@ mod tests {
     /// Two held requests, and the server's ends of their connections.
     fn two() -> (Held, [TcpStream; 2]) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let job = Job::Encrypt("abc".to_owned());
+        let job = Job::encrypt("abc");
         let mut held = Held::new(listener.local_addr().unwrap(), &job);
         held.grow_to(2).unwrap();
         let ends = [(); 2].map(|()| listener.accept().unwrap().0);

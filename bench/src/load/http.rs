@@ -1,14 +1,17 @@
-//! A client for one request at a time, which also returns the size of an answer on the wire.
+//! A client for one request at a time, and the messages of HTTP/1.1 for all load generators.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 /// Read and write timeout.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Size of a request that the kernel buffers in any case.
+const BUFFERED_BYTES: usize = 64 << 10;
 
 /// An answer with its body.
 #[derive(Debug, PartialEq)]
@@ -30,14 +33,55 @@ impl Answer {
     }
 }
 
-/// Sends JSON and waits for the whole answer.
-pub(crate) fn post(addr: SocketAddr, path: &str, body: &[u8]) -> Result<Answer> {
-    let stream = connect(addr)?;
-    let request = request(addr, path, body);
+/// A client that sends one request after the other, on one connection while the server keeps it.
+pub(crate) struct Client {
+    addr: SocketAddr,
+    timeout: Duration,
+    stream: Option<TcpStream>,
+}
+
+impl Client {
+    /// A client without a connection.
+    pub(crate) fn new(addr: SocketAddr) -> Self {
+        Self {
+            addr,
+            timeout: TIMEOUT,
+            stream: None,
+        }
+    }
+
+    /// The same with another timeout of each read.
+    pub(crate) fn with_timeout(self, timeout: Duration) -> Self {
+        // Zero is not a valid timeout.
+        let timeout = timeout.max(Duration::from_millis(1));
+        Self { timeout, ..self }
+    }
+
+    /// Sends a request and waits for the whole answer. The connection is kept after a good one.
+    pub(crate) fn send(&mut self, request: &[u8]) -> Result<Answer> {
+        let stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => connect(self.addr, self.timeout)?,
+        };
+        let answer = if request.len() <= BUFFERED_BYTES {
+            (&stream).write_all(request)?;
+            receive(&stream)?
+        } else {
+            exchange(&stream, request)?
+        };
+        if answer.status == 200 && answer.header("connection") != Some("close") {
+            self.stream = Some(stream);
+        }
+        Ok(answer)
+    }
+}
+
+/// Sends a large request while the answer arrives: a server that streams its answer stops reading
+/// while its answer is not read.
+fn exchange(mut stream: &TcpStream, request: &[u8]) -> Result<Answer> {
     thread::scope(|scope| {
-        // A server that streams its answer stops reading while its answer is not read.
-        let sent = scope.spawn(|| (&stream).write_all(&request));
-        let answer = receive(&stream);
+        let sent = scope.spawn(move || stream.write_all(request));
+        let answer = receive(stream);
         if answer.is_err() {
             // Otherwise the other thread waits for the server.
             let _ = stream.shutdown(Shutdown::Both);
@@ -48,25 +92,11 @@ pub(crate) fn post(addr: SocketAddr, path: &str, body: &[u8]) -> Result<Answer> 
     })
 }
 
-/// Sends a request without a body, and waits for the answer until `end`; none if it does not come
-/// until then.
-pub(crate) fn post_until(addr: SocketAddr, path: &str, end: Instant) -> Result<Option<Answer>> {
-    let stream = connect(addr)?;
-    let left = end.saturating_duration_since(Instant::now());
-    // Zero is not a valid timeout.
-    stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
-    (&stream).write_all(&request(addr, path, &[]))?;
-    match receive(&stream) {
-        Err(_) if Instant::now() >= end => Ok(None),
-        answer => answer.map(Some),
-    }
-}
-
 /// A connection with timeouts.
-pub(super) fn connect(addr: SocketAddr) -> Result<TcpStream> {
+pub(super) fn connect(addr: SocketAddr, timeout: Duration) -> Result<TcpStream> {
     let stream = TcpStream::connect(addr)?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     Ok(stream)
 }
@@ -95,39 +125,35 @@ pub(super) fn receive(mut stream: &TcpStream) -> Result<Answer> {
     }
 }
 
-/// Parses an answer; `None` while it is incomplete.
+/// Parses an answer, with its size on the wire; `None` while it is incomplete.
 pub(super) fn parse(received: &[u8]) -> Result<Option<Answer>> {
     let Some((head, rest)) = split(received, b"\r\n\r\n") else {
         return Ok(None);
     };
     let head = str::from_utf8(head).context("the head is not UTF-8")?;
     let (first, head) = head.split_once("\r\n").unwrap_or((head, ""));
-    let status = first
-        .split(' ')
-        .nth(1)
-        .and_then(|status| status.parse().ok());
+    let status = first.split(' ').nth(1).and_then(|text| text.parse().ok());
     let status = status.with_context(|| format!("expected a status, found `{first}`"))?;
-
-    let (mut length, mut chunked) = (None, false);
-    for line in head.split("\r\n") {
-        let (name, value) = line.split_once(':').unwrap_or((line, ""));
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.trim().parse::<usize>().ok(),
-            "transfer-encoding" => chunked = value.trim().eq_ignore_ascii_case("chunked"),
-            _ => {}
-        }
-    }
-    let body = match length {
-        _ if chunked => dechunk(rest)?,
-        Some(length) => rest.get(..length).map(|body| (body.to_vec(), length)),
-        None => bail!("the answer has neither a length nor chunks"),
-    };
-    let head_bytes = received.len() - rest.len();
-    Ok(body.map(|(body, taken)| Answer {
+    let mut answer = Answer {
         status,
         head: head.to_owned(),
-        body,
-        size_bytes: head_bytes + taken,
+        body: Vec::new(),
+        size_bytes: received.len() - rest.len(),
+    };
+    let is_chunked = answer.header("transfer-encoding") == Some("chunked");
+    let body = if is_chunked {
+        dechunk(rest)?
+    } else {
+        let length = answer
+            .header("content-length")
+            .and_then(|text| text.parse().ok());
+        let length: usize = length.context("the answer has neither a length nor chunks")?;
+        rest.get(..length).map(|body| (body.to_vec(), length))
+    };
+    Ok(body.map(|(body, size)| {
+        answer.size_bytes += size;
+        answer.body = body;
+        answer
     }))
 }
 
@@ -154,9 +180,8 @@ fn dechunk(encoded: &[u8]) -> Result<Option<(Vec<u8>, usize)>> {
 }
 
 fn split<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let at = bytes
-        .windows(separator.len())
-        .position(|window| window == separator)?;
+    let mut windows = bytes.windows(separator.len());
+    let at = windows.position(|window| window == separator)?;
     Some((&bytes[..at], &bytes[at + separator.len()..]))
 }
 
@@ -164,6 +189,7 @@ fn split<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> 
 pub(super) mod tests {
     use super::*;
     use std::net::{Ipv4Addr, TcpListener};
+    use std::thread::JoinHandle;
 
     /// An answer without header fields.
     pub(in crate::load) fn answer(status: u16, body: &[u8]) -> Answer {
@@ -175,6 +201,32 @@ pub(super) mod tests {
         }
     }
 
+    /// A server that gives these answers, each on its own connection that it closes. It returns the
+    /// paths of the requests, sorted.
+    pub(in crate::load) fn serve(answers: &[&str]) -> (SocketAddr, JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let answers: Vec<String> = answers.iter().map(ToString::to_string).collect();
+        let server = thread::spawn(move || {
+            let mut paths = Vec::new();
+            for answer in answers {
+                let (stream, _) = listener.accept().unwrap();
+                let mut read = [0; 1024];
+                let count = (&stream).read(&mut read).unwrap();
+                let head = String::from_utf8_lossy(&read[..count]).into_owned();
+                paths.push(head.split(' ').nth(1).unwrap().to_owned());
+                (&stream).write_all(answer.as_bytes()).unwrap();
+            }
+            paths.sort();
+            paths
+        });
+        (addr, server)
+    }
+
+    fn post(addr: SocketAddr, body: &[u8]) -> Result<Answer> {
+        Client::new(addr).send(&request(addr, "/echo", body))
+    }
+
     const PLAIN: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
     const CHUNKED: &[u8] =
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n";
@@ -182,25 +234,15 @@ pub(super) mod tests {
     #[test]
     fn an_answer_with_content_length_is_complete_with_that_many_bytes() {
         let answer = parse(PLAIN).unwrap().unwrap();
-        let expected = Answer {
-            status: 200,
-            head: "Content-Length: 5".to_owned(),
-            body: b"hello".to_vec(),
-            size_bytes: PLAIN.len(),
-        };
-        assert_eq!(answer, expected);
+        assert_eq!((answer.status, &*answer.body), (200, b"hello".as_slice()));
+        assert_eq!(answer.size_bytes, PLAIN.len());
     }
 
     #[test]
     fn chunks_of_an_answer_are_concatenated() {
         let answer = parse(CHUNKED).unwrap().unwrap();
-        let expected = Answer {
-            status: 200,
-            head: "transfer-encoding: chunked".to_owned(),
-            body: b"hello".to_vec(),
-            size_bytes: CHUNKED.len(),
-        };
-        assert_eq!(answer, expected);
+        assert_eq!((answer.status, &*answer.body), (200, b"hello".as_slice()));
+        assert_eq!(answer.size_bytes, CHUNKED.len());
     }
 
     #[test]
@@ -234,8 +276,7 @@ pub(super) mod tests {
         let length = body.len();
         let server = thread::spawn(move || {
             let (stream, _) = listener.accept().unwrap();
-            let mut head = [0; 1];
-            (&stream).read_exact(&mut head).unwrap();
+            (&stream).read_exact(&mut [0]).unwrap();
             write!(
                 &stream,
                 "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n"
@@ -246,7 +287,7 @@ pub(super) mod tests {
             stream.shutdown(Shutdown::Write).unwrap();
             std::io::copy(&mut &stream, &mut std::io::sink()).unwrap();
         });
-        let answer = post(addr, "/echo", &body).unwrap();
+        let answer = post(addr, &body).unwrap();
         assert_eq!((answer.status, answer.body.len()), (200, length));
         server.join().unwrap();
     }
@@ -260,8 +301,8 @@ pub(super) mod tests {
             (&stream).write_all(b"SSH-2.0\r\n\r\n").unwrap();
             stream
         });
-        let started = Instant::now();
-        let error = post(addr, "/echo", &vec![7; 64 << 20]).unwrap_err();
+        let started = std::time::Instant::now();
+        let error = post(addr, &vec![7; 64 << 20]).unwrap_err();
         assert_eq!(error.to_string(), "expected a status, found `SSH-2.0`");
         assert!(started.elapsed() < TIMEOUT);
         // The server keeps the connection open until here.

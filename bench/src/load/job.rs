@@ -6,35 +6,61 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-use super::http::{self, Answer};
+use super::http::{Answer, Client, request};
 
-/// One kind of request.
+/// A request for each of some paths in turn, and the expected answer.
 #[derive(Debug, Clone)]
-pub(crate) enum Job {
-    /// Encrypt a message of lower-case letters and spaces.
-    Encrypt(String),
-    /// Echo a body of this size.
-    Echo(usize),
-    /// Request this path of the guest `cpu-burn`, and expect this answer.
-    CpuBurn { path: String, answer: String },
-    /// Another job at each of these paths in turn; at least one.
-    At { paths: Vec<String>, job: Box<Self> },
+pub(crate) struct Job {
+    /// At least one.
+    pub(crate) paths: Vec<String>,
+    pub(crate) body: Vec<u8>,
+    expected: Expected,
+}
+
+#[derive(Debug, Clone)]
+enum Expected {
+    /// This body.
+    Body(Vec<u8>),
+    /// JSON with this result.
+    Result(String),
 }
 
 impl Job {
-    /// An immediate answer.
-    pub(crate) fn good() -> Self {
-        Self::CpuBurn {
-            path: "/good".to_owned(),
-            answer: "good".to_owned(),
+    /// Encrypt a message of lower-case letters and spaces.
+    pub(crate) fn encrypt(message: &str) -> Self {
+        Self {
+            paths: vec!["/encrypt".to_owned()],
+            body: format!(r#"{{"message": "{message}"}}"#).into_bytes(),
+            expected: Expected::Result(encrypted(message)),
         }
     }
 
-    /// A computation of this number of steps.
+    /// Echo a body of this size.
+    pub(crate) fn echo(bytes: usize) -> Self {
+        // A period that is not a power of two exposes missing, repeated and reordered parts.
+        let body: Vec<u8> = (0..=250).cycle().take(bytes).collect();
+        Self {
+            paths: vec!["/echo".to_owned()],
+            expected: Expected::Body(body.clone()),
+            body,
+        }
+    }
+
+    /// An immediate answer of the guest `cpu-burn`.
+    pub(crate) fn good() -> Self {
+        Self::cpu_burn("/good".to_owned(), "good".to_owned())
+    }
+
+    /// Its computation of this number of steps.
     pub(crate) fn compute(steps: u64) -> Self {
-        Self::CpuBurn {
-            path: format!("/compute?{steps}"),
-            answer: computed(steps).to_string(),
+        Self::cpu_burn(format!("/compute?{steps}"), computed(steps).to_string())
+    }
+
+    fn cpu_burn(path: String, answer: String) -> Self {
+        Self {
+            paths: vec![path],
+            body: Vec::new(),
+            expected: Expected::Body(answer.into_bytes()),
         }
     }
 
@@ -42,94 +68,69 @@ impl Job {
     /// `/app/good`.
     pub(crate) fn below(self, prefixes: impl IntoIterator<Item = impl Display>) -> Self {
         let path = |prefix| format!("{prefix}{}", self.path());
-        Self::At {
+        Self {
             paths: prefixes.into_iter().map(path).collect(),
-            job: self.into(),
+            ..self
         }
+    }
+
+    /// One job for each path.
+    pub(crate) fn split(&self) -> impl Iterator<Item = Self> {
+        self.paths.iter().map(|path| Self {
+            paths: vec![path.clone()],
+            body: self.body.clone(),
+            expected: self.expected.clone(),
+        })
     }
 
     /// The path of the request, or the first of them.
     pub(crate) fn path(&self) -> &str {
-        match self {
-            Self::Encrypt(_) => "/encrypt",
-            Self::Echo(_) => "/echo",
-            Self::CpuBurn { path, .. } => path,
-            Self::At { paths, .. } => &paths[0],
-        }
+        &self.paths[0]
     }
 
-    /// All paths, which take turns.
-    pub(crate) fn paths(&self) -> Vec<&str> {
-        match self {
-            Self::At { paths, .. } => paths.iter().map(String::as_str).collect(),
-            _ => vec![self.path()],
-        }
-    }
-
-    /// The body of the request.
-    pub(crate) fn body(&self) -> Vec<u8> {
-        match self {
-            Self::Encrypt(message) => format!(r#"{{"message": "{message}"}}"#).into_bytes(),
-            // A period that is not a power of two exposes missing, repeated and reordered parts.
-            Self::Echo(bytes) => (0..=250).cycle().take(*bytes).collect(),
-            Self::CpuBurn { .. } => Vec::new(),
-            Self::At { job, .. } => job.body(),
-        }
-    }
-
-    /// Size of the message or the body.
-    pub(crate) fn size_bytes(&self) -> usize {
-        match self {
-            Self::Encrypt(message) => message.len(),
-            Self::Echo(bytes) => *bytes,
-            Self::CpuBurn { .. } => 0,
-            Self::At { job, .. } => job.size_bytes(),
-        }
+    /// The first request.
+    pub(super) fn request(&self, addr: SocketAddr) -> Vec<u8> {
+        request(addr, self.path(), &self.body)
     }
 
     /// Sends one request, fails unless the answer is the expected one, and returns the size of the
     /// answer.
-    pub(crate) fn check(&self, addr: SocketAddr) -> Result<usize> {
-        let answer = http::post(addr, self.path(), &self.body())?;
-        self.judge(&answer)?;
-        Ok(answer.size_bytes)
+    pub(crate) fn check(&self, addr: SocketAddr) -> Result<f64> {
+        self.send(addr, &mut Client::new(addr))
+    }
+
+    /// The same on the connection of a client.
+    pub(crate) fn send(&self, addr: SocketAddr, client: &mut Client) -> Result<f64> {
+        let answer = client.send(&self.request(addr));
+        let answer = answer.and_then(|answer| self.judge(&answer).map(|()| answer));
+        let answer = answer.with_context(|| self.path().to_owned())?;
+        Ok(f64::from(u32::try_from(answer.size_bytes)?))
     }
 
     /// Fails unless an answer is the expected one.
     pub(crate) fn judge(&self, answer: &Answer) -> Result<()> {
-        let text = String::from_utf8_lossy(&answer.body);
+        let short =
+            |text: &[u8]| -> String { String::from_utf8_lossy(text).chars().take(200).collect() };
+        let text = short(&answer.body);
         ensure!(
             answer.status == 200,
-            "the answer was {}: {}",
-            answer.status,
-            short(&text)
+            "the answer was {}: {text}",
+            answer.status
         );
-        match self {
-            Self::Encrypt(message) => {
-                let found: Encrypted = serde_json::from_slice(&answer.body)
-                    .with_context(|| format!("the answer was {}", short(&text)))?;
-                let expected = encrypted(message);
-                ensure!(
-                    found.result == expected,
-                    "expected `{}`, the answer was `{}`",
-                    short(&expected),
-                    short(&found.result)
-                );
+        let (expected, found) = match &self.expected {
+            Expected::Body(body) => (body.as_slice(), answer.body.clone()),
+            Expected::Result(expected) => {
+                let found = serde_json::from_slice::<Encrypted>(&answer.body);
+                let found = found.with_context(|| format!("the answer was {text}"))?;
+                (expected.as_bytes(), found.result.into_bytes())
             }
-            Self::Echo(bytes) => ensure!(
-                answer.body == self.body(),
-                "expected the {bytes} bytes that were sent, the answer was {} others",
-                answer.body.len()
-            ),
-            Self::CpuBurn {
-                answer: expected, ..
-            } => ensure!(
-                answer.body == expected.as_bytes(),
-                "expected `{expected}`, the answer was `{}`",
-                short(&text)
-            ),
-            Self::At { job, .. } => job.judge(answer)?,
-        }
+        };
+        ensure!(
+            expected == found,
+            "expected `{}`, the answer was `{}`",
+            short(expected),
+            short(&found)
+        );
         Ok(())
     }
 }
@@ -158,10 +159,6 @@ fn computed(steps: u64) -> u64 {
     })
 }
 
-fn short(text: &str) -> String {
-    text.chars().take(200).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,23 +178,25 @@ mod tests {
 
     #[test]
     fn the_body_is_the_one_of_the_readme() {
-        let job = Job::Encrypt("hello world".to_owned());
-        assert_eq!(job.body(), br#"{"message": "hello world"}"#);
+        let job = Job::encrypt("hello world");
+        assert_eq!(job.body, br#"{"message": "hello world"}"#);
     }
 
     #[test]
     fn prefixes_change_only_the_paths_of_a_job() {
-        let job = Job::Encrypt("abc".to_owned()).below(["/a", "/b"]);
-        assert_eq!(job.paths(), ["/a/encrypt", "/b/encrypt"]);
+        let job = Job::encrypt("abc").below(["/a", "/b"]);
+        assert_eq!(job.paths, ["/a/encrypt", "/b/encrypt"]);
         assert_eq!(job.path(), "/a/encrypt");
-        assert_eq!(job.body(), Job::Encrypt("abc".to_owned()).body());
+        assert_eq!(job.body, Job::encrypt("abc").body);
+        let split: Vec<_> = job.split().map(|one| one.path().to_owned()).collect();
+        assert_eq!(split, job.paths);
         job.judge(&answer(200, br#"{"result":"def"}"#)).unwrap();
         assert!(job.judge(&answer(200, br#"{"result":"abc"}"#)).is_err());
     }
 
     #[test]
     fn a_wrong_answer_is_an_error_with_its_text() {
-        let job = Job::Encrypt("abc".to_owned());
+        let job = Job::encrypt("abc");
         job.judge(&answer(200, br#"{"result":"def"}"#)).unwrap();
         let error = job.judge(&answer(200, br#"{"result":"abc"}"#)).unwrap_err();
         assert_eq!(error.to_string(), "expected `def`, the answer was `abc`");
@@ -207,8 +206,8 @@ mod tests {
 
     #[test]
     fn an_echo_with_reordered_parts_is_an_error() {
-        let job = Job::Echo(1 << 17);
-        let sent = job.body();
+        let job = Job::echo(1 << 17);
+        let sent = job.body.clone();
         job.judge(&answer(200, &sent)).unwrap();
         let (first, second) = sent.split_at(1 << 16);
         assert!(job.judge(&answer(200, &[second, first].concat())).is_err());

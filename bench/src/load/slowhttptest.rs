@@ -1,6 +1,5 @@
 //! `slowhttptest`, a program with the known attacks by slow connections.
 
-use std::fmt;
 use std::fs;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
@@ -8,59 +7,29 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::servers::process::Process;
-use crate::servers::programs::scratch;
+use crate::process::Process;
+use crate::programs::scratch;
 
 /// Number of connections, and of new connections per second.
 const CONNECTIONS: &str = "1000";
 const RATE: &str = "200";
 
-/// An attack, with the figures of the manual.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// The head of a request never ends (slowloris).
-    Head,
-    /// Its body never ends.
-    Body,
-    /// The answer is read a few bytes at a time.
-    Read,
-}
+/// The flags of an attack, with the figures of the manual.
+pub(crate) type Mode = &'static [&'static str];
 
-impl Mode {
-    fn flags(self) -> &'static [&'static str] {
-        match self {
-            Self::Head => &["-H", "-t", "GET", "-i", "10", "-x", "24"],
-            Self::Body => &["-B", "-t", "POST", "-i", "10", "-s", "8192", "-x", "10"],
-            #[rustfmt::skip]
-            Self::Read => &["-X", "-t", "GET", "-w", "512", "-y", "1024", "-n", "5", "-z", "32", "-k", "3"],
-        }
-    }
-}
+/// The head of a request never ends (slowloris).
+pub(crate) const HEAD: Mode = &["-H", "-t", "GET", "-i", "10", "-x", "24"];
+/// Its body never ends.
+pub(crate) const BODY: Mode = &["-B", "-t", "POST", "-i", "10", "-s", "8192", "-x", "10"];
+/// The answer is read a few bytes at a time.
+#[rustfmt::skip]
+pub(crate) const READ: Mode = &["-X", "-t", "GET", "-w", "512", "-y", "1024", "-n", "5", "-z", "32", "-k", "3"];
 
-/// Its counts.
+/// Its counts: the peak of the connections, and the number of those that the server closed.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Slowhttptest {
-    runs: u32,
+struct Counts {
     peak_connected: u32,
     closed: u32,
-}
-
-impl fmt::Display for Slowhttptest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            runs,
-            peak_connected,
-            closed,
-        } = self;
-        write!(
-            f,
-            "{peak_connected} connections at once, {closed} closed by the server"
-        )?;
-        if *runs > 1 {
-            write!(f, " ({runs} runs: all were closed before the end)")?;
-        }
-        Ok(())
-    }
 }
 
 /// Fails with a remedy unless the program is there.
@@ -71,43 +40,52 @@ pub(crate) fn find() -> Result<()> {
 }
 
 /// Runs it against `path` for `duration`, again where all of its connections are closed before.
-pub(crate) fn run(
-    addr: SocketAddr,
-    path: &str,
-    mode: Mode,
-    duration: Duration,
-) -> Result<Slowhttptest> {
+/// Returns in words what its clients observed.
+pub(crate) fn run(addr: SocketAddr, path: &str, mode: Mode, duration: Duration) -> Result<String> {
     let end = Instant::now() + duration;
     let report = scratch().join("slowhttptest");
-    let mut seen = Slowhttptest::default();
+    let (mut counts, mut runs) = (Counts::default(), 0);
     loop {
         // It counts once per second.
         let seconds = end.saturating_duration_since(Instant::now()).as_secs();
         if seconds < 2 {
-            return Ok(seen);
+            break;
         }
+        let (seconds, url) = (seconds.to_string(), format!("http://{addr}{path}"));
         let mut command = Command::new("slowhttptest");
         command
-            .args(mode.flags())
-            .args(["-c", CONNECTIONS, "-r", RATE, "-p", "3", "-l"])
-            .arg(seconds.to_string())
-            .arg("-u")
-            .arg(format!("http://{addr}{path}"))
-            .arg("-g")
-            .arg("-o")
-            .arg(&report)
+            .args(mode)
+            .args(["-c", CONNECTIONS, "-r", RATE, "-p", "3"]);
+        command
+            .args(["-l", &seconds, "-u", &url, "-g", "-o"])
+            .arg(&report);
+        command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let status = Process::spawn(&mut command)?.wait()?;
         ensure!(status.success(), "`slowhttptest` ended with {status}");
-        let counted = fs::read_to_string(report.with_extension("csv"))
-            .context("`slowhttptest` wrote no figures")?;
-        seen.add(&counted)?;
+        counts.add(&fs::read_to_string(report.with_extension("csv"))?)?;
+        runs += 1;
     }
+    let Counts {
+        peak_connected,
+        closed,
+    } = counts;
+    let runs = format!(
+        "{runs} run{}",
+        if runs > 1 {
+            "s: all were closed before the end"
+        } else {
+            ""
+        }
+    );
+    Ok(format!(
+        "{peak_connected} connections at once, {closed} closed by the server ({runs})"
+    ))
 }
 
-impl Slowhttptest {
+impl Counts {
     /// Adds the counts of one run, a line of CSV per second.
     fn add(&mut self, counted: &str) -> Result<()> {
         let mut lines = counted.lines();
@@ -117,16 +95,15 @@ impl Slowhttptest {
             place.with_context(|| format!("expected figures of `slowhttptest`, found `{counted}`"))
         };
         let (connected, closed) = (column("Connected")?, column("Closed")?);
-        let mut closed_until_now = 0;
+        let mut last_closed = 0;
         for line in lines {
             let figure = |column| line.split(',').nth(column)?.trim().parse::<u32>().ok();
             self.peak_connected = self
                 .peak_connected
                 .max(figure(connected).unwrap_or_default());
-            closed_until_now = figure(closed).unwrap_or(closed_until_now);
+            last_closed = figure(closed).unwrap_or(last_closed);
         }
-        self.runs += 1;
-        self.closed += closed_until_now;
+        self.closed += last_closed;
         Ok(())
     }
 }
@@ -139,24 +116,15 @@ mod tests {
         0,0,1,0,300\n1,0,1,250,300\n2,120,1,130,300\n3,250,0,0,300\n";
 
     #[test]
-    fn the_peak_of_connections_and_the_last_count_of_closed_ones_are_kept() {
-        let mut seen = Slowhttptest::default();
-        seen.add(COUNTED).unwrap();
-        let expected = "250 connections at once, 250 closed by the server";
-        assert_eq!(seen.to_string(), expected);
-    }
-
-    #[test]
-    fn the_number_of_runs_is_shown() {
-        let mut seen = Slowhttptest::default();
-        seen.add(COUNTED).unwrap();
-        seen.add(COUNTED).unwrap();
-        assert!(seen.to_string().contains("500 closed"), "{seen}");
-        assert!(seen.to_string().contains("2 runs"), "{seen}");
+    fn the_peak_of_connections_and_the_last_count_of_closed_ones_of_each_run_are_kept() {
+        let mut counts = Counts::default();
+        counts.add(COUNTED).unwrap();
+        counts.add(COUNTED).unwrap();
+        assert_eq!((counts.peak_connected, counts.closed), (250, 500));
     }
 
     #[test]
     fn an_unknown_csv_format_is_an_error() {
-        assert!(Slowhttptest::default().add("Seconds,Open\n").is_err());
+        assert!(Counts::default().add("Seconds,Open\n").is_err());
     }
 }

@@ -26,8 +26,8 @@ function done(summary, latency, requests)
    local errors = summary.errors
    local line = '\nreport {"requests": %d, "bytes": %.0f, "duration_us": %.0f, '
       .. '"p50_us": %.0f, "p90_us": %.0f, "p99_us": %.0f, "max_us": %.0f, '
-      .. '"connect_errors": %d, "read_errors": %d, "write_errors": %d, '
-      .. '"status_errors": %d, "timeouts": %d}\n'
+      .. '"errors": {"no connection": %d, "broken read": %d, "broken write": %d, '
+      .. '"error status": %d, "timeout": %d}}\n'
    io.write(line:format(
       summary.requests, summary.bytes, summary.duration,
       latency:percentile(50), latency:percentile(90), latency:percentile(99), latency.max,

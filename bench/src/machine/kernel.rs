@@ -1,42 +1,26 @@
 //! The kernel's accounting, from `/proc`.
 
 use std::fs;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rustix::param::clock_ticks_per_second;
 
-/// Processor time of all threads of a process.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct ProcessorTime {
-    pub(crate) user: Duration,
-    pub(crate) system: Duration,
-    /// Processor time of its children that were waited for.
-    pub(crate) children: Duration,
-}
+/// Resident memory of a process now, and at its peak.
+pub(crate) const RESIDENT: &str = "VmRSS:";
+pub(crate) const PEAK: &str = "VmHWM:";
+/// Its memory with shared pages in proportion, and its private memory: unwritten, and written.
+pub(crate) const PROPORTIONAL: &str = "Pss:";
+pub(crate) const CLEAN: &str = "Private_Clean:";
+pub(crate) const DIRTY: &str = "Private_Dirty:";
 
-impl ProcessorTime {
-    /// The difference to an earlier time.
-    pub(crate) fn since(&self, then: &Self) -> Self {
-        Self {
-            user: self.user.saturating_sub(then.user),
-            system: self.system.saturating_sub(then.system),
-            children: self.children.saturating_sub(then.children),
-        }
-    }
+/// A process is idle when it used less than this share of a processor for this time.
+const IDLE: f64 = 0.06;
+const WATCHED: Duration = Duration::from_millis(200);
 
-    /// The sum, with the children.
-    pub(crate) fn total(&self) -> Duration {
-        self.user + self.system + self.children
-    }
-}
-
-/// Memory of a process, in KiB.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Memory {
-    pub(crate) resident_kib: u64,
-    pub(crate) peak_kib: u64,
-}
+/// Timeout until then.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Time of all processors since the start of the machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,38 +52,39 @@ impl MachineTime {
     }
 }
 
-/// Processor time of a process so far.
-pub(crate) fn processor_time(pid: u32) -> Result<ProcessorTime> {
+/// Processor time so far of all threads of a process and of its children that were waited for, user
+/// and system.
+pub(crate) fn processor_time(pid: u32) -> Result<Duration> {
     let stat = read(&format!("/proc/{pid}/stat"))?;
     parse_stat(&stat, clock_ticks_per_second())
         .with_context(|| format!("cannot parse `/proc/{pid}/stat`"))
 }
 
-/// Memory of a process, now and at its peak.
-pub(crate) fn memory(pid: u32) -> Result<Memory> {
-    let status = read(&format!("/proc/{pid}/status"))?;
-    parse_status(&status).with_context(|| format!("cannot parse `/proc/{pid}/status`"))
+/// A memory figure of a process in MiB, by its key.
+pub(crate) fn memory_mib(pid: u32, key: &str) -> Result<f64> {
+    let file = if key.starts_with("Vm") {
+        "status"
+    } else {
+        "smaps_rollup"
+    };
+    let path = format!("/proc/{pid}/{file}");
+    kib(&read(&path)?, key)
+        .map(|kib| f64::from(kib) / 1024.0)
+        .with_context(|| format!("cannot parse `{path}`"))
 }
 
-/// Memory of a process in KiB, with shared pages in proportion (PSS).
-pub(crate) fn proportional_kib(pid: u32) -> Result<u64> {
-    let path = format!("/proc/{pid}/smaps_rollup");
-    kib(&read(&path)?, "Pss:").with_context(|| format!("cannot parse `{path}`"))
-}
-
-/// Private memory of a process, in KiB.
-pub(crate) fn private_kib(pid: u32) -> Result<u64> {
-    let path = format!("/proc/{pid}/smaps_rollup");
-    let text = read(&path)?;
-    let private = kib(&text, "Private_Clean:").zip(kib(&text, "Private_Dirty:"));
-    let (clean, dirty) = private.with_context(|| format!("cannot parse `{path}`"))?;
-    Ok(clean + dirty)
-}
-
-/// Written private memory of a process, in KiB.
-pub(crate) fn private_dirty_kib(pid: u32) -> Result<u64> {
-    let path = format!("/proc/{pid}/smaps_rollup");
-    kib(&read(&path)?, "Private_Dirty:").with_context(|| format!("cannot parse `{path}`"))
+/// Waits until a process uses next to no processor time.
+pub(crate) fn wait_until_idle(pid: u32) -> Result<()> {
+    let started = Instant::now();
+    loop {
+        let before = processor_time(pid)?;
+        sleep(WATCHED);
+        let used = processor_time(pid)?.saturating_sub(before);
+        if used < WATCHED.mul_f64(IDLE) {
+            return Ok(());
+        }
+        ensure!(started.elapsed() < IDLE_TIMEOUT, "it does not become idle");
+    }
 }
 
 /// Time of the machine so far.
@@ -115,28 +100,15 @@ fn read(path: &str) -> Result<String> {
 
 /// Fields 14 to 17 of `proc_pid_stat(5)`. The second is the name of the program in parentheses,
 /// with any character in it.
-fn parse_stat(text: &str, ticks_per_second: u64) -> Option<ProcessorTime> {
+fn parse_stat(text: &str, ticks_per_second: u64) -> Option<Duration> {
     let (_, fields) = text.rsplit_once(')')?;
-    let mut ticks = fields.split_whitespace().skip(11).map(str::parse::<u64>);
-    let mut next = || Some(duration(ticks.next()?.ok()?, ticks_per_second));
-    let (user, system) = (next()?, next()?);
-    let children = next()? + next()?;
-    Some(ProcessorTime {
-        user,
-        system,
-        children,
-    })
-}
-
-fn parse_status(text: &str) -> Option<Memory> {
-    Some(Memory {
-        resident_kib: kib(text, "VmRSS:")?,
-        peak_kib: kib(text, "VmHWM:")?,
-    })
+    let ticks = fields.split_whitespace().skip(11).take(4).map(str::parse);
+    let ticks = ticks.collect::<Result<Vec<u64>, _>>().ok()?;
+    (ticks.len() == 4).then(|| duration(ticks.iter().sum(), ticks_per_second))
 }
 
 /// The figure on the line that starts with `key`.
-fn kib(text: &str, key: &str) -> Option<u64> {
+fn kib(text: &str, key: &str) -> Option<u32> {
     let line = text.lines().find_map(|line| line.strip_prefix(key))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
@@ -169,10 +141,7 @@ mod tests {
     #[test]
     fn user_and_system_time_are_found_behind_a_name_with_parentheses_and_spaces() {
         let text = "7 (a) b) S 1 7 7 0 -1 4194560 361 606 0 76 250 109 4 5 20 0 13 0 25";
-        let time = parse_stat(text, 100).unwrap();
-        assert_eq!(time.user, Duration::from_millis(2_500));
-        assert_eq!(time.system, Duration::from_millis(1_090));
-        assert_eq!(time.children, Duration::from_millis(90));
+        assert_eq!(parse_stat(text, 100), Some(Duration::from_millis(3_680)));
     }
 
     #[test]
@@ -183,22 +152,19 @@ mod tests {
     #[test]
     fn memory_is_read_in_kib() {
         let text = "Name:\tnative\nVmHWM:\t    5120 kB\nVmRSS:\t    4096 kB\nThreads:\t3\n";
-        let expected = Memory {
-            resident_kib: 4096,
-            peak_kib: 5120,
-        };
-        assert_eq!(parse_status(text), Some(expected));
+        assert_eq!(kib(text, RESIDENT), Some(4096));
+        assert_eq!(kib(text, PEAK), Some(5120));
     }
 
     #[test]
     fn a_process_without_memory_figures_is_invalid() {
-        assert_eq!(parse_status("Name:\tzombie\n"), None);
+        assert_eq!(kib("Name:\tzombie\n", RESIDENT), None);
     }
 
     #[test]
     fn pss_is_not_confused_with_its_parts() {
         let text = "Rss:   5000 kB\nPss_Anon:   3000 kB\nPss:   4000 kB\n";
-        assert_eq!(kib(text, "Pss:"), Some(4000));
+        assert_eq!(kib(text, PROPORTIONAL), Some(4000));
     }
 
     #[test]
@@ -213,11 +179,10 @@ mod tests {
     fn the_accounting_of_this_process_is_readable() {
         let pid = std::process::id();
         processor_time(pid).unwrap();
-        let memory = memory(pid).unwrap();
-        assert!(memory.peak_kib >= memory.resident_kib && memory.resident_kib > 0);
-        assert!(proportional_kib(pid).unwrap() > 0);
-        assert!(private_kib(pid).unwrap() > 0);
-        assert!(private_dirty_kib(pid).unwrap() > 0);
+        for key in [RESIDENT, PEAK, PROPORTIONAL, DIRTY] {
+            assert!(memory_mib(pid, key).unwrap() > 0.0, "{key}");
+        }
+        assert!(memory_mib(pid, CLEAN).unwrap() >= 0.0);
         assert!(machine_time().unwrap().busy > Duration::ZERO);
     }
 }

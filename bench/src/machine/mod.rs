@@ -1,13 +1,6 @@
-//! The machine: names, accounting, noise.
-//!
-//! - this file: names of the processor, the kernel and the programs.
-//! - [`kernel`]: the kernel's accounting.
-//! - [`rest`]: the memory of an idle server.
-//! - [`noise`]: disturbances by other programs.
+//! The machine: its description, and the kernel's accounting ([`kernel`]).
 
 pub(crate) mod kernel;
-pub(crate) mod noise;
-pub(crate) mod rest;
 
 use std::fs;
 use std::path::Path;
@@ -16,65 +9,44 @@ use std::thread::available_parallelism;
 
 use serde::Serialize;
 
-use crate::measure::Bench;
-use crate::servers::programs::workspace;
+use crate::programs::{Programs, workspace};
 
 /// The machine, the programs and the date of a measurement.
 #[derive(Debug, Serialize)]
 pub(crate) struct Machine {
-    pub(crate) date: String,
-    pub(crate) processor: String,
-    pub(crate) processors: usize,
-    pub(crate) virtualized: bool,
-    pub(crate) kernel: String,
+    /// Processor, kernel and date.
+    pub(crate) description: String,
     pub(crate) commit: String,
     pub(crate) versions: Vec<String>,
 }
 
 impl Machine {
     /// Queries the machine and the programs.
-    pub(crate) fn look(bench: &Bench) -> Self {
+    pub(crate) fn look(programs: &Programs, wrk_version: &str) -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let cpuinfo = read("/proc/cpuinfo");
+        let is_virtual = cpuinfo.contains(" hypervisor");
+        let description = format!(
+            "{}, {} processors, {}Linux {}, {}",
+            processor(&cpuinfo),
+            available_parallelism().map_or(1, usize::from),
+            if is_virtual { "virtual machine, " } else { "" },
+            read("/proc/sys/kernel/osrelease").trim(),
+            jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC")
+        );
         let version = |program: &Path| first_line(Command::new(program).arg("--version"));
+        let mut git = Command::new("git");
+        git.args(["describe", "--always", "--dirty", "--abbrev=10"]);
         Self {
-            date: jiff::Timestamp::now()
-                .strftime("%Y-%m-%d %H:%M UTC")
-                .to_string(),
-            processor: processor(&cpuinfo),
-            processors: available_parallelism().map_or(1, usize::from),
-            virtualized: cpuinfo.contains(" hypervisor"),
-            kernel: format!("Linux {}", read("/proc/sys/kernel/osrelease").trim()),
-            commit: first_line(Command::new("git").arg("-C").arg(workspace()).args([
-                "describe",
-                "--always",
-                "--dirty",
-                "--abbrev=10",
-            ])),
+            description,
+            commit: first_line(git.current_dir(workspace())),
             versions: vec![
-                version(&bench.programs.ours),
-                version(&bench.programs.wasmtime),
+                version(&programs.ours),
+                version(&programs.wasmtime),
                 version(Path::new("rustc")),
-                bench.wrk.version.clone(),
+                wrk_version.to_owned(),
             ],
         }
-    }
-
-    /// One line for the head of a table or a plot.
-    pub(crate) fn line(&self) -> String {
-        let Self {
-            processor,
-            processors,
-            kernel,
-            date,
-            ..
-        } = self;
-        let kind = if self.virtualized {
-            "virtual machine, "
-        } else {
-            ""
-        };
-        format!("{processor}, {processors} processors, {kind}{kernel}, {date}")
     }
 }
 
@@ -91,15 +63,9 @@ fn processor(cpuinfo: &str) -> String {
 
 /// The first line that a program prints, or `unknown`.
 fn first_line(command: &mut Command) -> String {
-    let output = command
-        .output()
-        .map(|output| output.stdout)
-        .unwrap_or_default();
-    String::from_utf8_lossy(&output)
-        .lines()
-        .next()
-        .unwrap_or("unknown")
-        .to_owned()
+    let output = command.output().map(|output| output.stdout);
+    let output = String::from_utf8(output.unwrap_or_default()).unwrap_or_default();
+    output.lines().next().unwrap_or("unknown").to_owned()
 }
 
 #[cfg(test)]

@@ -3,19 +3,17 @@
 mod files;
 pub(crate) mod table;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::Result;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::figures::goals::Verdict;
 use crate::machine::Machine;
-use crate::machine::noise;
-use crate::measure::{Bench, Row};
+use crate::measure::{Bench, Target, noise};
 use crate::plot::Plot;
-use crate::series::target::{Target, commands};
 use table::Table;
 
 /// The report of a series.
@@ -32,8 +30,8 @@ pub(crate) struct Report {
     pub(crate) warnings: Vec<String>,
     /// Servers that did not answer correctly, and why.
     pub(crate) failures: Vec<String>,
-    /// Command line of each server.
-    pub(crate) commands: Vec<(String, String)>,
+    /// Command lines of the servers.
+    pub(crate) commands: Vec<String>,
     /// All figures.
     pub(crate) figures: Value,
     /// The picture, for the series that documents show.
@@ -41,59 +39,29 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// The report on targets, without its verdicts.
     pub(crate) fn new(
         name: &'static str,
         about: impl Into<String>,
-        turns: String,
+        turns: impl Into<String>,
         table: Table,
-    ) -> Self {
-        Self {
+        targets: &[Target],
+    ) -> Result<Self> {
+        let failure = |one: &Target| Some(format!("`{}`: {}", one.name, one.failure.as_ref()?));
+        let mut commands: Vec<_> = targets.iter().map(|one| one.server.shown()).collect();
+        let mut seen = BTreeSet::new();
+        commands.retain(|command| seen.insert(command.clone()));
+        Ok(Self {
             name,
             about: about.into(),
-            turns,
+            turns: turns.into(),
             table,
             verdicts: Vec::new(),
-            warnings: Vec::new(),
-            failures: Vec::new(),
-            commands: Vec::new(),
-            figures: Value::Null,
-            plot: None,
-        }
-    }
-
-    /// The report on rows, without what is particular to the series.
-    pub(crate) fn on(
-        bench: &Bench,
-        rows: &[Row],
-        name: &'static str,
-        about: impl Into<String>,
-        table: Table,
-    ) -> Result<Self> {
-        let failure = |row: &Row| Some(format!("`{}`: {}", row.name, row.failure.as_ref()?));
-        let mut commands = Vec::new();
-        for row in rows {
-            let command = (row.name.clone(), row.command.clone());
-            if !commands.contains(&command) {
-                commands.push(command);
-            }
-        }
-        let turns = format!("{} rounds of {} s", bench.turns.rounds, bench.turns.seconds);
-        Ok(Self {
-            warnings: noise::during(rows),
-            failures: rows.iter().filter_map(failure).collect(),
+            warnings: noise::during(targets),
+            failures: targets.iter().filter_map(failure).collect(),
             commands,
-            figures: serde_json::to_value(rows)?,
-            ..Self::new(name, about, turns, table)
-        })
-    }
-
-    /// Adds figures, failures and command lines of targets.
-    pub(crate) fn with<T: Serialize>(self, targets: &[Target<T>]) -> Result<Self> {
-        Ok(Self {
-            failures: targets.iter().filter_map(Target::failure).collect(),
-            commands: commands(targets),
             figures: serde_json::to_value(targets)?,
-            ..self
+            plot: None,
         })
     }
 }
@@ -107,8 +75,8 @@ pub(crate) struct Run {
 impl Run {
     /// Checks the machine before anything is measured.
     pub(crate) fn begin(bench: &Bench) -> Result<Self> {
-        let machine = Machine::look(bench);
-        eprintln!("{}", machine.line());
+        let machine = Machine::look(&bench.programs, &bench.wrk_version);
+        eprintln!("{}", machine.description);
         let warnings = noise::before()?;
         for warning in &warnings {
             eprintln!("warning: {warning}");
@@ -116,54 +84,42 @@ impl Run {
         Ok(Self { machine, warnings })
     }
 
-    /// Prints a report and writes it to the files of the release.
-    pub(crate) fn publish(&self, report: &Report, folder: &Path) -> Result<()> {
+    /// Prints a report and writes it to the files of the release. `order` has the names of all
+    /// series.
+    pub(crate) fn publish(&self, report: &Report, order: &[&str], folder: &Path) -> Result<()> {
         let text = self.text(report);
         println!("\n{text}");
-        files::write(folder, report.name, &text, self.json(report))?;
+        files::write(folder, order, report.name, &text, self.json(report))?;
         if let Some(plot) = &report.plot {
-            files::write_picture(folder, report.name, &plot.svg(&self.machine.line()))?;
+            files::write_picture(folder, report.name, &plot.svg(&self.machine.description))?;
         }
         Ok(())
     }
 
     fn text(&self, report: &Report) -> String {
-        let mut text = format!(
-            "## {}\n\n{}\n\n{}\n",
-            report.name, report.about, report.table
-        );
-        let mut list = |heading: &str, items: &[String]| {
+        let Report {
+            name, about, table, ..
+        } = report;
+        let mut text = format!("## {name}\n\n{about}\n\n{table}\n");
+        let mut list = |heading: &str, items: Vec<String>| {
             if !items.is_empty() {
-                let _ = writeln!(text, "{heading}:\n");
-                for item in items {
-                    let _ = writeln!(text, "- {item}");
-                }
-                text.push('\n');
+                let _ = writeln!(text, "{heading}:\n\n- {}\n", items.join("\n- "));
             }
         };
-        let verdicts: Vec<_> = report.verdicts.iter().map(ToString::to_string).collect();
+        let goals = "Goals: median, and range of single rounds (a question mark: these disagree)";
         list(
-            "Goals: median, and range of single rounds (a question mark: these disagree)",
-            &verdicts,
+            goals,
+            report.verdicts.iter().map(ToString::to_string).collect(),
         );
-        list("Failed", &report.failures);
-        let warnings = self.all_warnings(report);
-        list("**Too noisy: do not rely on these figures**", &warnings);
-        let command = |(name, line): &(String, String)| format!("{name}: `{line}`");
-        list(
-            "Servers",
-            &report.commands.iter().map(command).collect::<Vec<_>>(),
-        );
-        let machine = &self.machine;
-        let _ = writeln!(
-            text,
-            "{}. {}. Commit {}; {}.",
-            machine.line(),
-            report.turns,
-            machine.commit,
-            machine.versions.join("; ")
-        );
-        text
+        list("Failed", report.failures.clone());
+        let noisy = "**Too noisy: do not rely on these figures**";
+        list(noisy, self.all_warnings(report));
+        let command = |line: &String| format!("`{line}`");
+        list("Servers", report.commands.iter().map(command).collect());
+        let (machine, turns) = (&self.machine, &report.turns);
+        let (description, commit) = (&machine.description, &machine.commit);
+        let versions = machine.versions.join("; ");
+        text + &format!("{description}. {turns}. Commit {commit}; {versions}.\n")
     }
 
     fn json(&self, report: &Report) -> Value {

@@ -2,6 +2,12 @@
 
 use std::fmt;
 
+use crate::figures::stats::range;
+use crate::measure::Target;
+
+/// A heading, and the cell of a target below it.
+pub(crate) type Column<'a> = (&'a str, &'a dyn Fn(&Target) -> String);
+
 /// Columns with headings; the first column is text, the others are figures.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -9,17 +15,28 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn new(headings: &[&str]) -> Self {
+    /// A row for each target; the first column has their names.
+    pub(crate) fn new(first: &str, targets: &[Target], columns: &[Column]) -> Self {
+        let headings = columns.iter().map(|(heading, _)| (*heading).to_owned());
+        let headings = [first.to_owned()].into_iter().chain(headings);
+        let row = |target: &Target| {
+            let cells = columns.iter().map(|(_, cell)| cell(target));
+            [target.name.clone()].into_iter().chain(cells).collect()
+        };
+        let rows = [headings.collect()].into_iter();
         Self {
-            rows: vec![headings.iter().map(ToString::to_string).collect()],
+            rows: rows.chain(targets.iter().map(row)).collect(),
         }
     }
 
-    /// Adds a row; cells that are missing at its end stay empty.
-    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        let mut cells: Vec<String> = cells.into_iter().collect();
-        cells.resize(self.rows[0].len(), String::new());
-        self.rows.push(cells);
+    /// A row for each of these figures of one target.
+    pub(crate) fn of_figures(target: &Target, figures: &[(&str, &str)]) -> Self {
+        let headings = ["figure", "min / median / max"].map(str::to_owned).to_vec();
+        let row = |&(name, key): &(&str, &str)| vec![name.to_owned(), range(target.summary(key))];
+        let rows = [headings].into_iter();
+        Self {
+            rows: rows.chain(figures.iter().map(row)).collect(),
+        }
     }
 }
 
@@ -51,36 +68,32 @@ impl fmt::Display for Table {
     }
 }
 
-/// A figure with as many digits as mean something.
-pub(crate) fn figure(value: f64) -> String {
-    match value.abs() {
-        size if size >= 99.95 => format!("{value:.0}"),
-        size if size >= 9.995 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::tests::{cpu, target};
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let mut table = Table::new(&["server", "µs"]);
-        table.row(["native".to_owned(), "9.10".to_owned()]);
-        table.row(["x".to_owned()]);
+        let targets = [cpu("native", &[9.1]), target("x", &[])];
+        let table = Table::new("server", &targets, &[("µs", &|t| t.median("cpu_us"))]);
         let expected = "\
 | server |   µs |
 | ------ | ---: |
 | native | 9.10 |
-| x      |      |
+| x      |    - |
 ";
         assert_eq!(table.to_string(), expected);
     }
 
     #[test]
-    fn figures_have_three_digits_or_what_is_before_the_point() {
-        let figures = [1234.5, 99.96, 42.04, 9.999, 1.005, 0.0].map(figure);
-        assert_eq!(figures, ["1234", "100", "42.0", "10.0", "1.00", "0.00"]);
+    fn the_figures_of_one_target_have_a_row_each() {
+        let table = Table::of_figures(&cpu("x", &[1.0, 2.0, 3.0]), &[("CPU, µs", "cpu_us")]);
+        assert!(
+            table
+                .to_string()
+                .ends_with("| CPU, µs | 1.00 / 2.00 / 3.00 |\n"),
+            "{table}"
+        );
     }
 }

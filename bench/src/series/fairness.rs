@@ -1,85 +1,78 @@
 //! Well-behaved functions next to others that spin, leak, flood or are overloaded, in one server.
 
-use std::fs;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::thread::{self, available_parallelism};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::OURS;
-use super::interference::{self, GOOD_CLIENTS, Scenario};
-use super::overload::{COST, TIMES, calibrate};
-use crate::functions::{Folder, cold};
-use crate::load::crowd::{self, Outcome};
-use crate::load::endless;
+use super::calibrate::calibrate;
+use super::interference::{self, GOOD_CLIENTS, Load, Scenario};
+use super::overload::{COST, STEPS, TIMES};
+use crate::load::flood::{self, Flood, latency_ms};
 use crate::load::job::Job;
-use crate::load::paced::percentile;
+use crate::load::slow::endless;
 use crate::measure::Bench;
+use crate::programs::{bytes, guest};
 use crate::report::Report;
-use crate::servers::programs::guest;
+use crate::servers::Server;
+use crate::servers::folder::Folder;
 use crate::servers::running::Running;
 
 /// Number of well-behaved functions.
 const GOOD: usize = 96;
 
+/// The badly behaved functions.
+const BAD: [&str; 4] = ["spin", "leak", "flood", "busy"];
+
 /// Length of a turn in ordinary turns: the server's timeouts need time to expire.
 const LONGER: u32 = 6;
 
-/// Index of the overloaded function.
-const OVERLOADED: usize = 3;
-
-/// Name of the same load on another process.
-const ON_ANOTHER: &str = "one with 10 times its load, in a process of its own";
-
-/// Load on a badly behaved function.
-#[derive(Debug, Clone)]
-enum Load {
-    /// Requests that never end, of this number of clients at once.
-    Endless { path: String, clients: usize },
-    /// Its job at this rate per second, which is more than it can answer.
-    Overloaded { job: Job, rate: f64 },
-}
-
 pub(super) fn run(bench: &Bench) -> Result<Report> {
-    let programs = &bench.programs;
     let guest = guest("cpu_burn")?;
-    let component =
-        fs::read(&guest).with_context(|| format!("cannot read `{}`", guest.display()))?;
     let processors = available_parallelism().map_or(1, usize::from);
-    let heavy = calibrate(&programs.ours(&[]).serving(&guest))?;
-    let bad = bad(processors, heavy);
+    let server = Server::ours(&bench.programs, &[]).serving(&guest);
+    let heavy = calibrate(&server, COST, STEPS, Job::compute)?;
 
     let folder = Folder::new("fairness")?;
-    let good: Vec<String> = (0..GOOD)
-        .map(|number| format!("good-{number:02}"))
-        .collect();
-    let names = bad.iter().map(|(name, ..)| (*name).to_owned());
-    let names: Vec<String> = names.chain(good.iter().cloned()).collect();
-    folder.put_functions("functions", &names, &component)?;
-    let server = programs.functions(&folder, "functions", &[]);
-    let job = Job::good().below(good.iter().map(|name| format!("/{name}")));
-    // It compiles all of them, before the first turn.
-    cold::start(&server, names.len(), &job, &folder)?;
+    let good = (0..GOOD).map(|number| format!("good-{number:02}"));
+    let bad = BAD.iter().map(|&name| name.to_owned());
+    let names: Vec<String> = bad.chain(good.clone()).collect();
+    folder.put_functions("functions", &names, &bytes(&guest)?)?;
+    let server = Server::functions(&bench.programs, &folder, "functions", &[]);
+    eprintln!("the first start, which compiles all functions");
+    Running::start(&server)?;
 
-    let alone = Scenario::alone(OURS, server.clone(), job);
-    let mut scenarios = Vec::new();
-    for (_, what, bad) in &bad {
-        let bad = bad.clone();
-        scenarios.push(alone.next_to(*what, move |addr, duration| bad.run(addr, duration)));
-    }
-    let all: Vec<Load> = bad.iter().map(|(.., bad)| bad.clone()).collect();
-    let (overload, another) = (bad[OVERLOADED].2.clone(), server);
-    let on_another = move |_: SocketAddr, duration| {
-        let running = Running::start(&another)?;
-        overload.run(running.addr, duration)
+    let endless = |path: &'static str| -> Load {
+        Arc::new(move |addr, duration| Ok(endless(addr, path, processors, duration)))
     };
-    scenarios.push(alone.next_to(ON_ANOTHER, on_another).without_goals());
-    scenarios.push(alone.next_to("all of them", move |addr, duration| {
-        run_together(&all, addr, duration)
-    }));
-    scenarios.insert(0, alone);
+    let overloaded: Load = Arc::new(move |addr, duration| {
+        let (job, rate) = overload(&heavy, processors);
+        Ok(describe(&flood::send(addr, &job, rate, duration)?))
+    });
+    let (another, on_another) = (server.clone(), overloaded.clone());
+    let on_another: Load = Arc::new(move |_, duration| {
+        let running = Running::start(&another)?;
+        on_another(running.addr, duration)
+    });
+    let [spin, leak, flood] = ["/spin/spin", "/leak/leak", "/flood/print"].map(endless);
+    let all = [&spin, &leak, &flood, &overloaded].map(Load::clone);
+    let together: Load = Arc::new(move |addr, duration| together(&all, addr, duration));
 
+    let job = Job::good().below(good.map(|name| format!("/{name}")));
+    let alone = Scenario::alone(OURS, server, &job);
+    let another_name = "one with 10 times its load, in a process of its own";
+    let scenarios = [
+        alone.clone(),
+        alone.next_to("one that spins", spin),
+        alone.next_to("one that leaks", leak),
+        alone.next_to("one that floods", flood),
+        alone.next_to("one with 10 times its load", overloaded),
+        alone.next_to(another_name, on_another).without_goals(),
+        alone.next_to("all of them", together),
+    ];
     let about = format!(
         "One server with {} functions, all of them `cpu-burn`, each with its own bytes and \
          compiled code, with default limits. {GOOD_CLIENTS} well-behaved clients send a request \
@@ -94,78 +87,35 @@ pub(super) fn run(bench: &Bench) -> Result<Report> {
         names.len(),
         COST.as_millis()
     );
-    let seconds = bench.turns.seconds * LONGER;
-    interference::run(bench, "fairness", about, &scenarios, seconds)
+    interference::run("fairness", about, &scenarios, bench.turns.longer(LONGER))
 }
 
-/// The badly behaved functions: name, description, and load.
-fn bad(processors: usize, heavy: Job) -> [(&'static str, &'static str, Load); 4] {
-    let endless = |path: &str| Load::Endless {
-        path: path.to_owned(),
-        clients: processors,
-    };
-    let processors = u32::try_from(processors).unwrap_or(u32::MAX);
-    let overloaded = Load::Overloaded {
-        job: heavy.below(["/busy"]),
-        rate: TIMES * f64::from(processors) / COST.as_secs_f64(),
-    };
-    [
-        ("spin", "one that spins", endless("/spin/spin")),
-        ("leak", "one that leaks", endless("/leak/leak")),
-        ("flood", "one that floods", endless("/flood/print")),
-        ("busy", "one with 10 times its load", overloaded),
-    ]
-}
-
-impl Load {
-    /// Sends the load for a while. Returns what its clients observed.
-    fn run(&self, addr: SocketAddr, duration: Duration) -> Result<String> {
-        match self {
-            Self::Endless { path, clients } => Ok(endless::send(addr, path, *clients, duration)),
-            Self::Overloaded { job, rate } => {
-                let (flood, _) = crowd::flood(addr, job, *rate, duration, 0, Duration::ZERO)?;
-                Ok(describe(&flood))
-            }
-        }
-    }
+/// The job and the rate per second of the overloaded function.
+fn overload(heavy: &Job, processors: usize) -> (Job, f64) {
+    let processors = f64::from(u32::try_from(processors).unwrap_or(u32::MAX));
+    let job = heavy.clone().below(["/busy"]);
+    (job, TIMES * processors / COST.as_secs_f64())
 }
 
 /// Sends all loads at the same time. Returns what the clients of each observed.
-fn run_together(all: &[Load], addr: SocketAddr, duration: Duration) -> Result<String> {
+fn together(all: &[Load], addr: SocketAddr, duration: Duration) -> Result<String> {
     thread::scope(|scope| {
-        let all: Vec<_> = all
-            .iter()
-            .map(|bad| scope.spawn(move || bad.run(addr, duration)))
-            .collect();
+        let start = |load| scope.spawn(move || Load::as_ref(load)(addr, duration));
+        let all: Vec<_> = all.iter().map(start).collect();
         let seen = all
             .into_iter()
             .map(|one| one.join().expect("no client panics"));
-        let seen: Result<Vec<String>> = seen.collect();
-        Ok(seen?.join("; "))
+        Ok(seen.collect::<Result<Vec<_>>>()?.join("; "))
     })
 }
 
 /// The outcomes of an overload in words.
-fn describe(flood: &crowd::Phase) -> String {
-    let count = |is: fn(&Outcome) -> bool| {
-        let outcomes = flood.requests.iter().map(|request| &request.outcome);
-        outcomes.filter(|outcome| is(outcome)).count()
-    };
-    let is_refused = |outcome: &Outcome| matches!(outcome, Outcome::Refused { .. });
-    let refused = flood
-        .requests
-        .iter()
-        .filter(|request| is_refused(&request.outcome));
-    let mut waited: Vec<f64> = refused
-        .map(|request| request.latency().as_secs_f64() * 1e3)
-        .collect();
-    let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
+fn describe(flood: &Flood) -> String {
+    let (good, refused) = (flood.good().count(), flood.refused().count());
     format!(
-        "{} good, {} refused with 503 (p99 {:.0} ms), {} failed, {} not sent",
-        count(|outcome| *outcome == Outcome::Good),
-        waited.len(),
-        percentile(&mut waited, 99).unwrap_or_default(),
-        failed + flood.unanswered,
+        "{good} good, {refused} refused with 503 (p99 {:.0} ms), {} failed, {} not sent",
+        latency_ms(flood.refused(), 99).unwrap_or_default(),
+        flood.failures(),
         flood.unsent
     )
 }
@@ -176,10 +126,7 @@ mod tests {
 
     #[test]
     fn the_overloaded_function_gets_ten_times_what_all_processors_can_answer() {
-        let (_, _, busy) = bad(2, Job::compute(1))[OVERLOADED].clone();
-        let Load::Overloaded { job, rate } = busy else {
-            panic!("{busy:?}");
-        };
+        let (job, rate) = overload(&Job::compute(1), 2);
         assert_eq!(job.path(), "/busy/compute?1");
         assert!((rate - 10_000.0).abs() < 1e-6, "{rate}");
     }

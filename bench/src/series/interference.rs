@@ -1,21 +1,19 @@
 //! Well-behaved clients next to other load: their latency, compared with that of the same clients
 //! alone.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
-use serde::Serialize;
 
-use super::target::Target;
 use crate::figures::goals::{Limit, Verdict};
+use crate::figures::stats::{Summary, range};
 use crate::load::job::Job;
-use crate::load::paced::{self, Paced, list, percentile};
-use crate::machine::kernel::memory;
-use crate::machine::rest::mib;
-use crate::measure::Bench;
+use crate::load::paced;
+use crate::machine::kernel::{PEAK, memory_mib};
+use crate::measure::{self, Rounds, Target, Turn, named};
 use crate::report::Report;
 use crate::report::table::Table;
 use crate::servers::Server;
@@ -28,49 +26,40 @@ pub(super) const GOOD_CLIENTS: u32 = 8;
 const OVER_ALONE: f64 = 2.0;
 
 /// Other load on a server for a while. It returns what its clients observed.
-type Load = Box<dyn Fn(SocketAddr, Duration) -> Result<String> + Sync>;
+pub(super) type Load = Arc<dyn Fn(SocketAddr, Duration) -> Result<String> + Send + Sync>;
 
 /// Well-behaved clients of a server, and the load next to them.
+#[derive(Clone)]
 pub(super) struct Scenario {
-    /// Whether the goals apply.
-    has_goals: bool,
-    /// The server's name.
-    server_name: String,
-    /// The other load's name.
-    load_name: String,
-    server: Server,
-    job: Job,
+    target: Target,
+    /// Name of the scenario with the clients alone.
+    alone: String,
     /// `None` for the clients alone.
     load: Option<Load>,
+    /// Whether the goals apply.
+    has_goals: bool,
 }
 
 impl Scenario {
-    /// The clients alone, with which the following scenarios are compared.
-    pub(super) fn alone(server_name: &str, server: Server, job: Job) -> Self {
+    /// The clients alone.
+    pub(super) fn alone(server_name: &str, server: Server, job: &Job) -> Self {
+        let name = format!("{server_name}, alone");
         Self {
-            has_goals: true,
-            server_name: server_name.to_owned(),
-            load_name: "alone".to_owned(),
-            server,
-            job,
+            target: Target::new(&name, server, job).on(GOOD_CLIENTS),
+            alone: name,
             load: None,
+            has_goals: false,
         }
     }
 
-    /// The same with other load.
-    pub(super) fn next_to(
-        &self,
-        load_name: impl Into<String>,
-        load: impl Fn(SocketAddr, Duration) -> Result<String> + Sync + 'static,
-    ) -> Self {
-        Self {
-            has_goals: self.has_goals,
-            server_name: self.server_name.clone(),
-            load_name: load_name.into(),
-            server: self.server.clone(),
-            job: self.job.clone(),
-            load: Some(Box::new(load)),
-        }
+    /// The same with other load, which has goals.
+    pub(super) fn next_to(&self, load_name: &str, load: Load) -> Self {
+        let mut scenario = self.clone();
+        let server_name = self.alone.trim_end_matches(", alone");
+        scenario.target.name = format!("{server_name}, next to {load_name}");
+        scenario.load = Some(load);
+        scenario.has_goals = true;
+        scenario
     }
 
     /// The same without goals, as a comparison.
@@ -81,207 +70,134 @@ impl Scenario {
         }
     }
 
-    fn name(&self) -> String {
-        match self.load {
-            Some(_) => format!("{}, next to {}", self.server_name, self.load_name),
-            None => format!("{}, alone", self.server_name),
-        }
-    }
-
-    /// One turn: a new process, checked, warmed up, and measured under the other load.
-    fn take(&self, duration: Duration) -> Result<Turn> {
-        let running = Running::start(&self.server)?;
-        self.job.check(running.addr)?;
-        let warm_up = Duration::from_secs(1);
-        paced::run(running.addr, &self.job, GOOD_CLIENTS, warm_up)?;
-        let (paced, others) = thread::scope(|scope| {
-            let load = self.load.as_ref();
-            let load = load.map(|load| scope.spawn(move || load(running.addr, duration)));
-            let paced = paced::watch(running.addr, &self.job, GOOD_CLIENTS, duration);
-            (
-                paced,
-                load.map(|load| load.join().expect("no client panics")),
-            )
-        });
-        let Paced {
-            mut times_us,
-            failures,
-        } = paced;
-        Ok(Turn {
-            good: times_us.len(),
-            failures,
-            p50_us: percentile(&mut times_us, 50),
-            p99_us: percentile(&mut times_us, 99),
-            max_us: percentile(&mut times_us, 100),
-            over_alone: None,
-            peak_mib: mib(memory(running.id())?.peak_kib),
-            others: others.transpose()?.unwrap_or_default(),
-        })
+    /// The goals under other load.
+    fn judge(&self, targets: &[Target]) -> Vec<Verdict> {
+        let target = named(targets, &self.target.name).filter(|_| self.has_goals);
+        let Some(target) = target else {
+            return Vec::new();
+        };
+        let name = &target.name;
+        vec![
+            Verdict::new(
+                format!("requests without a good answer, {name}"),
+                "requests",
+                Limit::AtMost(0.0),
+                target.summary("failures"),
+            ),
+            Verdict::new(
+                format!("p99 over that of the clients alone, {name}"),
+                "×",
+                Limit::AtMost(OVER_ALONE),
+                over(target, targets, &self.alone),
+            ),
+        ]
     }
 }
 
-/// What the well-behaved clients observed in one turn.
-#[derive(Debug, Serialize)]
-struct Turn {
-    good: usize,
-    failures: BTreeMap<String, u64>,
-    p50_us: Option<f64>,
-    p99_us: Option<f64>,
-    max_us: Option<f64>,
-    /// The 99th percentile over that of the clients alone, in the same round.
-    over_alone: Option<f64>,
-    peak_mib: f64,
-    /// What the other clients observed.
-    others: String,
+/// The 99th percentile over that of the clients alone.
+fn over(target: &Target, targets: &[Target], alone: &str) -> Option<Summary> {
+    target.over(named(targets, alone)?, "p99_us")
 }
 
 /// Measures all scenarios in turn, each with a new process.
 pub(super) fn run(
-    bench: &Bench,
     name: &'static str,
     about: String,
     scenarios: &[Scenario],
-    seconds: u32,
+    turns: Rounds,
 ) -> Result<Report> {
-    let duration = Duration::from_secs(seconds.into());
-    let target = |scenario: &Scenario| Target::new(scenario.name(), scenario.server.clone());
-    let mut targets: Vec<Target<Turn>> = scenarios.iter().map(target).collect();
-    let rounds = bench.turns.rounds;
-    for round in 1..=rounds {
-        let mut alone_us = None;
-        for (scenario, target) in scenarios.iter().zip(&mut targets) {
-            let name = target.name.clone();
-            let turn = target.take(|_| {
-                let mut turn = scenario.take(duration)?;
-                if scenario.load.is_none() {
-                    alone_us = turn.p99_us;
-                }
-                turn.over_alone = turn.p99_us.zip(alone_us).map(|(p99, alone)| p99 / alone);
-                Ok(turn)
-            });
-            if let Some(turn) = turn {
-                let p99 = turn.p99_us.unwrap_or_default();
-                let (good, bad) = (turn.good, list(&turn.failures));
-                eprintln!("{round}/{rounds} {name}: {good} good {bad}, p99 {p99:.0} µs");
-                eprintln!("    {}", turn.others);
-            }
-        }
-    }
-    let verdicts = scenarios.iter().zip(&targets);
-    let verdicts = verdicts.filter(|(scenario, _)| scenario.has_goals && scenario.load.is_some());
-    let mut report = Report {
-        verdicts: verdicts.flat_map(|(_, target)| judge(target)).collect(),
-        ..Report::new(
-            name,
-            about,
-            format!("{rounds} rounds of {seconds} s"),
-            table(&targets),
-        )
-        .with(&targets)?
-    };
-    let command = |one: &Scenario| (one.server_name.clone(), one.server.shown());
-    report.commands = scenarios.iter().map(command).collect();
-    report.commands.dedup();
-    Ok(report)
-}
-
-fn table(targets: &[Target<Turn>]) -> Table {
-    let mut table = Table::new(&[
-        "server and other load",
-        "good answers",
-        "other answers",
-        "p50, µs",
-        "p99, µs: min / median / max",
-        "max, µs",
-        "p99 over alone: min / median / max",
-        "peak memory, MiB",
-        "observed by the other clients, in the last round",
-    ]);
-    for target in targets {
-        let ratios = target.summary(|turn| turn.over_alone);
-        let good: usize = target.turns.iter().map(|turn| turn.good).sum();
-        let mut failures = BTreeMap::new();
-        for (failure, times) in target.turns.iter().flat_map(|turn| &turn.failures) {
-            *failures.entry(failure.clone()).or_default() += times;
-        }
-        let others = target.turns.last().map(|turn| turn.others.clone());
-        table.row([
-            target.name.clone(),
-            good.to_string(),
-            list(&failures),
-            target.median(|turn| turn.p50_us),
-            target.range(|turn| turn.p99_us),
-            target.median(|turn| turn.max_us),
-            ratios.map_or_else(String::new, |_| target.range(|turn| turn.over_alone)),
-            target.median(|turn| Some(turn.peak_mib)),
-            others.unwrap_or_default(),
-        ]);
-    }
-    table
-}
-
-/// The goals under other load.
-fn judge(target: &Target<Turn>) -> [Verdict; 2] {
-    let ratios = target.summary(|turn| turn.over_alone);
-    let missing = target.summary(|turn| {
-        let missing: u64 = turn.failures.values().sum();
-        u32::try_from(missing).ok().map(f64::from)
+    let duration = Duration::from_secs(turns.seconds.into());
+    let mut targets: Vec<_> = scenarios.iter().map(|one| one.target.clone()).collect();
+    measure::take(turns, &mut targets, "p99_us", |index, target| {
+        take(target, scenarios[index].load.as_ref(), duration)
     });
-    [
-        Verdict::new(
-            format!("requests without a good answer, {}", target.name),
-            "requests",
-            Limit::AtMost(0.0),
-            missing.map(|missing| missing.max),
-            missing,
-        ),
-        Verdict::new(
-            format!("p99 over that of the clients alone, {}", target.name),
-            "×",
-            Limit::AtMost(OVER_ALONE),
-            ratios.map(|ratios| ratios.median),
-            ratios,
-        ),
-    ]
+    let over_alone = |target: &Target| {
+        let scenario = scenarios.iter().find(|one| one.target.name == target.name);
+        range(scenario.and_then(|one| over(target, &targets, &one.alone)))
+    };
+    let verdicts = scenarios.iter().flat_map(|one| one.judge(&targets));
+    let table = Table::new(
+        "server and other load",
+        &targets,
+        &[
+            ("good answers", &|t| t.range("good")),
+            ("other answers", &|t| t.notes("other_answers")),
+            ("p50, µs", &|t| t.median("p50_us")),
+            ("p99, µs: min / median / max", &|t| t.range("p99_us")),
+            ("max, µs", &|t| t.median("max_us")),
+            ("p99 over alone: min / median / max", &over_alone),
+            ("peak memory, MiB", &|t| t.median("peak_mib")),
+            ("observed by the other clients", &|t| t.notes("others")),
+        ],
+    );
+    Ok(Report {
+        verdicts: verdicts.collect(),
+        ..Report::new(name, about, turns, table, &targets)?
+    })
+}
+
+/// One turn: a new process, checked, warmed up, and measured under the other load.
+fn take(target: &Target, load: Option<&Load>, duration: Duration) -> Result<Turn> {
+    let running = Running::start(&target.server)?;
+    let (addr, job) = (running.addr, &target.job);
+    job.check(addr)?;
+    paced::run(addr, job, GOOD_CLIENTS, Duration::from_secs(1)).all_good()?;
+    let (paced, others) = thread::scope(|scope| {
+        let load = load.map(|load| scope.spawn(move || load(addr, duration)));
+        let paced = paced::run(addr, job, GOOD_CLIENTS, duration);
+        let others = load.map(|load| load.join().expect("no client panics"));
+        (paced, others)
+    });
+    let mut turn = Turn::of([("peak_mib", memory_mib(running.id(), PEAK)?)]);
+    turn.note("others", others.transpose()?.unwrap_or_default());
+    turn.set_paced(paced);
+    Ok(turn)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::tests::target;
 
-    /// The verdicts on turns with these ratios and refused requests.
-    fn words(turns: &[(Option<f64>, u64)]) -> [String; 2] {
-        let turn = |&(over_alone, refused): &(Option<f64>, u64)| Turn {
-            good: 100,
-            failures: BTreeMap::from([("503".to_owned(), refused)]),
-            p50_us: Some(1.0),
-            p99_us: over_alone,
-            max_us: over_alone,
-            over_alone,
-            peak_mib: 1.0,
-            others: "503".to_owned(),
-        };
-        let target = Target {
-            turns: turns.iter().map(turn).collect(),
-            ..Target::new("server", crate::servers::tests::server())
-        };
-        judge(&target).map(|verdict| verdict.word())
+    fn scenario() -> Scenario {
+        let server = crate::servers::tests::server();
+        let load: Load = Arc::new(|_, _| Ok(String::new()));
+        Scenario::alone("ours", server, &Job::good()).next_to("others", load)
+    }
+
+    /// The verdicts on turns with these ratios to the clients alone, and refused requests.
+    fn words(scenario: &Scenario, ratios: &[f64], refused: &[f64]) -> Vec<String> {
+        let figures: [(&str, &[f64]); 2] = [("p99_us", ratios), ("failures", refused)];
+        let alone = vec![1.0; refused.len()];
+        let targets = [
+            target("ours, next to others", &figures),
+            target("ours, alone", &[("p99_us", &alone)]),
+        ];
+        scenario.judge(&targets).iter().map(Verdict::word).collect()
     }
 
     #[test]
     fn the_ratio_is_the_median_of_those_of_the_rounds() {
-        let turns = [(Some(1.1), 0), (Some(5.0), 0), (Some(1.9), 0)];
-        assert_eq!(words(&turns), ["reached", "reached?"]);
+        let words = words(&scenario(), &[1.1, 5.0, 1.9], &[0.0; 3]);
+        assert_eq!(words, ["reached", "reached?"]);
     }
 
     #[test]
     fn one_refused_request_of_a_good_client_misses_the_goal() {
-        let turns = [(Some(1.1), 0), (Some(1.0), 1)];
-        assert_eq!(words(&turns), ["missed?", "reached"]);
+        let words = words(&scenario(), &[1.1, 1.0], &[0.0, 1.0]);
+        assert_eq!(words, ["missed?", "reached"]);
     }
 
     #[test]
     fn a_round_without_a_good_answer_has_no_ratio() {
-        assert_eq!(words(&[(None, 9), (Some(1.0), 0)])[1], "not measured");
+        // The second one has none.
+        let words = words(&scenario(), &[1.0], &[9.0, 0.0]);
+        assert_eq!(words[1], "not measured");
+    }
+
+    #[test]
+    fn a_scenario_for_comparison_has_no_goals() {
+        let peer = scenario().without_goals();
+        assert!(words(&peer, &[9.0], &[9.0]).is_empty());
     }
 }

@@ -1,46 +1,52 @@
 //! Every server, with 32 connections and a short message.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::{MESSAGE, NATIVE, OURS, OURS_FUSED, case, median, range, ratio, rows_of};
+use super::{MAIN, MESSAGE, NATIVE, OURS, OURS_FUSED, PEER, TUNED_PEER, message};
 use crate::figures::goals::{Limit, Verdict};
-use crate::measure::{Bench, Case, Row};
-use crate::plot::{Bar, Kind, Plot};
+use crate::figures::stats::range;
+use crate::measure::{Bench, CONNECTIONS, Target, named};
+use crate::plot::{Group, Kind, Plot};
 use crate::report::Report;
 use crate::report::table::Table;
-use crate::servers::TUNED;
+use crate::servers::{Server, TUNED};
 
-/// The peers: name, requests per instance, flags, and goal for their processor time over ours.
-const PEERS: [(&str, Option<&str>, &[&str], f64); 9] = [
-    ("wasmtime serve", None, &[], 15.0),
-    ("wasmtime serve, tuned", None, TUNED, 3.5),
-    ("wasmtime serve, reuse 128", Some("128"), &[], 1.3),
-    ("wasmtime serve, reuse 128, tuned", Some("128"), TUNED, 1.3),
-    ("wasmtime serve, reuse 1000", Some("1000"), &[], 1.3),
+const REUSE_128: &[&str] = &["--max-instance-reuse-count", "128"];
+const REUSE_1000: &[&str] = &["--max-instance-reuse-count", "1000"];
+
+/// Flags that `wasmtime serve` needs for the fused composition.
+const SEVERAL_MEMORIES: &[&str] = &[
+    "-Opooling-max-memories-per-module=4",
+    "-Opooling-max-tables-per-module=4",
+];
+
+/// The peers: name, flags, and goal for their processor time over ours.
+const PEERS: [(&str, &[&[&str]], f64); 9] = [
+    (PEER, &[], 15.0),
+    (TUNED_PEER, &[TUNED], 3.5),
+    ("wasmtime serve, reuse 128", &[REUSE_128], 1.3),
+    ("wasmtime serve, reuse 128, tuned", &[TUNED, REUSE_128], 1.3),
+    ("wasmtime serve, reuse 1000", &[REUSE_1000], 1.3),
     (
         "wasmtime serve, reuse 1000, tuned",
-        Some("1000"),
-        TUNED,
+        &[TUNED, REUSE_1000],
         1.3,
     ),
-    ("wasmtime serve, fused", None, &[], 15.0),
-    ("wasmtime serve, tuned, fused", None, TUNED, 3.5),
+    ("wasmtime serve, fused", &[SEVERAL_MEMORIES], 15.0),
+    (
+        "wasmtime serve, tuned, fused",
+        &[TUNED, SEVERAL_MEMORIES],
+        3.5,
+    ),
     (
         "wasmtime serve, reuse 1000, tuned, fused",
-        Some("1000"),
-        TUNED,
+        &[TUNED, REUSE_1000, SEVERAL_MEMORIES],
         1.3,
     ),
 ];
 
 /// Suffix of the names of servers of the fused composition.
 const FUSED: &str = ", fused";
-
-/// Flags that `wasmtime serve` needs for it.
-const SEVERAL_MEMORIES: [&str; 2] = [
-    "-Opooling-max-memories-per-module=4",
-    "-Opooling-max-tables-per-module=4",
-];
 
 /// Ours with several requests per instance. The goals are for one instance per request, so they do
 /// not apply to these.
@@ -50,188 +56,166 @@ const OURS_REUSED: [(&str, &str); 2] = [
 ];
 
 /// Goal for the figures of ours over those of the native server.
-const OVER_NATIVE: f64 = 3.0;
+const OVER_NATIVE: Limit = Limit::AtMost(3.0);
 
 pub(super) fn run(bench: &Bench) -> Result<Report> {
-    let rows = bench.rounds(&cases(bench));
-    let ours = rows_of(&rows, OURS).next().context("ours is measured")?;
-    let fused = rows_of(&rows, OURS_FUSED).next();
-    let fused = fused.context("ours is measured with the fused composition")?;
-    let mut table = Table::new(&[
+    let mut targets = targets(bench);
+    bench.load(&mut targets);
+    let over_ours =
+        |target: &Target| ours(target, &targets).and_then(|one| target.over(one, "cpu_us"));
+    let table = Table::new(
         "server",
-        "CPU per request, µs: min / median / max",
-        "times ours",
-        "goal",
-        "requests/s",
-        "p50, µs",
-        "p90, µs",
-        "p99, µs",
-        "max, µs",
-        "peak memory, MiB",
-    ]);
-    let mut verdicts = Vec::new();
-    for row in &rows {
-        let cpu = row.summary(|sample| sample.cpu_us);
-        // Only servers of the same component are compared.
-        let verdict = judge(
-            row,
-            if row.name.ends_with(FUSED) {
-                fused
-            } else {
-                ours
-            },
-        );
-        let goal = goal(row, verdict.as_ref());
-        verdicts.extend(verdict);
-        table.row([
-            row.name.clone(),
-            range(cpu),
-            ratio(cpu, ours.summary(|sample| sample.cpu_us)),
-            goal,
-            median(row.summary(|sample| sample.requests_per_second)),
-            median(row.summary(|sample| sample.p50_us)),
-            median(row.summary(|sample| sample.p90_us)),
-            median(row.summary(|sample| sample.p99_us)),
-            median(row.summary(|sample| sample.max_us)),
-            median(row.summary(|sample| sample.peak_mib)),
-        ]);
+        &targets,
+        &[
+            ("CPU per request, µs: min / median / max", &|t| {
+                t.range("cpu_us")
+            }),
+            ("times ours of the same composition", &|t| {
+                range(over_ours(t))
+            }),
+            ("requests/s", &|t| t.median("requests_per_second")),
+            ("p50, µs", &|t| t.median("p50_us")),
+            ("p90, µs", &|t| t.median("p90_us")),
+            ("p99, µs", &|t| t.median("p99_us")),
+            ("max, µs", &|t| t.median("max_us")),
+            ("peak memory, MiB", &|t| t.median("peak_mib")),
+        ],
+    );
+    let verdicts = targets.iter().filter_map(|one| judge(one, &targets));
+    let mut verdicts: Vec<_> = verdicts.collect();
+    let over_native = |name, key| {
+        let pair = named(&targets, name).zip(named(&targets, NATIVE));
+        pair.and_then(|(ours, native)| ours.over(native, key))
+    };
+    for (what, figure) in [
+        (
+            "p99 of ours over that of native",
+            over_native(OURS, "p99_us"),
+        ),
+        (
+            "CPU of ours, fused, over that of native",
+            over_native(OURS_FUSED, "cpu_us"),
+        ),
+    ] {
+        verdicts.push(Verdict::new(what, "×", OVER_NATIVE, figure));
     }
-    if let Some(native) = rows.iter().find(|row| row.name == NATIVE) {
-        let what = "p99 of ours over that of native";
-        let goal = Limit::AtMost(OVER_NATIVE);
-        verdicts.push(ours.judge(native, |sample| sample.p99_us, goal, what));
-        let what = "CPU of ours, fused, over that of native";
-        verdicts.push(fused.judge(native, |sample| sample.cpu_us, goal, what));
-    }
-
     let about = format!(
-        "Every server answers `POST /encrypt` with `{{\"message\": \"{MESSAGE}\"}}` on {} \
-         connections; standard error goes to /dev/null. `CPU` is the server's time in user and \
-         system mode. Without `reuse`, each request has its own instance. `fused` is the same \
-         composition with its parts fused into one core module of several memories; a server of \
-         it is compared with ours of it.",
-        ours.connections
+        "Every server answers `POST /encrypt` with `{{\"message\": \"{MESSAGE}\"}}` on \
+         {CONNECTIONS} connections; standard error goes to /dev/null. `CPU` is the server's time in \
+         user and system mode. Without `reuse`, each request has its own instance. `fused` is the \
+         same composition with its parts fused into one core module of several memories; a server \
+         of it is compared with ours of it."
     );
     Ok(Report {
         verdicts,
-        plot: Some(plot(&rows)),
-        ..Report::on(bench, &rows, "main", about, table)?
+        plot: Some(plot(&targets)),
+        ..Report::new(MAIN, about, bench.turns, table, &targets)?
     })
 }
 
-fn cases(bench: &Bench) -> Vec<Case> {
+fn targets(bench: &Bench) -> Vec<Target> {
     let programs = &bench.programs;
-    let mut cases = vec![
-        case(OURS, programs.ours(&[])),
-        case(OURS_FUSED, programs.ours(&[]).serving(&programs.fused)),
+    let ours = |flags: &[&str]| Server::ours(programs, flags);
+    let target = |name: &str, server| Target::new(name, server, &message());
+    let mut targets = vec![
+        target(OURS, ours(&[])),
+        target(OURS_FUSED, ours(&[]).serving(&programs.fused)),
     ];
-    if programs.ours_can_reuse {
-        for (name, count) in OURS_REUSED {
-            cases.push(case(name, programs.ours(&["--reuse", count])));
-        }
+    for (name, count) in OURS_REUSED {
+        targets.push(target(name, ours(&["--reuse", count])));
     }
-    for (name, reuse, flags, _) in PEERS {
-        let mut flags = flags.to_vec();
-        flags.extend(
-            reuse
-                .iter()
-                .flat_map(|count| ["--max-instance-reuse-count", count]),
-        );
-        let server = if name.ends_with(FUSED) {
-            flags.extend(SEVERAL_MEMORIES);
-            programs.wasmtime(&flags).serving(&programs.fused)
+    for (name, flags, _) in PEERS {
+        let server = Server::wasmtime(programs, flags);
+        let is_fused = name.ends_with(FUSED);
+        let component = if is_fused {
+            &programs.fused
         } else {
-            programs.wasmtime(&flags)
+            &programs.component
         };
-        cases.push(case(name, server));
+        targets.push(target(name, server.serving(component)));
     }
-    cases.push(case(NATIVE, programs.native(&[])));
-    cases
+    targets.push(target(NATIVE, Server::native(programs)));
+    targets
 }
 
-/// The verdict on a row, if it has a goal.
-fn judge(row: &Row, ours: &Row) -> Option<Verdict> {
-    if row.name == NATIVE {
-        let goal = Limit::AtMost(OVER_NATIVE);
+/// Ours with the composition of this target: only servers of the same one are compared.
+fn ours<'a>(target: &Target, targets: &'a [Target]) -> Option<&'a Target> {
+    let is_fused = target.name.ends_with(FUSED);
+    named(targets, if is_fused { OURS_FUSED } else { OURS })
+}
+
+/// The verdict on a target, if it has a goal.
+fn judge(target: &Target, targets: &[Target]) -> Option<Verdict> {
+    let ours = ours(target, targets)?;
+    if target.name == NATIVE {
         let what = "CPU of ours over that of native";
-        return Some(ours.judge(row, |sample| sample.cpu_us, goal, what));
+        return Some(Verdict::new(
+            what,
+            "×",
+            OVER_NATIVE,
+            ours.over(target, "cpu_us"),
+        ));
     }
-    let (.., times) = PEERS.iter().find(|(name, ..)| row.name == *name)?;
-    let ours_is = if row.name.ends_with(FUSED) {
-        "ours, fused"
-    } else {
-        "ours"
-    };
-    let what = format!("CPU of `{}` over that of {ours_is}", row.name);
-    Some(row.judge(ours, |sample| sample.cpu_us, Limit::AtLeast(*times), what))
+    let (name, _, times) = PEERS.iter().find(|(name, ..)| target.name == *name)?;
+    let what = format!("CPU of `{name}` over that of `{}`", ours.name);
+    let ratio = target.over(ours, "cpu_us");
+    Some(Verdict::new(what, "×", Limit::AtLeast(*times), ratio))
 }
 
-/// The cell with the goal of a row.
-fn goal(row: &Row, verdict: Option<&Verdict>) -> String {
-    match verdict {
-        Some(verdict) => {
-            let whose = if row.name == NATIVE { "ours " } else { "" };
-            format!("{whose}{}: {}", verdict.wanted(), verdict.word())
-        }
-        None if row.name == OURS || row.name == OURS_FUSED => String::new(),
-        None => "not counted".to_owned(),
-    }
-}
-
-fn plot(rows: &[Row]) -> Plot {
-    let bar = |row: &Row| Bar {
-        label: row.name.clone(),
-        kind: match row.name.as_str() {
+fn plot(targets: &[Target]) -> Plot {
+    let bar = |target: &Target| {
+        let kind = match target.name.as_str() {
             NATIVE => Kind::Native,
             OURS_FUSED => Kind::OursFused,
             name if name.starts_with(OURS) => Kind::Ours,
             _ => Kind::Peer,
-        },
-        summary: row.summary(|sample| sample.cpu_us),
+        };
+        (target.name.clone(), kind, target.summary("cpu_us"))
     };
-    Plot::Bars {
+    let group = Group {
+        heading: "µs, median and range of the rounds; less is better",
+        bars: targets.iter().map(bar).collect(),
+    };
+    Plot {
         title: "Processor time per request",
-        unit: "µs, median and range of the rounds; less is better",
-        bars: rows.iter().map(bar).collect(),
+        groups: vec![group],
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::tests::row;
+    use crate::measure::tests::cpu;
+
+    /// The verdict on a target of this name next to ours.
+    fn verdict(name: &str, cpu_us: f64, ours_us: f64) -> Option<Verdict> {
+        let targets = [cpu(OURS, &[ours_us]), cpu(name, &[cpu_us])];
+        judge(&targets[1], &targets)
+    }
 
     #[test]
-    fn a_peer_has_the_goal_of_its_row() {
-        let (ours, peer) = (row(OURS, &[10.0]), row("wasmtime serve", &[149.0]));
-        assert_eq!(judge(&peer, &ours).unwrap().word(), "missed");
-        let peer = row("wasmtime serve, tuned", &[149.0]);
-        assert_eq!(judge(&peer, &ours).unwrap().word(), "reached");
+    fn a_peer_has_the_goal_of_its_name() {
+        let word = |name| verdict(name, 149.0, 10.0).unwrap().word();
+        assert_eq!(word(PEER), "missed");
+        assert_eq!(word(TUNED_PEER), "reached");
     }
 
     #[test]
     fn the_goal_of_native_limits_ours() {
-        let ours = row(OURS, &[29.0]);
-        let verdict = judge(&row(NATIVE, &[10.0]), &ours).unwrap();
+        let verdict = verdict(NATIVE, 10.0, 29.0).unwrap();
         assert_eq!(verdict.word(), "reached");
         assert!(verdict.to_string().contains("2.90 ×"), "{verdict}");
     }
 
     #[test]
     fn ours_has_no_goal_of_its_own() {
-        let ours = row(OURS, &[29.0]);
-        assert!(judge(&ours, &ours).is_none());
-        assert_eq!(goal(&ours, None), "");
+        assert!(verdict(OURS, 29.0, 29.0).is_none());
     }
 
     #[test]
     fn ours_with_reuse_has_no_goal() {
-        let ours = row(OURS, &[29.0]);
         for (name, _) in OURS_REUSED {
-            let reused = row(name, &[1.0]);
-            let verdict = judge(&reused, &ours);
-            assert!(verdict.is_none());
-            assert_eq!(goal(&reused, verdict.as_ref()), "not counted");
+            assert!(verdict(name, 1.0, 29.0).is_none());
         }
     }
 }

@@ -1,193 +1,136 @@
 //! Compositions of 2 to 20 parts.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use compose::Component;
 use compose_fuse::fuse;
-use serde_json::json;
 
-use super::{OURS, OURS_FUSED, TUNED_PEER, case, median, range, ratio, rows_of};
-use crate::composition::{Chains, Contents};
-use crate::figures::stats::slope;
-use crate::measure::{Bench, Case, Row, Sample};
-use crate::plot::{Kind, Line, Panel, Plot};
+use super::{OURS, OURS_FUSED, TUNED_PEER, message};
+use crate::composition::Chains;
+use crate::figures::stats::{figure, range, slope};
+use crate::measure::{Bench, Target, named};
+use crate::plot::{Group, Kind, Plot};
 use crate::report::Report;
-use crate::report::table::{Table, figure};
-use crate::servers::programs::scratch;
-use crate::servers::{LARGE_POOL, TUNED};
+use crate::report::table::Table;
+use crate::servers::folder::Folder;
+use crate::servers::{LARGE_POOL, Server, TUNED};
 
 /// Numbers of parts in a row; two of them are the adapter and the cipher.
-const STEPS: [u32; 8] = [2, 3, 4, 5, 8, 12, 16, 20];
+const STEPS: [u8; 8] = [2, 3, 4, 5, 8, 12, 16, 20];
 
-/// The servers, and their lines in the picture.
-const LINES: [(&str, Kind); 3] = [
+/// The servers, and their colours in the picture.
+const SERVERS: [(&str, Kind); 3] = [
     (OURS, Kind::Ours),
     (OURS_FUSED, Kind::OursFused),
     (TUNED_PEER, Kind::Peer),
 ];
 
 pub(super) fn run(bench: &Bench) -> Result<Report> {
-    let (mut cases, mut contents) = (Vec::new(), Vec::new());
     let chains = Chains::find()?;
-    let peer_flags = [TUNED, LARGE_POOL].concat();
-    let servers = [
-        (OURS, bench.programs.ours(&[]), "parts-N.wasm"),
-        (OURS_FUSED, bench.programs.ours(&[]), "fused-N.wasm"),
-        (
-            TUNED_PEER,
-            bench.programs.wasmtime(&peer_flags),
-            "parts-N.wasm",
-        ),
-    ];
+    let ours = Server::ours(&bench.programs, &[]);
+    let peer = Server::wasmtime(&bench.programs, &[TUNED, LARGE_POOL]);
+    let (mut targets, mut folders) = (Vec::new(), Vec::new());
     for parts in STEPS {
-        let component = chains.compose(parts as usize - 2)?;
-        contents.push(Contents::of(&component)?);
+        let component = chains.compose(usize::from(parts) - 2)?;
         let fused = fuse(&Component::new("composition", component.clone())?)?.bytes;
-        for (file, bytes) in [("parts", component), ("fused", fused)] {
-            let path = path(file, parts);
-            fs::write(&path, bytes)
-                .with_context(|| format!("cannot write `{}`", path.display()))?;
-        }
-        for (name, server, file) in &servers {
-            let file = file.trim_end_matches("-N.wasm");
-            cases.push(case(name, server.clone().serving(&path(file, parts))));
+        let folder = Folder::new(&format!("parts-{parts}"))?;
+        let plain = folder.put("parts.wasm", component)?;
+        let fused = folder.put("fused.wasm", fused)?;
+        folders.push(folder);
+        for (server_name, server, file) in [
+            (OURS, &ours, &plain),
+            (OURS_FUSED, &ours, &fused),
+            (TUNED_PEER, &peer, &plain),
+        ] {
+            let server = server.clone().serving(file);
+            targets.push(Target::new(name(parts, server_name), server, &message()));
         }
     }
-    let mut report = report(bench, &cases, &contents)?;
-    // Once for each server, not for each file.
-    report.commands = servers
-        .map(|(name, server, file)| {
-            let server = server.serving(Path::new(file));
-            (name.to_owned(), server.shown())
-        })
-        .into();
-    Ok(report)
-}
+    bench.load(&mut targets);
 
-/// The file of a composition of this number of parts.
-fn path(file: &str, parts: u32) -> PathBuf {
-    scratch().join(format!("{file}-{parts}.wasm"))
-}
-
-fn report(bench: &Bench, cases: &[Case], contents: &[Contents]) -> Result<Report> {
-    let rows = bench.rounds(cases);
-    let mut table = Table::new(&[
-        "parts in a row",
-        "core instances",
-        "memories",
-        "ours: CPU per request, µs",
-        "ours, fused: CPU per request, µs",
-        "wasmtime serve, tuned: CPU per request, µs",
-        "wasmtime serve over ours",
-        "ours: p50, µs",
-        "ours: p99, µs",
-        "wasmtime serve: p50, µs",
-        "wasmtime serve: p99, µs",
-    ]);
-    let both = rows_of(&rows, OURS).zip(rows_of(&rows, OURS_FUSED));
-    let all = both.zip(rows_of(&rows, TUNED_PEER));
-    for ((parts, contents), ((ours, fused), peer)) in STEPS.iter().zip(contents).zip(all) {
-        table.row([
-            parts.to_string(),
-            contents.core_instances.to_string(),
-            contents.memories.to_string(),
-            range(ours.summary(cpu)),
-            range(fused.summary(cpu)),
-            range(peer.summary(cpu)),
-            ratio(peer.summary(cpu), ours.summary(cpu)),
-            median(ours.summary(|sample| sample.p50_us)),
-            median(ours.summary(p99)),
-            median(peer.summary(|sample| sample.p50_us)),
-            median(peer.summary(p99)),
-        ]);
-    }
-
+    let over_ours = |target: &Target| {
+        let (parts, _) = target.name.split_once(", ")?;
+        target.over(named(&targets, &format!("{parts}, {OURS}"))?, "cpu_us")
+    };
+    let table = Table::new(
+        "parts in a row, server",
+        &targets,
+        &[
+            ("CPU per request, µs: min / median / max", &|t| {
+                t.range("cpu_us")
+            }),
+            ("times ours", &|t| range(over_ours(t))),
+            ("p50, µs", &|t| t.median("p50_us")),
+            ("p99, µs", &|t| t.median("p99_us")),
+        ],
+    );
+    let growths = SERVERS.map(|(server, _)| growth(&targets, server));
     let about = format!(
         "The load of the main series on compositions of 2 to 20 parts in a row: the HTTP adapter, \
          relays that forward each call, and the cipher. Two more parts close each composition (audit \
          log and environment), so that both servers run the same file; {TUNED_PEER} has a larger \
          pool than its default, which has no room for the longer ones on 32 connections. Fused, a \
-         composition has 2 core instances. {} {} {}",
-        growth(&rows, OURS),
-        growth(&rows, OURS_FUSED),
-        growth(&rows, TUNED_PEER)
+         composition has 2 core instances. {}",
+        growths.join(" ")
     );
-    let line = |&(label, kind): &(&'static str, Kind), value: fn(&Sample) -> f64| Line {
-        label,
-        kind,
-        points: rows_of(&rows, label)
-            .map(|row| row.summary(value))
-            .collect(),
+    let kinds = SERVERS.map(|(_, kind)| kind).into_iter().cycle();
+    let group = |heading, key| {
+        let bars = targets.iter().zip(kinds.clone());
+        let bars = bars.map(|(target, kind)| (target.name.clone(), kind, target.summary(key)));
+        Group {
+            heading,
+            bars: bars.collect(),
+        }
     };
-    let panel = |heading, value| Panel {
-        heading,
-        steps: STEPS.map(f64::from).into(),
-        lines: LINES.iter().map(|server| line(server, value)).collect(),
-    };
-    let plot = Plot::Panels {
+    let plot = Plot {
         title: "Compositions of 2 to 20 parts",
-        panels: vec![
-            panel("Processor time per request, µs", cpu),
-            panel("99th percentile of the latency, µs", p99),
+        groups: vec![
+            group("Processor time per request, µs", "cpu_us"),
+            group("99th percentile of the latency, µs", "p99_us"),
         ],
     };
-    let mut report = Report::on(bench, &rows, "parts", about, table)?;
-    report.plot = Some(plot);
-    report.figures = json!({
-        "compositions": STEPS.iter().zip(contents).map(|(parts, contents)| json!({
-            "parts_in_a_row": parts,
-            "core_instances": contents.core_instances,
-            "memories": contents.memories,
-        })).collect::<Vec<_>>(),
-        "rows": report.figures,
-    });
-    Ok(report)
+    Ok(Report {
+        plot: Some(plot),
+        ..Report::new("parts", about, bench.turns, table, &targets)?
+    })
 }
 
-fn cpu(sample: &Sample) -> f64 {
-    sample.cpu_us
-}
-
-fn p99(sample: &Sample) -> f64 {
-    sample.p99_us
+fn name(parts: u8, server: &str) -> String {
+    format!("{parts}, {server}")
 }
 
 /// The cost of a further part in a sentence.
-fn growth(rows: &[Row], name: &str) -> String {
-    let medians = rows_of(rows, name).map(|row| row.summary(cpu).map(|cpu| cpu.median));
-    let points: Option<Vec<_>> = STEPS
-        .iter()
-        .zip(medians)
-        .map(|(&parts, median)| Some((f64::from(parts), median?)))
-        .collect();
+fn growth(targets: &[Target], server: &str) -> String {
+    let point = |parts| {
+        let cpu = named(targets, &name(parts, server))?.summary("cpu_us")?;
+        Some((f64::from(parts), cpu.median))
+    };
+    let points: Option<Vec<_>> = STEPS.into_iter().map(point).collect();
     match points.and_then(|points| slope(&points)) {
-        Some(slope) => format!("Each further part costs {name} {} µs.", figure(slope)),
-        None => format!("The cost of a further part was not measured for {name}."),
+        Some(slope) => format!("Each further part costs {server} {} µs.", figure(slope)),
+        None => format!("The cost of a further part was not measured for {server}."),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::tests::row;
+    use crate::measure::tests::{cpu, failed};
 
-    fn rows() -> Vec<Row> {
-        let cpu = |&parts: &u32| 30.0 + 7.0 * f64::from(parts);
-        STEPS.iter().map(|parts| row(OURS, &[cpu(parts)])).collect()
+    fn targets() -> Vec<Target> {
+        let target = |parts| cpu(&name(parts, OURS), &[30.0 + 7.0 * f64::from(parts)]);
+        STEPS.map(target).into()
     }
 
     #[test]
     fn the_cost_of_a_part_is_the_slope_over_their_number() {
         let expected = "Each further part costs component-runner 7.00 µs.";
-        assert_eq!(growth(&rows(), OURS), expected);
+        assert_eq!(growth(&targets(), OURS), expected);
     }
 
     #[test]
     fn a_failed_composition_leaves_the_cost_unmeasured() {
-        let mut rows = rows();
-        rows[3].failure = Some("it ended".to_owned());
-        assert!(growth(&rows, OURS).contains("not measured"));
+        let mut targets = targets();
+        targets[3] = failed(targets[3].clone());
+        assert!(growth(&targets, OURS).contains("not measured"));
     }
 }

@@ -1,22 +1,22 @@
 //! The servers, with their flags.
 //!
 //! - this file: the servers, and the best flags of `wasmtime serve`.
-//! - [`programs`]: paths of the programs and components.
-//! - [`process`]: child processes that do not outlive this program.
-//! - [`nats`]: the nats-server to which audit logs are forwarded.
+//! - [`folder`]: folders of functions and logs.
 //! - [`running`]: a running server.
+//! - [`nats`]: the nats-server to which audit logs are forwarded.
 
+pub(crate) mod folder;
 pub(crate) mod nats;
-pub(crate) mod process;
-pub(crate) mod programs;
 pub(crate) mod running;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::functions::Folder;
-use programs::Programs;
+use serde::{Serialize, Serializer};
+
+use crate::programs::Programs;
+use folder::Folder;
 
 /// The flags with which `wasmtime serve` is fastest here; `bench --search` searches them again.
 ///
@@ -58,10 +58,8 @@ pub(crate) struct Server {
     component: Option<PathBuf>,
     /// Its working folder.
     folder: Option<PathBuf>,
-    /// Its folder for compiled code.
+    /// Its folder for compiled code, if it loads functions while it listens.
     cache: Option<PathBuf>,
-    /// Whether it loads functions while it listens.
-    loads_functions: bool,
 }
 
 impl Server {
@@ -85,6 +83,11 @@ impl Server {
         command
     }
 
+    /// Whether it loads functions while it listens.
+    pub(crate) fn loads_functions(&self) -> bool {
+        self.cache.is_some()
+    }
+
     /// The same server with another component.
     pub(crate) fn serving(self, component: &Path) -> Self {
         Self {
@@ -94,9 +97,9 @@ impl Server {
     }
 
     /// The same server with this working folder.
-    pub(crate) fn within(self, folder: &Path) -> Self {
+    pub(crate) fn within(self, folder: &Folder) -> Self {
         Self {
-            folder: Some(folder.to_owned()),
+            folder: Some(folder.path().to_owned()),
             ..self
         }
     }
@@ -110,56 +113,55 @@ impl Server {
         words.join(" ")
     }
 
-    fn new(program: &Path, flags: &[&str], component: Option<&Path>) -> Self {
+    fn new(program: &Path, flags: &[&[&str]], component: Option<&Path>) -> Self {
         Self {
             program: program.to_owned(),
-            flags: flags.iter().map(ToString::to_string).collect(),
+            flags: flags.concat().iter().map(ToString::to_string).collect(),
             component: component.map(Path::to_owned),
             folder: None,
             cache: None,
-            loads_functions: false,
         }
     }
-}
 
-impl Programs {
     /// Our server, without an audit log unless a flag names one, because no other server has one.
-    pub(crate) fn ours(&self, flags: &[&str]) -> Server {
-        let log: &[&str] = if flags.contains(&"--audit") {
-            &[]
-        } else {
-            &["--audit", "none"]
-        };
-        Server::new(
-            &self.ours,
-            &[&["serve"], log, flags].concat(),
-            Some(&self.component),
-        )
+    pub(crate) fn ours(programs: &Programs, flags: &[&str]) -> Self {
+        let has_log = flags.contains(&"--audit");
+        let log: &[&str] = if has_log { &[] } else { &["--audit", "none"] };
+        let flags = [&["serve"], log, flags];
+        Self::new(&programs.ours, &flags, Some(&programs.component))
     }
 
     /// Our server of the functions of `path` in this folder, which also has its compiled code.
-    pub(crate) fn functions(&self, folder: &Folder, path: &str, flags: &[&str]) -> Server {
+    pub(crate) fn functions(
+        programs: &Programs,
+        folder: &Folder,
+        path: &str,
+        flags: &[&str],
+    ) -> Self {
         let flags = [&["--functions", path], flags].concat();
-        Server {
+        Self {
             component: None,
-            cache: Some(folder.cache()),
-            loads_functions: true,
-            ..self.ours(&flags).within(folder.path())
+            cache: Some(folder.path().join("cache")),
+            ..Self::ours(programs, &flags).within(folder)
         }
     }
 
     /// `wasmtime serve`.
-    pub(crate) fn wasmtime(&self, flags: &[&str]) -> Server {
-        Server::new(
-            &self.wasmtime,
-            &[&["serve"], flags].concat(),
-            Some(&self.component),
-        )
+    pub(crate) fn wasmtime(programs: &Programs, flags: &[&[&str]]) -> Self {
+        let serve: &[&[&str]] = &[&["serve"]];
+        let flags = [serve, flags].concat();
+        Self::new(&programs.wasmtime, &flags, Some(&programs.component))
     }
 
     /// The same job without WebAssembly.
-    pub(crate) fn native(&self, flags: &[&str]) -> Server {
-        Server::new(&self.native, flags, None)
+    pub(crate) fn native(programs: &Programs) -> Self {
+        Self::new(&programs.native, &[], None)
+    }
+}
+
+impl Serialize for Server {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.shown())
     }
 }
 
@@ -172,27 +174,31 @@ pub(crate) mod tests {
         Server::new(Path::new("server"), &[], None)
     }
 
+    fn wasmtime() -> Server {
+        let program = Path::new("/somewhere/wasmtime");
+        Server::new(
+            program,
+            &[&["serve", "-Ok=1"]],
+            Some(Path::new("/x/app.wasm")),
+        )
+    }
+
     #[test]
     fn the_shown_command_names_no_folder() {
-        let program = Path::new("/somewhere/wasmtime");
-        let server = Server::new(program, &["serve", "-Ok=1"], Some(Path::new("/x/app.wasm")));
-        assert_eq!(server.shown(), "wasmtime serve -Ok=1 app.wasm");
+        assert_eq!(wasmtime().shown(), "wasmtime serve -Ok=1 app.wasm");
     }
 
     #[test]
     fn the_address_is_given_before_the_component() {
-        let program = Path::new("/somewhere/wasmtime");
-        let server = Server::new(program, &["serve"], Some(Path::new("/x/app.wasm")));
-        let command = server.command("127.0.0.1:80".parse().unwrap());
+        let command = wasmtime().command("127.0.0.1:80".parse().unwrap());
         let args: Vec<_> = command.get_args().collect();
-        assert_eq!(args, ["serve", "--addr", "127.0.0.1:80", "/x/app.wasm"]);
+        let expected = ["serve", "-Ok=1", "--addr", "127.0.0.1:80", "/x/app.wasm"];
+        assert_eq!(args, expected);
     }
 
     #[test]
     fn another_component_keeps_the_flags() {
-        let program = Path::new("/somewhere/wasmtime");
-        let server = Server::new(program, &["serve", "-Ok=1"], Some(Path::new("/x/app.wasm")));
-        let server = server.serving(Path::new("/y/echo.wasm"));
+        let server = wasmtime().serving(Path::new("/y/echo.wasm"));
         assert_eq!(server.shown(), "wasmtime serve -Ok=1 echo.wasm");
     }
 }

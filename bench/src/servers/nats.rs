@@ -1,16 +1,17 @@
 //! A nats-server, to which audit logs are forwarded.
 
-use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
-use super::process::Process;
-use super::programs::{existing, peers, scratch};
+use super::folder::Folder;
+use super::running::free_address;
+use crate::process::Process;
+use crate::programs::{existing, peers};
 
 /// The version that is forwarded to.
 const NATS_VERSION: &str = "2.14.6";
@@ -22,7 +23,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// `SCHED_IDLE`, to compete for the processors as little as on another machine.
 pub(crate) struct Nats {
     program: PathBuf,
-    folder: PathBuf,
+    folder: Folder,
     addr: SocketAddr,
     process: Option<Process>,
 }
@@ -31,20 +32,12 @@ impl Nats {
     /// Starts a server with an empty store.
     pub(crate) fn start() -> Result<Self> {
         let program = peers()?.join(format!("nats-{NATS_VERSION}/bin/nats-server"));
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() {
-            memory.join(format!("component-runner-bench-{}", std::process::id()))
-        } else {
-            scratch().join("nats")
-        };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
         let mut nats = Self {
             program: existing(program, "make nats")?,
-            folder,
-            addr: listener.local_addr()?,
+            folder: Folder::in_memory("nats")?,
+            addr: free_address()?,
             process: None,
         };
-        drop(listener);
         nats.restart()?;
         Ok(nats)
     }
@@ -57,14 +50,12 @@ impl Nats {
     /// Kills the server, if it runs, and restarts it at the same address.
     pub(crate) fn restart(&mut self) -> Result<()> {
         self.process = None;
-        fs::create_dir_all(&self.folder)?;
-        let config = self.folder.join("nats.conf");
         let text = format!(
             "listen: \"{}\"\njetstream {{ store_dir: \"{}\", sync_interval: always }}\n",
             self.addr,
-            self.folder.display()
+            self.folder.path().display()
         );
-        fs::write(&config, text)?;
+        let config = self.folder.put("nats.conf", text)?;
         // On another machine it would not compete with the measured server.
         let mut command = Command::new("chrt");
         command
@@ -78,20 +69,10 @@ impl Nats {
         self.process = Some(Process::spawn(&mut command)?);
         let begin = Instant::now();
         while TcpStream::connect(self.addr).is_err() {
-            ensure!(
-                begin.elapsed() < START_TIMEOUT,
-                "nats-server does not listen"
-            );
+            let is_late = begin.elapsed() > START_TIMEOUT;
+            ensure!(!is_late, "nats-server does not listen");
             sleep(Duration::from_millis(5));
         }
         Ok(())
-    }
-}
-
-impl Drop for Nats {
-    fn drop(&mut self) {
-        self.process = None;
-        // Files that remain are harmless.
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }

@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::{io, thread};
 
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
+use rustix::process::{Pid, Resource, Signal, getrlimit, kill_process, setrlimit};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Children that have not been waited for. A signal is sent only to a process id in this list,
@@ -26,10 +27,8 @@ impl Process {
             .spawn()
             .with_context(|| format!("cannot start `{}`", command.get_program().display()))?;
         children.push(child.id());
-        Ok(Self {
-            child,
-            waited: false,
-        })
+        let waited = false;
+        Ok(Self { child, waited })
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -84,16 +83,11 @@ fn children() -> MutexGuard<'static, Vec<u32>> {
 
 /// Makes SIGINT and SIGTERM end the children, too.
 pub(crate) fn end_with_this_program() -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()?;
-    let (mut interrupt, mut terminate) = {
-        let _guard = runtime.enter();
-        (
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-        )
-    };
+    let runtime = Builder::new_current_thread().enable_io().build()?;
+    let guard = runtime.enter();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    drop(guard);
     thread::spawn(move || {
         let number = runtime.block_on(async {
             tokio::select! {
@@ -116,15 +110,9 @@ pub(crate) fn end_with_this_program() -> Result<()> {
 /// Raises the limit of open files of this program and its children to the maximum; the default is
 /// often 1,024.
 pub(crate) fn allow_many_connections() -> Result<()> {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limit.maximum,
-            maximum: limit.maximum,
-        },
-    )
-    .context("cannot raise the limit of open files")
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).context("cannot raise the limit of open files")
 }
 
 #[cfg(test)]

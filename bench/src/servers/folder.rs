@@ -1,9 +1,4 @@
-//! Folders of functions.
-//!
-//! - [`cold`]: their first start.
-//! - this file: the folders.
-
-pub(crate) mod cold;
+//! Folders of functions, compositions and logs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,15 +6,28 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::composition::numbered;
-use crate::servers::programs::scratch;
+use crate::programs::scratch;
 
-/// A folder with functions and the cache of their server, removed when dropped.
+/// A folder, removed when dropped.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    /// An empty folder, in the place of one of a previous run.
+    /// An empty folder on the disk of the target folder, in the place of one of a previous run.
     pub(crate) fn new(name: &str) -> Result<Self> {
-        let path = std::path::absolute(scratch().join(name))?;
+        Self::at(std::path::absolute(scratch().join(name))?)
+    }
+
+    /// The same on a file system in memory, where there is one.
+    pub(crate) fn in_memory(name: &str) -> Result<Self> {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() {
+            let name = format!("component-runner-bench-{}-{name}", std::process::id());
+            return Self::at(memory.join(name));
+        }
+        Self::new(name)
+    }
+
+    fn at(path: PathBuf) -> Result<Self> {
         if path.exists() {
             fs::remove_dir_all(&path)
                 .with_context(|| format!("cannot remove `{}`", path.display()))?;
@@ -33,15 +41,11 @@ impl Folder {
         &self.0
     }
 
-    /// The folder of compiled code.
-    pub(crate) fn cache(&self) -> PathBuf {
-        self.0.join("cache")
-    }
-
-    /// Writes a file.
-    pub(crate) fn put(&self, name: &str, content: impl AsRef<[u8]>) -> Result<()> {
+    /// Writes a file, and returns its path.
+    pub(crate) fn put(&self, name: &str, content: impl AsRef<[u8]>) -> Result<PathBuf> {
         let path = self.0.join(name);
-        fs::write(&path, content).with_context(|| format!("cannot write `{}`", path.display()))
+        fs::write(&path, content).with_context(|| format!("cannot write `{}`", path.display()))?;
+        Ok(path)
     }
 
     /// Writes `component` for each name into the folder `name`, each different, so that none share
@@ -54,10 +58,8 @@ impl Folder {
     ) -> Result<()> {
         fs::create_dir_all(self.0.join(name))?;
         for (number, function) in functions.into_iter().enumerate() {
-            self.put(
-                &format!("{name}/{function}.wasm"),
-                numbered(component, number),
-            )?;
+            let file = format!("{name}/{function}.wasm");
+            self.put(&file, numbered(component, number))?;
         }
         Ok(())
     }

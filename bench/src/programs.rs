@@ -1,8 +1,8 @@
 //! Paths of the programs and components.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
@@ -19,58 +19,40 @@ pub(crate) struct Programs {
     pub(crate) component: PathBuf,
     /// The same, fused.
     pub(crate) fused: PathBuf,
-    /// Whether ours has `--reuse`.
-    pub(crate) ours_can_reuse: bool,
 }
 
 impl Programs {
     /// Finds all of them, or names the missing one and the command that builds it.
     pub(crate) fn find() -> Result<Self> {
-        let target = target();
         let wasmtime = format!("wasmtime-{WASMTIME_VERSION}/bin/wasmtime");
-        let ours = existing(target.join("tuned/component-runner"), "make release")?;
-        let help = Command::new(&ours).args(["serve", "--help"]).output();
-        let help = help.with_context(|| format!("cannot run `{}`", ours.display()))?;
         Ok(Self {
-            ours_can_reuse: String::from_utf8_lossy(&help.stdout).contains("--reuse"),
-            ours,
+            ours: in_target("tuned/component-runner", "make release")?,
             wasmtime: existing(peers()?.join(wasmtime), "make peers")?,
             // Built together with this program, in the same folder.
             native: existing(
                 env::current_exe()?.with_file_name("native"),
                 "cargo build --profile tuned -p bench",
             )?,
-            component: existing(target.join("components/app-closed.wasm"), "make build")?,
-            fused: existing(target.join("components/app-fused.wasm"), "make build")?,
+            component: part("app-closed")?,
+            fused: part("app-fused")?,
         })
     }
 }
 
 /// A part of compositions.
 pub(crate) fn part(name: &str) -> Result<PathBuf> {
-    existing(
-        target().join(format!("components/{name}.wasm")),
-        "make build",
-    )
+    in_target(&format!("components/{name}.wasm"), "make build")
 }
 
 /// A guest of the benchmark.
 pub(crate) fn guest(name: &str) -> Result<PathBuf> {
     let path = format!("wasm32-wasip2/guest/{name}_guest.wasm");
-    existing(target().join(path), "make bench-guests")
+    in_target(&path, "make bench-guests")
 }
 
-/// The output of an experiment.
-pub(crate) fn experiment(path: &str) -> Result<PathBuf> {
-    existing(
-        target().join("experiments").join(path),
-        "make experiments, with Node.js",
-    )
-}
-
-/// The guest of the benchmark in Python.
-pub(crate) fn python_guest() -> Result<PathBuf> {
-    existing(target().join("benchmark-python/app.wasm"), "make bench")
+/// A file of the target folder.
+pub(crate) fn in_target(path: &str, remedy: &str) -> Result<PathBuf> {
+    existing(target().join(path), remedy)
 }
 
 /// The root of the workspace.
@@ -99,6 +81,11 @@ pub(crate) fn peers() -> Result<PathBuf> {
         None => PathBuf::from(env::var_os("HOME").context("`HOME` is not set")?).join(".cache"),
     };
     Ok(cache.join("component-runner/peers"))
+}
+
+/// The bytes of a file.
+pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read `{}`", path.display()))
 }
 
 pub(crate) fn existing(path: PathBuf, remedy: &str) -> Result<PathBuf> {

@@ -29,6 +29,8 @@ WASMTIME_VERSION := 48.0.8
 WASMTIME := $(PEERS)/wasmtime-$(WASMTIME_VERSION)/bin/wasmtime
 NATS_VERSION := 2.14.6
 NATS := $(PEERS)/nats-$(NATS_VERSION)/bin/nats-server
+DENY_VERSION := 0.20.2
+DENY := $(PEERS)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 SCHEMATHESIS_VERSION := 4.32.5
 SCHEMATHESIS := $(PEERS)/schemathesis-$(SCHEMATHESIS_VERSION)/bin/schemathesis
 COMPONENTIZE_PY_VERSION := 0.25.1
@@ -50,7 +52,7 @@ export COMPONENT_RUNNER_FOREIGN := $(FOREIGN)
 unexport CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench microbench build release experiments experiment lint setup programs guests \
+.PHONY: help run test bench microbench build release experiments experiment lint deny setup programs guests \
 	bench-guests experiment-guests named peers foreign nats schemathesis debian wrk slowhttptest strace torture-audit torture-functions \
 	hostile drain soak pressure clean
 
@@ -151,6 +153,13 @@ lint: setup ## Check the format, and let clippy look at everything
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --target wasm32-wasip2 $(GUEST_PACKAGES) $(BENCH_GUEST_PACKAGES) \
 		$(EXPERIMENT_PACKAGES) -p guest-rt -p guest-kit -p vigenere-cipher -- -D warnings
+
+deny: $(DENY) ## Check licenses, sources and banned crates among the dependencies, by deny.toml
+	@$(DENY) --locked check bans licenses sources
+
+$(DENY): | setup
+	@echo "installing cargo-deny $(DENY_VERSION) into $(PEERS); this happens once per machine"
+	@cargo install --quiet --locked cargo-deny@$(DENY_VERSION) --root $(PEERS)/cargo-deny-$(DENY_VERSION)
 
 setup: ## Install the toolchain and the guest target, where they are missing
 	@command -v cc >/dev/null || { \

@@ -78,6 +78,9 @@ pub enum StoreError {
         /// The reason.
         why: String,
     },
+    /// Access to the folder panicked, or the server ends.
+    #[error("access to the state failed: {0}")]
+    Panicked(String),
 }
 
 fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {

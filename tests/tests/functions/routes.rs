@@ -1,8 +1,12 @@
 //! Routing: the function of a request, and the path that it sees.
 
+use std::fs;
+
 use end_to_end::TestHost;
 use end_to_end::client::Request;
 use end_to_end::functions::Folder;
+
+use super::deploys::wait_for;
 
 /// The body of the answer to GET.
 #[track_caller]
@@ -101,4 +105,38 @@ fn a_route_may_name_a_host_or_everything() {
         "the-two /x the-two"
     );
     assert_eq!(text(&host, &request("one.example")), "the-one /x the-one");
+}
+
+/// A write to the record of a function fails while a folder is in the place of its new file.
+#[test]
+fn functions_swap_their_routes_together_or_not_at_all() {
+    let file = |one: &str, two: &str| {
+        format!(
+            "[[function]]\ncomponent = \"one.wasm\"\nroute = \"{one}\"\n\
+             [[function]]\ncomponent = \"two.wasm\"\nroute = \"{two}\"\n"
+        )
+    };
+    for refused in ["one", "two"] {
+        let folder = Folder::new();
+        folder.put_locator("one.wasm", "the-one");
+        folder.put_locator("two.wasm", "the-two");
+        folder.put("functions.toml", file("/a", "/b"));
+        let state = folder.join("state");
+        let host = TestHost::serve_functions(folder.join("functions.toml"))
+            .flag("--state", &state)
+            .start();
+        let obstacle = state.join("functions").join(refused).join("record.part");
+        fs::create_dir(&obstacle).expect("a folder");
+
+        folder.put("functions.toml", file("/b", "/a"));
+        let _ = host
+            .log()
+            .wait_for_entry(&["function rejected", refused, "cannot write"]);
+        assert_eq!(get(&host, "/a"), "the-one / /a the-one", "{refused}");
+        assert_eq!(get(&host, "/b"), "the-two / /b the-two", "{refused}");
+
+        fs::remove_dir(&obstacle).expect("it is empty");
+        wait_for(&host, "/a", Some("the-two / /a the-two"));
+        assert_eq!(get(&host, "/b"), "the-one / /b the-one", "{refused}");
+    }
 }

@@ -4,69 +4,109 @@ use std::sync::Arc;
 
 use audit_log::AppendError;
 use audit_log::event::Event;
-use tokio::task::spawn_blocking;
 
+use super::super::function::Function;
+use super::super::store::StoreError;
 use super::super::table::Table;
 use super::Deployer;
-use super::load_context::LoadedFunction;
+use super::load_context::{LoadedFunction, run_on_store};
+
+/// Why a loaded version was not activated.
+pub(super) enum ActivateError {
+    /// The audit log refused the record.
+    Audit(AppendError),
+    /// The store failed.
+    Store(StoreError),
+}
 
 impl Deployer {
-    /// Activates a version, which the next [`serve`](Self::serve) publishes.
-    pub(super) async fn activate(&mut self, loaded: LoadedFunction) -> Result<(), AppendError> {
+    /// Activates a version, which the next [`serve`](Self::serve) publishes. If the store fails, the
+    /// function is rejected, and its previous version stays active.
+    pub(super) async fn activate_or_reject(
+        &mut self,
+        loaded: LoadedFunction,
+    ) -> Result<(), AppendError> {
+        let name = loaded.function.name().to_owned();
+        match self.activate(loaded).await {
+            Ok(()) => Ok(()),
+            Err(error) => self.reject_activation(&name, error).await,
+        }
+    }
+
+    /// Rejects a function whose version was not activated.
+    pub(super) async fn reject_activation(
+        &mut self,
+        name: &str,
+        error: ActivateError,
+    ) -> Result<(), AppendError> {
+        match error {
+            ActivateError::Audit(error) => Err(error),
+            ActivateError::Store(error) => {
+                self.reject(name, &error).await?;
+                self.undeploy_unless_wrapped(name).await
+            }
+        }
+    }
+
+    /// Activates a version. If that fails, the previous version stays active, and the next
+    /// reconciliation retries it.
+    pub(super) async fn activate(&mut self, loaded: LoadedFunction) -> Result<(), ActivateError> {
+        let name = loaded.function.name().to_owned();
+        let activated = self.record_activation(loaded).await;
+        let Some(state) = self.states.get_mut(&name) else {
+            return activated.map(drop);
+        };
+        match activated {
+            Ok(function) => {
+                function.count();
+                state.active = Some(Arc::new(function));
+                state.is_loading = false;
+                Ok(())
+            }
+            Err(error) => {
+                state.fingerprints = None;
+                state.is_rejected = true;
+                state.is_loading = true;
+                Err(error)
+            }
+        }
+    }
+
+    /// Records an activation in the audit log, and then in the store.
+    async fn record_activation(
+        &mut self,
+        loaded: LoadedFunction,
+    ) -> Result<Function, ActivateError> {
         let LoadedFunction {
             function,
             mut record,
         } = loaded;
-        let name = function.name().to_owned();
-        let active = self
-            .states
-            .get(&name)
-            .and_then(|state| state.active.as_ref());
-        if let Some(active) = active {
+        let name = function.name();
+        let active = self.states.get(name).and_then(|state| state.active.clone());
+        if let Some(active) = &active {
             // An operator may have paused or resumed it during the load.
             record.paused = active.is_paused();
             function.set_paused(record.paused);
         }
-        let replaces = active.map(|active| active.version().to_owned());
         let event = Event::ComponentLoad {
-            replaces: active.map(|active| active.component().into()),
+            replaces: active.as_ref().map(|active| active.component().into()),
         };
         let recorded = self.record(Some(function.app().component()), &event).await;
-        let is_recorded = recorded.is_ok();
-        let mut noted = Ok(());
-        if let Some(store) = self.store.clone()
-            && is_recorded
-        {
-            let name = name.clone();
-            let set = spawn_blocking(move || store.set(&name, record)).await;
-            noted = set.unwrap_or(Ok(()));
+        recorded.map_err(ActivateError::Audit)?;
+        if let Some(store) = self.store.clone() {
+            let name = name.to_owned();
+            let stored = run_on_store(move || store.set(&name, record)).await;
+            stored.map_err(ActivateError::Store)?;
         }
-        let Some(state) = self.states.get_mut(&name) else {
-            return recorded;
-        };
-        if !is_recorded || noted.is_err() {
-            // The next reconciliation retries it.
-            state.fingerprints = None;
-            state.is_rejected = true;
-            state.is_loading = true;
-        }
-        if let Err(error) = noted {
-            self.reject(&name, &error).await?;
-            self.undeploy_unless_wrapped(&name).await?;
-        } else if is_recorded {
-            tracing::info!(
-                function = name,
-                version = function.version(),
-                component = function.component(),
-                replaces,
-                route = function.route().map(tracing::field::display),
-                "deployed"
-            );
-            function.count();
-            state.active = Some(Arc::new(function));
-            state.is_loading = false;
-        }
-        recorded
+        tracing::info!(
+            function = name,
+            version = function.version(),
+            component = function.component(),
+            replaces = active.as_ref().map(|active| active.version()),
+            route = function.route().map(tracing::field::display),
+            "deployed"
+        );
+        Ok(function)
     }
 
     /// Publishes a table of all active and loading functions.

@@ -12,7 +12,7 @@ use super::super::record::Record;
 use super::super::store::Store;
 use super::super::table::RouteConflict;
 use super::command::{DeployCommand, DeployError, DeployOutcome, MAX_PENDING};
-use super::load_context::{LoadContext, LoadedFunction, run_blocking};
+use super::load_context::{LoadContext, LoadedFunction, run_blocking, run_on_store};
 use super::tasks::{CommandOutcome, Reply, Task};
 use super::{Deployer, FunctionState};
 use engine::Part;
@@ -120,13 +120,15 @@ impl Deployer {
             Ok(Some(loaded)) => match self.conflict_of(&loaded.function) {
                 None => Ok(loaded),
                 Some(conflict) => {
-                    self.reject(&name, &conflict).await?;
-                    Err(DeployError::RouteConflict(conflict.to_string()))
+                    let rejected = DeployError::RouteConflict(conflict.to_string());
+                    let recorded = self.reject(&name, &conflict).await;
+                    Err(recorded.err().map_or(rejected, Into::into))
                 }
             },
             Err(error) => {
-                self.reject(&name, &error).await?;
-                Err(DeployError::Rejected(error_chain(&error)))
+                let rejected = DeployError::Rejected(error_chain(&error));
+                let recorded = self.reject(&name, &error).await;
+                Err(recorded.err().map_or(rejected, Into::into))
             }
         };
         let done = match checked {
@@ -160,7 +162,7 @@ impl Deployer {
         loaded: LoadedFunction,
     ) -> Result<String, DeployError> {
         let version = loaded.function.version().to_owned();
-        self.activate(loaded).await?;
+        self.activate_or_reject(loaded).await?;
         self.serve();
         let served = self.states.get(name);
         let served = served.and_then(|state| state.active.as_ref());
@@ -204,8 +206,7 @@ impl Deployer {
                 record.paused = is_paused;
                 store.set(&noted, record)
             };
-            let noted = spawn_blocking(note).await;
-            if let Err(error) = noted.map_err(|_| DeployError::Busy)? {
+            if let Err(error) = run_on_store(note).await {
                 // The audit record has the change, which failed.
                 self.reject(&name, &error).await?;
                 return Err(error.into());

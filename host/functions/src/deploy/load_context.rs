@@ -9,7 +9,7 @@ use super::super::config::FunctionConfig;
 use super::super::function::Function;
 use super::super::load::{self, FunctionError, Loader};
 use super::super::record::Record;
-use super::super::store::Store;
+use super::super::store::{Store, StoreError};
 use super::super::version_selection::VersionSelection;
 use super::super::warm::warm;
 use engine::{Artefact, Job, Part};
@@ -44,6 +44,15 @@ pub(super) async fn run_blocking<T: Send + 'static>(
     spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(FunctionError::Panicked(error.to_string())))
+}
+
+/// The same for work on the store.
+pub(super) async fn run_on_store<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(StoreError::Panicked(error.to_string())))
 }
 
 impl LoadContext {

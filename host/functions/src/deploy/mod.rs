@@ -35,7 +35,7 @@ use tokio::time::Instant;
 use super::config::{FunctionConfig, FunctionsConfig, ResolvedSettings};
 use super::file_fingerprint::FileFingerprint;
 use super::function::Function;
-use super::load::Loader;
+use super::load::{FunctionError, Loader};
 use super::store::Store;
 use super::table::Functions;
 pub use command::{DeployCommand, DeployError, DeployHandle, DeployOutcome, PendingCommand};
@@ -229,6 +229,10 @@ impl Deployer {
                 let _ = reply.send(response);
                 Ok(())
             }
+            Outcome::Panicked { why, is_command } => {
+                self.pending_commands -= usize::from(is_command);
+                self.reject(&name, &FunctionError::Panicked(why)).await
+            }
         };
         if let Some(next) = self.tasks.next(&name) {
             self.start(next);
@@ -263,7 +267,7 @@ impl Deployer {
                     state.is_loading = true;
                     active.clone_from(&state.active);
                 }
-                self.tasks.spawn(async move {
+                self.tasks.spawn(&name.clone(), false, async move {
                     let outcome =
                         Outcome::Loaded(context.load_desired(config, active).await.into());
                     FinishedTask { name, outcome }
@@ -272,7 +276,7 @@ impl Deployer {
             Task::Execute(command, reply) => {
                 let name = command.name().to_owned();
                 let (config, active) = self.config(&name);
-                self.tasks.spawn(async move {
+                self.tasks.spawn(&name.clone(), true, async move {
                     let executed = context.load_for_command(command, config, active).await;
                     let outcome = Outcome::Executed(executed, reply);
                     FinishedTask { name, outcome }
@@ -362,7 +366,7 @@ impl Deployer {
             self.set_loading(name);
             return Ok(());
         }
-        self.activate(loaded).await?;
+        self.activate_or_reject(loaded).await?;
         self.serve();
         Ok(())
     }

@@ -12,6 +12,7 @@ use super::super::config::FunctionConfig;
 use super::super::store::StoreError;
 use super::Deployer;
 use super::command::DeployError;
+use super::load_context::run_on_store;
 use super::scan::{Fingerprints, Scan};
 
 /// Time without a change before a configuration without functions is applied: an editor may have
@@ -139,8 +140,7 @@ impl Deployer {
             return Ok(());
         };
         let name = name.to_owned();
-        let removed = spawn_blocking(move || store.remove(&name)).await;
-        removed.unwrap_or(Ok(()))
+        run_on_store(move || store.remove(&name)).await
     }
 
     /// Drops the state of a function, and publishes the table without it.

@@ -48,23 +48,32 @@ impl Deployer {
             self.reject(name, &conflict).await?;
             self.undeploy_unless_wrapped(name).await?;
         }
-        let before = waiting.iter().map(|loaded| {
+        let mut replaced = Vec::new();
+        for loaded in waiting {
             let name = loaded.function.name().to_owned();
             let active = self.states.get(&name).map(|state| state.active.clone());
-            (name, active.flatten())
-        });
-        let before: Vec<_> = before.collect();
-        for loaded in waiting {
             if let Err(error) = self.activate(loaded).await {
-                // All or none: a partial swap would give two functions one route.
-                for (name, active) in before {
-                    if let Some(state) = self.states.get_mut(&name) {
-                        state.active = active;
-                        state.fingerprints = None;
-                    }
-                }
-                return Err(error);
+                self.revert(replaced).await?;
+                return self.reject_activation(&name, error).await;
             }
+            replaced.push((name, active.flatten()));
+        }
+        self.serve();
+        Ok(())
+    }
+
+    /// Activates the previous versions again: all functions get their routes, or none does, because
+    /// a partial swap would give two functions one route. The next reconciliation retries it.
+    async fn revert(
+        &mut self,
+        replaced: Vec<(String, Option<Arc<Function>>)>,
+    ) -> Result<(), AppendError> {
+        for (name, before) in replaced {
+            if let Some(state) = self.states.get_mut(&name) {
+                state.active = before;
+                state.fingerprints = None;
+            }
+            self.undeploy_unless_wrapped(&name).await?;
         }
         self.serve();
         Ok(())

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use super::super::config::FunctionConfig;
 use super::super::load::FunctionError;
@@ -41,6 +41,11 @@ pub struct FinishedTask {
 pub(super) enum Outcome {
     Loaded(Box<LoadOutcome>),
     Executed(CommandOutcome, Reply),
+    /// The task panicked. A client whose command it was gets an error, as the reply is dropped.
+    Panicked {
+        why: String,
+        is_command: bool,
+    },
 }
 
 /// The result of the load of a command.
@@ -60,6 +65,8 @@ pub(super) enum CommandOutcome {
 #[derive(Default)]
 pub(super) struct Tasks {
     loading: JoinSet<FinishedTask>,
+    /// The name of the function of each task, and whether it is a command.
+    names: BTreeMap<Id, (String, bool)>,
     /// Queues of further tasks, by the name of a function that is being loaded.
     queues: BTreeMap<String, VecDeque<Task>>,
 }
@@ -85,18 +92,31 @@ impl Tasks {
     }
 
     /// Spawns the load of an admitted task.
-    pub(super) fn spawn(&mut self, load: impl Future<Output = FinishedTask> + Send + 'static) {
-        self.loading.spawn(load);
+    pub(super) fn spawn(
+        &mut self,
+        name: &str,
+        is_command: bool,
+        load: impl Future<Output = FinishedTask> + Send + 'static,
+    ) {
+        let id = self.loading.spawn(load).id();
+        self.names.insert(id, (name.to_owned(), is_command));
     }
 
     /// Waits for a task whose load has finished.
     pub(super) async fn finished(&mut self) -> FinishedTask {
         loop {
-            match self.loading.join_next().await {
-                Some(Ok(finished)) => return finished,
-                // Code that may panic runs on other threads.
-                Some(Err(error)) => tracing::error!("loading a function failed: {error}"),
+            let error = match self.loading.join_next_with_id().await {
+                Some(Ok((id, finished))) => {
+                    self.names.remove(&id);
+                    return finished;
+                }
+                Some(Err(error)) => error,
                 None => std::future::pending().await,
+            };
+            if let Some((name, is_command)) = self.names.remove(&error.id()) {
+                let why = error.to_string();
+                let outcome = Outcome::Panicked { why, is_command };
+                return FinishedTask { name, outcome };
             }
         }
     }
@@ -118,5 +138,30 @@ impl Tasks {
     /// Whether nothing is being loaded.
     pub(super) fn is_empty(&self) -> bool {
         self.loading.is_empty() && self.queues.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    #[test]
+    fn a_panicked_task_ends_and_frees_the_queue_of_its_function() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let mut tasks = Tasks::default();
+        let finished = runtime.block_on(async {
+            tasks.queues.insert("f".to_owned(), VecDeque::new());
+            tasks.spawn("f", true, async { panic!("a fault") });
+            tasks.finished().await
+        });
+        assert_eq!(finished.name, "f");
+        let Outcome::Panicked { why, is_command } = finished.outcome else {
+            panic!("not reported as a panic");
+        };
+        assert!(is_command && why.contains("a fault"), "{why}");
+        assert!(tasks.next("f").is_none());
+        assert!(tasks.is_empty());
     }
 }

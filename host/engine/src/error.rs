@@ -297,12 +297,19 @@ pub enum CompileError {
     /// The child cannot be started or reached, or the artefact cannot be written.
     #[error("cannot run the compiler: {0}")]
     Run(#[from] io::Error),
-    /// CPU time or wall time limit exceeded.
+    /// CPU time limit exceeded.
     #[error(
         "compiling takes more than {} s of CPU time; allow more with `--compile-timeout`",
         .0.as_secs_f64()
     )]
     TimedOut(Duration),
+    /// Wall time limit exceeded.
+    #[error(
+        "compiling takes more than {} s by the clock, although it has not used its CPU time: the \
+         machine is busy; allow more with `--compile-timeout`, of which this is a multiple",
+        .0.as_secs_f64()
+    )]
+    TimedOutByClock(Duration),
     /// Memory limit exceeded.
     #[error(
         "compiling takes more than {0} bytes of memory; allow more with `--max-compile-memory`"

@@ -76,8 +76,7 @@ impl ChildLimits {
 /// anything else. It exits when the server does.
 #[must_use]
 pub fn compile_child(limits: ChildLimits) -> ExitCode {
-    set_limits(limits);
-    match run_job() {
+    match set_limits(limits).and_then(|()| run_job()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // The server may not read it.
@@ -89,13 +88,13 @@ pub fn compile_child(limits: ChildLimits) -> ExitCode {
 
 /// Lowers the priority of this process below that of requests, limits its resources, and makes it
 /// the first victim of the OOM killer, before the server.
-fn set_limits(limits: ChildLimits) {
+fn set_limits(limits: ChildLimits) -> io::Result<()> {
     let ChildLimits {
         memory_bytes,
         cpu_seconds,
         nice,
     } = limits;
-    // Errors are ignored: the server enforces the time limit as well.
+    // Without these, requests may be slower.
     let _ = setpriority_process(None, nice.into());
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
     for (resource, limit) in [
@@ -107,8 +106,9 @@ fn set_limits(limits: ChildLimits) {
         let maximum = getrlimit(resource).maximum;
         let current = maximum.map_or(limit, |maximum| limit.min(maximum));
         let current = Some(current);
-        let _ = setrlimit(resource, Rlimit { current, maximum });
+        setrlimit(resource, Rlimit { current, maximum })?;
     }
+    Ok(())
 }
 
 fn run_job() -> io::Result<()> {

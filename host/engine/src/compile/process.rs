@@ -14,8 +14,7 @@ use rustix::process::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe::Receiver;
-use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::child::ChildLimits;
 use super::protocol::{Compiled, Job, MAX_REPLY_BYTES, Reply};
@@ -67,11 +66,18 @@ pub(super) struct Launcher {
 struct ChildGuard(Option<Child>);
 
 impl ChildGuard {
-    /// Waits for the child to exit.
-    async fn wait(mut self) -> io::Result<ExitStatus> {
-        let mut child = self.0.take().ok_or(io::ErrorKind::NotFound)?;
-        let waited = spawn_blocking(move || child.wait()).await;
-        waited.map_err(io::Error::other)?
+    /// Waits for the child to exit, which it does soon: it has replied. It is still killed on drop.
+    async fn wait(&mut self) -> io::Result<ExitStatus> {
+        const INTERVAL: Duration = Duration::from_millis(1);
+
+        let child = self.0.as_mut().ok_or(io::ErrorKind::NotFound)?;
+        loop {
+            if let Some(status) = child.try_wait()? {
+                self.0 = None;
+                return Ok(status);
+            }
+            sleep(INTERVAL).await;
+        }
     }
 }
 
@@ -95,14 +101,16 @@ impl Launcher {
         job: &Job,
         output: File,
     ) -> Result<Option<Compiled>, CompileError> {
-        let (running, socket, stderr) = self.start(output)?;
+        let (mut running, socket, stderr) = self.start(output)?;
         let limit = clock_limit(self.time);
-        let Ok(exchanged) = timeout(limit, exchange(job, socket, stderr)).await else {
-            return Err(CompileError::TimedOut(self.time));
+        let replied = async {
+            let (reply, message) = exchange(job, socket, stderr).await?;
+            io::Result::Ok((reply, message, running.wait().await?))
         };
-        let (reply, message) = exchanged?;
-        // The child has closed its end, so it exits soon.
-        let status = running.wait().await?;
+        let Ok(replied) = timeout(limit, replied).await else {
+            return Err(CompileError::TimedOutByClock(limit));
+        };
+        let (reply, message, status) = replied?;
         if status.success() {
             let reply: Reply = serde_json::from_slice(&reply).map_err(io::Error::other)?;
             return match reply {

@@ -9,14 +9,14 @@ use telemetry::metrics::ConnectionError;
 /// A connection that reads and answers requests while it is polled.
 pub(crate) trait Serving: Future<Output = Result<(), Self::Error>> {
     /// The reason for an early end.
-    type Error: EarlyEnd;
+    type Error: ConnectionFailure;
 
     /// Lets the connection end after the requests that have begun.
     fn end(self: Pin<&mut Self>);
 }
 
 /// The reason for an early end of a connection.
-pub(crate) trait EarlyEnd: Display {
+pub(crate) trait ConnectionFailure: Display {
     /// The label of metrics, or None if the client is not the cause.
     fn kind(&self) -> Option<ConnectionError>;
 }
@@ -29,7 +29,7 @@ impl<C: GracefulConnection<Error = hyper::Error>> Serving for C {
     }
 }
 
-impl EarlyEnd for hyper::Error {
+impl ConnectionFailure for hyper::Error {
     fn kind(&self) -> Option<ConnectionError> {
         let source = std::error::Error::source(self).and_then(|source| source.downcast_ref());
         let source = source.map(std::io::Error::kind);

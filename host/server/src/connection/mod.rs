@@ -24,17 +24,17 @@ use crate::handler::context::WorkerContext;
 use crate::handler::incoming::Incoming;
 use crate::http1::StrictStream;
 use crate::http2::{self, PREFACE};
-use crate::serving::{EarlyEnd, Serving};
+use crate::serving::{ConnectionFailure, Serving};
 use crate::settings::ConnectionLimits;
 use crate::transport::listener::Accepted;
 use crate::transport::socket::Socket;
 use telemetry::metrics::ConnectionError;
 
-/// Set when the server ends.
-pub(crate) type Ending = watch::Receiver<bool>;
+/// Set when the server shuts down.
+pub(crate) type Shutdown = watch::Receiver<bool>;
 
 /// Serves one connection until either side ends it.
-pub(crate) async fn serve(accepted: Accepted, shared: Rc<WorkerContext>, ending: Ending) {
+pub(crate) async fn serve(accepted: Accepted, shared: Rc<WorkerContext>, shutdown: Shutdown) {
     let metrics = &shared.telemetry.metrics;
     let _open = metrics.open_connection();
     let limits = &shared.settings.connections;
@@ -50,25 +50,25 @@ pub(crate) async fn serve(accepted: Accepted, shared: Rc<WorkerContext>, ending:
             return tracing::debug!("connection not opened in time");
         }
     };
-    let mut server_ends = ending.clone();
-    let begun = {
-        let mut first_bytes = pin!(begin(&mut socket, limits));
+    let mut shutting_down = shutdown.clone();
+    let prefix = {
+        let mut preface = pin!(read_prefix(&mut socket, limits));
         tokio::select! {
             biased;
-            begun = &mut first_bytes => begun,
+            prefix = &mut preface => prefix,
             // A request may be on its way.
-            _ = server_ends.wait_for(|is_ending| *is_ending) => {
-                timeout(DRAIN_GRACE, first_bytes).await.ok().flatten()
+            _ = shutting_down.wait_for(|is_set| *is_set) => {
+                timeout(DRAIN_GRACE, preface).await.ok().flatten()
             }
         }
     };
-    let Some((protocol, begun)) = begun else {
+    let Some((protocol, prefix)) = prefix else {
         return;
     };
     let state = ConnectionState::new(info);
     match protocol {
-        Protocol::Http1 => Box::pin(serve_http1(socket, begun, state, shared, ending)).await,
-        Protocol::Http2 => Box::pin(serve_http2(socket, begun, state, shared, ending)).await,
+        Protocol::Http1 => Box::pin(serve_http1(socket, prefix, state, shared, shutdown)).await,
+        Protocol::Http2 => Box::pin(serve_http2(socket, prefix, state, shared, shutdown)).await,
     }
 }
 
@@ -82,42 +82,45 @@ enum Protocol {
 }
 
 /// Reads as many bytes as identify the protocol. Returns None if the client sends nothing.
-async fn begin(socket: &mut Socket, limits: &ConnectionLimits) -> Option<(Protocol, BytesMut)> {
-    let mut begun = BytesMut::new();
+async fn read_prefix(
+    socket: &mut Socket,
+    limits: &ConnectionLimits,
+) -> Option<(Protocol, BytesMut)> {
+    let mut prefix = BytesMut::new();
     if socket.has_agreed_on_http2() {
-        return Some((Protocol::Http2, begun));
+        return Some((Protocol::Http2, prefix));
     }
     let mut deadline = Instant::now() + limits.idle_timeout;
-    while begun.len() < PREFACE.len() && PREFACE.starts_with(&begun) {
-        match timeout_at(deadline, socket.read_buf(&mut begun)).await {
+    while prefix.len() < PREFACE.len() && PREFACE.starts_with(&prefix) {
+        match timeout_at(deadline, socket.read_buf(&mut prefix)).await {
             Ok(Ok(count)) if count > 0 => {}
             // The strict stream responds to an incomplete head.
-            Err(_) if !begun.is_empty() => break,
+            Err(_) if !prefix.is_empty() => break,
             _ => return None,
         }
         // The whole head has to arrive until then, in pieces of any size.
         deadline = deadline.min(Instant::now() + limits.header_read_timeout);
     }
-    let protocol = if begun.starts_with(PREFACE) {
+    let protocol = if prefix.starts_with(PREFACE) {
         Protocol::Http2
     } else {
         Protocol::Http1
     };
-    Some((protocol, begun))
+    Some((protocol, prefix))
 }
 
 async fn serve_http1(
     socket: Socket,
-    begun: BytesMut,
+    prefix: BytesMut,
     state: Rc<ConnectionState>,
     shared: Rc<WorkerContext>,
-    ending: Ending,
+    shutdown: Shutdown,
 ) {
     let limits = &shared.settings.connections;
     let read_buffer = shared.read_buffer.clone();
     let stream = StrictStream::new(
         socket,
-        begun,
+        prefix,
         state.clone(),
         read_buffer,
         limits.message(&shared.settings.bodies),
@@ -144,7 +147,7 @@ async fn serve_http1(
         .max_header_size(limits.max_header_bytes + MIN_BUFFER_BYTES)
         .max_buf_size(limits.max_header_bytes + MIN_BUFFER_BYTES)
         .serve_connection(CoalescedWrites::new(stream), service);
-    run(connection, &state, &shared, ending, Protocol::Http1).await;
+    run(connection, &state, &shared, shutdown, Protocol::Http1).await;
 }
 
 /// hyper's default limit of fields.
@@ -156,23 +159,23 @@ const MIN_BUFFER_BYTES: usize = 64 << 10;
 
 async fn serve_http2(
     mut socket: Socket,
-    mut begun: BytesMut,
+    mut prefix: BytesMut,
     state: Rc<ConnectionState>,
     shared: Rc<WorkerContext>,
-    ending: Ending,
+    shutdown: Shutdown,
 ) {
     let limits = &shared.settings.connections;
-    if !http2::read_preface(&mut socket, &mut begun, limits).await {
+    if !http2::read_preface(&mut socket, &mut prefix, limits).await {
         return;
     }
-    let socket = http2::PrefixedIo::new(socket, begun, state.clone());
+    let socket = http2::PrefixedIo::new(socket, prefix, state.clone());
     let handshake = http2::Connection::open(socket, state.clone(), shared.clone());
     // The preface has arrived: this waits only for a client that reads no settings.
     match timeout(limits.write_timeout, handshake).await {
         Ok(Ok(connection)) => {
-            run(connection, &state, &shared, ending, Protocol::Http2).await;
+            run(connection, &state, &shared, shutdown, Protocol::Http2).await;
         }
-        Ok(Err(error)) => note_early_end(&error, &state, &shared),
+        Ok(Err(error)) => record_failure(&error, &state, &shared),
         Err(_) => shared
             .telemetry
             .metrics
@@ -180,8 +183,8 @@ async fn serve_http2(
     }
 }
 
-/// Counts and logs the early end of a connection.
-fn note_early_end(error: &impl EarlyEnd, state: &ConnectionState, shared: &WorkerContext) {
+/// Counts and logs a connection that failed.
+fn record_failure(error: &impl ConnectionFailure, state: &ConnectionState, shared: &WorkerContext) {
     if let Some(kind) = error.kind() {
         shared.telemetry.metrics.record_connection_error(kind);
     }
@@ -189,82 +192,81 @@ fn note_early_end(error: &impl EarlyEnd, state: &ConnectionState, shared: &Worke
     tracing::debug!(?peer, "connection ended early: {error}");
 }
 
-/// Drives a connection until it ends, its client is late, or the server ends.
+/// Drives a connection until it ends, a timeout expires, or the server shuts down.
 async fn run<C: Serving>(
     connection: C,
     state: &ConnectionState,
     shared: &WorkerContext,
-    mut ending: Ending,
+    mut shutdown: Shutdown,
     protocol: Protocol,
 ) {
     let limits = &shared.settings.connections;
     let metrics = &shared.telemetry.metrics;
     let peer = state.connect_info.peer;
     let mut connection = pin!(connection);
-    let mut server_ends = pin!(ending.wait_for(|is_ending| *is_ending));
-    let mut look = pin!(sleep(state.next_check(limits)));
-    let (mut is_told, mut is_graceful) = (false, false);
-    // Since when the connection is idle, and its client was told to end it.
-    let mut dismissed: Option<Instant> = None;
+    let mut shutting_down = pin!(shutdown.wait_for(|is_set| *is_set));
+    let mut next_check = pin!(sleep(state.next_check(limits)));
+    let (mut is_draining, mut is_graceful) = (false, false);
+    // The time of GOAWAY on an idle connection.
+    let mut goaway_sent: Option<Instant> = None;
     loop {
         tokio::select! {
             biased;
             result = connection.as_mut() => {
                 if let Err(error) = result {
-                    note_early_end(&error, state, shared);
+                    record_failure(&error, state, shared);
                 }
                 return;
             }
-            _ = &mut server_ends, if !is_told => {
-                is_told = true;
+            _ = &mut shutting_down, if !is_draining => {
+                is_draining = true;
                 state.end();
-                look.as_mut().reset(Instant::now() + state.next_check(limits));
+                next_check.as_mut().reset(Instant::now() + state.next_check(limits));
             }
-            () = &mut look => {
+            () = &mut next_check => {
                 let expired = state.check_timeouts(limits);
-                dismissed = dismissed.filter(|_| expired == Some(Timeout::Idle));
+                goaway_sent = goaway_sent.filter(|_| expired == Some(Timeout::Idle));
                 match expired {
                     Some(Timeout::Write) => {
                         metrics.record_connection_error(ConnectionError::WriteTimeout);
-                        return tracing::debug!(?peer, "client took nothing of its response");
+                        return tracing::debug!(?peer, "write timeout: the client does not read its response");
                     }
                     Some(Timeout::Idle)
-                        if dismissed.is_some_and(|at| {
-                            let taken = state.since_sent();
-                            is_over(at.elapsed(), taken, limits.write_timeout)
+                        if goaway_sent.is_some_and(|at| {
+                            let since_read = state.since_sent();
+                            goaway_expired(at.elapsed(), since_read, limits.write_timeout)
                         }) =>
                     {
                         metrics.record_connection_error(ConnectionError::WriteTimeout);
-                        return tracing::debug!(?peer, "client did not end its connection");
+                        return tracing::debug!(?peer, "write timeout: the client did not close the connection after GOAWAY");
                     }
                     Some(Timeout::Idle) if protocol == Protocol::Http2 => {
-                        dismissed.get_or_insert_with(Instant::now);
-                        is_graceful = end(connection.as_mut(), is_graceful);
+                        goaway_sent.get_or_insert_with(Instant::now);
+                        is_graceful = shut_down(connection.as_mut(), is_graceful);
                     }
                     // The strict stream acts on it.
                     Some(Timeout::Idle | Timeout::Head) | None => {}
                 }
-                look.as_mut().reset(Instant::now() + state.next_check(limits));
+                next_check.as_mut().reset(Instant::now() + state.next_check(limits));
             }
         }
         // Requests that are in flight are answered first.
         if state.is_ending() && !state.is_idle() {
-            is_graceful = end(connection.as_mut(), is_graceful);
+            is_graceful = shut_down(connection.as_mut(), is_graceful);
         }
     }
 }
 
-/// Whether an HTTP/2 client has had its time to end a connection, `told` after it was told to. It
-/// may still read a response, and last did so `taken` ago.
-fn is_over(told: Duration, taken: Duration, limit: Duration) -> bool {
-    /// A client that reads now and then gets this multiple of the time.
-    const MOST: u32 = 10;
+/// Whether an HTTP/2 client should have closed its connection by now. It may still read a response.
+fn goaway_expired(since_goaway: Duration, since_read: Duration, limit: Duration) -> bool {
+    /// Maximum of the time for a client that reads now and then, as a multiple of the limit.
+    const MAX_FACTOR: u32 = 10;
 
-    (told >= limit && taken >= limit) || told >= limit * MOST
+    (since_goaway >= limit && since_read >= limit) || since_goaway >= limit * MAX_FACTOR
 }
 
-/// Lets a connection end after the requests that have begun.
-fn end<C: Serving>(connection: Pin<&mut C>, is_graceful: bool) -> bool {
+/// Ends a connection after the requests in flight.
+fn shut_down<C: Serving>(connection: Pin<&mut C>, is_graceful: bool) -> bool {
     if !is_graceful {
         connection.end();
     }
@@ -276,13 +278,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_that_reads_has_more_time_to_end_its_connection() {
+    fn a_client_that_reads_has_more_time_to_close_after_goaway() {
         const LIMIT: Duration = Duration::from_secs(30);
         const NOW: Duration = Duration::ZERO;
 
-        assert!(is_over(LIMIT, LIMIT, LIMIT));
-        assert!(!is_over(NOW, LIMIT * 20, LIMIT));
-        assert!(!is_over(LIMIT * 9, NOW, LIMIT));
-        assert!(is_over(LIMIT * 10, NOW, LIMIT));
+        assert!(goaway_expired(LIMIT, LIMIT, LIMIT));
+        assert!(!goaway_expired(NOW, LIMIT * 20, LIMIT));
+        assert!(!goaway_expired(LIMIT * 9, NOW, LIMIT));
+        assert!(goaway_expired(LIMIT * 10, NOW, LIMIT));
     }
 }

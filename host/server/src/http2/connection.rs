@@ -11,7 +11,7 @@ use super::prefixed_io::PrefixedIo;
 use super::stream;
 use crate::connection_state::ConnectionState;
 use crate::handler::context::WorkerContext;
-use crate::serving::{EarlyEnd, Serving};
+use crate::serving::{ConnectionFailure, Serving};
 use telemetry::metrics::ConnectionError;
 
 /// An HTTP/2 connection. While it is polled, it reads and writes frames; each request has a task of
@@ -78,7 +78,7 @@ impl Serving for Connection {
     }
 }
 
-impl EarlyEnd for h2::Error {
+impl ConnectionFailure for h2::Error {
     fn kind(&self) -> Option<ConnectionError> {
         Some(if self.is_io() {
             ConnectionError::Lost

@@ -33,7 +33,7 @@ impl EventLoop {
     }
 
     /// Runs `main` as the first task of each iteration, and counts iterations.
-    pub(crate) async fn count<F: Future>(&self, main: F) -> F::Output {
+    pub(crate) async fn run<F: Future>(&self, main: F) -> F::Output {
         let mut main = pin!(main);
         std::future::poll_fn(|cx: &mut Context<'_>| -> Poll<F::Output> {
             self.iterations.set(self.iterations.get() + 1);
@@ -50,7 +50,7 @@ impl EventLoop {
 pub(crate) struct Pace {
     event_loop: Rc<EventLoop>,
     /// Number of requests that started in the iteration of this number.
-    begun: Cell<(u64, u32)>,
+    started: Cell<(u64, u32)>,
     waiting: RefCell<VecDeque<oneshot::Sender<()>>>,
 }
 
@@ -58,49 +58,49 @@ impl Pace {
     pub(crate) fn new(event_loop: Rc<EventLoop>) -> Rc<Self> {
         Rc::new(Self {
             event_loop,
-            begun: Cell::default(),
+            started: Cell::default(),
             waiting: RefCell::default(),
         })
     }
 
     /// Waits until the next request may start.
     pub(crate) async fn next(self: &Rc<Self>) {
-        let nobody_waits = self.waiting.borrow().is_empty();
-        if nobody_waits && self.begin() {
+        let is_queue_empty = self.waiting.borrow().is_empty();
+        if is_queue_empty && self.try_start() {
             return;
         }
-        let (sender, turn) = oneshot::channel();
+        let (sender, released) = oneshot::channel();
         self.waiting.borrow_mut().push_back(sender);
-        if nobody_waits {
-            spawn_local(self.clone().call());
+        if is_queue_empty {
+            spawn_local(self.clone().release_waiting());
         }
         // An error means that the worker ends, and this task with it.
-        let _ = turn.await;
+        let _ = released.await;
     }
 
-    /// Whether one more request may start in this iteration.
-    fn begin(&self) -> bool {
+    /// Starts one more request, if this iteration has room for it.
+    fn try_start(&self) -> bool {
         let iteration = self.event_loop.iterations.get();
-        let begun = match self.begun.get() {
-            (counted, begun) if counted == iteration => begun,
+        let started = match self.started.get() {
+            (counted, started) if counted == iteration => started,
             _ => 0,
         };
-        self.begun.set((iteration, begun + 1));
-        begun < MAX_STARTED
+        self.started.set((iteration, started + 1));
+        started < MAX_STARTED
     }
 
     /// Lets waiting requests start.
-    async fn call(self: Rc<Self>) {
+    async fn release_waiting(self: Rc<Self>) {
         while !self.waiting.borrow().is_empty() {
             self.event_loop.crowding.note();
             yield_now().await;
-            let mut begun = 0;
-            while begun < MAX_STARTED {
+            let mut started = 0;
+            while started < MAX_STARTED {
                 let Some(next) = self.waiting.borrow_mut().pop_front() else {
                     break;
                 };
                 // An error means that the client has left.
-                begun += u32::from(next.send(()).is_ok());
+                started += u32::from(next.send(()).is_ok());
             }
         }
     }
@@ -135,7 +135,7 @@ mod tests {
             }
             after
         };
-        LocalSet::new().block_on(&runtime, counter.count(main))
+        LocalSet::new().block_on(&runtime, counter.run(main))
     }
 
     #[test]
@@ -172,7 +172,7 @@ mod tests {
             }
             last.await
         };
-        let last = LocalSet::new().block_on(&runtime, counter.count(main));
+        let last = LocalSet::new().block_on(&runtime, counter.run(main));
         assert!(last.is_ok());
     }
 }

@@ -49,8 +49,8 @@ impl Address {
         matches!(self, Self::Tcp(address) if address.is_ipv6())
     }
 
-    /// The address of `bound` that keeps this one from being bound, because one of the two is IPv6
-    /// and accepts IPv4 connections at the same port as well.
+    /// The address of `bound` that conflicts with this one: an IPv6 wildcard takes the IPv4 port as
+    /// well.
     #[must_use]
     pub fn conflict<'a>(&self, bound: &'a [Self]) -> Option<&'a Self> {
         let is_any_v6 = |address: &SocketAddr| address.is_ipv6() && address.ip().is_unspecified();
@@ -135,8 +135,8 @@ impl Accepted {
         }
     }
 
-    /// Responds that too many connections are open, whatever the request will be. Does not wait for
-    /// the client to read it.
+    /// Responds that too many connections are open, without reading the request or waiting for the
+    /// client.
     pub(crate) fn reject(self) {
         const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
             content-type: application/problem+json\r\n\
@@ -211,7 +211,7 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// Fails if the system gives no connection, as when file descriptors have run out.
+    /// Fails if the system call does, such as with `EMFILE`.
     pub async fn accept(&self) -> io::Result<Accepted> {
         match &self.socket {
             ListeningSocket::Tcp(listener, tls) => {
@@ -231,7 +231,7 @@ impl Listener {
 }
 
 impl Drop for Listener {
-    /// No client should find a socket on which no process listens.
+    /// Removes the file of a Unix socket.
     fn drop(&mut self) {
         if let Address::Unix { path, .. } = &self.address {
             let _ = fs::remove_file(path);
@@ -239,8 +239,8 @@ impl Drop for Listener {
     }
 }
 
-/// Number of connections that may wait to be accepted. Where more arrive at once, the system lets
-/// clients wait for a second before they try again. Linux allows 4096 by default (listen(2)).
+/// Number of connections that may wait to be accepted. The system drops further ones, and their
+/// clients retry after a second. Linux allows 4096 by default (listen(2)).
 const BACKLOG: u32 = 4096;
 
 fn listen_tcp(addr: SocketAddr) -> io::Result<TcpListener> {
@@ -249,7 +249,7 @@ fn listen_tcp(addr: SocketAddr) -> io::Result<TcpListener> {
     } else {
         TcpSocket::new_v6()?
     };
-    // A server that ended a moment ago has left connections behind.
+    // Connections of a previous server may still be in TIME_WAIT.
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)

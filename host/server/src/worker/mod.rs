@@ -106,7 +106,7 @@ async fn work(
             }
         }
     };
-    tasks.run_until(event_loop.count(accepting)).await;
+    tasks.run_until(event_loop.run(accepting)).await;
 
     // The connections, and guests that continue after their response.
     following.abort();

@@ -305,8 +305,8 @@ pub enum CompileError {
     TimedOut(Duration),
     /// Wall time limit exceeded.
     #[error(
-        "compiling takes more than {} s by the clock, although it has not used its CPU time: the \
-         machine is busy; allow more with `--compile-timeout`, of which this is a multiple",
+        "compiling takes more than {} s by the clock, the limit for a busy machine; allow more with \
+         `--compile-timeout`, of which it is a multiple",
         .0.as_secs_f64()
     )]
     TimedOutByClock(Duration),

@@ -242,7 +242,7 @@ fn compile_timeout_refuses_a_slow_component() {
         .start();
     let _ = host.log().wait_for_entry(&[
         "function rejected",
-        "more than 0 s of CPU time",
+        "more than 0 s by the clock",
         "`--compile-timeout`",
     ]);
     assert_eq!(host.send(&Request::new("GET", "/app")).status, 404);

@@ -48,11 +48,21 @@ impl Deployer {
             self.reject(name, &conflict).await?;
             self.undeploy_unless_wrapped(name).await?;
         }
+        let names = waiting
+            .iter()
+            .map(|loaded| loaded.function.name().to_owned());
+        let names: Vec<_> = names.collect();
         let mut replaced = Vec::new();
         for loaded in waiting {
             let name = loaded.function.name().to_owned();
             let active = self.states.get(&name).map(|state| state.active.clone());
             if let Err(error) = self.activate(loaded).await {
+                // The next reconciliation retries all.
+                for name in &names {
+                    if let Some(state) = self.states.get_mut(name) {
+                        state.fingerprints = None;
+                    }
+                }
                 self.revert(replaced).await?;
                 return self.reject_activation(&name, error).await;
             }
@@ -63,7 +73,7 @@ impl Deployer {
     }
 
     /// Activates the previous versions again: all functions get their routes, or none does, because
-    /// a partial swap would give two functions one route. The next reconciliation retries it.
+    /// a partial swap would give two functions one route.
     async fn revert(
         &mut self,
         replaced: Vec<(String, Option<Arc<Function>>)>,
@@ -71,7 +81,6 @@ impl Deployer {
         for (name, before) in replaced {
             if let Some(state) = self.states.get_mut(&name) {
                 state.active = before;
-                state.fingerprints = None;
             }
             self.undeploy_unless_wrapped(&name).await?;
         }

@@ -43,7 +43,7 @@ struct UncoveredTail {
 /// Uncovered records that a server does not leave behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Uncovered {
-    /// There is no checkpoint.
+    /// The log has no checkpoint.
     #[error(
         "no checkpoint of an expected key covers any record: a program without the key can have \
          written all of them"

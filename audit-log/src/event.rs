@@ -42,7 +42,7 @@ pub enum Event<'a> {
         /// The error message, truncated after 4 KiB.
         cause: Cow<'a, str>,
     },
-    /// A component is no longer served.
+    /// The server has stopped serving a component.
     ComponentRemoved,
     /// An operator paused a function: it answers no requests until it is resumed.
     FunctionPaused,

@@ -97,10 +97,9 @@ impl SigningKey {
     /// Creates a key in a file at `path` with mode 0600.
     pub(crate) fn create(path: &Path) -> Result<Self, KeyError> {
         let create = || {
-            let mut seed = [0; 32];
-            getrandom::fill(&mut seed).map_err(io::Error::other)?;
-            let key = ed25519_dalek::SigningKey::from_bytes(&seed);
-            let text = key.to_pkcs8_pem(LineEnding::LF).map_err(io::Error::other)?;
+            let key = Self::random()?;
+            let text = key.0.to_pkcs8_pem(LineEnding::LF);
+            let text = text.map_err(io::Error::other)?;
             // Under another name first, so that a crash leaves no partial key.
             let temporary = path.with_added_extension("new");
             let mut options = OpenOptions::new();
@@ -112,7 +111,7 @@ impl SigningKey {
             file.sync_all()?;
             fs::rename(&temporary, path)?;
             sync_folder_of(path)?;
-            Ok(Self(key))
+            Ok(key)
         };
         create().map_err(|source| KeyError::Io {
             action: "create",

@@ -151,6 +151,21 @@ pub enum Outcome {
     Failure,
 }
 
+impl Outcome {
+    /// All outcomes.
+    pub const ALL: [Self; 3] = [Self::Success, Self::Denied, Self::Failure];
+
+    /// The name in a record.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Denied => "denied",
+            Self::Failure => "failure",
+        }
+    }
+}
+
 /// A named value.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

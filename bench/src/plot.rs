@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::figures::stats::{Summary, figure};
+use crate::figures::stats::{Summary, count, figure};
 
 const WIDTH: f64 = 760.0;
 /// Right end of the bars.
@@ -143,12 +143,6 @@ text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f232
   .Peer { fill: #6e7681; } .Native { fill: #3fb950; }
 }
 ";
-
-/// A count as a coordinate.
-#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-fn count(items: usize) -> f64 {
-    items as f64
-}
 
 /// Text between tags.
 fn escape(text: &str) -> String {

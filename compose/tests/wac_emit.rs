@@ -8,9 +8,9 @@ use std::path::Path;
 use compose::{Component, Composition, Export, Import, Node, WacError, Wire, emit_wac, run_wac};
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
-use support::wac::{causes, cipher, exports, imports};
+use support::wac::{cipher, exports, imports};
 use support::{component, linked};
-use test_components::{from_wat, from_wit};
+use test_components::{causes, from_wat, from_wit};
 
 /// The components of a fixture of `link`, the root last.
 fn fixture(folder: &Path) -> Vec<Component> {
@@ -203,7 +203,7 @@ proptest! {
 };
         let text = emit_wac(&composition);
         // Parsing succeeds, and the packages are missing.
-        let error = run_wac("app.wac", &text, &[]).expect_err("there are no packages");
+        let error = run_wac("app.wac", &text, &[]).expect_err("missing packages");
         prop_assert!(matches!(error, WacError::MissingPackages { .. }), "{error}\n{text}");
     }
 }

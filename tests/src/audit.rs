@@ -5,6 +5,7 @@ use std::path::Path;
 
 use audit_log::read::{Reader, Start};
 use audit_log::{Chain, Head, Location};
+use sanitize::error_chain;
 use serde_json::Value;
 
 use crate::client::Response;
@@ -29,6 +30,14 @@ pub enum Kind {
     JsonLines,
 }
 
+/// Whether a record is the entry of a guest. Counting a log parses no JSON.
+#[must_use]
+pub(crate) fn is_entry(line: &[u8]) -> bool {
+    const GUEST: &[u8] = b"},\"guest\":{";
+
+    line.windows(GUEST.len()).any(|part| part == GUEST)
+}
+
 impl Kind {
     /// Both of them.
     pub const ALL: [Self; 2] = [Self::Sqlite, Self::JsonLines];
@@ -49,7 +58,7 @@ impl Kind {
 ///
 /// Fails if the log cannot be read, a record is missing, or the chain is broken.
 pub fn read(location: &Location) -> Result<Vec<Record>, String> {
-    let fail = |error: audit_log::read::ReadError| describe(&error);
+    let fail = |error: audit_log::read::ReadError| error_chain(&error);
     let mut reader = Reader::open(location, Start::First).map_err(fail)?;
     let mut chain = Chain::after(Head::EMPTY);
     let mut records = Vec::new();
@@ -115,15 +124,4 @@ pub fn sequences(records: &[Record]) -> Result<BTreeMap<&str, u64>, String> {
         }
     }
     Ok(sequences)
-}
-
-/// An error and its causes.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

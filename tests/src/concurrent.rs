@@ -39,7 +39,8 @@ pub fn alongside<T: Send, W>(
     })
 }
 
-fn join<T>(threads: Vec<ScopedJoinHandle<'_, T>>) -> Vec<T> {
+/// Waits for all threads, and returns their results in order.
+pub(crate) fn join<T>(threads: Vec<ScopedJoinHandle<'_, T>>) -> Vec<T> {
     let joined = threads.into_iter().map(ScopedJoinHandle::join);
     joined
         .map(|result| result.expect("no thread panics"))

@@ -6,6 +6,9 @@ use std::net::SocketAddr;
 use crate::client::{Connection, Request, Response};
 use crate::{TestHost, wait};
 
+/// A token for the admin interface.
+pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
 /// The operator listener of a server with `--ops-addr 127.0.0.1:0`.
 #[derive(Debug, Clone, Copy)]
 pub struct Operators {

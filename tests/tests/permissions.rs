@@ -9,9 +9,8 @@ use end_to_end::TestHost;
 use end_to_end::artifacts::program;
 use end_to_end::client::Request;
 use end_to_end::functions::{Folder, locator, write_secret};
+use end_to_end::operators::TOKEN;
 use end_to_end::process::{Finished, Process};
-
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a file");

@@ -99,7 +99,7 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// Fails if none is named, and there is no default folder, or several logs in it.
+    /// Fails if no log is named, and the default folder is missing or has several logs.
     pub fn location(&self) -> Result<Location> {
         let mut logs = self.locations()?;
         match logs.pop() {
@@ -115,7 +115,7 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// Fails if none is named and there is no default folder.
+    /// Fails if no log is named, and the default folder is missing.
     pub fn locations(&self) -> Result<Vec<Location>> {
         if let Some(location) = &self.audit {
             return Ok(vec![location.clone()]);
@@ -273,9 +273,11 @@ fn format() -> impl TypedValueParser<Value = Format> {
 }
 
 fn outcome() -> impl TypedValueParser<Value = Outcome> {
-    PossibleValuesParser::new(["success", "denied", "failure"]).map(|name| match name.as_str() {
-        "success" => Outcome::Success,
-        "denied" => Outcome::Denied,
-        _ => Outcome::Failure,
+    let names = Outcome::ALL.map(Outcome::name);
+    PossibleValuesParser::new(names).try_map(|name| {
+        let mut outcomes = Outcome::ALL.into_iter();
+        outcomes
+            .find(|outcome| outcome.name() == name)
+            .ok_or("unknown outcome")
     })
 }

@@ -97,6 +97,17 @@ fn backoff(attempts: u32) -> Duration {
     longest.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
 }
 
+/// `text` without the part that may be credentials.
+pub(crate) fn without_credentials(text: &str) -> String {
+    let Some((credentials, rest)) = text.rsplit_once('@') else {
+        return text.to_owned();
+    };
+    match credentials.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://…@{rest}"),
+        None => format!("…@{rest}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 
-use crate::connection::Address;
+use crate::connection::{Address, without_credentials};
 use crate::otlp::Receiver;
 
 /// The stream of a target that names none.
@@ -133,17 +133,6 @@ fn parse_stream(text: &str) -> Result<String, &'static str> {
         return Err("expected the name of a stream after the `/`: letters, digits, `-` and `_`");
     }
     Ok(text.to_owned())
-}
-
-/// `text` without the part that may be credentials.
-fn without_credentials(text: &str) -> String {
-    let Some((credentials, rest)) = text.rsplit_once('@') else {
-        return text.to_owned();
-    };
-    match credentials.split_once("://") {
-        Some((scheme, _)) => format!("{scheme}://…@{rest}"),
-        None => format!("…@{rest}"),
-    }
 }
 
 impl fmt::Display for Target {

@@ -181,11 +181,7 @@ impl AuditLog {
         subject: Subject<'_>,
         entry: &Entry<'_>,
     ) -> Result<u64, AppendError> {
-        let Some(queue) = &self.shared.queue else {
-            return Ok(self.shared.status.appended.fetch_add(1, Ordering::Relaxed) + 1);
-        };
-        self.submit(queue, PendingRecord::guest(subject, entry))
-            .await
+        self.submit(|| PendingRecord::guest(subject, entry)).await
     }
 
     /// Appends an event of the host, and waits until it is durable. Returns its sequence, or 0
@@ -200,22 +196,16 @@ impl AuditLog {
         subject: Subject<'_>,
         event: &Event<'_>,
     ) -> Result<u64, AppendError> {
-        match &self.shared.queue {
-            Some(queue) => {
-                self.submit(queue, PendingRecord::event(subject, event))
-                    .await
-            }
-            None => Ok(self.shared.status.appended.fetch_add(1, Ordering::Relaxed) + 1),
-        }
+        self.submit(|| PendingRecord::event(subject, event)).await
     }
 
-    /// Sends a record to the writer, and waits for its receipt as the policy requires.
-    async fn submit(
-        &self,
-        queue: &mpsc::Sender<Job>,
-        record: PendingRecord,
-    ) -> Result<u64, AppendError> {
-        let written = write(queue, record);
+    /// Sends a record to the writer, and waits for its receipt as the policy requires. Without a
+    /// log, the record is only counted, and not made.
+    async fn submit(&self, record: impl FnOnce() -> PendingRecord) -> Result<u64, AppendError> {
+        let Some(queue) = &self.shared.queue else {
+            return Ok(self.shared.status.appended.fetch_add(1, Ordering::Relaxed) + 1);
+        };
+        let written = write(queue, record());
         let (result, counter) = match self.policy {
             Policy::FailClosed => (written.await, &self.shared.status.refused),
             Policy::BestEffort => {

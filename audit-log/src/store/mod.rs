@@ -1,6 +1,6 @@
 //! The storage backends.
 //!
-//! - `sqlite.rs`: a database; `schema.rs`: its tables; `lock.rs`: its writer lock.
+//! - `sqlite.rs`: a database, with the tables of `crate::schema`; `lock.rs`: its writer lock.
 //! - `json_lines.rs`: a file, or standard output.
 //! - `identity.rs`: detection of files that were replaced or truncated.
 

@@ -102,7 +102,7 @@ impl Report {
         self.key_changes.push((sequence, previous));
     }
 
-    /// Whether there are no findings.
+    /// Whether verification found nothing.
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.findings.is_empty()

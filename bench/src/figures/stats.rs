@@ -69,6 +69,12 @@ pub(crate) fn range(summary: Option<Summary>) -> String {
     )
 }
 
+/// A count as a figure.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+pub(crate) fn count(items: usize) -> f64 {
+    items as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::figures::stats::{Summary, figure, percentile, range};
+use crate::figures::stats::{Summary, count, figure, percentile, range};
 use crate::load::job::Job;
 use crate::load::paced::{Paced, list};
 use crate::load::wrk;
@@ -89,7 +89,7 @@ impl Turn {
     pub(crate) fn set_paced(&mut self, mut paced: Paced) {
         let failures = paced.failures.values().sum::<u64>();
         self.set("failures", u32::try_from(failures).ok().map(f64::from));
-        self.set("good", precise(paced.times_us.len()));
+        self.set("good", count(paced.times_us.len()));
         self.note("other_answers", list(&paced.failures));
         for (key, percent) in [("p50_us", 50), ("p99_us", 99), ("max_us", 100)] {
             self.set(key, percentile(&mut paced.times_us, percent));
@@ -110,7 +110,7 @@ pub(crate) struct Target {
     pub(crate) job: Job,
     pub(crate) connections: u32,
     pub(crate) turns: Vec<Turn>,
-    /// Why there are no figures.
+    /// Why the figures are missing.
     pub(crate) failure: Option<String>,
 }
 
@@ -261,7 +261,7 @@ impl Bench {
 
         let seconds = counted.duration_us / 1e6;
         let foreign = machine.busy.as_secs_f64() - cpu - generator;
-        let body_mib = precise(job.body.len()) / f64::from(1 << 20);
+        let body_mib = count(job.body.len()) / f64::from(1 << 20);
         let generator_busy = generator / seconds / f64::from(wrk::threads(connections));
         Ok(Turn::of([
             ("cpu_us", cpu / counted.requests * 1e6),
@@ -277,11 +277,6 @@ impl Bench {
             ("stolen", machine.stolen_share()),
         ]))
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-fn precise(number: usize) -> f64 {
-    number as f64
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! and the pictures.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -19,17 +20,27 @@ pub(super) fn write(
     json: Value,
 ) -> Result<()> {
     let path = release(folder, "md");
-    let markdown = fs::read_to_string(&path).unwrap_or_default();
+    let markdown = read(&path)?.unwrap_or_default();
     save(&path, &replace_section(&markdown, order, series, text))?;
 
     let path = release(folder, "json");
-    let mut all: Map<String, Value> = match fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
+    let mut all: Map<String, Value> = match read(&path)? {
+        Some(text) => serde_json::from_str(&text)
             .with_context(|| format!("cannot read `{}`", path.display()))?,
-        Err(_) => Map::new(),
+        None => Map::new(),
     };
     all.insert(series.to_owned(), json);
     save(&path, &one_series_per_line(&all, order))
+}
+
+/// The content of a file, if it exists.
+fn read(path: &Path) -> Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        read => read
+            .map(Some)
+            .with_context(|| format!("cannot read `{}`", path.display())),
+    }
 }
 
 /// Writes the picture of a series.

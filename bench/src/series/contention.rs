@@ -10,7 +10,7 @@ use super::calibrate::calibrate;
 use super::{MESSAGE, OURS, PEER};
 use crate::composition::close;
 use crate::figures::goals::{Limit, Verdict};
-use crate::figures::stats::{Summary, percentile, range};
+use crate::figures::stats::{Summary, count, percentile, range};
 use crate::load::http::Client;
 use crate::load::job::Job;
 use crate::measure::{self, Bench, Target, Turn, named};
@@ -136,14 +136,13 @@ fn take(target: &Target, duration: Duration) -> Result<Turn> {
     let _loops: Vec<Process> = (0..processors).map(busy_loop).collect::<Result<_>>()?;
     let mut client = Client::new(running.addr);
     let end = Instant::now() + duration;
-    let (mut times, mut requests) = (Vec::new(), 0.0);
+    let mut times = Vec::new();
     while Instant::now() < end {
         let begin = Instant::now();
         target.job.send(running.addr, &mut client)?;
         times.push(begin.elapsed().as_secs_f64() * 1e3);
-        requests += 1.0;
     }
-    let mut turn = Turn::of([("requests", requests)]);
+    let mut turn = Turn::of([("requests", count(times.len()))]);
     turn.set("p50_ms", percentile(&mut times, 50));
     turn.set("p99_ms", percentile(&mut times, 99));
     Ok(turn)

@@ -1,4 +1,5 @@
-//! What can be measured. A new series is a file here and a line in [`SERIES`].
+//! The series. A new one is a file here, its `mod` line, an entry of [`SERIES`], and a row in the
+//! README.
 //!
 //! - [`main`]: every server, with 32 connections and a short message.
 //! - [`parts`]: compositions of 2 to 20 parts.
@@ -42,7 +43,7 @@ pub(crate) const MAIN: &str = "main";
 type Series = (&'static str, fn(&Bench) -> Result<Report>);
 
 /// All series.
-const SERIES: [Series; 11] = [
+const SERIES: &[Series] = &[
     (MAIN, main::run),
     ("parts", parts::run),
     ("echo", echo::run),
@@ -68,7 +69,7 @@ const TUNED_PEER: &str = "wasmtime serve, tuned";
 
 /// The names of all series.
 pub(crate) fn names() -> Vec<&'static str> {
-    SERIES.map(|(name, _)| name).into()
+    SERIES.iter().map(|(name, _)| *name).collect()
 }
 
 /// Measures the series of this name.

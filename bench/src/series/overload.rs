@@ -9,7 +9,7 @@ use anyhow::Result;
 use super::OURS;
 use super::calibrate::calibrate;
 use crate::figures::goals::{Limit, Verdict};
-use crate::figures::stats::percentile;
+use crate::figures::stats::{count, percentile};
 use crate::load::flood::{self, latency_ms};
 use crate::load::job::Job;
 use crate::load::wrk;
@@ -172,8 +172,4 @@ fn peak_mib(pid: u32, is_over: &AtomicBool) -> Result<f64> {
         sleep(WATCH_INTERVAL);
     }
     Ok(peak)
-}
-
-fn count(items: usize) -> f64 {
-    f64::from(u32::try_from(items).unwrap_or(u32::MAX))
 }

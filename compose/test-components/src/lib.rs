@@ -75,6 +75,13 @@ fn nested(file: &str) -> String {
 /// An error and its causes on one line, as the program prints them.
 #[must_use]
 pub fn error_chain(error: &dyn Error) -> String {
+    let text = causes(error);
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+/// An error and its causes, with their line breaks.
+#[must_use]
+pub fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -82,5 +89,5 @@ pub fn error_chain(error: &dyn Error) -> String {
         text.push_str(&cause.to_string());
         source = cause.source();
     }
-    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+    text
 }

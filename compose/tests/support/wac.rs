@@ -1,9 +1,9 @@
 //! Components for WAC texts, and the composition of a text.
 
-use std::error::Error;
 use std::sync::LazyLock;
 
 use compose::{Component, WacError, run_wac};
+use test_components::causes;
 
 use super::component;
 
@@ -34,17 +34,6 @@ pub(crate) fn run(text: &str) -> Result<Component, WacError> {
 /// The error of a text that does not compose.
 pub(crate) fn error(text: &str) -> String {
     causes(&run(text).expect_err("no composition"))
-}
-
-/// Like `error_chain`, with unchanged line breaks.
-pub(crate) fn causes(error: &WacError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 pub(crate) fn imports(component: &Component) -> Vec<&str> {

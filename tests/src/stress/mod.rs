@@ -7,7 +7,7 @@
 //! - [`swap`]: versions of a function, and broken files in their place, under load.
 //! - [`soak`]: minutes at a share of the capacity, with growth of memory and descriptors.
 //! - [`pressure`]: little memory, with hostile and large guests.
-//! - [`harness`]: rounds, violations and seeds, which all of them share.
+//! - [`harness`]: rounds, violations and seeds, which several of them share.
 
 pub mod drain;
 pub mod harness;

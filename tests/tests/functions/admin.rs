@@ -7,14 +7,12 @@ use std::time::Instant;
 use end_to_end::artifacts::program;
 use end_to_end::client::{Request, Response};
 use end_to_end::functions::{Folder, locator};
-use end_to_end::operators::Operators;
+use end_to_end::operators::{Operators, TOKEN};
 use end_to_end::process::{Finished, Process, Signal};
 use end_to_end::{Setup, TestHost};
 use serde_json::Value;
 
 use crate::functions::routes::get;
-
-pub(super) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// A folder of functions, a state folder and a token.
 pub(super) struct Place {

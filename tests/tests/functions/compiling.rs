@@ -8,11 +8,11 @@ use std::time::Duration;
 use end_to_end::client::{Request, Response};
 use end_to_end::compilers::{Compiler, compilers, slow_component};
 use end_to_end::functions::{Folder, locator};
-use end_to_end::operators::Operators;
+use end_to_end::operators::{Operators, TOKEN};
 use end_to_end::process::Signal;
 use end_to_end::{TestHost, app, wait};
 
-use crate::functions::admin::{Place, TOKEN, ask, deploy};
+use crate::functions::admin::{Place, ask, deploy};
 use crate::functions::routes::get;
 
 /// Longer than any test takes.

@@ -5,11 +5,11 @@ use std::fs;
 use end_to_end::artifacts::experiment;
 use end_to_end::client::Request;
 use end_to_end::functions::locator;
-use end_to_end::operators::Operators;
+use end_to_end::operators::{Operators, TOKEN};
 use end_to_end::process::Signal;
 use end_to_end::{TestHost, wait};
 
-use super::admin::{Place, TOKEN, ask};
+use super::admin::{Place, ask};
 use super::deploys::{events, wait_for};
 use crate::audit::sha256;
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use end_to_end::artifacts::schemathesis;
 use end_to_end::functions::locator;
+use end_to_end::operators::TOKEN;
 use end_to_end::process::Process;
 
-use super::admin::{Place, TOKEN, ask, deploy};
+use super::admin::{Place, ask, deploy};
 
 #[test]
 fn schemathesis_finds_no_answer_outside_openapi() {

@@ -3,9 +3,11 @@
 //! - `imports.rs`: the direction of imports within a crate.
 //! - `words.rs`: sizes of files, and phrases.
 //! - `documents.rs`: links and names of tests in documents.
+//! - `versions.rs`: the versions of peers, which the Makefile and the programs state.
 
 mod documents;
 mod imports;
+mod versions;
 mod words;
 
 use std::fs;

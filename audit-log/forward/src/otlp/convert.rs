@@ -156,14 +156,9 @@ impl View<'_> {
         }
         let mut is_warning = false;
         log.event_name = if let Some(entry) = &self.guest {
-            let outcome = match entry.outcome {
-                Outcome::Success => "success",
-                Outcome::Denied => "denied",
-                Outcome::Failure => "failure",
-            };
             is_warning = entry.outcome != Outcome::Success;
             add("audit.action", Some(&entry.action));
-            add("audit.outcome", Some(&outcome.into()));
+            add("audit.outcome", Some(&entry.outcome.name().into()));
             add("audit.resource", entry.resource.as_ref());
             "audit.entry".to_owned()
         } else if let Some(event) = &self.event {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::connection::Address;
+use crate::connection::{Address, without_credentials};
 
 /// An OpenTelemetry receiver over HTTP: `otlp://HOST:PORT`.
 #[derive(Clone, PartialEq, Eq)]
@@ -49,10 +49,7 @@ impl FromStr for Receiver {
             _ => Err("expected otlp://HOST:PORT"),
         };
         parsed.map_err(|reason| ReceiverError {
-            shown: match text.rsplit_once('@') {
-                Some((_, rest)) => format!("…@{rest}"),
-                None => text.to_owned(),
-            },
+            shown: without_credentials(text),
             reason,
         })
     }

@@ -108,7 +108,8 @@ impl Drop for Server {
 fn program() -> PathBuf {
     let peers = std::env::var_os("COMPONENT_RUNNER_PEERS").map_or_else(
         || {
-            let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+            let cache = std::env::var_os("XDG_CACHE_HOME").filter(|cache| !cache.is_empty());
+            let cache = cache.map(PathBuf::from);
             let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
             let cache = cache.unwrap_or_else(|| home().join(".cache"));
             cache.join("component-runner/peers")

@@ -8,12 +8,10 @@ use std::time::Duration;
 use crate::TestHost;
 use crate::client::{Connection, Request};
 use crate::functions::{Folder, locator, locator_response};
-use crate::operators::Operators;
+use crate::operators::{Operators, TOKEN};
 use crate::process::Signal;
 use crate::random::Random;
 use crate::stress::harness::Rounds;
-
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// Longest time from the start of a deploy to the kill, in milliseconds: a little more than a
 /// deploy takes.

@@ -8,7 +8,7 @@ use audit_log::verify::{self, Finding, Options};
 use audit_log::{Location, SigningKey};
 
 use super::round::Observed;
-use crate::audit::{self, Record};
+use crate::audit::{self, Record, is_entry};
 
 /// What the clients of one log received, in all rounds.
 #[derive(Debug, Default)]
@@ -90,10 +90,7 @@ impl History {
 
     /// Number of entries in the log whose receipt was lost.
     pub(super) fn without_receipt(&self) -> u64 {
-        let guests = self
-            .texts
-            .iter()
-            .filter(|text| text.contains("},\"guest\":{"));
+        let guests = self.texts.iter().filter(|text| is_entry(text.as_bytes()));
         guests.count() as u64 - self.receipts.len() as u64
     }
 }

@@ -11,7 +11,7 @@ mod watch;
 
 use std::fmt;
 use std::path::Path;
-use std::thread::{self, ScopedJoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use group::Group;
@@ -20,6 +20,7 @@ use watch::Watcher;
 
 use super::hostile::GoodClient;
 use crate::client::Request;
+use crate::concurrent::join;
 use crate::functions::Folder;
 use crate::guests::assemble;
 use crate::operators::Operators;
@@ -145,13 +146,6 @@ fn setup(functions: &Path, cache: &Path) -> Setup {
 fn send(plan: &Plan, host: &TestHost, large: &[Large]) -> (GoodClient, Counts, Counts) {
     const GOOD_CLIENTS: usize = 2;
     const HOSTILE_CLIENTS: u64 = 16;
-
-    fn join<T>(clients: Vec<ScopedJoinHandle<'_, T>>) -> Vec<T> {
-        let joined = clients.into_iter().map(ScopedJoinHandle::join);
-        joined
-            .map(|client| client.expect("no client panics"))
-            .collect()
-    }
 
     let address = host.address();
     let end = Instant::now() + plan.duration;

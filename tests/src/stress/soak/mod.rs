@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use audit_log::read::{Reader, Start};
 
 use crate::artifacts;
-use crate::audit::Kind;
+use crate::audit::{Kind, is_entry};
 use crate::process::Process;
 use crate::random::Random;
 use crate::test_host::TestHost;
@@ -190,8 +190,7 @@ fn count_entries(location: &audit_log::Location) -> Result<u64, String> {
     let mut reader = Reader::open(location, Start::First).map_err(|error| error.to_string())?;
     let mut count = 0;
     while let Some(line) = reader.next().map_err(|error| error.to_string())? {
-        let is_entry = line.bytes.windows(10).any(|part| part == b"},\"guest\":");
-        count += u64::from(is_entry);
+        count += u64::from(is_entry(line.bytes));
     }
     Ok(count)
 }

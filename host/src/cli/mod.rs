@@ -44,6 +44,7 @@ pub use listen::{ListenFlags, Switch};
 pub use logs::{LogFlags, LogFormat};
 use server::Settings;
 use telemetry::access_log::Destination;
+
 use values::{number, seconds};
 pub use variables::VariableError;
 
@@ -196,7 +197,7 @@ pub struct Serve {
     pub threads: Option<NonZeroUsize>,
 
     /// Number of requests that one instance serves, one after the other; above 1 they
-    /// are no longer isolated from each other
+    /// are not isolated from each other
     ///
     /// By default every request runs in an instance of its own, and can neither
     /// see nor change data of another. Above 1 this isolation ends: data that the

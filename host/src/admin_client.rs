@@ -1,12 +1,11 @@
 //! The commands `deploy`, `list`, `rollback`, `logs`, `pause`, `resume` and `remove`: the client of
 //! the deploy API.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::pin::pin;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use admin::MAX_TOKEN_BYTES;
 use anyhow::{Context, Result, bail};

@@ -1,11 +1,10 @@
 //! The log of the program on standard error.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::env;
 use std::io::{self, IsTerminal};
 use std::panic::{self, PanicHookInfo};
-use std::thread;
 use std::time::Duration;
+use std::{env, thread};
 
 use host::cli::LogFormat;
 use telemetry::server_log::{self, Json, Stderr, has_color, text_fields};

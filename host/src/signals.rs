@@ -1,7 +1,6 @@
 //! Signals.
 
-use std::io;
-use std::{process, thread};
+use std::{io, process, thread};
 
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};

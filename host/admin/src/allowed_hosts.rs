@@ -7,7 +7,6 @@
 use http::header::{HOST, HeaderValue, ORIGIN};
 use http::uri::Authority;
 use http::{Request, StatusCode, Version};
-
 use http1_strict::Host;
 
 /// Host names that requests to the admin listener may have.

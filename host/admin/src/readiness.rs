@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use audit_log::AuditLog;
-
 use functions::Functions;
 use memory_limit::MemoryLimit;
 

@@ -3,10 +3,9 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkGroup, Criterion, measurement::WallTime};
+use functions::{Route, Routes, without_prefix};
 use http::Request;
 use http::header::HOST;
-
-use functions::{Route, Routes, without_prefix};
 
 pub(crate) fn time(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("routes");

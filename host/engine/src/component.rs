@@ -6,12 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use audit_log::AuditLog;
 use audit_log::record::Component as Named;
+use telemetry::RequestInfo;
+use telemetry::metrics::PoolGauge;
 use wasmtime::{EngineWeak, Store, UpdateDeadline};
 use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
-
-use telemetry::RequestInfo;
-use telemetry::metrics::PoolGauge;
 
 use crate::audit::{AuditCtx, AuditSource, Quota};
 use crate::compile::{Artefact, Compiled};

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use telemetry::metrics::{PoolGauge, PoolUse};
 use wasmtime::{
     Collector, Config, Enabled, Engine, Inlining, InstanceAllocationStrategy,
     PoolingAllocationConfig, ResourcesRequired, Result,
@@ -12,7 +13,6 @@ use super::engine_kind::EngineKind;
 use super::instance_size::{POOL_CONTEXT_BYTES, POOL_CORE_INSTANCES};
 use super::limits::GuestLimits;
 use super::requirements::InstanceRequirements;
-use telemetry::metrics::{PoolGauge, PoolUse};
 
 /// Limit of the address space that the memories of all instances reserve together: half of the
 /// address space of a process on most 64-bit machines.

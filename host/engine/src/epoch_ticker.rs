@@ -1,11 +1,10 @@
 //! Epoch ticker: the thread that ends the time slices of guests.
 
-use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Weak};
-use std::thread;
 use std::time::Duration;
+use std::{io, thread};
 
 use wasmtime::EngineWeak;
 

@@ -1,9 +1,8 @@
 //! Errors of loading a component, each with its remedy.
 
-use std::fmt;
-use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
+use std::{fmt, io};
 
 use sanitize::line;
 

@@ -3,10 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use memory_limit::{MemoryShortage, StoreMemory};
 use wasmtime::{ResourceLimiter, Result};
 
 use super::instance_size::POOL_CORE_INSTANCES;
-use memory_limit::{MemoryShortage, StoreMemory};
 
 /// Limits of one instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,25 @@ impl Limiter {
         is_taken
     }
 
+    /// Takes a growth of `growth` units from its limit, which `left` selects, and its bytes from the
+    /// memory of the server. One beyond the declared maximum does not fit, and is not taken.
+    fn take_growth(
+        &mut self,
+        fits: bool,
+        growth: usize,
+        unit_bytes: usize,
+        left: impl Fn(&mut Self) -> &mut usize,
+    ) -> bool {
+        let grows =
+            fits && growth <= *left(self) && self.take_memory(growth.saturating_mul(unit_bytes));
+        if grows {
+            *left(self) -= growth;
+        } else {
+            self.note_denial();
+        }
+        grows
+    }
+
     /// Notes that a limit of the guest denied a growth.
     pub(super) fn note_denial(&mut self) {
         self.shortage.get_or_insert(MemoryShortage::GuestLimit);
@@ -75,17 +94,6 @@ impl Limiter {
 
 /// Size of an element of a table: a pointer.
 const ELEMENT_BYTES: usize = size_of::<usize>();
-
-/// Takes the growth from `current` to `desired` from `left`, if it is enough.
-fn take(left: &mut usize, current: usize, desired: usize) -> bool {
-    match left.checked_sub(desired.saturating_sub(current)) {
-        Some(rest) => {
-            *left = rest;
-            true
-        }
-        None => false,
-    }
-}
 
 impl ResourceLimiter for Limiter {
     fn instances(&self) -> usize {
@@ -98,18 +106,9 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool> {
-        // A growth beyond the declared maximum fails, and is not taken.
         let fits = maximum.is_none_or(|maximum| desired <= maximum);
-        let mut left = self.memory_bytes;
-        let grows =
-            fits && take(&mut left, current, desired) && self.take_memory(self.memory_bytes - left);
-        if grows {
-            self.memory_bytes = left;
-        }
-        if !grows {
-            self.note_denial();
-        }
-        Ok(grows)
+        let growth = desired.saturating_sub(current);
+        Ok(self.take_growth(fits, growth, 1, |limiter| &mut limiter.memory_bytes))
     }
 
     fn table_growing(
@@ -119,17 +118,10 @@ impl ResourceLimiter for Limiter {
         maximum: Option<usize>,
     ) -> Result<bool> {
         let fits = maximum.is_none_or(|maximum| desired <= maximum);
-        let mut left = self.table_elements;
-        let grows = fits
-            && take(&mut left, current, desired)
-            && self.take_memory((self.table_elements - left).saturating_mul(ELEMENT_BYTES));
-        if grows {
-            self.table_elements = left;
-        }
-        if !grows {
-            self.note_denial();
-        }
-        Ok(grows)
+        let growth = desired.saturating_sub(current);
+        Ok(self.take_growth(fits, growth, ELEMENT_BYTES, |limiter| {
+            &mut limiter.table_elements
+        }))
     }
 }
 

@@ -2,19 +2,17 @@
 //! request. If standard error of the server is not read, lines are dropped: guests cannot block the
 //! server or be blocked.
 
-use std::io;
-use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::{io, mem};
 
 use bytes::Bytes;
+use telemetry::RequestInfo;
+use telemetry::server_log::{guest_line, write as write_log};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError};
-
-use telemetry::RequestInfo;
-use telemetry::server_log::{guest_line, write as write_log};
 
 /// Size limit of a line, in bytes; longer ones are split.
 pub(super) const MAX_LINE_BYTES: usize = 8 * 1024;

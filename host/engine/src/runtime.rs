@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use telemetry::metrics::PoolGauge;
 use wasmtime::component::Linker;
 use wasmtime::{Engine, EngineWeak};
 
@@ -15,7 +16,6 @@ use super::limits::GuestLimits;
 use super::linker::linker;
 use super::requirements::InstanceRequirements;
 use super::state::State;
-use telemetry::metrics::PoolGauge;
 
 /// Maximum size of a 32-bit memory, in bytes.
 const MAX_MEMORY_BYTES: usize = 4 << 30;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use memory_limit::{InstanceMemory, MemoryShortage};
+use telemetry::RequestInfo;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_config::WasiConfigVariables;
@@ -15,8 +17,6 @@ use super::output::Output;
 use crate::audit::{AuditCtx, AuditCtxView, AuditView};
 use crate::outbound::OutboundCtx;
 use crate::system_clock::SystemClock;
-use memory_limit::{InstanceMemory, MemoryShortage};
-use telemetry::RequestInfo;
 
 /// Limit of random bytes per call.
 const MAX_RANDOM_BYTES: u64 = 1 << 20;

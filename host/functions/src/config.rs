@@ -1,20 +1,19 @@
 //! Configuration of functions: the desired state of the deployer.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use audit_log::Policy;
+use engine::audit::Quota;
+use engine::outbound::OutboundSettings;
+use engine::{GuestLimits, Variable};
 use http::uri::PathAndQuery;
 
 use super::component_source::ComponentSource;
 use super::request_limits::RequestLimits;
 use super::route::Route;
-use engine::audit::Quota;
-use engine::outbound::OutboundSettings;
-use engine::{GuestLimits, Variable};
 
 /// The functions that the operator configured.
 #[derive(Debug, Clone)]

@@ -4,15 +4,15 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use engine::{AdapterUse, Compiled, CompiledComponent, Job};
 use http::HeaderValue;
+use memory_limit::{FunctionMemory, MemoryLimit};
+use telemetry::FunctionTelemetry;
 
 use super::component_source::ComponentSource;
 use super::config::{FunctionConfig, ResolvedSettings};
 use super::request_limits::RequestLimits;
 use super::route::{self, Route};
-use engine::{AdapterUse, Compiled, CompiledComponent, Job};
-use memory_limit::{FunctionMemory, MemoryLimit};
-use telemetry::FunctionTelemetry;
 
 /// One version of a function, ready to serve. It lives until its last request ends.
 pub struct Function {

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use audit_log::AuditLog;
-use http::uri::PathAndQuery;
-
-use super::component_file::ReadError;
-use super::config::{FunctionConfig, FunctionSettings, FunctionsConfig};
-use super::function::{Function, Source};
-use super::store::StoreError;
 use engine::outbound::{Outbound, OutboundError};
 use engine::{
     Artefact, CompileError, CompiledComponent, Compiler, ComponentEnv, Job, LoadError, Part,
     SharedRuntime,
 };
+use http::uri::PathAndQuery;
 use telemetry::Telemetry;
+
+use super::component_file::ReadError;
+use super::config::{FunctionConfig, FunctionSettings, FunctionsConfig};
+use super::function::{Function, Source};
+use super::store::StoreError;
 
 /// Name of a function's component in a composition. It does not depend on the name of the
 /// function, so that equal components give equal compositions.

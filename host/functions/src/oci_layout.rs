@@ -5,10 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
+use engine::digest;
 use oci_spec::image::{Descriptor, Digest, ImageIndex, ImageManifest};
 
 use super::component_file::{ReadError, read};
-use engine::digest;
 
 /// The annotation with the name of an image.
 const NAME: &str = "org.opencontainers.image.ref.name";

@@ -7,7 +7,6 @@ use std::str::FromStr;
 use http::header::HOST;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Request, Uri};
-
 use http1_strict::Host;
 
 /// The route of a function: `/prefix`, `host/prefix` or `host`.

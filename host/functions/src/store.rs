@@ -20,10 +20,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::config::check_name;
-use super::record::Record;
 use engine::digest;
 use permissions::{check_parents, check_private, open_lock};
+
+use super::config::check_name;
+use super::record::Record;
 
 /// The name of a record within the folder of its function.
 const RECORD: &str = "record.json";

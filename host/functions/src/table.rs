@@ -5,14 +5,14 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use engine::{CompiledComponent, Engines, EpochInterval, EpochTicker, SharedRuntime};
+use telemetry::Telemetry;
 use tokio::sync::watch;
 use wasmtime::EngineWeak;
 
 use super::function::Function;
 use super::request_limits::RequestLimits;
 use super::route::{Route, Routes};
-use engine::{CompiledComponent, Engines, EpochInterval, EpochTicker, SharedRuntime};
-use telemetry::Telemetry;
 
 /// A snapshot of all functions with their routes.
 #[derive(Debug, Default)]

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use engine::{CompiledComponent, Compiler, Part, PoolLimits};
+use sanitize::error_chain;
+
 use super::config::{FunctionConfig, FunctionsConfig};
 use super::load::{
     FunctionError, RegisterError, check_adapters, job, read_adapters, read_component,
 };
 use super::table::RouteConflict;
-use engine::{CompiledComponent, Compiler, Part, PoolLimits};
-use sanitize::error_chain;
 
 /// The result of a validation.
 #[derive(Debug)]

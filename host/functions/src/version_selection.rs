@@ -1,10 +1,11 @@
 //! Selection of the version of a function to run.
 
+use engine::Part;
+
 use super::config::FunctionConfig;
 use super::load::{FunctionError, function_part, read_component};
 use super::record::Record;
 use super::store::{Store, StoreError};
-use engine::Part;
 
 /// The version of a function to run.
 pub(super) struct VersionSelection {

@@ -8,6 +8,7 @@ use http::header::HOST;
 use http::uri::PathAndQuery;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
+use telemetry::RequestInfo;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -17,7 +18,6 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::function::Function;
 use super::load::FunctionError;
-use telemetry::RequestInfo;
 
 /// Timeout for the first instance, and again for the smoke request.
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(5);

@@ -17,12 +17,11 @@ mod sampler;
 mod system;
 mod usage;
 
-use std::fmt;
-use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
 use tokio::sync::Notify;
 

@@ -1,10 +1,9 @@
 //! The thread that measures the memory of the process.
 
-use std::io;
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use super::{INSTANCE_BYTES, MemoryLimit};
 

@@ -4,9 +4,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use telemetry::Rejection;
+
 use crate::settings::ConnectionLimits;
 use crate::transport::socket::ConnectInfo;
-use telemetry::Rejection;
 
 /// Time that an idle connection has left when the server ends: a request may be on its way.
 pub(crate) const DRAIN_GRACE: Duration = Duration::from_millis(500);

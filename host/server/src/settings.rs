@@ -4,7 +4,6 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use http::header::HeaderName;
-
 use http1_strict::MessageLimits;
 
 /// Settings of a server, apart from its functions.

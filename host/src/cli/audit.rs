@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use audit_log::{DefaultLogs, Location, NoDataFolder, Policy, Settings, is_node_name};
 use audit_log_forward::Target;
 use clap::{Args, ValueEnum};
-
-use super::values::{bytes, number};
 use engine::audit::Quota;
 use server::Address;
+
+use super::values::{bytes, number};
 
 /// Location, key, checkpoints and forwarding of the audit log.
 #[expect(

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-
 use server::Address;
 
 /// Address and token of the running server.

@@ -4,9 +4,9 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use clap::Args;
+use server::{BodyLimits, ConnectionLimits};
 
 use super::values::{bytes, memory, number, seconds, timeout};
-use server::{BodyLimits, ConnectionLimits};
 
 /// Limits on connections, requests and bodies of clients.
 #[derive(Debug, Args)]

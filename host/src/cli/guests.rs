@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-
-use super::values::{memory, number, seconds, timeout, timeout_or_off, variable, variable_in_file};
 use engine::outbound::{AllowedOrigin, OutboundSettings};
 use engine::{GuestLimits, Variable};
+
+use super::values::{memory, number, seconds, timeout, timeout_or_off, variable, variable_in_file};
 
 /// Environment and outbound requests of a guest.
 #[derive(Debug, Args)]

@@ -3,9 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-
 use admin::parse_host;
+use clap::{Args, ValueEnum};
 use server::Address;
 
 /// Listeners of clients and operators.

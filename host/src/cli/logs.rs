@@ -4,7 +4,6 @@ use std::convert::Infallible;
 
 use audit_log_forward::otlp::Receiver;
 use clap::{Args, ValueEnum};
-
 use telemetry::access_log::Destination;
 
 /// Server log, access log and traces.

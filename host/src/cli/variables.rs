@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::guests::GuestFlags;
-use super::text_file;
-use super::values;
 use engine::Variable;
 use permissions::check_not_writable_by_others;
+
+use super::guests::GuestFlags;
+use super::{text_file, values};
 
 /// Errors of reading variables. They do not contain values.
 #[derive(Debug, thiserror::Error)]

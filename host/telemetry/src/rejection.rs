@@ -8,20 +8,8 @@ use crate::metrics::Reason;
 /// The reason why the server rejects a request or a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
-    /// The request violates a rule of HTTP. Holds a description for the client.
-    Malformed(&'static str),
-    /// Unsupported method or transfer coding. Holds a description for the client.
-    NotImplemented(&'static str),
-    /// Unsupported HTTP version: not 1.0, 1.1 or 2.
-    Version,
-    /// Unsupported value of `Expect`: not `100-continue`.
-    Expectation,
-    /// The request target exceeds its limit.
-    TargetTooLong,
-    /// The head exceeds its limit of bytes or fields.
-    HeadTooLarge,
-    /// The body exceeds its limit.
-    BodyTooLarge,
+    /// The request violates a rule of HTTP, or a limit of its size.
+    Invalid(Violation),
     /// The head was not complete within its timeout.
     HeadTimeout,
     /// The body is slower than the minimum rate.
@@ -49,25 +37,7 @@ impl Rejection {
     #[must_use]
     pub fn response(self) -> (StatusCode, &'static str) {
         match self {
-            Self::Malformed(detail) => (StatusCode::BAD_REQUEST, detail),
-            Self::NotImplemented(detail) => (StatusCode::NOT_IMPLEMENTED, detail),
-            Self::Version => (
-                StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-                "supported versions: HTTP/1.0, HTTP/1.1 and HTTP/2",
-            ),
-            Self::Expectation => (
-                StatusCode::EXPECTATION_FAILED,
-                "the only supported expectation is 100-continue",
-            ),
-            Self::TargetTooLong => (StatusCode::URI_TOO_LONG, "the request target is too long"),
-            Self::HeadTooLarge => (
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "the request head is too large, or has too many fields",
-            ),
-            Self::BodyTooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the request body is too large",
-            ),
+            Self::Invalid(violation) => (violation.status(), detail(violation)),
             Self::HeadTimeout => (
                 StatusCode::REQUEST_TIMEOUT,
                 "the request head was not complete in time",
@@ -90,12 +60,14 @@ impl Rejection {
     #[must_use]
     pub fn reason(self) -> Reason {
         match self {
-            Self::Malformed(_) => Reason::Malformed,
-            Self::NotImplemented(_) | Self::Version => Reason::Unsupported,
-            Self::Expectation => Reason::Expectation,
-            Self::TargetTooLong => Reason::TargetTooLong,
-            Self::HeadTooLarge => Reason::HeaderTooLarge,
-            Self::BodyTooLarge => Reason::BodyTooLarge,
+            Self::Invalid(violation) => match violation {
+                Violation::Malformed(_) => Reason::Malformed,
+                Violation::NotImplemented(_) | Violation::Version => Reason::Unsupported,
+                Violation::Expectation => Reason::Expectation,
+                Violation::TargetTooLong => Reason::TargetTooLong,
+                Violation::HeadTooLarge => Reason::HeaderTooLarge,
+                Violation::BodyTooLarge => Reason::BodyTooLarge,
+            },
             Self::HeadTimeout => Reason::HeaderTimeout,
             Self::BodyTimeout => Reason::BodyTimeout,
             Self::BodyBroken => Reason::BodyBroken,
@@ -127,20 +99,25 @@ impl Rejection {
     /// cannot be trusted.
     #[must_use]
     pub fn ends_connection(self) -> bool {
-        !self.is_temporary() && !matches!(self, Self::Expectation | Self::NoRoute)
+        !self.is_temporary()
+            && !matches!(self, Self::Invalid(Violation::Expectation) | Self::NoRoute)
     }
 }
 
 impl From<Violation> for Rejection {
     fn from(violation: Violation) -> Self {
-        match violation {
-            Violation::Malformed(detail) => Self::Malformed(detail),
-            Violation::NotImplemented(detail) => Self::NotImplemented(detail),
-            Violation::Version => Self::Version,
-            Violation::Expectation => Self::Expectation,
-            Violation::TargetTooLong => Self::TargetTooLong,
-            Violation::HeadTooLarge => Self::HeadTooLarge,
-            Violation::BodyTooLarge => Self::BodyTooLarge,
-        }
+        Self::Invalid(violation)
+    }
+}
+
+/// The problem detail of a violation.
+fn detail(violation: Violation) -> &'static str {
+    match violation {
+        Violation::Malformed(detail) | Violation::NotImplemented(detail) => detail,
+        Violation::Version => "supported versions: HTTP/1.0, HTTP/1.1 and HTTP/2",
+        Violation::Expectation => "the only supported expectation is 100-continue",
+        Violation::TargetTooLong => "the request target is too long",
+        Violation::HeadTooLarge => "the request head is too large, or has too many fields",
+        Violation::BodyTooLarge => "the request body is too large",
     }
 }

@@ -9,15 +9,15 @@ use std::sync::{Arc, OnceLock};
 use audit_log::record::{self, Component};
 use http::header::HeaderName;
 use http::{Method, Request, Uri, Version};
+use http1_strict::Violation;
+use memory_limit::MemoryShortage;
 
-use crate::Rejection;
-use crate::RequestId;
 use crate::cpu_clock::CpuClock;
 use crate::metrics::FailureKind;
 use crate::principal::{self, InvalidPrincipal};
 use crate::request_telemetry::FunctionTelemetry;
 use crate::trace_parent::TraceParent;
-use memory_limit::MemoryShortage;
+use crate::{Rejection, RequestId};
 
 /// Maximum length of a path in an audit record, in bytes; a longer one is truncated.
 const MAX_PATH_BYTES: usize = 1024;
@@ -156,7 +156,7 @@ impl RequestInfo {
     pub fn check_principal(&self) -> Result<(), Rejection> {
         match &self.principal {
             Ok(_) => Ok(()),
-            Err(invalid) => Err(Rejection::Malformed(invalid.detail())),
+            Err(invalid) => Err(Violation::Malformed(invalid.detail()).into()),
         }
     }
 

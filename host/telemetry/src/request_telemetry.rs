@@ -13,11 +13,10 @@ use audit_log::record::Component;
 use http::header::{HeaderName, HeaderValue, REFERER, USER_AGENT};
 use http::{HeaderMap, Request, StatusCode, Version};
 
-use crate::Heartbeats;
-use crate::RequestInfo;
 use crate::access_log::{AccessLog, Line, RequestLine};
 use crate::metrics::{CLIENT_CLOSED_REQUEST, FailureKind, FunctionMetrics, Metrics, Reason};
 use crate::traces::{RequestAttributes, Span, SpanContext, Tracer};
+use crate::{Heartbeats, RequestInfo};
 
 /// Maximum length of a path or a header in a span, in bytes.
 const MAX_TEXT_BYTES: usize = 1024;

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
-
 use functions::{Function, Functions, Store, StoreError};
+use serde_json::{Value, json};
 
 /// All functions by name: served, loading and rejected ones.
 pub(super) fn list(functions: &Functions) -> Vec<Value> {

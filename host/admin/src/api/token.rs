@@ -5,9 +5,8 @@ use std::path::Path;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use sha2::{Digest, Sha256};
-
 use permissions::read_secret;
+use sha2::{Digest, Sha256};
 
 /// Minimum length of a token, in bytes.
 const MIN_BYTES: usize = 16;

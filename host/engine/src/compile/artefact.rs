@@ -1,11 +1,10 @@
 //! Compiled code in a file, and its mapping into an engine.
 
-use std::env;
 use std::fs::{self, File};
-use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::{env, io};
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;

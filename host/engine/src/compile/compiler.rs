@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use memory_limit::available_bytes;
 use tokio::task::spawn_blocking;
 
 use super::artefact::{Artefact, anonymous_file};
@@ -20,7 +21,6 @@ use super::queue::{Demand, Permit, Priority, Queue};
 use crate::engine;
 use crate::engine_kind::EngineKind;
 use crate::error::CompileError;
-use memory_limit::available_bytes;
 
 /// Minimum of the limit of concurrent children, for machines with few processors: a slow component
 /// does not delay others.

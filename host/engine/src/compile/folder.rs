@@ -1,9 +1,8 @@
 //! Folder of the code cache, whose content is executed without validation.
 
-use std::fs;
-use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use rustix::process::geteuid;
 

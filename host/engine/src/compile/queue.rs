@@ -1,9 +1,8 @@
 //! Queue of compile jobs: priority and concurrency.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{fmt, io};
 
 use tokio::sync::oneshot;
 

@@ -10,13 +10,13 @@ use http::header::{HeaderMap, HeaderName, TRAILER};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use telemetry::RequestId;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::errors::from_hyper;
 use super::framing;
 use super::in_flight::InFlight;
-use telemetry::RequestId;
 
 /// Size limit of trailer names in a log line, in bytes.
 const MAX_NAMES_BYTES: usize = 512;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use http1_strict::Host;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -16,7 +17,6 @@ use super::origin::Origin;
 use super::report::Report;
 use super::resolver::Resolver;
 use super::{Outbound, address};
-use http1_strict::Host;
 
 /// The byte stream of a connection, encrypted or not.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}

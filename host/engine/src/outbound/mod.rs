@@ -46,10 +46,11 @@ use in_flight::InFlight;
 use origin::Origin;
 pub use origin::OriginError;
 pub use policy::AllowedOrigin;
+use telemetry::RequestId;
+
 use policy::Policy;
 use report::Report;
 use resolver::Resolver;
-use telemetry::RequestId;
 
 /// Upper limit of the timeout of a request: deadlines beyond may exceed the range of the clock.
 const MAX_TIMEOUT: Duration = Duration::from_hours(365 * 24);

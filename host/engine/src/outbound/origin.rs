@@ -4,7 +4,6 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use http::Uri;
-
 use http1_strict::{Host, HostError};
 
 /// The scheme of an origin.

@@ -4,8 +4,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::origin::{self, Origin, OriginError, Scheme};
 use http1_strict::{Host, HostError};
+
+use super::origin::{self, Origin, OriginError, Scheme};
 
 /// An allowed origin, or all subdomains of one.
 ///

@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::Method;
+use telemetry::RequestId;
 use wasmtime_wasi_http::Error;
 
 use super::in_flight::InFlight;
 use super::origin::Origin;
-use telemetry::RequestId;
 
 /// Size limit of a method in a log line, in bytes.
 const MAX_METHOD_BYTES: usize = 16;

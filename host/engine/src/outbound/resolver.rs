@@ -1,8 +1,7 @@
 //! Name resolution.
 
-use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::thread;
+use std::{io, thread};
 
 use tokio::sync::oneshot;
 use wasmtime_wasi_http::Error;

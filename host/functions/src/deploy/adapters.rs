@@ -1,13 +1,13 @@
 //! Reading the adapters again.
 
+use engine::Part;
+use sanitize::error_chain;
 use tokio::task::spawn_blocking;
 
 use super::super::config::FunctionsConfig;
 use super::super::load::{self, RegisterError};
 use super::Deployer;
 use super::scan::Scan;
-use engine::Part;
-use sanitize::error_chain;
 
 impl Deployer {
     /// Reads and checks the adapters again. Returns whether they changed.

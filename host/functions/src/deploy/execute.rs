@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use audit_log::event::Event;
+use engine::Part;
+use sanitize::error_chain;
 use tokio::task::spawn_blocking;
 
 use super::super::config::{FunctionConfig, check_name};
@@ -15,8 +17,6 @@ use super::command::{DeployCommand, DeployError, DeployOutcome, MAX_PENDING};
 use super::load_context::{LoadContext, LoadedFunction, run_blocking, run_on_store};
 use super::tasks::{CommandOutcome, Reply, Task};
 use super::{Deployer, FunctionState};
-use engine::Part;
-use sanitize::error_chain;
 
 impl Deployer {
     /// Starts a command, whose result is sent to `reply`. Commands for one function run one after

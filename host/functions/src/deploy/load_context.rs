@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use engine::{Artefact, Job, Part};
 use tokio::task::spawn_blocking;
 
 use super::super::config::FunctionConfig;
@@ -12,7 +13,6 @@ use super::super::record::Record;
 use super::super::store::{Store, StoreError};
 use super::super::version_selection::VersionSelection;
 use super::super::warm::warm;
-use engine::{Artefact, Job, Part};
 
 /// The shared resources of a load.
 #[derive(Clone)]

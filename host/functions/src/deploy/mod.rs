@@ -40,6 +40,7 @@ use super::store::Store;
 use super::table::Functions;
 pub use command::{DeployCommand, DeployError, DeployHandle, DeployOutcome, PendingCommand};
 use engine::Part;
+
 use load_context::{LoadContext, LoadOutcome, LoadedFunction};
 use scan::{Fingerprints, Scan};
 use stable_files::{Deferred, STABLE_PERIOD, StableSince, are_same_files};

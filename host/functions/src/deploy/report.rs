@@ -7,12 +7,12 @@ use std::path::Path;
 use audit_log::AppendError;
 use audit_log::event::Event;
 use audit_log::record::{Component, Subject};
+use sanitize::error_chain;
 use tokio::task::spawn_blocking;
 
 use super::super::file_fingerprint::FileFingerprint;
 use super::Deployer;
 use super::stable_files::STABLE_PERIOD;
-use sanitize::error_chain;
 
 impl Deployer {
     /// Rejects an invalid configuration once its file is stable, because it may still be incomplete.

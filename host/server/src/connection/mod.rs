@@ -13,6 +13,7 @@ use http::Request;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
+use telemetry::metrics::ConnectionError;
 use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -28,7 +29,6 @@ use crate::serving::{ConnectionFailure, Serving};
 use crate::settings::ConnectionLimits;
 use crate::transport::listener::Accepted;
 use crate::transport::socket::Socket;
-use telemetry::metrics::ConnectionError;
 
 /// Set when the server shuts down.
 pub(crate) type Shutdown = watch::Receiver<bool>;

@@ -6,21 +6,18 @@ use std::time::Duration;
 
 use audit_log::event::{Event, GuestFailure};
 use audit_log::record::Subject;
+use engine::OutOfCpuTime;
 use http::{Response, StatusCode};
+use memory_limit::MemoryShortage;
+use telemetry::metrics::FailureKind;
+use telemetry::{Rejection, RequestInfo, Telemetry};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use wasmtime::WasmBacktrace;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
-use crate::handler::Context;
-use crate::handler::problem;
 use crate::handler::response::ResponseBody;
-use engine::OutOfCpuTime;
-use memory_limit::MemoryShortage;
-use telemetry::Rejection;
-use telemetry::RequestInfo;
-use telemetry::Telemetry;
-use telemetry::metrics::FailureKind;
+use crate::handler::{Context, problem};
 
 /// The size limit of a cause in the log, in bytes.
 const MAX_CAUSE_BYTES: usize = 4096;

@@ -30,11 +30,15 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use functions::{Function, without_prefix};
 use http::header::{CONNECTION, DATE, HOST, HeaderName, HeaderValue, SERVER};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
+use http1_strict::HIDDEN_UPGRADE;
 use hyper::ext::ReasonPhrase;
+use memory_limit::InstanceMemory;
+use telemetry::{REQUEST_ID, Rejection, RequestInfo, RequestTelemetry};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 use wasmtime_wasi_http::WasiHttpView;
@@ -51,10 +55,6 @@ use crate::handler::response::ResponseBody;
 use crate::handler::router::ServedFunction;
 use crate::scheduling::admission::{InstancePermit, RunPermit};
 use crate::settings::Settings;
-use functions::{Function, without_prefix};
-use http1_strict::HIDDEN_UPGRADE;
-use memory_limit::InstanceMemory;
-use telemetry::{REQUEST_ID, Rejection, RequestInfo, RequestTelemetry};
 
 /// The field for the part of the path that the guest does not see.
 const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
@@ -186,7 +186,9 @@ fn reject_unserved(
             let is_http2 = request.version() == Version::HTTP_2;
             let checked =
                 is_http2.then(|| http2_head::check_head(request, &shared.settings.connections));
-            let rejection = checked.and_then(Result::err).unwrap_or(rejection);
+            let rejection = checked
+                .and_then(Result::err)
+                .map_or(rejection, Rejection::from);
             (
                 rejection,
                 Some(
@@ -285,7 +287,7 @@ async fn answer(
     }
     // The strict stream has checked heads of HTTP/1.
     if request.version() == Version::HTTP_2 {
-        http2_head::check_head(&request, &settings.connections)?;
+        http2_head::check_head(&request, &settings.connections).map_err(Rejection::from)?;
     }
     context.request.check_principal()?;
     if context.shared.memory.is_exceeded() {

@@ -4,10 +4,9 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use http_body::Body;
+use telemetry::{Rejection, RequestId};
 
 use crate::handler::response::ResponseBody;
-use telemetry::Rejection;
-use telemetry::RequestId;
 
 /// A problem document, with the request id under which the log has the cause.
 pub(crate) fn response(

@@ -6,20 +6,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use crate::handler::incoming::Incoming;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use http1_strict::Violation;
+use telemetry::{Rejection, RequestInfo};
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep, timeout};
 use wasmtime_wasi_http::Error;
 
-use crate::handler::Context as RequestContext;
-use crate::handler::chunks;
+use crate::handler::incoming::Incoming;
+use crate::handler::{Context as RequestContext, chunks};
 use crate::settings::BodyLimits;
-use telemetry::Rejection;
-use telemetry::RequestInfo;
 
 /// The time for which the rate of a client does not matter.
 const GRACE_PERIOD: Duration = Duration::from_secs(5);
@@ -70,7 +69,7 @@ impl BodyRate {
     fn add(&mut self, bytes: usize, limits: &BodyLimits) -> Result<(), Rejection> {
         self.bytes += bytes as u64;
         if self.bytes > limits.max_request_bytes {
-            return Err(Rejection::BodyTooLarge);
+            return Err(Rejection::Invalid(Violation::BodyTooLarge));
         }
         Ok(())
     }
@@ -92,7 +91,7 @@ impl RequestBody {
         }
         let announced = body.size_hint().exact();
         if announced.is_some_and(|bytes| bytes > limits.max_request_bytes) {
-            return Err(Rejection::BodyTooLarge);
+            return Err(Rejection::Invalid(Violation::BodyTooLarge));
         }
         let mut rate = BodyRate::default();
         let mut read = Self::default();
@@ -210,7 +209,7 @@ impl Rest {
     fn reject(&self, rejection: Rejection) -> Error {
         self.request.reject_body(rejection);
         match rejection {
-            Rejection::BodyTooLarge => Error::HttpRequestBodySize(None),
+            Rejection::Invalid(Violation::BodyTooLarge) => Error::HttpRequestBodySize(None),
             Rejection::BodyTimeout => Error::ConnectionReadTimeout,
             _ => Error::HttpProtocolError,
         }

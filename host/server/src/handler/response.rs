@@ -9,18 +9,17 @@ use http::header::{CONTENT_LENGTH, HeaderName, TRAILER};
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
+use telemetry::RequestTelemetry;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::connection_state::InFlight;
-use crate::handler::chunks;
 use crate::handler::guest_error::GuestError;
 use crate::handler::guest_task::GuestTask;
 use crate::handler::response_stream::{Broken, Length, Stream};
 use crate::handler::streaming_guest::finish;
-use crate::handler::{Context as RequestContext, Head};
-use telemetry::RequestTelemetry;
+use crate::handler::{Context as RequestContext, Head, chunks};
 
 /// The body of a response.
 pub(crate) struct ResponseBody {

@@ -12,12 +12,11 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use crate::handler::Context as RequestContext;
-use crate::handler::chunks;
 use crate::handler::guest_error::GuestError;
 use crate::handler::guest_task::GuestTask;
 use crate::handler::response::names;
 use crate::handler::streaming_guest::{StreamingGuest, follow};
+use crate::handler::{Context as RequestContext, chunks};
 
 /// Number of polls of a connection after its guest failed, before it breaks. A head that was passed
 /// on just before is sent in them: hyper passes it on in the first, and

@@ -7,7 +7,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use functions::{Found, Function, RequestLimits, Table};
 use http::Request;
+use memory_limit::{FunctionMemory, MemoryLimit};
+use telemetry::{FunctionTelemetry, Rejection};
 use tokio::sync::{Semaphore, watch};
 
 use crate::scheduling::admission::Admission;
@@ -15,10 +18,6 @@ use crate::scheduling::cpu_history::CpuHistory;
 use crate::scheduling::instances::Instances;
 use crate::scheduling::pace::{EventLoop, Pace};
 use crate::scheduling::shared_slots::SharedSlots;
-use functions::{Found, Function, RequestLimits, Table};
-use memory_limit::{FunctionMemory, MemoryLimit};
-use telemetry::FunctionTelemetry;
-use telemetry::Rejection;
 
 /// The state that requests of one worker to one version of a function share.
 pub(crate) struct ServedFunction {

@@ -7,15 +7,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use http1_strict::{MessageLimits, Progress, RequestLine, StrictReader};
 use hyper::rt::{Read, ReadBufCursor, Write};
+use telemetry::Rejection;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::half_closed::HalfClosed;
 use super::linger::Linger;
 use crate::connection_state::{ConnectionState, Timeout};
 use crate::transport::socket::{ReadBuffer, Socket};
-use http1_strict::{MessageLimits, Progress, RequestLine, StrictReader};
-use telemetry::Rejection;
 
 /// Passes only valid requests on to hyper.
 ///

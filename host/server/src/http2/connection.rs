@@ -6,13 +6,13 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::server;
+use telemetry::metrics::ConnectionError;
 
 use super::prefixed_io::PrefixedIo;
 use super::stream;
 use crate::connection_state::ConnectionState;
 use crate::handler::context::WorkerContext;
 use crate::serving::{ConnectionFailure, Serving};
-use telemetry::metrics::ConnectionError;
 
 /// An HTTP/2 connection. While it is polled, it reads and writes frames; each request has a task of
 /// its own on the same thread.

@@ -6,12 +6,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use telemetry::Rejection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use crate::scheduling::shared_slots::SharedSlots;
-use telemetry::Rejection;
 
 /// Admits the requests of one function on one worker.
 ///

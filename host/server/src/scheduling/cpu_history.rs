@@ -6,9 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::yield_now;
-
 use telemetry::RequestInfo;
+use tokio::task::yield_now;
 
 /// Recent processor time of the guests of one function on one worker.
 ///

@@ -5,16 +5,16 @@ use std::cell::RefCell;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use engine::{CompiledComponent, State};
+use memory_limit::InstanceMemory;
+use telemetry::RequestInfo;
+use telemetry::metrics::FunctionMetrics;
 use wasmtime::Store;
 use wasmtime::component::Resource;
 use wasmtime_wasi_http::p2::bindings::Proxy;
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 
 use crate::scheduling::admission::InstancePermit;
-use engine::{CompiledComponent, State};
-use memory_limit::InstanceMemory;
-use telemetry::RequestInfo;
-use telemetry::metrics::FunctionMetrics;
 
 /// Memory above which an instance is large: unmapping what the guest has touched takes the system a
 /// millisecond.

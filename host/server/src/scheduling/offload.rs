@@ -1,23 +1,22 @@
 //! Threads for CPU-bound guests.
 
-use std::io;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use async_task::{FallibleTask, Runnable};
+use engine::EpochInterval;
 use rustix::time::{ClockId, clock_gettime};
+use telemetry::RequestInfo;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
 use crate::scheduling::crowding::Crowding;
 use crate::scheduling::fair_queue::{FairQueue, Key};
-use engine::EpochInterval;
-use telemetry::RequestInfo;
 
 /// Niceness that is added to these threads: enough that a worker that wakes up has mostly used less
 /// than its share, and preempts them at once; so little that they get more than two fifths of a

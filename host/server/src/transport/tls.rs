@@ -2,19 +2,17 @@
 
 mod validity;
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
+use engine::SystemClock;
+use permissions::read_secret;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{Error, ServerConfig};
 use tokio_rustls::TlsAcceptor;
-
-use engine::SystemClock;
-use permissions::read_secret;
 
 /// The size limit of a private key file, in bytes.
 const MAX_KEY_BYTES: u64 = 1 << 20;

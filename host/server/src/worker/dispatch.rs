@@ -8,14 +8,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use telemetry::metrics::ConnectionError;
+use telemetry::{Rejection, Telemetry};
 use tokio::sync::watch;
 
 use crate::transport::connections::Connections;
 use crate::transport::listener::{Accepted, Listener};
 use crate::worker::Worker;
-use telemetry::Rejection;
-use telemetry::Telemetry;
-use telemetry::metrics::ConnectionError;
 
 /// Pause after an error that the next attempt would meet again.
 const PAUSE: Duration = Duration::from_millis(50);

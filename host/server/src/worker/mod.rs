@@ -4,11 +4,11 @@
 
 pub(crate) mod dispatch;
 
-use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread;
+use std::{io, thread};
 
+use telemetry::Heartbeat;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{LocalSet, yield_now};
@@ -19,7 +19,6 @@ use crate::handler::context::{ServerContext, WorkerContext};
 use crate::scheduling::pace::EventLoop;
 use crate::transport::connections::Slot;
 use crate::transport::listener::Accepted;
-use telemetry::Heartbeat;
 
 /// Number of connections that start, one after the other, before the event loop polls for new
 /// events: requests on open connections wait meanwhile.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use clap::{Command as Definition, Error};
+use functions::{ComponentSource, FunctionConfig, FunctionsConfig, Route};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -14,7 +15,6 @@ use super::value::kind;
 use super::{check, failure};
 use crate::cli::function_flags::{Defaults, FunctionFlags};
 use crate::cli::text_file;
-use functions::{ComponentSource, FunctionConfig, FunctionsConfig, Route};
 
 /// Keys of a file of functions.
 const TABLES: &str = "a file of functions has `folder`, `[[function]]` and `[[adapter]]`";

@@ -1,11 +1,11 @@
 //! Export of all metrics as text.
 
-use std::fmt;
-use std::slice;
 use std::sync::Arc;
+use std::{fmt, slice};
 
 use audit_log::AuditLog;
 use audit_log_forward::Forwarder;
+use memory_limit::MemoryLimit;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::text::encode;
@@ -19,7 +19,6 @@ use super::series::{Labels, Value, Writer};
 use super::{ConnectionError, FailureKind, FunctionMetrics, Metrics, Reason};
 use crate::access_log::AccessLog;
 use crate::traces::Tracer;
-use memory_limit::MemoryLimit;
 
 /// The prefix of all metric names except those of the process.
 const PREFIX: &str = "component_runner";

@@ -29,10 +29,10 @@ pub use exporter::{Exporter, Sources};
 pub use format::Format;
 pub use function::{FunctionMetrics, Queued};
 pub use labels::{CLIENT_CLOSED_REQUEST, ConnectionError, FailureKind, Reason};
-pub use pool::{PoolGauge, PoolUse};
-use sharded::Sharded;
-
 use memory_limit::MemoryLimit;
+pub use pool::{PoolGauge, PoolUse};
+
+use sharded::Sharded;
 
 /// Metrics of the server as a whole since its start.
 pub struct Metrics {

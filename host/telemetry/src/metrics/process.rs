@@ -1,8 +1,7 @@
 //! Process metrics under the standard names of Prometheus clients.
 
-use std::fmt;
-use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{fmt, fs};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;

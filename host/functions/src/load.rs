@@ -10,6 +10,7 @@ use engine::{
 };
 use http::uri::PathAndQuery;
 use telemetry::Telemetry;
+use tokio::task::JoinError;
 
 use super::component_file::ReadError;
 use super::config::{FunctionConfig, FunctionSettings, FunctionsConfig};
@@ -60,7 +61,7 @@ pub enum FunctionError {
     },
     /// The server itself panicked.
     #[error("the server failed while it loaded the component: {0}")]
-    Panicked(String),
+    Panicked(#[from] JoinError),
 }
 
 impl FunctionError {
@@ -93,7 +94,7 @@ pub enum RegisterError {
     Compile(#[from] CompileError),
     /// The server itself panicked.
     #[error("the server failed while it loaded an adapter: {0}")]
-    Panicked(String),
+    Panicked(#[from] JoinError),
 }
 
 /// Loads functions into the shared pool.

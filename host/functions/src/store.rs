@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use engine::digest;
 use permissions::{check_parents, check_private, open_lock};
+use tokio::task::JoinError;
 
 use super::config::check_name;
 use super::record::Record;
@@ -81,7 +82,7 @@ pub enum StoreError {
     },
     /// Access to the folder panicked, or the server ends.
     #[error("access to the state failed: {0}")]
-    Panicked(String),
+    Panicked(#[from] JoinError),
 }
 
 fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {

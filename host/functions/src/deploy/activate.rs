@@ -9,7 +9,7 @@ use super::super::function::Function;
 use super::super::store::StoreError;
 use super::super::table::Table;
 use super::Deployer;
-use super::load_context::{LoadedFunction, run_on_store};
+use super::load_context::{LoadedFunction, run_blocking};
 
 /// Why a loaded version was not activated.
 pub(super) enum ActivateError {
@@ -20,19 +20,6 @@ pub(super) enum ActivateError {
 }
 
 impl Deployer {
-    /// Activates a version, which the next [`serve`](Self::serve) publishes. If the store fails, the
-    /// function is rejected, and its previous version stays active.
-    pub(super) async fn activate_or_reject(
-        &mut self,
-        loaded: LoadedFunction,
-    ) -> Result<(), AppendError> {
-        let name = loaded.function.name().to_owned();
-        match self.activate(loaded).await {
-            Ok(()) => Ok(()),
-            Err(error) => self.reject_activation(&name, error).await,
-        }
-    }
-
     /// Rejects a function whose version was not activated.
     pub(super) async fn reject_activation(
         &mut self,
@@ -48,8 +35,8 @@ impl Deployer {
         }
     }
 
-    /// Activates a version. If that fails, the previous version stays active, and the next
-    /// reconciliation retries it.
+    /// Activates a version, which the next [`serve`](Self::serve) publishes. If that fails, the
+    /// previous version stays active, and the next reconciliation retries it.
     pub(super) async fn activate(&mut self, loaded: LoadedFunction) -> Result<(), ActivateError> {
         let name = loaded.function.name().to_owned();
         let activated = self.record_activation(loaded).await;
@@ -82,7 +69,7 @@ impl Deployer {
             mut record,
         } = loaded;
         let name = function.name();
-        let active = self.states.get(name).and_then(|state| state.active.clone());
+        let active = self.active(name);
         if let Some(active) = &active {
             // An operator may have paused or resumed it during the load.
             record.paused = active.is_paused();
@@ -95,7 +82,7 @@ impl Deployer {
         recorded.map_err(ActivateError::Audit)?;
         if let Some(store) = self.store.clone() {
             let name = name.to_owned();
-            let stored = run_on_store(move || store.set(&name, record)).await;
+            let stored = run_blocking(move || store.set(&name, record)).await;
             stored.map_err(ActivateError::Store)?;
         }
         tracing::info!(
@@ -109,14 +96,21 @@ impl Deployer {
         Ok(function)
     }
 
+    /// The version of a function that is served.
+    pub(super) fn active(&self, name: &str) -> Option<Arc<Function>> {
+        self.states.get(name)?.active.clone()
+    }
+
+    /// The versions of all functions that are served.
+    pub(super) fn active_functions(&self) -> impl Iterator<Item = &Arc<Function>> {
+        let states = self.states.values();
+        states.filter_map(|state| state.active.as_ref())
+    }
+
     /// Publishes a table of all active and loading functions.
     pub(super) fn serve(&self) {
         let mut table = Table::default();
-        let active = self
-            .states
-            .values()
-            .filter_map(|state| state.active.as_ref());
-        for function in active {
+        for function in self.active_functions() {
             if let Err(conflict) = table.add(function.clone()) {
                 // Unreachable: `activate` follows a check for conflicts.
                 tracing::error!(function = function.name(), "not served: {conflict}");

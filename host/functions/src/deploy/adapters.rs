@@ -2,11 +2,11 @@
 
 use engine::Part;
 use sanitize::error_chain;
-use tokio::task::spawn_blocking;
 
 use super::super::config::FunctionsConfig;
 use super::super::load::{self, RegisterError};
 use super::Deployer;
+use super::load_context::run_blocking;
 use super::scan::Scan;
 
 impl Deployer {
@@ -41,8 +41,9 @@ impl Deployer {
     ) -> Result<Vec<Part>, RegisterError> {
         let functions_config = functions_config.clone();
         let max_bytes = self.loader.max_component_bytes;
-        let read = spawn_blocking(move || load::read_adapters(&functions_config, max_bytes)).await;
-        let adapters = read.map_err(|error| RegisterError::Panicked(error.to_string()))??;
+        let read =
+            move || Ok::<_, RegisterError>(load::read_adapters(&functions_config, max_bytes)?);
+        let adapters = run_blocking(read).await?;
         load::check_adapters(&self.loader.compiler, &adapters).await?;
         Ok(adapters)
     }

@@ -2,6 +2,7 @@
 
 use audit_log::AppendError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinError;
 
 use super::super::store::StoreError;
 
@@ -115,6 +116,12 @@ pub enum DeployError {
     /// Too many commands are queued, or the server is shutting down.
     #[error("the server is busy with other commands, or shutting down; retry later")]
     Busy,
+}
+
+impl From<JoinError> for DeployError {
+    fn from(error: JoinError) -> Self {
+        StoreError::from(error).into()
+    }
 }
 
 /// Sends commands to the [`Deployer`](super::Deployer).

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use audit_log::event::Event;
 use engine::Part;
 use sanitize::error_chain;
-use tokio::task::spawn_blocking;
 
 use super::super::config::{FunctionConfig, check_name};
 use super::super::function::Function;
@@ -13,8 +12,9 @@ use super::super::load::{FunctionError, function_part};
 use super::super::record::Record;
 use super::super::store::Store;
 use super::super::table::RouteConflict;
+use super::activate::ActivateError;
 use super::command::{DeployCommand, DeployError, DeployOutcome, MAX_PENDING};
-use super::load_context::{LoadContext, LoadedFunction, run_blocking, run_on_store};
+use super::load_context::{LoadContext, LoadedFunction, run_blocking};
 use super::tasks::{CommandOutcome, Reply, Task};
 use super::{Deployer, FunctionState};
 
@@ -28,8 +28,7 @@ impl Deployer {
                 let _ = reply.send(done);
                 return;
             }
-            Ok(()) if self.pending_commands < MAX_PENDING => {
-                self.pending_commands += 1;
+            Ok(()) if self.tasks.commands() < MAX_PENDING => {
                 self.submit(Task::Execute(command, reply));
                 return;
             }
@@ -67,7 +66,6 @@ impl Deployer {
         &mut self,
         outcome: CommandOutcome,
     ) -> Result<DeployOutcome, DeployError> {
-        self.pending_commands = self.pending_commands.saturating_sub(1);
         match outcome {
             CommandOutcome::Loaded(config, loaded) => self.finish_deploy(config, *loaded).await,
             CommandOutcome::Failed(error) => Err(error),
@@ -96,16 +94,9 @@ impl Deployer {
         loaded: Result<Option<LoadedFunction>, FunctionError>,
     ) -> Result<DeployOutcome, DeployError> {
         let name = config.name.clone();
-        let active = self
-            .states
-            .get(&name)
-            .and_then(|state| state.active.clone());
-        let replaces = active.map(|active| active.version().to_owned());
-        let is_new = !self.states.contains_key(&name);
-        self.states
-            .entry(name.clone())
-            .or_insert_with(|| FunctionState::new(config));
-        let checked = match loaded {
+        let replaces = self.active(&name);
+        let replaces = replaces.map(|active| active.version().to_owned());
+        let loaded = match loaded {
             Ok(None) => {
                 return Ok(DeployOutcome {
                     name,
@@ -113,11 +104,21 @@ impl Deployer {
                     replaces,
                 });
             }
+            Ok(Some(loaded)) => Ok(loaded),
+            Err(error) => Err(error),
+        };
+        // A version that waits for its route is outdated now.
+        self.forget_waiting(&name);
+        let is_new = !self.states.contains_key(&name);
+        self.states
+            .entry(name.clone())
+            .or_insert_with(|| FunctionState::new(config));
+        let checked = match loaded {
             // The configured middleware changed meanwhile.
-            Ok(Some(loaded)) if !self.is_wrapped_as_configured(&loaded.function) => {
+            Ok(loaded) if !self.is_wrapped_as_configured(&loaded.function) => {
                 Err(DeployError::Busy)
             }
-            Ok(Some(loaded)) => match self.conflict_of(&loaded.function) {
+            Ok(loaded) => match self.conflict_of(&loaded.function) {
                 None => Ok(loaded),
                 Some(conflict) => {
                     let rejected = DeployError::RouteConflict(conflict.to_string());
@@ -132,7 +133,7 @@ impl Deployer {
             }
         };
         let done = match checked {
-            Ok(loaded) => self.activate_for_order(&name, loaded).await,
+            Ok(loaded) => self.activate_for_command(loaded).await,
             Err(rejected) => Err(rejected),
         };
         match done {
@@ -156,22 +157,24 @@ impl Deployer {
     }
 
     /// Activates a version and serves it. Returns the version.
-    async fn activate_for_order(
+    async fn activate_for_command(
         &mut self,
-        name: &str,
         loaded: LoadedFunction,
     ) -> Result<String, DeployError> {
+        let name = loaded.function.name().to_owned();
         let version = loaded.function.version().to_owned();
-        self.activate_or_reject(loaded).await?;
-        self.serve();
-        let served = self.states.get(name);
-        let served = served.and_then(|state| state.active.as_ref());
-        if served.is_some_and(|served| served.version() == version) {
-            return Ok(version);
+        match self.activate(loaded).await {
+            Ok(()) => {
+                self.serve();
+                Ok(version)
+            }
+            Err(ActivateError::Audit(error)) => Err(error.into()),
+            Err(ActivateError::Store(error)) => {
+                self.reject(&name, &error).await?;
+                self.undeploy_unless_wrapped(&name).await?;
+                Err(error.into())
+            }
         }
-        // The failed activation has logged the cause.
-        let cause = self.functions.problems().remove(name);
-        Err(DeployError::Rejected(cause.unwrap_or_default()))
     }
 
     fn conflict_of(&self, function: &Function) -> Option<RouteConflict> {
@@ -186,11 +189,7 @@ impl Deployer {
         is_paused: bool,
         store: Arc<Store>,
     ) -> Result<DeployOutcome, DeployError> {
-        let active = self
-            .states
-            .get(&name)
-            .and_then(|state| state.active.clone());
-        let Some(active) = active else {
+        let Some(active) = self.active(&name) else {
             return Err(DeployError::Unknown(name));
         };
         if active.is_paused() != is_paused {
@@ -206,7 +205,7 @@ impl Deployer {
                 record.paused = is_paused;
                 store.set(&noted, record)
             };
-            if let Err(error) = run_on_store(note).await {
+            if let Err(error) = run_blocking(note).await {
                 // The audit record has the change, which failed.
                 self.reject(&name, &error).await?;
                 return Err(error.into());
@@ -263,7 +262,8 @@ impl LoadContext {
         };
         let found = match command {
             DeployCommand::Deploy { name, bytes } => {
-                let find = move || Ok((function_part(bytes), store.record(&name)?));
+                let find =
+                    move || Ok::<_, FunctionError>((function_part(bytes), store.record(&name)?));
                 match run_blocking(find).await {
                     Ok(found) => found,
                     Err(error) => return CommandOutcome::Loaded(config, Err(error).into()),
@@ -271,7 +271,7 @@ impl LoadContext {
             }
             DeployCommand::Activate { name, version } => {
                 let find = move || find(&store, &name, version.as_deref());
-                match spawn_blocking(find).await.unwrap_or(Err(DeployError::Busy)) {
+                match run_blocking(find).await {
                     Ok(found) => found,
                     Err(error) => return CommandOutcome::Failed(error),
                 }

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use engine::{Artefact, Job, Part};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinError, spawn_blocking};
 
 use super::super::config::FunctionConfig;
 use super::super::function::Function;
 use super::super::load::{self, FunctionError, Loader};
 use super::super::record::Record;
-use super::super::store::{Store, StoreError};
+use super::super::store::Store;
 use super::super::version_selection::VersionSelection;
 use super::super::warm::warm;
 
@@ -37,22 +37,25 @@ pub(super) struct LoadOutcome {
     pub(super) problem: Option<FunctionError>,
 }
 
-/// Runs blocking work on a blocking thread.
-pub(super) async fn run_blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, FunctionError> + Send + 'static,
-) -> Result<T, FunctionError> {
-    spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(FunctionError::Panicked(error.to_string())))
+impl LoadOutcome {
+    /// The outcome of a load that failed.
+    pub(super) fn failed(error: FunctionError) -> Self {
+        Self {
+            loaded: None,
+            problem: Some(error),
+        }
+    }
 }
 
-/// The same for work on the store.
-pub(super) async fn run_on_store<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(StoreError::Panicked(error.to_string())))
+/// Runs blocking work on a blocking thread.
+pub(super) async fn run_blocking<T, E>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<JoinError> + Send + 'static,
+{
+    spawn_blocking(work).await?
 }
 
 impl LoadContext {
@@ -68,7 +71,7 @@ impl LoadContext {
         let keeps_running = active.as_ref();
         let keeps_running = keeps_running.is_some_and(|active| active.is_wrapped_as(&config));
         let pick = move || {
-            Ok(VersionSelection::of(
+            Ok::<_, FunctionError>(VersionSelection::of(
                 &desired,
                 store.as_deref(),
                 max_bytes,
@@ -84,10 +87,7 @@ impl LoadContext {
         } = match picked {
             Ok(pick) => pick,
             Err(error) => {
-                return LoadOutcome {
-                    loaded: None,
-                    problem: Some(error),
-                };
+                return LoadOutcome::failed(error);
             }
         };
         let Some(component) = own else {

@@ -35,7 +35,7 @@ use tokio::time::Instant;
 use super::config::{FunctionConfig, FunctionsConfig, ResolvedSettings};
 use super::file_fingerprint::FileFingerprint;
 use super::function::Function;
-use super::load::{FunctionError, Loader};
+use super::load::Loader;
 use super::store::Store;
 use super::table::Functions;
 pub use command::{DeployCommand, DeployError, DeployHandle, DeployOutcome, PendingCommand};
@@ -83,8 +83,6 @@ pub struct Deployer {
     tasks: Tasks,
     /// Loaded functions whose routes other functions may release.
     waiting_for_route: Vec<LoadedFunction>,
-    /// Number of running and queued commands.
-    pending_commands: usize,
 }
 
 /// The desired and the served state of one function.
@@ -142,7 +140,6 @@ impl Deployer {
             start: Startup::default(),
             tasks: Tasks::default(),
             waiting_for_route: Vec::new(),
-            pending_commands: 0,
         }
     }
 
@@ -230,10 +227,6 @@ impl Deployer {
                 let _ = reply.send(response);
                 Ok(())
             }
-            Outcome::Panicked { why, is_command } => {
-                self.pending_commands -= usize::from(is_command);
-                self.reject(&name, &FunctionError::Panicked(why)).await
-            }
         };
         if let Some(next) = self.tasks.next(&name) {
             self.start(next);
@@ -268,20 +261,13 @@ impl Deployer {
                     state.is_loading = true;
                     active.clone_from(&state.active);
                 }
-                self.tasks.spawn(&name.clone(), false, async move {
-                    let outcome =
-                        Outcome::Loaded(context.load_desired(config, active).await.into());
-                    FinishedTask { name, outcome }
-                });
+                self.tasks.load(name, context.load_desired(config, active));
             }
             Task::Execute(command, reply) => {
                 let name = command.name().to_owned();
                 let (config, active) = self.config(&name);
-                self.tasks.spawn(&name.clone(), true, async move {
-                    let executed = context.load_for_command(command, config, active).await;
-                    let outcome = Outcome::Executed(executed, reply);
-                    FinishedTask { name, outcome }
-                });
+                let load = context.load_for_command(command, config, active);
+                self.tasks.execute(name, reply, load);
             }
         }
     }
@@ -324,15 +310,10 @@ impl Deployer {
     }
 
     /// Activates a loaded version, or keeps it until its route is free.
-    async fn finish_load(
-        &mut self,
-        name: &str,
-        load_desired: LoadOutcome,
-    ) -> Result<(), AppendError> {
-        let LoadOutcome { loaded, problem } = load_desired;
+    async fn finish_load(&mut self, name: &str, outcome: LoadOutcome) -> Result<(), AppendError> {
+        let LoadOutcome { loaded, problem } = outcome;
         // A version that waits for its route is outdated now.
-        self.waiting_for_route
-            .retain(|other| other.function.name() != name);
+        self.forget_waiting(name);
         // The function may have been removed meanwhile.
         let Some(state) = self.states.get_mut(name) else {
             return Ok(());
@@ -367,7 +348,9 @@ impl Deployer {
             self.set_loading(name);
             return Ok(());
         }
-        self.activate_or_reject(loaded).await?;
+        if let Err(error) = self.activate(loaded).await {
+            self.reject_activation(name, error).await?;
+        }
         self.serve();
         Ok(())
     }

@@ -6,13 +6,12 @@ use std::time::Duration;
 use audit_log::AppendError;
 use audit_log::event::Event;
 use audit_log::record::Component;
-use tokio::task::spawn_blocking;
 
 use super::super::config::FunctionConfig;
 use super::super::store::StoreError;
 use super::Deployer;
 use super::command::DeployError;
-use super::load_context::run_on_store;
+use super::load_context::run_blocking;
 use super::scan::{Fingerprints, Scan};
 
 /// Time without a change before a configuration without functions is applied: an editor may have
@@ -23,8 +22,8 @@ impl Deployer {
     /// Whether the configuration would remove all functions with a file, and is not stable yet.
     pub(super) fn delays_removal(&mut self, scan: &Scan) -> bool {
         let has_file = |config: &FunctionConfig| config.component.is_some();
-        let state = self.states.values().filter(|state| has_file(&state.config));
-        let count = state.count();
+        let states = self.states.values();
+        let count = states.filter(|state| has_file(&state.config)).count();
         let is_empty = !scan.desired.iter().any(|(config, _)| has_file(config));
         if count == 0 || !is_empty || !scan.is_complete {
             self.pending_removal.reset();
@@ -122,9 +121,9 @@ impl Deployer {
             return Ok(());
         };
         let kept = name.to_owned();
-        let kept = spawn_blocking(move || store.record(&kept)).await;
-        let active = kept.ok().and_then(Result::ok);
-        let Some(sha256) = active.and_then(|record| record.active) else {
+        // Without its record, the version is unknown.
+        let record = run_blocking(move || store.record(&kept)).await.ok();
+        let Some(sha256) = record.and_then(|record| record.active) else {
             return Ok(());
         };
         let component = Component {
@@ -140,12 +139,13 @@ impl Deployer {
             return Ok(());
         };
         let name = name.to_owned();
-        run_on_store(move || store.remove(&name)).await
+        run_blocking(move || store.remove(&name)).await
     }
 
     /// Drops the state of a function, and publishes the table without it.
     fn drop_function(&mut self, name: &str) {
         let state = self.states.remove(name);
+        self.forget_waiting(name);
         self.functions.set_problem(name, None);
         self.serve();
         let Some(active) = state.and_then(|state| state.active) else {

@@ -12,10 +12,7 @@ use super::load_context::LoadedFunction;
 impl Deployer {
     /// The other function that is served at the route of `function`.
     pub(super) fn route_holder(&self, function: &Function) -> Option<&Arc<Function>> {
-        let active = self
-            .states
-            .values()
-            .filter_map(|state| state.active.as_ref());
+        let active = self.active_functions();
         let mut others = active.filter(|other| other.name() != function.name());
         others.find(|other| other.route() == function.route())
     }
@@ -36,39 +33,49 @@ impl Deployer {
         waiting.any(|loaded| loaded.function.name() == name)
     }
 
+    /// Drops a loaded version that waits for its route.
+    pub(super) fn forget_waiting(&mut self, name: &str) {
+        self.waiting_for_route
+            .retain(|loaded| loaded.function.name() != name);
+    }
+
     /// Activates functions that wait for each other's routes, all at once. A function whose route
     /// stays with another one is rejected.
     pub(super) async fn swap_routes(
         &mut self,
         mut waiting: Vec<LoadedFunction>,
     ) -> Result<(), AppendError> {
+        // Forces a retry of all until all are served.
+        let mut fingerprints = Vec::new();
+        for loaded in &waiting {
+            let name = loaded.function.name();
+            if let Some(state) = self.states.get_mut(name) {
+                fingerprints.push((name.to_owned(), state.fingerprints.take()));
+            }
+        }
         while let Some((index, conflict)) = self.conflict(&waiting) {
             let loaded = waiting.remove(index);
             let name = loaded.function.name();
             self.reject(name, &conflict).await?;
             self.undeploy_unless_wrapped(name).await?;
         }
-        let names = waiting
-            .iter()
-            .map(|loaded| loaded.function.name().to_owned());
-        let names: Vec<_> = names.collect();
         let mut replaced = Vec::new();
         for loaded in waiting {
             let name = loaded.function.name().to_owned();
-            let active = self.states.get(&name).map(|state| state.active.clone());
+            let before = self.active(&name);
             if let Err(error) = self.activate(loaded).await {
-                // The next reconciliation retries all.
-                for name in &names {
-                    if let Some(state) = self.states.get_mut(name) {
-                        state.fingerprints = None;
-                    }
-                }
-                self.revert(replaced).await?;
-                return self.reject_activation(&name, error).await;
+                let reverted = self.revert(replaced).await;
+                self.reject_activation(&name, error).await?;
+                return reverted;
             }
-            replaced.push((name, active.flatten()));
+            replaced.push((name, before));
         }
         self.serve();
+        for (name, fingerprints) in fingerprints {
+            if let Some(state) = self.states.get_mut(&name) {
+                state.fingerprints = fingerprints;
+            }
+        }
         Ok(())
     }
 
@@ -78,13 +85,21 @@ impl Deployer {
         &mut self,
         replaced: Vec<(String, Option<Arc<Function>>)>,
     ) -> Result<(), AppendError> {
-        for (name, before) in replaced {
-            if let Some(state) = self.states.get_mut(&name) {
-                state.active = before;
+        for (name, before) in &replaced {
+            match before {
+                Some(before) => before.count(),
+                None => self.loader.telemetry.metrics.remove(name),
             }
-            self.undeploy_unless_wrapped(&name).await?;
+            if let Some(state) = self.states.get_mut(name) {
+                state.active.clone_from(before);
+                state.is_rejected = true;
+                state.is_loading = true;
+            }
         }
         self.serve();
+        for (name, _) in &replaced {
+            self.undeploy_unless_wrapped(name).await?;
+        }
         Ok(())
     }
 

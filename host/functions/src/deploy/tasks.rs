@@ -1,8 +1,9 @@
 //! Load tasks: those of different functions run concurrently, so that one component delays no
 //! other, and those of one function one after the other.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use sanitize::error_chain;
 use tokio::sync::oneshot;
 use tokio::task::{Id, JoinSet};
 
@@ -41,11 +42,6 @@ pub struct FinishedTask {
 pub(super) enum Outcome {
     Loaded(Box<LoadOutcome>),
     Executed(CommandOutcome, Reply),
-    /// The task panicked. A client whose command it was gets an error, as the reply is dropped.
-    Panicked {
-        why: String,
-        is_command: bool,
-    },
 }
 
 /// The result of the load of a command.
@@ -55,18 +51,30 @@ pub(super) enum CommandOutcome {
         FunctionConfig,
         Box<Result<Option<LoadedFunction>, FunctionError>>,
     ),
-    /// The version is unknown.
+    /// The version is unknown, or the load panicked.
     Failed(DeployError),
     /// The command loads nothing.
     Immediate(DeployCommand),
 }
 
+/// A task that runs.
+struct Running {
+    name: String,
+    /// The channel for the result, if it is a command.
+    reply: Option<Reply>,
+}
+
+/// What a task has loaded.
+enum Load {
+    Config(Box<LoadOutcome>),
+    Command(CommandOutcome),
+}
+
 /// The running and queued tasks.
 #[derive(Default)]
 pub(super) struct Tasks {
-    loading: JoinSet<FinishedTask>,
-    /// The name of the function of each task, and whether it is a command.
-    names: BTreeMap<Id, (String, bool)>,
+    loading: JoinSet<Load>,
+    running: HashMap<Id, Running>,
     /// Queues of further tasks, by the name of a function that is being loaded.
     queues: BTreeMap<String, VecDeque<Task>>,
 }
@@ -91,34 +99,62 @@ impl Tasks {
         }
     }
 
-    /// Spawns the load of an admitted task.
-    pub(super) fn spawn(
+    /// Starts an admitted load of a configuration.
+    pub(super) fn load(
         &mut self,
-        name: &str,
-        is_command: bool,
-        load: impl Future<Output = FinishedTask> + Send + 'static,
+        name: String,
+        load: impl Future<Output = LoadOutcome> + Send + 'static,
     ) {
-        let id = self.loading.spawn(load).id();
-        self.names.insert(id, (name.to_owned(), is_command));
+        let task = self
+            .loading
+            .spawn(async { Load::Config(load.await.into()) });
+        let running = Running { name, reply: None };
+        self.running.insert(task.id(), running);
     }
 
-    /// Waits for a task whose load has finished.
+    /// Starts the load of an admitted command.
+    pub(super) fn execute(
+        &mut self,
+        name: String,
+        reply: Reply,
+        load: impl Future<Output = CommandOutcome> + Send + 'static,
+    ) {
+        let task = self.loading.spawn(async { Load::Command(load.await) });
+        let reply = Some(reply);
+        self.running.insert(task.id(), Running { name, reply });
+    }
+
+    /// Waits for a task whose load has finished. One that panicked has failed.
     pub(super) async fn finished(&mut self) -> FinishedTask {
         loop {
-            let error = match self.loading.join_next_with_id().await {
-                Some(Ok((id, finished))) => {
-                    self.names.remove(&id);
-                    return finished;
-                }
-                Some(Err(error)) => error,
+            let (id, load) = match self.loading.join_next_with_id().await {
+                Some(Ok((id, load))) => (id, Ok(load)),
+                Some(Err(error)) => (error.id(), Err(FunctionError::Panicked(error))),
                 None => std::future::pending().await,
             };
-            if let Some((name, is_command)) = self.names.remove(&error.id()) {
-                let why = error.to_string();
-                let outcome = Outcome::Panicked { why, is_command };
-                return FinishedTask { name, outcome };
-            }
+            let Some(Running { name, reply }) = self.running.remove(&id) else {
+                continue;
+            };
+            let outcome = match (load, reply) {
+                (Ok(Load::Command(outcome)), Some(reply)) => Outcome::Executed(outcome, reply),
+                (Err(error), Some(reply)) => {
+                    let failed = DeployError::Rejected(error_chain(&error));
+                    Outcome::Executed(CommandOutcome::Failed(failed), reply)
+                }
+                (Ok(Load::Config(outcome)), _) => Outcome::Loaded(outcome),
+                (Err(error), None) => Outcome::Loaded(LoadOutcome::failed(error).into()),
+                (Ok(Load::Command(_)), None) => continue,
+            };
+            return FinishedTask { name, outcome };
         }
+    }
+
+    /// Number of running and queued commands.
+    pub(super) fn commands(&self) -> usize {
+        let running = self.running.values().filter(|task| task.reply.is_some());
+        let queued = self.queues.values().flatten();
+        let queued = queued.filter(|task| matches!(task, Task::Execute(..)));
+        running.count() + queued.count()
     }
 
     /// The next task for the function of this name.
@@ -148,20 +184,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panicked_task_ends_and_frees_the_queue_of_its_function() {
+    fn a_panicked_load_and_a_panicked_command_fail_and_free_their_queues() {
         let runtime = Builder::new_current_thread().build().unwrap();
         let mut tasks = Tasks::default();
-        let finished = runtime.block_on(async {
+        runtime.block_on(async {
             tasks.queues.insert("f".to_owned(), VecDeque::new());
-            tasks.spawn("f", true, async { panic!("a fault") });
-            tasks.finished().await
+            tasks.load("f".to_owned(), async { panic!("a fault") });
+            let finished = tasks.finished().await;
+            assert_eq!(finished.name, "f");
+            let Outcome::Loaded(outcome) = finished.outcome else {
+                panic!("not a load");
+            };
+            assert!(outcome.problem.unwrap().to_string().contains("a fault"));
+            assert!(tasks.next("f").is_none());
+
+            let (reply, _result) = oneshot::channel();
+            tasks.execute("f".to_owned(), reply, async { panic!("a fault") });
+            assert_eq!(tasks.commands(), 1);
+            let Outcome::Executed(CommandOutcome::Failed(error), _) =
+                tasks.finished().await.outcome
+            else {
+                panic!("not a failed command");
+            };
+            assert!(error.to_string().contains("a fault"), "{error}");
+            assert_eq!(tasks.commands(), 0);
         });
-        assert_eq!(finished.name, "f");
-        let Outcome::Panicked { why, is_command } = finished.outcome else {
-            panic!("not reported as a panic");
-        };
-        assert!(is_command && why.contains("a fault"), "{why}");
-        assert!(tasks.next("f").is_none());
         assert!(tasks.is_empty());
     }
 }

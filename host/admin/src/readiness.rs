@@ -72,7 +72,7 @@ impl Readiness {
     /// Numbers of requests, and of growths of guest memories, that were refused for lack of
     /// memory since the start, if any were.
     #[must_use]
-    pub fn refused_for_memory(&self) -> Option<(u64, u64)> {
+    pub(super) fn refused_for_memory(&self) -> Option<(u64, u64)> {
         let memory = self.memory.get()?;
         let refused = (memory.rejected_requests(), memory.denied_growths());
         (refused != (0, 0)).then_some(refused)
@@ -80,7 +80,7 @@ impl Readiness {
 
     /// The reason against further requests, if any.
     #[must_use]
-    pub fn obstacle(&self) -> Option<&'static str> {
+    pub(super) fn obstacle(&self) -> Option<&'static str> {
         match self.phase.load(Ordering::Relaxed) {
             STARTING => Some("the server is starting"),
             DRAINING => Some("the server is shutting down"),
@@ -98,7 +98,7 @@ impl Readiness {
 
     /// Configured functions that cannot be served, by name.
     #[must_use]
-    pub fn unserved(&self) -> Vec<String> {
+    pub(super) fn unserved(&self) -> Vec<String> {
         let functions = self.functions.get();
         functions.map_or_else(Vec::new, |functions| functions.unserved())
     }

@@ -8,12 +8,14 @@ use std::fmt;
 
 use compose::{Component, ComponentError, LinkOptions, Report, link};
 
+use crate::error::list;
+
 /// The export of a component that serves HTTP.
 const HANDLER: &str = "wasi:http/incoming-handler@0.2.";
 
 /// Name of the component within a composition. It does not depend on the name of the function, so
 /// that equal components give equal compositions.
-const FUNCTION: &str = "function";
+pub(crate) const FUNCTION: &str = "function";
 
 /// The adapters that the operator has registered, in order of preference.
 #[derive(Debug, Default)]
@@ -82,14 +84,7 @@ impl NoAdapter {
 
 impl fmt::Display for NoAdapter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quoted = |names: &[String]| {
-            let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-            quoted.join(", ")
-        };
-        let exports = match &self.exports[..] {
-            [] => "nothing".to_owned(),
-            exports => quoted(exports),
-        };
+        let exports = list(&self.exports);
         write!(
             f,
             "the component exports {exports}; a function has to export \
@@ -103,7 +98,7 @@ impl fmt::Display for NoAdapter {
             );
         }
         for (adapter, imports) in &self.adapters {
-            let imports = quoted(imports);
+            let imports = list(imports);
             write!(f, ", or what the adapter `{adapter}` imports: {imports}")?;
         }
         Ok(())

@@ -140,7 +140,7 @@ impl CompiledComponent {
             limits,
             outbound: env.outbound,
             max_instances: limits.instances.get().min(runtime.pool.instances),
-            initial_bytes: AtomicU64::new(engine::initial_bytes(&artefact.compiled().needs)),
+            initial_bytes: AtomicU64::new(artefact.compiled().needs.initial_bytes()),
         })
     }
 

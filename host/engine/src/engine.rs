@@ -6,7 +6,7 @@ use std::sync::Arc;
 use telemetry::metrics::{PoolGauge, PoolUse};
 use wasmtime::{
     Collector, Config, Enabled, Engine, Inlining, InstanceAllocationStrategy,
-    PoolingAllocationConfig, ResourcesRequired, Result,
+    PoolingAllocationConfig, Result,
 };
 
 use super::engine_kind::EngineKind;
@@ -123,10 +123,10 @@ impl Pool {
     /// The pool with fewer instances, if the memories of all would exceed this address space.
     pub(super) fn fit_into(self, reserved_bytes: u64) -> Self {
         let slots = reserved_bytes / MEMORY_SLOT_BYTES;
-        let fit_into = slots / u64::from(self.slots().max(1));
-        let fit_into = u32::try_from(fit_into).unwrap_or(u32::MAX);
+        let fitting = slots / u64::from(self.slots().max(1));
+        let fitting = u32::try_from(fitting).unwrap_or(u32::MAX);
         Self {
-            instances: self.instances.min(fit_into),
+            instances: self.instances.min(fitting),
             ..self
         }
     }
@@ -179,30 +179,6 @@ pub(super) fn for_serving(config: &Config, size: &Pool) -> Result<Engine> {
     config.async_stack_zeroing(size.keep_resident.stack_bytes.is_some());
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Engine::new(&config)
-}
-
-/// Initial size of the largest memory, in bytes.
-pub(super) fn initial_memory_bytes(needs: &ResourcesRequired) -> u64 {
-    const PAGE_BYTES: u64 = 64 << 10;
-
-    let pages = needs.max_initial_memory_size.unwrap_or(0);
-    pages.saturating_mul(PAGE_BYTES)
-}
-
-/// Initial size of the memories and tables of an instance, in bytes. Of several memories, only the
-/// largest is known; a page is added for each other one.
-pub(super) fn initial_bytes(needs: &InstanceRequirements) -> u64 {
-    const PAGE_BYTES: u64 = 64 << 10;
-
-    let others = needs.memories.saturating_sub(1);
-    let memories = needs
-        .memory_bytes
-        .saturating_add(u64::from(others) * PAGE_BYTES);
-    memories.saturating_add(
-        needs
-            .table_elements
-            .saturating_mul(size_of::<usize>() as u64),
-    )
 }
 
 /// The options of a kind of engine. They determine the compiled code, so that all engines of the

@@ -203,7 +203,8 @@ fn no_handler_remedy(exports: &[String]) -> &'static str {
     }
 }
 
-fn list(names: &[String]) -> String {
+/// Quoted names, safe to print.
+pub(crate) fn list(names: &[String]) -> String {
     if names.is_empty() {
         return "nothing".to_owned();
     }

@@ -6,6 +6,7 @@
 //!   instantiation.
 //! - `world.rs`: imports and exports of a component, which the child checks first; `imports.rs`:
 //!   the interfaces that this server provides.
+//! - `error.rs`: errors of loading, and formats of other files; `digest.rs`: digests of components.
 //! - `engine.rs`: configuration of wasmtime, with its reasons; `epoch_ticker.rs`: time slices;
 //!   `engine_kind.rs`: [`EngineKind`], the engine that a component is compiled for; `linker.rs`: what
 //!   guests can import.
@@ -17,7 +18,7 @@
 //! - `limits.rs`: limits of an instance; `requirements.rs`: its initial resources.
 //! - `host_memory.rs`: bytes that the host retains for an instance; `host_functions.rs`: the host
 //!   functions that retain some, with their charges.
-//! - `error_code.rs`: error codes of aborted bodies for guests.
+//! - `error_code.rs`: error codes of aborted bodies for guests; `system_clock.rs`: their wall clock.
 //! - `output.rs`: standard output and standard error of guests.
 //! - [`audit`]: the capability `runner:audit/audit-log`.
 //! - [`outbound`]: outbound requests of guests.
@@ -53,8 +54,8 @@ mod world;
 
 pub use adapter::{AdaptError, AdapterError, NoAdapter};
 pub use compile::{
-    AdapterUse, Artefact, COMPILE_COMMAND, ChildLimits, CodeCache, Compiled, Compiler,
-    CompilerSettings, Job, Part, clock_limit, compile_child,
+    AdapterUse, Artefact, ChildLimits, CodeCache, Compiled, Compiler, CompilerSettings, Job, Part,
+    clock_limit, compile_child,
 };
 pub use component::{CompiledComponent, ComponentEnv};
 pub use digest::digest;

@@ -4,12 +4,10 @@
 use compose::{Component, ComponentError, LinkOptions, Report, chain};
 
 use crate::Part;
+use crate::adapter::FUNCTION;
 
 /// The interface that middleware imports and exports.
 const HANDLER: &str = "wasi:http/incoming-handler";
-
-/// Name of the function within the chain.
-const FUNCTION: &str = "function";
 
 /// Why a function cannot be composed with its middleware.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! Initial resources of an instance.
 
 use serde::{Deserialize, Serialize};
+use wasmtime::ResourcesRequired;
 
 use crate::error::LoadError;
 use crate::limits::GuestLimits;
@@ -18,7 +19,35 @@ pub struct InstanceRequirements {
     pub table_elements: u64,
 }
 
+/// Size of a page of memory, in bytes.
+const PAGE_BYTES: u64 = 64 << 10;
+
+impl From<ResourcesRequired> for InstanceRequirements {
+    fn from(resources: ResourcesRequired) -> Self {
+        let pages = resources.max_initial_memory_size.unwrap_or(0);
+        Self {
+            memories: resources.num_memories,
+            tables: resources.num_tables,
+            memory_bytes: pages.saturating_mul(PAGE_BYTES),
+            table_elements: resources.max_initial_table_size.unwrap_or(0),
+        }
+    }
+}
+
 impl InstanceRequirements {
+    /// Initial size of the memories and tables of an instance, in bytes. Of several memories, only
+    /// the largest is known; a page is added for each other one.
+    pub(crate) fn initial_bytes(&self) -> u64 {
+        let others = self.memories.saturating_sub(1);
+        let others = u64::from(others) * PAGE_BYTES;
+        let tables = self
+            .table_elements
+            .saturating_mul(size_of::<usize>() as u64);
+        self.memory_bytes
+            .saturating_add(others)
+            .saturating_add(tables)
+    }
+
     /// Checks them against the limits of an instance.
     pub(crate) fn check(&self, limits: &GuestLimits) -> Result<(), LoadError> {
         if self.memory_bytes > limits.memory_bytes as u64 {

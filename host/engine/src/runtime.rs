@@ -103,7 +103,7 @@ impl SharedRuntime {
     }
 
     /// All engines, for the epoch ticker.
-    pub fn engines(&self) -> Vec<EngineWeak> {
+    pub(super) fn engines(&self) -> Vec<EngineWeak> {
         let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
         let runtimes = [&self.default].into_iter().chain(others.values());
         runtimes.map(|runtime| runtime.engine().weak()).collect()

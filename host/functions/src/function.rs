@@ -50,10 +50,7 @@ pub(super) struct Source {
 impl Source {
     /// The source of a function that this job `compiled`.
     pub(super) fn new(job: &Job, compiled: &Compiled) -> Self {
-        let adapters = match compiled.adapter {
-            Some(_) => AdapterUse::Used,
-            None => AdapterUse::Unused,
-        };
+        let adapters = compiled.adapter_use();
         let component = job.component.as_ref();
         Self {
             version: component.map_or_else(String::new, |part| part.sha256.clone()),

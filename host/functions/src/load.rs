@@ -17,10 +17,6 @@ use super::config::{FunctionConfig, FunctionSettings, FunctionsConfig};
 use super::function::{Function, Source};
 use super::store::StoreError;
 
-/// Name of a function's component in a composition. It does not depend on the name of the
-/// function, so that equal components give equal compositions.
-const FUNCTION: &str = "function";
-
 /// The reason why a function cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum FunctionError {
@@ -160,12 +156,7 @@ pub(super) fn read_component(
         return Err(FunctionError::NoComponent);
     };
     let bytes = component.read(config.folder.as_deref(), max_bytes)?;
-    Ok(function_part(bytes))
-}
-
-/// The component of a function as a part of a composition.
-pub(super) fn function_part(bytes: Vec<u8>) -> Part {
-    Part::new(FUNCTION, bytes)
+    Ok(Part::function(bytes))
 }
 
 /// The compile job for `component` behind the configured middleware.

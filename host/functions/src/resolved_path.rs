@@ -30,7 +30,7 @@ impl ResolvedPath {
         };
         let mut here = PathBuf::new();
         let mut rest = VecDeque::from(names(&path));
-        let mut function_links = 0;
+        let mut links = 0;
         while let Some(name) = rest.pop_front() {
             let entry = here.join(&name);
             if name == ".." {
@@ -42,11 +42,11 @@ impl ResolvedPath {
                 return resolved;
             };
             if found.is_symlink() {
-                function_links += 1;
+                links += 1;
                 let target = fs::read_link(&entry);
                 resolved.entries.push(entry);
                 let Ok(target) = target else { return resolved };
-                if function_links > MAX_LINKS {
+                if links > MAX_LINKS {
                     return resolved;
                 }
                 // An absolute target begins with the root, which replaces `here`.
@@ -88,7 +88,7 @@ mod tests {
         symlink("loop", at("loop")).unwrap();
 
         let end = "f/..v1/app.wasm";
-        for (path, function_links) in [
+        for (path, links) in [
             ("f/..v1/app.wasm", &[][..]),
             ("f/app.wasm", &["f/app.wasm", "f/..data"]),
             ("absolute/app.wasm", &["absolute", "f/app.wasm", "f/..data"]),
@@ -98,7 +98,7 @@ mod tests {
             ),
         ] {
             let resolved = ResolvedPath::of(&at(path));
-            let entries = function_links.iter().chain([&end]).map(|name| at(name));
+            let entries = links.iter().chain([&end]).map(|name| at(name));
             assert_eq!(resolved.entries, entries.collect::<Vec<_>>(), "{path}");
             assert_eq!(resolved.end, Some(at(end)), "{path}");
         }

@@ -265,7 +265,7 @@ impl Store {
     /// # Errors
     ///
     /// Fails if its record cannot be deleted.
-    pub fn delete_expired(&self, name: &str, record: &Record) -> Result<(), StoreError> {
+    pub(super) fn delete_expired(&self, name: &str, record: &Record) -> Result<(), StoreError> {
         if record.is_expired(self.retention.removed) {
             tracing::info!(function = name, "versions of a removed function deleted");
             self.delete(name)?;

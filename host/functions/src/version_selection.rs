@@ -3,7 +3,7 @@
 use engine::Part;
 
 use super::config::FunctionConfig;
-use super::load::{FunctionError, function_part, read_component};
+use super::load::{FunctionError, read_component};
 use super::record::Record;
 use super::store::{Store, StoreError};
 
@@ -90,5 +90,5 @@ fn kept(name: &str, record: &Record, store: Option<&Store>) -> Result<Option<Par
     let Some((store, active)) = store.zip(record.active.as_ref()) else {
         return Ok(None);
     };
-    Ok(Some(function_part(store.bytes(name, active)?)))
+    Ok(Some(Part::function(store.bytes(name, active)?)))
 }

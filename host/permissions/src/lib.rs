@@ -29,14 +29,7 @@ const STICKY: u32 = 0o1000;
 pub fn check_private(path: &Path) -> io::Result<()> {
     let found = fs::metadata(path)?;
     check_owner(&found)?;
-    if found.mode() & OTHERS_WRITE != 0 {
-        return Err(denied(format!(
-            "other users have write access (mode {:03o}); run `chmod go-w {}`",
-            found.mode() & 0o777,
-            path.display()
-        )));
-    }
-    Ok(())
+    check_mode(&found, path)
 }
 
 /// Checks that no other user can replace the file or folder at `path`: no parent folder is
@@ -98,7 +91,15 @@ pub fn read_secret(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
 pub fn check_not_writable_by_others(path: &Path) -> io::Result<()> {
     let found = fs::metadata(path)?;
     check_owner(&found)?;
-    if found.is_file() && found.mode() & OTHERS_WRITE != 0 {
+    if found.is_file() {
+        check_mode(&found, path)?;
+    }
+    Ok(())
+}
+
+/// Checks that its mode gives no other user write access.
+fn check_mode(found: &Metadata, path: &Path) -> io::Result<()> {
+    if found.mode() & OTHERS_WRITE != 0 {
         return Err(denied(format!(
             "other users have write access (mode {:03o}); run `chmod go-w {}`",
             found.mode() & 0o777,

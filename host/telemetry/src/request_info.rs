@@ -217,7 +217,7 @@ impl RequestInfo {
 }
 
 /// The first `max_bytes` of `text`, cut at a character boundary.
-fn truncate(text: &str, max_bytes: usize) -> &str {
+pub(crate) fn truncate(text: &str, max_bytes: usize) -> &str {
     &text[..text.floor_char_boundary(max_bytes)]
 }
 

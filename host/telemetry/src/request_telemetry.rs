@@ -15,6 +15,7 @@ use http::{HeaderMap, Request, StatusCode, Version};
 
 use crate::access_log::{AccessLog, Line, RequestLine};
 use crate::metrics::{CLIENT_CLOSED_REQUEST, FailureKind, FunctionMetrics, Metrics, Reason};
+use crate::request_info::truncate;
 use crate::traces::{RequestAttributes, Span, SpanContext, Tracer};
 use crate::{Heartbeats, RequestInfo};
 
@@ -233,7 +234,9 @@ impl RequestTelemetry {
     ) -> Span {
         let request = &self.request;
         let agent = details.user_agent.as_ref();
-        let agent = agent.map(|agent| truncate(&String::from_utf8_lossy(agent.as_bytes())).into());
+        let agent = agent.map(|agent| {
+            truncate(&String::from_utf8_lossy(agent.as_bytes()), MAX_TEXT_BYTES).into()
+        });
         Span {
             context,
             end,
@@ -241,8 +244,8 @@ impl RequestTelemetry {
             request: RequestAttributes {
                 component: self.function.component.clone(),
                 request_id: request.id().to_string().into(),
-                method: truncate(request.method().as_str()).into(),
-                path: truncate(request.path()).into(),
+                method: truncate(request.method().as_str(), MAX_TEXT_BYTES).into(),
+                path: truncate(request.path(), MAX_TEXT_BYTES).into(),
                 is_tls: details.is_tls,
                 version: details.version,
                 peer: request.peer(),
@@ -273,10 +276,6 @@ impl Drop for RequestTelemetry {
             tracer.send(self.span(context, details, end, duration));
         }
     }
-}
-
-fn truncate(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]
 }
 
 impl fmt::Debug for RequestTelemetry {

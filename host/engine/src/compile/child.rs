@@ -24,12 +24,11 @@ use crate::instance_size::InstanceSize;
 use crate::linker::linker;
 use crate::middleware::wrap;
 use crate::proposals::Proposals;
-use crate::requirements::InstanceRequirements;
 use crate::world::{World, check_nesting};
 use crate::{engine, imports};
 
-/// Exit code after a lost connection to the server.
-const NO_SERVER: i32 = 3;
+/// Exit code of a child that cannot run its job, or has lost its server.
+const FAILED: i32 = 3;
 
 /// Resource limits of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +42,7 @@ pub struct ChildLimits {
 }
 
 impl ChildLimits {
-    /// Parses the command line of a child: program, [`COMPILE_COMMAND`] and three numbers. None if
+    /// Parses the command line of a child: program, `compile-component` and three numbers. None if
     /// it is not one.
     pub fn from_args(args: impl IntoIterator<Item = OsString>) -> Option<Self> {
         let args: Vec<_> = args.into_iter().map(OsString::into_string).collect();
@@ -80,7 +79,7 @@ pub fn compile_child(limits: ChildLimits) -> ExitCode {
         Err(error) => {
             // The server may not read it.
             let _ = writeln!(io::stderr(), "{error}");
-            ExitCode::from(u8::try_from(NO_SERVER).unwrap_or(1))
+            ExitCode::from(u8::try_from(FAILED).unwrap_or(1))
         }
     }
 }
@@ -93,7 +92,7 @@ fn set_limits(limits: ChildLimits) -> io::Result<()> {
         cpu_seconds,
         nice,
     } = limits;
-    // Without these, requests may be slower.
+    // Without these, requests may be slower, and the system may kill the server first.
     let _ = setpriority_process(None, nice.into());
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
     for (resource, limit) in [
@@ -105,7 +104,9 @@ fn set_limits(limits: ChildLimits) -> io::Result<()> {
         let maximum = getrlimit(resource).maximum;
         let current = maximum.map_or(limit, |maximum| limit.min(maximum));
         let current = Some(current);
-        setrlimit(resource, Rlimit { current, maximum })?;
+        setrlimit(resource, Rlimit { current, maximum }).map_err(|error| {
+            io::Error::other(format!("cannot set the limit {resource:?}: {error}"))
+        })?;
     }
     Ok(())
 }
@@ -134,7 +135,7 @@ fn end_with_server(mut socket: UnixStream) -> io::Result<()> {
     let watch = move || {
         // The server sends nothing after the job.
         let _ = socket.read(&mut [0]);
-        process::exit(NO_SERVER);
+        process::exit(FAILED);
     };
     thread::Builder::new().spawn(watch).map(drop)
 }
@@ -205,12 +206,7 @@ fn compile(bytes: &[u8], adapter: Option<String>) -> Result<(Compiled, Vec<u8>),
         sha256: digest(bytes),
         adapter,
         engine: kind,
-        needs: InstanceRequirements {
-            memories: needs.num_memories,
-            tables: needs.num_tables,
-            memory_bytes: engine::initial_memory_bytes(&needs),
-            table_elements: needs.max_initial_table_size.unwrap_or(0),
-        },
+        needs: needs.into(),
         code_bytes: shape.code_bytes,
     };
     let code = component.serialize().map_err(LoadError::Engine)?;

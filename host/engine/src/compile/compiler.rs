@@ -116,11 +116,7 @@ impl Compiler {
         let compiled = self.run(job, &file, permit, priority).await?;
         let compiled = compiled.ok_or_else(|| io::Error::other("missing component in the job"))?;
         if let Some((cache, partial)) = self.cache.clone().zip(partial) {
-            let adapters = match compiled.adapter {
-                Some(_) => AdapterUse::Used,
-                None => AdapterUse::Unused,
-            };
-            let (key, kept) = (self.key(job, adapters), compiled.clone());
+            let (key, kept) = (self.key(job, compiled.adapter_use()), compiled.clone());
             let keep = move || cache.insert(&key, &kept, &partial);
             let done = spawn_blocking(keep).await.map_err(io::Error::other)?;
             done.unwrap_or_else(|error| warn_not_cached(&error));

@@ -26,5 +26,5 @@ pub use artefact::Artefact;
 pub use cache::CodeCache;
 pub use child::{ChildLimits, compile_child};
 pub use compiler::{Compiler, CompilerSettings};
-pub use process::{COMPILE_COMMAND, clock_limit};
+pub use process::clock_limit;
 pub use protocol::{AdapterUse, Compiled, Job, Part};

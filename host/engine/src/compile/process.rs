@@ -20,7 +20,7 @@ use super::protocol::{Compiled, Job, MAX_REPLY_BYTES, Reply};
 use crate::error::CompileError;
 
 /// The subcommand that makes this program a compile child.
-pub const COMPILE_COMMAND: &str = "compile-component";
+pub(super) const COMPILE_COMMAND: &str = "compile-component";
 
 /// Exit code of a child at its memory limit.
 pub(super) const OUT_OF_MEMORY: i32 = 12;
@@ -51,7 +51,7 @@ pub fn clock_limit(processor_time: Duration) -> Duration {
 /// Starts compile children.
 #[derive(Debug)]
 pub(super) struct Launcher {
-    /// The executable, which becomes a child with [`COMPILE_COMMAND`].
+    /// The executable, which becomes a child with the command `compile-component`.
     pub(super) program: PathBuf,
     /// CPU time limit of a child, of all threads together.
     pub(super) time: Duration,
@@ -65,7 +65,7 @@ pub(super) struct Launcher {
 struct ChildGuard(Option<Child>);
 
 impl ChildGuard {
-    /// Waits for the child to exit, which it does soon: it has replied. It is still killed on drop.
+    /// Waits for the child to exit, which it does soon: it has closed its socket. It is still killed on drop.
     async fn wait(&mut self) -> io::Result<ExitStatus> {
         const INTERVAL: Duration = Duration::from_millis(1);
 

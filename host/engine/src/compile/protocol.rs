@@ -11,6 +11,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::adapter::FUNCTION;
 use crate::digest::digest;
 use crate::engine_kind::EngineKind;
 use crate::requirements::InstanceRequirements;
@@ -36,6 +37,12 @@ pub struct Part {
 }
 
 impl Part {
+    /// The component of a function, under the name that it has in compositions.
+    #[must_use]
+    pub fn function(bytes: impl Into<Bytes>) -> Self {
+        Self::new(FUNCTION, bytes)
+    }
+
     /// The component in `bytes` under this name.
     #[must_use]
     pub fn new(name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
@@ -162,6 +169,17 @@ pub enum AdapterUse {
     Used,
     /// The component serves HTTP without one.
     Unused,
+}
+
+impl Compiled {
+    /// Whether it was composed with an adapter.
+    #[must_use]
+    pub fn adapter_use(&self) -> AdapterUse {
+        match self.adapter {
+            Some(_) => AdapterUse::Used,
+            None => AdapterUse::Unused,
+        }
+    }
 }
 
 /// The header of a job.

@@ -8,7 +8,7 @@ use sanitize::error_chain;
 
 use super::super::config::{FunctionConfig, check_name};
 use super::super::function::Function;
-use super::super::load::{FunctionError, function_part};
+use super::super::load::FunctionError;
 use super::super::record::Record;
 use super::super::store::Store;
 use super::super::table::RouteConflict;
@@ -263,7 +263,7 @@ impl LoadContext {
         let found = match command {
             DeployCommand::Deploy { name, bytes } => {
                 let find =
-                    move || Ok::<_, FunctionError>((function_part(bytes), store.record(&name)?));
+                    move || Ok::<_, FunctionError>((Part::function(bytes), store.record(&name)?));
                 match run_blocking(find).await {
                     Ok(found) => found,
                     Err(error) => return CommandOutcome::Loaded(config, Err(error).into()),
@@ -297,7 +297,7 @@ fn find(store: &Store, name: &str, version: Option<&str>) -> Result<(Part, Recor
         name: name.to_owned(),
         version: version.unwrap_or("before the active one").to_owned(),
     })?;
-    Ok((function_part(store.bytes(name, &sha256)?), record))
+    Ok((Part::function(store.bytes(name, &sha256)?), record))
 }
 
 /// Minimum number of digits of a version prefix.

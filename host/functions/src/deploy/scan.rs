@@ -32,15 +32,15 @@ impl Scan {
         let mut is_complete = found.is_some();
         let mut desired = found.unwrap_or_else(|| functions_config.functions.clone());
         if let Some(store) = store {
-            let finish_deploy = without_file(store, &desired);
-            let finish_deploy = finish_deploy.unwrap_or_else(|error| {
+            let deployed = without_file(store, &desired);
+            let deployed = deployed.unwrap_or_else(|error| {
                 problems.insert(error.to_string());
                 is_complete = false;
                 Vec::new()
             });
             let of_name =
                 |name: &String| FunctionConfig::of_name(name, functions_config.defaults.clone());
-            desired.extend(finish_deploy.iter().map(of_name));
+            desired.extend(deployed.iter().map(of_name));
         }
         let fingerprinted = |config: FunctionConfig| {
             let fingerprints = fingerprints(config.sources());

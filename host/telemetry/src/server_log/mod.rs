@@ -57,7 +57,7 @@ pub fn use_json() {
 }
 
 /// Whether lines are JSON objects.
-pub fn is_json() -> bool {
+pub(crate) fn is_json() -> bool {
     IS_JSON.load(Ordering::Relaxed)
 }
 
@@ -107,7 +107,7 @@ fn write_all(output: &mut impl Write, mut lines: &[u8]) -> u64 {
 
 /// Number of lines in `lines`.
 #[must_use]
-pub fn count_lines(lines: &[u8]) -> u64 {
+pub(crate) fn count_lines(lines: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', lines).count() as u64
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use crate::is_deceptive;
+use crate::{is_deceptive, truncate};
 
 /// The default maximum bytes of one text.
 pub const MAX_BYTES: usize = 1024;
@@ -88,7 +88,7 @@ impl Write for Filter<'_, '_> {
         if self.is_cut {
             return Err(fmt::Error);
         }
-        let fits = &text[..text.floor_char_boundary(self.left)];
+        let fits = truncate(text, self.left);
         self.left -= fits.len();
         self.is_cut = fits.len() < text.len();
         let mut rest = fits;

@@ -10,6 +10,7 @@
 //!   and marked.
 //! - [`error_chain`]: an error with its causes.
 //! - [`json`]: a value as JSON on one line, lossless.
+//! - [`truncate`]: the first bytes of a text, unchanged.
 //!
 //! All except [`json`] are bounded, by default to [`MAX_BYTES`], and do not format text beyond the
 //! bound.
@@ -18,7 +19,9 @@ mod character;
 mod display;
 mod error_chain;
 pub mod json;
+mod truncate;
 
 pub use character::is_deceptive;
 pub use display::{MAX_BYTES, Sanitized, line, lines, text};
 pub use error_chain::error_chain;
+pub use truncate::truncate;

@@ -11,6 +11,7 @@ use http::header::HeaderName;
 use http::{Method, Request, Uri, Version};
 use http1_strict::Violation;
 use memory_limit::MemoryShortage;
+use sanitize::truncate;
 
 use crate::cpu_clock::CpuClock;
 use crate::metrics::FailureKind;
@@ -214,11 +215,6 @@ impl RequestInfo {
         let number = usize::from(self.failure.load(Ordering::Relaxed));
         FailureKind::ALL.get(number.checked_sub(1)?).copied()
     }
-}
-
-/// The first `max_bytes` of `text`, cut at a character boundary.
-pub(crate) fn truncate(text: &str, max_bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(max_bytes)]
 }
 
 #[cfg(test)]

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant, SystemTime};
 use audit_log::record::Component;
 use http::header::{HeaderName, HeaderValue, REFERER, USER_AGENT};
 use http::{HeaderMap, Request, StatusCode, Version};
+use sanitize::truncate;
 
 use crate::access_log::{AccessLog, Line, RequestLine};
 use crate::metrics::{CLIENT_CLOSED_REQUEST, FailureKind, FunctionMetrics, Metrics, Reason};
-use crate::request_info::truncate;
 use crate::traces::{RequestAttributes, Span, SpanContext, Tracer};
 use crate::{Heartbeats, RequestInfo};
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use audit_log::AuditLog;
 use audit_log::event::Event;
 use audit_log::record::Subject;
+use sanitize::truncate;
 use tokio::time::sleep;
 
 /// Interval of which denied requests are recorded together.
@@ -45,7 +46,7 @@ impl Denials {
 
     /// Adds a denied request. Returns once it is recorded, or counted for the next record.
     pub(crate) async fn note(&self, method: &str, path: &str) {
-        let path = &path[..path.floor_char_boundary(MAX_PATH_BYTES)];
+        let path = truncate(path, MAX_PATH_BYTES);
         {
             let mut pending = self.lock();
             if let Some(pending) = &mut *pending {

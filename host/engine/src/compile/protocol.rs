@@ -8,6 +8,7 @@
 use std::io::{self, Read};
 
 use bytes::Bytes;
+use sanitize::truncate;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -236,8 +237,7 @@ pub(super) enum Reply {
 impl Reply {
     /// A rejection, whose reason is truncated to [`MAX_REASON_BYTES`].
     pub(super) fn rejected(reason: &str) -> Self {
-        let end = reason.floor_char_boundary(MAX_REASON_BYTES);
-        Self::Rejected(reason[..end].to_owned())
+        Self::Rejected(truncate(reason, MAX_REASON_BYTES).to_owned())
     }
 }
 

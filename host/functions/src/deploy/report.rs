@@ -7,12 +7,15 @@ use std::path::Path;
 use audit_log::AppendError;
 use audit_log::event::Event;
 use audit_log::record::{Component, Subject};
-use sanitize::error_chain;
+use sanitize::{error_chain, truncate};
 use tokio::task::spawn_blocking;
 
 use super::super::file_fingerprint::FileFingerprint;
 use super::Deployer;
 use super::stable_files::STABLE_PERIOD;
+
+/// Maximum length of the cause in an audit record, in bytes.
+const MAX_RECORDED_BYTES: usize = 4096;
 
 impl Deployer {
     /// Rejects an invalid configuration once its file is stable, because it may still be incomplete.
@@ -39,7 +42,7 @@ impl Deployer {
         }
         let event = Event::FunctionsRefused {
             file: (&*file).into(),
-            cause: cause_of_record(&cause).into(),
+            cause: truncate(&cause, MAX_RECORDED_BYTES).into(),
         };
         self.record(None, &event).await?;
         tracing::error!("configuration rejected, previous functions stay active: {cause}");
@@ -70,7 +73,7 @@ impl Deployer {
         let active = state.active.clone();
         let event = Event::ComponentRefused {
             function: name.into(),
-            cause: cause_of_record(&cause).into(),
+            cause: truncate(&cause, MAX_RECORDED_BYTES).into(),
         };
         let recorded = self.record(None, &event).await;
         if recorded.is_err()
@@ -101,12 +104,4 @@ impl Deployer {
         };
         self.loader.audit.record(subject, event).await.map(drop)
     }
-}
-
-/// Maximum length of the cause in an audit record, in bytes.
-const MAX_RECORDED_BYTES: usize = 4096;
-
-/// `cause`, truncated for an audit record.
-fn cause_of_record(cause: &str) -> &str {
-    &cause[..cause.floor_char_boundary(MAX_RECORDED_BYTES)]
 }

@@ -20,9 +20,9 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use bindings::exports::wasi::http::incoming_handler::Guest;
+use bindings::exports::wasi::http0_2_12::incoming_handler::Guest;
 use bindings::runner::cipher::cipher;
-use bindings::wasi::http::types::{
+use bindings::wasi::http0_2_12::types::{
     Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
 use problem::Problem;

@@ -123,6 +123,25 @@ fn the_closed_composition_fits_every_host_of_the_proxy_world() {
 }
 
 #[test]
+fn the_file_name_of_standard_wit_states_package_and_version() {
+    for path in entries(&workspace().join("wit/deps")) {
+        let Some(stem) = path
+            .file_name()
+            .and_then(|name| name.to_str()?.strip_suffix(".wit"))
+        else {
+            continue;
+        };
+        let (package, version) = match stem.strip_suffix("-0.3") {
+            Some(package) => (package, "0.3.0"),
+            None => (stem, "0.2.12"),
+        };
+        let text = fs::read_to_string(&path).expect("a file");
+        let expected = format!("package wasi:{package}@{version};");
+        assert_eq!(text.lines().next(), Some(expected.as_str()), "`{stem}.wit`");
+    }
+}
+
+#[test]
 fn the_standard_wit_is_unchanged() {
     let wit = workspace().join("wit");
     let sums = fs::read_to_string(wit.join("deps.sha256")).expect("a list of sums");

@@ -45,10 +45,13 @@ fn interfaces_of_wit() -> BTreeMap<String, (String, BTreeSet<String>)> {
         for id in ids {
             let package = &resolve.packages[id];
             let name = format!("{}:{}", package.name.namespace, package.name.name);
-            if !PROVIDED.iter().any(|package| package.name == name) {
+            let version = package.name.version.as_ref().expect("a version");
+            let provides = |package: &Package| {
+                package.name == name && package.provides_version(&version.to_string())
+            };
+            if !PROVIDED.iter().any(provides) {
                 continue;
             }
-            let version = package.name.version.as_ref().expect("a version");
             for (interface, id) in &package.interfaces {
                 let interface = format!("{name}/{interface}");
                 if EXPORTED.contains(&interface.as_str()) {

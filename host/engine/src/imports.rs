@@ -71,7 +71,8 @@ pub(super) const PROVIDED: [Package; 9] = [
 ];
 
 impl Package {
-    fn provides_version(&self, version: &str) -> bool {
+    /// Whether this server provides this version of the package.
+    pub(super) fn provides_version(&self, version: &str) -> bool {
         version == self.track || (self.track.ends_with('.') && version.starts_with(self.track))
     }
 }

@@ -150,7 +150,7 @@ lint: setup ## Check the format, and let clippy look at everything
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --target wasm32-wasip2 $(GUEST_PACKAGES) $(BENCH_GUEST_PACKAGES) \
-		$(EXPERIMENT_PACKAGES) -p guest-rt -p guest-kit -p vigenere-cipher -- -D warnings
+		$(EXPERIMENT_PACKAGES) -p cipher-http -p guest-rt -p guest-kit -p vigenere-cipher -- -D warnings
 
 setup: ## Install the toolchain and the guest target, where they are missing
 	@command -v cc >/dev/null || { \

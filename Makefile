@@ -7,7 +7,7 @@ AUDIT ?= sqlite:target/audit.db
 # wasmtime is built once.
 RUNTIME_CRATES := admin engine functions host server
 
-GUESTS := cipher http-adapter audit-stderr
+GUESTS := cipher http-adapter http-service audit-stderr
 GUEST_PACKAGES := $(GUESTS:%=-p %-guest)
 BENCH_GUEST_PACKAGES := -p echo-guest -p relay-guest -p cpu-burn-guest
 PARTS := target/components

@@ -1,9 +1,9 @@
 //! JSON over HTTP in front of a cipher, independent of the version of `wasi:http`: the code that
 //! the adapters for WASI 0.2 and 0.3 share.
 //!
-//! - [`message`]: the two JSON documents, request and result
-//! - [`problem`]: all error responses (RFC 9457)
-//! - [`body`]: a request body while it is read, within its limit
+//! - `message`: the two JSON documents, request and result
+//! - `problem`: all error responses (RFC 9457)
+//! - `body`: a request body while it is read, within its limit
 //! - this file: the checks of a request, in the order of the adapters, and its response
 #![no_std]
 

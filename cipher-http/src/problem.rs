@@ -124,6 +124,14 @@ mod tests {
     }
 
     #[test]
+    fn a_misconfigured_cipher_is_500_and_a_rejected_audit_entry_503() {
+        assert_eq!(Problem::misconfigured("why".into()).status(), 500);
+        let unaudited = Problem::unaudited("why");
+        assert_eq!(unaudited.status(), 503);
+        assert!(unaudited.detail.ends_with(": why"));
+    }
+
+    #[test]
     fn only_405_has_an_allow_header() {
         assert_eq!(
             Problem::method_not_allowed("/encrypt").allowed_method(),

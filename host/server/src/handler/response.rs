@@ -9,7 +9,6 @@ use http::header::{CONTENT_LENGTH, HeaderName, TRAILER};
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
@@ -19,8 +18,12 @@ use crate::handler::guest_error::GuestError;
 use crate::handler::guest_task::GuestTask;
 use crate::handler::response_stream::{Broken, Length, Stream};
 use crate::handler::streaming_guest::finish;
-use crate::handler::{Context as RequestContext, Head};
+use crate::handler::Context as RequestContext;
+use engine::ResponseHead;
 use telemetry::RequestTelemetry;
+
+/// The response that a guest has set, or the error.
+type Head = Result<Response<HyperOutgoingBody>, String>;
 
 /// The body of a response.
 pub(crate) struct ResponseBody {
@@ -40,7 +43,7 @@ enum Content {
 /// the last two cases does the guest still have its instance when the client gets the head.
 pub(crate) async fn take(
     mut running: GuestTask,
-    head: oneshot::Receiver<Head>,
+    head: ResponseHead,
     is_head: bool,
     deadline: Instant,
     context: &RequestContext,
@@ -167,15 +170,15 @@ fn has_no_body<B>(response: &Response<B>, is_head: bool) -> bool {
 /// ended.
 async fn run_until_head(
     guest: &mut GuestTask,
-    mut head: oneshot::Receiver<Head>,
+    mut head: ResponseHead,
 ) -> Result<(Head, Option<wasmtime::Result<()>>), GuestError> {
     let (result, head) = poll_fn(|cx| {
         let result = match Pin::new(&mut *guest).poll(cx) {
             Poll::Ready(result) => Some(result),
             Poll::Pending => None,
         };
-        match Pin::new(&mut head).poll(cx) {
-            Poll::Ready(head) => Poll::Ready((result, head.ok())),
+        match head.poll(cx) {
+            Poll::Ready(head) => Poll::Ready((result, head)),
             Poll::Pending if result.is_some() => Poll::Ready((result, None)),
             Poll::Pending => Poll::Pending,
         }

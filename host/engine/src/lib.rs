@@ -37,6 +37,7 @@ mod handler;
 #[cfg(test)]
 mod host_function_table;
 mod host_functions;
+mod host_functions_03;
 mod host_memory;
 mod imports;
 mod instance_size;

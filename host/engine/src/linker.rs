@@ -6,7 +6,7 @@ use wasmtime_wasi_config::WasiConfig;
 
 use crate::engine_kind::EngineKind;
 use crate::state::State;
-use crate::{audit, error_code, host_functions};
+use crate::{audit, error_code, host_functions, host_functions_03};
 
 /// A linker with all interfaces that guests can import.
 pub(crate) fn linker(engine: &Engine, kind: EngineKind) -> wasmtime::Result<Linker<State>> {
@@ -23,6 +23,9 @@ pub(crate) fn linker(engine: &Engine, kind: EngineKind) -> wasmtime::Result<Link
     audit::add_to_linker(&mut linker)?;
     linker.allow_shadowing(true);
     host_functions::add_to_linker(&mut linker)?;
+    if kind.is_concurrent {
+        host_functions_03::add_to_linker(&mut linker)?;
+    }
     error_code::add_to_linker(&mut linker)?;
     linker.allow_shadowing(false);
     Ok(linker)

@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 use std::error::Error;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wasmparser::component_types::{
@@ -16,6 +15,8 @@ use wasmparser::{
     ComponentExportSectionReader, ComponentImportSectionReader, Parser, Payload, ValidPayload,
     Validator, WasmFeatures,
 };
+
+pub(super) use nesting::check_nesting;
 
 use super::error::LoadError;
 use super::imports;
@@ -32,10 +33,6 @@ const TYPES: (&str, [&str; 2]) = ("wasi:http/types", ["incoming-request", "respo
 
 /// The interface of a command.
 const COMMAND: &str = "wasi:cli/run";
-
-/// Limit of component and instance types in one section, each of which may be nested in the one
-/// before. Toolchains generate two.
-const MAX_NESTED_TYPES: usize = 500;
 
 /// The imports and exports of a component.
 #[derive(Debug, Default)]
@@ -338,36 +335,6 @@ impl World {
     }
 }
 
-/// Checks that types of the component in `bytes` are not nested so deeply that readers could
-/// overflow their stack.
-///
-/// # Errors
-///
-/// Fails if a section has more types than the limit.
-pub(super) fn check_nesting(bytes: &[u8]) -> Result<(), LoadError> {
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload {
-            Ok(Payload::ComponentTypeSection(section)) => {
-                let range = section.range();
-                let (Ok(start), Ok(end)) = (range.start.try_into(), range.end.try_into()) else {
-                    break;
-                };
-                let types: &[u8] = bytes.get::<Range<usize>>(start..end).unwrap_or_default();
-                // Each level starts with one of these bytes. Letters of names have the same values,
-                // and make the count slightly too large.
-                let levels = types.iter().filter(|byte| matches!(byte, 0x41 | 0x42));
-                if levels.count() > MAX_NESTED_TYPES {
-                    return Err(LoadError::TooDeepTypes);
-                }
-            }
-            Ok(_) => {}
-            // The compiler reports the error.
-            Err(_) => break,
-        }
-    }
-    Ok(())
-}
-
 /// Whether `name` is this interface of a released version of WASI 0.2.
 fn is_interface(name: &str, interface: &str) -> bool {
     is_on_track(name, interface, "0.2.")
@@ -415,5 +382,6 @@ fn is_definition(ty: ComponentEntityType) -> bool {
     )
 }
 
+mod nesting;
 #[cfg(test)]
 mod tests;

@@ -14,9 +14,7 @@ use wasmtime_wasi_http::p3::{Request, Response};
 use wasmtime_wasi_http::{WasiHttp, WasiHttpCtxView, WasiHttpView};
 
 use super::host_functions::{Entries, MAX_AUTHORITY_BYTES, MAX_METHOD_BYTES, add};
-use super::host_memory::{
-    AWAITED_RESPONSE_BYTES, BODY_BYTES, FIELDS_BYTES, field, fields, text,
-};
+use super::host_memory::{AWAITED_RESPONSE_BYTES, BODY_BYTES, FIELDS_BYTES, field, fields, text};
 use super::state::State;
 
 /// The interfaces, with the versions of wasmtime.
@@ -54,9 +52,9 @@ async fn send(
     })?;
     match WasiHttp::send(&http, request).await {
         Ok(response) => Ok(Ok(response)),
-        Err(error) => accessor.with(|mut access| {
-            access.data_mut().http().convert_error_code(error).map(Err)
-        }),
+        Err(error) => {
+            accessor.with(|mut access| access.data_mut().http().convert_error_code(error).map(Err))
+        }
     }
 }
 

@@ -103,9 +103,8 @@ pub(super) const PROVIDED: [Package; 15] = [
 impl Package {
     /// Whether this server provides this version of the package.
     pub(super) fn provides_version(&self, version: &str) -> bool {
-        let is_compatible = self.track.ends_with('.')
-            && version.starts_with(self.track)
-            && !version.contains('-');
+        let is_compatible =
+            self.track.ends_with('.') && version.starts_with(self.track) && !version.contains('-');
         version == self.track || is_compatible
     }
 }
@@ -127,9 +126,8 @@ pub(super) fn missing(import: &str) -> MissingImport {
 pub(super) fn is_provided(import: &str) -> bool {
     let (interface, version) = parts(import);
     let name = interface.split_once('/').map_or("", |(_, name)| name);
-    packages_of(interface).any(|package| {
-        package.provides_version(version) && package.interfaces.contains(&name)
-    })
+    packages_of(interface)
+        .any(|package| package.provides_version(version) && package.interfaces.contains(&name))
 }
 
 /// Splits an import into interface and version, which may be empty.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Request;
 use http::header::HOST;
 use http::uri::PathAndQuery;
-use http::Request;
 use http_body_util::{BodyExt, Empty};
 use tokio::runtime::Builder;
 use tokio::time::timeout;

@@ -13,12 +13,12 @@ use tokio::time::Instant;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::connection_state::InFlight;
+use crate::handler::Context as RequestContext;
 use crate::handler::chunks;
 use crate::handler::guest_error::GuestError;
 use crate::handler::guest_task::GuestTask;
 use crate::handler::response_stream::{Broken, Length, Stream};
 use crate::handler::streaming_guest::finish;
-use crate::handler::Context as RequestContext;
 use engine::ResponseHead;
 use telemetry::RequestTelemetry;
 
@@ -204,25 +204,33 @@ impl BufferedResponse {
     /// Buffers what the guest has written. Returns whether that is all.
     fn poll(&mut self, cx: &mut Context<'_>, max_bytes: usize) -> Poll<Result<bool, GuestError>> {
         while self.first.len() + self.more.len() <= max_bytes {
-            if let Some(running) = &mut self.running
-                && let Poll::Ready(result) = running.poll_work(cx)
-            {
-                self.running = None;
-                if let Err(error) = result {
-                    return Poll::Ready(Err(GuestError::of_guest(error)));
-                }
-            }
+            self.poll_guest(cx)?;
             match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => self.add(frame),
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(Err(GuestError::Aborted(error.to_string())));
                 }
-                Poll::Ready(None) => return Poll::Ready(Ok(true)),
+                Poll::Ready(None) => {
+                    // A guest of WASI 0.3 ends after its body, and its instance with it.
+                    self.poll_guest(cx)?;
+                    return Poll::Ready(Ok(true));
+                }
                 // The guest waits; the client gets what there is.
                 Poll::Pending => break,
             }
         }
         Poll::Ready(Ok(false))
+    }
+
+    /// Runs the guest.
+    fn poll_guest(&mut self, cx: &mut Context<'_>) -> Result<(), GuestError> {
+        if let Some(running) = &mut self.running
+            && let Poll::Ready(result) = running.poll_work(cx)
+        {
+            self.running = None;
+            result.map_err(GuestError::of_guest)?;
+        }
+        Ok(())
     }
 
     fn add(&mut self, frame: Frame<Bytes>) {

@@ -41,14 +41,14 @@ async fn send(
     request: Resource<Request>,
 ) -> Result<Result<Resource<Response>, ErrorCode>> {
     let http = accessor.with_getter::<WasiHttp>(State::http);
-    accessor.with(|mut access| {
+    accessor.with(|mut access| -> Result<()> {
         let state = access.data_mut();
         state.charge(AWAITED_RESPONSE_BYTES.saturating_add(BODY_BYTES))?;
         // A missing path is an empty one (see `path-with-query` in the WIT).
         let request = state.http().table.get_mut(&request)?;
         let root = || http::uri::PathAndQuery::from_static("/");
         request.path_with_query.get_or_insert_with(root);
-        Result::Ok(())
+        Ok(())
     })?;
     match WasiHttp::send(&http, request).await {
         Ok(response) => Ok(Ok(response)),

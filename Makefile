@@ -7,7 +7,7 @@ AUDIT ?= sqlite:target/audit.db
 # wasmtime is built once.
 RUNTIME_CRATES := admin engine functions host server
 
-GUESTS := cipher http-adapter audit-stderr
+GUESTS := cipher http-adapter http-service audit-stderr
 GUEST_PACKAGES := $(GUESTS:%=-p %-guest)
 BENCH_GUEST_PACKAGES := -p echo-guest -p relay-guest -p cpu-burn-guest
 PARTS := target/components
@@ -152,7 +152,7 @@ lint: setup ## Check the format, and let clippy look at everything
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo clippy --target wasm32-wasip2 $(GUEST_PACKAGES) $(BENCH_GUEST_PACKAGES) \
-		$(EXPERIMENT_PACKAGES) -p guest-rt -p guest-kit -p vigenere-cipher -- -D warnings
+		$(EXPERIMENT_PACKAGES) -p cipher-http -p guest-rt -p guest-kit -p vigenere-cipher -- -D warnings
 
 deny: $(DENY) ## Check licenses, sources and banned crates among the dependencies, by deny.toml
 	@$(DENY) --locked check bans licenses sources

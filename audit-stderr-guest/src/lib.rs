@@ -14,7 +14,7 @@ use alloc::format;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use bindings::exports::runner::audit::audit_log::{Entry, Error, Guest, Receipt};
-use bindings::wasi::cli::stderr::get_stderr;
+use bindings::wasi::cli0_2_12::stderr::get_stderr;
 
 mod bindings {
     #![allow(

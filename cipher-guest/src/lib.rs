@@ -15,7 +15,7 @@ use alloc::vec;
 
 use bindings::exports::runner::cipher::cipher::{Error, Guest};
 use bindings::runner::audit::audit_log::{self, Attribute, Entry, Outcome};
-use bindings::wasi::cli::environment;
+use bindings::wasi::cli0_2_12::environment;
 use caesar::Shift;
 
 mod bindings {

@@ -37,6 +37,12 @@ impl Peer {
     /// Sends one request on a new connection.
     #[must_use]
     pub fn send(&self, request: &Request) -> Response {
-        Connection::open(self.address).exchange(request)
+        self.connect().exchange(request)
+    }
+
+    /// Connects.
+    #[must_use]
+    pub fn connect(&self) -> Connection {
+        Connection::open(self.address)
     }
 }

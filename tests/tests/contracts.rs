@@ -72,6 +72,14 @@ fn the_adapter_imports_and_exports_what_its_world_names() {
 }
 
 #[test]
+fn the_adapter_for_wasi_0_3_imports_exactly_the_cipher_and_the_types_of_http() {
+    check_part("http-service", "runner:cipher/http-service");
+    let imports = Surface::of_component(&component("http-service")).imports;
+    let expected = ["runner:cipher/cipher@0.1.0", "wasi:http/types@0.3.0"];
+    assert_eq!(imports, BTreeSet::from(expected.map(str::to_owned)));
+}
+
+#[test]
 fn the_audit_log_on_stderr_imports_and_exports_what_its_world_names() {
     check_part("audit-stderr", "runner:audit/audit-stderr");
 }
@@ -120,6 +128,52 @@ fn the_closed_composition_fits_every_host_of_the_proxy_world() {
     let beyond: Vec<_> = app.imports.difference(&proxy.imports).collect();
     assert!(beyond.is_empty(), "`app-closed` imports {beyond:?}");
     assert_eq!(app.exports, proxy.exports);
+}
+
+#[test]
+fn the_compositions_for_wasi_0_3_import_its_http_types_and_what_their_0_2_parts_need() {
+    let types = "wasi:http/types@0.3.0";
+    let environment = "wasi:cli/environment@0.2.12";
+    for (name, expected) in [
+        (
+            "app-0.3",
+            &["runner:audit/audit-log@0.1.0", environment, types][..],
+        ),
+        (
+            "app-0.3-closed",
+            &[
+                "wasi:cli/stderr@0.2.12",
+                types,
+                "wasi:io/error@0.2.12",
+                "wasi:io/streams@0.2.12",
+            ],
+        ),
+    ] {
+        let app = Surface::of_component(&component(name));
+        let imports: Vec<_> = app.imports.iter().map(String::as_str).collect();
+        assert_eq!(imports, expected, "`{name}`");
+        let handler = "wasi:http/handler@0.3.0".to_owned();
+        assert_eq!(app.exports, BTreeSet::from([handler]), "`{name}`");
+    }
+}
+
+#[test]
+fn the_file_name_of_standard_wit_states_package_and_version() {
+    for path in entries(&workspace().join("wit/deps")) {
+        let Some(stem) = path
+            .file_name()
+            .and_then(|name| name.to_str()?.strip_suffix(".wit"))
+        else {
+            continue;
+        };
+        let (package, version) = match stem.strip_suffix("-0.3") {
+            Some(package) => (package, "0.3.0"),
+            None => (stem, "0.2.12"),
+        };
+        let text = fs::read_to_string(&path).expect("a file");
+        let expected = format!("package wasi:{package}@{version};");
+        assert_eq!(text.lines().next(), Some(expected.as_str()), "`{stem}.wit`");
+    }
 }
 
 #[test]

@@ -38,6 +38,7 @@ mod ops;
 mod outbound;
 mod outputs;
 mod peers;
+mod peers_wasi_0_3;
 mod permissions;
 mod principal_header;
 mod proposals;

@@ -10,7 +10,7 @@ use end_to_end::{Peer, TestHost};
 use tempfile::TempDir;
 
 /// The parts of a response that come from the component, and must be equal on both hosts.
-fn answer(response: &Response) -> [String; 5] {
+pub(crate) fn answer(response: &Response) -> [String; 5] {
     let header = |name| response.header(name).unwrap_or("none").to_owned();
     [
         response.status.to_string(),

@@ -6,17 +6,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use audit_log::AuditLog;
 use audit_log::record::Component as Named;
+use bytes::Bytes;
+use http::Request;
+use http_body::Body;
 use telemetry::RequestInfo;
 use telemetry::metrics::PoolGauge;
 use wasmtime::{EngineWeak, Store, UpdateDeadline};
 use wasmtime_wasi_config::WasiConfigVariables;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::Error;
 
 use crate::audit::{AuditCtx, AuditSource, Quota};
 use crate::compile::{Artefact, Compiled};
 use crate::engine::{self, Pool};
 use crate::engine_kind::is_large;
 use crate::error::LoadError;
+use crate::handler::{Call, Handler, HandlerPre, ResponseHead};
 use crate::limits::{GuestLimits, OutOfCpuTime};
 use crate::outbound::Outbound;
 use crate::requirements::InstanceRequirements;
@@ -26,7 +30,7 @@ use crate::variable::Variable;
 
 /// A component that is loaded into an engine, with its limits and capabilities.
 pub struct CompiledComponent {
-    pre: ProxyPre<State>,
+    pre: HandlerPre,
     audit: Arc<AuditSource>,
     environment: Arc<[(String, String)]>,
     config: Arc<WasiConfigVariables>,
@@ -121,7 +125,9 @@ impl CompiledComponent {
         let prepared = component.initialize_copy_on_write_image();
         prepared.map_err(LoadError::Engine)?;
         let pre = runtime.linker.instantiate_pre(&component);
-        let pre = pre.and_then(ProxyPre::new).map_err(LoadError::Link)?;
+        let is_03 = artefact.compiled().engine.is_concurrent;
+        let pre = pre.and_then(|pre| HandlerPre::new(pre, is_03));
+        let pre = pre.map_err(LoadError::Link)?;
         let limits = env.limits;
         let component = Named {
             name: env.name.into(),
@@ -202,10 +208,32 @@ impl CompiledComponent {
         }
     }
 
-    /// The component for instantiation in a store of [`CompiledComponent::store`].
-    #[must_use]
-    pub fn pre(&self) -> &ProxyPre<State> {
-        &self.pre
+    /// Instantiates the component in a store of [`CompiledComponent::store`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the pool or the limits have no room, or a start function traps.
+    pub async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Handler> {
+        self.pre.instantiate(store).await
+    }
+
+    /// Puts a request into a store of [`CompiledComponent::store`], for the handler of its instance.
+    /// No guest code runs.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the request names no valid host.
+    pub fn call<B>(
+        &self,
+        store: &mut Store<State>,
+        request: Request<B>,
+        is_tls: bool,
+    ) -> wasmtime::Result<(Call, ResponseHead)>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Error>,
+    {
+        self.pre.call(store, request, is_tls)
     }
 
     /// The engine, for the epoch ticker.

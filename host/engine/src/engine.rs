@@ -31,6 +31,8 @@ pub(super) struct Pool {
     pub(super) memories: u32,
     /// Number of GC heaps per instance, which are memories that the component does not declare.
     pub(super) gc_heaps: u32,
+    /// Limit of stacks per instance.
+    pub(super) stacks: u32,
     /// Limit of tables per instance.
     pub(super) tables: u32,
     /// Size limit of a memory, in bytes.
@@ -99,6 +101,7 @@ impl Pool {
             instances: limits.instances.get(),
             memories: needs.memories,
             gc_heaps: u32::from(kind.has_gc),
+            stacks: stacks(kind, needs.memories),
             tables: needs.tables,
             memory_bytes: limits.memory_bytes,
             table_elements: limits.table_elements,
@@ -132,6 +135,16 @@ impl Pool {
     }
 }
 
+/// Limit of stacks per instance with this number of memories. Concurrent tasks need one for the
+/// instance, and one for each part that may be blocked, which has a memory of its own.
+pub(super) fn stacks(kind: EngineKind, memories: u32) -> u32 {
+    if kind.is_concurrent {
+        memories.saturating_add(1)
+    } else {
+        1
+    }
+}
+
 /// An engine for compilation, in a child.
 pub(super) fn for_compiling(config: &Config) -> Result<Engine> {
     Engine::new(config)
@@ -146,7 +159,7 @@ pub(super) fn for_serving(config: &Config, size: &Pool) -> Result<Engine> {
     pool.total_memories(size.slots().saturating_mul(instances))
         .total_gc_heaps(size.gc_heaps.saturating_mul(instances))
         .total_tables(size.tables.saturating_mul(instances))
-        .total_stacks(instances)
+        .total_stacks(size.stacks.saturating_mul(instances))
         // Counters, not reservations. The number of instances is limited by their memories or
         // stacks.
         .total_component_instances(u32::MAX)
@@ -188,8 +201,7 @@ pub(super) fn config(kind: EngineKind) -> Config {
     // A CPU-bound guest yields at each epoch tick, so that it does not block other requests of its
     // worker.
     config.epoch_interruption(true);
-    // WASI 0.2 has no concurrent calls into one instance; their bookkeeping would cost each call.
-    config.concurrency_support(false);
+    config.concurrency_support(kind.is_concurrent);
     // Calls between the components of a composition go through small adapters, which are worth
     // inlining.
     config.compiler_inlining(if kind.inlines {
@@ -261,6 +273,7 @@ mod tests {
             instances: 1000,
             memories: 8,
             gc_heaps: 0,
+            stacks: 1,
             tables: 1,
             memory_bytes: 1 << 20,
             table_elements: 1,

@@ -19,6 +19,9 @@ pub struct EngineKind {
     /// Whether the engine has a garbage collector, for exceptions, `externref`, structs and arrays.
     /// Each instance may have a GC heap then, which takes one more memory of the pool.
     pub has_gc: bool,
+    /// Whether the engine runs tasks of one instance concurrently, as components for WASI 0.3 need.
+    /// Its bookkeeping costs each call, so that components for WASI 0.2 have an engine without.
+    pub is_concurrent: bool,
 }
 
 /// The structure of a component, as far as it selects the engine.
@@ -54,13 +57,15 @@ impl Shape {
         Ok(shape)
     }
 
-    /// The engine for a component of this shape, with or without a garbage collector. Inlining is
+    /// The engine for a component of this shape, with or without a garbage collector, and with or
+    /// without concurrent tasks. Inlining is
     /// off without calls between components, and for large ones, for which it would need gigabytes.
     /// Components with a collector share one engine, which does not inline.
-    pub(crate) fn engine(self, has_gc: bool) -> EngineKind {
+    pub(crate) fn engine(self, has_gc: bool, is_concurrent: bool) -> EngineKind {
         EngineKind {
             inlines: self.parts > 1 && !is_large(self.code_bytes) && !has_gc,
             has_gc,
+            is_concurrent,
         }
     }
 }
@@ -103,19 +108,20 @@ mod tests {
         let part = format!("(component {MODULE})");
         let with_data = shape(&format!("(component {part} {part} (component {data}))"));
         assert!(with_data.code_bytes < 100, "{with_data:?}");
-        assert!(with_data.engine(false).inlines);
+        assert!(with_data.engine(false, false).inlines);
         assert_eq!(
-            with_data.engine(true),
+            with_data.engine(true, false),
             EngineKind {
                 inlines: false,
                 has_gc: true,
+                is_concurrent: false,
             }
         );
-        assert!(!shape(&part).engine(false).inlines);
+        assert!(!shape(&part).engine(false, false).inlines);
         let large = Shape {
             code_bytes: LARGE_CODE_BYTES,
             ..with_data
         };
-        assert!(!large.engine(false).inlines);
+        assert!(!large.engine(false, false).inlines);
     }
 }

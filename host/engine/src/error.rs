@@ -278,13 +278,13 @@ pub struct MissingImport {
     /// Name with version.
     pub name: String,
     /// The version of the package that this server provides, if it is another one.
-    pub provided: Option<&'static str>,
+    pub provided: Option<String>,
 }
 
 impl fmt::Display for MissingImport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", line(&self.name))?;
-        if let Some(version) = self.provided {
+        if let Some(version) = &self.provided {
             write!(f, " (this server provides version {version})")?;
         }
         Ok(())

@@ -45,10 +45,15 @@ fn interfaces_of_wit() -> BTreeMap<String, (String, BTreeSet<String>)> {
         for id in ids {
             let package = &resolve.packages[id];
             let name = format!("{}:{}", package.name.namespace, package.name.name);
-            if !PROVIDED.iter().any(|package| package.name == name) {
+            // Those without a version have the worlds of a crate.
+            let Some(version) = package.name.version.as_ref().map(ToString::to_string) else {
+                continue;
+            };
+            let provides =
+                |package: &Package| package.name == name && package.provides_version(&version);
+            if !PROVIDED.iter().any(provides) {
                 continue;
             }
-            let version = package.name.version.as_ref().expect("a version");
             for (interface, id) in &package.interfaces {
                 let interface = format!("{name}/{interface}");
                 if EXPORTED.contains(&interface.as_str()) {
@@ -56,7 +61,7 @@ fn interfaces_of_wit() -> BTreeMap<String, (String, BTreeSet<String>)> {
                 }
                 let (_, functions) = interfaces
                     .entry(interface)
-                    .or_insert_with(|| (version.to_string(), BTreeSet::new()));
+                    .or_insert_with(|| (version.clone(), BTreeSet::new()));
                 functions.extend(resolve.interfaces[*id].functions.keys().cloned());
             }
         }

@@ -36,14 +36,14 @@ const STDERR: &str = "wasi:cli/stderr@0.2.12";
 
 /// Size limit of a method, in bytes. RFC 9110 sets no limit; the longest registered method (section
 /// 16.1) has 17.
-const MAX_METHOD_BYTES: usize = 64;
+pub(super) const MAX_METHOD_BYTES: usize = 64;
 
 /// Size limit of an authority, in bytes: a name of 253 bytes (RFC 1035), a final dot, and a port
 /// (RFC 3986, section 3.2).
-const MAX_AUTHORITY_BYTES: usize = 253 + ".:65535".len();
+pub(super) const MAX_AUTHORITY_BYTES: usize = 253 + ".:65535".len();
 
 /// Header fields, as a guest passes them.
-type Entries = Vec<(String, Vec<u8>)>;
+pub(super) type Entries = Vec<(String, Vec<u8>)>;
 
 /// Result of polling a future: pending, or once a value or an error.
 type Polled<T> = Option<Result<Result<T, ErrorCode>, ()>>;
@@ -72,7 +72,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
 }
 
 /// Adds a function with the parameters `Params` and one result.
-fn add<Params, Return>(
+pub(super) fn add<Params, Return>(
     instance: &mut LinkerInstance<'_, State>,
     name: &str,
     function: impl Fn(&mut State, Params) -> Result<Return> + Send + Sync + 'static,

@@ -14,14 +14,15 @@
 use std::any::Any;
 
 use http::HeaderMap;
+use http::uri::{Authority, PathAndQuery};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::DynOutputStream;
-use wasmtime_wasi_http::FieldMap;
 use wasmtime_wasi_http::p2::bindings::http::types::{Method, Scheme};
 use wasmtime_wasi_http::p2::body::{HostFutureTrailers, HostIncomingBody, HostOutgoingBody};
 use wasmtime_wasi_http::p2::types::{
     HostFutureIncomingResponse, HostIncomingResponse, HostOutgoingRequest, HostOutgoingResponse,
 };
+use wasmtime_wasi_http::{FieldMap, p3};
 
 use super::output::MAX_LINE_BYTES;
 
@@ -164,6 +165,17 @@ fn retained_by(value: &mut (dyn Any + Send)) -> usize {
         AWAITED_RESPONSE_BYTES
     } else if value.is::<HostIncomingBody>() || value.is::<HostFutureTrailers>() {
         TRAILERS_BYTES
+    } else if let Some(request) = value.downcast_ref::<p3::Request>() {
+        let texts = request.method.as_str().len()
+            + request
+                .scheme
+                .as_ref()
+                .map_or(0, |scheme| scheme.as_str().len())
+            + text(request.authority.as_ref().map(Authority::as_str))
+            + text(request.path_with_query.as_ref().map(PathAndQuery::as_str));
+        texts + fields(&request.headers) + BODY_BYTES
+    } else if let Some(response) = value.downcast_ref::<p3::Response>() {
+        fields(&response.headers) + BODY_BYTES
     } else if value.is::<DynOutputStream>() {
         OUTPUT_BYTES
     } else {

@@ -27,7 +27,7 @@ const fn package(
 }
 
 /// All packages of which this server provides interfaces.
-pub(super) const PROVIDED: [Package; 9] = [
+pub(super) const PROVIDED: [Package; 15] = [
     package("runner:audit", "0.1.", &["audit-log"]),
     package(
         "wasi:cli",
@@ -68,21 +68,57 @@ pub(super) const PROVIDED: [Package; 9] = [
             "udp-create-socket",
         ],
     ),
+    package(
+        "wasi:cli",
+        "0.3.",
+        &[
+            "environment",
+            "exit",
+            "stderr",
+            "stdin",
+            "stdout",
+            "terminal-input",
+            "terminal-output",
+            "terminal-stderr",
+            "terminal-stdin",
+            "terminal-stdout",
+            "types",
+        ],
+    ),
+    package(
+        "wasi:clocks",
+        "0.3.",
+        &["monotonic-clock", "system-clock", "types"],
+    ),
+    package("wasi:filesystem", "0.3.", &["preopens", "types"]),
+    package("wasi:http", "0.3.", &["client", "types"]),
+    package(
+        "wasi:random",
+        "0.3.",
+        &["insecure", "insecure-seed", "random"],
+    ),
+    package("wasi:sockets", "0.3.", &["ip-name-lookup", "types"]),
 ];
 
 impl Package {
-    fn provides_version(&self, version: &str) -> bool {
-        version == self.track || (self.track.ends_with('.') && version.starts_with(self.track))
+    /// Whether this server provides this version of the package.
+    pub(super) fn provides_version(&self, version: &str) -> bool {
+        let is_compatible =
+            self.track.ends_with('.') && version.starts_with(self.track) && !version.contains('-');
+        version == self.track || is_compatible
     }
 }
 
 /// The report of an import that this server does not provide.
 pub(super) fn missing(import: &str) -> MissingImport {
     let (interface, version) = parts(import);
-    let other = package_of(interface).filter(|package| !package.provides_version(version));
+    let tracks: Vec<_> = packages_of(interface)
+        .map(|package| package.track.trim_end_matches('.'))
+        .collect();
+    let is_known = packages_of(interface).any(|package| package.provides_version(version));
     MissingImport {
         name: import.to_owned(),
-        provided: other.map(|package| package.track.trim_end_matches('.')),
+        provided: (!is_known && !tracks.is_empty()).then(|| tracks.join(" and ")),
     }
 }
 
@@ -90,9 +126,8 @@ pub(super) fn missing(import: &str) -> MissingImport {
 pub(super) fn is_provided(import: &str) -> bool {
     let (interface, version) = parts(import);
     let name = interface.split_once('/').map_or("", |(_, name)| name);
-    package_of(interface).is_some_and(|package| {
-        package.provides_version(version) && package.interfaces.contains(&name)
-    })
+    packages_of(interface)
+        .any(|package| package.provides_version(version) && package.interfaces.contains(&name))
 }
 
 /// Splits an import into interface and version, which may be empty.
@@ -100,9 +135,10 @@ fn parts(import: &str) -> (&str, &str) {
     import.split_once('@').unwrap_or((import, ""))
 }
 
-fn package_of(interface: &str) -> Option<&'static Package> {
+/// The tracks of the package of an interface.
+fn packages_of(interface: &str) -> impl Iterator<Item = &'static Package> {
     let name = interface.split('/').next().unwrap_or_default();
-    PROVIDED.iter().find(|package| package.name == name)
+    PROVIDED.iter().filter(move |package| package.name == name)
 }
 
 /// Checks the imports of the component in `bytes` against `linker`, function by function, without
@@ -159,8 +195,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn compatible_versions_of_wasi_0_2_are_provided() {
+    fn compatible_versions_of_wasi_0_2_and_0_3_are_provided() {
         for import in [
+            "wasi:cli/environment@0.3.0",
+            "wasi:http/client@0.3.2",
             "wasi:cli/environment@0.2.0",
             "wasi:http/types@0.2.12",
             "wasi:config/store@0.2.0-rc.1",
@@ -173,7 +211,9 @@ mod tests {
     #[test]
     fn other_versions_packages_and_interfaces_are_not_provided() {
         for import in [
-            "wasi:cli/environment@0.3.0",
+            "wasi:cli/environment@0.3.0-rc-2026-01-01",
+            "wasi:cli/environment@0.4.0",
+            "wasi:http/client@0.2.0",
             "wasi:cli/environment@0.20.0",
             "wasi:cli/environment",
             "wasi:cli/run@0.2.0",

@@ -4,6 +4,7 @@
 //!   `middleware.rs` compose the component before.
 //! - `component.rs`: [`CompiledComponent`], from an artefact to a component ready for
 //!   instantiation.
+//! - `handler.rs`: [`Handler`], the HTTP handler of an instance, and [`Call`], a request for it.
 //! - `world.rs`: imports and exports of a component, which the child checks first; `imports.rs`:
 //!   the interfaces that this server provides.
 //! - `error.rs`: errors of loading, and formats of other files; `digest.rs`: digests of components.
@@ -33,9 +34,11 @@ mod engine_kind;
 mod epoch_ticker;
 mod error;
 mod error_code;
+mod handler;
 #[cfg(test)]
 mod host_function_table;
 mod host_functions;
+mod host_functions_03;
 mod host_memory;
 mod imports;
 mod instance_size;
@@ -62,6 +65,7 @@ pub use digest::digest;
 pub use engine_kind::EngineKind;
 pub use epoch_ticker::{Engines, EpochInterval, EpochTicker};
 pub use error::{CompileError, LoadError, MissingImport};
+pub use handler::{Call, Handler, ResponseHead};
 pub use limits::{GuestLimits, OutOfCpuTime};
 pub use middleware::MiddlewareError;
 pub use proposals::UnsupportedProposal;

@@ -35,7 +35,7 @@ impl Runtime {
     pub(super) fn new(kind: EngineKind, pool: Pool) -> Result<Self, LoadError> {
         let engine = engine::for_serving(&engine::config(kind), &pool);
         let engine = engine.map_err(LoadError::Engine)?;
-        let linker = linker(&engine).map_err(LoadError::Engine)?;
+        let linker = linker(&engine, kind).map_err(LoadError::Engine)?;
         Ok(Self { linker, pool })
     }
 
@@ -120,6 +120,7 @@ impl SharedRuntime {
         }
         let pool = Pool {
             gc_heaps: u32::from(kind.has_gc),
+            stacks: engine::stacks(kind, self.pool.memories),
             ..self.pool
         };
         let runtime = Arc::new(Runtime::new(kind, pool)?);
@@ -155,6 +156,7 @@ impl Pool {
             instances: limits.instances.get().saturating_add(1),
             memories: limits.memories.get(),
             gc_heaps: 0,
+            stacks: 1,
             tables: limits.tables.get(),
             // Each function has its own limit, which is checked when a memory grows. Address space
             // is reserved for the largest.

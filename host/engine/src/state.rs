@@ -9,6 +9,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::p2::body::{HostFutureTrailers, HostIncomingBody, HostOutgoingBody};
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
+use wasmtime_wasi_http::p3;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::host_memory::{self, HostMemory};
@@ -156,6 +157,8 @@ impl State {
                 || entry.is::<HostFutureTrailers>()
                 || entry.is::<HostResponseOutparam>()
                 || entry.is::<HostOutgoingBody>()
+                || entry.is::<p3::Request>()
+                || entry.is::<p3::Response>()
         })
     }
 

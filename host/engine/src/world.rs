@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 use std::error::Error;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wasmparser::component_types::{
@@ -17,22 +16,23 @@ use wasmparser::{
     Validator, WasmFeatures,
 };
 
+pub(super) use nesting::check_nesting;
+
 use super::error::LoadError;
 use super::imports;
 use crate::adapter::{AdaptError, NoAdapter};
 
-/// The interface of an HTTP handler, and its function.
+/// The interface of an HTTP handler of WASI 0.2, and its function.
 const HANDLER: (&str, &str) = ("wasi:http/incoming-handler", "handle");
+
+/// The interface of an HTTP handler of WASI 0.3, whose function has the same name.
+const HANDLER_03: &str = "wasi:http/handler";
 
 /// The interface of the resources that the handler takes, and their names.
 const TYPES: (&str, [&str; 2]) = ("wasi:http/types", ["incoming-request", "response-outparam"]);
 
 /// The interface of a command.
 const COMMAND: &str = "wasi:cli/run";
-
-/// Limit of component and instance types in one section, each of which may be nested in the one
-/// before. Toolchains generate two.
-const MAX_NESTED_TYPES: usize = 500;
 
 /// The imports and exports of a component.
 #[derive(Debug, Default)]
@@ -70,8 +70,10 @@ enum ImportKind {
 struct Export {
     name: String,
     is_definition: bool,
-    /// Whether it is an interface with a valid `handle` function.
+    /// Whether it is an interface with a valid `handle` function of WASI 0.2.
     handles: bool,
+    /// Whether it is an interface with an asynchronous `handle` function, as WASI 0.3 has it.
+    handles_async: bool,
 }
 
 impl World {
@@ -134,6 +136,7 @@ impl World {
                 name: export?.name.name.to_owned(),
                 is_definition: false,
                 handles: false,
+                handles_async: false,
             });
         }
         Ok(())
@@ -165,6 +168,7 @@ impl World {
             let handles = self.handles(types, item.ty);
             let export = &mut self.exports[index];
             export.handles = handles;
+            export.handles_async = handles_async(types, item.ty);
             export.is_definition = is_definition(item.ty);
         }
     }
@@ -221,9 +225,19 @@ impl World {
             && owned.iter().zip(&self.handler_resources).all(fits)
     }
 
-    /// Whether the component exports the handler of WASI 0.2.
+    /// Whether the component exports a handler.
     pub(super) fn serves_http(&self) -> bool {
-        self.handler().is_some()
+        self.handler().is_some() || self.handler_03().is_some()
+    }
+
+    /// Whether its handler is that of WASI 0.3. One of 0.2 is preferred: it costs less.
+    pub(super) fn is_wasi_03(&self) -> bool {
+        self.handler().is_none() && self.handler_03().is_some()
+    }
+
+    fn handler_03(&self) -> Option<&Export> {
+        let mut exports = self.exports.iter();
+        exports.find(|export| is_interface_03(&export.name, HANDLER_03))
     }
 
     fn handler(&self) -> Option<&Export> {
@@ -231,17 +245,12 @@ impl World {
         exports.find(|export| is_interface(&export.name, HANDLER.0))
     }
 
-    /// Checks that it is a component for WASI 0.2, with code.
+    /// Checks that it is a component with code.
     ///
     /// # Errors
     ///
-    /// Fails for WASI 0.3, and for WIT packages.
+    /// Fails for WIT packages.
     pub(super) fn check_kind(&self) -> Result<(), LoadError> {
-        let imports = self.imports.iter().map(|import| &import.name);
-        let exports = self.exports.iter().map(|export| &export.name);
-        if let Some(name) = exports.chain(imports).find(|name| is_wasi_03(name)) {
-            return Err(LoadError::Wasi03(name.clone()));
-        }
         if self.is_too_deep {
             return Err(LoadError::TooDeepTypes);
         }
@@ -294,12 +303,15 @@ impl World {
             return Ok(());
         }
         self.check_command()?;
-        let Some(handler) = self.handler() else {
+        let Some(handler) = self.handler().or_else(|| self.handler_03()) else {
             let exports = self.exports.iter().map(|export| export.name.clone());
             return Err(LoadError::NoHandler(exports.collect()));
         };
         let mut imports = self.imports.iter();
-        if let Some(next) = imports.find(|import| is_interface(&import.name, HANDLER.0)) {
+        let is_next = |import: &&Import| {
+            is_interface(&import.name, HANDLER.0) || is_interface_03(&import.name, HANDLER_03)
+        };
+        if let Some(next) = imports.find(is_next) {
             return Err(LoadError::Middleware(next.name.clone()));
         }
         let mut imports = self.imports.iter();
@@ -315,7 +327,7 @@ impl World {
         if !missing.is_empty() {
             return Err(LoadError::MissingImports(missing));
         }
-        if handler.handles {
+        if handler.handles || (self.is_wasi_03() && handler.handles_async) {
             Ok(())
         } else {
             Err(LoadError::OtherHandler)
@@ -323,46 +335,30 @@ impl World {
     }
 }
 
-/// Checks that types of the component in `bytes` are not nested so deeply that readers could
-/// overflow their stack.
-///
-/// # Errors
-///
-/// Fails if a section has more types than the limit.
-pub(super) fn check_nesting(bytes: &[u8]) -> Result<(), LoadError> {
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload {
-            Ok(Payload::ComponentTypeSection(section)) => {
-                let range = section.range();
-                let (Ok(start), Ok(end)) = (range.start.try_into(), range.end.try_into()) else {
-                    break;
-                };
-                let types: &[u8] = bytes.get::<Range<usize>>(start..end).unwrap_or_default();
-                // Each level starts with one of these bytes. Letters of names have the same values,
-                // and make the count slightly too large.
-                let levels = types.iter().filter(|byte| matches!(byte, 0x41 | 0x42));
-                if levels.count() > MAX_NESTED_TYPES {
-                    return Err(LoadError::TooDeepTypes);
-                }
-            }
-            Ok(_) => {}
-            // The compiler reports the error.
-            Err(_) => break,
-        }
-    }
-    Ok(())
-}
-
 /// Whether `name` is this interface of a released version of WASI 0.2.
 fn is_interface(name: &str, interface: &str) -> bool {
-    let (without_version, version) = name.split_once('@').unwrap_or((name, ""));
-    without_version == interface && version.starts_with("0.2.") && !version.contains('-')
+    is_on_track(name, interface, "0.2.")
 }
 
-/// Whether `name` is an interface of WASI 0.3.
-fn is_wasi_03(name: &str) -> bool {
-    let version = name.split_once('@').map(|(_, version)| version);
-    name.starts_with("wasi:") && version.is_some_and(|version| version.starts_with("0.3."))
+/// Whether `name` is this interface of a released version of WASI 0.3.
+fn is_interface_03(name: &str, interface: &str) -> bool {
+    is_on_track(name, interface, "0.3.")
+}
+
+fn is_on_track(name: &str, interface: &str, track: &str) -> bool {
+    let (without_version, version) = name.split_once('@').unwrap_or((name, ""));
+    without_version == interface && version.starts_with(track) && !version.contains('-')
+}
+
+/// Whether this is an interface with an asynchronous function `handle`. The linker checks its type.
+fn handles_async(types: TypesRef<'_>, ty: ComponentEntityType) -> bool {
+    let ComponentEntityType::Instance(id) = ty else {
+        return false;
+    };
+    match types[id].exports.get(HANDLER.1).map(|item| item.ty) {
+        Some(ComponentEntityType::Func(id)) => types[id].async_,
+        _ => false,
+    }
 }
 
 fn resource(ty: ComponentEntityType) -> Option<ResourceId> {
@@ -386,5 +382,6 @@ fn is_definition(ty: ComponentEntityType) -> bool {
     )
 }
 
+mod nesting;
 #[cfg(test)]
 mod tests;

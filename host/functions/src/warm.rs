@@ -1,20 +1,18 @@
 //! Warm-up of a new version: its first instance and the smoke request.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Request;
 use http::header::HOST;
 use http::uri::PathAndQuery;
-use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use telemetry::RequestInfo;
 use tokio::runtime::Builder;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
-use wasmtime_wasi_http::WasiHttpView;
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
-use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+use wasmtime_wasi_http::Error;
 
 use super::function::Function;
 use super::load::FunctionError;
@@ -57,13 +55,13 @@ async fn instantiate(function: &Function) -> wasmtime::Result<()> {
     let app = function.app();
     let request = RequestInfo::new(&Request::new(()), None, None);
     let mut store = app.store(Arc::new(request));
-    app.pre().instantiate_async(&mut store).await?;
+    app.instantiate(&mut store).await?;
     Ok(())
 }
 
 /// Sends the smoke request to a new instance. Returns an error unless the response is 2xx.
 async fn send_smoke_request(function: &Function, path: &PathAndQuery) -> Result<(), String> {
-    let body = Empty::<Bytes>::new().map_err(|never| -> ErrorCode { match never {} });
+    let body = Empty::<Bytes>::new().map_err(|never| -> Error { match never {} });
     let request = Request::get(path.as_str())
         .header(HOST, "localhost")
         .body(body);
@@ -71,25 +69,19 @@ async fn send_smoke_request(function: &Function, path: &PathAndQuery) -> Result<
     let app = function.app();
     let info = Arc::new(RequestInfo::new(&request, None, None));
     let mut store = app.store(info.clone());
-    let (sender, answer) = oneshot::channel::<Result<Response<HyperOutgoingBody>, ErrorCode>>();
-    let mut http = store.data_mut().http();
     let describe = |error: wasmtime::Error| format!("{error:#}");
-    let request = http
-        .new_incoming_request(Scheme::Http, request)
-        .map_err(describe)?;
-    let out = http.new_response_outparam(sender).map_err(describe)?;
+    let (call, mut head) = app.call(&mut store, request, false).map_err(describe)?;
     // The future owns the store: a response can arrive until the store is dropped.
     let guest = async move {
-        let proxy = app.pre().instantiate_async(&mut store).await?;
-        let handler = proxy.wasi_http_incoming_handler();
-        handler.call_handle(&mut store, request, out).await
+        let handler = app.instantiate(&mut store).await?;
+        handler.handle(&mut store, call).await
     };
     // A guest that has set its response may block until the host reads the body.
     let responded = async {
-        let Ok(answer) = answer.await else {
+        let Some(head) = poll_fn(|cx| head.poll(cx)).await else {
             return Err("the guest ended without a response".to_owned());
         };
-        let (head, body) = answer.map_err(|error| error.to_string())?.into_parts();
+        let (head, body) = head?.into_parts();
         let read = body.collect().await.map_err(|error| error.to_string());
         read.map(|_| head.status)
     };

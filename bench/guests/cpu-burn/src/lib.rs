@@ -16,9 +16,9 @@ use alloc::vec;
 use core::hint::{black_box, spin_loop};
 use core::mem::forget;
 
-use bindings::exports::wasi::http::incoming_handler::Guest;
-use bindings::wasi::cli::stdout::get_stdout;
-use bindings::wasi::http::types::{
+use bindings::exports::wasi::http0_2_12::incoming_handler::Guest;
+use bindings::wasi::cli0_2_12::stdout::get_stdout;
+use bindings::wasi::http0_2_12::types::{
     Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
 

@@ -10,8 +10,8 @@ extern crate guest_rt as _;
 
 use alloc::string::ToString;
 
-use bindings::exports::wasi::http::incoming_handler::Guest;
-use bindings::wasi::http::types::{
+use bindings::exports::wasi::http0_2_12::incoming_handler::Guest;
+use bindings::wasi::http0_2_12::types::{
     Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
 use bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};

@@ -12,10 +12,10 @@ mod token;
 
 use alloc::string::ToString;
 
-use bindings::exports::wasi::http::incoming_handler::Guest;
-use bindings::wasi::cli::environment;
-use bindings::wasi::http::incoming_handler as next;
-use guest_kit::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
+use bindings::exports::wasi::http0_2_12::incoming_handler::Guest;
+use bindings::wasi::cli0_2_12::environment;
+use bindings::wasi::http0_2_12::incoming_handler as next;
+use guest_kit::bindings::wasi::http0_2_12::types::{IncomingRequest, ResponseOutparam};
 use guest_kit::http;
 use guest_kit::problem::Problem;
 use token::Token;
@@ -32,7 +32,7 @@ mod bindings {
         world: "runner:experiments/bearer-gate",
         // Shared with the kit.
         with: {
-            "wasi:http/types@0.2.12": guest_kit::bindings::wasi::http::types,
+            "wasi:http/types@0.2.12": guest_kit::bindings::wasi::http0_2_12::types,
         },
         generate_all,
     });

@@ -10,9 +10,9 @@ extern crate guest_rt as _;
 
 mod greeting;
 
-use bindings::exports::wasi::http::incoming_handler::Guest;
-use bindings::wasi::cli::environment;
-use guest_kit::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
+use bindings::exports::wasi::http0_2_12::incoming_handler::Guest;
+use bindings::wasi::cli0_2_12::environment;
+use guest_kit::bindings::wasi::http0_2_12::types::{IncomingRequest, ResponseOutparam};
 use guest_kit::http;
 
 mod bindings {
@@ -27,7 +27,7 @@ mod bindings {
         world: "runner:experiments/greeter",
         // Shared with the kit.
         with: {
-            "wasi:http/types@0.2.12": guest_kit::bindings::wasi::http::types,
+            "wasi:http/types@0.2.12": guest_kit::bindings::wasi::http0_2_12::types,
         },
         generate_all,
     });

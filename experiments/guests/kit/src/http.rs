@@ -4,7 +4,7 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::bindings::wasi::http::types::{
+use crate::bindings::wasi::http0_2_12::types::{
     Fields, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
 use crate::problem::Problem;

@@ -12,9 +12,9 @@ mod route;
 
 use alloc::format;
 
-use bindings::exports::wasi::http::incoming_handler::Guest;
+use bindings::exports::wasi::http0_2_12::incoming_handler::Guest;
 use bindings::{a, b};
-use guest_kit::bindings::wasi::http::types::{IncomingRequest, ResponseOutparam};
+use guest_kit::bindings::wasi::http0_2_12::types::{IncomingRequest, ResponseOutparam};
 use guest_kit::http;
 use guest_kit::problem::Problem;
 use route::Route;
@@ -31,7 +31,7 @@ mod bindings {
         world: "runner:experiments/path-router",
         // Shared with the kit.
         with: {
-            "wasi:http/types@0.2.12": guest_kit::bindings::wasi::http::types,
+            "wasi:http/types@0.2.12": guest_kit::bindings::wasi::http0_2_12::types,
         },
         generate_all,
     });

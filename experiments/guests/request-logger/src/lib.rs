@@ -10,10 +10,10 @@ extern crate guest_rt as _;
 
 mod line;
 
-use bindings::exports::wasi::http::incoming_handler::Guest;
-use bindings::wasi::cli::stderr::get_stderr;
-use bindings::wasi::http::incoming_handler as next;
-use bindings::wasi::http::types::{IncomingRequest, Method, ResponseOutparam};
+use bindings::exports::wasi::http0_2_12::incoming_handler::Guest;
+use bindings::wasi::cli0_2_12::stderr::get_stderr;
+use bindings::wasi::http0_2_12::incoming_handler as next;
+use bindings::wasi::http0_2_12::types::{IncomingRequest, Method, ResponseOutparam};
 
 mod bindings {
     #![allow(

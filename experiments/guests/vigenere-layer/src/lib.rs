@@ -12,7 +12,7 @@ use alloc::string::{String, ToString};
 
 use bindings::exports::runner::cipher::cipher::{Error, Guest};
 use bindings::runner::cipher::cipher as inner;
-use bindings::wasi::cli::environment;
+use bindings::wasi::cli0_2_12::environment;
 use guest_kit::audit::{self, Outcome};
 use vigenere_cipher::Key;
 

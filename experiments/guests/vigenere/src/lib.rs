@@ -11,7 +11,7 @@ extern crate guest_rt as _;
 use alloc::string::{String, ToString};
 
 use bindings::exports::runner::cipher::cipher::{Error, Guest};
-use bindings::wasi::cli::environment;
+use bindings::wasi::cli0_2_12::environment;
 use guest_kit::audit::{self, Outcome};
 use vigenere_cipher::Key;
 

@@ -189,13 +189,14 @@ fn build(job: Job) -> Result<Option<(Compiled, Vec<u8>)>, Rejection> {
 /// Validates and compiles the component in `bytes`.
 fn compile(bytes: &[u8], adapter: Option<String>) -> Result<(Compiled, Vec<u8>), LoadError> {
     let invalid = |error: wasmparser::BinaryReaderError| LoadError::Invalid(error.into());
-    World::of(bytes).check()?;
+    let world = World::of(bytes);
+    world.check()?;
     let has_gc = Proposals::of(bytes).requires_gc()?;
     InstanceSize::of(bytes)?.check()?;
     let shape = Shape::of(bytes).map_err(invalid)?;
-    let kind = shape.engine(has_gc);
+    let kind = shape.engine(has_gc, world.is_wasi_03());
     let engine = engine::for_compiling(&engine::config(kind)).map_err(LoadError::Engine)?;
-    let linker = linker(&engine).map_err(LoadError::Engine)?;
+    let linker = linker(&engine, kind).map_err(LoadError::Engine)?;
     imports::check(bytes, &linker)?;
     let component = Component::from_binary(&engine, bytes).map_err(LoadError::Invalid)?;
     imports::check_compiled(&component, &linker)?;

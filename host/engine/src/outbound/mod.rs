@@ -228,6 +228,10 @@ impl WasiHttpHooks for OutboundCtx {
         BODY_CHUNK_BYTES
     }
 
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK_BYTES
+    }
+
     fn send_request(
         &mut self,
         request: Request<WasiBody>,

@@ -112,9 +112,12 @@ impl Proposals {
     ///
     /// Fails for an unsupported proposal.
     pub(super) fn requires_gc(&self) -> Result<bool, UnsupportedProposal> {
-        match self.0.iter().find(|proposal| !proposal.needs_gc()) {
+        // The engine of components for WASI 0.3 has it.
+        let is_other = |proposal: &&Proposal| **proposal != Proposal::ComponentAsync;
+        let mut others = self.0.iter().filter(is_other);
+        match others.find(|proposal| !proposal.needs_gc()) {
             Some(proposal) => Err(UnsupportedProposal(*proposal)),
-            None => Ok(!self.0.is_empty()),
+            None => Ok(self.0.iter().any(|proposal| proposal.needs_gc())),
         }
     }
 }

@@ -14,7 +14,6 @@ use telemetry::{Rejection, RequestInfo, Telemetry};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use wasmtime::WasmBacktrace;
-use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 
 use crate::handler::response::ResponseBody;
 use crate::handler::{Context, problem};
@@ -36,7 +35,7 @@ pub(crate) enum GuestError {
     /// The guest returned without a response.
     NoResponse,
     /// The guest set an error instead of a response.
-    ErrorResponse(ErrorCode),
+    ErrorResponse(String),
     /// The guest ended its response before it was complete.
     Aborted(String),
     /// The response is above its size limit.

@@ -30,6 +30,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use engine::ResponseHead;
 use functions::{Function, without_prefix};
 use http::header::{CONNECTION, DATE, HOST, HeaderName, HeaderValue, SERVER};
 use http::request::Parts;
@@ -39,11 +40,7 @@ use http1_strict::HIDDEN_UPGRADE;
 use hyper::ext::ReasonPhrase;
 use memory_limit::InstanceMemory;
 use telemetry::{REQUEST_ID, Rejection, RequestInfo, RequestTelemetry};
-use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
-use wasmtime_wasi_http::WasiHttpView;
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
-use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::connection_state::ConnectionState;
 use crate::handler::context::WorkerContext;
@@ -67,9 +64,6 @@ pub(crate) struct Context {
     pub(crate) served: Rc<ServedFunction>,
     pub(crate) state: Rc<ConnectionState>,
 }
-
-/// The response that a guest sets.
-pub(crate) type Head = Result<Response<HyperOutgoingBody>, ErrorCode>;
 
 /// Handles one request. Never fails: there is a response in each case.
 pub(crate) async fn handle(
@@ -378,23 +372,12 @@ fn start(
     request: Request<RequestBody>,
     (turn, place, memory): (RunPermit, InstancePermit, Option<Arc<InstanceMemory>>),
     context: &Context,
-) -> Result<(GuestTask, oneshot::Receiver<Head>), GuestError> {
+) -> Result<(GuestTask, ResponseHead), GuestError> {
     let instances = &context.served.instances;
     let mut instance = instances.take(context.request.clone(), place, memory);
-    let (sender, head) = oneshot::channel();
-    let scheme = if context.state.connect_info.is_tls {
-        Scheme::Https
-    } else {
-        Scheme::Http
-    };
-    let mut http = instance.store.data_mut().http();
-    let request = http
-        .new_incoming_request(scheme, request)
-        .map_err(GuestError::Unusable)?;
-    let out = http
-        .new_response_outparam(sender)
-        .map_err(GuestError::Trapped)?;
-
-    let guest = Box::pin(instance.handle(request, out));
+    let is_tls = context.state.connect_info.is_tls;
+    let call = instances.call(&mut instance.store, request, is_tls);
+    let (call, head) = call.map_err(GuestError::Unusable)?;
+    let guest = Box::pin(instance.handle(call));
     Ok((GuestTask::new(guest, turn, context.clone()), head))
 }

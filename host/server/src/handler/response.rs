@@ -5,12 +5,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
+use engine::ResponseHead;
 use http::header::{CONTENT_LENGTH, HeaderName, TRAILER};
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use telemetry::RequestTelemetry;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
@@ -19,7 +19,10 @@ use crate::handler::guest_error::GuestError;
 use crate::handler::guest_task::GuestTask;
 use crate::handler::response_stream::{Broken, Length, Stream};
 use crate::handler::streaming_guest::finish;
-use crate::handler::{Context as RequestContext, Head, chunks};
+use crate::handler::{Context as RequestContext, chunks};
+
+/// The response that a guest has set, or the error.
+type Head = Result<Response<HyperOutgoingBody>, String>;
 
 /// The body of a response.
 pub(crate) struct ResponseBody {
@@ -39,7 +42,7 @@ enum Content {
 /// the last two cases does the guest still have its instance when the client gets the head.
 pub(crate) async fn take(
     mut running: GuestTask,
-    head: oneshot::Receiver<Head>,
+    head: ResponseHead,
     is_head: bool,
     deadline: Instant,
     context: &RequestContext,
@@ -166,15 +169,15 @@ fn has_no_body<B>(response: &Response<B>, is_head: bool) -> bool {
 /// ended.
 async fn run_until_head(
     guest: &mut GuestTask,
-    mut head: oneshot::Receiver<Head>,
+    mut head: ResponseHead,
 ) -> Result<(Head, Option<wasmtime::Result<()>>), GuestError> {
     let (result, head) = poll_fn(|cx| {
         let result = match Pin::new(&mut *guest).poll(cx) {
             Poll::Ready(result) => Some(result),
             Poll::Pending => None,
         };
-        match Pin::new(&mut head).poll(cx) {
-            Poll::Ready(head) => Poll::Ready((result, head.ok())),
+        match head.poll(cx) {
+            Poll::Ready(head) => Poll::Ready((result, head)),
             Poll::Pending if result.is_some() => Poll::Ready((result, None)),
             Poll::Pending => Poll::Pending,
         }
@@ -200,25 +203,33 @@ impl BufferedResponse {
     /// Buffers what the guest has written. Returns whether that is all.
     fn poll(&mut self, cx: &mut Context<'_>, max_bytes: usize) -> Poll<Result<bool, GuestError>> {
         while self.first.len() + self.more.len() <= max_bytes {
-            if let Some(running) = &mut self.running
-                && let Poll::Ready(result) = running.poll_work(cx)
-            {
-                self.running = None;
-                if let Err(error) = result {
-                    return Poll::Ready(Err(GuestError::of_guest(error)));
-                }
-            }
+            self.poll_guest(cx)?;
             match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => self.add(frame),
                 Poll::Ready(Some(Err(error))) => {
                     return Poll::Ready(Err(GuestError::Aborted(error.to_string())));
                 }
-                Poll::Ready(None) => return Poll::Ready(Ok(true)),
+                Poll::Ready(None) => {
+                    // A guest of WASI 0.3 ends after its body, and its instance with it.
+                    self.poll_guest(cx)?;
+                    return Poll::Ready(Ok(true));
+                }
                 // The guest waits; the client gets what there is.
                 Poll::Pending => break,
             }
         }
         Poll::Ready(Ok(false))
+    }
+
+    /// Runs the guest.
+    fn poll_guest(&mut self, cx: &mut Context<'_>) -> Result<(), GuestError> {
+        if let Some(running) = &mut self.running
+            && let Poll::Ready(result) = running.poll_work(cx)
+        {
+            self.running = None;
+            result.map_err(GuestError::of_guest)?;
+        }
+        Ok(())
     }
 
     fn add(&mut self, frame: Frame<Bytes>) {

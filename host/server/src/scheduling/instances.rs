@@ -5,14 +5,15 @@ use std::cell::RefCell;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use engine::{CompiledComponent, State};
+use bytes::Bytes;
+use engine::{Call, CompiledComponent, Handler, ResponseHead, State};
+use http::Request;
+use http_body::Body;
 use memory_limit::InstanceMemory;
 use telemetry::RequestInfo;
 use telemetry::metrics::FunctionMetrics;
 use wasmtime::Store;
-use wasmtime::component::Resource;
-use wasmtime_wasi_http::p2::bindings::Proxy;
-use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
+use wasmtime_wasi_http::Error;
 
 use crate::scheduling::admission::InstancePermit;
 
@@ -34,7 +35,7 @@ pub(crate) struct Instance {
     pub(crate) store: Store<State>,
     app: Arc<CompiledComponent>,
     /// None until the guest starts its first request.
-    proxy: Option<Proxy>,
+    handler: Option<Handler>,
     /// Number of requests that may follow the present one.
     remaining: u32,
     /// Its permit in the pool. An idle instance needs none: a new instance is made only when none
@@ -61,6 +62,20 @@ impl Instances {
     /// The memory with which an instance starts, in bytes.
     pub(crate) fn initial_bytes(&self) -> u64 {
         self.app.initial_bytes()
+    }
+
+    /// Puts a request into the store of an instance. `Err` if it names no valid host.
+    pub(crate) fn call<B>(
+        &self,
+        store: &mut Store<State>,
+        request: Request<B>,
+        is_tls: bool,
+    ) -> wasmtime::Result<(Call, ResponseHead)>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Error>,
+    {
+        self.app.call(store, request, is_tls)
     }
 
     /// Whether an instance is idle.
@@ -96,7 +111,7 @@ impl Instances {
         Instance {
             store,
             app: self.app.clone(),
-            proxy: None,
+            handler: None,
             remaining,
             place: Some(place),
             _memory: memory,
@@ -139,31 +154,22 @@ impl Instance {
 
     /// Lets the guest serve a request. Returns the result together with the instance: the body has
     /// to learn of a failure before it ends, which it does when the store is dropped.
-    pub(crate) async fn handle(
-        mut self,
-        request: Resource<HostIncomingRequest>,
-        out: Resource<HostResponseOutparam>,
-    ) -> (Self, wasmtime::Result<()>) {
-        let result = self.call(request, out).await;
+    pub(crate) async fn handle(mut self, call: Call) -> (Self, wasmtime::Result<()>) {
+        let result = self.call(call).await;
         (self, result)
     }
 
-    async fn call(
-        &mut self,
-        request: Resource<HostIncomingRequest>,
-        out: Resource<HostResponseOutparam>,
-    ) -> wasmtime::Result<()> {
-        let proxy = if let Some(proxy) = self.proxy.take() {
-            proxy
+    async fn call(&mut self, call: Call) -> wasmtime::Result<()> {
+        let handler = if let Some(handler) = self.handler.take() {
+            handler
         } else {
-            let proxy = self.app.pre().instantiate_async(&mut self.store).await?;
+            let handler = self.app.instantiate(&mut self.store).await?;
             let bytes = self.store.data().release_unused_memory();
             self.app.set_initial_bytes(bytes);
-            proxy
+            handler
         };
-        let handler = proxy.wasi_http_incoming_handler();
-        handler.call_handle(&mut self.store, request, out).await?;
-        self.proxy = Some(proxy);
+        handler.handle(&mut self.store, call).await?;
+        self.handler = Some(handler);
         Ok(())
     }
 }

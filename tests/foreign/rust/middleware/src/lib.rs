@@ -1,7 +1,7 @@
 //! A middleware that passes each request on as it is.
 
-use exports::wasi::http::incoming_handler::{Guest, IncomingRequest, ResponseOutparam};
-use wasi::http::incoming_handler;
+use exports::wasi::http0_2_12::incoming_handler::{Guest, IncomingRequest, ResponseOutparam};
+use wasi::http0_2_12::incoming_handler;
 
 wit_bindgen::generate!({
     inline: "package foreign:middleware;

@@ -6,10 +6,11 @@ use alloc::vec::Vec;
 use core::fmt::Display;
 
 use crate::message::push_string;
+use crate::{MAX_BODY_BYTES, MAX_MESSAGE_BYTES};
 
 /// The error response to a request.
 #[derive(Debug)]
-pub(crate) struct Problem {
+pub struct Problem {
     status: u16,
     title: &'static str,
     detail: String,
@@ -25,7 +26,8 @@ impl Problem {
     }
 
     /// The body is not a valid request document.
-    pub(crate) fn bad_request(why: &dyn Display) -> Self {
+    #[must_use]
+    pub fn bad_request(why: &dyn Display) -> Self {
         Self::new(400, "Bad Request", format!("{why}"))
     }
 
@@ -48,9 +50,9 @@ impl Problem {
     }
 
     /// The message or the body exceeds its limit.
-    pub(crate) fn too_large(max_message: usize, max_body: usize) -> Self {
+    pub(crate) fn too_large() -> Self {
         let detail = format!(
-            "the message must not exceed {max_message} bytes, and the body {max_body} bytes"
+            "the message must not exceed {MAX_MESSAGE_BYTES} bytes, and the body {MAX_BODY_BYTES} bytes"
         );
         Self::new(413, "Content Too Large", detail)
     }
@@ -65,12 +67,14 @@ impl Problem {
     }
 
     /// The configuration of the cipher is invalid.
-    pub(crate) fn misconfigured(why: String) -> Self {
+    #[must_use]
+    pub fn misconfigured(why: String) -> Self {
         Self::new(500, "Internal Server Error", why)
     }
 
     /// The audit log rejected the entry, so the message was not transformed.
-    pub(crate) fn unaudited(why: &str) -> Self {
+    #[must_use]
+    pub fn unaudited(why: &str) -> Self {
         let detail =
             format!("the audit log rejected the entry, so the message was not transformed: {why}");
         Self::new(503, "Service Unavailable", detail)
@@ -117,6 +121,14 @@ mod tests {
             document["detail"],
             "unknown path `/\"\\\n\u{7f}`; expected `/encrypt` or `/decrypt`"
         );
+    }
+
+    #[test]
+    fn a_misconfigured_cipher_is_500_and_a_rejected_audit_entry_503() {
+        assert_eq!(Problem::misconfigured("why".into()).status(), 500);
+        let unaudited = Problem::unaudited("why");
+        assert_eq!(unaudited.status(), 503);
+        assert!(unaudited.detail.ends_with(": why"));
     }
 
     #[test]

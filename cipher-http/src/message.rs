@@ -22,7 +22,8 @@ pub(crate) fn parse(body: &[u8]) -> Result<Cow<'_, str>, serde_json::Error> {
 }
 
 /// Renders the result document.
-pub(crate) fn render(result: &str) -> Vec<u8> {
+#[must_use]
+pub fn render(result: &str) -> Vec<u8> {
     let mut document = br#"{"result":"#.to_vec();
     push_string(&mut document, result);
     document.push(b'}');

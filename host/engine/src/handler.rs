@@ -1,0 +1,283 @@
+//! The HTTP handler of an instance: of WASI 0.2 or of WASI 0.3.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::uri::{Authority, Scheme};
+use http::{Request, Response, Uri};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use tokio::sync::oneshot;
+use wasmtime::component::Resource;
+use wasmtime::{Result, Store};
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme as IncomingScheme};
+use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
+use wasmtime_wasi_http::p3;
+use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
+use wasmtime_wasi_http::{Error, WasiHttpView};
+
+use crate::state::State;
+
+/// A component ready for instantiation, by its handler.
+pub(crate) enum HandlerPre {
+    /// `wasi:http/incoming-handler@0.2`.
+    Incoming(ProxyPre<State>),
+    /// `wasi:http/handler@0.3`.
+    Service(ServicePre<State>),
+}
+
+/// The handler of an instance.
+pub enum Handler {
+    /// `wasi:http/incoming-handler@0.2`.
+    Incoming(Proxy),
+    /// `wasi:http/handler@0.3`.
+    Service(Service),
+}
+
+/// A request in a store, for the handler of its component.
+pub enum Call {
+    /// For `wasi:http/incoming-handler@0.2`.
+    Incoming {
+        /// The request.
+        request: Resource<HostIncomingRequest>,
+        /// Takes the response.
+        out: Resource<HostResponseOutparam>,
+    },
+    /// For `wasi:http/handler@0.3`.
+    Service {
+        /// The request.
+        request: Box<p3::Request>,
+        /// Takes the response.
+        out: oneshot::Sender<ServiceHead>,
+    },
+}
+
+/// What a handler of WASI 0.3 returns.
+type ServiceHead = Result<Response<HyperOutgoingBody>, p3::bindings::http::types::ErrorCode>;
+
+/// The response of a guest, once it has set one.
+pub enum ResponseHead {
+    /// Of `wasi:http/incoming-handler@0.2`.
+    Incoming(oneshot::Receiver<Result<Response<HyperOutgoingBody>, ErrorCode>>),
+    /// Of `wasi:http/handler@0.3`.
+    Service(oneshot::Receiver<ServiceHead>),
+}
+
+impl ResponseHead {
+    /// Waits for the response, or for the error that the guest has set instead of one. None if the
+    /// guest will set neither.
+    pub fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Response<HyperOutgoingBody>, String>>> {
+        match self {
+            Self::Incoming(head) => {
+                let head = ready!(Pin::new(head).poll(cx)).ok();
+                Poll::Ready(head.map(|head| head.map_err(|code| code.to_string())))
+            }
+            Self::Service(head) => {
+                let head = ready!(Pin::new(head).poll(cx)).ok();
+                Poll::Ready(head.map(|head| head.map_err(|code| code.to_string())))
+            }
+        }
+    }
+}
+
+impl HandlerPre {
+    pub(crate) fn new(pre: wasmtime::component::InstancePre<State>, is_03: bool) -> Result<Self> {
+        Ok(if is_03 {
+            Self::Service(ServicePre::new(pre)?)
+        } else {
+            Self::Incoming(ProxyPre::new(pre)?)
+        })
+    }
+
+    pub(crate) fn engine(&self) -> &wasmtime::Engine {
+        match self {
+            Self::Incoming(pre) => pre.engine(),
+            Self::Service(pre) => pre.engine(),
+        }
+    }
+
+    pub(crate) async fn instantiate(&self, store: &mut Store<State>) -> Result<Handler> {
+        Ok(match self {
+            Self::Incoming(pre) => Handler::Incoming(pre.instantiate_async(store).await?),
+            Self::Service(pre) => Handler::Service(pre.instantiate_async(store).await?),
+        })
+    }
+
+    /// Puts a request into a store. `Err` if it names no valid host.
+    pub(crate) fn call<B>(
+        &self,
+        store: &mut Store<State>,
+        request: Request<B>,
+        is_tls: bool,
+    ) -> Result<(Call, ResponseHead)>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Error>,
+    {
+        let mut http = store.data_mut().http();
+        match self {
+            Self::Incoming(_) => {
+                let scheme = if is_tls {
+                    IncomingScheme::Https
+                } else {
+                    IncomingScheme::Http
+                };
+                let (sender, head) = oneshot::channel();
+                let request = http.new_incoming_request(scheme, request)?;
+                let out = http.new_response_outparam(sender)?;
+                let call = Call::Incoming { request, out };
+                Ok((call, ResponseHead::Incoming(head)))
+            }
+            Self::Service(_) => {
+                let request = with_authority(request, is_tls)?;
+                let (request, _sent) = p3::Request::from_http(http.hooks, request);
+                let (out, head) = oneshot::channel();
+                let request = Box::new(request);
+                Ok((Call::Service { request, out }, ResponseHead::Service(head)))
+            }
+        }
+    }
+}
+
+impl Handler {
+    /// Lets the guest serve a request, to the end of its work after the response.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the guest traps.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the call was prepared for a component with another handler.
+    pub async fn handle(&self, store: &mut Store<State>, call: Call) -> Result<()> {
+        match (self, call) {
+            (Self::Incoming(proxy), Call::Incoming { request, out }) => {
+                let handler = proxy.wasi_http_incoming_handler();
+                handler.call_handle(store, request, out).await
+            }
+            (Self::Service(service), Call::Service { request, out }) => {
+                serve(service, store, *request, out).await
+            }
+            _ => unreachable!("a call is prepared by its component"),
+        }
+    }
+}
+
+/// Runs the handler, and then all tasks that it has spawned.
+async fn serve(
+    service: &Service,
+    store: &mut Store<State>,
+    request: p3::Request,
+    out: oneshot::Sender<ServiceHead>,
+) -> Result<()> {
+    store
+        .run_concurrent(async move |accessor| -> Result<()> {
+            let (taken, is_taken) = oneshot::channel();
+            let head = match service.handle(accessor, request).await? {
+                Ok(response) => {
+                    let (sent, is_sent) = oneshot::channel();
+                    // The guest learns whether its response was sent.
+                    let sent_result = async { is_sent.await.unwrap_or(Ok(())) };
+                    let response =
+                        accessor.with(|mut access| response.into_http(&mut access, sent_result))?;
+                    Ok(response.map(|body| TrackedBody::new(body, taken, sent).boxed_unsync()))
+                }
+                Err(code) => Err(code),
+            };
+            // Fails if the server no longer waits.
+            let _ = out.send(head);
+            // The event loop of the store moves the body.
+            let _ = is_taken.await;
+            poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
+            Ok(())
+        })
+        .await?
+}
+
+/// A body that reports its end, or that it was dropped before.
+struct TrackedBody {
+    body: HyperOutgoingBody,
+    taken: Option<oneshot::Sender<()>>,
+    sent: Option<oneshot::Sender<Result<(), Error>>>,
+}
+
+impl TrackedBody {
+    fn new(
+        body: HyperOutgoingBody,
+        taken: oneshot::Sender<()>,
+        sent: oneshot::Sender<Result<(), Error>>,
+    ) -> Self {
+        Self {
+            body,
+            taken: Some(taken),
+            sent: Some(sent),
+        }
+    }
+
+    fn end(&mut self, result: Result<(), Error>) {
+        if let Some(sent) = self.sent.take() {
+            let _ = sent.send(result);
+        }
+        if let Some(taken) = self.taken.take() {
+            let _ = taken.send(());
+        }
+    }
+}
+
+impl Body for TrackedBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let is_end = match &frame {
+            Some(Ok(frame)) => frame.is_trailers(),
+            Some(Err(_)) | None => true,
+        };
+        if is_end {
+            self.end(Ok(()));
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for TrackedBody {
+    fn drop(&mut self) {
+        if self.taken.is_some() {
+            self.end(Err(Error::ConnectionTerminated));
+        }
+    }
+}
+
+/// Puts scheme and host into the target, where HTTP/1 has them in the field `host` or nowhere.
+fn with_authority<B>(mut request: Request<B>, is_tls: bool) -> Result<Request<B>> {
+    let host = request.headers().get(HOST);
+    let mut parts = request.uri().clone().into_parts();
+    parts.authority = match (parts.authority, host) {
+        (Some(authority), _) => Some(authority),
+        (None, Some(host)) => Some(Authority::try_from(host.as_bytes())?),
+        (None, None) => return Err(wasmtime::Error::msg("the request names no host")),
+    };
+    parts.scheme = Some(if is_tls { Scheme::HTTPS } else { Scheme::HTTP });
+    *request.uri_mut() = Uri::from_parts(parts)?;
+    Ok(request)
+}

@@ -1,0 +1,169 @@
+//! Host functions of WASI 0.3 that retain bytes for a guest, with their charges: the counterpart of
+//! `host_functions.rs`.
+//!
+//! A stream or a future retains a small value behind a handle, and each body one chunk and its copy.
+
+use wasmtime::Result;
+use wasmtime::component::{Accessor, Linker, LinkerInstance, Resource};
+use wasmtime_wasi::TrappableError;
+use wasmtime_wasi_http::p3::bindings::http::client::HostWithStore as _;
+use wasmtime_wasi_http::p3::bindings::http::types::{
+    ErrorCode, Fields, HeaderError, Host as _, HostFields, HostRequest, Method, Scheme,
+};
+use wasmtime_wasi_http::p3::{Request, Response};
+use wasmtime_wasi_http::{WasiHttp, WasiHttpCtxView, WasiHttpView};
+
+use super::host_functions::{Entries, MAX_AUTHORITY_BYTES, MAX_METHOD_BYTES, add};
+use super::host_memory::{AWAITED_RESPONSE_BYTES, BODY_BYTES, FIELDS_BYTES, field, fields, text};
+use super::state::State;
+
+/// The interfaces, with the versions of wasmtime.
+const TYPES: &str = "wasi:http/types@0.3.0";
+const CLIENT: &str = "wasi:http/client@0.3.0";
+
+/// Replaces these functions in `linker`.
+pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
+    let mut interface = linker.instance(TYPES)?;
+    add_fields(&mut interface)?;
+    add_requests(&mut interface)?;
+    let mut client = linker.instance(CLIENT)?;
+    client.func_wrap_concurrent(
+        "send",
+        |accessor: &Accessor<State>, (request,): (Resource<Request>,)| {
+            Box::pin(async move { Ok((send(accessor, request).await?,)) })
+        },
+    )
+}
+
+/// Sends a request of a guest.
+async fn send(
+    accessor: &Accessor<State>,
+    request: Resource<Request>,
+) -> Result<Result<Resource<Response>, ErrorCode>> {
+    let http = accessor.with_getter::<WasiHttp>(State::http);
+    accessor.with(|mut access| -> Result<()> {
+        let state = access.data_mut();
+        state.charge(AWAITED_RESPONSE_BYTES.saturating_add(BODY_BYTES))?;
+        // A missing path is an empty one (see `path-with-query` in the WIT).
+        let request = state.http().table.get_mut(&request)?;
+        let root = || http::uri::PathAndQuery::from_static("/");
+        request.path_with_query.get_or_insert_with(root);
+        Ok(())
+    })?;
+    match WasiHttp::send(&http, request).await {
+        Ok(response) => Ok(Ok(response)),
+        Err(error) => {
+            accessor.with(|mut access| access.data_mut().http().convert_error_code(error).map(Err))
+        }
+    }
+}
+
+fn add_fields(interface: &mut LinkerInstance<'_, State>) -> Result<()> {
+    add(interface, "[constructor]fields", |state, ()| {
+        state.charge(FIELDS_BYTES)?;
+        HostFields::new(&mut state.http())
+    })?;
+    add(
+        interface,
+        "[static]fields.from-list",
+        |state, (entries,): (Entries,)| {
+            let each = |(name, value): &(String, Vec<u8>)| field(name.len(), value.len());
+            let bytes: usize = entries.iter().map(each).sum();
+            state.charge(FIELDS_BYTES.saturating_add(bytes))?;
+            let mut http = state.http();
+            let result = HostFields::from_list(&mut http, entries);
+            header_result(&mut http, result)
+        },
+    )?;
+    add(
+        interface,
+        "[method]fields.set",
+        |state, (map, name, values): (Resource<Fields>, String, Vec<Vec<u8>>)| {
+            let each = |value: &Vec<u8>| field(name.len(), value.len());
+            state.charge(values.iter().map(each).sum())?;
+            let mut http = state.http();
+            let result = HostFields::set(&mut http, map, name, values);
+            header_result(&mut http, result)
+        },
+    )?;
+    add(
+        interface,
+        "[method]fields.append",
+        |state, (map, name, value): (Resource<Fields>, String, Vec<u8>)| {
+            state.charge(field(name.len(), value.len()))?;
+            let mut http = state.http();
+            let result = HostFields::append(&mut http, map, name, value);
+            header_result(&mut http, result)
+        },
+    )?;
+    add(
+        interface,
+        "[method]fields.clone",
+        |state, (map,): (Resource<Fields>,)| {
+            // Copy on write: charged before the copy is made.
+            let bytes = fields(state.http().table.get(&map)?);
+            state.charge(bytes)?;
+            HostFields::clone(&mut state.http(), map)
+        },
+    )
+}
+
+fn add_requests(interface: &mut LinkerInstance<'_, State>) -> Result<()> {
+    add(
+        interface,
+        "[method]request.set-method",
+        |state, (request, name): (Resource<Request>, Method)| {
+            let bytes = match &name {
+                Method::Other(name) => name.len(),
+                _ => 0,
+            };
+            if bytes > MAX_METHOD_BYTES {
+                return Ok(Err(()));
+            }
+            state.charge(bytes)?;
+            HostRequest::set_method(&mut state.http(), request, name)
+        },
+    )?;
+    add(
+        interface,
+        "[method]request.set-path-with-query",
+        |state, (request, path): (Resource<Request>, Option<String>)| {
+            state.charge(text(path.as_deref()))?;
+            HostRequest::set_path_with_query(&mut state.http(), request, path)
+        },
+    )?;
+    add(
+        interface,
+        "[method]request.set-scheme",
+        |state, (request, name): (Resource<Request>, Option<Scheme>)| {
+            let bytes = match &name {
+                Some(Scheme::Other(name)) => name.len(),
+                _ => 0,
+            };
+            state.charge(bytes)?;
+            HostRequest::set_scheme(&mut state.http(), request, name)
+        },
+    )?;
+    add(
+        interface,
+        "[method]request.set-authority",
+        |state, (request, authority): (Resource<Request>, Option<String>)| {
+            if text(authority.as_deref()) > MAX_AUTHORITY_BYTES {
+                return Ok(Err(()));
+            }
+            state.charge(text(authority.as_deref()))?;
+            HostRequest::set_authority(&mut state.http(), request, authority)
+        },
+    )
+}
+
+/// Converts the result for the guest; errors that are not for guests become traps.
+fn header_result<T>(
+    http: &mut WasiHttpCtxView<'_>,
+    result: std::result::Result<T, TrappableError<HeaderError>>,
+) -> Result<Result<T, HeaderError>> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) => http.convert_header_error(error).map(Err),
+    }
+}

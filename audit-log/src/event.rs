@@ -33,6 +33,9 @@ pub enum Event<'a> {
         /// The SHA-256 of the component that it replaces.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         replaces: Option<Cow<'a, str>>,
+        /// The version of WASI that it is for, such as `0.2`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wasi: Option<Cow<'a, str>>,
     },
     /// A component was rejected as a function, or as the next version of one. The previous
     /// version stays active.

@@ -59,8 +59,8 @@ async fn check_one(one: SingleComponent, flags: &Serve) -> Result<String> {
     let checked = compiler.check(&job).await?;
     let checked = checked.context("missing component")?;
     CompiledComponent::check(&checked, &flags.limits.guest(), None)?;
-    let (path, sha256) = (one.path.display(), checked.sha256);
-    Ok(format!("`{path}` (sha256:{sha256})"))
+    let (path, sha256, wasi) = (one.path.display(), checked.sha256, checked.wasi);
+    Ok(format!("`{path}` (sha256:{sha256}, WASI {wasi})"))
 }
 
 async fn check_functions(config: &FunctionsConfig, flags: &Serve) -> Result<String> {

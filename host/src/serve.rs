@@ -224,6 +224,7 @@ fn announce_start(listeners: &[Listener], functions: &Functions, limits: &str) {
         [only] if only.route().is_none() => tracing::info!(
             component = only.name(),
             sha256 = only.version(),
+            wasi = %only.wasi(),
             addresses,
             limits,
             "serving"

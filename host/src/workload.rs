@@ -106,7 +106,10 @@ async fn load_one(
         component: Some(apps[0].component()),
         request: None,
     };
-    let event = Event::ComponentLoad { replaces: None };
+    let event = Event::ComponentLoad {
+        replaces: None,
+        wasi: Some(apps[0].wasi_version().as_str().into()),
+    };
     log.record(subject, &event)
         .await
         .context("the audit log cannot record the component")?;

@@ -54,7 +54,7 @@ fn check_prints_one_line_for_a_valid_configuration() {
         .fail();
     let component = artifacts::component("app");
     let expected = format!(
-        "ok: `{}` (sha256:{}) on http://[::1]:8080, unix:/run/x\n",
+        "ok: `{}` (sha256:{}, WASI 0.2) on http://[::1]:8080, unix:/run/x\n",
         component.display(),
         sha256(&component)
     );

@@ -27,10 +27,16 @@ use crate::requirements::InstanceRequirements;
 use crate::runtime::{PoolLimits, Runtime, SharedRuntime};
 use crate::state::State;
 use crate::variable::Variable;
+use crate::wasi_version::WasiVersion;
+
+/// Number of entries that wasmtime keeps for a handle of a task, a stream or a future: both ends of a
+/// stream and what they share.
+const ENTRIES_PER_HANDLE: usize = 3;
 
 /// A component that is loaded into an engine, with its limits and capabilities.
 pub struct CompiledComponent {
     pre: HandlerPre,
+    wasi: WasiVersion,
     audit: Arc<AuditSource>,
     environment: Arc<[(String, String)]>,
     config: Arc<WasiConfigVariables>,
@@ -98,7 +104,7 @@ impl CompiledComponent {
             Self::of(&runtime, artefact, env)
         };
         let apps: Vec<_> = (0..count).map(load).collect::<Result<_, _>>()?;
-        log_loaded(apps[0].component(), needs, pool.instances * count);
+        log_loaded(&apps[0], needs, pool.instances * count);
         Ok(apps)
     }
 
@@ -125,8 +131,8 @@ impl CompiledComponent {
         let prepared = component.initialize_copy_on_write_image();
         prepared.map_err(LoadError::Engine)?;
         let pre = runtime.linker.instantiate_pre(&component);
-        let is_03 = artefact.compiled().engine.is_concurrent;
-        let pre = pre.and_then(|pre| HandlerPre::new(pre, is_03));
+        let wasi = artefact.compiled().wasi;
+        let pre = pre.and_then(|pre| HandlerPre::new(pre, wasi));
         let pre = pre.map_err(LoadError::Link)?;
         let limits = env.limits;
         let component = Named {
@@ -140,6 +146,7 @@ impl CompiledComponent {
         };
         Ok(Self {
             pre,
+            wasi,
             audit: audit.into(),
             environment: pairs(env.environment).collect(),
             config: Arc::new(pairs(env.config).collect()),
@@ -208,6 +215,11 @@ impl CompiledComponent {
         }
     }
 
+    /// The version of WASI of its handler.
+    pub fn wasi_version(&self) -> WasiVersion {
+        self.wasi
+    }
+
     /// Instantiates the component in a store of [`CompiledComponent::store`].
     ///
     /// # Errors
@@ -253,6 +265,9 @@ impl CompiledComponent {
         store.limiter(|state| state.limiter());
         store.set_hostcall_fuel(self.limits.hostcall_bytes);
         store.set_max_component_handles(self.limits.handles);
+        if let Some(table) = store.concurrent_resource_table() {
+            table.set_max_capacity(self.limits.handles.saturating_mul(ENTRIES_PER_HANDLE));
+        }
         // At each epoch tick, the guest yields. tokio's `yield_now` lets the runtime poll for new
         // I/O in between; a guest that only wakes itself would be polled many times before that.
         store.set_epoch_deadline(1);
@@ -278,13 +293,14 @@ fn pairs(variables: Vec<Variable>) -> impl Iterator<Item = (String, String)> {
     variables.into_iter().map(Into::into)
 }
 
-fn log_loaded(component: &Named<'_>, needs: &InstanceRequirements, max_instances: u32) {
+fn log_loaded(app: &CompiledComponent, needs: &InstanceRequirements, max_instances: u32) {
     let InstanceRequirements {
         memories, tables, ..
     } = needs;
-    let Named { name, sha256 } = component;
+    let Named { name, sha256 } = &**app.component();
+    let wasi = app.wasi_version();
     tracing::info!(
-        "loaded {name}, sha256:{sha256}: {memories} memories and {tables} tables per instance, \
+        "loaded {name}, sha256:{sha256}, for WASI {wasi}: {memories} memories and {tables} tables per instance, \
          at most {max_instances} concurrent instances"
     );
 }

@@ -101,7 +101,7 @@ impl Pool {
             instances: limits.instances.get(),
             memories: needs.memories,
             gc_heaps: u32::from(kind.has_gc),
-            stacks: stacks(kind, needs.memories),
+            stacks: stacks(kind, needs.parts),
             tables: needs.tables,
             memory_bytes: limits.memory_bytes,
             table_elements: limits.table_elements,
@@ -135,11 +135,11 @@ impl Pool {
     }
 }
 
-/// Limit of stacks per instance with this number of memories. Concurrent tasks need one for the
-/// instance, and one for each part that may be blocked, which has a memory of its own.
-pub(super) fn stacks(kind: EngineKind, memories: u32) -> u32 {
+/// Limit of stacks per instance with this number of parts. Concurrent tasks need one for the
+/// instance, and one for each part whose task may be blocked.
+pub(super) fn stacks(kind: EngineKind, parts: u32) -> u32 {
     if kind.is_concurrent {
-        memories.saturating_add(1)
+        parts.saturating_add(1)
     } else {
         1
     }

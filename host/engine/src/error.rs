@@ -57,28 +57,20 @@ pub enum LoadError {
          build a component of a world in it, and give that to the server"
     )]
     WitPackage,
-    /// The component is for WASI 0.3. Contains an interface of that version.
-    #[error(
-        "this is a component for WASI 0.3, as its interface `{}` shows, and this server supports WASI \
-         0.2; build it for WASI 0.2, so that it exports `wasi:http/incoming-handler@0.2`",
-        line(.0)
-    )]
-    Wasi03(String),
     /// The component is a command. Contains the interface that it exports.
     #[error(
         "this is a command, a program that runs once, as it exports `{}`, and does not serve \
          requests; run it with `wasmtime run`, or build it so that it exports \
-         `wasi:http/incoming-handler@0.2`",
+         `wasi:http/incoming-handler@0.2` or `wasi:http/handler@0.3`",
         line(.0)
     )]
     Command(String),
     /// The component is a middleware. Contains the handler that it imports.
     #[error(
         "this is a middleware without a next handler: it forwards requests to `{}`, which it \
-         imports; put it in front of a component that serves HTTP: `component-compose chain --on \
-         wasi:http/incoming-handler -o APP.wasm THIS.wasm -- NEXT.wasm`, or name it as \
-         `middleware` of a function",
-        line(.0)
+         imports; put it in front of a component that serves HTTP: `component-compose chain --on {} \
+         -o APP.wasm THIS.wasm -- NEXT.wasm`, or name it as `middleware` of a function",
+        line(.0), line(.0.split('@').next().unwrap_or_default())
     )]
     Middleware(String),
     /// The component is invalid.
@@ -95,15 +87,16 @@ pub enum LoadError {
     Compile(#[from] CompileError),
     /// The component does not export the HTTP handler. Contains its exports.
     #[error(
-        "the component does not export `wasi:http/incoming-handler@0.2`, so it cannot serve \
-         requests; it exports {}; {}",
+        "the component exports neither `wasi:http/incoming-handler@0.2` nor `wasi:http/handler@0.3`, so \
+         it cannot serve requests; it exports {}; {}",
         list(.0), no_handler_remedy(.0)
     )]
     NoHandler(Vec<String>),
     /// The handler has another type.
     #[error(
-        "the component exports a `wasi:http/incoming-handler` of another type: `handle` must take \
-         an `incoming-request` and a `response-outparam` of `wasi:http/types`, and return nothing"
+        "the component exports a handler of another type: `handle` of `wasi:http/incoming-handler@0.2` \
+         takes an `incoming-request` and a `response-outparam` of `wasi:http/types`, and returns \
+         nothing; that of `wasi:http/handler@0.3` is asynchronous"
     )]
     OtherHandler,
     /// Missing imports.
@@ -121,8 +114,8 @@ pub enum LoadError {
     ImportsModule,
     /// An import has another type than that of this server.
     #[error(
-        "the component does not fit this server, which provides WASI 0.2.12: {}; build it for that \
-         version or an older one of 0.2",
+        "the component does not fit this server, which provides WASI 0.2.12 and 0.3.0: {}; build it for \
+         one of these, or an older one of 0.2",
         line(format_args!("{:#}", .0))
     )]
     Link(wasmtime::Error),
@@ -188,6 +181,18 @@ pub enum LoadError {
         max_memories: u32,
         /// Limit of tables per instance.
         max_tables: u32,
+    },
+    /// An instance has more parts with concurrent tasks than the shared pool has stacks for.
+    #[error(
+        "one instance of the component has {parts} parts whose tasks run concurrently, and the pool \
+         that functions share has stacks for {limit}; allow more with `--max-memories`, or link fewer \
+         parts"
+    )]
+    TooManyConcurrentParts {
+        /// Number of its parts.
+        parts: u32,
+        /// Limit of parts per instance.
+        limit: u32,
     },
     /// wasmtime does not support this machine.
     #[error("cannot set up wasmtime: {0:#}")]

@@ -11,7 +11,7 @@ use http::{Request, Response, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::sync::oneshot;
-use wasmtime::component::Resource;
+use wasmtime::component::{InstancePre, Resource};
 use wasmtime::{Result, Store};
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme as IncomingScheme};
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
@@ -22,6 +22,7 @@ use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
 use wasmtime_wasi_http::{Error, WasiHttpView};
 
 use crate::state::State;
+use crate::wasi_version::WasiVersion;
 
 /// A component ready for instantiation, by its handler.
 pub(crate) enum HandlerPre {
@@ -89,11 +90,10 @@ impl ResponseHead {
 }
 
 impl HandlerPre {
-    pub(crate) fn new(pre: wasmtime::component::InstancePre<State>, is_03: bool) -> Result<Self> {
-        Ok(if is_03 {
-            Self::Service(ServicePre::new(pre)?)
-        } else {
-            Self::Incoming(ProxyPre::new(pre)?)
+    pub(crate) fn new(pre: InstancePre<State>, wasi: WasiVersion) -> Result<Self> {
+        Ok(match wasi {
+            WasiVersion::V02 => Self::Incoming(ProxyPre::new(pre)?),
+            WasiVersion::V03 => Self::Service(ServicePre::new(pre)?),
         })
     }
 

@@ -10,22 +10,36 @@ use wasmtime::Engine;
 use wasmtime::component::Linker;
 use wit_parser::{PackageId, Resolve};
 
-use super::host_functions;
+use super::engine_kind::EngineKind;
 use super::imports::{PROVIDED, Package};
 use super::linker::linker;
 use super::state::State;
+use super::{engine, host_functions, host_functions_03};
 
 /// Interfaces that components export to the server.
-const EXPORTED: [&str; 2] = ["wasi:cli/run", "wasi:http/incoming-handler"];
-
-/// The WIT folders of the crates that fill the linker.
-const WIT: [(&str, &str); 3] = [
-    ("wasmtime-wasi", "src/p2/wit"),
-    ("wasmtime-wasi-config", "wit"),
-    ("wasmtime-wasi-http", "wit"),
+const EXPORTED: [&str; 3] = [
+    "wasi:cli/run",
+    "wasi:http/handler",
+    "wasi:http/incoming-handler",
 ];
 
-/// A host function: interface without version, and name.
+/// The WIT folders of the crates that fill the linker.
+const WIT: [(&str, &str); 5] = [
+    ("wasmtime-wasi", "src/p2/wit"),
+    ("wasmtime-wasi", "src/p3/wit"),
+    ("wasmtime-wasi-config", "wit"),
+    ("wasmtime-wasi-http", "wit"),
+    ("wasmtime-wasi-http", "src/p3/wit"),
+];
+
+/// The engine whose linker has the interfaces of both versions of WASI.
+const KIND: EngineKind = EngineKind {
+    inlines: false,
+    has_gc: false,
+    is_concurrent: true,
+};
+
+/// A host function: interface with the track of its version, such as `wasi:http/types@0.3`, and name.
 type Name = (String, String);
 
 /// All interfaces that guests can import, with version and functions.
@@ -51,14 +65,15 @@ fn interfaces_of_wit() -> BTreeMap<String, (String, BTreeSet<String>)> {
             };
             let provides =
                 |package: &Package| package.name == name && package.provides_version(&version);
-            if !PROVIDED.iter().any(provides) {
+            let Some(track) = PROVIDED.iter().find(|package| provides(package)) else {
                 continue;
-            }
+            };
             for (interface, id) in &package.interfaces {
                 let interface = format!("{name}/{interface}");
                 if EXPORTED.contains(&interface.as_str()) {
                     continue;
                 }
+                let interface = with_track(&interface, track);
                 let (_, functions) = interfaces
                     .entry(interface)
                     .or_insert_with(|| (version.clone(), BTreeSet::new()));
@@ -67,6 +82,10 @@ fn interfaces_of_wit() -> BTreeMap<String, (String, BTreeSet<String>)> {
         }
     }
     interfaces
+}
+
+fn with_track(interface: &str, package: &Package) -> String {
+    format!("{interface}@{}", package.track.trim_end_matches('.'))
 }
 
 /// All functions of these interfaces, with the version of the interface.
@@ -146,14 +165,19 @@ fn defined(mut linker: Linker<State>, all: &BTreeMap<Name, String>) -> BTreeSet<
     linker.allow_shadowing(false);
     let mut defined = BTreeSet::new();
     for ((interface, function), version) in all {
+        let name = interface.split('@').next().unwrap_or_default();
         let mut instance = linker
-            .instance(&format!("{interface}@{version}"))
+            .instance(&format!("{name}@{version}"))
             .expect("an interface");
         if instance.func_new(function, |_, _, _, _| Ok(())).is_err() {
             defined.insert((interface.clone(), function.clone()));
         }
     }
     defined
+}
+
+fn concurrent_engine() -> Engine {
+    Engine::new(&engine::config(KIND)).expect("an engine")
 }
 
 #[test]
@@ -169,7 +193,7 @@ fn max_host_memory_every_host_function_is_in_the_table() {
     let stale: Vec<_> = known.difference(&names).collect();
     assert!(stale.is_empty(), "no longer in the WIT: {stale:#?}");
 
-    let linker = linker(&Engine::default()).expect("a linker");
+    let linker = linker(&concurrent_engine(), KIND).expect("a linker");
     let defined = defined(linker, &all);
     let missing: Vec<_> = names.difference(&defined).collect();
     assert!(missing.is_empty(), "not in the linker: {missing:#?}");
@@ -177,8 +201,9 @@ fn max_host_memory_every_host_function_is_in_the_table() {
 
 #[test]
 fn max_host_memory_the_charged_functions_are_those_of_the_table() {
-    let mut linker = Linker::new(&Engine::default());
+    let mut linker = Linker::new(&concurrent_engine());
     host_functions::add_to_linker(&mut linker).expect("functions");
+    host_functions_03::add_to_linker(&mut linker).expect("functions of 0.3");
     let charging = defined(linker, &host_functions_of_wit());
     assert_eq!(charging, functions_in_list("charged"));
 }
@@ -196,14 +221,10 @@ fn max_host_memory_every_charged_function_has_a_hostile_guest() {
 
 #[test]
 fn the_interfaces_that_a_component_may_import_are_those_of_the_wit() {
-    let provided = PROVIDED.iter().flat_map(
-        |Package {
-             name, interfaces, ..
-         }| {
-            let interfaces = interfaces.iter();
-            interfaces.map(move |interface| format!("{name}/{interface}"))
-        },
-    );
+    let provided = PROVIDED.iter().flat_map(|package| {
+        let interfaces = package.interfaces.iter();
+        interfaces.map(|interface| with_track(&format!("{}/{interface}", package.name), package))
+    });
     let provided: BTreeSet<_> = provided.collect();
     let known: BTreeSet<_> = interfaces_of_wit().into_keys().collect();
     assert_eq!(provided, known);

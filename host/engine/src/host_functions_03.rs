@@ -3,12 +3,15 @@
 //!
 //! A stream or a future retains a small value behind a handle, and each body one chunk and its copy.
 
-use wasmtime::Result;
-use wasmtime::component::{Accessor, Linker, LinkerInstance, Resource};
+use wasmtime::component::{
+    Access, Accessor, FutureReader, Linker, LinkerInstance, Resource, StreamReader,
+};
+use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::TrappableError;
 use wasmtime_wasi_http::p3::bindings::http::client::HostWithStore as _;
 use wasmtime_wasi_http::p3::bindings::http::types::{
-    ErrorCode, Fields, HeaderError, Host as _, HostFields, HostRequest, Method, Scheme,
+    ErrorCode, Fields, HeaderError, Headers, Host as _, HostFields, HostRequest,
+    HostRequestWithStore, HostResponseWithStore, Method, RequestOptions, Scheme, Trailers,
 };
 use wasmtime_wasi_http::p3::{Request, Response};
 use wasmtime_wasi_http::{WasiHttp, WasiHttpCtxView, WasiHttpView};
@@ -25,6 +28,7 @@ const CLIENT: &str = "wasi:http/client@0.3.0";
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     let mut interface = linker.instance(TYPES)?;
     add_fields(&mut interface)?;
+    add_messages(&mut interface)?;
     add_requests(&mut interface)?;
     let mut client = linker.instance(CLIENT)?;
     client.func_wrap_concurrent(
@@ -104,6 +108,39 @@ fn add_fields(interface: &mut LinkerInstance<'_, State>) -> Result<()> {
             let bytes = fields(state.http().table.get(&map)?);
             state.charge(bytes)?;
             HostFields::clone(&mut state.http(), map)
+        },
+    )
+}
+
+/// The trailers of a message, which its guest sets later.
+type GuestTrailers = FutureReader<std::result::Result<Option<Resource<Trailers>>, ErrorCode>>;
+
+fn add_messages(interface: &mut LinkerInstance<'_, State>) -> Result<()> {
+    type RequestParams = (
+        Resource<Headers>,
+        Option<StreamReader<u8>>,
+        GuestTrailers,
+        Option<Resource<RequestOptions>>,
+    );
+    type ResponseParams = (Resource<Headers>, Option<StreamReader<u8>>, GuestTrailers);
+
+    interface.func_wrap(
+        "[static]request.new",
+        |mut store: StoreContextMut<'_, State>,
+         (headers, contents, trailers, options): RequestParams| {
+            store.data_mut().charge(BODY_BYTES)?;
+            let http = Access::<_, WasiHttp>::new(store, State::http);
+            HostRequestWithStore::new(http, headers, contents, trailers, options)
+                .map(|request| (request,))
+        },
+    )?;
+    interface.func_wrap(
+        "[static]response.new",
+        |mut store: StoreContextMut<'_, State>, (headers, contents, trailers): ResponseParams| {
+            store.data_mut().charge(BODY_BYTES)?;
+            let http = Access::<_, WasiHttp>::new(store, State::http);
+            HostResponseWithStore::new(http, headers, contents, trailers)
+                .map(|response| (response,))
         },
     )
 }

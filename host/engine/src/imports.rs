@@ -10,13 +10,13 @@ pub(super) struct Package {
     pub(super) name: &'static str,
     /// The version or, if it ends with a dot, the prefix of compatible versions. Pre-release
     /// versions are only compatible with themselves.
-    track: &'static str,
+    pub(super) track: &'static str,
     pub(super) interfaces: &'static [&'static str],
 }
 
 const fn package(
     name: &'static str,
-    track: &'static str,
+    pub(super) track: &'static str,
     interfaces: &'static [&'static str],
 ) -> Package {
     Package {

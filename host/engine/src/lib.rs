@@ -6,7 +6,7 @@
 //!   instantiation.
 //! - `handler.rs`: [`Handler`], the HTTP handler of an instance, and [`Call`], a request for it.
 //! - `world.rs`: imports and exports of a component, which the child checks first; `imports.rs`:
-//!   the interfaces that this server provides.
+//!   the interfaces that this server provides; `wasi_version.rs`: the version of WASI that it is for.
 //! - `error.rs`: errors of loading, and formats of other files; `digest.rs`: digests of components.
 //! - `engine.rs`: configuration of wasmtime, with its reasons; `epoch_ticker.rs`: time slices;
 //!   `engine_kind.rs`: [`EngineKind`], the engine that a component is compiled for; `linker.rs`: what
@@ -18,7 +18,7 @@
 //! - `instance_size/`: core instances of an instance, and the bytes of their contexts.
 //! - `limits.rs`: limits of an instance; `requirements.rs`: its initial resources.
 //! - `host_memory.rs`: bytes that the host retains for an instance; `host_functions.rs`: the host
-//!   functions that retain some, with their charges.
+//!   functions that retain some, with their charges, and `host_functions_03.rs` those of WASI 0.3.
 //! - `error_code.rs`: error codes of aborted bodies for guests; `system_clock.rs`: their wall clock.
 //! - `output.rs`: standard output and standard error of guests.
 //! - [`audit`]: the capability `runner:audit/audit-log`.
@@ -53,6 +53,7 @@ mod runtime;
 mod state;
 mod system_clock;
 mod variable;
+mod wasi_version;
 mod world;
 
 pub use adapter::{AdaptError, AdapterError, NoAdapter};
@@ -74,3 +75,4 @@ pub use runtime::{PoolLimits, SharedRuntime};
 pub use state::State;
 pub use system_clock::SystemClock;
 pub use variable::Variable;
+pub use wasi_version::WasiVersion;

@@ -11,6 +11,8 @@ use crate::limits::GuestLimits;
 pub struct InstanceRequirements {
     /// Number of memories.
     pub memories: u32,
+    /// Number of components with code of their own in the composition.
+    pub parts: u32,
     /// Number of tables.
     pub tables: u32,
     /// Initial size of the largest memory, in bytes.
@@ -22,19 +24,19 @@ pub struct InstanceRequirements {
 /// Size of a page of memory, in bytes.
 const PAGE_BYTES: u64 = 64 << 10;
 
-impl From<ResourcesRequired> for InstanceRequirements {
-    fn from(resources: ResourcesRequired) -> Self {
+impl InstanceRequirements {
+    /// Requirements of an instance with these resources and this number of parts.
+    pub(crate) fn new(resources: &ResourcesRequired, parts: u32) -> Self {
         let pages = resources.max_initial_memory_size.unwrap_or(0);
         Self {
             memories: resources.num_memories,
+            parts,
             tables: resources.num_tables,
             memory_bytes: pages.saturating_mul(PAGE_BYTES),
             table_elements: resources.max_initial_table_size.unwrap_or(0),
         }
     }
-}
 
-impl InstanceRequirements {
     /// Initial size of the memories and tables of an instance, in bytes. Of several memories, only
     /// the largest is known; a page is added for each other one.
     pub(crate) fn initial_bytes(&self) -> u64 {

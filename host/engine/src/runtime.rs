@@ -120,6 +120,7 @@ impl SharedRuntime {
         }
         let pool = Pool {
             gc_heaps: u32::from(kind.has_gc),
+            // As many parts as memories, of which most parts have one.
             stacks: engine::stacks(kind, self.pool.memories),
             ..self.pool
         };
@@ -139,7 +140,15 @@ impl SharedRuntime {
             ..*limits
         };
         compiled.needs.check(&limits)?;
-        check_parts(&compiled.needs, pool)
+        check_parts(&compiled.needs, pool)?;
+        let parts = compiled.needs.parts;
+        if compiled.engine.is_concurrent && parts > pool.memories {
+            return Err(LoadError::TooManyConcurrentParts {
+                parts,
+                limit: pool.memories,
+            });
+        }
+        Ok(())
     }
 
     /// Size of each pool.

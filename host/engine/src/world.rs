@@ -21,6 +21,7 @@ pub(super) use nesting::check_nesting;
 use super::error::LoadError;
 use super::imports;
 use crate::adapter::{AdaptError, NoAdapter};
+use crate::wasi_version::WasiVersion;
 
 /// The interface of an HTTP handler of WASI 0.2, and its function.
 const HANDLER: (&str, &str) = ("wasi:http/incoming-handler", "handle");
@@ -230,9 +231,12 @@ impl World {
         self.handler().is_some() || self.handler_03().is_some()
     }
 
-    /// Whether its handler is that of WASI 0.3. One of 0.2 is preferred: it costs less.
-    pub(super) fn is_wasi_03(&self) -> bool {
-        self.handler().is_none() && self.handler_03().is_some()
+    /// The version of WASI of its handler. One of 0.2 is preferred: it costs less.
+    pub(super) fn wasi_version(&self) -> WasiVersion {
+        match self.handler() {
+            None if self.handler_03().is_some() => WasiVersion::V03,
+            _ => WasiVersion::V02,
+        }
     }
 
     fn handler_03(&self) -> Option<&Export> {
@@ -271,7 +275,9 @@ impl World {
     /// Fails if it exports the interface of a command, and no handler.
     pub(super) fn check_command(&self) -> Result<(), LoadError> {
         let mut exports = self.exports.iter();
-        let command = exports.find(|export| is_interface(&export.name, COMMAND));
+        let command = exports.find(|export| {
+            is_interface(&export.name, COMMAND) || is_interface_03(&export.name, COMMAND)
+        });
         match command {
             Some(export) if !self.serves_http() => Err(LoadError::Command(export.name.clone())),
             _ => Ok(()),
@@ -327,11 +333,11 @@ impl World {
         if !missing.is_empty() {
             return Err(LoadError::MissingImports(missing));
         }
-        if handler.handles || (self.is_wasi_03() && handler.handles_async) {
-            Ok(())
-        } else {
-            Err(LoadError::OtherHandler)
-        }
+        let is_valid = match self.wasi_version() {
+            WasiVersion::V02 => handler.handles,
+            WasiVersion::V03 => handler.handles_async,
+        };
+        is_valid.then_some(()).ok_or(LoadError::OtherHandler)
     }
 }
 

@@ -1,13 +1,15 @@
 //! One version of a function, ready to serve.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use engine::{AdapterUse, Compiled, CompiledComponent, Job};
+use engine::{AdapterUse, Compiled, CompiledComponent, Job, WasiVersion};
 use http::HeaderValue;
 use memory_limit::{FunctionMemory, MemoryLimit};
 use telemetry::FunctionTelemetry;
+use telemetry::metrics::ActiveVersion;
 
 use super::component_source::ComponentSource;
 use super::config::{FunctionConfig, ResolvedSettings};
@@ -113,6 +115,12 @@ impl Function {
         &self.version
     }
 
+    /// The version of WASI of the running component.
+    #[must_use]
+    pub fn wasi(&self) -> WasiVersion {
+        self.app().wasi_version()
+    }
+
     /// The SHA-256 of the running component: its own, or the composition with its adapter and its
     /// middleware. The audit log has it.
     #[must_use]
@@ -146,8 +154,7 @@ impl Function {
     /// Attributes the metrics of the function to this version.
     pub fn count(&self) {
         let metrics = &self.telemetry.server().metrics;
-        let (component, max_instances) = (self.app().component(), self.max_instances());
-        metrics.activate(self.telemetry.metrics(), component, max_instances);
+        metrics.activate(self.telemetry.metrics(), active_version(&self.apps));
     }
 
     /// Whether this configuration and this compile job would give the same function.
@@ -208,5 +215,16 @@ impl fmt::Debug for Function {
             .field("version", &self.version())
             .field("route", &self.route)
             .finish_non_exhaustive()
+    }
+}
+/// What the metrics say of a component, which has one element of `apps` for each worker, or one for
+/// all.
+pub(super) fn active_version<A: Borrow<CompiledComponent>>(apps: &[A]) -> ActiveVersion {
+    let first = apps[0].borrow();
+    let max_instances = apps.iter().map(|app| app.borrow().max_instances());
+    ActiveVersion {
+        sha256: first.component().sha256.clone().into_owned(),
+        wasi: first.wasi_version().as_str(),
+        max_instances: max_instances.sum(),
     }
 }

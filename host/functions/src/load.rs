@@ -218,7 +218,7 @@ impl Loader {
         };
         let app = CompiledComponent::load_shared(&self.runtime, artefact, env)?;
         let metrics = &self.telemetry.metrics;
-        let metrics = metrics.prepare(app.component(), app.max_instances());
+        let metrics = metrics.prepare(&app.component().name);
         let telemetry = self
             .telemetry
             .for_component(app.component().clone(), metrics);

@@ -10,7 +10,7 @@ use telemetry::Telemetry;
 use tokio::sync::watch;
 use wasmtime::EngineWeak;
 
-use super::function::Function;
+use super::function::{Function, active_version};
 use super::request_limits::RequestLimits;
 use super::route::{Route, Routes};
 
@@ -150,8 +150,8 @@ impl Functions {
     ) -> Self {
         let pool = Pool::Own(apps.iter().map(CompiledComponent::engine).collect());
         let component = apps[0].component().clone();
-        let max_instances = apps.iter().map(CompiledComponent::max_instances).sum();
-        let metrics = telemetry.metrics.add(&component, max_instances);
+        let version = active_version(&apps);
+        let metrics = telemetry.metrics.add(&component.name, version);
         metrics.set_pools(
             apps.iter()
                 .filter_map(CompiledComponent::pool_gauge)

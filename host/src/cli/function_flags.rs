@@ -243,6 +243,7 @@ impl GuestLimitFlags {
         RequestLimits {
             request_timeout: self.request_timeout,
             response_idle_timeout: self.response_idle_timeout,
+            post_return_timeout: self.post_return_timeout,
             requests_per_instance,
             max_queued: self.max_queue,
             queue_timeout: self.queue_timeout,

@@ -66,8 +66,8 @@ impl GuestFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits on guests")]
 pub struct GuestLimitFlags {
-    /// Timeout of a guest for the head of its response, and again for its work after the end
-    /// of the response, in seconds, or `off`; beyond it the client gets 504
+    /// Timeout of a guest for the head of its response, in seconds, or `off`; beyond it the
+    /// client gets 504
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = timeout_or_off)]
     pub request_timeout: Duration,
 
@@ -75,6 +75,11 @@ pub struct GuestLimitFlags {
     /// `off`; beyond it the response is aborted
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = timeout_or_off)]
     pub response_idle_timeout: Duration,
+
+    /// Timeout of the work of a guest after the end of its response, in seconds, or `off`;
+    /// beyond it the guest is ended
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = timeout_or_off)]
+    pub post_return_timeout: Duration,
 
     /// Limit on the CPU time of a guest for one request, in seconds; beyond it the client
     /// gets 504

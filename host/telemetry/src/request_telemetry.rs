@@ -98,7 +98,7 @@ impl Telemetry {
             name: "-".into(),
             sha256: "-".into(),
         };
-        let metrics = FunctionMetrics::new(&component, 0);
+        let metrics = FunctionMetrics::new(&component.name);
         self.for_component(Arc::new(component), Arc::new(metrics))
     }
 
@@ -295,13 +295,16 @@ mod tests {
 
     use super::*;
     use crate::access_log::Destination;
+    use crate::metrics::ActiveVersion;
 
     fn function(telemetry: &Telemetry) -> Arc<FunctionTelemetry> {
         let component = Component {
             name: "app".into(),
             sha256: "00ff".into(),
         };
-        let metrics = telemetry.metrics.add(&component, 1);
+        let metrics = telemetry
+            .metrics
+            .add(&component.name, ActiveVersion::default());
         telemetry.for_component(component.into(), metrics)
     }
 

@@ -62,6 +62,7 @@ fn of(name: &str, served: Option<&Function>, is_loading: bool, problem: Option<&
         "name": name,
         "version": served.map(Function::version),
         "component": served.map(Function::component),
+        "wasi": served.map(|served| served.wasi().as_str()),
         "route": served.and_then(Function::route).map(ToString::to_string),
         "paused": served.is_some_and(Function::is_paused),
         "loading": is_loading,

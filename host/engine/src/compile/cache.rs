@@ -160,14 +160,17 @@ mod tests {
     use super::*;
     use crate::engine_kind::EngineKind;
     use crate::requirements::InstanceRequirements;
+    use crate::wasi_version::WasiVersion;
 
     fn compiled() -> Compiled {
         Compiled {
             sha256: "a".to_owned(),
             adapter: None,
+            wasi: WasiVersion::V02,
             engine: EngineKind::default(),
             needs: InstanceRequirements {
                 memories: 1,
+                parts: 1,
                 tables: 2,
                 memory_bytes: 3,
                 table_elements: 4,

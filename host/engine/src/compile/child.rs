@@ -24,6 +24,8 @@ use crate::instance_size::InstanceSize;
 use crate::linker::linker;
 use crate::middleware::wrap;
 use crate::proposals::Proposals;
+use crate::requirements::InstanceRequirements;
+use crate::wasi_version::WasiVersion;
 use crate::world::{World, check_nesting};
 use crate::{engine, imports};
 
@@ -160,7 +162,7 @@ fn build(job: Job) -> Result<Option<(Compiled, Vec<u8>)>, Rejection> {
     world.check_kind()?;
     // Composing would reject some proposals without naming them.
     for Part { bytes, .. } in [&component].into_iter().chain(&job.middleware) {
-        Proposals::of(bytes).requires_gc()?;
+        Proposals::of(bytes).check()?;
     }
     // Composing may not support all that wasmtime runs, so it is skipped where it is not needed.
     if job.adapts && !world.serves_http() {
@@ -191,10 +193,14 @@ fn compile(bytes: &[u8], adapter: Option<String>) -> Result<(Compiled, Vec<u8>),
     let invalid = |error: wasmparser::BinaryReaderError| LoadError::Invalid(error.into());
     let world = World::of(bytes);
     world.check()?;
-    let has_gc = Proposals::of(bytes).requires_gc()?;
-    InstanceSize::of(bytes)?.check()?;
+    let proposals = Proposals::of(bytes);
+    proposals.check()?;
+    let size = InstanceSize::of(bytes)?;
+    size.check()?;
     let shape = Shape::of(bytes).map_err(invalid)?;
-    let kind = shape.engine(has_gc, world.is_wasi_03());
+    let wasi = world.wasi_version();
+    let is_concurrent = wasi == WasiVersion::V03 || proposals.require_concurrency();
+    let kind = shape.engine(proposals.require_gc(), is_concurrent);
     let engine = engine::for_compiling(&engine::config(kind)).map_err(LoadError::Engine)?;
     let linker = linker(&engine, kind).map_err(LoadError::Engine)?;
     imports::check(bytes, &linker)?;
@@ -206,8 +212,9 @@ fn compile(bytes: &[u8], adapter: Option<String>) -> Result<(Compiled, Vec<u8>),
     let compiled = Compiled {
         sha256: digest(bytes),
         adapter,
+        wasi,
         engine: kind,
-        needs: needs.into(),
+        needs: InstanceRequirements::new(&needs, size.parts()),
         code_bytes: shape.code_bytes,
     };
     let code = component.serialize().map_err(LoadError::Engine)?;

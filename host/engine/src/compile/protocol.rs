@@ -16,6 +16,7 @@ use crate::adapter::FUNCTION;
 use crate::digest::digest;
 use crate::engine_kind::EngineKind;
 use crate::requirements::InstanceRequirements;
+use crate::wasi_version::WasiVersion;
 
 /// Size limit of the header of a job, in bytes.
 const MAX_HEADER_BYTES: u32 = 1 << 20;
@@ -217,6 +218,8 @@ pub struct Compiled {
     pub sha256: String,
     /// The adapter in the composition.
     pub adapter: Option<String>,
+    /// The version of WASI that it is for.
+    pub wasi: WasiVersion,
     /// The engine that it is compiled for.
     pub engine: EngineKind,
     /// Requirements of one instance.

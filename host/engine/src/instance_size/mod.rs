@@ -39,6 +39,8 @@ pub(super) struct InstanceSize {
     pub(super) core_instances: u64,
     /// Size of their contexts, in bytes.
     pub(super) context_bytes: u64,
+    /// Number of component instances with core instances of their own.
+    parts: u64,
 }
 
 impl InstanceSize {
@@ -54,6 +56,11 @@ impl InstanceSize {
             reader.read(payload.map_err(invalid)?).map_err(invalid)?;
         }
         Ok(reader.outermost)
+    }
+
+    /// Number of component instances with code of their own.
+    pub(super) fn parts(self) -> u32 {
+        u32::try_from(self.parts).unwrap_or(u32::MAX)
     }
 
     /// Checks the size against the limits.
@@ -81,6 +88,7 @@ impl InstanceSize {
     fn add(&mut self, other: Self) {
         self.core_instances = self.core_instances.saturating_add(other.core_instances);
         self.context_bytes = self.context_bytes.saturating_add(other.context_bytes);
+        self.parts = self.parts.saturating_add(other.parts);
     }
 }
 
@@ -104,6 +112,8 @@ struct ComponentSizes {
     components: Vec<InstanceSize>,
     /// Size of an instance of this component.
     size: InstanceSize,
+    /// Whether it instantiates core modules itself.
+    has_code: bool,
 }
 
 impl Reader {
@@ -136,8 +146,8 @@ impl Reader {
         };
         match (closed, parent) {
             (Some(Open::Module(module)), Some(parent)) => parent.modules.push(module.size()),
-            (Some(Open::Component(nested)), Some(parent)) => parent.components.push(nested.size),
-            (Some(Open::Component(outermost)), None) => self.outermost = outermost.size,
+            (Some(Open::Component(nested)), Some(parent)) => parent.components.push(nested.close()),
+            (Some(Open::Component(outermost)), None) => self.outermost = outermost.close(),
             _ => {}
         }
     }
@@ -173,6 +183,12 @@ impl Reader {
 }
 
 impl ComponentSizes {
+    /// Size of an instance of the whole component.
+    fn close(self) -> InstanceSize {
+        let parts = self.size.parts.saturating_add(self.has_code.into());
+        InstanceSize { parts, ..self.size }
+    }
+
     fn read(&mut self, payload: Payload<'_>) -> wasmparser::Result<()> {
         match payload {
             Payload::InstanceSection(section) => {
@@ -180,6 +196,7 @@ impl ComponentSizes {
                     // The other kind only names existing items.
                     if let Instance::Instantiate { module_index, .. } = instance? {
                         self.size.add(self.module(module_index));
+                        self.has_code = true;
                     }
                 }
             }

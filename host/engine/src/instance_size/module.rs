@@ -114,6 +114,7 @@ impl ModuleCounts {
             has_startup_func: true,
         });
         InstanceSize {
+            parts: 0,
             core_instances: 1,
             context_bytes: CONTEXT_BYTES + u64::from(offsets.size_of_vmctx()),
         }

@@ -59,7 +59,6 @@ impl Proposal {
                  `wasm-opt --translate-to-exnref`"
             }
             Self::SharedMemory | Self::SharedEverythingThreads => "build it without threads",
-            Self::ComponentAsync => "build it for WASI 0.2",
             _ => "build it without",
         }
     }
@@ -106,18 +105,27 @@ impl Proposals {
         proposals
     }
 
-    /// Whether the engine needs a garbage collector.
+    /// Checks that an engine of this server supports all of them.
     ///
     /// # Errors
     ///
     /// Fails for an unsupported proposal.
-    pub(super) fn requires_gc(&self) -> Result<bool, UnsupportedProposal> {
-        // The engine of components for WASI 0.3 has it.
-        let is_other = |proposal: &&Proposal| **proposal != Proposal::ComponentAsync;
-        let mut others = self.0.iter().filter(is_other);
-        match others.find(|proposal| !proposal.needs_gc()) {
+    pub(super) fn check(&self) -> Result<(), UnsupportedProposal> {
+        let is_unsupported =
+            |proposal: &&Proposal| !proposal.needs_gc() && **proposal != Proposal::ComponentAsync;
+        match self.0.iter().find(is_unsupported) {
             Some(proposal) => Err(UnsupportedProposal(*proposal)),
-            None => Ok(self.0.iter().any(|proposal| proposal.needs_gc())),
+            None => Ok(()),
         }
+    }
+
+    /// Whether the engine needs a garbage collector.
+    pub(super) fn require_gc(&self) -> bool {
+        self.0.iter().any(|proposal| proposal.needs_gc())
+    }
+
+    /// Whether the engine needs to run tasks of one instance concurrently.
+    pub(super) fn require_concurrency(&self) -> bool {
+        self.0.contains(&Proposal::ComponentAsync)
     }
 }

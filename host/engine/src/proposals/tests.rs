@@ -14,7 +14,7 @@ fn component(fields: &str) -> Vec<Proposal> {
 
 fn rejected(fields: &str) -> String {
     let bytes = wat::parse_str(format!("(component {fields})")).unwrap();
-    Proposals::of(&bytes).requires_gc().unwrap_err().to_string()
+    Proposals::of(&bytes).check().unwrap_err().to_string()
 }
 
 #[test]
@@ -33,7 +33,9 @@ fn proposals_of_every_engine_are_not_detected() {
     ] {
         assert_eq!(core(fields), [], "{fields}");
         let bytes = wat::parse_str(format!("(component (core module {fields}))")).unwrap();
-        assert!(!Proposals::of(&bytes).requires_gc().unwrap());
+        let proposals = Proposals::of(&bytes);
+        proposals.check().unwrap();
+        assert!(!proposals.require_gc());
     }
 }
 
@@ -50,7 +52,9 @@ fn exceptions_need_a_garbage_collector_wherever_they_are() {
     ] {
         assert_eq!(core(fields), [Proposal::Exceptions], "{fields}");
         let bytes = wat::parse_str(format!("(component (core module {fields}))")).unwrap();
-        assert!(Proposals::of(&bytes).requires_gc().unwrap());
+        let proposals = Proposals::of(&bytes);
+        proposals.check().unwrap();
+        assert!(proposals.require_gc());
     }
 }
 

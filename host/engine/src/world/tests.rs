@@ -76,5 +76,37 @@ fn names_of_a_truncated_component_are_known() {
     bytes.extend([8, 2, 1, 0x7f]);
     let world = World::of(&bytes);
     assert!(!world.is_complete);
-    assert!(matches!(world.check_kind(), Err(LoadError::Wasi03(_))));
+    assert_eq!(world.imports[0].name, "wasi:cli/run@0.3.0");
+}
+
+#[test]
+fn a_handler_of_wasi_0_2_is_preferred() {
+    let handlers = ["incoming-handler@0.2.0", "handler@0.3.0"];
+    for (names, version) in [
+        (&handlers[..], WasiVersion::V02),
+        (&handlers[..1], WasiVersion::V02),
+        (&handlers[1..], WasiVersion::V03),
+    ] {
+        let exports: String = names
+            .iter()
+            .map(|name| format!(r#"(export "wasi:http/{name}" (instance $e))"#))
+            .collect();
+        let bytes = wat::parse_str(format!("(component (instance $e) {exports})"));
+        let world = World::of(&bytes.expect("valid WAT"));
+        assert!(world.serves_http());
+        assert_eq!(world.wasi_version(), version, "{names:?}");
+    }
+}
+
+#[test]
+fn commands_of_both_versions_are_named() {
+    for version in ["0.2.0", "0.3.0"] {
+        let text =
+            format!(r#"(component (instance $e) (export "wasi:cli/run@{version}" (instance $e)))"#);
+        let world = World::of(&wat::parse_str(text).expect("valid WAT"));
+        assert!(
+            matches!(world.check(), Err(LoadError::Command(_))),
+            "{version}"
+        );
+    }
 }

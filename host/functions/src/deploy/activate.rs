@@ -77,6 +77,7 @@ impl Deployer {
         }
         let event = Event::ComponentLoad {
             replaces: active.as_ref().map(|active| active.component().into()),
+            wasi: Some(function.wasi().as_str().into()),
         };
         let recorded = self.record(Some(function.app().component()), &event).await;
         recorded.map_err(ActivateError::Audit)?;
@@ -89,6 +90,7 @@ impl Deployer {
             function = name,
             version = function.version(),
             component = function.component(),
+            wasi = %function.wasi(),
             replaces = active.as_ref().map(|active| active.version()),
             route = function.route().map(tracing::field::display),
             "deployed"

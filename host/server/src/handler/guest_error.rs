@@ -40,8 +40,10 @@ pub(crate) enum GuestError {
     Aborted(String),
     /// The response is above its size limit.
     TooLarge,
-    /// The guest exceeded the time limit of its response head, or of its work after the response.
+    /// The guest exceeded the time limit of its response head.
     TimedOut,
+    /// The guest exceeded the time limit of its work after the response.
+    NotEnded,
     /// The guest exceeded the time limit between two pieces of its response.
     Idle,
     /// The guest exceeded its limit of processor time.
@@ -83,7 +85,7 @@ impl GuestError {
             Self::NoResponse => (FAILED, "the guest did not answer"),
             Self::ErrorResponse(_) | Self::Aborted(_) => (FAILED, "the guest reported an error"),
             Self::TooLarge => (FAILED, "the response is too large"),
-            Self::TimedOut | Self::Idle | Self::OutOfCpuTime => (
+            Self::TimedOut | Self::NotEnded | Self::Idle | Self::OutOfCpuTime => (
                 StatusCode::GATEWAY_TIMEOUT,
                 "the guest did not answer in time",
             ),
@@ -115,7 +117,7 @@ impl GuestError {
             Self::NoResponse => Some(FailureKind::NoResponse),
             Self::ErrorResponse(_) => Some(FailureKind::ErrorResponse),
             Self::Aborted(_) | Self::TooLarge => Some(FailureKind::BrokenResponse),
-            Self::TimedOut | Self::Idle => Some(FailureKind::Timeout),
+            Self::TimedOut | Self::NotEnded | Self::Idle => Some(FailureKind::Timeout),
             Self::OutOfCpuTime => Some(FailureKind::Cpu),
             Self::AuditUnavailable => Some(FailureKind::AuditUnavailable),
         }
@@ -140,6 +142,7 @@ impl GuestError {
         let request = context.request.id();
         let settings = context.served.settings();
         let (limit, idle_limit) = (settings.request_timeout, settings.response_idle_timeout);
+        let post_return_limit = settings.post_return_timeout;
         let cpu_limit = context.served.function.app().limits().cpu_time;
         let cause = match &self {
             Self::Unusable(error) => {
@@ -161,6 +164,10 @@ impl GuestError {
                 format!("response has more than {bytes} bytes")
             }
             Self::TimedOut => format!("guest did not finish within {} s", limit.as_secs_f64()),
+            Self::NotEnded => format!(
+                "guest did not end within {} s after its response",
+                post_return_limit.as_secs_f64()
+            ),
             Self::Idle => format!(
                 "guest did not go on with its response within {} s",
                 idle_limit.as_secs_f64()
@@ -188,6 +195,7 @@ impl GuestError {
         let cause = cause.into();
         let kind = match self {
             Self::TimedOut => return record(context, &timeout_of(limit)).await,
+            Self::NotEnded => return record(context, &timeout_of(post_return_limit)).await,
             Self::Idle => return record(context, &timeout_of(idle_limit)).await,
             Self::OutOfCpuTime => return record(context, &timeout_of(cpu_limit)).await,
             Self::NoResponse => GuestFailure::NoResponse,

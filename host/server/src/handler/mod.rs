@@ -311,7 +311,7 @@ async fn answer(
     } else if cpu_history.needs_cpu_sample() {
         context.request.cpu_clock().use_thread_time();
     }
-    let responding = response::take(running, head, is_head, deadline, context);
+    let responding = response::take(running, head, is_head, context);
     let response = timeout_at(deadline, responding).await;
     // An invalid body is the reason for the guest's failure as well.
     let broken = context.state.broken_body();

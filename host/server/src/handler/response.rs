@@ -11,7 +11,6 @@ use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use telemetry::RequestTelemetry;
-use tokio::time::Instant;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::connection_state::InFlight;
@@ -44,7 +43,6 @@ pub(crate) async fn take(
     mut running: GuestTask,
     head: ResponseHead,
     is_head: bool,
-    deadline: Instant,
     context: &RequestContext,
 ) -> Result<Response<ResponseBody>, GuestError> {
     let (head, result) = run_until_head(&mut running, head).await?;
@@ -77,7 +75,7 @@ pub(crate) async fn take(
     // The body is not sent, so it is not waited for.
     if has_no_body {
         if !is_done {
-            finish(running, deadline, context.clone());
+            finish(running, context.clone());
         }
         return Ok(Response::from_parts(
             head,
@@ -111,7 +109,7 @@ pub(crate) async fn take(
     if is_whole {
         name_trailers(&mut head.headers, trailers.as_ref());
         if let Some(running) = running {
-            finish(running, deadline, context.clone());
+            finish(running, context.clone());
         }
         return Ok(Response::from_parts(
             head,

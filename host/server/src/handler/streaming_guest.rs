@@ -5,7 +5,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::sleep;
 
 use crate::handler::Context;
 use crate::handler::guest_error::GuestError;
@@ -21,7 +21,7 @@ pub(crate) struct StreamingGuest {
     complete: Option<oneshot::Sender<()>>,
 }
 
-/// Lets `running`, if it is not done, continue as long as its response does, and for the request
+/// Lets `running`, if it is not done, continue as long as its response does, and for the post-return
 /// timeout after that.
 pub(crate) fn follow(running: Option<GuestTask>, context: Context) -> StreamingGuest {
     let (tell, failed) = oneshot::channel();
@@ -29,12 +29,12 @@ pub(crate) fn follow(running: Option<GuestTask>, context: Context) -> StreamingG
     let task = running.map(|running| {
         let context = context.clone();
         let task = async move {
-            let over = async {
+            let is_over = async {
                 // Without its client this task is aborted.
                 let _ = completed.await;
-                sleep(context.served.settings().request_timeout).await;
+                sleep(context.served.settings().post_return_timeout).await;
             };
-            if let Err(failure) = work(running, over, tell).await {
+            if let Err(failure) = work(running, is_over, tell).await {
                 failure.report_in_background(&context, "guest failed while responding");
             }
         };
@@ -48,21 +48,23 @@ pub(crate) fn follow(running: Option<GuestTask>, context: Context) -> StreamingG
     }
 }
 
-/// Lets a guest finish its work after the response, such as an audit record.
-pub(crate) fn finish(running: GuestTask, deadline: Instant, context: Context) {
+/// Lets a guest finish its work after the response, such as an audit record, within the post-return
+/// timeout.
+pub(crate) fn finish(running: GuestTask, context: Context) {
     let (tell, _) = oneshot::channel();
     tokio::task::spawn_local(async move {
-        if let Err(failure) = work(running, sleep_until(deadline), tell).await {
+        let is_over = sleep(context.served.settings().post_return_timeout);
+        if let Err(failure) = work(running, is_over, tell).await {
             failure.report_in_background(&context, "guest failed after responding");
         }
     });
 }
 
-/// Runs a guest to its end, or until its time is `over`. Reports a failure to the body at once: it
+/// Runs a guest to its end, or until its time after the response `is_over`. Reports a failure to the body at once: it
 /// may take long until the guest is dropped on an offload thread, and its end of the body with it.
 async fn work(
     mut running: impl Future<Output = wasmtime::Result<()>> + Unpin,
-    over: impl Future<Output = ()>,
+    is_over: impl Future<Output = ()>,
     tell: oneshot::Sender<()>,
 ) -> Result<(), GuestError> {
     let failure = tokio::select! {
@@ -71,7 +73,7 @@ async fn work(
             Ok(()) => return Ok(()),
             Err(error) => GuestError::of_guest(error),
         },
-        () = over => GuestError::TimedOut,
+        () = is_over => GuestError::NotEnded,
     };
     // The client may be gone.
     let _ = tell.send(());

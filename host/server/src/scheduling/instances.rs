@@ -125,7 +125,7 @@ impl Instances {
             return Some(instance);
         }
         // An instance that still holds a body would keep the client waiting for its end.
-        if instance.store.data_mut().holds_request_resources() {
+        if instance.holds_request_resources() {
             if self.metrics.record_not_reused() {
                 tracing::warn!(
                     "instances of {} are not reused, as `--reuse` allows: the guest keeps a handle \
@@ -147,6 +147,13 @@ impl Instances {
 }
 
 impl Instance {
+    /// Whether the guest has handles of its request or response, or streams that may be of these.
+    fn holds_request_resources(&mut self) -> bool {
+        let streams = self.store.concurrent_resource_table();
+        let has_streams = streams.is_some_and(|table| !table.is_empty());
+        has_streams || self.store.data_mut().holds_request_resources()
+    }
+
     /// Whether unmapping its memory takes the system long.
     pub(crate) fn is_large(&self) -> bool {
         self.store.data().memory_bytes() > MAX_SMALL_BYTES

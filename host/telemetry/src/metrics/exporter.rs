@@ -201,12 +201,13 @@ fn instances(metrics: &Metrics, writer: &mut Writer<'_>) -> fmt::Result {
     let infos = active.iter().map(|(function, active)| {
         let mut labels = name(function);
         labels.push(("name", Value(function.name())));
-        labels.push(("sha256", Value(&active.sha256)));
+        labels.push(("sha256", Value(&active.version.sha256)));
+        labels.push(("wasi", Value(active.version.wasi)));
         labels
     });
     writer.infos("component", "Active component of each function.", infos)?;
     let max_instances = active.iter().map(|(function, active)| {
-        let max_instances = u64::from(active.max_instances);
+        let max_instances = u64::from(active.version.max_instances);
         (name(function), max_instances)
     });
     writer.gauges(
@@ -285,6 +286,7 @@ mod tests {
     use http::Method;
 
     use super::*;
+    use crate::metrics::ActiveVersion;
 
     fn exporter(metrics: &Arc<Metrics>) -> Exporter {
         Exporter::new(Sources {
@@ -296,10 +298,11 @@ mod tests {
         })
     }
 
-    fn component(name: &str) -> Component<'static> {
-        Component {
-            name: name.to_owned().into(),
-            sha256: "00ff".into(),
+    fn version() -> ActiveVersion {
+        ActiveVersion {
+            sha256: "00ff".to_owned(),
+            wasi: "0.2",
+            max_instances: 10,
         }
     }
 
@@ -312,7 +315,7 @@ mod tests {
     fn the_text_has_the_recorded_value_of_each_metric() {
         let metrics = Metrics::new();
         let exporter = exporter(&metrics);
-        let function = metrics.add(&component("app"), 10);
+        let function = metrics.add("app", version());
         let _open = metrics.open_connection();
         metrics.record_rejection(Reason::QueueFull);
         metrics.record_connection_error(ConnectionError::Tls);
@@ -337,7 +340,7 @@ mod tests {
             "component_runner_request_duration_seconds_bucket{le=\"0.0025\",function=\"app\"} 1",
             "component_runner_request_duration_seconds_bucket{le=\"+Inf\",function=\"app\"} 1",
             "component_runner_instances_max{function=\"app\"} 10",
-            "component_runner_component_info{function=\"app\",name=\"app\",sha256=\"00ff\"} 1",
+            "component_runner_component_info{function=\"app\",name=\"app\",sha256=\"00ff\",wasi=\"0.2\"} 1",
             concat!(
                 "component_runner_build_info{version=\"",
                 env!("CARGO_PKG_VERSION"),
@@ -355,8 +358,8 @@ mod tests {
     fn several_functions_are_series_of_one_metric() {
         let metrics = Metrics::new();
         let exporter = exporter(&metrics);
-        let _first = metrics.add(&component("first"), 10);
-        let _second = metrics.add(&component("second"), 10);
+        let _first = metrics.add("first", version());
+        let _second = metrics.add("second", version());
         let text = exporter.text(Format::OpenMetrics);
         let types = text.matches("# TYPE component_runner_requests_queued gauge");
         assert_eq!(types.count(), 1);
@@ -374,7 +377,7 @@ mod tests {
     fn a_function_name_is_escaped_in_its_label() {
         let metrics = Metrics::new();
         let exporter = exporter(&metrics);
-        let _function = metrics.add(&component("a\"b\\c\nd"), 10);
+        let _function = metrics.add("a\"b\\c\nd", version());
         assert_has(
             &exporter.text(Format::OpenMetrics),
             r#"component_runner_requests_queued{function="a\"b\\c\nd"} 0"#,

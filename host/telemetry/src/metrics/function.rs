@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use audit_log::record::Component;
 use http::Method;
 use serde::Serialize;
 
@@ -27,13 +26,21 @@ pub struct FunctionMetrics {
     shards: Sharded<Shard>,
 }
 
-/// The active version, which gets the requests.
-#[derive(Clone)]
-pub(super) struct Active {
+/// The version of a component that gets the requests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ActiveVersion {
     /// The SHA-256 of its bytes.
-    pub(super) sha256: String,
+    pub sha256: String,
+    /// The version of WASI that it is for, such as `0.2`.
+    pub wasi: &'static str,
     /// Maximum number of concurrent instances.
-    pub(super) max_instances: u32,
+    pub max_instances: u32,
+}
+
+/// The active version, and what it takes.
+#[derive(Clone, Default)]
+pub(super) struct Active {
+    pub(super) version: ActiveVersion,
     /// The pools of its instances, if it does not use the shared pool.
     pub(super) pools: Arc<[PoolGauge]>,
 }
@@ -91,16 +98,12 @@ impl Default for Shard {
 }
 
 impl FunctionMetrics {
-    /// Metrics of `component`, which has at most `max_instances` concurrent instances.
+    /// Metrics of the component `name`.
     #[must_use]
-    pub fn new(component: &Component<'_>, max_instances: u32) -> Self {
+    pub fn new(name: &str) -> Self {
         Self {
-            name: component.name.as_ref().into(),
-            active: Mutex::new(Active {
-                sha256: component.sha256.clone().into_owned(),
-                max_instances,
-                pools: Arc::default(),
-            }),
+            name: name.into(),
+            active: Mutex::default(),
             log_ring: LogRing::default(),
             has_logged_not_reused: AtomicBool::new(false),
             shards: Sharded::new(),
@@ -127,10 +130,8 @@ impl FunctionMetrics {
     }
 
     /// Sets the active version of the component.
-    pub fn activate(&self, component: &Component<'_>, max_instances: u32) {
-        let mut active = self.lock();
-        active.sha256 = component.sha256.clone().into_owned();
-        active.max_instances = max_instances;
+    pub fn activate(&self, version: ActiveVersion) {
+        self.lock().version = version;
     }
 
     /// Exports also the use of the component's own pools.
@@ -226,7 +227,7 @@ impl FunctionMetrics {
             failures: failures.into(),
             in_flight: self.in_flight_now(),
             queued: self.queued_now(),
-            max_instances: self.active().max_instances,
+            max_instances: self.active().version.max_instances,
             count: durations.count,
             sum_seconds: durations.sum_seconds,
         }
@@ -262,11 +263,7 @@ mod tests {
     use super::*;
 
     fn metrics() -> Arc<FunctionMetrics> {
-        let component = Component {
-            name: "app".into(),
-            sha256: "00ff".into(),
-        };
-        Arc::new(FunctionMetrics::new(&component, 1))
+        Arc::new(FunctionMetrics::new("app"))
     }
 
     #[test]

@@ -24,10 +24,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use audit_log::record::Component;
 pub use exporter::{Exporter, Sources};
 pub use format::Format;
-pub use function::{FunctionMetrics, Queued};
+pub use function::{ActiveVersion, FunctionMetrics, Queued};
 pub use labels::{CLIENT_CLOSED_REQUEST, ConnectionError, FailureKind, Reason};
 use memory_limit::MemoryLimit;
 pub use pool::{PoolGauge, PoolUse};
@@ -86,32 +85,26 @@ impl Metrics {
         self.shards.local().rejections[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Adds and activates the metrics of a component with at most `max_instances` concurrent
-    /// instances.
-    pub fn add(&self, component: &Component<'_>, max_instances: u32) -> Arc<FunctionMetrics> {
-        let metrics = self.prepare(component, max_instances);
-        self.activate(&metrics, component, max_instances);
+    /// Adds and activates the metrics of the component `name`.
+    pub fn add(&self, name: &str, version: ActiveVersion) -> Arc<FunctionMetrics> {
+        let metrics = self.prepare(name);
+        self.activate(&metrics, version);
         metrics
     }
 
-    /// The metrics of this component, which are exported once it is [activated](Self::activate). A
-    /// component of the same name passes on its metrics: the counters of a function continue when
-    /// it is replaced.
-    pub fn prepare(&self, component: &Component<'_>, max_instances: u32) -> Arc<FunctionMetrics> {
+    /// The metrics of the component `name`, which are exported once a version is
+    /// [activated](Self::activate). A component of the same name passes on its metrics: the
+    /// counters of a function continue when it is replaced.
+    pub fn prepare(&self, name: &str) -> Arc<FunctionMetrics> {
         let functions = self.lock();
-        let known = functions.iter().find(|f| f.name() == component.name);
-        let new = || Arc::new(FunctionMetrics::new(component, max_instances));
+        let known = functions.iter().find(|f| f.name() == name);
+        let new = || Arc::new(FunctionMetrics::new(name));
         known.cloned().unwrap_or_else(new)
     }
 
-    /// Exports these metrics from now on, as those of this component.
-    pub fn activate(
-        &self,
-        metrics: &Arc<FunctionMetrics>,
-        component: &Component<'_>,
-        max_instances: u32,
-    ) {
-        metrics.activate(component, max_instances);
+    /// Exports these metrics from now on, as those of this version.
+    pub fn activate(&self, metrics: &Arc<FunctionMetrics>, version: ActiveVersion) {
+        metrics.activate(version);
         let mut functions = self.lock();
         if !functions.iter().any(|known| Arc::ptr_eq(known, metrics)) {
             functions.push(metrics.clone());

@@ -16,7 +16,7 @@ pub(super) struct Package {
 
 const fn package(
     name: &'static str,
-    pub(super) track: &'static str,
+    track: &'static str,
     interfaces: &'static [&'static str],
 ) -> Package {
     Package {

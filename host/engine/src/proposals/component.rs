@@ -68,6 +68,13 @@ impl Proposals {
 
         match function {
             Function::Lift { options, .. } | Function::Lower { options, .. } => {
+                let is_lift = matches!(function, Function::Lift { .. });
+                let has_callback = options
+                    .iter()
+                    .any(|option| matches!(option, CanonicalOption::Callback(_)));
+                if is_lift && !has_callback && options.contains(&CanonicalOption::Async) {
+                    self.add(Proposal::ComponentStackfulAsync);
+                }
                 self.0
                     .extend(options.iter().filter_map(|option| match option {
                         CanonicalOption::Async | CanonicalOption::Callback(_) => {
@@ -88,6 +95,14 @@ impl Proposals {
             Function::ErrorContextNew { .. }
             | Function::ErrorContextDebugMessage { .. }
             | Function::ErrorContextDrop => self.add(Proposal::ComponentErrorContext),
+            Function::ThreadIndex
+            | Function::ThreadNewIndirect { .. }
+            | Function::ThreadResumeLater
+            | Function::ThreadSuspend { .. }
+            | Function::ThreadSuspendThenResume { .. }
+            | Function::ThreadYieldThenResume { .. }
+            | Function::ThreadSuspendThenPromote { .. }
+            | Function::ThreadYieldThenPromote { .. } => self.add(Proposal::ComponentThreads),
             _ => self.add(Proposal::ComponentAsync),
         }
     }

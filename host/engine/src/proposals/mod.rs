@@ -35,6 +35,8 @@ pub(super) enum Proposal {
     CustomDescriptors,
     /// `async`, `stream`, `future`: the ABI of WASI 0.3.
     ComponentAsync,
+    ComponentStackfulAsync,
+    ComponentThreads,
     /// The canonical ABI for GC objects.
     ComponentGc,
     ComponentErrorContext,
@@ -58,7 +60,13 @@ impl Proposal {
                 "compile it with `-mllvm -wasm-use-legacy-eh=false`, or translate it with \
                  `wasm-opt --translate-to-exnref`"
             }
-            Self::SharedMemory | Self::SharedEverythingThreads => "build it without threads",
+            Self::SharedMemory | Self::SharedEverythingThreads | Self::ComponentThreads => {
+                "build it without threads"
+            }
+            Self::ComponentStackfulAsync => {
+                "build it with a toolchain that exports async functions with a callback, such as \
+                 wit-bindgen"
+            }
             _ => "build it without",
         }
     }
@@ -80,6 +88,10 @@ impl fmt::Display for Proposal {
             Self::CustomDescriptors => "custom descriptors",
             Self::ComponentAsync => "async functions of the component model (WASI 0.3)",
             Self::ComponentGc => "the GC ABI of the component model",
+            Self::ComponentStackfulAsync => {
+                "async functions without a callback, of the component model"
+            }
+            Self::ComponentThreads => "threads of the component model",
             Self::ComponentErrorContext => "error contexts of the component model",
             Self::ComponentMap => "maps of the component model",
             Self::ComponentFixedLengthList => "fixed-length lists of the component model",

@@ -97,6 +97,23 @@ fn proposals_of_nested_components_are_detected() {
 }
 
 #[test]
+fn async_functions_need_concurrent_tasks_wherever_they_are() {
+    for fields in [
+        "(type (stream u8))",
+        "(type (future))",
+        r#"(import "a" (func async))"#,
+        "(core func (canon waitable-set.new))",
+        r#"(import "a" (instance (type (stream u8)) (export "b" (type (eq 0)))))"#,
+    ] {
+        assert_eq!(component(fields), [Proposal::ComponentAsync], "{fields}");
+        let bytes = wat::parse_str(format!("(component {fields})")).unwrap();
+        let proposals = Proposals::of(&bytes);
+        proposals.check().unwrap();
+        assert!(proposals.require_concurrency() && !proposals.require_gc());
+    }
+}
+
+#[test]
 fn unsupported_proposals_are_errors_with_name_and_remedy() {
     for (fields, name, remedy) in [
         (
@@ -135,19 +152,13 @@ fn unsupported_proposals_are_errors_with_name_and_remedy() {
         assert!(error.contains(name) && error.contains(remedy), "{error}");
     }
     for (fields, name, remedy) in [
-        ("(type (stream u8))", "WASI 0.3", "WASI 0.2"),
-        ("(type (future))", "WASI 0.3", "WASI 0.2"),
-        (r#"(import "a" (func async))"#, "WASI 0.3", "WASI 0.2"),
         (
-            "(core func (canon waitable-set.new))",
-            "WASI 0.3",
-            "WASI 0.2",
+            "(core module $m (func (export \"f\"))) (core instance $i (instantiate $m))
+             (func async (canon lift (core func $i \"f\") async))",
+            "without a callback",
+            "wit-bindgen",
         ),
-        (
-            r#"(import "a" (instance (type (stream u8)) (export "b" (type (eq 0)))))"#,
-            "WASI 0.3",
-            "WASI 0.2",
-        ),
+        ("(core func (canon thread.index))", "threads", "without"),
         (
             "(core func (canon error-context.drop))",
             "error contexts",

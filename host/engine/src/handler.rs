@@ -65,13 +65,13 @@ type ServiceHead = Result<Response<HyperOutgoingBody>, p3::bindings::http::types
 pub enum ResponseHead {
     /// Of `wasi:http/incoming-handler@0.2`.
     Incoming(oneshot::Receiver<Result<Response<HyperOutgoingBody>, ErrorCode>>),
-    /// Of `wasi:http/handler@0.3`.
-    Service(oneshot::Receiver<ServiceHead>),
+    /// Of `wasi:http/handler@0.3`. None when the guest has ended without one.
+    Service(Option<oneshot::Receiver<ServiceHead>>),
 }
 
 impl ResponseHead {
     /// Waits for the response, or for the error that the guest has set instead of one. None if the
-    /// guest will set neither.
+    /// guest will set neither; for a guest of WASI 0.3, its result says that.
     pub fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -81,9 +81,16 @@ impl ResponseHead {
                 let head = ready!(Pin::new(head).poll(cx)).ok();
                 Poll::Ready(head.map(|head| head.map_err(|code| code.to_string())))
             }
-            Self::Service(head) => {
-                let head = ready!(Pin::new(head).poll(cx)).ok();
-                Poll::Ready(head.map(|head| head.map_err(|code| code.to_string())))
+            Self::Service(receiver) => {
+                let Some(head) = receiver else {
+                    return Poll::Pending;
+                };
+                if let Ok(head) = ready!(Pin::new(head).poll(cx)) {
+                    return Poll::Ready(Some(head.map_err(|code| code.to_string())));
+                }
+                // It traps: an offload thread drops the sender before it reports the result.
+                *receiver = None;
+                Poll::Pending
             }
         }
     }
@@ -141,7 +148,10 @@ impl HandlerPre {
                 let (request, _sent) = p3::Request::from_http(http.hooks, request);
                 let (out, head) = oneshot::channel();
                 let request = Box::new(request);
-                Ok((Call::Service { request, out }, ResponseHead::Service(head)))
+                Ok((
+                    Call::Service { request, out },
+                    ResponseHead::Service(Some(head)),
+                ))
             }
         }
     }

@@ -7,6 +7,7 @@ use std::{fmt, io};
 use sanitize::line;
 
 use super::proposals::UnsupportedProposal;
+use super::wasi_version::WasiVersion;
 
 /// Why a component cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +74,12 @@ pub enum LoadError {
         line(.0), line(.0.split('@').next().unwrap_or_default())
     )]
     Middleware(String),
+    /// A middleware has no next handler.
+    #[error(
+        "the middleware never forwards a request: it does not import the handler that it exports; name \
+         only middleware as `middleware`, or use it as a component of its own"
+    )]
+    NoNext,
     /// The component is invalid.
     #[error(
         "this is not a valid component for this server; build it again, or copy all of it: {}",
@@ -341,6 +348,10 @@ pub enum CompileError {
         /// Standard error of the child.
         message: String,
     },
+    /// The handlers of the middleware and the component have these versions of WASI. They are
+    /// compiled one by one ([`Compiler::compile_chain`](crate::Compiler::compile_chain)).
+    #[error("the middleware and the component are for different versions of WASI: {0:?}")]
+    Mixed(Vec<WasiVersion>),
     /// The component is rejected, with the reason.
     #[error("{0}")]
     Rejected(String),

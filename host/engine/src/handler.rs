@@ -129,7 +129,7 @@ impl HandlerPre {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Error>,
     {
-        let mut http = store.data_mut().http();
+        let state = store.data_mut();
         match self {
             Self::Incoming(_) => {
                 let scheme = if is_tls {
@@ -138,14 +138,19 @@ impl HandlerPre {
                     IncomingScheme::Http
                 };
                 let (sender, head) = oneshot::channel();
-                let request = http.new_incoming_request(scheme, request)?;
-                let out = http.new_response_outparam(sender)?;
+                let request = if state.next().is_set() {
+                    let request = request.map(|body| state.next().share(body));
+                    state.http().new_incoming_request(scheme, request)?
+                } else {
+                    state.http().new_incoming_request(scheme, request)?
+                };
+                let out = state.http().new_response_outparam(sender)?;
                 let call = Call::Incoming { request, out };
                 Ok((call, ResponseHead::Incoming(head)))
             }
             Self::Service(_) => {
                 let request = with_authority(request, is_tls)?;
-                let (request, _sent) = p3::Request::from_http(http.hooks, request);
+                let (request, _sent) = p3::Request::from_http(state.http().hooks, request);
                 let (out, head) = oneshot::channel();
                 let request = Box::new(request);
                 Ok((

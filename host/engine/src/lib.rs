@@ -5,6 +5,7 @@
 //! - `component.rs`: [`CompiledComponent`], from an artefact to a component ready for
 //!   instantiation.
 //! - `handler.rs`: [`Handler`], the HTTP handler of an instance, and [`Call`], a request for it.
+//! - `next.rs`: [`NextHandler`], the next handler of a middleware for another version of WASI.
 //! - `world.rs`: imports and exports of a component, which the child checks first; `imports.rs`:
 //!   the interfaces that this server provides; `wasi_version.rs`: the version of WASI that it is for.
 //! - `error.rs`: errors of loading, and formats of other files; `digest.rs`: digests of components.
@@ -45,6 +46,7 @@ mod instance_size;
 mod limits;
 mod linker;
 mod middleware;
+mod next;
 pub mod outbound;
 mod output;
 mod proposals;
@@ -69,6 +71,7 @@ pub use error::{CompileError, LoadError, MissingImport};
 pub use handler::{Call, Handler, ResponseHead};
 pub use limits::{GuestLimits, OutOfCpuTime};
 pub use middleware::MiddlewareError;
+pub use next::{NextBody, NextCall, NextHandler};
 pub use proposals::UnsupportedProposal;
 pub use requirements::InstanceRequirements;
 pub use runtime::{PoolLimits, SharedRuntime};

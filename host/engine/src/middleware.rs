@@ -5,9 +5,15 @@ use compose::{Component, ComponentError, LinkOptions, Report, chain};
 
 use crate::Part;
 use crate::adapter::FUNCTION;
+use crate::wasi_version::WasiVersion;
 
-/// The interface that middleware imports and exports.
-const HANDLER: &str = "wasi:http/incoming-handler";
+/// The interface that middleware for this version of WASI imports and exports.
+fn handler(version: WasiVersion) -> &'static str {
+    match version {
+        WasiVersion::V02 => "wasi:http/incoming-handler",
+        WasiVersion::V03 => "wasi:http/handler",
+    }
+}
 
 /// Why a function cannot be composed with its middleware.
 #[derive(Debug, thiserror::Error)]
@@ -20,19 +26,24 @@ pub enum MiddlewareError {
     Incompatible(Report),
 }
 
-/// Composes `middleware`, outermost first, with the component in `bytes`, which serves HTTP. Equal
-/// inputs give equal bytes.
+/// Composes `middleware`, outermost first, with the component in `bytes`, which serves HTTP. All are
+/// for the same `version` of WASI. Equal inputs give equal bytes.
 ///
 /// # Errors
 ///
-/// Fails if a middleware does not import and export `wasi:http/incoming-handler`.
-pub(crate) fn wrap(middleware: &[Part], bytes: Vec<u8>) -> Result<Vec<u8>, MiddlewareError> {
+/// Fails if a middleware does not import and export the handler of this version.
+pub(crate) fn wrap(
+    middleware: &[Part],
+    bytes: Vec<u8>,
+    version: WasiVersion,
+) -> Result<Vec<u8>, MiddlewareError> {
     let mut parts = Vec::new();
     for Part { name, bytes, .. } in middleware {
         parts.push(Component::new(name, bytes.to_vec())?);
     }
     let function = Component::new(FUNCTION, bytes)?;
-    let plan = chain(HANDLER, &parts, &function, &[], &LinkOptions::default());
+    let on = handler(version);
+    let plan = chain(on, &parts, &function, &[], &LinkOptions::default());
     let composed = plan.and_then(|plan| plan.encode(parts.iter().chain([&function])));
     Ok(composed.map_err(MiddlewareError::Incompatible)?.bytes)
 }

@@ -16,6 +16,7 @@ use super::host_memory::{self, HostMemory};
 use super::limits::{GuestLimits, Limiter};
 use super::output::Output;
 use crate::audit::{AuditCtx, AuditCtxView, AuditView};
+use crate::next::{Next, NextHandler};
 use crate::outbound::OutboundCtx;
 use crate::system_clock::SystemClock;
 
@@ -31,6 +32,7 @@ pub struct State {
     environment: Arc<[(String, String)]>,
     config: Arc<WasiConfigVariables>,
     audit: AuditCtx,
+    next: Next,
     http: WasiHttpCtx,
     /// Declared before the table, so that it is dropped first.
     outbound: OutboundCtx,
@@ -66,6 +68,7 @@ impl State {
             environment,
             config,
             audit,
+            next: Next::default(),
             http,
             outbound,
             table,
@@ -83,6 +86,16 @@ impl State {
         self.request = request;
         self.audit = audit;
         self.limiter.shortage = None;
+    }
+
+    /// Sets the next handler of a middleware, for the following requests.
+    pub fn set_next(&mut self, handler: NextHandler) {
+        self.next.set_handler(handler);
+    }
+
+    /// The next handler of a middleware.
+    pub(super) fn next(&mut self) -> &mut Next {
+        &mut self.next
     }
 
     /// Writes the partial lines of a guest whose request has ended.
@@ -166,6 +179,7 @@ impl State {
     pub fn drop_resources(&mut self) {
         // In the order of the drop of the store.
         self.outbound.close();
+        self.next = Next::default();
         self.table = ResourceTable::new();
     }
 }

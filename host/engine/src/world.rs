@@ -298,12 +298,13 @@ impl World {
         Err(AdaptError::NoAdapter(NoAdapter::without_adapters(exports.collect())).into())
     }
 
-    /// Checks that it serves HTTP, and that this server provides all of its imports.
+    /// Checks that it serves HTTP, and that this server provides all of its imports, apart from the
+    /// next handler of a middleware that `has_next`.
     ///
     /// # Errors
     ///
     /// Names the missing import, or the mismatch of types.
-    pub(super) fn check(&self) -> Result<(), LoadError> {
+    pub(super) fn check(&self, has_next: bool) -> Result<(), LoadError> {
         self.check_kind()?;
         if !self.is_complete {
             return Ok(());
@@ -313,12 +314,13 @@ impl World {
             let exports = self.exports.iter().map(|export| export.name.clone());
             return Err(LoadError::NoHandler(exports.collect()));
         };
-        let mut imports = self.imports.iter();
-        let is_next = |import: &&Import| {
+        let is_next = |import: &Import| {
             is_interface(&import.name, HANDLER.0) || is_interface_03(&import.name, HANDLER_03)
         };
-        if let Some(next) = imports.find(is_next) {
-            return Err(LoadError::Middleware(next.name.clone()));
+        match self.imports.iter().find(|import| is_next(import)) {
+            Some(next) if !has_next => return Err(LoadError::Middleware(next.name.clone())),
+            None if has_next => return Err(LoadError::NoNext),
+            _ => {}
         }
         let mut imports = self.imports.iter();
         if imports.any(|import| import.kind == ImportKind::Code) {
@@ -327,7 +329,7 @@ impl World {
         let imports = self.imports.iter();
         let needed = imports.filter(|import| import.kind == ImportKind::Implementation);
         let missing: Vec<_> = needed
-            .filter(|import| !imports::is_provided(&import.name))
+            .filter(|import| !imports::is_provided(&import.name) && !is_next(import))
             .map(|import| imports::missing(&import.name))
             .collect();
         if !missing.is_empty() {

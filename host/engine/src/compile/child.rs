@@ -121,11 +121,12 @@ fn run_job() -> io::Result<()> {
         process::exit(OUT_OF_MEMORY);
     }
     let reply = match build(job) {
-        Ok(None) => Reply::Done(None),
-        Ok(Some((compiled, code))) => {
+        Ok(Built::Nothing) => Reply::Done(None),
+        Ok(Built::Compiled(compiled, code)) => {
             io::stdout().lock().write_all(&code)?;
             Reply::Done(Some(compiled))
         }
+        Ok(Built::Mixed(versions)) => Reply::Mixed(versions),
         Err(error) if is_out_of_memory(&*error) => process::exit(OUT_OF_MEMORY),
         Err(error) => Reply::rejected(&sanitize::error_chain(&*error)),
     };
@@ -144,14 +145,24 @@ fn end_with_server(mut socket: UnixStream) -> io::Result<()> {
 
 type Rejection = Box<dyn Error + Send + Sync>;
 
-/// Compiles the component of `job`. Returns code and metadata, or None without a component.
-fn build(job: Job) -> Result<Option<(Compiled, Vec<u8>)>, Rejection> {
+/// The result of a job.
+enum Built {
+    /// The job has no component, and its adapters are valid.
+    Nothing,
+    /// Metadata and code.
+    Compiled(Compiled, Vec<u8>),
+    /// The versions of handlers that cannot be composed.
+    Mixed(Vec<WasiVersion>),
+}
+
+/// Compiles the component of `job`.
+fn build(job: Job) -> Result<Built, Rejection> {
     let mut adapters = Adapters::default();
     let Some(component) = job.component else {
         for Part { name, bytes, .. } in job.adapters {
             adapters.add(&name, bytes.into())?;
         }
-        return Ok(None);
+        return Ok(Built::Nothing);
     };
     let (mut bytes, mut adapter) = (component.bytes.to_vec(), None);
     check_format(&bytes)?;
@@ -182,17 +193,28 @@ fn build(job: Job) -> Result<Option<(Compiled, Vec<u8>)>, Rejection> {
         (bytes, adapter) = (composed, name.map(ToOwned::to_owned));
     }
     if !job.middleware.is_empty() {
-        bytes = wrap(&job.middleware, bytes)?;
+        let version = World::of(&bytes).wasi_version();
+        let versions = job.middleware.iter().map(|part| World::of(&part.bytes));
+        let mut versions: Vec<_> = versions.map(|world| world.wasi_version()).collect();
+        if versions.iter().any(|other| *other != version) {
+            versions.push(version);
+            return Ok(Built::Mixed(versions));
+        }
+        bytes = wrap(&job.middleware, bytes, version)?;
     }
-    let (compiled, code) = compile(&bytes, adapter)?;
-    Ok(Some((compiled, code)))
+    let (compiled, code) = compile(&bytes, adapter, job.has_next)?;
+    Ok(Built::Compiled(compiled, code))
 }
 
 /// Validates and compiles the component in `bytes`.
-fn compile(bytes: &[u8], adapter: Option<String>) -> Result<(Compiled, Vec<u8>), LoadError> {
+fn compile(
+    bytes: &[u8],
+    adapter: Option<String>,
+    has_next: bool,
+) -> Result<(Compiled, Vec<u8>), LoadError> {
     let invalid = |error: wasmparser::BinaryReaderError| LoadError::Invalid(error.into());
     let world = World::of(bytes);
-    world.check()?;
+    world.check(has_next)?;
     let proposals = Proposals::of(bytes);
     proposals.check()?;
     let size = InstanceSize::of(bytes)?;

@@ -124,6 +124,47 @@ impl Compiler {
         Ok(Artefact::new(compiled, file))
     }
 
+    /// Compiles a component with its middleware. If their versions of WASI differ, there are several
+    /// artefacts, the outermost first, of which each but the last has the following as its next
+    /// handler.
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`compile`](Self::compile).
+    pub async fn compile_chain(
+        &self,
+        job: &Job,
+        is_new: bool,
+    ) -> Result<Vec<Artefact>, CompileError> {
+        let versions = match self.compile(job, is_new).await {
+            Err(CompileError::Mixed(versions)) => versions,
+            artefact => return Ok(vec![artefact?]),
+        };
+        let mut artefacts = Vec::new();
+        for segment in job.clone().segments(&versions) {
+            artefacts.push(self.compile(&segment, is_new).await?);
+        }
+        Ok(artefacts)
+    }
+
+    /// Validates and compiles a component with its middleware without artefacts, like
+    /// [`compile_chain`](Self::compile_chain).
+    ///
+    /// # Errors
+    ///
+    /// Fails like [`compile`](Self::compile).
+    pub async fn check_chain(&self, job: &Job) -> Result<Vec<Compiled>, CompileError> {
+        let versions = match self.check(job).await {
+            Err(CompileError::Mixed(versions)) => versions,
+            compiled => return Ok(compiled?.into_iter().collect()),
+        };
+        let mut all = Vec::new();
+        for segment in job.clone().segments(&versions) {
+            all.extend(self.check(&segment).await?);
+        }
+        Ok(all)
+    }
+
     /// Validates and compiles `job` without an artefact. None if `job` has no component, and its
     /// adapters are valid.
     ///

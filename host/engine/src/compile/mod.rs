@@ -21,6 +21,7 @@ mod folder;
 mod process;
 mod protocol;
 mod queue;
+mod segments;
 
 pub use artefact::Artefact;
 pub use cache::CodeCache;

@@ -114,6 +114,7 @@ impl Launcher {
             let reply: Reply = serde_json::from_slice(&reply).map_err(io::Error::other)?;
             return match reply {
                 Reply::Done(compiled) => Ok(compiled),
+                Reply::Mixed(versions) => Err(CompileError::Mixed(versions)),
                 Reply::Rejected(reason) => Err(CompileError::Rejected(reason)),
             };
         }

@@ -68,6 +68,8 @@ pub struct Job {
     pub adapters: Vec<Part>,
     /// The middleware in front of the component, outermost first.
     pub middleware: Vec<Part>,
+    /// Whether the component is a middleware itself, whose next handler the server runs.
+    pub has_next: bool,
 }
 
 impl Job {
@@ -79,6 +81,7 @@ impl Job {
             adapts: false,
             adapters: Vec::new(),
             middleware: Vec::new(),
+            has_next: false,
         }
     }
 
@@ -100,6 +103,9 @@ impl Job {
                 hasher.update(format!("{kind} {sha256} {name:?}\n"));
             }
         }
+        if self.has_next {
+            hasher.update("has-next\n");
+        }
         format!("{:x}", hasher.finalize())
     }
 
@@ -116,6 +122,7 @@ impl Job {
             adapts: self.adapts,
             adapters: entries(&self.adapters),
             middleware: entries(&self.middleware),
+            has_next: self.has_next,
         };
         let header = serde_json::to_vec(&header)?;
         let length = u32::try_from(header.len()).map_err(io::Error::other)?;
@@ -160,6 +167,7 @@ impl Job {
                 .into_iter()
                 .map(&mut read)
                 .collect::<io::Result<_>>()?,
+            has_next: header.has_next,
         })
     }
 }
@@ -191,6 +199,7 @@ struct Header {
     adapts: bool,
     adapters: Vec<Entry>,
     middleware: Vec<Entry>,
+    has_next: bool,
 }
 
 /// The header entry of one component.
@@ -233,6 +242,9 @@ pub struct Compiled {
 pub(super) enum Reply {
     /// Success. With a component, the artefact is written completely.
     Done(Option<Compiled>),
+    /// The middleware and the component, in this order, have handlers of several versions of WASI,
+    /// which cannot be composed.
+    Mixed(Vec<WasiVersion>),
     /// The component, an adapter or a middleware is rejected, with the reason.
     Rejected(String),
 }
@@ -254,6 +266,7 @@ mod tests {
             adapts: true,
             adapters: vec![Part::new("adapter", &b"de"[..])],
             middleware: vec![Part::new("gate", &b""[..]), Part::new("log", &b"f"[..])],
+            has_next: true,
         }
     }
 
@@ -264,7 +277,7 @@ mod tests {
         job.bodies().for_each(|bytes| request.extend(bytes));
         let read = Job::read(&mut &request[..]).unwrap();
         assert_eq!(read.component, job.component);
-        assert!(read.adapts);
+        assert!(read.adapts && read.has_next);
         assert_eq!(read.adapters, job.adapters);
         assert_eq!(read.middleware, job.middleware);
         // One byte less is not a job.

@@ -64,7 +64,7 @@ fn a_pre_release_incoming_handler_does_not_serve_http() {
         let bytes = wat::parse_str(text).expect("valid WAT");
         let world = World::of(&bytes);
         assert_eq!(world.serves_http(), serves_http, "{version}");
-        let is_named = matches!(world.check(), Err(LoadError::NoHandler(_)));
+        let is_named = matches!(world.check(false), Err(LoadError::NoHandler(_)));
         assert_eq!(is_named, !serves_http, "{version}");
     }
 }
@@ -105,8 +105,27 @@ fn commands_of_both_versions_are_named() {
             format!(r#"(component (instance $e) (export "wasi:cli/run@{version}" (instance $e)))"#);
         let world = World::of(&wat::parse_str(text).expect("valid WAT"));
         assert!(
-            matches!(world.check(), Err(LoadError::Command(_))),
+            matches!(world.check(false), Err(LoadError::Command(_))),
             "{version}"
         );
     }
+}
+
+#[test]
+fn only_a_middleware_has_a_next_handler() {
+    let handler = |import: &str| {
+        let text = format!(
+            r#"(component {import} (instance $e) (export "wasi:http/handler@0.3.0" (instance $e)))"#
+        );
+        World::of(&wat::parse_str(text).expect("valid WAT"))
+    };
+    let middleware =
+        handler(r#"(import "wasi:http/handler@0.3.0" (instance (export "f" (func))))"#);
+    let is_alone = matches!(middleware.check(false), Err(LoadError::Middleware(_)));
+    assert!(is_alone);
+    assert!(matches!(
+        middleware.check(true),
+        Err(LoadError::OtherHandler)
+    ));
+    assert!(matches!(handler("").check(true), Err(LoadError::NoNext)));
 }

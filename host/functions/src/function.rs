@@ -1,9 +1,9 @@
 //! One version of a function, ready to serve.
 
 use std::borrow::Borrow;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::{fmt, iter};
 
 use engine::{AdapterUse, Compiled, CompiledComponent, Job, WasiVersion};
 use http::HeaderValue;
@@ -20,6 +20,8 @@ use super::route::{self, Route};
 pub struct Function {
     /// One per worker, or one for all.
     apps: Box<[Arc<CompiledComponent>]>,
+    /// The next handler of its middleware, where the server connects them.
+    next: Option<Arc<Function>>,
     request_limits: RequestLimits,
     telemetry: Arc<FunctionTelemetry>,
     /// The SHA-256 of its own component.
@@ -63,9 +65,10 @@ impl Source {
 }
 
 impl Function {
-    /// The function of `app`, which was compiled from `source`.
+    /// The function of `app`, with the next handlers in `next`, which were compiled from `source`.
     pub(super) fn new(
         app: CompiledComponent,
+        next: Option<Arc<Self>>,
         source: Source,
         config: &FunctionConfig,
         request_limits: RequestLimits,
@@ -78,6 +81,20 @@ impl Function {
             version: source.version.as_str().into(),
             source: Some(source),
             middleware: config.middleware.clone(),
+            next,
+            ..Self::only(vec![app], request_limits, telemetry)
+        }
+    }
+
+    /// A segment of a function that only its middleware sends requests to.
+    pub(super) fn segment(
+        app: CompiledComponent,
+        next: Option<Arc<Self>>,
+        request_limits: RequestLimits,
+        telemetry: Arc<FunctionTelemetry>,
+    ) -> Self {
+        Self {
+            next,
             ..Self::only(vec![app], request_limits, telemetry)
         }
     }
@@ -92,6 +109,7 @@ impl Function {
             version: apps[0].component().sha256.as_ref().into(),
             source: None,
             middleware: Vec::new(),
+            next: None,
             apps: apps.into_iter().map(Arc::new).collect(),
             request_limits,
             telemetry,
@@ -115,17 +133,32 @@ impl Function {
         &self.version
     }
 
-    /// The version of WASI of the running component.
+    /// The version of WASI of the running component, without middleware for another version.
     #[must_use]
     pub fn wasi(&self) -> WasiVersion {
-        self.app().wasi_version()
+        self.innermost().app().wasi_version()
     }
 
     /// The SHA-256 of the running component: its own, or the composition with its adapter and its
-    /// middleware. The audit log has it.
+    /// middleware for the same version of WASI. The audit log has it.
     #[must_use]
     pub fn component(&self) -> &str {
-        &self.app().component().sha256
+        &self.innermost().app().component().sha256
+    }
+
+    /// The next handler of its middleware, which is for another version of WASI.
+    #[must_use]
+    pub fn next(&self) -> Option<&Arc<Self>> {
+        self.next.as_ref()
+    }
+
+    /// The function and its next handlers, the outermost first.
+    pub fn chain(&self) -> impl Iterator<Item = &Self> {
+        iter::successors(Some(self), |function| function.next.as_deref())
+    }
+
+    fn innermost(&self) -> &Self {
+        self.chain().last().unwrap_or(self)
     }
 
     /// The route of its requests. None for the single component of a server.
@@ -154,7 +187,8 @@ impl Function {
     /// Attributes the metrics of the function to this version.
     pub fn count(&self) {
         let metrics = &self.telemetry.server().metrics;
-        metrics.activate(self.telemetry.metrics(), active_version(&self.apps));
+        let version = active_version(&self.innermost().apps);
+        metrics.activate(self.telemetry.metrics(), version);
     }
 
     /// Whether this configuration and this compile job would give the same function.
@@ -217,6 +251,7 @@ impl fmt::Debug for Function {
             .finish_non_exhaustive()
     }
 }
+
 /// What the metrics say of a component, which has one element of `apps` for each worker, or one for
 /// all.
 pub(super) fn active_version<A: Borrow<CompiledComponent>>(apps: &[A]) -> ActiveVersion {

@@ -139,6 +139,7 @@ pub(super) async fn check_adapters(
         adapts: true,
         adapters: adapters.to_vec(),
         middleware: Vec::new(),
+        has_next: false,
     };
     compiler.check(&job).await.map(drop)
 }
@@ -179,20 +180,22 @@ pub(super) fn job(
         middleware: read
             .collect::<Result<_, _>>()
             .map_err(FunctionError::Middleware)?,
+        has_next: false,
     })
 }
 
 impl Loader {
-    /// Loads a function from its compiled artefact.
+    /// Loads a function from its compiled artefacts, of which each but the last is middleware that
+    /// has the following as its next handler.
     ///
     /// # Errors
     ///
-    /// Fails if the artefact does not fit the pool, or the settings are invalid.
+    /// Fails if an artefact does not fit the pool, or the settings are invalid.
     pub(super) fn load(
         &self,
         function: &FunctionConfig,
         job: &Job,
-        artefact: &Artefact,
+        artefacts: &[Artefact],
     ) -> Result<Function, FunctionError> {
         let FunctionSettings {
             environment,
@@ -216,13 +219,24 @@ impl Loader {
             limits,
             outbound: Outbound::new(outbound)?.into(),
         };
-        let app = CompiledComponent::load_shared(&self.runtime, artefact, env)?;
-        let metrics = &self.telemetry.metrics;
-        let metrics = metrics.prepare(&app.component().name);
-        let telemetry = self
-            .telemetry
-            .for_component(app.component().clone(), metrics);
-        let source = Source::new(job, artefact.compiled());
-        Ok(Function::new(app, source, function, serving, telemetry))
+        let load = |artefact| CompiledComponent::load_shared(&self.runtime, artefact, env.clone());
+        let apps: Result<Vec<_>, _> = artefacts.iter().map(load).collect();
+        let mut apps = apps?.into_iter().rev();
+        let (Some(innermost), Some(last)) = (apps.next(), artefacts.last()) else {
+            return Err(FunctionError::NoComponent);
+        };
+        let metrics = self.telemetry.metrics.prepare(&function.name);
+        let component = innermost.component().clone();
+        let telemetry = self.telemetry.for_component(component, metrics);
+        let (mut outermost, mut next) = (innermost, None);
+        for outer in apps {
+            let inner = std::mem::replace(&mut outermost, outer);
+            let function = Function::segment(inner, next, serving, telemetry.clone());
+            next = Some(Arc::new(function));
+        }
+        let source = Source::new(job, last.compiled());
+        Ok(Function::new(
+            outermost, next, source, function, serving, telemetry,
+        ))
     }
 }

@@ -80,7 +80,7 @@ async fn check_one(
     };
     let component = read_component(config, max_bytes)?;
     let job = job(component, config, adapters, max_bytes)?;
-    if let Some(compiled) = compiler.check(&job).await? {
+    for compiled in compiler.check_chain(&job).await? {
         CompiledComponent::check(&compiled, &settings.limits, Some(pool))?;
     }
     Ok(())

@@ -1,16 +1,20 @@
 //! Warm-up of a new version: its first instance and the smoke request.
 
-use std::future::poll_fn;
+use std::convert::Infallible;
+use std::future::{pending, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
+use engine::{NextBody, NextCall, NextHandler};
 use http::header::HOST;
 use http::uri::PathAndQuery;
+use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use telemetry::RequestInfo;
 use tokio::runtime::Builder;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use wasmtime_wasi_http::Error;
 
@@ -52,10 +56,11 @@ pub(super) fn warm(function: &Function, smoke: Option<&PathAndQuery>) -> Result<
 }
 
 async fn instantiate(function: &Function) -> wasmtime::Result<()> {
-    let app = function.app();
-    let request = RequestInfo::new(&Request::new(()), None, None);
-    let mut store = app.store(Arc::new(request));
-    app.instantiate(&mut store).await?;
+    for segment in function.chain() {
+        let request = RequestInfo::new(&Request::new(()), None, None);
+        let mut store = segment.app().store(Arc::new(request));
+        segment.app().instantiate(&mut store).await?;
+    }
     Ok(())
 }
 
@@ -64,11 +69,33 @@ async fn send_smoke_request(function: &Function, path: &PathAndQuery) -> Result<
     let body = Empty::<Bytes>::new().map_err(|never| -> Error { match never {} });
     let request = Request::get(path.as_str())
         .header(HOST, "localhost")
-        .body(body);
+        .body(body.boxed_unsync());
     let request = request.map_err(|error| error.to_string())?;
-    let app = function.app();
     let info = Arc::new(RequestInfo::new(&request, None, None));
+    let status = respond(function, request, &info).await?.status();
+    if info.is_audit_unavailable() {
+        return Err("the audit log cannot be written".to_owned());
+    }
+    if status.is_success() {
+        Ok(())
+    } else {
+        Err(format!("the response has status {status}"))
+    }
+}
+
+/// Lets a new instance respond to `request`, and collects its response.
+async fn respond(
+    function: &Function,
+    request: Request<NextBody>,
+    info: &Arc<RequestInfo>,
+) -> Result<Response<NextBody>, String> {
+    let app = function.app();
     let mut store = app.store(info.clone());
+    let next = function.next().map(|next| {
+        let (handler, calls) = NextHandler::new();
+        store.data_mut().set_next(handler);
+        respond_to_calls(next, calls, info)
+    });
     let describe = |error: wasmtime::Error| format!("{error:#}");
     let (call, mut head) = app.call(&mut store, request, false).map_err(describe)?;
     // The future owns the store: a response can arrive until the store is dropped.
@@ -82,18 +109,40 @@ async fn send_smoke_request(function: &Function, path: &PathAndQuery) -> Result<
             return Err("the guest ended without a response".to_owned());
         };
         let (head, body) = head?.into_parts();
-        let read = body.collect().await.map_err(|error| error.to_string());
-        read.map(|_| head.status)
+        let body = body.collect().await.map_err(|error| error.to_string())?;
+        let body = body.map_err(|never| -> Error { match never {} });
+        Ok(Response::from_parts(head, body.boxed_unsync()))
     };
-    let (ended, status) = tokio::join!(guest, responded);
-    ended.map_err(describe)?;
-    let status = status?;
-    if info.is_audit_unavailable() {
-        return Err("the audit log cannot be written".to_owned());
+    let next = async {
+        if let Some(next) = next {
+            next.await;
+        }
+        pending::<Infallible>().await
+    };
+    tokio::select! {
+        biased;
+        (ended, response) = async { tokio::join!(guest, responded) } => {
+            ended.map_err(describe)?;
+            response
+        }
+        never = next => match never {},
     }
-    if status.is_success() {
-        Ok(())
-    } else {
-        Err(format!("the response has status {status}"))
-    }
+}
+
+/// Responds to the requests that a middleware passes on.
+fn respond_to_calls<'a>(
+    function: &'a Function,
+    mut calls: mpsc::Receiver<NextCall>,
+    info: &'a Arc<RequestInfo>,
+) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    Box::pin(async move {
+        while let Some(NextCall {
+            request,
+            respond: sender,
+        }) = calls.recv().await
+        {
+            // Fails if the middleware no longer waits.
+            let _ = sender.send(respond(function, request, info).await);
+        }
+    })
 }

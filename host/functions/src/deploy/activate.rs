@@ -75,12 +75,19 @@ impl Deployer {
             record.paused = active.is_paused();
             function.set_paused(record.paused);
         }
-        let event = Event::ComponentLoad {
-            replaces: active.as_ref().map(|active| active.component().into()),
-            wasi: Some(function.wasi().as_str().into()),
-        };
-        let recorded = self.record(Some(function.app().component()), &event).await;
-        recorded.map_err(ActivateError::Audit)?;
+        let mut replaced = active.iter().flat_map(|active| active.chain());
+        for segment in function.chain() {
+            let app = segment.app();
+            let replaced = replaced
+                .next()
+                .map(|segment| &segment.app().component().sha256);
+            let event = Event::ComponentLoad {
+                replaces: replaced.map(|sha256| (&**sha256).into()),
+                wasi: Some(app.wasi_version().as_str().into()),
+            };
+            let recorded = self.record(Some(app.component()), &event).await;
+            recorded.map_err(ActivateError::Audit)?;
+        }
         if let Some(store) = self.store.clone() {
             let name = name.to_owned();
             let stored = run_blocking(move || store.set(&name, record)).await;

@@ -135,8 +135,8 @@ impl LoadContext {
         }
         let is_new = record.active.is_none();
         let compiler = &self.loader.compiler;
-        let artefact = compiler.compile(&job, is_new).await?;
-        run_blocking(move || self.start(&config, &job, &artefact, record)).await
+        let artefacts = compiler.compile_chain(&job, is_new).await?;
+        run_blocking(move || self.start(&config, &job, &artefacts, record)).await
     }
 
     /// Loads a compiled version and warms it up.
@@ -144,14 +144,16 @@ impl LoadContext {
         &self,
         config: &FunctionConfig,
         job: &Job,
-        artefact: &Artefact,
+        artefacts: &[Artefact],
         mut record: Record,
     ) -> Result<Option<LoadedFunction>, FunctionError> {
-        if let Some(adapter) = &artefact.compiled().adapter {
-            let (name, sha256) = (&config.name, &artefact.compiled().sha256);
-            tracing::debug!(function = name, adapter, sha256, "composed");
+        for compiled in artefacts.iter().map(Artefact::compiled) {
+            if let Some(adapter) = &compiled.adapter {
+                let (name, sha256) = (&config.name, &compiled.sha256);
+                tracing::debug!(function = name, adapter, sha256, "composed");
+            }
         }
-        let function = self.loader.load(config, job, artefact)?;
+        let function = self.loader.load(config, job, artefacts)?;
         function.set_paused(record.paused);
         warm(&function, config.smoke())?;
         if let (Some(store), Some(component)) = (&self.store, &job.component) {

@@ -38,6 +38,8 @@ pub struct RequestInfo {
     principal: Result<Option<Box<str>>, InvalidPrincipal>,
     /// The function that handles the request, if the server has several.
     function: Option<Arc<FunctionTelemetry>>,
+    /// The request of the client, for the next handler of a middleware.
+    outer: Option<Arc<RequestInfo>>,
     /// Set when the audit log did not accept a record of the request.
     is_audit_unavailable: AtomicBool,
     /// Set when the guest failed after a growth of its memory was denied.
@@ -71,6 +73,29 @@ impl RequestInfo {
             trace_parent: TraceParent::of(headers),
             principal: principal.map(|name| name.map(Into::into)),
             function: None,
+            outer: None,
+            is_audit_unavailable: AtomicBool::new(false),
+            memory_shortage: OnceLock::new(),
+            failure: AtomicU8::new(0),
+            body_rejection: OnceLock::new(),
+            cpu_clock: CpuClock::default(),
+            output_bytes: AtomicUsize::new(0),
+        }
+    }
+
+    /// The same request, for the next handler of a middleware: the account of its guest is its own.
+    #[must_use]
+    pub fn for_next(self: &Arc<Self>) -> Self {
+        Self {
+            id: self.id.clone(),
+            method: self.method.clone(),
+            uri: self.uri.clone(),
+            version: self.version,
+            peer: self.peer,
+            trace_parent: self.trace_parent,
+            principal: self.principal.clone(),
+            function: self.function.clone(),
+            outer: Some(self.clone()),
             is_audit_unavailable: AtomicBool::new(false),
             memory_shortage: OnceLock::new(),
             failure: AtomicU8::new(0),
@@ -187,6 +212,10 @@ impl RequestInfo {
     /// Records that the audit log did not accept a record of the request.
     pub fn set_audit_unavailable(&self) {
         self.is_audit_unavailable.store(true, Ordering::Relaxed);
+        // The client must not get the response of the middleware either.
+        if let Some(outer) = &self.outer {
+            outer.set_audit_unavailable();
+        }
     }
 
     /// Whether the audit log did not accept a record of the request.

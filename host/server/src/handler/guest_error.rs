@@ -70,27 +70,14 @@ impl GuestError {
 
     /// Logs the error, records it in the audit log, and makes the response.
     pub(crate) async fn report(self, context: &Context) -> Response<ResponseBody> {
-        const FAILED: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
-
         let id = context.request.id();
         // The client may send the request again: the guest would have answered.
         let is_temporary = matches!(self, Self::Trapped(_))
             && context.request.memory_shortage() == Some(MemoryShortage::ServerLimit);
-        let (status, detail) = match &self {
-            Self::Rejected(rejection) => {
-                return reject(*rejection, &context.request, &context.shared.telemetry);
-            }
-            Self::Unusable(_) => (StatusCode::BAD_REQUEST, "the request names no valid host"),
-            Self::Trapped(_) => (FAILED, "the guest failed"),
-            Self::NoResponse => (FAILED, "the guest did not answer"),
-            Self::ErrorResponse(_) | Self::Aborted(_) => (FAILED, "the guest reported an error"),
-            Self::TooLarge => (FAILED, "the response is too large"),
-            Self::TimedOut | Self::NotEnded | Self::Idle | Self::OutOfCpuTime => (
-                StatusCode::GATEWAY_TIMEOUT,
-                "the guest did not answer in time",
-            ),
-            Self::AuditUnavailable => UNAUDITED,
-        };
+        if let Self::Rejected(rejection) = &self {
+            return reject(*rejection, &context.request, &context.shared.telemetry);
+        }
+        let (status, detail) = self.response();
         // Fails only if the server ends.
         let _ = self.report_in_background(context, "request failed").await;
         let (status, detail) = if context.request.is_audit_unavailable() {
@@ -106,6 +93,25 @@ impl GuestError {
             (status, detail)
         };
         problem::response(status, detail, id)
+    }
+
+    /// Status and detail of the response.
+    pub(crate) fn response(&self) -> (StatusCode, &'static str) {
+        const FAILED: StatusCode = StatusCode::INTERNAL_SERVER_ERROR;
+
+        match self {
+            Self::Rejected(rejection) => rejection.response(),
+            Self::Unusable(_) => (StatusCode::BAD_REQUEST, "the request names no valid host"),
+            Self::Trapped(_) => (FAILED, "the guest failed"),
+            Self::NoResponse => (FAILED, "the guest did not answer"),
+            Self::ErrorResponse(_) | Self::Aborted(_) => (FAILED, "the guest reported an error"),
+            Self::TooLarge => (FAILED, "the response is too large"),
+            Self::TimedOut | Self::NotEnded | Self::Idle | Self::OutOfCpuTime => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "the guest did not answer in time",
+            ),
+            Self::AuditUnavailable => UNAUDITED,
+        }
     }
 
     /// The label of metrics, if the guest is the cause.

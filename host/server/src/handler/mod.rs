@@ -4,12 +4,14 @@
 //!   requests share.
 //! - `incoming.rs`, `request_body.rs`: the body of the request; `http2_head.rs`, `http2_body.rs`: what
 //!   HTTP/2 needs in addition; `chunks.rs`: joined pieces of bodies.
-//! - `guest_task.rs`: a guest at work, on its worker or offloaded.
+//! - `admitted.rs`: what a request holds while its guest works; `guest_task.rs`: a guest at work, on its
+//!   worker or offloaded; `next.rs`: the next handler of a middleware.
 //! - `response.rs`, `response_stream.rs`, `streaming_guest.rs`: the response before and after its
 //!   head is sent, and the guest after that.
 //! - `guest_error.rs`: reports of failed guests; `problem.rs`: responses of the server itself.
 //! - `date.rs`: the field `date`.
 
+pub(crate) mod admitted;
 pub(crate) mod chunks;
 pub(crate) mod context;
 pub(crate) mod date;
@@ -18,6 +20,7 @@ pub(crate) mod guest_task;
 pub(crate) mod http2_body;
 pub(crate) mod http2_head;
 pub(crate) mod incoming;
+pub(crate) mod next;
 pub(crate) mod problem;
 pub(crate) mod request_body;
 pub(crate) mod response;
@@ -30,7 +33,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use engine::ResponseHead;
 use functions::{Function, without_prefix};
 use http::header::{CONNECTION, DATE, HOST, HeaderName, HeaderValue, SERVER};
 use http::request::Parts;
@@ -38,19 +40,17 @@ use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, Method, Request, Response, Uri, Version};
 use http1_strict::HIDDEN_UPGRADE;
 use hyper::ext::ReasonPhrase;
-use memory_limit::InstanceMemory;
 use telemetry::{REQUEST_ID, Rejection, RequestInfo, RequestTelemetry};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::connection_state::ConnectionState;
+use crate::handler::admitted::{Admitted, out_of_memory};
 use crate::handler::context::WorkerContext;
 use crate::handler::guest_error::GuestError;
-use crate::handler::guest_task::GuestTask;
 use crate::handler::incoming::Incoming;
 use crate::handler::request_body::RequestBody;
 use crate::handler::response::ResponseBody;
 use crate::handler::router::ServedFunction;
-use crate::scheduling::admission::{InstancePermit, RunPermit};
 use crate::settings::Settings;
 
 /// The field for the part of the path that the guest does not see.
@@ -63,6 +63,18 @@ pub(crate) struct Context {
     pub(crate) shared: Rc<WorkerContext>,
     pub(crate) served: Rc<ServedFunction>,
     pub(crate) state: Rc<ConnectionState>,
+}
+
+impl Context {
+    /// The context of the next handler of a middleware, with an account of CPU time of its own.
+    fn for_next(&self, next: &Rc<ServedFunction>) -> Self {
+        Self {
+            request: Arc::new(self.request.for_next()),
+            shared: self.shared.clone(),
+            served: next.clone(),
+            state: self.state.clone(),
+        }
+    }
 }
 
 /// Handles one request. Never fails: there is a response in each case.
@@ -270,12 +282,7 @@ async fn answer(
     context: &Context,
 ) -> Result<Response<ResponseBody>, GuestError> {
     let settings = &context.shared.settings;
-    let ServedFunction {
-        function,
-        admission,
-        cpu_history,
-        ..
-    } = &*context.served;
+    let function = &context.served.function;
     if function.is_paused() {
         return Err(GuestError::Rejected(Rejection::Paused));
     }
@@ -293,24 +300,11 @@ async fn answer(
         take_prefix(&mut parts, function);
     }
     let body = RequestBody::read_ahead(body, settings.bodies, context).await?;
-    let at_once = admission.try_admit();
-    let has_waited = at_once.is_none();
-    let (turn, place) = if let Some(admitted) = at_once {
-        admitted
-    } else {
-        let _queued = context.served.telemetry.metrics().request_queued();
-        admission.admit().await?
-    };
-
-    let memory = hold_memory(context).await?;
+    let admitted = Admitted::wait(context).await?;
     let deadline = Instant::now() + function.settings().request_timeout;
     let request = Request::from_parts(parts, body);
-    let (mut running, head) = start(request, (turn, place, memory), context)?;
-    if cpu_history.should_offload(has_waited) {
-        running.offload();
-    } else if cpu_history.needs_cpu_sample() {
-        context.request.cpu_clock().use_thread_time();
-    }
+    let is_tls = context.state.connect_info.is_tls;
+    let (running, head) = admitted.start(request, is_tls, context)?;
     let responding = response::take(running, head, is_head, context);
     let response = timeout_at(deadline, responding).await;
     // An invalid body is the reason for the guest's failure as well.
@@ -332,52 +326,4 @@ fn take_prefix(parts: &mut Parts, function: &Function) {
         parts.uri = uri;
         parts.headers.insert(FORWARDED_PREFIX, prefix.clone());
     }
-}
-
-/// Reserves the memory of an instance, and waits for it as long as for an instance. None if an idle
-/// instance has its memory already.
-async fn hold_memory(context: &Context) -> Result<Option<Arc<InstanceMemory>>, GuestError> {
-    let ServedFunction {
-        function,
-        telemetry,
-        instances,
-        memory,
-        memory_queue,
-        ..
-    } = &*context.served;
-    if instances.has_idle() {
-        return Ok(None);
-    }
-    let bytes = instances.initial_bytes();
-    let is_first = memory_queue.available_permits() > 0;
-    if let Some(hold) = is_first.then(|| memory.try_acquire(bytes)).flatten() {
-        return Ok(Some(hold));
-    }
-    let _queued = telemetry.metrics().request_queued();
-    let waiting = async {
-        let _first = memory_queue.acquire().await;
-        memory.acquire(bytes).await
-    };
-    let hold = timeout(function.settings().queue_timeout, waiting).await;
-    hold.map(Some).map_err(|_| out_of_memory(context))
-}
-
-fn out_of_memory(context: &Context) -> GuestError {
-    context.shared.memory.count_rejection();
-    GuestError::Rejected(Rejection::OutOfMemory)
-}
-
-/// Prepares the guest's work as a future. No guest code runs before it is polled.
-fn start(
-    request: Request<RequestBody>,
-    (turn, place, memory): (RunPermit, InstancePermit, Option<Arc<InstanceMemory>>),
-    context: &Context,
-) -> Result<(GuestTask, ResponseHead), GuestError> {
-    let instances = &context.served.instances;
-    let mut instance = instances.take(context.request.clone(), place, memory);
-    let is_tls = context.state.connect_info.is_tls;
-    let call = instances.call(&mut instance.store, request, is_tls);
-    let (call, head) = call.map_err(GuestError::Unusable)?;
-    let guest = Box::pin(instance.handle(call));
-    Ok((GuestTask::new(guest, turn, context.clone()), head))
 }

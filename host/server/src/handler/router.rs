@@ -22,6 +22,8 @@ use crate::scheduling::shared_slots::SharedSlots;
 /// The state that requests of one worker to one version of a function share.
 pub(crate) struct ServedFunction {
     pub(crate) function: Arc<Function>,
+    /// The next handler of its middleware, where the server connects them.
+    pub(crate) next: Option<Rc<ServedFunction>>,
     /// A copy for this worker: a shared reference count would be contended.
     pub(crate) telemetry: Arc<FunctionTelemetry>,
     pub(crate) instances: Instances,
@@ -190,6 +192,10 @@ impl Router {
             let has_neighbours = self.shared_slots.is_some();
             has_neighbours.then(|| Pace::new(self.event_loop.clone()))
         };
+        let next = function.next().map(|next| {
+            let before = before.and_then(|before| before.next.as_ref());
+            self.serve(next.clone(), before)
+        });
         let app = function.app_of(self.thread).clone();
         Rc::new(ServedFunction {
             telemetry: Arc::new(FunctionTelemetry::clone(function.telemetry())),
@@ -205,6 +211,7 @@ impl Router {
                 .memory(&self.memory, self.shared_slots.is_some())
                 .clone(),
             memory_queue: Semaphore::new(1),
+            next,
             function,
         })
     }

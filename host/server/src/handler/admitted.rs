@@ -1,0 +1,140 @@
+//! An admitted request: what it holds while its guest works.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use engine::ResponseHead;
+use http::Request;
+use http_body::Body;
+use memory_limit::InstanceMemory;
+use telemetry::Rejection;
+use tokio::time::timeout;
+use wasmtime_wasi_http::Error;
+
+use crate::handler::Context;
+use crate::handler::guest_error::GuestError;
+use crate::handler::guest_task::GuestTask;
+use crate::handler::next::Next;
+use crate::handler::router::ServedFunction;
+use crate::scheduling::admission::{InstancePermit, RunPermit};
+
+/// An admitted request, with the right to run, an instance and its memory.
+pub(crate) struct Admitted {
+    run: RunPermit,
+    instance: InstancePermit,
+    /// None for an idle instance, which has its memory.
+    memory: Option<Arc<InstanceMemory>>,
+    has_waited: bool,
+    /// The next handler of a middleware. It is admitted before the middleware starts, so that no
+    /// request waits with half of what it needs.
+    next: Option<Box<Next>>,
+}
+
+impl Admitted {
+    /// Waits until the request is admitted.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a queue is full, or the request was in one for too long.
+    pub(crate) async fn wait(context: &Context) -> Result<Self, GuestError> {
+        let ServedFunction {
+            admission,
+            telemetry,
+            next,
+            ..
+        } = &*context.served;
+        let at_once = admission.try_admit();
+        let has_waited = at_once.is_none();
+        let (run, instance) = if let Some(admitted) = at_once {
+            admitted
+        } else {
+            let _queued = telemetry.metrics().request_queued();
+            admission.admit().await?
+        };
+        let memory = acquire_memory(context).await?;
+        let next = match next {
+            Some(next) => {
+                let context = context.for_next(next);
+                let admitted = Box::pin(Self::wait(&context)).await?;
+                Some(Box::new(Next::new(context, admitted)))
+            }
+            None => None,
+        };
+        Ok(Self {
+            run,
+            instance,
+            memory,
+            has_waited,
+            next,
+        })
+    }
+
+    /// Prepares the guest. None of its code runs before the task is polled.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the request names no valid host.
+    pub(crate) fn start<B>(
+        self,
+        request: Request<B>,
+        is_tls: bool,
+        context: &Context,
+    ) -> Result<(GuestTask, ResponseHead), GuestError>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Error>,
+    {
+        let ServedFunction {
+            instances,
+            cpu_history,
+            ..
+        } = &*context.served;
+        let mut instance = instances.take(context.request.clone(), self.instance, self.memory);
+        if let Some(next) = self.next {
+            instance.store.data_mut().set_next(next.handle_calls());
+        }
+        let call = instances.call(&mut instance.store, request, is_tls);
+        let (call, head) = call.map_err(GuestError::Unusable)?;
+        let guest = Box::pin(instance.handle(call));
+        let mut task = GuestTask::new(guest, self.run, context.clone());
+        if cpu_history.should_offload(self.has_waited) {
+            task.offload();
+        } else if cpu_history.needs_cpu_sample() {
+            context.request.cpu_clock().use_thread_time();
+        }
+        Ok((task, head))
+    }
+}
+
+/// Waits for the memory of a new instance. None for an idle one.
+async fn acquire_memory(context: &Context) -> Result<Option<Arc<InstanceMemory>>, GuestError> {
+    let ServedFunction {
+        function,
+        telemetry,
+        instances,
+        memory,
+        memory_queue,
+        ..
+    } = &*context.served;
+    if instances.has_idle() {
+        return Ok(None);
+    }
+    let bytes = instances.initial_bytes();
+    let is_first = memory_queue.available_permits() > 0;
+    if let Some(acquired) = is_first.then(|| memory.try_acquire(bytes)).flatten() {
+        return Ok(Some(acquired));
+    }
+    let _queued = telemetry.metrics().request_queued();
+    let waiting = async {
+        let _first = memory_queue.acquire().await;
+        memory.acquire(bytes).await
+    };
+    let acquired = timeout(function.settings().queue_timeout, waiting).await;
+    acquired.map(Some).map_err(|_| out_of_memory(context))
+}
+
+/// The rejection of a request that the server has no memory for.
+pub(crate) fn out_of_memory(context: &Context) -> GuestError {
+    context.shared.memory.count_rejection();
+    GuestError::Rejected(Rejection::OutOfMemory)
+}

@@ -20,9 +20,9 @@ use super::state::State;
 /// Maximum size of a 32-bit memory, in bytes.
 const MAX_MEMORY_BYTES: usize = 4 << 30;
 
-/// Limit of the address space of a shared pool, of which there is one for each kind of engine. A
-/// process has 128 TiB on most 64-bit machines.
-const MAX_POOL_BYTES: u64 = 36 << 40;
+/// Limit of the address space of a shared pool, of which there is one for each of the six kinds of
+/// engine. A process has 128 TiB on most 64-bit machines.
+const MAX_POOL_BYTES: u64 = 20 << 40;
 
 /// An engine with its pool and its linker.
 pub(super) struct Runtime {

@@ -166,7 +166,7 @@ impl FunctionFlags {
 #[command(next_help_heading = "Limits on guests")]
 pub struct PoolFlags {
     /// Maximum number of memories of an instance, with --functions
-    #[arg(long, value_name = "NUMBER", default_value = "8", value_parser = number::<NonZeroU32>)]
+    #[arg(long, value_name = "NUMBER", default_value = "4", value_parser = number::<NonZeroU32>)]
     pub max_memories: NonZeroU32,
 
     /// Maximum number of tables of an instance, with --functions

@@ -183,7 +183,7 @@ fn hostile_guests_hold_no_more_than_the_limits_of_one_instance() {
     /// With the limits of [`Server`]: memories, host memory, contexts, stack, handles, two of one
     /// call, tables, and the response.
     const ONE_INSTANCE: u64 = (32 + 16 + 8 + 2 + 1 + 2 + 1 + 2) * MIB;
-    const NAMES: [&str; 22] = [
+    const NAMES: [&str; 36] = [
         "grow-and-touch",
         "hold-memory",
         "grow-for-ever",
@@ -206,6 +206,21 @@ fn hostile_guests_hold_no_more_than_the_limits_of_one_instance() {
         "header-huge",
         "trailer-many",
         "write-for-ever",
+        // For WASI 0.3.
+        "waits-for-ever",
+        "streams-for-ever",
+        "futures-for-ever",
+        "sets-for-ever",
+        "spawn-for-ever",
+        "cancel-for-ever",
+        "outputs-for-ever",
+        "send-and-keep",
+        "write-huge",
+        "keep-from-list",
+        "keep-path",
+        "keep-authority",
+        "keep-request",
+        "keep-response",
     ];
 
     let server = Server::start(5);

@@ -10,6 +10,7 @@ RUNTIME_CRATES := admin engine functions host server
 GUESTS := cipher http-adapter http-service audit-stderr
 GUEST_PACKAGES := $(GUESTS:%=-p %-guest)
 BENCH_GUEST_PACKAGES := -p echo-guest -p relay-guest -p cpu-burn-guest
+TEST_GUEST_PACKAGES := -p hostile-03-guest
 PARTS := target/components
 
 EXPERIMENTS := $(patsubst experiments/%/compose.toml,%,$(wildcard experiments/*/compose.toml))
@@ -53,7 +54,7 @@ unexport CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench microbench build release experiments experiment lint deny setup programs guests \
-	bench-guests experiment-guests named peers foreign nats schemathesis debian wrk slowhttptest strace torture-audit torture-functions \
+	bench-guests test-guests experiment-guests named peers foreign nats schemathesis debian wrk slowhttptest strace torture-audit torture-functions \
 	hostile drain soak pressure clean
 
 # Copies the guests named first, as cargo has built them, into the folder named
@@ -98,7 +99,7 @@ run: build ## Build everything and serve the cipher on ADDR (127.0.0.1:3000)
 	@exec target/release/component-runner serve $(PARTS)/app.wasm --addr $(ADDR) --audit $(AUDIT) \
 		$${SHIFT_AMOUNT+--env "SHIFT_AMOUNT=$$SHIFT_AMOUNT"}
 
-test: build experiments peers foreign nats schemathesis debian strace ## Run all tests
+test: build test-guests experiments peers foreign nats schemathesis debian strace ## Run all tests
 	cargo test --workspace $(RUNTIME_CRATES:%=--exclude %)
 	cargo test --release $(RUNTIME_CRATES:%=-p %)
 
@@ -110,7 +111,7 @@ torture-audit: build ## Kill the server 500 times and verify its audit log after
 torture-functions: build ## Kill the server during deploys, swap versions and drop broken files under load; FLAGS="--rounds 20"
 	@$(STRESS) swap $(FLAGS)
 
-hostile: build ## Run every hostile guest 1000 times next to a well-behaved one; FLAGS="--runs 50 --only loop"
+hostile: build test-guests ## Run every hostile guest 1000 times next to a well-behaved one; FLAGS="--runs 50 --only loop"
 	@$(STRESS) hostile $(FLAGS)
 
 drain: build ## End the server 100 times under load and verify that it answers all accepted requests; FLAGS="--rounds 20 --seed 1"
@@ -120,7 +121,7 @@ soak: build ## Keep the server at 80 % of its capacity for 8 minutes and verify 
 	@cargo build --quiet --release -p end-to-end --bin stress
 	@target/release/stress soak $(FLAGS)
 
-pressure: build ## Run the server in 128 MiB, 512 MiB and 2 GiB, 10 minutes each, with hostile and large guests; FLAGS="--mib 128 --seconds 60"
+pressure: build test-guests ## Run the server in 128 MiB, 512 MiB and 2 GiB, 10 minutes each, with hostile and large guests; FLAGS="--mib 128 --seconds 60"
 	@$(STRESS) pressure $(FLAGS)
 
 bench: build release bench-guests $(BENCH_PYTHON)/app.wasm $(if $(NODE),experiments) peers nats wrk slowhttptest ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
@@ -151,7 +152,7 @@ experiment: named build experiment-guests $(if $(filter polyglot,$(NAME)),$(POLY
 lint: setup ## Check the format, and let clippy look at everything
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo clippy --target wasm32-wasip2 $(GUEST_PACKAGES) $(BENCH_GUEST_PACKAGES) \
+	cargo clippy --target wasm32-wasip2 $(GUEST_PACKAGES) $(BENCH_GUEST_PACKAGES) $(TEST_GUEST_PACKAGES) \
 		$(EXPERIMENT_PACKAGES) -p cipher-http -p guest-rt -p guest-kit -p vigenere-cipher -- -D warnings
 
 deny: $(DENY) ## Check licenses, sources and banned crates among the dependencies, by deny.toml
@@ -184,6 +185,9 @@ guests: setup
 
 bench-guests: setup
 	@cargo build --profile guest --target wasm32-wasip2 $(BENCH_GUEST_PACKAGES)
+
+test-guests: setup
+	@cargo build --profile guest --target wasm32-wasip2 $(TEST_GUEST_PACKAGES)
 
 $(BENCH_PYTHON)/app.wasm: bench/guests/python/app.py bench/guests/python/world.wit | $(COMPONENTIZE_PY)
 	@mkdir -p $(BENCH_PYTHON)/wit

@@ -259,62 +259,62 @@
       (block $h (block $g (block $f (block $e (block $d (block $c (block $b (block $a
         (br_table $a $b $c $d $e $f $g $h $i $j $k $l $m $n $o $p
           (i32.sub (local.get $case) (i32.const 0x61))))
-        ;; wasi:http/types [constructor]fields: /a
+        ;; wasi:http/types@0.2 [constructor]fields: /a
         (call $end-fields (call $fields.new)) (return))
-        ;; wasi:http/types [static]fields.from-list: /b
+        ;; wasi:http/types@0.2 [static]fields.from-list: /b
         (call $fields.from-list (i32.const 16) (i32.const 1) (global.get $result))
         (call $end-fields (i32.load (i32.const 68))) (return))
-        ;; wasi:http/types [method]fields.set: /c
+        ;; wasi:http/types@0.2 [method]fields.set: /c
         (local.set $handle (call $fields.new))
         (call $fields.set (local.get $handle) (i32.const 8) (i32.const 1)
           (i32.const 24) (i32.const 1) (global.get $result))
         (call $end-fields (local.get $handle)) (return))
-        ;; wasi:http/types [method]fields.append: /d
+        ;; wasi:http/types@0.2 [method]fields.append: /d
         (call $end-fields (call $full-fields)) (return))
-        ;; wasi:http/types [method]fields.clone: /e, which copies once the clone is changed
+        ;; wasi:http/types@0.2 [method]fields.clone: /e, which copies once the clone is changed
         (local.set $handle (call $fields.clone (global.get $full)))
         (call $fields.append (local.get $handle) (i32.const 8) (i32.const 1)
           (global.get $bytes) (i32.const 1) (global.get $result))
         (call $end-fields (local.get $handle)) (return))
-        ;; wasi:http/types [method]outgoing-request.body: /f
+        ;; wasi:http/types@0.2 [method]outgoing-request.body: /f
         (call $request.body (call $request.new (call $fields.new)) (global.get $result))
         (call $fill-body) (return))
-        ;; wasi:http/types [method]outgoing-response.body: /g
+        ;; wasi:http/types@0.2 [method]outgoing-response.body: /g
         (call $response.body (call $response.new (call $fields.new)) (global.get $result))
         (call $fill-body) (return))
-        ;; wasi:http/types [method]outgoing-request.set-method: /h
+        ;; wasi:http/types@0.2 [method]outgoing-request.set-method: /h
         (local.set $handle (call $request.new (call $fields.new)))
         (drop (call $request.method (local.get $handle) (i32.const 9)
           (global.get $bytes) (global.get $text-bytes)))
         (call $end-request (local.get $handle)) (return))
-        ;; wasi:http/types [method]outgoing-request.set-path-with-query: /i
+        ;; wasi:http/types@0.2 [method]outgoing-request.set-path-with-query: /i
         (local.set $handle (call $request.new (call $fields.new)))
         (i32.store8 (global.get $bytes) (i32.const 0x2f))
         (drop (call $request.path (local.get $handle) (i32.const 1)
           (global.get $bytes) (global.get $text-bytes)))
         (call $end-request (local.get $handle)) (return))
-        ;; wasi:http/types [method]outgoing-request.set-scheme: /j
+        ;; wasi:http/types@0.2 [method]outgoing-request.set-scheme: /j
         (local.set $handle (call $request.new (call $fields.new)))
         (drop (call $request.scheme (local.get $handle) (i32.const 1) (i32.const 2)
           (global.get $bytes) (i32.const 64)))
         (call $end-request (local.get $handle)) (return))
-        ;; wasi:http/types [method]outgoing-request.set-authority: /k
+        ;; wasi:http/types@0.2 [method]outgoing-request.set-authority: /k
         (local.set $handle (call $request.new (call $fields.new)))
         (drop (call $request.authority (local.get $handle) (i32.const 1)
           (global.get $bytes) (global.get $text-bytes)))
         (call $end-request (local.get $handle)) (return))
-        ;; wasi:http/outgoing-handler handle: /l
+        ;; wasi:http/outgoing-handler@0.2 handle: /l
         (drop (call $send-one (call $full-fields))) (return))
-        ;; wasi:http/types [method]future-incoming-response.get: /m
+        ;; wasi:http/types@0.2 [method]future-incoming-response.get: /m
         (drop (call $exchange)) (return))
-        ;; wasi:http/types [method]future-trailers.get: /n
+        ;; wasi:http/types@0.2 [method]future-trailers.get: /n
         (call $incoming.consume (call $exchange) (global.get $result))
         (local.set $handle (call $incoming.finish (i32.load (i32.const 68))))
         (call $block (call $trailers.subscribe (local.get $handle)))
         (call $trailers.get (local.get $handle) (global.get $result)) (return))
-        ;; wasi:cli/stdout get-stdout: /o
+        ;; wasi:cli/stdout@0.2 get-stdout: /o
         (drop (call $stdout)) (return))
-        ;; wasi:cli/stderr get-stderr: /p
+        ;; wasi:cli/stderr@0.2 get-stderr: /p
         (drop (call $stderr)))
 
     (func (export "handle") (param $request i32) (param $out i32)

@@ -37,6 +37,14 @@ pub fn experiment(experiment: &str, name: &str) -> PathBuf {
     existing(folder.join(format!("{name}.wasm")), "make experiments")
 }
 
+/// A guest of `tests/guests` that is a package, such as `hostile-03`.
+#[must_use]
+pub fn test_guest(name: &str) -> PathBuf {
+    let file = format!("{}_guest.wasm", name.replace('-', "_"));
+    let folder = target().join("wasm32-wasip2/guest");
+    existing(folder.join(file), "make test-guests")
+}
+
 /// The `wasmtime` that the tests compare with.
 #[must_use]
 pub fn wasmtime() -> PathBuf {

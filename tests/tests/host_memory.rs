@@ -1,6 +1,8 @@
 //! Memory that the server holds for guests: `--max-host-memory`, and all limits together.
 #![cfg(target_os = "linux")]
 
+mod wasi_0_3;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -22,21 +24,30 @@ const SLACK: u64 = 16 * MIB;
 
 /// A server of the hostile guest with the flags that `more` adds.
 fn serve(more: impl FnOnce(Setup) -> Setup) -> TestHost {
-    let setup = TestHost::serve_guest("keeper")
+    more(limited(TestHost::serve_guest("keeper"))).start()
+}
+
+/// The limits of one instance.
+fn limited(setup: Setup) -> Setup {
+    setup
         .flag("--threads", "1")
         .flag("--max-memory", "16MiB")
         .flag("--max-hostcall-memory", "1MiB")
         .flag("--request-timeout", "600")
         .flag("--cpu-timeout", "600")
-        .flag("--audit", "none");
-    more(setup).start()
+        .flag("--audit", "none")
 }
 
 /// Sends a request for `path`. Panics as soon as the server has more memory than one instance
 /// allows.
 fn send(host: &TestHost, path: &str) -> Response {
+    send_after(host, "/jd", path)
+}
+
+/// Like [`send`], after a request for the path `first`, whose guest keeps nothing.
+fn send_after(host: &TestHost, first: &str, path: &str) -> Response {
     // The server keeps its first allocations.
-    let first = host.send(&Request::new("GET", "/jd"));
+    let first = host.send(&Request::new("GET", first));
     assert_eq!((first.status, &*first.text()), (200, "kept"));
     let limit = host.anonymous_bytes() + ONE_INSTANCE + SLACK;
     let mut client = host.connect();
@@ -53,8 +64,12 @@ const ANSWERED: [&str; 4] = ["/a", "/h", "/j", "/k"];
 
 /// Checks that the guest at `path` traps, and that the log names the flag.
 fn check_traps(host: &TestHost, path: &str) {
-    let response = send(host, path);
-    check_problem(&response, 500, &["the guest failed"]);
+    check_limit_in_log(host, &send(host, path));
+}
+
+/// Checks that a guest has trapped, and that the log names the flag.
+fn check_limit_in_log(host: &TestHost, response: &Response) {
+    check_problem(response, 500, &["the guest failed"]);
     let id = response.header("x-request-id").expect("an id");
     let _ = host.log().wait_for_entry(&[id, "--max-host-memory"]);
 }
@@ -183,7 +198,7 @@ fn hostile_guests_hold_no_more_than_the_limits_of_one_instance() {
     /// With the limits of [`Server`]: memories, host memory, contexts, stack, handles, two of one
     /// call, tables, and the response.
     const ONE_INSTANCE: u64 = (32 + 16 + 8 + 2 + 1 + 2 + 1 + 2) * MIB;
-    const NAMES: [&str; 22] = [
+    const NAMES: [&str; 36] = [
         "grow-and-touch",
         "hold-memory",
         "grow-for-ever",
@@ -206,6 +221,21 @@ fn hostile_guests_hold_no_more_than_the_limits_of_one_instance() {
         "header-huge",
         "trailer-many",
         "write-for-ever",
+        // For WASI 0.3.
+        "waits-for-ever",
+        "streams-for-ever",
+        "futures-for-ever",
+        "sets-for-ever",
+        "spawn-for-ever",
+        "cancel-for-ever",
+        "outputs-for-ever",
+        "send-and-keep",
+        "write-huge",
+        "keep-from-list",
+        "keep-path",
+        "keep-authority",
+        "keep-request",
+        "keep-response",
     ];
 
     let server = Server::start(5);

@@ -1,12 +1,15 @@
 //! Hostile guests: the answers of their clients, and their effect on a well-behaved guest.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use end_to_end::TestHost;
 use end_to_end::cases::check_problem;
 use end_to_end::client::{Connection, Request};
 use end_to_end::strace::Fault;
-use end_to_end::stress::hostile::{Behaviour, MAX_CONCURRENCY, Repeat, Server, table};
+use end_to_end::stress::hostile::{
+    Behaviour, Client, MAX_CONCURRENCY, Repeat, Server, Wasi, table,
+};
 
 /// `--request-timeout` in seconds, long enough for all guests that do not wait for it, also while
 /// other tests run.
@@ -16,10 +19,13 @@ const REQUEST_TIMEOUT: u32 = 5;
 const KEPT_KIB: u64 = 16 * 1024;
 
 #[test]
-fn there_are_more_than_30_hostile_guests() {
-    let names = table().iter().map(|behaviour| behaviour.name);
-    let names: std::collections::BTreeSet<_> = names.collect();
-    assert!(names.len() > 30, "{names:?}");
+fn there_are_more_than_100_hostile_guests_for_each_version_of_wasi() {
+    for wasi in Wasi::ALL {
+        let of_this = |behaviour: &&Behaviour| behaviour.wasi == wasi;
+        let names = table().iter().filter(of_this);
+        let names: BTreeSet<_> = names.map(|behaviour| behaviour.name).collect();
+        assert!(names.len() > 100, "{wasi:?}: {names:?}");
+    }
 }
 
 #[test]
@@ -56,28 +62,58 @@ fn hostile_guests_cost_a_good_one_no_request_and_leave_the_pool_empty() {
     }
 }
 
+/// Runs some guests often, so that some wait and are offloaded.
+fn check_never_without_a_head(wasi: Wasi, names: &[&str]) {
+    let server = Server::start(REQUEST_TIMEOUT);
+    let repeat = Repeat {
+        address: server.address(),
+        runs: 200,
+        at_once: MAX_CONCURRENCY,
+        pause: Duration::ZERO,
+    };
+    let is_late = |behaviour: &&Behaviour| {
+        behaviour.wasi == wasi
+            && behaviour.client == Client::Plain
+            && names.contains(&behaviour.name)
+    };
+    let late: Vec<_> = table().iter().filter(is_late).copied().collect();
+    assert_eq!(late.len(), names.len());
+    let outcome = repeat.run(&late);
+    assert!(outcome.unexpected.is_empty(), "{:?}", outcome.unexpected);
+}
+
 #[test]
 fn a_guest_that_fails_after_its_response_is_set_leaves_no_client_without_a_head() {
-    const NAMES: [&str; 4] = [
+    let names = [
         "trap-after-set",
         "set-twice",
         "finish-twice",
         "trailer-many",
     ];
+    check_never_without_a_head(Wasi::V02, &names);
+}
 
-    let server = Server::start(REQUEST_TIMEOUT);
-    let repeat = Repeat {
-        address: server.address(),
-        runs: 200,
-        // Enough that some wait and are offloaded.
-        at_once: MAX_CONCURRENCY,
-        pause: Duration::ZERO,
-    };
-    let is_late = |behaviour: &&Behaviour| NAMES.contains(&behaviour.name);
-    let late: Vec<_> = table().iter().filter(is_late).copied().collect();
-    assert_eq!(late.len(), NAMES.len());
-    let outcome = repeat.run(&late);
-    assert!(outcome.unexpected.is_empty(), "{:?}", outcome.unexpected);
+/// A body that ends with its guest must not look complete either.
+#[test]
+fn a_guest_of_wasi_0_3_that_fails_after_its_response_is_answered_with_500_or_a_broken_body() {
+    let names = [
+        "trap-at-end",
+        "trap-instead-of-body",
+        "trap-in-body",
+        "exit-in-body",
+        "half-body",
+        "half-body-late",
+        "long-body",
+        "body-with-error",
+    ];
+    check_never_without_a_head(Wasi::V03, &names);
+}
+
+/// Its time is over on an offload thread, which drops its response before it reports the result.
+#[test]
+fn cpu_timeout_answers_each_guest_of_wasi_0_3_with_504() {
+    let names = ["spin-after-yield", "yield-for-ever", "spawn-each-other"];
+    check_never_without_a_head(Wasi::V03, &names);
 }
 
 /// Offload threads may get no processor for long, so the worker enforces the timeout.

@@ -77,6 +77,24 @@ impl Request {
         &self.method
     }
 
+    /// The path and the query.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.path
+    }
+
+    /// The headers, by name and value.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let headers = self.headers.iter();
+        headers.map(|(name, value)| (&**name, &**value))
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn content(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The head.
     #[must_use]
     pub fn head(&self) -> Vec<u8> {

@@ -9,6 +9,8 @@ pub mod hpack;
 
 pub use client::{Client, Event};
 
+use crate::client::Request;
+
 /// The connection preface (RFC 9113, section 3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -126,6 +128,25 @@ pub fn post(stream: u32, path: &str, body: &str) -> Vec<u8> {
     ];
     let data = Frame::new("DATA", END_STREAM, stream, body);
     [head(stream, "POST", path, &fields, 0), data.bytes()].concat()
+}
+
+/// This request on this stream, without `host`, whose place is taken by `:authority`.
+#[must_use]
+pub fn request(stream: u32, request: &Request) -> Vec<u8> {
+    let fields: Vec<_> = request
+        .fields()
+        .filter(|(name, _)| *name != "host")
+        .collect();
+    let flags = if request.content().is_empty() {
+        END_STREAM
+    } else {
+        0
+    };
+    let mut bytes = head(stream, request.method(), request.target(), &fields, flags);
+    if flags == 0 {
+        bytes.extend(Frame::new("DATA", END_STREAM, stream, request.content()).bytes());
+    }
+    bytes
 }
 
 /// The head of a request on this stream, in one frame with these additional flags.

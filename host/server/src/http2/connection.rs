@@ -35,17 +35,25 @@ impl Connection {
     ) -> Result<Self, h2::Error> {
         /// Number of streams on which a client may break the protocol before the connection ends.
         const MAX_ERROR_RESETS: usize = 1024;
+        /// Minimum send buffer of a stream, in bytes: without one, no byte of a streamed body would
+        /// be sent.
+        const MIN_SEND_BUFFER_BYTES: usize = 16 << 10;
 
         let limits = &shared.settings.connections;
         // The handler responds to heads that are a little too large with a problem document.
         let header_bytes = limits.max_header_bytes.saturating_mul(2);
         let header_bytes = u32::try_from(header_bytes).unwrap_or(u32::MAX);
+        let send_buffer_bytes = shared
+            .settings
+            .bodies
+            .buffered_bytes
+            .max(MIN_SEND_BUFFER_BYTES);
         let handshake = server::Builder::new()
             .max_concurrent_streams(limits.http2_max_streams.get())
             .initial_window_size(limits.http2_stream_window_bytes)
             .initial_connection_window_size(limits.http2_connection_window_bytes)
             .max_header_list_size(header_bytes)
-            .max_send_buffer_size(shared.settings.bodies.buffered_bytes)
+            .max_send_buffer_size(send_buffer_bytes)
             .max_local_error_reset_streams(Some(MAX_ERROR_RESETS))
             .handshake(socket);
         Ok(Self {

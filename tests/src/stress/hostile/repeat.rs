@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::server::GOOD;
-use super::{Answer, Behaviour, classify};
+use super::{Answer, Behaviour, Wasi, classify};
 use crate::client::{Connection, Request};
 use crate::concurrent::{alongside, on_threads};
 
@@ -67,7 +66,9 @@ impl Repeat {
     fn run_one(&self, behaviour: &Behaviour, outcome: &Mutex<Outcome>) {
         let seen = behaviour.run(self.address);
         let mut outcome = outcome.lock().expect("no thread panics with it");
-        let Behaviour { name, client, .. } = behaviour;
+        let Behaviour {
+            wasi, name, client, ..
+        } = behaviour;
         let text = match seen {
             Ok((answer, open)) if behaviour.answers.contains(&answer) => {
                 outcome.open.extend(open);
@@ -76,7 +77,7 @@ impl Repeat {
             Ok((answer, _)) => format!("{client:?}: {answer:?}"),
             Err(error) => format!("{client:?}: {error}"),
         };
-        let path = format!("/{name}: ");
+        let path = format!("/{}/{name}: ", wasi.hostile());
         if !outcome
             .unexpected
             .iter()
@@ -98,14 +99,15 @@ impl Repeat {
 }
 
 impl GoodClient {
-    /// Sends until `stop`, at least once.
+    /// Sends until `stop`, at least once, to the guests of both versions of WASI in turn.
     pub fn send_until(address: SocketAddr, mut stop: impl FnMut() -> bool) -> Self {
         let mut client = Self::default();
-        let request = Request::new("GET", GOOD);
+        let request = |wasi: Wasi| Request::new("GET", &format!("/{}/good", wasi.good()));
+        let requests = Wasi::ALL.map(request);
         let mut connection = None;
-        loop {
+        for request in requests.iter().cycle() {
             let start = Instant::now();
-            match exchange(&mut connection, address, &request) {
+            match exchange(&mut connection, address, request) {
                 Ok(()) => client.times.push(start.elapsed()),
                 Err(reason) => {
                     client.losses.push(reason);
@@ -113,9 +115,10 @@ impl GoodClient {
                 }
             }
             if stop() {
-                return client;
+                break;
             }
         }
+        client
     }
 
     /// All clients as one.

@@ -1,19 +1,23 @@
 //! A server of hostile guests with small limits.
 
+use std::fs;
 use std::net::SocketAddr;
 
 use crate::functions::Folder;
 use crate::guests::assemble;
 use crate::operators::Operators;
-use crate::{TestHost, process};
+use crate::{TestHost, artifacts, process};
+
+use super::Wasi;
 
 /// Maximum number of guests that run at the same time.
 pub const MAX_CONCURRENCY: usize = 64;
 
 /// Limits that guests reach soon.
-const LIMITS: [(&str, &str); 11] = [
+const LIMITS: [(&str, &str); 12] = [
     ("--cpu-timeout", "0.05"),
     ("--write-timeout", "1"),
+    ("--post-return-timeout", "1"),
     ("--max-memory", "32MiB"),
     ("--max-table-elements", "10000"),
     ("--max-hostcall-memory", "1MiB"),
@@ -36,8 +40,8 @@ const GAUGES: [&str; 7] = [
     "pool_stacks",
 ];
 
-/// A server of two functions of the same component: the hostile guests are at `/hostile/NAME`,
-/// the well-behaved one at [`GOOD`].
+/// A server of two functions of the same component for each version of WASI: the hostile guests, and
+/// the well-behaved one.
 #[derive(Debug)]
 pub struct Server {
     host: TestHost,
@@ -45,17 +49,12 @@ pub struct Server {
     _functions: Folder,
 }
 
-/// Path of the well-behaved guest.
-pub(super) const GOOD: &str = "/good/good";
-
 impl Server {
     /// Starts a server with this request timeout, in seconds.
     #[must_use]
     pub fn start(request_timeout: u32) -> Self {
         let functions = Folder::new();
-        let component = assemble("hostile", |source| source);
-        functions.put("hostile.wasm", &component);
-        functions.put("good.wasm", &component);
+        put_guests(&functions);
         let setup = TestHost::serve_functions(functions.path());
         let mut setup = setup.flag("--ops-addr", "127.0.0.1:0");
         for (name, value) in LIMITS {
@@ -99,5 +98,22 @@ impl Server {
     pub fn resident_kib(&self) -> Option<u64> {
         let bytes = process::memory_bytes(self.host.process_id(), "VmRSS")?;
         Some(bytes / 1024)
+    }
+}
+
+/// Writes the functions of the hostile and of the well-behaved guests.
+pub(in crate::stress) fn put_guests(functions: &Folder) {
+    for wasi in Wasi::ALL {
+        let component = component(wasi);
+        functions.put(&format!("{}.wasm", wasi.hostile()), &component);
+        functions.put(&format!("{}.wasm", wasi.good()), &component);
+    }
+}
+
+/// The component with the hostile guests.
+fn component(wasi: Wasi) -> Vec<u8> {
+    match wasi {
+        Wasi::V02 => assemble("hostile", |source| source),
+        Wasi::V03 => fs::read(artifacts::test_guest("hostile-03")).expect("a component"),
     }
 }

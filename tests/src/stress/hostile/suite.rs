@@ -153,6 +153,7 @@ fn print_row(
     resident_kib: Option<u64>,
 ) {
     let Behaviour {
+        wasi,
         name,
         client,
         limit,
@@ -160,13 +161,14 @@ fn print_row(
     } = behaviour;
     let ratio = good.p99().as_secs_f64() / quiet.p99().as_secs_f64();
     println!(
-        "{name:24} {client:10} {:6.1} s  {:7} good, {:3} lost, p99 {:8.3} ms, {ratio:5.2} times, \
+        "{wasi:4} {name:24} {client:10} {:6.1} s  {:7} good, {:3} lost, p99 {:8.3} ms, {ratio:5.2} times, \
          {:7} KiB  {limit}",
         took.as_secs_f64(),
         good.times.len(),
         good.losses.len(),
         good.p99().as_secs_f64() * 1e3,
         resident_kib.unwrap_or_default(),
+        wasi = format!("{wasi:?}"),
         client = format!("{client:?}"),
     );
 }

@@ -1,28 +1,32 @@
-//! All hostile guests.
+//! All hostile guests, and those for WASI 0.2.
 
-use super::{Answer, Behaviour, Client};
+use std::sync::LazyLock;
 
-const GOOD: &[Answer] = &[Answer::Good];
-const FAILED: &[Answer] = &[Answer::Problem(500)];
+use super::table_03::TABLE_03;
+use super::{Answer, Behaviour, Client, Wasi};
+
+pub(super) const GOOD: &[Answer] = &[Answer::Good];
+pub(super) const FAILED: &[Answer] = &[Answer::Problem(500)];
 /// It stays within its limits, which takes long on a busy machine.
-const GOOD_OR_LATE: &[Answer] = &[Answer::Good, Answer::Problem(504)];
-const LATE: &[Answer] = &[Answer::Problem(504)];
-const SLOW: &[Answer] = &[Answer::Problem(408)];
-const BROKEN: &[Answer] = &[Answer::Broken];
-const UNSEEN: &[Answer] = &[Answer::Unseen];
-const NO_CONTENT: &[Answer] = &[Answer::Empty(204)];
-const NOT_MODIFIED: &[Answer] = &[Answer::Empty(304)];
-const LATE_OR_BROKEN: &[Answer] = &[Answer::Problem(504), Answer::Broken];
-const LATE_OR_FAILED: &[Answer] = &[Answer::Problem(504), Answer::Problem(500)];
+pub(super) const GOOD_OR_LATE: &[Answer] = &[Answer::Good, Answer::Problem(504)];
+pub(super) const LATE: &[Answer] = &[Answer::Problem(504)];
+pub(super) const SLOW: &[Answer] = &[Answer::Problem(408)];
+pub(super) const BROKEN: &[Answer] = &[Answer::Broken];
+pub(super) const UNSEEN: &[Answer] = &[Answer::Unseen];
+pub(super) const NO_CONTENT: &[Answer] = &[Answer::Empty(204)];
+pub(super) const NOT_MODIFIED: &[Answer] = &[Answer::Empty(304)];
+pub(super) const LATE_OR_BROKEN: &[Answer] = &[Answer::Problem(504), Answer::Broken];
+pub(super) const LATE_OR_FAILED: &[Answer] = &[Answer::Problem(504), Answer::Problem(500)];
 /// On a busy machine a guest may have failed before anything was sent.
-const FAILED_OR_BROKEN: &[Answer] = &[Answer::Problem(500), Answer::Broken];
+pub(super) const FAILED_OR_BROKEN: &[Answer] = &[Answer::Problem(500), Answer::Broken];
 /// The guest fails after it has set its response, of which all, a part or nothing was sent.
-const ANY: &[Answer] = &[Answer::Problem(500), Answer::Broken, Answer::Good];
+pub(super) const ANY: &[Answer] = &[Answer::Problem(500), Answer::Broken, Answer::Good];
 
-/// Makes the table: name, client, answers, limit.
+/// Makes the table of a version of WASI: name, client, answers, limit.
 macro_rules! rows {
-    ($($name:literal $client:ident $answers:ident $limit:literal;)*) => {
+    ($wasi:ident $($name:literal $client:ident $answers:ident $limit:literal;)*) => {
         &[$(Behaviour {
+            wasi: Wasi::$wasi,
             name: $name,
             client: Client::$client,
             answers: $answers,
@@ -31,13 +35,17 @@ macro_rules! rows {
     };
 }
 
+pub(super) use rows;
+
 /// All hostile guests.
 #[must_use]
 pub fn table() -> &'static [Behaviour] {
-    TABLE
+    static ALL: LazyLock<Vec<Behaviour>> = LazyLock::new(|| [TABLE, TABLE_03].concat());
+
+    &ALL
 }
 
-const TABLE: &[Behaviour] = rows! {
+const TABLE: &[Behaviour] = rows! { V02
     "loop" Plain LATE "--cpu-timeout";
     "loop-with-calls" Plain LATE "--cpu-timeout";
     "loop-after-set" Plain LATE_OR_BROKEN "--cpu-timeout";
@@ -79,7 +87,7 @@ const TABLE: &[Behaviour] = rows! {
     "print-in-pieces" Plain GOOD "nothing";
     "sleep" Plain LATE "--request-timeout";
     "sleep-in-body" Plain BROKEN "--response-idle-timeout";
-    "sleep-after-body" Plain GOOD "--request-timeout";
+    "sleep-after-body" Plain GOOD "--post-return-timeout";
     "write-slowly" Plain GOOD "nothing";
     "sleep" Leaves UNSEEN "the end of its client";
     "sleep-in-body" Leaves UNSEEN "the end of its client";

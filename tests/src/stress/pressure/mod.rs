@@ -18,11 +18,10 @@ use group::Group;
 use guests::{Counts, Large};
 use watch::Watcher;
 
-use super::hostile::GoodClient;
+use super::hostile::{GoodClient, put_guests};
 use crate::client::Request;
 use crate::concurrent::join;
 use crate::functions::Folder;
-use crate::guests::assemble;
 use crate::operators::Operators;
 use crate::random::Random;
 use crate::{Setup, TestHost};
@@ -68,9 +67,7 @@ const IDLE_REQUESTS: usize = 50;
 /// Fails if no folder for compiled code can be made.
 pub fn run(plan: &Plan) -> Result<Report, String> {
     let functions = Folder::new();
-    let hostile = assemble("hostile", |source| source);
-    functions.put("good.wasm", &hostile);
-    functions.put("hostile.wasm", &hostile);
+    put_guests(&functions);
     let large_guests = Large::all(&functions);
     let cache = tempfile::tempdir().map_err(|error| error.to_string())?;
     // Fills the cache: compiling is not part of the test.

@@ -43,8 +43,8 @@
 //!   [`Composition`] and its [`Provenance`].
 //! - [`Manifest`]: several compositions, declared in one file.
 //! - [`run_wac()`] composes a text in the WAC language; [`emit_wac()`] writes one.
-//! - [`environment()`], [`stub()`]: generated components that satisfy an import with fixed
-//!   values, or with functions that trap.
+//! - [`environment()`], [`environment_for()`], [`stub()`]: generated components that satisfy an
+//!   import with fixed values, or with functions that trap.
 //! - [`decompose()`], [`extract()`]: the parts of a composition.
 //! - [`record()`]: the provenance record of a composition that another tool made.
 //! - [`inspect()`], [`diff()`], [`verify()`], [`deny_imports()`], [`core_features()`]:
@@ -94,7 +94,7 @@ pub use check::world::check;
 pub use decompose::extract::extract;
 pub use decompose::{Decomposed, decompose};
 pub use encode::Composed;
-pub use generate::environment::{EnvironmentError, environment};
+pub use generate::environment::{EnvironmentError, environment, environment_for};
 pub use generate::stub::{StubError, StubSource, stub};
 pub use graph::{GraphFormat, graph};
 pub use inspect::core_features::{CoreFeature, core_features};

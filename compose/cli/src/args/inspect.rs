@@ -35,7 +35,8 @@ pub(crate) struct Check {
 ///
 /// The output lists parts with size, digest and producers, wires, imports, exports, and the
 /// cost of one instance: the numbers of core instances, memories and tables that the pool of
-/// a host needs for each live instance.
+/// a host needs for each live instance. Interfaces with async functions, streams or futures,
+/// as those of WASI 0.3, have these words in brackets.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -52,7 +53,8 @@ pub(crate) struct Inspect {
 /// Draw a component or a plan.
 ///
 /// Parts are boxes, wires have interface and version as labels, and imports outside of WASI
-/// are dashed. Nested compositions are expanded to their parts, named `outer/inner`.
+/// are dashed. Interfaces with async functions, streams or futures have these words as well.
+/// Nested compositions are expanded to their parts, named `outer/inner`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:

@@ -13,7 +13,8 @@ BENCH_GUEST_PACKAGES := -p echo-guest -p relay-guest -p cpu-burn-guest
 PARTS := target/components
 
 EXPERIMENTS := $(patsubst experiments/%/compose.toml,%,$(wildcard experiments/*/compose.toml))
-EXPERIMENT_GUESTS := bearer-gate greeter mock-audit path-router request-logger rot13 vigenere vigenere-layer
+EXPERIMENT_GUESTS := bearer-gate gate-middleware greeter logger-middleware mock-audit path-router request-logger \
+	rot13 streamer vigenere vigenere-layer
 EXPERIMENT_PACKAGES := $(EXPERIMENT_GUESTS:%=-p %-guest)
 EXPERIMENT_PARTS := target/experiments/parts
 

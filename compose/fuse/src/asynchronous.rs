@@ -165,7 +165,7 @@ fn can_be_fused(
 impl fmt::Display for AsyncParts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, part) in self.parts.iter().enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
+            let separator = if index == 0 { "" } else { "; " };
             f.write_str(separator)?;
             if self.is_composition {
                 write!(f, "its part `{}` ", part.name)?;
@@ -203,7 +203,7 @@ impl fmt::Display for AsyncPart {
         if clauses.is_empty() {
             return f.write_str("uses asynchronous functions of the component model");
         }
-        f.write_str(&clauses.join(" and "))
+        f.write_str(&clauses.join(", and "))
     }
 }
 

@@ -57,7 +57,7 @@ fn fuse_of_a_service_of_0_3_names_its_asynchronous_interfaces() {
     assert_eq!(
         error(&service("")),
         format!(
-            "cannot be fused: it imports `wasi:http/types@0.3.0` (stream, future) and exports \
+            "cannot be fused: it imports `wasi:http/types@0.3.0` (stream, future), and exports \
              `wasi:http/handler@0.3.0` (async); {LATER}; use the component without fusing"
         )
     );
@@ -73,10 +73,10 @@ fn fuse_of_a_composition_names_its_asynchronous_parts() {
     assert_eq!(
         error(&whole),
         format!(
-            "cannot be fused: its part `gate` imports `wasi:http/handler@0.3.0` (async) and \
-             exports `wasi:http/handler@0.3.0` (async), its part `service` imports \
-             `wasi:http/types@0.3.0` (stream, future) and exports `wasi:http/handler@0.3.0` \
-             (async); {LATER}; use the component without fusing"
+            "cannot be fused: its part `gate` imports `wasi:http/types@0.3.0` (stream, future) and \
+             `wasi:http/handler@0.3.0` (async), and exports `wasi:http/handler@0.3.0` (async); its \
+             part `service` imports `wasi:http/types@0.3.0` (stream, future), and exports \
+             `wasi:http/handler@0.3.0` (async); {LATER}; use the component without fusing"
         )
     );
 }

@@ -14,7 +14,8 @@ TEST_GUEST_PACKAGES := -p hostile-03-guest
 PARTS := target/components
 
 EXPERIMENTS := $(patsubst experiments/%/compose.toml,%,$(wildcard experiments/*/compose.toml))
-EXPERIMENT_GUESTS := bearer-gate greeter mock-audit path-router request-logger rot13 vigenere vigenere-layer
+EXPERIMENT_GUESTS := bearer-gate gate-middleware greeter logger-middleware mock-audit path-router request-logger \
+	rot13 streamer vigenere vigenere-layer
 EXPERIMENT_PACKAGES := $(EXPERIMENT_GUESTS:%=-p %-guest)
 EXPERIMENT_PARTS := target/experiments/parts
 

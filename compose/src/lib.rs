@@ -43,14 +43,14 @@
 //!   [`Composition`] and its [`Provenance`].
 //! - [`Manifest`]: several compositions, declared in one file.
 //! - [`run_wac()`] composes a text in the WAC language; [`emit_wac()`] writes one.
-//! - [`environment()`], [`stub()`]: generated components that satisfy an import with fixed
-//!   values, or with functions that trap.
+//! - [`environment()`], [`environment_for()`], [`stub()`]: generated components that satisfy an
+//!   import with fixed values, or with functions that trap.
 //! - [`decompose()`], [`extract()`]: the parts of a composition.
 //! - [`record()`]: the provenance record of a composition that another tool made.
-//! - [`inspect()`], [`diff()`], [`verify()`], [`deny_imports()`], [`core_features()`]:
-//!   descriptions and checks of a composition; [`check()`]: its compatibility with a
-//!   [`World`].
-//! - [`graph()`]: a picture.
+//! - [`inspect()`], [`diff()`], [`verify()`], [`deny_imports()`], [`core_features()`],
+//!   [`AsyncInterfaces`]: descriptions and checks of a composition; [`check()`]: its
+//!   compatibility with a [`World`].
+//! - [`graph()`], [`graph_with()`]: a picture.
 //!
 //! The crate `compose-fuse` fuses the parts of a composition into one core module, and counts
 //! what an instance costs: both depend on the internals of wasmtime.
@@ -94,9 +94,10 @@ pub use check::world::check;
 pub use decompose::extract::extract;
 pub use decompose::{Decomposed, decompose};
 pub use encode::Composed;
-pub use generate::environment::{EnvironmentError, environment};
+pub use generate::environment::{EnvironmentError, environment, environment_for};
 pub use generate::stub::{StubError, StubSource, stub};
-pub use graph::{GraphFormat, graph};
+pub use graph::{GraphFormat, graph, graph_with};
+pub use inspect::asynchronous::{AsyncFeatures, AsyncInterfaces, is_asynchronous};
 pub use inspect::core_features::{CoreFeature, core_features};
 pub use inspect::diff::{ChangedPart, Diff, diff};
 pub use inspect::provenance::{PROVENANCE_SECTION, Provenance, record};

@@ -1,7 +1,11 @@
 //! The component that exports `wasi:cli/environment`.
 
-use compose::{Component, EnvironmentError, environment};
+mod support;
+
+use compose::{Component, EnvironmentError, environment, environment_for};
 use pretty_assertions::assert_eq;
+use support::{component, linked};
+use test_components::{nested_wasi, nested_wasi_0_3};
 use wasmparser::{DataKind, Operator, Parser, Payload};
 
 /// The memory of the only core module, and the results of its functions.
@@ -98,6 +102,68 @@ fn environment_exports_one_interface_and_has_no_imports() {
     assert_eq!(component.imports().count(), 0);
     let exports: Vec<&str> = component.exports().collect();
     assert_eq!(exports, ["wasi:cli/environment@0.2.12"]);
+}
+
+/// A component that imports the environments of these versions.
+fn importer(versions: &[&str]) -> Component {
+    let imports = versions
+        .iter()
+        .map(|version| format!("import wasi:cli/environment@{version};"));
+    let imports: String = imports.collect();
+    let wasi = nested_wasi() + &nested_wasi_0_3();
+    component(
+        "app",
+        &format!("package t:app; world app {{ {imports} export run: func(); }} {wasi}"),
+    )
+}
+
+#[test]
+fn environment_for_exports_the_releases_that_are_imported() {
+    let (of_0_2, of_0_3) = ("wasi:cli/environment@0.2.12", "wasi:cli/environment@0.3.0");
+    for (imported, expected) in [
+        (&[][..], &[of_0_2][..]),
+        (&["0.2.12"], &[of_0_2]),
+        (&["0.3.0"], &[of_0_3]),
+        (&["0.2.12", "0.3.0"], &[of_0_2, of_0_3]),
+    ] {
+        let app = importer(imported);
+        let bytes = environment_for([("A", "1")], [&app]).expect("fits");
+        let core = core(&bytes);
+        assert_eq!(core.variables(), variables(&[("A", "1")]));
+        // The functions of each interface return the same addresses.
+        for results in core.results.chunks(3) {
+            assert_eq!(results, &core.results[..3]);
+        }
+        let environment = Component::new("env", bytes).expect("a component");
+        let exports: Vec<&str> = environment.exports().collect();
+        assert_eq!(exports, expected);
+        if !imported.is_empty() {
+            let composed = linked(&app, &[environment]).expect("fits");
+            assert_eq!(composed.composition.host_imports, [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn environment_without_importers_is_that_of_0_2() {
+    let none: [&Component; 0] = [];
+    assert_eq!(
+        environment_for([("A", "1")], none).expect("fits"),
+        environment([("A", "1")]).expect("fits")
+    );
+}
+
+#[test]
+fn link_of_an_environment_of_the_other_release_names_env_for() {
+    let bytes = environment([("A", "1")]).expect("fits");
+    let environment = Component::new("env", bytes).expect("a component");
+    let report = linked(&importer(&["0.3.0"]), &[environment]).expect_err("does not fit");
+    assert_eq!(
+        report.to_string(),
+        "error[version-track]: `app` imports `wasi:cli/environment@0.3.0`, and `env` exports \
+         `wasi:cli/environment@0.2.12`, which is on another version track and not compatible; \
+         generate the environment with `component-compose env --for` and the importer"
+    );
 }
 
 #[test]

@@ -88,11 +88,14 @@ fn the_audit_log_on_stderr_imports_and_exports_what_its_world_names() {
 fn the_guests_of_the_experiments_import_and_export_what_their_worlds_name() {
     for (name, world) in [
         ("bearer-gate", "runner:experiments/bearer-gate"),
+        ("gate-middleware", "runner:experiments/gate-middleware"),
         ("greeter", "runner:experiments/greeter"),
+        ("logger-middleware", "runner:experiments/logger-middleware"),
         ("mock-audit", "runner:experiments/mock-audit"),
         ("path-router", "runner:experiments/path-router"),
         ("request-logger", "runner:experiments/request-logger"),
         ("rot13", "runner:experiments/fixed-cipher"),
+        ("streamer", "runner:experiments/streamer"),
         ("vigenere", "runner:cipher/encoder-decoder-service"),
         ("vigenere-layer", "runner:experiments/cipher-layer"),
     ] {

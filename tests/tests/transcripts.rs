@@ -26,10 +26,10 @@ impl Terminal {
             let name = component.file_name().expect("a name");
             fs::copy(&component, place.join(name)).expect("can copy");
         };
-        for name in ["http-adapter", "cipher", "audit-stderr"] {
+        for name in ["http-adapter", "http-service", "cipher", "audit-stderr"] {
             copy(artifacts::component(name));
         }
-        for name in ["rot13", "bearer-gate", "request-logger"] {
+        for name in ["rot13", "bearer-gate", "request-logger", "gate-middleware"] {
             copy(artifacts::experiment("parts", name));
         }
         fs::write(place.join("compose.toml"), MANIFEST).expect("can write");
@@ -149,5 +149,5 @@ fn the_pictures_of_the_experiments_are_current() {
         is_current(&folder.join("picture.svg"), &picture(&component));
         count += 1;
     }
-    assert_eq!(count, 7, "there are seven experiments besides polyglot");
+    assert_eq!(count, 9, "there are nine experiments besides polyglot");
 }

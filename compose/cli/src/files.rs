@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use anyhow::{Context, anyhow};
-use compose::{Component, ComponentError, Composition, Plan, PlannedComponent};
+use compose::{AsyncInterfaces, Component, ComponentError, Composition, Plan, PlannedComponent};
 
 use crate::args::Input;
 use crate::failure::Failure;
@@ -32,17 +32,20 @@ pub(crate) fn read_composition(input: &Input) -> Result<Composition, Failure> {
     Ok(plan.composition(&components_of(&plan)?)?)
 }
 
-/// The same, with nested compositions expanded.
-pub(crate) fn read_expanded(input: &Input) -> Result<Composition, Failure> {
+/// The same, with nested compositions expanded, and its asynchronous interfaces.
+pub(crate) fn read_expanded(input: &Input) -> Result<(Composition, AsyncInterfaces), Failure> {
     let bytes = read(&input.path)?;
     if !is_plan(&bytes) {
-        return Ok(Composition::expanded(&component(input, bytes)?));
+        let component = component(input, bytes)?;
+        let composition = Composition::expanded(&component);
+        return Ok((composition, AsyncInterfaces::of([&component])));
     }
     let plan = parse_plan(&input.path, &bytes)?;
     let components = components_of(&plan)?;
     let parts = components.iter();
     let parts = parts.map(|part| (part.name().to_owned(), part.bytes()));
-    Ok(plan.composition(&components)?.expand(parts))
+    let composition = plan.composition(&components)?.expand(parts);
+    Ok((composition, AsyncInterfaces::of(&components)))
 }
 
 /// Whether a file looks like a plan: JSON, which components and manifests do not start

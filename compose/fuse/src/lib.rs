@@ -6,6 +6,7 @@
 //!
 //! # Map
 //!
+//! - `asynchronous`: the error for components of WASI 0.3, and how to go on
 //! - `cost`: the core instances, memories and tables of one instance
 //! - `flatten/`: a component as a flat list of core instances
 //! - `module`: a parsed core module
@@ -15,6 +16,7 @@
 //! - `core_modules/`: the two core modules
 //! - `component/`: the component around them
 
+mod asynchronous;
 mod component;
 mod core_modules;
 mod cost;
@@ -35,6 +37,7 @@ use layout::Layout;
 use module::Module;
 use shims::Shims;
 
+pub use asynchronous::{AsyncPart, AsyncParts, FusibleParts};
 pub use cost::{Cost, cost};
 
 /// A fused component, and the costs before and after.
@@ -55,6 +58,9 @@ pub enum FuseError {
     /// The component uses an unsupported feature, which the value names.
     #[error("cannot be fused: {0}; use the component without fusing")]
     Unsupported(&'static str),
+    /// Parts use async functions, streams or futures, as those of WASI 0.3 do.
+    #[error("cannot be fused: {}", line(.0))]
+    Asynchronous(AsyncParts),
     /// wasmtime cannot flatten the component. Holds the message of wasmtime.
     #[error("cannot be flattened: {}", line(.0))]
     Untranslatable(String),
@@ -100,7 +106,7 @@ impl From<wasm_encoder::reencode::Error<FuseError>> for FuseError {
 /// Exported types of equal structure may exchange their names.
 ///
 /// Parts that pass resources to each other, define resources, throw exceptions or are
-/// asynchronous are not supported.
+/// asynchronous, as those of WASI 0.3, are not supported.
 ///
 /// # Errors
 ///
@@ -109,6 +115,9 @@ impl From<wasm_encoder::reencode::Error<FuseError>> for FuseError {
 pub fn fuse(component: &Component) -> Result<Fused, FuseError> {
     if !component.has_bounded_instances() {
         return Err(FuseError::Unsupported("it makes too many instances"));
+    }
+    if let Some(parts) = AsyncParts::find(component) {
+        return Err(FuseError::Asynchronous(parts));
     }
     // wasmtime's translation panics on unknown features.
     let flat = catch_panic(|| flatten(component.bytes()))

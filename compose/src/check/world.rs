@@ -3,10 +3,14 @@
 use wac_types::ItemKind;
 
 use super::type_mismatch::{join, type_mismatches};
+use super::wasi_release::{
+    ENVIRONMENT_0_2, ENVIRONMENT_0_3, HANDLER_0_3, is_made_for, other_release, world_of,
+};
 use crate::model::component::Component;
 use crate::model::report::{Code, Diagnostic, Report};
-use crate::model::version_track;
+use crate::model::version_track::{self, same_track};
 use crate::wit::world::World;
+use crate::wit::world_name::WorldName;
 
 /// Reports what prevents `component` from running on a host that provides exactly `world`;
 /// empty if it runs.
@@ -42,13 +46,14 @@ fn check_import(
                     "`{name}` imports `{import}`, and the world has `{other}`, which is on another \
                      version track"
                 ),
-                "build the component against that version",
+                other_release_remedy(component, import, world)
+                    .unwrap_or_else(|| "build the component against that version".to_owned()),
             )
             .among([other]),
             None => Diagnostic::error(
                 Code::SuperfluousImport,
                 format!("`{name}` imports `{import}`, which the world does not have"),
-                remedy(import),
+                remedy(component, import, world),
             ),
         };
         return Some(diagnostic.of_import(name, import));
@@ -93,7 +98,12 @@ fn check_export(
             None => Diagnostic::error(
                 Code::MissingExport,
                 format!("`{name}` does not export `{expected}`, which the world expects"),
-                "compose with a root that exports it",
+                match world_of(component) {
+                    Some((own, export)) if !is_made_for(component, world) => {
+                        format!("it exports `{export}`: check it against the world `{own}`")
+                    }
+                    _ => "compose with a root that exports it".to_owned(),
+                },
             ),
         };
         return Some(diagnostic.about(expected));
@@ -115,12 +125,43 @@ fn check_export(
 }
 
 /// The remedy for an import that the world lacks.
-fn remedy(interface: &str) -> &'static str {
-    if version_track::same_track(interface, "wasi:cli/environment@0.2.0") {
-        "link the component that `component-compose env` makes"
-    } else {
-        "link a component that exports it"
+fn remedy(component: &Component, import: &str, world: &World) -> String {
+    let other_release = other_release_remedy(component, import, world);
+    let is_other_world = other_release.is_some() && !is_made_for(component, world);
+    if let Some(command) = environment_command(import).filter(|_| !is_other_world) {
+        return format!("link the component that `{command}` makes");
     }
+    match (other_release, world_of(component)) {
+        (Some(remedy), _) => remedy,
+        (None, Some((own @ WorldName::Middleware, _))) if same_track(import, HANDLER_0_3) => {
+            format!("check it against the world `{own}`, or link a component that exports it")
+        }
+        (None, _) => "link a component that exports it".to_owned(),
+    }
+}
+
+/// The command that makes a component for `import`, if it is an environment.
+fn environment_command(import: &str) -> Option<&'static str> {
+    if same_track(import, ENVIRONMENT_0_2) {
+        Some("component-compose env")
+    } else {
+        same_track(import, ENVIRONMENT_0_3).then_some("component-compose env --for")
+    }
+}
+
+/// The remedy for an import of another release of WASI than that of the world.
+fn other_release_remedy(component: &Component, import: &str, world: &World) -> Option<String> {
+    let release = other_release(import, world)?;
+    if is_made_for(component, world) {
+        return Some(format!(
+            "build the part that imports it for the release of WASI of this world, or run it on a \
+             host that also provides WASI {release}"
+        ));
+    }
+    let (own, _) = world_of(component)?;
+    Some(format!(
+        "check it against the world `{own}`, or build it for the release of WASI of this world"
+    ))
 }
 
 fn other_track<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {

@@ -1,4 +1,5 @@
-//! A component that exports `wasi:cli/environment` with fixed variables.
+//! A component that exports `wasi:cli/environment` with fixed variables, of WASI 0.2, of 0.3, or
+//! of both.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -9,20 +10,33 @@ use wasm_encoder::{
 };
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 
+use crate::check::wasi_release::{ENVIRONMENT_0_2, ENVIRONMENT_0_3};
+use crate::model::component::Component;
+use crate::model::version_track::same_track;
 use crate::wit::{WitError, parse_with_wasi};
 
-/// The world of the component; `wit/deps/cli.wit` defines the interface.
-const WORLD: &str = "
-    package compose:environment;
-    world environment { export wasi:cli/environment@0.2.12; }
-";
+/// A version of the interface; `wit/deps` defines them.
+#[derive(Clone, Copy)]
+struct Version {
+    /// The interface, on its version track.
+    track: &'static str,
+    interface: &'static str,
+    /// The function that returns the working directory; the others have the same names in all
+    /// versions.
+    initial_cwd: &'static str,
+}
 
-/// The functions of the interface by their core export names, with the addresses of their
-/// results.
-const FUNCTIONS: [(&str, u32); 3] = [
-    ("wasi:cli/environment@0.2.12#get-environment", VARIABLES),
-    ("wasi:cli/environment@0.2.12#get-arguments", NOTHING),
-    ("wasi:cli/environment@0.2.12#initial-cwd", NOTHING),
+const VERSIONS: [Version; 2] = [
+    Version {
+        track: ENVIRONMENT_0_2,
+        interface: "wasi:cli/environment@0.2.12",
+        initial_cwd: "initial-cwd",
+    },
+    Version {
+        track: ENVIRONMENT_0_3,
+        interface: "wasi:cli/environment@0.3.0",
+        initial_cwd: "get-initial-cwd",
+    },
 ];
 
 /// The address of 16 zero bytes: an empty list, and an option that is `none`.
@@ -76,8 +90,8 @@ pub enum EnvironmentError {
 
 /// Generates a component that exports `wasi:cli/environment@0.2.12` and has no imports.
 ///
-/// `get-environment` returns `variables` in order, `get-arguments` an empty list and
-/// `initial-cwd` `none`. The component has no mutable state: its memory has one page
+/// `get-environment` returns `variables` in order, `get-arguments` an empty list, and the
+/// working directory is `none`. The component has no mutable state: its memory has one page
 /// (64 KiB), or as many as the variables require, and never grows.
 ///
 /// # Errors
@@ -91,17 +105,55 @@ where
     N: Into<String>,
     V: Into<String>,
 {
+    generate(variables, &VERSIONS[..1])
+}
+
+/// Like [`environment()`], for `importers`: the component exports `wasi:cli/environment@0.2.12`,
+/// `wasi:cli/environment@0.3.0` or both, each if one of them imports it. If none does, it exports
+/// that of WASI 0.2.
+///
+/// # Errors
+///
+/// Returns an [`EnvironmentError`] for the reasons of [`environment()`].
+pub fn environment_for<'c, N, V>(
+    variables: impl IntoIterator<Item = (N, V)>,
+    importers: impl IntoIterator<Item = &'c Component>,
+) -> Result<Vec<u8>, EnvironmentError>
+where
+    N: Into<String>,
+    V: Into<String>,
+{
+    let imports: Vec<&str> = importers.into_iter().flat_map(Component::imports).collect();
+    let is_imported = |version: &Version| imports.iter().any(|i| same_track(i, version.track));
+    let versions: Vec<Version> = VERSIONS.into_iter().filter(is_imported).collect();
+    if versions.is_empty() {
+        return environment(variables);
+    }
+    generate(variables, &versions)
+}
+
+fn generate<N, V>(
+    variables: impl IntoIterator<Item = (N, V)>,
+    versions: &[Version],
+) -> Result<Vec<u8>, EnvironmentError>
+where
+    N: Into<String>,
+    V: Into<String>,
+{
     let variables: Vec<(String, String)> = variables
         .into_iter()
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
     reject_invalid_variables(&variables)?;
 
-    let (resolve, package) = parse_with_wasi("environment.wit", WORLD)?;
+    let exports = versions.iter().map(|version| version.interface);
+    let exports: String = exports.map(|name| format!("export {name};")).collect();
+    let text = format!("package compose:environment; world environment {{ {exports} }}");
+    let (resolve, package) = parse_with_wasi("environment.wit", &text)?;
     let world = resolve
         .select_world(&[package], None)
         .map_err(|error| EnvironmentError::Encode(error.into()))?;
-    let mut module = core_module(memory_image(&variables)?);
+    let mut module = core_module(memory_image(&variables)?, versions);
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
         .and_then(|()| {
             ComponentEncoder::default()
@@ -159,9 +211,18 @@ fn memory_image(variables: &[(String, String)]) -> Result<Vec<u8>, EnvironmentEr
     Ok(image)
 }
 
+/// The functions of an interface, with the addresses of their results.
+fn functions(version: &Version) -> [(&'static str, u32); 3] {
+    [
+        ("get-environment", VARIABLES),
+        ("get-arguments", NOTHING),
+        (version.initial_cwd, NOTHING),
+    ]
+}
+
 /// A module whose functions return addresses in a constant memory, so that it needs no
 /// allocator.
-fn core_module(image: Vec<u8>) -> Vec<u8> {
+fn core_module(image: Vec<u8>, versions: &[Version]) -> Vec<u8> {
     let mut types = TypeSection::new();
     types.ty().function([], [ValType::I32]);
 
@@ -179,9 +240,13 @@ fn core_module(image: Vec<u8>) -> Vec<u8> {
     let mut exports = ExportSection::new();
     let mut code = CodeSection::new();
     exports.export("memory", ExportKind::Memory, 0);
-    for (index, (name, result)) in (0..).zip(FUNCTIONS) {
+    let all = versions.iter().flat_map(|version| {
+        let named = |(name, result)| (format!("{}#{name}", version.interface), result);
+        self::functions(version).map(named)
+    });
+    for (index, (name, result)) in (0..).zip(all) {
         functions.function(0);
-        exports.export(name, ExportKind::Func, index);
+        exports.export(&name, ExportKind::Func, index);
         let mut function = Function::new([]);
         function
             .instructions()

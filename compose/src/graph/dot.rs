@@ -26,7 +26,7 @@ fn write(graph: &mut String, model: &Model<'_>) -> std::fmt::Result {
         writeln!(graph, "    label=\"{MISSING}\";")?;
     }
     for (index, export) in model.exports.iter().enumerate() {
-        let name = escape(export.name);
+        let name = escape(&model.marked(export.name, export.name));
         writeln!(
             graph,
             "    e{index} [shape=cds, style=\"\", label=\"{name}\"];"
@@ -41,7 +41,10 @@ fn write(graph: &mut String, model: &Model<'_>) -> std::fmt::Result {
     }
     graph.push_str("    }\n");
     for (index, package) in model.packages.iter().enumerate() {
-        let names: Vec<_> = package.interfaces.iter().map(|name| escape(name)).collect();
+        let names = package.interfaces.iter();
+        let names: Vec<_> = names
+            .map(|name| escape(&model.marked(name, name)))
+            .collect();
         let label = names.join("\\l");
         let style = if package.is_wasi {
             "rounded"
@@ -71,7 +74,7 @@ fn write(graph: &mut String, model: &Model<'_>) -> std::fmt::Result {
         writeln!(graph, "    e{index} -> p{provider} [label=\"{label}\"];")?;
     }
     for wire in &model.wires {
-        let mut label = escape(wire.import);
+        let mut label = escape(&model.marked(wire.import, wire.import));
         if wire.import != wire.export {
             let _ = write!(label, "\\nas {}", escape(wire.export));
         }

@@ -16,7 +16,8 @@ pub(super) fn draw(model: &Model<'_>) -> String {
 
 fn write(chart: &mut String, model: &Model<'_>) -> std::fmt::Result {
     for (index, export) in model.exports.iter().enumerate() {
-        writeln!(chart, r#"    e{index}(["{}"])"#, escape(export.name))?;
+        let name = escape(&model.marked(export.name, export.name));
+        writeln!(chart, r#"    e{index}(["{name}"])"#)?;
     }
     let (name, summary) = (escape(model.name), escape(&model.summary));
     writeln!(chart, r#"    subgraph whole["{name}, {summary}"]"#)?;
@@ -26,7 +27,10 @@ fn write(chart: &mut String, model: &Model<'_>) -> std::fmt::Result {
     }
     chart.push_str("    end\n");
     for (index, package) in model.packages.iter().enumerate() {
-        let names: Vec<_> = package.interfaces.iter().map(|name| escape(name)).collect();
+        let names = package.interfaces.iter();
+        let names: Vec<_> = names
+            .map(|name| escape(&model.marked(name, name)))
+            .collect();
         writeln!(chart, r#"    h{index}(["{}"])"#, names.join("<br/>"))?;
     }
 
@@ -40,7 +44,7 @@ fn write(chart: &mut String, model: &Model<'_>) -> std::fmt::Result {
         }
     }
     for wire in &model.wires {
-        let mut label = escape(wire.import);
+        let mut label = escape(&model.marked(wire.import, wire.import));
         if wire.import != wire.export {
             let _ = write!(label, "<br/>as {}", escape(wire.export));
         }

@@ -21,6 +21,7 @@ mod samples;
 mod svg;
 mod text_width;
 
+use crate::inspect::asynchronous::AsyncInterfaces;
 use crate::model::composition::Composition;
 use model::Model;
 
@@ -64,10 +65,24 @@ pub enum GraphFormat {
 /// ```
 #[must_use]
 pub fn graph(composition: &Composition, format: GraphFormat) -> String {
+    graph_with(composition, &AsyncInterfaces::default(), format)
+}
+
+/// Draws a composition like [`graph()`], and marks the interfaces with async functions, streams
+/// or futures.
+///
+/// The format JSON has the composition only, so that it can be rebuilt from it.
+#[must_use]
+pub fn graph_with(
+    composition: &Composition,
+    async_interfaces: &AsyncInterfaces,
+    format: GraphFormat,
+) -> String {
+    let model = || Model::new(composition, async_interfaces);
     match format {
-        GraphFormat::Svg => svg::draw(&Model::new(composition)),
-        GraphFormat::Mermaid => mermaid::draw(&Model::new(composition)),
-        GraphFormat::Dot => dot::draw(&Model::new(composition)),
+        GraphFormat::Svg => svg::draw(&model()),
+        GraphFormat::Mermaid => mermaid::draw(&model()),
+        GraphFormat::Dot => dot::draw(&model()),
         GraphFormat::Json => json(composition),
     }
 }

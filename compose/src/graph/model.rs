@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::binary_size::binary_size;
 use super::interface_name::{InterfaceName, is_wasi};
+use crate::inspect::asynchronous::AsyncInterfaces;
 use crate::model::composition::{self, Composition};
 
 /// The contents of a picture. Nodes and packages are identified by index.
@@ -22,6 +23,7 @@ pub(super) struct Model<'a> {
     pub(super) imports: Vec<Imports<'a>>,
     /// The exports, deduplicated.
     pub(super) exports: BTreeSet<Export<'a>>,
+    async_interfaces: &'a AsyncInterfaces,
 }
 
 /// A node of the picture.
@@ -71,7 +73,7 @@ pub(super) struct Export<'a> {
 
 impl<'a> Model<'a> {
     /// Converts `composition`, which need not be consistent.
-    pub(super) fn new(composition: &'a Composition) -> Self {
+    pub(super) fn new(composition: &'a Composition, async_interfaces: &'a AsyncInterfaces) -> Self {
         let (nodes, index) = nodes(composition);
         let index = |name: &'a str| index.get(name).copied().unwrap_or_default();
         let wires = composition.wires.iter().map(|wire| Wire {
@@ -94,11 +96,40 @@ impl<'a> Model<'a> {
             packages,
             exports: exports.collect(),
             nodes,
+            async_interfaces,
         }
     }
 }
 
 impl Model<'_> {
+    /// The asynchronous features of an interface, such as `stream, future`; `None` if it has none.
+    pub(super) fn async_words(&self, interface: &str) -> Option<String> {
+        let features = self.async_interfaces.get(interface)?;
+        Some(features.to_string())
+    }
+
+    /// `text` for an interface, followed by its asynchronous features in parentheses.
+    pub(super) fn marked(&self, text: &str, interface: &str) -> String {
+        match self.async_words(interface) {
+            Some(words) => format!("{text} ({words})"),
+            None => text.to_owned(),
+        }
+    }
+
+    /// The interfaces with asynchronous features, and these, in words; `None` if there are none.
+    pub(super) fn async_text(&self) -> Option<String> {
+        let exports = self.exports.iter().map(|export| export.name);
+        let wires = self.wires.iter().map(|wire| wire.import);
+        let imports = self.packages.iter().flat_map(|package| &package.interfaces);
+        let names: BTreeSet<&str> = exports.chain(wires).chain(imports.copied()).collect();
+        let marked = names.into_iter().filter_map(|name| {
+            let words = self.async_words(name)?;
+            Some(format!("{name} ({words})"))
+        });
+        let marked: Vec<String> = marked.collect();
+        (!marked.is_empty()).then(|| format!("Asynchronous: {}", marked.join(", ")))
+    }
+
     /// A wire in words.
     pub(super) fn wire_text(&self, wire: &Wire<'_>) -> String {
         let importer = self.nodes[wire.importer].name;

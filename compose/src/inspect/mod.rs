@@ -2,9 +2,11 @@
 //!
 //! - [`diff()`](diff::diff): differences of two compositions
 //! - [`core_features()`](core_features::core_features): the WebAssembly proposals in use
+//! - [`asynchronous`]: the async functions, streams and futures of interfaces
 //! - [`provenance`]: the record of the inputs; [`verify()`](verify::verify): its comparison
 //!   with the bytes
 
+pub(crate) mod asynchronous;
 pub(crate) mod core_features;
 pub(crate) mod diff;
 pub(crate) mod provenance;
@@ -15,6 +17,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use wasmparser::{Parser, Payload, ProducersSectionReader};
 
+use self::asynchronous::AsyncInterfaces;
 use crate::decompose::decompose;
 use crate::model::component::Component;
 use crate::model::composition::{Composition, Export, Import, Node, Wire};
@@ -36,6 +39,9 @@ pub struct Inspection {
     pub exports: Vec<Export>,
     /// All imports of the component.
     pub host_imports: Vec<String>,
+    /// The interfaces above with async functions, streams or futures.
+    #[serde(rename = "async", skip_serializing_if = "AsyncInterfaces::is_empty")]
+    pub async_interfaces: AsyncInterfaces,
     /// Connections that this data model cannot express, in words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub undescribed: Vec<String>,
@@ -104,6 +110,7 @@ pub fn inspect(component: &Component) -> Inspection {
         imports,
         exports,
         host_imports,
+        async_interfaces: AsyncInterfaces::of([component]),
         undescribed,
     }
 }

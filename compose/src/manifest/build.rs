@@ -7,7 +7,7 @@ use super::entry::Recipe;
 use super::{Declared, Manifest};
 use crate::check::import_policy::deny_imports;
 use crate::check::world::check;
-use crate::generate::environment::{EnvironmentError, environment};
+use crate::generate::environment::{EnvironmentError, environment_for};
 use crate::generate::stub::{StubError, StubSource, stub};
 use crate::inspect::provenance::record;
 use crate::model::component::Component;
@@ -157,7 +157,14 @@ fn build(
 ) -> Result<Built, BuildErrorKind> {
     let (bytes, warnings) = match &declared.recipe {
         Recipe::File { path } => (inputs.bytes(path)?.to_vec(), Report::default()),
-        Recipe::Env { variables } => (environment(variables.clone())?, Report::default()),
+        Recipe::Env {
+            variables,
+            importers,
+        } => {
+            let importers = inputs.copies(importers)?;
+            let bytes = environment_for(variables.clone(), &importers)?;
+            (bytes, Report::default())
+        }
         Recipe::Stub {
             interfaces,
             imports_of,

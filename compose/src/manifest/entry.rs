@@ -44,6 +44,8 @@ pub(super) enum Recipe {
     },
     Env {
         variables: BTreeMap<String, String>,
+        /// The files that are composed with it.
+        importers: Vec<String>,
     },
     Stub {
         interfaces: Vec<String>,
@@ -81,7 +83,8 @@ impl Recipe {
     /// The components that the recipe refers to.
     pub(super) fn names(&self) -> Vec<&str> {
         match self {
-            Self::File { .. } | Self::Env { .. } => Vec::new(),
+            Self::File { .. } => Vec::new(),
+            Self::Env { importers, .. } => strings(importers),
             Self::Stub { imports_of, .. } => imports_of.iter().map(String::as_str).collect(),
             Self::Link { root, with, .. } => [vec![root.as_str()], strings(with)].concat(),
             Self::Chain {
@@ -168,6 +171,7 @@ impl Entry {
             },
             "env" => Recipe::Env {
                 variables: self.env.take().ok_or_else(|| missing(recipe))?,
+                importers: Vec::new(),
             },
             "stub" => Recipe::Stub {
                 interfaces: self.stub.take().ok_or_else(|| missing(recipe))?,

@@ -1,10 +1,12 @@
 //! Manifests: compositions declared in a file, as named components with one recipe each.
 //!
 //! - `entry`: one component, first as TOML keys, then as a recipe
+//! - `importers`: the components that import a declared environment
 //! - `build`: the execution of the recipes
 
 mod build;
 mod entry;
+mod importers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{self, Path, PathBuf};
@@ -13,6 +15,7 @@ use serde::Deserialize;
 
 pub use build::{BuildError, BuildErrorKind, BuiltOutput};
 use entry::{Entry, Recipe};
+use importers::add_importers;
 
 use crate::check::dependency_cycle::{cycle_message, find_cycle};
 use crate::wit::world_name::WorldName;
@@ -34,7 +37,8 @@ use crate::wit::world_name::WorldName;
 ///
 /// Every component has exactly one recipe: `file`, `env`, `stub`, `link`, `chain`, `swap`,
 /// `wac` or `fuse`. Recipes refer to components of the same manifest by name, and the parts
-/// of the result have these names. A component with an `output` is written there; one with a
+/// of the result have these names. An `env` exports the environment of WASI 0.2, of 0.3 or of
+/// both, as the files import it that are composed with it. A component with an `output` is written there; one with a
 /// `world` must be compatible with it.
 #[derive(Debug, Clone)]
 pub struct Manifest {
@@ -156,6 +160,7 @@ impl Manifest {
         reject_unknown_names(&declared)?;
         reject_unused(&declared)?;
         reject_invalid_outputs(&declared)?;
+        add_importers(&mut declared);
         Ok(Self {
             components: sort(declared)?,
         })

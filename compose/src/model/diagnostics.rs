@@ -63,13 +63,18 @@ pub(crate) fn other_track(
     (importer, import): (&str, &str),
     (provider, export): (&str, &str),
 ) -> Diagnostic {
+    let fix = if import.starts_with("wasi:cli/environment@") {
+        "generate the environment with `component-compose env --for` and the importer"
+    } else {
+        "build both against the same version"
+    };
     Diagnostic::error(
         Code::VersionTrack,
         format!(
             "`{importer}` imports `{import}`, and `{provider}` exports `{export}`, which is on \
              another version track and not compatible"
         ),
-        "build both against the same version",
+        fix,
     )
     .of_import(importer, import)
     .among([provider])

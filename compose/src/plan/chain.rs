@@ -2,6 +2,7 @@
 
 use super::link::exports_of;
 use super::planner::{LinkOptions, Planner};
+use crate::check::wasi_release::{HANDLER_0_2, HANDLER_0_3};
 use crate::model::component::Component;
 use crate::model::composition::{Export, Wire};
 use crate::model::diagnostics::missing_export;
@@ -120,6 +121,10 @@ fn bypassing_exports(
 fn not_imported(component: &Component, interface: &str) -> Diagnostic {
     let name = component.name();
     let imports: Vec<&str> = component.imports().collect();
+    let fix = match other_handler(interface, &imports) {
+        Some(handler) => handler.remedy_for_middleware(),
+        None => "put it at the end of the chain, or leave it out".to_owned(),
+    };
     Diagnostic::error(
         Code::NotAMiddleware,
         format!(
@@ -127,7 +132,7 @@ fn not_imported(component: &Component, interface: &str) -> Diagnostic {
              {}",
             or_nothing(&imports)
         ),
-        "put it at the end of the chain, or leave it out",
+        fix,
     )
     .of_import(name, interface)
     .among(imports)
@@ -136,16 +141,71 @@ fn not_imported(component: &Component, interface: &str) -> Diagnostic {
 fn not_exported(component: &Component, interface: &str) -> Diagnostic {
     let name = component.name();
     let exports: Vec<&str> = component.exports().collect();
+    let fix = match other_handler(interface, &exports) {
+        Some(handler) if component.imports().any(|import| import == handler.name) => {
+            handler.remedy_for_middleware()
+        }
+        Some(handler) => handler.remedy_for_app(name, interface),
+        None => "leave it out, or chain on an interface that all of them export".to_owned(),
+    };
     Diagnostic::error(
         Code::MissingExport,
         format!(
             "`{name}` does not export `{interface}`, the interface of the chain; it exports {}",
             or_nothing(&exports)
         ),
-        "leave it out, or chain on an interface that all of them export",
+        fix,
     )
     .about(interface)
     .among(exports)
+}
+
+/// A handler of another release of WASI than the interface of the chain.
+struct OtherHandler<'n> {
+    name: &'n str,
+    /// Its release.
+    release: &'static str,
+    /// The release of the chain.
+    release_of_chain: &'static str,
+}
+
+/// The handler of the other release among `names`, if the chain is on a handler.
+fn other_handler<'n>(interface: &str, names: &[&'n str]) -> Option<OtherHandler<'n>> {
+    let handlers = [(HANDLER_0_2, "0.2"), (HANDLER_0_3, "0.3")];
+    let is_of_chain = |(handler, _): &(&str, &str)| version_track::matches(interface, handler);
+    let (_, release_of_chain) = handlers.into_iter().find(is_of_chain)?;
+    let (handler, release) = handlers.into_iter().find(|other| !is_of_chain(other))?;
+    Some(OtherHandler {
+        name: version_track::find(handler, names.iter().copied())?,
+        release,
+        release_of_chain,
+    })
+}
+
+impl OtherHandler<'_> {
+    fn remedy_for_middleware(&self) -> String {
+        let Self {
+            name,
+            release,
+            release_of_chain,
+        } = self;
+        format!(
+            "`{name}` is the handler of WASI {release}: chain on it, or use a middleware of WASI \
+             {release_of_chain}"
+        )
+    }
+
+    fn remedy_for_app(&self, app: &str, interface: &str) -> String {
+        let Self { name, release, .. } = self;
+        let handler = format!("`{name}` is the handler of WASI {release}");
+        if self.release_of_chain == "0.2" {
+            return format!("{handler}: use middleware of WASI {release}");
+        }
+        format!(
+            "{handler}: serve `{app}` with component-runner, as a function with `middleware = \
+             [...]`, or compose it with an adapter that exports `{interface}`"
+        )
+    }
 }
 
 fn or_nothing(names: &[&str]) -> String {

@@ -4,10 +4,12 @@
 //! - `header`: the `package` line of a text
 //! - `limits`: limits on types, against exhaustion of stack and time
 //! - [`world`], [`world_name`]: the worlds of hosts, and how command lines name them
+//! - `qualified_name`: the name of a world with its package
 
 mod earlier;
 mod header;
 mod limits;
+mod qualified_name;
 pub(crate) mod world;
 pub(crate) mod world_name;
 
@@ -21,7 +23,7 @@ use wit_parser::{
 
 use crate::catch_panic::catch_panic;
 
-/// The standard packages under `wit/deps`.
+/// The standard packages of WASI 0.2 under `wit/deps`.
 const WASI: [(&str, &str); 7] = [
     ("io.wit", include_str!("../../../wit/deps/io.wit")),
     ("clocks.wit", include_str!("../../../wit/deps/clocks.wit")),
@@ -35,8 +37,33 @@ const WASI: [(&str, &str); 7] = [
     ("http.wit", include_str!("../../../wit/deps/http.wit")),
 ];
 
-/// The WASI version of the standard packages.
+/// The version of [`WASI`].
 const WASI_VERSION: Version = Version::new(0, 2, 12);
+
+/// The standard packages of WASI 0.3.0 under `wit/deps`.
+const WASI_0_3: [(&str, &str); 6] = [
+    (
+        "clocks-0.3.wit",
+        include_str!("../../../wit/deps/clocks-0.3.wit"),
+    ),
+    (
+        "random-0.3.wit",
+        include_str!("../../../wit/deps/random-0.3.wit"),
+    ),
+    (
+        "filesystem-0.3.wit",
+        include_str!("../../../wit/deps/filesystem-0.3.wit"),
+    ),
+    (
+        "sockets-0.3.wit",
+        include_str!("../../../wit/deps/sockets-0.3.wit"),
+    ),
+    ("cli-0.3.wit", include_str!("../../../wit/deps/cli-0.3.wit")),
+    (
+        "http-0.3.wit",
+        include_str!("../../../wit/deps/http-0.3.wit"),
+    ),
+];
 
 /// An error in WIT text.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +87,8 @@ pub(crate) struct Packages {
 /// text with such a line; a text without one belongs to it. Otherwise the order does not
 /// matter. A package of WASI among the texts replaces the built-in one.
 ///
-/// Earlier versions of WASI 0.2 that the texts use are built in as well, derived from the
-/// latest one by its `@since` gates.
+/// WASI 0.3.0 and earlier versions of WASI 0.2 are built in as well, and added where the texts
+/// use them. The earlier versions are derived from the latest one by its `@since` gates.
 pub(crate) fn parse(texts: &[(String, String)]) -> Result<Packages, WitError> {
     parse_with(texts, &[])
 }
@@ -115,7 +142,7 @@ fn parse_unguarded(
         groups.push(parse_group(sources)?);
     }
     add_wasi(&mut groups)?;
-    add_earlier_wasi(&mut groups, wanted)?;
+    add_other_wasi(&mut groups, wanted)?;
 
     // Per package first, because resolving recurses into types as well.
     for package in groups.iter().flat_map(packages) {
@@ -160,9 +187,9 @@ fn add_wasi(groups: &mut Vec<Group>) -> Result<(), WitError> {
     Ok(())
 }
 
-/// Adds the packages of earlier versions of WASI that `groups` use, directly or indirectly,
-/// or that are in `wanted`.
-fn add_earlier_wasi(groups: &mut Vec<Group>, wanted: &[PackageName]) -> Result<(), WitError> {
+/// Adds the packages of WASI 0.3 and of earlier versions of WASI 0.2 that `groups` use, directly
+/// or indirectly, or that are in `wanted`.
+fn add_other_wasi(groups: &mut Vec<Group>, wanted: &[PackageName]) -> Result<(), WitError> {
     let used_packages = groups
         .iter()
         .flat_map(packages)
@@ -173,17 +200,18 @@ fn add_earlier_wasi(groups: &mut Vec<Group>, wanted: &[PackageName]) -> Result<(
         .filter_map(|name| name.version.clone())
         .filter(is_earlier)
         .collect();
-    let given = names(groups);
     let mut candidates = Vec::new();
+    for text in WASI_0_3 {
+        candidates.push(parse_group(sources([text]))?);
+    }
     for version in versions {
         for (file, text) in WASI {
             let text = earlier::earlier(text, &WASI_VERSION, &version);
-            let group = parse_group(sources([(file, text.as_str())]))?;
-            if !given.contains(&group.main.name) {
-                candidates.push(group);
-            }
+            candidates.push(parse_group(sources([(file, text.as_str())]))?);
         }
     }
+    let given = names(groups);
+    candidates.retain(|group| !given.contains(&group.main.name));
     let used = used_or_wanted(groups, candidates, wanted);
     groups.extend(used);
     Ok(())

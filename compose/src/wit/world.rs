@@ -5,8 +5,10 @@ use std::error::Error;
 use wac_types::{ItemKind, Package, Type, Types};
 use wit_parser::{PackageId, PackageName, Resolve};
 
+use super::qualified_name::QualifiedName;
 use super::{Packages, WitError, parse, parse_with_wasi};
 use crate::catch_panic::catch_panic;
+use crate::model::report::quoted;
 
 /// The imports that a host provides to a component, and the exports that it expects.
 pub struct World {
@@ -38,6 +40,25 @@ pub enum WorldError {
         /// The worlds of the package, sorted.
         worlds: Vec<String>,
     },
+    /// No package has the world, which is named with its package.
+    #[error("unknown world `{name}`; {}", known_worlds(worlds))]
+    Unknown {
+        /// The name, as the caller wrote it.
+        name: String,
+        /// The worlds of that package, or else the worlds of that name, sorted.
+        worlds: Vec<String>,
+    },
+    /// Several versions of a package have the world.
+    #[error(
+        "ambiguous world `{name}`: {}; name one with its version",
+        quoted(worlds)
+    )]
+    Ambiguous {
+        /// The name, as the caller wrote it.
+        name: String,
+        /// The world with each version, sorted.
+        worlds: Vec<String>,
+    },
     /// No world is named, and the package does not have exactly one.
     #[error(
         "cannot select a world of the package `{package}`; {}",
@@ -61,11 +82,18 @@ pub enum WorldError {
 }
 
 fn worlds_in_words(worlds: &[String]) -> String {
-    let names: Vec<String> = worlds.iter().map(|name| format!("`{name}`")).collect();
-    match names.as_slice() {
+    match worlds {
         [] => "it has no world".to_owned(),
-        [name] => format!("its only world is {name}"),
-        [names @ .., last] => format!("its worlds are {} and {last}", names.join(", ")),
+        [name] => format!("its only world is `{name}`"),
+        [names @ .., last] => format!("its worlds are {} and `{last}`", quoted(names)),
+    }
+}
+
+fn known_worlds(worlds: &[String]) -> String {
+    if worlds.is_empty() {
+        "no package has a world of that name".to_owned()
+    } else {
+        format!("known worlds: {}", quoted(worlds))
     }
 }
 
@@ -76,7 +104,7 @@ impl World {
     ///
     /// Returns a [`WorldError`] if the built-in WIT text cannot be parsed.
     pub fn wasi_http_proxy() -> Result<Self, WorldError> {
-        Self::standard("wasi:http/proxy")
+        Self::standard("wasi:http/proxy", "0.2.12")
     }
 
     /// The world `wasi:cli/command` of WASI 0.2.12, which every host of programs provides;
@@ -86,16 +114,38 @@ impl World {
     ///
     /// Returns a [`WorldError`] if the built-in WIT text cannot be parsed.
     pub fn wasi_cli_command() -> Result<Self, WorldError> {
-        Self::standard("wasi:cli/command")
+        Self::standard("wasi:cli/command", "0.2.12")
     }
 
-    /// The world `world` of WIT text; without a name, the only world of the package.
+    /// The world `wasi:http/service` of WASI 0.3.0, which every HTTP host of that version
+    /// provides.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`WorldError`] if the built-in WIT text cannot be parsed.
+    pub fn wasi_http_service() -> Result<Self, WorldError> {
+        Self::standard("wasi:http/service", "0.3.0")
+    }
+
+    /// The world `wasi:http/middleware` of WASI 0.3.0: that of a service which forwards requests
+    /// to the handler that it imports.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`WorldError`] if the built-in WIT text cannot be parsed.
+    pub fn wasi_http_middleware() -> Result<Self, WorldError> {
+        Self::standard("wasi:http/middleware", "0.3.0")
+    }
+
+    /// The world `world` of WIT text; without a name, the only world of the package. A world of
+    /// another package is named with it, and with its version if several versions have the
+    /// world: `wasi:http/service@0.3.0`.
     ///
     /// Each text is a pair of file name, for messages, and contents. Texts may be the files
     /// of one package and of the packages that it uses, in any order: texts with equal
     /// `package` lines form one package. The first such line names the package that has the
-    /// world, and a text without one belongs to it. The packages of WASI 0.2.12 are built in;
-    /// a text with such a package replaces it.
+    /// world, and a text without one belongs to it. The packages of WASI 0.2.12 and 0.3.0 are
+    /// built in; a text with such a package replaces it.
     ///
     /// # Errors
     ///
@@ -104,6 +154,10 @@ impl World {
     pub fn from_wit(texts: &[(String, String)], world: Option<&str>) -> Result<Self, WorldError> {
         let Packages { resolve, main } = parse(texts)?;
         let main = main.ok_or(WorldError::NoText)?;
+        if let Some(name) = world.and_then(QualifiedName::parse) {
+            let package = name.find(&resolve)?;
+            return Self::convert(name.without_version(), name.world, &resolve, package);
+        }
         let package = &resolve.packages[main];
         let worlds = || {
             let mut worlds: Vec<String> = package.worlds.keys().cloned().collect();
@@ -157,8 +211,8 @@ impl World {
     }
 
     /// A world of the built-in packages.
-    fn standard(name: &str) -> Result<Self, WorldError> {
-        let text = format!("package compose:host; world host {{ include {name}@0.2.12; }}");
+    fn standard(name: &str, version: &str) -> Result<Self, WorldError> {
+        let text = format!("package compose:host; world host {{ include {name}@{version}; }}");
         let (resolve, package) = parse_with_wasi("host.wit", &text)?;
         Self::convert(name.to_owned(), "host", &resolve, package)
     }

@@ -8,8 +8,9 @@ use serde::Deserialize;
 
 use super::world::{World, WorldError};
 
-/// A world as a command line or a manifest names it: `proxy`, `command`, or `PATH#world`,
-/// where PATH is a WIT file or, on a command line, a folder.
+/// A world as a command line or a manifest names it: `proxy`, `command`, `service`, `middleware`,
+/// or `PATH#world`, where PATH is a WIT file or, on a command line, a folder. A world of a
+/// dependency of that WIT is named with its package: `PATH#wasi:http/service`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 #[non_exhaustive]
@@ -18,11 +19,16 @@ pub enum WorldName {
     Proxy,
     /// `wasi:cli/command` of WASI 0.2.12.
     Command,
+    /// `wasi:http/service` of WASI 0.3.0.
+    Service,
+    /// `wasi:http/middleware` of WASI 0.3.0.
+    Middleware,
     /// A world of a WIT file.
     Wit {
         /// The path of the file.
         file: String,
-        /// The name of the world; `None` for the only world of the file.
+        /// The name of the world, as for [`World::from_wit`]; `None` for the only world of the
+        /// file.
         world: Option<String>,
     },
 }
@@ -30,9 +36,18 @@ pub enum WorldName {
 /// A text that is not the name of a world.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown world `{0}`; expected `proxy`, `command` or `PATH#world`, where PATH is a WIT file or folder"
+    "unknown world `{0}`; expected `proxy`, `command`, `service`, `middleware` or `PATH#world`, \
+     where PATH is a WIT file or folder"
 )]
 pub struct UnknownWorld(String);
+
+/// The built-in worlds by their names.
+static BUILT_IN: [(&str, WorldName); 4] = [
+    ("proxy", WorldName::Proxy),
+    ("command", WorldName::Command),
+    ("service", WorldName::Service),
+    ("middleware", WorldName::Middleware),
+];
 
 impl WorldName {
     /// The WIT file that defines the world, if one does.
@@ -40,7 +55,7 @@ impl WorldName {
     pub fn file(&self) -> Option<&str> {
         match self {
             Self::Wit { file, .. } => Some(file),
-            Self::Proxy | Self::Command => None,
+            Self::Proxy | Self::Command | Self::Service | Self::Middleware => None,
         }
     }
 
@@ -54,6 +69,8 @@ impl WorldName {
         match self {
             Self::Proxy => World::wasi_http_proxy(),
             Self::Command => World::wasi_cli_command(),
+            Self::Service => World::wasi_http_service(),
+            Self::Middleware => World::wasi_http_middleware(),
             Self::Wit { world, .. } => World::from_wit(texts, world.as_deref()),
         }
     }
@@ -63,15 +80,16 @@ impl FromStr for WorldName {
     type Err = UnknownWorld;
 
     fn from_str(text: &str) -> Result<Self, UnknownWorld> {
-        match (text, text.split_once('#')) {
-            ("proxy", _) => Ok(Self::Proxy),
-            ("command", _) => Ok(Self::Command),
-            (_, Some((file, world))) if !file.is_empty() => Ok(Self::Wit {
+        if let Some((_, world)) = BUILT_IN.iter().find(|(name, _)| *name == text) {
+            return Ok(world.clone());
+        }
+        match text.split_once('#') {
+            Some((file, world)) if !file.is_empty() => Ok(Self::Wit {
                 file: file.to_owned(),
                 world: Some(world.to_owned()).filter(|world| !world.is_empty()),
             }),
-            (file, None) if is_wit(file) => Ok(Self::Wit {
-                file: file.to_owned(),
+            None if is_wit(text) => Ok(Self::Wit {
+                file: text.to_owned(),
                 world: None,
             }),
             _ => Err(UnknownWorld(text.to_owned())),
@@ -95,13 +113,11 @@ impl TryFrom<String> for WorldName {
 
 impl fmt::Display for WorldName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Proxy => f.write_str("proxy"),
-            Self::Command => f.write_str("command"),
-            Self::Wit { file, world } => {
-                write!(f, "{file}#{}", world.as_deref().unwrap_or_default())
-            }
+        if let Self::Wit { file, world } = self {
+            return write!(f, "{file}#{}", world.as_deref().unwrap_or_default());
         }
+        let name = BUILT_IN.iter().find(|(_, world)| world == self);
+        f.write_str(name.map_or("", |(name, _)| name))
     }
 }
 
@@ -119,7 +135,14 @@ mod tests {
         };
         assert_eq!("wit/app.wit#app".parse(), wit(Some("app")));
         assert_eq!("wit/app.wit".parse(), wit(None));
-        assert_eq!("proxy".parse(), Ok(WorldName::Proxy));
+    }
+
+    #[test]
+    fn a_built_in_world_has_the_name_that_it_is_displayed_with() {
+        for (name, world) in &BUILT_IN {
+            assert_eq!(name.parse().as_ref(), Ok(world));
+            assert_eq!(world.to_string(), *name);
+        }
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub fn from_wat(wat: &str) -> Vec<u8> {
 /// its interface passes written out, as WAT.
 pub const HTTP_SERVER: &str = include_str!("http_server.wat");
 
-/// The standard packages of WASI as nested packages, which can be part of another file.
+/// The standard packages of WASI 0.2 as nested packages, which can be part of another file.
 ///
 /// # Panics
 ///
@@ -62,11 +62,21 @@ pub fn nested_wasi() -> String {
     files.map(nested).concat()
 }
 
+/// The same of WASI 0.3.
+///
+/// # Panics
+///
+/// Panics if the WIT files of the workspace are missing.
+#[must_use]
+pub fn nested_wasi_0_3() -> String {
+    let files = ["clocks", "random", "filesystem", "sockets", "cli", "http"];
+    files.map(|file| nested(&format!("{file}-0.3"))).concat()
+}
+
 fn nested(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../wit/deps")
-        .join(file)
-        .with_extension("wit");
+        .join(format!("{file}.wit"));
     let text = fs::read_to_string(path).expect("a file");
     let (package, rest) = text.split_once(';').expect("a package");
     format!("{package} {{ {rest} }}\n")

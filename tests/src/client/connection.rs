@@ -128,6 +128,25 @@ impl<S: Read + Write> Connection<S> {
             .unwrap_or_else(|error| panic!("no response: {error}"))
     }
 
+    /// Receives up to the first `end`, and returns all of it: of a response whose rest is sent later.
+    #[must_use]
+    pub fn receive_until(&mut self, end: &str) -> String {
+        let mut received = Vec::new();
+        while !received.ends_with(end.as_bytes()) {
+            let mut byte = [0];
+            let read = self.stream.read_exact(&mut byte);
+            read.unwrap_or_else(|error| {
+                let received = String::from_utf8_lossy(&received);
+                panic!(
+                    "missing `{}` after `{received}`: {error}",
+                    end.escape_debug()
+                )
+            });
+            received.extend(byte);
+        }
+        String::from_utf8_lossy(&received).into_owned()
+    }
+
     /// Receives a response to any method but HEAD; none if the server closes the connection before.
     #[must_use]
     pub fn receive_if_any(&mut self) -> Option<Response> {

@@ -4,8 +4,10 @@
 mod cipher_onion;
 mod closed_app;
 mod http_gate;
+mod middleware_0_3;
 mod mock_audit;
 mod path_router;
 mod polyglot;
+mod stream;
 mod swap_cipher;
 mod virtual_env;

@@ -126,7 +126,7 @@ pub(crate) struct Run {
     #[arg(long = "with", value_name = "PART", num_args = 1.., value_parser = input)]
     pub(crate) parts: Vec<Input>,
     /// WIT file or folder with packages that the file refers to, as in `targets`; those of
-    /// WASI 0.2 are built in; may be repeated
+    /// WASI 0.2 and 0.3 are built in; may be repeated
     #[arg(long, value_name = "PATH")]
     pub(crate) wit: Vec<PathBuf>,
     /// Output file; `-` is standard output

@@ -10,15 +10,20 @@ use super::input::{Input, input, variable};
 /// Generate a component that provides `wasi:cli/environment` with fixed variables.
 ///
 /// Link it to satisfy the import for a host without an environment, or to fix variables at
-/// composition time. The component has no imports.
+/// composition time. The component has no imports, and provides the interface of WASI 0.2, or
+/// with `--for` that of each release that FILE imports.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  component-compose env --set SHIFT_AMOUNT=3 -o env.wasm")]
+  component-compose env --set SHIFT_AMOUNT=3 -o env.wasm
+  component-compose env --set BEARER_TOKEN=secret --for gate.wasm -o env.wasm")]
 pub(crate) struct Env {
     /// Variable and value; may be repeated
     #[arg(long = "set", value_name = "K=V", num_args = 1.., value_parser = variable)]
     pub(crate) variables: Vec<(String, String)>,
+    /// Component that imports the environment; may be repeated
+    #[arg(long = "for", value_name = "FILE", value_parser = input)]
+    pub(crate) importers: Vec<Input>,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -20,9 +20,11 @@ pub(crate) struct Check {
     /// Component
     #[arg(value_name = "FILE", value_parser = input)]
     pub(crate) file: Input,
-    /// World of the host: `proxy` (wasi:http/proxy), `command` (wasi:cli/command), or one of a
-    /// WIT file or folder, as in `PATH#world`
-    #[arg(long, value_name = "proxy|command|PATH#world")]
+    /// World of the host: `proxy` (wasi:http/proxy) or `command` (wasi:cli/command) of WASI 0.2,
+    /// `service` (wasi:http/service) or `middleware` (wasi:http/middleware) of WASI 0.3, or one
+    /// of a WIT file or folder, as in `PATH#world`, or `PATH#wasi:http/proxy` for a world of a
+    /// dependency
+    #[arg(long, value_name = "proxy|command|service|middleware|PATH#world")]
     pub(crate) world: WorldName,
     /// Format of the report
     #[arg(long, value_enum, default_value = "text")]
@@ -33,7 +35,8 @@ pub(crate) struct Check {
 ///
 /// The output lists parts with size, digest and producers, wires, imports, exports, and the
 /// cost of one instance: the numbers of core instances, memories and tables that the pool of
-/// a host needs for each live instance.
+/// a host needs for each live instance. Interfaces with async functions, streams or futures,
+/// as those of WASI 0.3, have these words in brackets.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -50,7 +53,8 @@ pub(crate) struct Inspect {
 /// Draw a component or a plan.
 ///
 /// Parts are boxes, wires have interface and version as labels, and imports outside of WASI
-/// are dashed. Nested compositions are expanded to their parts, named `outer/inner`.
+/// are dashed. Interfaces with async functions, streams or futures have these words as well.
+/// Nested compositions are expanded to their parts, named `outer/inner`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:

@@ -2,16 +2,17 @@
 
 use std::io::{self, Write};
 
-use compose::{StubSource, environment};
+use compose::{StubSource, environment_for};
 use compose_fuse::Cost;
 
 use super::describe::ReportStream;
 use crate::args::{EmitWac, Env, Extract, Fuse, Stub};
 use crate::failure::Failure;
-use crate::files::{read_component, read_composition, read_wit, write_output};
+use crate::files::{read_component, read_components, read_composition, read_wit, write_output};
 
 pub(super) fn env(arguments: Env) -> Result<(), Failure> {
-    let bytes = environment(arguments.variables)
+    let importers = read_components(&arguments.importers)?;
+    let bytes = environment_for(arguments.variables, &importers)
         .map_err(|error| Failure::from(error).context("cannot use `--set`".to_owned()))?;
     write_output(&arguments.output.output, &bytes)
 }

@@ -100,21 +100,27 @@ fn print_inspected(inspected: &Inspected, out: &mut dyn Write) -> io::Result<()>
     for part in &inspection.parts {
         print_part(part, 1, out)?;
     }
+    let mark = |interface: &str| match inspection.async_interfaces.get(interface) {
+        Some(features) => format!(" [{features}]"),
+        None => String::new(),
+    };
     for wire in &inspection.wires {
-        writeln!(out, "{wire}")?;
+        writeln!(out, "{wire}{}", mark(&wire.import))?;
     }
     for import in &inspection.imports {
         let (part, interface) = (line(&import.importer), line(&import.import));
+        let mark = mark(&import.import);
         if import.import == import.name {
-            writeln!(out, "{part} -- {interface} --> (host)")?;
+            writeln!(out, "{part} -- {interface} --> (host){mark}")?;
         } else {
             let name = line(&import.name);
-            writeln!(out, "{part} -- {interface} --> (host, as {name})")?;
+            writeln!(out, "{part} -- {interface} --> (host, as {name}){mark}")?;
         }
     }
     for export in &inspection.exports {
         let (name, provider) = (line(&export.name), line(&export.provider));
-        writeln!(out, "export {name} of {provider}")?;
+        let mark = mark(&export.name);
+        writeln!(out, "export {name} of {provider}{mark}")?;
     }
     for import in inspection.host_imports_for_types() {
         writeln!(out, "import {}, for its types", line(import))?;
@@ -148,19 +154,20 @@ fn print_part(part: &InspectedPart, depth: usize, out: &mut dyn Write) -> io::Re
 }
 
 pub(super) fn graph(arguments: &Graph) -> Result<(), Failure> {
-    let read = match arguments.format {
-        // Not expanded, so that the composition can be rebuilt from it.
-        Picture::Json => read_composition,
-        _ => read_expanded,
-    };
-    let composition = read(&arguments.file)?;
     let format = match arguments.format {
         Picture::Svg => GraphFormat::Svg,
         Picture::Mermaid => GraphFormat::Mermaid,
         Picture::Dot => GraphFormat::Dot,
         Picture::Json => GraphFormat::Json,
     };
-    let picture = compose::graph(&composition, format);
+    let picture = match format {
+        // Not expanded, so that the composition can be rebuilt from it.
+        GraphFormat::Json => compose::graph(&read_composition(&arguments.file)?, format),
+        _ => {
+            let (composition, async_interfaces) = read_expanded(&arguments.file)?;
+            compose::graph_with(&composition, &async_interfaces, format)
+        }
+    };
     write_output(&arguments.output, picture.as_bytes())
 }
 

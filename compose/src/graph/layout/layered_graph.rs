@@ -61,7 +61,8 @@ impl LayeredGraph {
         let exports = exports.map(|export| (export.provider, export.original));
         let mut export_ports = ExportPorts::new();
         for (block, export) in wires.chain(exports).collect::<BTreeSet<_>>() {
-            let row = self.blocks[block].add(export, Vec::new(), Side::Left, BlockKind::Node);
+            let details = async_details(model, export);
+            let row = self.blocks[block].add(export, details, Side::Left, BlockKind::Node);
             export_ports.insert((block, export), Port { block, row });
         }
         export_ports
@@ -72,7 +73,8 @@ impl LayeredGraph {
         for wire in &model.wires {
             let block = wire.importer;
             let row = *imports.entry((block, wire.import)).or_insert_with(|| {
-                self.blocks[block].add(wire.import, Vec::new(), Side::Right, BlockKind::Node)
+                let details = async_details(model, wire.import);
+                self.blocks[block].add(wire.import, details, Side::Right, BlockKind::Node)
             });
             let Some(&to) = export_ports.get(&(wire.provider, wire.export)) else {
                 continue;
@@ -94,7 +96,8 @@ impl LayeredGraph {
                 .entry(title.to_owned())
                 .or_insert_with(|| self.add(Block::new(BlockKind::Exports, title, ""), 0));
             let name = item.unwrap_or(&package);
-            let row = self.blocks[block].add(name, Vec::new(), Side::Right, BlockKind::Node);
+            let details = async_details(model, export.name);
+            let row = self.blocks[block].add(name, details, Side::Right, BlockKind::Node);
             let Some(&to) = export_ports.get(&(export.provider, export.original)) else {
                 continue;
             };
@@ -116,17 +119,18 @@ impl LayeredGraph {
             };
             let block = self.add(Block::new(kind, "", ""), 1 + self.layers);
             let names = package.interfaces.iter();
-            let items = names.filter_map(|name| InterfaceName::new(name).item);
-            let items = items
-                .map(|item| shorten(item, PACKAGE_DETAIL_WIDTH))
-                .collect();
+            let items = names.filter_map(|name| {
+                let item = InterfaceName::new(name).item?;
+                Some(shorten(&model.marked(item, name), PACKAGE_DETAIL_WIDTH))
+            });
+            let items = items.collect();
             let row = self.blocks[block].add(&package.name, items, Side::Left, kind);
             targets.push(Port { block, row });
         }
         for imports in &model.imports {
             let block = imports.importer;
             let (text, details) = match imports.only() {
-                Some(name) => (name, Vec::new()),
+                Some(name) => (name, async_details(model, name)),
                 None => (
                     imports.package.as_str(),
                     lines(imports.items(), NODE_DETAIL_WIDTH),
@@ -148,4 +152,9 @@ impl LayeredGraph {
         self.columns.push(column);
         self.blocks.len() - 1
     }
+}
+
+/// The line of details below the label of an interface with asynchronous features.
+fn async_details(model: &Model<'_>, interface: &str) -> Vec<String> {
+    model.async_words(interface).into_iter().collect()
 }

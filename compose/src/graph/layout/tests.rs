@@ -5,10 +5,12 @@ use proptest::prelude::*;
 use super::block::Side;
 use super::*;
 use crate::graph::samples::{any_composition, app, chain};
+use crate::inspect::asynchronous::AsyncInterfaces;
 use crate::model::composition::Composition;
 
 fn layout(composition: &Composition) -> Layout {
-    let model = Model::new(composition);
+    let async_interfaces = AsyncInterfaces::default();
+    let model = Model::new(composition, &async_interfaces);
     Layout::new(&model, model.name, &model.summary)
 }
 

@@ -129,6 +129,7 @@ fn description(model: &Model<'_>) -> String {
             .iter()
             .map(|imports| sentence(model.imports_text(imports))),
     );
+    lines.extend(model.async_text().map(sentence));
     if model.packages.iter().any(|package| !package.is_wasi) {
         let packages = model.packages.iter().filter(|package| !package.is_wasi);
         let names: Vec<_> = packages.map(|package| package.name.as_str()).collect();

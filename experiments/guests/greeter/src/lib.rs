@@ -13,6 +13,7 @@ mod greeting;
 use bindings::exports::wasi::http0_2_12::incoming_handler::Guest;
 use bindings::wasi::cli0_2_12::environment;
 use guest_kit::bindings::wasi::http0_2_12::types::{IncomingRequest, ResponseOutparam};
+use guest_kit::complete::Complete;
 use guest_kit::http;
 
 mod bindings {
@@ -42,6 +43,6 @@ impl Guest for Component {
         let target = request.path_with_query().unwrap_or_default();
         let path = target.split('?').next().unwrap_or_default();
         let text = greeting::render(&environment::get_environment(), path);
-        http::respond_with_text(out, &text);
+        http::respond(out, &Complete::text(&text));
     }
 }

@@ -1,8 +1,10 @@
 //! Common code of the guests of the experiments.
 //!
 //! - [`audit`]: the audit entry of a cipher call
-//! - [`http`]: complete HTTP responses
-//! - [`problem`]: error responses (RFC 9457)
+//! - [`complete`]: complete responses, and [`problem`]: error responses (RFC 9457)
+//! - [`http`], [`service`]: responses of WASI 0.2 and of WASI 0.3
+//! - [`token`]: authorization by bearer token
+//! - [`line`]: the line of a request in a log
 //! - [`bindings`]: the types that `http` and a guest share. A guest names these modules under
 //!   `with` when it generates its own bindings.
 //!
@@ -12,10 +14,14 @@
 extern crate alloc;
 
 pub mod audit;
+pub mod complete;
 pub mod http;
+pub mod line;
 pub mod problem;
+pub mod service;
+pub mod token;
 
-/// The types of `wasi:http` and `wasi:io`, and the audit log.
+/// The types of `wasi:http`, of `wasi:io` and of bodies, and the audit log.
 pub mod bindings {
     #![allow(
         missing_docs,
@@ -34,6 +40,7 @@ pub mod bindings {
                 import wasi:io/poll@0.2.12;
                 import wasi:io/streams@0.2.12;
                 import wasi:http/types@0.2.12;
+                import wasi:http/types@0.3.0;
             }
         ",
         generate_all,

@@ -13,6 +13,17 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// The request is invalid.
+    #[must_use]
+    pub fn bad_request(detail: String) -> Self {
+        let title = "Bad Request";
+        Self {
+            status: 400,
+            title,
+            detail,
+        }
+    }
+
     /// The request is not authenticated.
     #[must_use]
     pub fn unauthorized(detail: String) -> Self {

@@ -15,6 +15,7 @@ use alloc::format;
 use bindings::exports::wasi::http0_2_12::incoming_handler::Guest;
 use bindings::{a, b};
 use guest_kit::bindings::wasi::http0_2_12::types::{IncomingRequest, ResponseOutparam};
+use guest_kit::complete::Complete;
 use guest_kit::http;
 use guest_kit::problem::Problem;
 use route::Route;
@@ -50,7 +51,7 @@ impl Guest for Component {
             Some(Route::B) => b::handle(request, out),
             None => {
                 let detail = format!("unknown path `{path}`; expected `/a` or `/b`");
-                http::respond_with_problem(out, &Problem::not_found(detail));
+                http::respond(out, &Complete::problem(&Problem::not_found(detail)));
             }
         }
     }

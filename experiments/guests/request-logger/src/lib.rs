@@ -1,19 +1,15 @@
 //! A request log on standard error: a middleware of the world
 //! `runner:experiments/request-logger`.
-//!
-//! - [`line`]: the line of a request
-//! - this file: the bindings, and the handler
 #![no_std]
 
 extern crate alloc;
 extern crate guest_rt as _;
 
-mod line;
-
 use bindings::exports::wasi::http0_2_12::incoming_handler::Guest;
 use bindings::wasi::cli0_2_12::stderr::get_stderr;
 use bindings::wasi::http0_2_12::incoming_handler as next;
-use bindings::wasi::http0_2_12::types::{IncomingRequest, Method, ResponseOutparam};
+use guest_kit::bindings::wasi::http0_2_12::types::{IncomingRequest, ResponseOutparam};
+use guest_kit::line;
 
 mod bindings {
     #![allow(
@@ -25,6 +21,10 @@ mod bindings {
     wit_bindgen::generate!({
         path: ["../../../wit", "../../../wit/experiments"],
         world: "runner:experiments/request-logger",
+        // Shared with the kit.
+        with: {
+            "wasi:http/types@0.2.12": guest_kit::bindings::wasi::http0_2_12::types,
+        },
         generate_all,
     });
     use super::Component;
@@ -38,9 +38,8 @@ struct Component;
 
 impl Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        let method = request.method();
         let target = request.path_with_query();
-        print(&line::render(name(&method), target.as_deref()));
+        print(&(line::render(&request.method(), target.as_deref()) + "\n"));
         next::handle(request, out);
     }
 }
@@ -52,20 +51,5 @@ fn print(line: &str) {
         if stderr.blocking_write_and_flush(part).is_err() {
             return;
         }
-    }
-}
-
-fn name(method: &Method) -> &str {
-    match method {
-        Method::Get => "GET",
-        Method::Head => "HEAD",
-        Method::Post => "POST",
-        Method::Put => "PUT",
-        Method::Delete => "DELETE",
-        Method::Connect => "CONNECT",
-        Method::Options => "OPTIONS",
-        Method::Trace => "TRACE",
-        Method::Patch => "PATCH",
-        Method::Other(name) => name,
     }
 }

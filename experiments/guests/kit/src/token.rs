@@ -1,21 +1,42 @@
-//! The token, and its comparison with a request.
+//! Authorization by bearer token (RFC 6750): the token, and its comparison with a request.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::fmt;
 use core::hint::black_box;
+
+use crate::problem::Problem;
 
 /// The environment variable of the token.
 const VARIABLE: &str = "BEARER_TOKEN";
 
+/// Checks that the values of the `Authorization` header have the token that the environment
+/// names.
+///
+/// # Errors
+///
+/// Returns 401 for any other values, and 500 if the environment has no token.
+pub fn authorize(
+    variables: &[(String, String)],
+    authorization: &[impl AsRef<[u8]>],
+) -> Result<(), Problem> {
+    let token = Token::from_environment(variables)
+        .map_err(|error| Problem::misconfigured(error.to_string()))?;
+    if token.matches(authorization) {
+        return Ok(());
+    }
+    let detail = "expected the header `Authorization: Bearer` with the right token";
+    Err(Problem::unauthorized(detail.to_string()))
+}
+
 /// The token that a request must have. It is a secret, so it does not implement `Debug`.
-pub(crate) struct Token {
+struct Token {
     /// Not empty.
     bytes: String,
 }
 
 /// `BEARER_TOKEN` is not a token that a client can send.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum UnusableToken {
+enum UnusableToken {
     Missing,
     Empty,
     Forbidden,
@@ -40,7 +61,7 @@ impl fmt::Display for UnusableToken {
 impl Token {
     /// Reads the token from the environment. The last setting of a duplicate variable wins, as
     /// in a shell.
-    pub(crate) fn from_environment(variables: &[(String, String)]) -> Result<Self, UnusableToken> {
+    fn from_environment(variables: &[(String, String)]) -> Result<Self, UnusableToken> {
         let set = variables.iter().rev().find(|(name, _)| name == VARIABLE);
         let (_, value) = set.ok_or(UnusableToken::Missing)?;
         if value.is_empty() {
@@ -57,7 +78,7 @@ impl Token {
     }
 
     /// Whether the values of the `Authorization` header are exactly this token.
-    pub(crate) fn matches(&self, authorization: &[impl AsRef<[u8]>]) -> bool {
+    fn matches(&self, authorization: &[impl AsRef<[u8]>]) -> bool {
         const SCHEME: &[u8] = b"bearer ";
 
         let [value] = authorization else {
@@ -86,7 +107,6 @@ impl Token {
 mod tests {
     use super::*;
     use alloc::format;
-    use alloc::string::ToString;
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
@@ -166,6 +186,17 @@ mod tests {
         let text = error(&["hunter two"]).to_string();
         assert!(text.contains("`BEARER_TOKEN`"), "{text}");
         assert!(!text.contains("hunter"), "{text}");
+    }
+
+    #[test]
+    fn a_wrong_token_is_401_and_a_missing_bearer_token_500() {
+        let status = |values: &[&str], header: &str| {
+            let result = authorize(&environment(values), &[header]);
+            result.map_err(|problem| problem.status())
+        };
+        assert_eq!(status(&["secret"], "Bearer secret"), Ok(()));
+        assert_eq!(status(&["secret"], "Bearer guess"), Err(401));
+        assert_eq!(status(&[], "Bearer secret"), Err(500));
     }
 
     proptest! {

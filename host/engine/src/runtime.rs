@@ -63,7 +63,7 @@ pub struct PoolLimits {
 /// engine. The default kind is created at the start, others at first use.
 pub struct SharedRuntime {
     default: Arc<Runtime>,
-    others: Mutex<BTreeMap<EngineKind, Arc<Runtime>>>,
+    others: Arc<Mutex<BTreeMap<EngineKind, Arc<Runtime>>>>,
     pool: Pool,
 }
 
@@ -85,7 +85,7 @@ impl SharedRuntime {
         };
         Ok(Self {
             default: Runtime::new(EngineKind::default(), pool)?.into(),
-            others: Mutex::default(),
+            others: Arc::default(),
             pool,
         })
     }
@@ -96,10 +96,20 @@ impl SharedRuntime {
         self.pool.instances.saturating_sub(1).max(1)
     }
 
-    /// Gauge of the pool.
+    /// Gauge of all pools together.
     #[must_use]
     pub fn pool_gauge(&self) -> Option<PoolGauge> {
-        engine::pool_gauge(self.default.engine())
+        let default = engine::pool_gauge(self.default.engine())?;
+        let others = self.others.clone();
+        Some(Arc::new(move || {
+            let others = others.lock().unwrap_or_else(PoisonError::into_inner);
+            let gauges = others
+                .values()
+                .filter_map(|runtime| engine::pool_gauge(runtime.engine()));
+            gauges
+                .map(|gauge| gauge())
+                .fold(default(), |sum, used| sum + used)
+        }))
     }
 
     /// All engines, for the epoch ticker.
@@ -190,4 +200,35 @@ fn check_parts(needs: &InstanceRequirements, pool: &Pool) -> Result<(), LoadErro
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    #[test]
+    fn the_pools_of_all_kinds_fit_into_the_address_space() {
+        let number = |value| NonZeroU32::new(value).unwrap();
+        let runtime = SharedRuntime::new(PoolLimits {
+            instances: number(1000),
+            memories: number(4),
+            tables: number(32),
+            table_elements: 100_000,
+            total_bytes: 4 << 30,
+        })
+        .unwrap();
+        assert_eq!(runtime.max_instances(), 1000);
+        for is_concurrent in [false, true] {
+            for (inlines, has_gc) in [(false, false), (true, false), (false, true)] {
+                let kind = EngineKind {
+                    inlines,
+                    has_gc,
+                    is_concurrent,
+                };
+                runtime.of_kind(kind).unwrap();
+            }
+        }
+    }
 }

@@ -8,6 +8,6 @@ mod middleware_0_3;
 mod mock_audit;
 mod path_router;
 mod polyglot;
-mod stream;
+pub(crate) mod stream;
 mod swap_cipher;
 mod virtual_env;

@@ -14,6 +14,7 @@ mod limits;
 #[cfg(target_os = "linux")]
 mod loading;
 mod middleware;
+mod mixed_middleware;
 mod neighbours;
 mod paused;
 mod removal;

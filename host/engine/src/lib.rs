@@ -5,7 +5,8 @@
 //! - `component.rs`: [`CompiledComponent`], from an artefact to a component ready for
 //!   instantiation.
 //! - `handler.rs`: [`Handler`], the HTTP handler of an instance, and [`Call`], a request for it.
-//! - `next.rs`: [`NextHandler`], the next handler of a middleware for another version of WASI.
+//! - `next.rs`: [`NextHandler`], the next handler of a middleware for another version of WASI;
+//!   `handler_imports.rs`: the imports of the middleware.
 //! - `world.rs`: imports and exports of a component, which the child checks first; `imports.rs`:
 //!   the interfaces that this server provides; `wasi_version.rs`: the version of WASI that it is for.
 //! - `error.rs`: errors of loading, and formats of other files; `digest.rs`: digests of components.
@@ -36,6 +37,7 @@ mod epoch_ticker;
 mod error;
 mod error_code;
 mod handler;
+mod handler_imports;
 #[cfg(test)]
 mod host_function_table;
 mod host_functions;

@@ -6,7 +6,7 @@ use wasmtime_wasi_config::WasiConfig;
 
 use crate::engine_kind::EngineKind;
 use crate::state::State;
-use crate::{audit, error_code, host_functions, host_functions_03, next};
+use crate::{audit, error_code, handler_imports, host_functions, host_functions_03};
 
 /// A linker with all interfaces that guests can import.
 pub(crate) fn linker(engine: &Engine, kind: EngineKind) -> wasmtime::Result<Linker<State>> {
@@ -28,6 +28,6 @@ pub(crate) fn linker(engine: &Engine, kind: EngineKind) -> wasmtime::Result<Link
     }
     error_code::add_to_linker(&mut linker)?;
     linker.allow_shadowing(false);
-    next::add_to_linker(&mut linker, kind.is_concurrent)?;
+    handler_imports::add_to_linker(&mut linker, kind.is_concurrent)?;
     Ok(linker)
 }

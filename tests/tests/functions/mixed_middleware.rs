@@ -91,8 +91,8 @@ fn every_segment_of_a_chain_is_recorded_when_it_is_loaded() {
     assert_eq!(entries.len(), 1, "{entries:?}");
     let entry = &entries[0].json;
     let last = loaded.last().expect("a record");
-    assert_eq!(entry["component"], last["component"]);
-    assert_eq!(entry["request"]["path"], "/f/encrypt");
+    assert_eq!(entry["host"]["component"], last["host"]["component"]);
+    assert_eq!(entry["host"]["request"]["path"], "/f/encrypt");
 }
 
 #[test]

@@ -61,6 +61,9 @@ pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
                 trap();
             }
         }
+        "send-and-wait" => {
+            let _ = send(request_to(authority(&call))).await;
+        }
         "send-for-ever" => loop {
             let _ = send(request_to("127.0.0.1:1")).await;
             // Otherwise the ends of its trailers would stay until then.

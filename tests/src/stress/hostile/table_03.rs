@@ -60,7 +60,7 @@ pub(super) const TABLE_03: &[Behaviour] = rows! { V03
     "error" Plain FAILED "nothing";
     "error-long" Plain FAILED "nothing";
     "no-body" Plain EMPTY "nothing";
-    "no-body-with-length" Plain FAILED "nothing";
+    "no-body-with-length" Plain FAILED_OR_BROKEN "nothing";
     "never-body" Plain BROKEN "--response-idle-timeout";
     "never-body" Leaves UNSEEN "the end of its client";
     "forget-body" Plain BROKEN "--response-idle-timeout";

@@ -121,7 +121,7 @@ pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
             read_its_own().await;
             good()
         }
-        "write-to-nobody" => {
+        "write-after-drop" => {
             let (mut writer, reader) = pipe();
             drop(reader);
             let (result, _) = writer.write(vec![0]).await;

@@ -51,7 +51,7 @@ pub(super) const TABLE_03: &[Behaviour] = rows! { V03
     "backpressure" Plain GOOD "nothing";
     "backpressure-for-ever" Plain LATE_OR_FAILED "a trap";
     "read-its-own" Plain GOOD_OR_LATE "nothing";
-    "write-to-nobody" Plain GOOD "nothing";
+    "write-after-drop" Plain GOOD "nothing";
     "read-and-cancel-for-ever" Plain LATE "--cpu-timeout";
     "empty-writes-to-itself" Plain LATE "--cpu-timeout";
     "handle-not-owned" Plain FAILED "a trap";

@@ -120,24 +120,6 @@ fn a_client_that_disconnects_cancels_its_guest() {
     wait_until_idle(&operators);
 }
 
-/// The requests of a guest end with it.
-#[test]
-fn a_client_that_disconnects_cancels_the_requests_of_its_guest() {
-    let upstream = end_to_end::upstream::Upstream::start();
-    let authority = upstream.authority();
-    let (host, operators) = guest()
-        .flag("--allow-outbound", format!("http://{authority}"))
-        .flag("--max-outbound", "2")
-        .flag("--request-timeout", "600")
-        .start_with_operators();
-    let mut client = host.connect();
-    client.write(&get(&format!("/send-and-wait?{authority}")).bytes());
-    let mut arrival = upstream.receive();
-    drop(client);
-    assert_eq!(arrival.read_to_end(), b"");
-    wait_until_idle(&operators);
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn clients_that_do_not_read_an_endless_body_hold_no_memory() {

@@ -6,7 +6,9 @@ mod bodies;
 mod duplex;
 mod isolation;
 mod operators;
+mod outbound;
 mod reuse;
+mod tables;
 
 use std::path::PathBuf;
 

@@ -1,6 +1,7 @@
 //! Maximum lengths of texts.
 
 /// The first `max_bytes` of `text`, cut at a character boundary.
+#[must_use]
 pub fn truncate(text: &str, max_bytes: usize) -> &str {
     &text[..text.floor_char_boundary(max_bytes)]
 }

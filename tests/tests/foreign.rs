@@ -123,7 +123,7 @@ foreign! {
     ]),
     command: Refused(&["this is a command", "`wasi:cli/run@0.2.", "`wasmtime run`"]),
     module: Refused(&["core module, not a component", "wasm32-wasip2"]),
-    wasi03: Refused(&["WASI 0.3", "`wasi:http/handler@0.3.", "build it for WASI 0.2"]),
+    wasi03: Served(&[("GET", "/", "", "")]),
 }
 
 by_hand! {
@@ -140,6 +140,11 @@ by_hand! {
           (table.set $references (i32.const 3) (table.get $references (i32.const 1)))
           (i32.add (local.get $n) (table.size $references)))" =>
         Served(&[("GET", "/1234567", "", "00000010")]),
+    async_functions: "
+        (func $value (param $n i32) (result i32) (local.get $n))
+        (export \"value\" (func $value)))
+        (core func (canon waitable-set.new))
+        (core module $unused (func $value)" => Served(&[("GET", "/1234567", "", "00000008")]),
     several_memories: "
         (memory $other 1)
         (func $value (param $n i32) (result i32)

@@ -56,3 +56,4 @@ mod third_party;
 mod transcripts;
 mod variables;
 mod walks;
+mod wasi_0_3;

@@ -95,17 +95,16 @@ refused! {
     a_wit_package: broken(r#"
         (type (component (type (instance (export "f" (func)))) (export "a:b/c" (instance (type 0)))))
         (export "c" (type 0))"#) => ["WIT package", "no code", "build a component"],
-    a_service_of_wasi_03: broken(r#"
+    a_handler_of_wasi_03_of_another_type: broken(r#"
         (import "wasi:http/types@0.3.0" (instance))
         (instance $e) (export "wasi:http/handler@0.3.0" (instance $e))"#) =>
-        ["WASI 0.3", "`wasi:http/handler@0.3.0`", "build it for WASI 0.2", "`wasi:http/incoming-handler@0.2`"],
+        ["a handler of another type", "`wasi:http/handler@0.3` is asynchronous"],
     a_command_of_wasi_03: broken(r#"
         (instance $e) (export "wasi:cli/run@0.3.1" (instance $e))"#) =>
-        ["WASI 0.3", "`wasi:cli/run@0.3.1`", "build it for WASI 0.2"],
-    a_draft_of_wasi_03_in_a_binary_form_that_is_unknown: [
-        broken(r#"(import "wasi:clocks/monotonic-clock@0.3.0-rc-2025-09-16" (instance))"#),
-        vec![8, 2, 1, 0x7f],
-    ].concat() => ["WASI 0.3", "0.3.0-rc-2025-09-16", "build it for WASI 0.2"],
+        ["this is a command", "`wasi:cli/run@0.3.1`", "`wasmtime run`", "`wasi:http/handler@0.3`"],
+    a_draft_of_wasi_03: handler(r#"
+        (import "wasi:clocks/monotonic-clock@0.3.0-rc-2025-09-16" (instance (export "now" (func))))"#) =>
+        ["imports", "`wasi:clocks/monotonic-clock@0.3.0-rc-2025-09-16` (this server provides version 0.2 and 0.3)"],
     a_command: broken(r#"
         (import "wasi:cli/stdout@0.2.6" (instance))
         (instance $e) (export "wasi:cli/run@0.2.6" (instance $e))"#) =>
@@ -140,7 +139,7 @@ refused! {
         (func $handle (canon lift (core func $guest "handle")))
         (instance $handler (export "handle" (func $handle)))
         (export "wasi:http/incoming-handler@0.2.12" (instance $handler))"#) =>
-        ["`wasi:http/incoming-handler` of another type", "`incoming-request`"],
+        ["a handler of another type", "`wasi:http/incoming-handler@0.2`", "`incoming-request`"],
 }
 
 #[test]
@@ -148,7 +147,7 @@ fn a_library_is_refused_with_the_way_to_link_it() {
     let library = broken(r#"(instance $e) (export "a:b/c@1.0.0" (instance $e))"#);
     let finished = TestHost::serve(Guest::of(library).path()).fail();
     for part in [
-        "does not export",
+        "exports neither `wasi:http/incoming-handler@0.2` nor `wasi:http/handler@0.3`",
         "it exports `a:b/c@1.0.0`",
         "component-compose link",
     ] {

@@ -176,20 +176,23 @@ impl Client {
             .map(|(name, value)| (text(name), text(value)))
             .collect();
         let status = headers.iter().position(|(name, _)| name == ":status");
-        // Fields without a status are trailers, which are ignored here.
-        if let Some(at) = status {
-            let status = headers.remove(at).1.parse().map_err(|_| invalid())?;
-            if (100..200).contains(&status) {
-                return Ok(Some(Event::Informational(frame.stream, status)));
-            }
-            let response = Response {
-                status,
-                headers,
-                body: Vec::new(),
-                is_complete: true,
-            };
-            self.responses.insert(frame.stream, response);
+        let Some(at) = status else {
+            // Trailers, which are shown with the fields of the head.
+            let response = self.responses.get_mut(&frame.stream).ok_or_else(invalid)?;
+            response.headers.append(&mut headers);
+            return Ok(None);
+        };
+        let status = headers.remove(at).1.parse().map_err(|_| invalid())?;
+        if (100..200).contains(&status) {
+            return Ok(Some(Event::Informational(frame.stream, status)));
         }
+        let response = Response {
+            status,
+            headers,
+            body: Vec::new(),
+            is_complete: true,
+        };
+        self.responses.insert(frame.stream, response);
         Ok(None)
     }
 }

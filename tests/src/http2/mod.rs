@@ -149,6 +149,16 @@ pub fn request(stream: u32, request: &Request) -> Vec<u8> {
     bytes
 }
 
+/// The trailers of a request on this stream, which end it.
+#[must_use]
+pub fn trailers(stream: u32, fields: &[(&str, &str)]) -> Vec<u8> {
+    let all: Vec<_> = fields
+        .iter()
+        .flat_map(|(name, value)| hpack::literal(name.as_bytes(), value.as_bytes()))
+        .collect();
+    Frame::new("HEADERS", END_HEADERS | END_STREAM, stream, all).bytes()
+}
+
 /// The head of a request on this stream, in one frame with these additional flags.
 #[must_use]
 pub fn head(stream: u32, method: &str, path: &str, fields: &[(&str, &str)], flags: u8) -> Vec<u8> {

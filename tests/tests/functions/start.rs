@@ -129,7 +129,8 @@ fn metrics_logs_and_records_name_the_function_and_its_version() {
     let metrics = operators.metrics();
     let info = |name: &str, file: &str| {
         let version = version(file);
-        format!("component_info{{function=\"{name}\",name=\"{name}\",sha256=\"{version}\"}}")
+        let labels = format!("name=\"{name}\",sha256=\"{version}\",wasi=\"0.2\"");
+        format!("component_info{{function=\"{name}\",{labels}}}")
     };
     assert_eq!(metrics.get(&info("app", "app.wasm")), Some(1.0));
     assert_eq!(metrics.get(&info("where", "where.wasm")), Some(1.0));

@@ -77,11 +77,28 @@ fn custom_page_sizes_are_refused_by_name() {
     );
 }
 
-#[test]
-fn async_functions_of_the_component_model_are_refused_with_wasi_0_2_named() {
-    let fields =
+/// Closes the module of `$value`, and adds fields of the component. What follows belongs to another
+/// module.
+fn of_component(fields: &str) -> String {
+    format!(
         "(func $value (param i32) (result i32) (i32.const 1)) (export \"value\" (func $value)))
-         (core func (canon waitable-set.new))
-         (core module $unused (func $value)";
-    check_refused(fields, &["WASI 0.3", "WASI 0.2"]);
+         {fields}
+         (core module $unused (func $value)"
+    )
+}
+
+#[test]
+fn async_functions_without_a_callback_are_refused_by_name() {
+    let fields = of_component(
+        "(core module $stackful (func (export \"f\")))
+         (core instance $stackful (instantiate $stackful))
+         (func async (canon lift (core func $stackful \"f\") async))",
+    );
+    check_refused(&fields, &["without a callback", "wit-bindgen"]);
+}
+
+#[test]
+fn threads_of_the_component_model_are_refused_by_name() {
+    let fields = of_component("(core func (canon thread.index))");
+    check_refused(&fields, &["threads of the component model", "without"]);
 }

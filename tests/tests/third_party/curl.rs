@@ -1,11 +1,11 @@
 //! curl: each version of HTTP, without TLS, over TLS and over a Unix socket.
 
-use end_to_end::app;
 use std::fs;
 use std::path::Path;
 
 use end_to_end::installed::Installed;
 use end_to_end::process::Finished;
+use end_to_end::{Setup, TestHost, app, artifacts};
 
 use super::{Certificate, run_to_end};
 
@@ -115,31 +115,38 @@ impl Form<'_> {
     }
 }
 
+/// Servers of the compositions for WASI 0.2 and 0.3.
+fn apps() -> [Setup; 2] {
+    [app(), TestHost::serve(artifacts::component("app-0.3"))]
+}
+
 #[test]
 fn curl_speaks_http_1_0_1_1_and_2_in_the_clear_and_over_a_unix_socket() {
     let Some(curl) = Installed::find("curl", "--version") else {
         return;
     };
-    let folder = tempfile::tempdir().expect("a folder");
-    let socket = folder.path().join("socket");
-    let socket = socket.to_str().expect("a path of text");
-    let host = app().and_address(format!("unix:{socket}")).start();
-    let unix = ["--unix-socket", socket];
-    for (flag, version) in [
-        ("--http1.0", "1.0"),
-        ("--http1.1", "1.1"),
-        // It offers an upgrade to HTTP/2, which a server may ignore.
-        ("--http2", "1.1"),
-        ("--http2-prior-knowledge", "2"),
-    ] {
-        for (flags, url) in [(&unix[..], "http://localhost"), (&[], &*host.urls()[0])] {
-            let form = Form {
-                curl: &curl,
-                flags: [&[flag], flags].concat(),
-                url: url.to_owned(),
-                version,
-            };
-            form.check(folder.path());
+    for setup in apps() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let socket = folder.path().join("socket");
+        let socket = socket.to_str().expect("a path of text");
+        let host = setup.and_address(format!("unix:{socket}")).start();
+        let unix = ["--unix-socket", socket];
+        for (flag, version) in [
+            ("--http1.0", "1.0"),
+            ("--http1.1", "1.1"),
+            // It offers an upgrade to HTTP/2, which a server may ignore.
+            ("--http2", "1.1"),
+            ("--http2-prior-knowledge", "2"),
+        ] {
+            for (flags, url) in [(&unix[..], "http://localhost"), (&[], &*host.urls()[0])] {
+                let form = Form {
+                    curl: &curl,
+                    flags: [&[flag], flags].concat(),
+                    url: url.to_owned(),
+                    version,
+                };
+                form.check(folder.path());
+            }
         }
     }
 }
@@ -150,24 +157,44 @@ fn curl_speaks_http_1_0_1_1_and_2_over_tls_1_2_and_1_3() {
         return;
     };
     let certificate = Certificate::new();
-    let folder = tempfile::tempdir().expect("a folder");
-    let host = certificate.given_to(app()).start();
     let ca = certificate.path();
     let ca = ca.to_str().expect("a path of text");
-    for tls in [&["--tlsv1.2", "--tls-max", "1.2"][..], &["--tlsv1.3"]] {
-        for (flags, version) in [
-            (&["--http1.0"][..], "1.0"),
-            (&["--http1.1"], "1.1"),
-            (&["--no-alpn"], "1.1"),
-            (&["--http2"], "2"),
-        ] {
-            let form = Form {
-                curl: &curl,
-                flags: [&["--cacert", ca], tls, flags].concat(),
-                url: host.urls()[0].clone(),
-                version,
-            };
-            form.check(folder.path());
+    for setup in apps() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let host = certificate.given_to(setup).start();
+        for tls in [&["--tlsv1.2", "--tls-max", "1.2"][..], &["--tlsv1.3"]] {
+            for (flags, version) in [
+                (&["--http1.0"][..], "1.0"),
+                (&["--http1.1"], "1.1"),
+                (&["--no-alpn"], "1.1"),
+                (&["--http2"], "2"),
+            ] {
+                let form = Form {
+                    curl: &curl,
+                    flags: [&["--cacert", ca], tls, flags].concat(),
+                    url: host.urls()[0].clone(),
+                    version,
+                };
+                form.check(folder.path());
+            }
         }
+    }
+}
+
+#[test]
+fn a_guest_of_wasi_0_3_sees_the_scheme_https() {
+    let Some(curl) = Installed::find("curl", "--version") else {
+        return;
+    };
+    let certificate = Certificate::new();
+    let guest = TestHost::serve(artifacts::test_guest("hostile-03"));
+    let host = certificate.given_to(guest).start();
+    let (url, ca) = (host.urls()[0].clone(), certificate.path());
+    for version in ["--http1.1", "--http2"] {
+        let mut command = curl.command();
+        command.args(["--silent", version, "--cacert"]).arg(&ca);
+        let finished = run_to_end(command.arg(format!("{url}/target")));
+        let authority = url.trim_start_matches("https://");
+        assert_eq!(finished.stdout, format!("https {authority} /target"));
     }
 }

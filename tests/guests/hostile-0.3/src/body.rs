@@ -17,7 +17,7 @@ use crate::{Answer, Call, good, hold, length, stream, trap};
 
 const SECOND: u64 = 1_000_000_000;
 
-pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
+pub(crate) fn respond(call: Call) -> Result<Answer, Call> {
     let none = Fields::new();
     Ok(Ok(match &*call.name {
         "error" => return Ok(Err(ErrorCode::ConnectionTimeout)),

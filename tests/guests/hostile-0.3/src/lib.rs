@@ -2,7 +2,8 @@
 //! segment of the path names the behaviour, and the query is its argument.
 //!
 //! - [`compute`]: processor time and memory.
-//! - [`tasks`]: tasks, calls, streams and futures of the component model.
+//! - [`tasks`]: tasks, and calls that are not finished.
+//! - [`streams`]: streams, futures and other handles.
 //! - [`body`]: bodies of responses, and work after them.
 //! - [`head`]: heads and trailers of responses.
 //! - [`input`]: bodies of requests.
@@ -27,6 +28,7 @@ mod input;
 mod keep;
 mod output;
 mod plain;
+mod streams;
 mod tasks;
 mod traces;
 
@@ -119,7 +121,11 @@ async fn dispatch(call: Call) -> Result<Answer, Call> {
         Err(call) => call,
         answered => return answered,
     };
-    let call = match body::respond(call).await {
+    let call = match streams::respond(call).await {
+        Err(call) => call,
+        answered => return answered,
+    };
+    let call = match body::respond(call) {
         Err(call) => call,
         answered => return answered,
     };

@@ -15,7 +15,7 @@ use crate::bindings::wasi::http0_3_0::client::send;
 use crate::bindings::wasi::http0_3_0::types::{Fields, Request, Scheme};
 use crate::bindings::wasi::random0_3_0::random::get_random_bytes;
 use crate::bindings::wit_future;
-use crate::tasks::pipe;
+use crate::streams::pipe;
 use crate::{Answer, Call, begin, good, trap};
 
 pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
@@ -61,11 +61,22 @@ pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
                 trap();
             }
         }
+        "send-and-wait" => {
+            let _ = send(request_to(authority(&call))).await;
+        }
         "send-for-ever" => loop {
             let _ = send(request_to("127.0.0.1:1")).await;
             // Otherwise the ends of its trailers would stay until then.
             yield_async().await;
         },
+        "send-and-cancel" => {
+            for _ in 0..20 {
+                let mut call = Box::pin(send(request_to(authority(&call))));
+                begin(&mut call.as_mut()).await;
+                drop(call);
+                yield_async().await;
+            }
+        }
         "send-and-cancel-for-ever" => loop {
             let mut call = Box::pin(send(request_to(authority(&call))));
             begin(&mut call.as_mut()).await;

@@ -12,7 +12,7 @@ use wit_bindgen::{StreamResult, yield_async};
 use crate::bindings::wasi::cli0_3_0::stdout;
 use crate::bindings::wasi::http0_3_0::types::{Fields, Scheme};
 use crate::input::{read_all, take};
-use crate::tasks::pipe;
+use crate::streams::pipe;
 use crate::{Answer, Call, good, stream, text};
 
 /// The number of requests of this instance.

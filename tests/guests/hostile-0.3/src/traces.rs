@@ -17,7 +17,7 @@ use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use alloc::vec;
 
 use crate::bindings::wasi::http0_3_0::types::Fields;
-use crate::tasks::{pipe, promise};
+use crate::streams::{pipe, promise};
 use crate::{Answer, Call, good, trap};
 
 /// What a request leaves is this number, of which the code has only the complement.

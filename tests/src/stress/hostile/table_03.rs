@@ -6,7 +6,7 @@ use super::table::{
 };
 use super::{Answer, Behaviour, Client, Wasi};
 
-/// The guest breaks its response off, or the server ends it, before all of it was sent.
+/// A complete response without a body.
 const EMPTY: &[Answer] = &[Answer::Empty(200)];
 
 pub(super) const TABLE_03: &[Behaviour] = rows! { V03
@@ -51,7 +51,7 @@ pub(super) const TABLE_03: &[Behaviour] = rows! { V03
     "backpressure" Plain GOOD "nothing";
     "backpressure-for-ever" Plain LATE_OR_FAILED "a trap";
     "read-its-own" Plain GOOD_OR_LATE "nothing";
-    "write-to-nobody" Plain GOOD "nothing";
+    "write-after-drop" Plain GOOD "nothing";
     "read-and-cancel-for-ever" Plain LATE "--cpu-timeout";
     "empty-writes-to-itself" Plain LATE "--cpu-timeout";
     "handle-not-owned" Plain FAILED "a trap";
@@ -60,7 +60,7 @@ pub(super) const TABLE_03: &[Behaviour] = rows! { V03
     "error" Plain FAILED "nothing";
     "error-long" Plain FAILED "nothing";
     "no-body" Plain EMPTY "nothing";
-    "no-body-with-length" Plain FAILED "nothing";
+    "no-body-with-length" Plain FAILED_OR_BROKEN "nothing";
     "never-body" Plain BROKEN "--response-idle-timeout";
     "never-body" Leaves UNSEEN "the end of its client";
     "forget-body" Plain BROKEN "--response-idle-timeout";
@@ -71,7 +71,7 @@ pub(super) const TABLE_03: &[Behaviour] = rows! { V03
     "write-for-ever" Plain BROKEN "--max-response-body";
     "write-for-ever" Deaf UNSEEN "--write-timeout";
     "write-for-ever" Leaves UNSEEN "the end of its client";
-    "write-huge" Plain BROKEN "--max-response-body";
+    "write-huge" Plain LATE_OR_BROKEN "--max-response-body";
     "write-byte-by-byte" Plain BROKEN "--cpu-timeout";
     "write-nothing" Plain LATE_OR_BROKEN "--cpu-timeout";
     "write-nothing" Deaf UNSEEN "--cpu-timeout";

@@ -1,0 +1,135 @@
+//! Bodies in both directions at the same time.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
+
+use end_to_end::client::{Connection, Request, chunk, get};
+use end_to_end::http2::{self, Client, END_STREAM, Event, Frame};
+use end_to_end::{DEADLINE, TestHost};
+
+use super::guest;
+
+const BODY_BYTES: usize = 10 << 20;
+
+/// A server whose guests start before their bodies are received.
+fn serve() -> TestHost {
+    guest().flag("--body-buffer", "0").start()
+}
+
+fn connect(host: &TestHost) -> TcpStream {
+    let stream = TcpStream::connect(host.address()).expect("it listens");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a time");
+    stream.set_write_timeout(Some(DEADLINE)).expect("a time");
+    stream.set_nodelay(true).expect("a socket");
+    stream
+}
+
+/// Reads until the bytes end with `end`.
+fn read_until(stream: &mut TcpStream, end: &[u8]) {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(end) {
+        let mut part = [0; 4096];
+        let read = stream.read(&mut part).expect("more bytes");
+        assert!(read > 0, "the end after {}", bytes.escape_ascii());
+        bytes.extend_from_slice(&part[..read]);
+    }
+}
+
+#[test]
+fn each_chunk_comes_back_before_the_next_one_is_sent() {
+    let host = serve();
+    let mut stream = connect(&host);
+    let head = Request::new("POST", "/echo").chunked().head();
+    stream.write_all(&head).expect("it reads");
+    for number in 0..20 {
+        let chunk = chunk(format!("chunk {number}").as_bytes());
+        stream.write_all(&chunk).expect("it reads");
+        read_until(&mut stream, &chunk);
+    }
+    stream.write_all(&chunk(b"")).expect("it reads");
+    read_until(&mut stream, b"0\r\n\r\n");
+}
+
+#[test]
+fn each_frame_comes_back_before_the_next_one_is_sent_in_http2() {
+    let host = serve();
+    let mut stream = connect(&host);
+    let head = http2::head(1, "POST", "/echo", &[], 0);
+    let start = [http2::begin(), head].concat();
+    stream.write_all(&start).expect("it reads");
+    for number in 0..20 {
+        let text = format!("frame {number}");
+        let frame = Frame::new("DATA", 0, 1, text.as_bytes()).bytes();
+        stream.write_all(&frame).expect("it reads");
+        read_until(&mut stream, &frame);
+    }
+}
+
+/// Bytes without a period that a chunk has.
+fn pattern() -> Vec<u8> {
+    let byte = |index: usize| u8::try_from(index % 251).expect("a byte");
+    (0..BODY_BYTES).map(byte).collect()
+}
+
+#[test]
+fn a_body_of_10_mib_comes_back_unchanged() {
+    let host = serve();
+    let body = pattern();
+    let mut writer = connect(&host);
+    let mut reader = Connection::over(writer.try_clone().expect("a socket"));
+    let request = Request::new("POST", "/echo").body(body.clone()).bytes();
+    let response = thread::scope(|scope| {
+        scope.spawn(|| writer.write_all(&request).expect("it reads"));
+        reader.receive()
+    });
+    assert!(response.is_complete, "{response:?}");
+    // Not `assert_eq`, because it has 10 MiB.
+    assert!(response.body == body, "{response:?}");
+}
+
+#[test]
+fn bodies_of_10_mib_are_read_and_written() {
+    let host = guest().start();
+    let post = Request::new("POST", "/length").body(pattern());
+    assert_eq!(host.send(&post).text(), BODY_BYTES.to_string());
+    let response = host.send(&get(&format!("/bytes?{BODY_BYTES}")));
+    assert_eq!((response.status, response.body.len()), (200, BODY_BYTES));
+    assert!(response.body.iter().all(|byte| *byte == b'x'));
+}
+
+#[test]
+fn trailers_pass_in_both_directions_in_http2() {
+    let host = serve();
+    let mut client = Client::open(host.address(), DEADLINE).expect("it listens");
+    let bytes = [
+        http2::begin(),
+        http2::head(1, "POST", "/echo", &[], 0),
+        Frame::new("DATA", 0, 1, "hello").bytes(),
+        http2::trailers(1, &[("x-checksum", "1234"), ("x-other", "5")]),
+    ];
+    client.send(&bytes.concat()).expect("it reads");
+    let Event::Response(1, response) = client.event().expect("an answer") else {
+        panic!("no response");
+    };
+    assert_eq!((response.status, &*response.text()), (200, "hello"));
+    assert_eq!(response.header("x-checksum"), Some("1234"), "{response:?}");
+    assert_eq!(response.header("x-other"), Some("5"), "{response:?}");
+}
+
+#[test]
+fn a_guest_sees_scheme_host_and_path() {
+    let host = serve();
+    let request = get("/a/target?x=1&y").header("host", "example.com:8080");
+    let expected = "http example.com:8080 /a/target?x=1&y";
+    assert_eq!(host.send(&request).text(), expected);
+
+    let mut client = Client::open(host.address(), DEADLINE).expect("it listens");
+    let head = http2::head(1, "GET", "/target", &[], END_STREAM);
+    let bytes = [http2::begin(), head].concat();
+    client.send(&bytes).expect("it reads");
+    let Event::Response(1, response) = client.event().expect("an answer") else {
+        panic!("no response");
+    };
+    assert_eq!(response.text(), "http test /target");
+}

@@ -1,0 +1,122 @@
+//! Isolation of requests from each other, and leaks. `traces.rs` of the guest searches its instance
+//! for traces of other requests, and leaves as many as it can.
+
+use std::collections::BTreeMap;
+use std::thread;
+
+use end_to_end::client::{Request, get};
+use end_to_end::random::Random;
+
+use super::{guest, wait_until_idle};
+
+/// The status for all traces that the guest can find: 500 and the sum of them.
+const ALL_TRACES: u16 = 500 + 1 + 2 + 4 + 8;
+
+#[test]
+fn no_request_of_40_000_to_wasi_0_3_finds_a_trace_of_another() {
+    const CONNECTIONS: usize = 4;
+    const BATCHES: usize = 100;
+    const LOOKS: usize = 50;
+
+    let host = guest().start();
+    // One in a hundred traps, so that the next instances get what it left.
+    let looks = get("/look").bytes().repeat(LOOKS);
+    let others = get("/look-and-close").bytes().repeat(LOOKS);
+    let batch = [looks, others, get("/look-and-trap").bytes()].concat();
+
+    let client = || {
+        let mut connection = host.connect();
+        let mut statuses = Vec::new();
+        for _ in 0..BATCHES {
+            connection.write(&batch);
+            statuses.extend((0..=2 * LOOKS).map(|_| connection.receive().status));
+        }
+        statuses
+    };
+    let mut answers = BTreeMap::new();
+    thread::scope(|scope| {
+        for client in [(); CONNECTIONS].map(|()| scope.spawn(client)) {
+            for status in client.join().expect("answers") {
+                *answers.entry(status).or_insert(0) += 1;
+            }
+        }
+    });
+    assert_eq!(answers, BTreeMap::from([(200, 40_000), (500, 400)]));
+}
+
+#[test]
+fn a_guest_of_wasi_0_3_finds_traces_of_every_kind_where_an_instance_is_reused() {
+    let host = guest().flag("--threads", "1").flag("--reuse", "2").start();
+    let look = get("/look-and-close");
+    let statuses = [(); 4].map(|()| host.send(&look).status);
+    assert_eq!(statuses, [200, ALL_TRACES, 200, ALL_TRACES]);
+}
+
+/// Requests that end in every way, some of which their clients abort.
+#[test]
+fn requests_of_wasi_0_3_that_are_aborted_or_fail_leave_nothing_in_the_pool() {
+    const PATHS: [&str; 16] = [
+        "/good",
+        "/trap",
+        "/trap-at-end",
+        "/trap-in-body",
+        "/trap-after-body",
+        "/never",
+        "/never-body",
+        "/block",
+        "/spin",
+        "/spin-after-body",
+        "/hold-after-body",
+        "/write-for-ever",
+        "/write-slowly",
+        "/leave-streams",
+        "/half-body",
+        "/echo",
+    ];
+    const REQUESTS: usize = 1500;
+    const CLIENTS: usize = 8;
+    /// Free memory of the allocator, and what slots keep.
+    #[cfg(target_os = "linux")]
+    const KEPT_BYTES: u64 = 16 << 20;
+
+    let (host, operators) = guest()
+        .flag("--request-timeout", "1")
+        .flag("--response-idle-timeout", "1")
+        .flag("--post-return-timeout", "0.2")
+        .flag("--cpu-timeout", "0.02")
+        .flag("--max-response-body", "1MiB")
+        .flag("--audit", "none")
+        .start_with_operators();
+    let run = |seed: u64| {
+        let mut random = Random::new(seed);
+        for _ in 0..REQUESTS / CLIENTS {
+            let path = PATHS[random.below(PATHS.len())];
+            let mut connection = host.connect();
+            let request = Request::new("POST", path).body("hello");
+            connection.write(&request.bytes());
+            // The others are aborted.
+            if random.below(3) > 0 {
+                let _ = connection.receive_if_any();
+            }
+        }
+    };
+    let all = || {
+        thread::scope(|scope| {
+            for seed in 0..CLIENTS as u64 {
+                scope.spawn(move || run(seed));
+            }
+        });
+        wait_until_idle(&operators);
+    };
+    all();
+    #[cfg(target_os = "linux")]
+    let before = host.anonymous_bytes();
+    all();
+    all();
+    #[cfg(target_os = "linux")]
+    {
+        let after = host.anonymous_bytes();
+        assert!(after < before + KEPT_BYTES, "{before} bytes, then {after}");
+    }
+    assert_eq!(host.send(&get("/good")).body, b"good");
+}

@@ -3,6 +3,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::slice;
 
 use compose::{
     AsyncInterfaces, Component, Composition, GraphFormat, LinkOptions, Manifest, chain, graph,
@@ -187,7 +188,14 @@ fn async_functions_streams_and_futures_of_interfaces_are_found_in_all_parts() {
     let app = service();
     let gate = part("gate", MIDDLEWARE);
     let options = LinkOptions::default();
-    let plan = chain("wasi:http/handler", &[gate.clone()], &app, &[], &options).expect("fits");
+    let plan = chain(
+        "wasi:http/handler",
+        slice::from_ref(&gate),
+        &app,
+        &[],
+        &options,
+    );
+    let plan = plan.expect("fits");
     let whole = plan.encode([&gate, &app]).expect("fits").bytes;
     let whole = Component::new("whole", whole).expect("valid");
     let json = serde_json::to_value(inspect(&whole)).expect("JSON");

@@ -119,6 +119,19 @@ fn each_chunk_comes_back_before_the_next_is_sent() {
 }
 
 #[test]
+fn an_incomplete_request_makes_an_incomplete_response() {
+    for mut connection in Both::serve().connections() {
+        connection.write(&post("/echo", "").chunked().head());
+        connection.write(&chunk(b"one"));
+        let _ = connection.receive_until("one");
+        connection.end().expect("a half-closed connection");
+        let rest = connection.rest().expect("the end of the connection");
+        // Without the last chunk, which is `0`.
+        assert_eq!(String::from_utf8_lossy(&rest), "\r\n");
+    }
+}
+
+#[test]
 fn a_large_body_comes_back_unchanged() {
     // Sockets hold all of it, because the client sends it before it receives.
     let body: Vec<u8> = (0..=250).cycle().take(256 * 1024).collect();

@@ -10,6 +10,7 @@ const INTERFACES: &str = "
       interface cipher { encrypt: func(text: string) -> string; }
       interface log { line: func(text: string); }
       interface clock { now: func() -> u64; }
+      interface store { resource item; find: func() -> item; }
     }
 ";
 
@@ -126,6 +127,13 @@ fn fuse_advises_only_what_can_be_fused() {
     );
     // One part is not a composition.
     assert_eq!(advised(&adapter, &[cipher()]), None);
+    // Parts that pass a resource to each other cannot be fused.
+    let finder = part(
+        "finder",
+        "import t:parts/store@0.1.0; export t:parts/cipher@0.1.0;",
+    );
+    let store = part("store", "export t:parts/store@0.1.0;");
+    assert_eq!(advised(&adapter, &[finder, store]), None);
     // Both need the log, so that it cannot become a part of the fused one.
     let both = service("import t:parts/cipher@0.1.0; import t:parts/log@0.1.0;");
     assert_eq!(advised(&both, &[cipher(), log()]), None);

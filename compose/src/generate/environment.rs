@@ -147,7 +147,8 @@ where
     reject_invalid_variables(&variables)?;
 
     let exports = versions.iter().map(|version| version.interface);
-    let exports: String = exports.map(|name| format!("export {name};")).collect();
+    let exports: Vec<&str> = exports.flat_map(|name| ["export ", name, ";"]).collect();
+    let exports = exports.concat();
     let text = format!("package compose:environment; world environment {{ {exports} }}");
     let (resolve, package) = parse_with_wasi("environment.wit", &text)?;
     let world = resolve

@@ -185,6 +185,8 @@ impl Visitor<'_> {
             DefinedType::Record(record) => record.fields.values().copied().collect(),
             DefinedType::Flags(_) | DefinedType::Enum(_) => Vec::new(),
         };
-        nested.into_iter().for_each(|ty| self.value(ty));
+        for ty in nested {
+            self.value(ty);
+        }
     }
 }

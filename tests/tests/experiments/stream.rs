@@ -45,10 +45,10 @@ impl Both {
 /// Sends chunks on a connection with the head of a request to `/echo`, each after the previous one
 /// has come back, and ends the body.
 pub(crate) fn echo_in_lock_step(connection: &mut Connection) {
-    for part in ["one", "two", "three"] {
+    for part in ["part-1", "part-2", "part-3"] {
         connection.write(&chunk(part.as_bytes()));
         let received = connection.receive_until(part);
-        let is_first = part == "one";
+        let is_first = part == "part-1";
         assert_eq!(received.starts_with("HTTP/1.1 200"), is_first, "{received}");
     }
     connection.write(&chunk(b""));
@@ -115,6 +115,19 @@ fn each_chunk_comes_back_before_the_next_is_sent() {
     for mut connection in Both::serve().connections() {
         connection.write(&post("/echo", "").chunked().head());
         echo_in_lock_step(&mut connection);
+    }
+}
+
+#[test]
+fn an_incomplete_request_makes_an_incomplete_response() {
+    for mut connection in Both::serve().connections() {
+        connection.write(&post("/echo", "").chunked().head());
+        connection.write(&chunk(b"part-1"));
+        let _ = connection.receive_until("part-1");
+        connection.end().expect("a half-closed connection");
+        let rest = connection.rest().expect("the end of the connection");
+        // Without the last chunk, which is `0`.
+        assert_eq!(String::from_utf8_lossy(&rest), "\r\n");
     }
 }
 

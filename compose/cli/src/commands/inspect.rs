@@ -160,13 +160,12 @@ pub(super) fn graph(arguments: &Graph) -> Result<(), Failure> {
         Picture::Dot => GraphFormat::Dot,
         Picture::Json => GraphFormat::Json,
     };
-    let picture = match format {
+    let picture = if format == GraphFormat::Json {
         // Not expanded, so that the composition can be rebuilt from it.
-        GraphFormat::Json => compose::graph(&read_composition(&arguments.file)?, format),
-        _ => {
-            let (composition, async_interfaces) = read_expanded(&arguments.file)?;
-            compose::graph_with(&composition, &async_interfaces, format)
-        }
+        compose::graph(&read_composition(&arguments.file)?, format)
+    } else {
+        let (composition, async_interfaces) = read_expanded(&arguments.file)?;
+        compose::graph_with(&composition, &async_interfaces, format)
     };
     write_output(&arguments.output, picture.as_bytes())
 }

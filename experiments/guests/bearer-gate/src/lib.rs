@@ -5,8 +5,6 @@
 extern crate alloc;
 extern crate guest_rt as _;
 
-use alloc::string::ToString;
-
 use bindings::exports::wasi::http0_2_12::incoming_handler::Guest;
 use bindings::wasi::cli0_2_12::environment;
 use bindings::wasi::http0_2_12::incoming_handler as next;
@@ -38,7 +36,7 @@ struct Component;
 
 impl Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        let authorization = request.headers().get(&"authorization".to_string());
+        let authorization = request.headers().get("authorization");
         match token::authorize(&environment::get_environment(), &authorization) {
             Ok(()) => next::handle(request, out),
             Err(problem) => http::respond(out, &Complete::problem(&problem)),

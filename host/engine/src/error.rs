@@ -58,6 +58,13 @@ pub enum LoadError {
          build a component of a world in it, and give that to the server"
     )]
     WitPackage,
+    /// The component is for a draft of WASI 0.3, in an unknown form. Contains an interface of it.
+    #[error(
+        "this is a component for a draft of WASI 0.3, as its interface `{}` shows; build it with a \
+         toolchain for WASI 0.3.0 or later",
+        line(.0)
+    )]
+    Draft(String),
     /// The component is a command. Contains the interface that it exports.
     #[error(
         "this is a command, a program that runs once, as it exports `{}`, and does not serve \

@@ -8,7 +8,7 @@ use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wasmparser::component_types::{
-    ComponentAnyTypeId, ComponentDefinedType, ComponentEntityType, ComponentValType, ResourceId,
+    ComponentDefinedType, ComponentEntityType, ComponentValType, ResourceId,
 };
 use wasmparser::types::TypesRef;
 use wasmparser::{
@@ -17,6 +17,7 @@ use wasmparser::{
 };
 
 pub(super) use nesting::check_nesting;
+use types::{handles_async, is_definition, resource};
 
 use super::error::LoadError;
 use super::imports;
@@ -253,10 +254,16 @@ impl World {
     ///
     /// # Errors
     ///
-    /// Fails for WIT packages.
+    /// Fails for WIT packages, and for unreadable components of a draft of WASI 0.3.
     pub(super) fn check_kind(&self) -> Result<(), LoadError> {
         if self.is_too_deep {
             return Err(LoadError::TooDeepTypes);
+        }
+        let names = self.imports.iter().map(|import| &import.name);
+        let mut names = names.chain(self.exports.iter().map(|export| &export.name));
+        let draft = names.find(|name| name.contains("@0.3.0-"));
+        if let Some(draft) = draft.filter(|_| !self.is_complete) {
+            return Err(LoadError::Draft(draft.clone()));
         }
         let mut exports = self.exports.iter();
         let is_package = !self.exports.is_empty()
@@ -358,38 +365,7 @@ fn is_on_track(name: &str, interface: &str, track: &str) -> bool {
     without_version == interface && version.starts_with(track) && !version.contains('-')
 }
 
-/// Whether this is an interface with an asynchronous function `handle`. The linker checks its type.
-fn handles_async(types: TypesRef<'_>, ty: ComponentEntityType) -> bool {
-    let ComponentEntityType::Instance(id) = ty else {
-        return false;
-    };
-    match types[id].exports.get(HANDLER.1).map(|item| item.ty) {
-        Some(ComponentEntityType::Func(id)) => types[id].async_,
-        _ => false,
-    }
-}
-
-fn resource(ty: ComponentEntityType) -> Option<ResourceId> {
-    match ty {
-        ComponentEntityType::Type {
-            created: ComponentAnyTypeId::Resource(resource),
-            ..
-        } => Some(resource.resource()),
-        _ => None,
-    }
-}
-
-/// Whether this is the type of an interface or a world, as in WIT packages.
-fn is_definition(ty: ComponentEntityType) -> bool {
-    matches!(
-        ty,
-        ComponentEntityType::Type {
-            created: ComponentAnyTypeId::Component(_) | ComponentAnyTypeId::Instance(_),
-            ..
-        }
-    )
-}
-
 mod nesting;
 #[cfg(test)]
 mod tests;
+mod types;

@@ -77,6 +77,16 @@ fn names_of_a_truncated_component_are_known() {
     let world = World::of(&bytes);
     assert!(!world.is_complete);
     assert_eq!(world.imports[0].name, "wasi:cli/run@0.3.0");
+    assert!(world.check_kind().is_ok());
+}
+
+#[test]
+fn an_unreadable_component_for_a_draft_of_wasi_0_3_is_named() {
+    let text = r#"(component (import "wasi:cli/run@0.3.0-rc-2025-09-16" (instance)))"#;
+    let mut bytes = wat::parse_str(text).expect("valid WAT");
+    bytes.extend([8, 2, 1, 0x7f]);
+    let check = World::of(&bytes).check_kind();
+    assert!(matches!(check, Err(LoadError::Draft(_))), "{check:?}");
 }
 
 #[test]

@@ -68,6 +68,17 @@ impl GuestError {
         }
     }
 
+    /// The error of a guest whose body ended with `error`.
+    pub(crate) fn of_body(error: &wasmtime_wasi_http::Error) -> Self {
+        Self::Aborted(match error {
+            // Its figure is the part that the guest wrote, or the whole of it.
+            wasmtime_wasi_http::Error::HttpResponseBodySize(_) => {
+                "it does not have its `content-length`".to_owned()
+            }
+            other => other.to_string(),
+        })
+    }
+
     /// Logs the error, records it in the audit log, and makes the response.
     pub(crate) async fn report(self, context: &Context) -> Response<ResponseBody> {
         let id = context.request.id();

@@ -205,7 +205,7 @@ impl BufferedResponse {
             match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => self.add(frame),
                 Poll::Ready(Some(Err(error))) => {
-                    return Poll::Ready(Err(GuestError::Aborted(error.to_string())));
+                    return Poll::Ready(Err(GuestError::of_body(&error)));
                 }
                 Poll::Ready(None) => {
                     // A guest of WASI 0.3 ends after its body, and its instance with it.

@@ -152,7 +152,7 @@ impl Stream {
         frame: Option<Result<Frame<Bytes>, wasmtime_wasi_http::Error>>,
     ) -> Result<Option<Frame<Bytes>>, GuestError> {
         let frame = frame.transpose();
-        let frame = frame.map_err(|error| GuestError::Aborted(error.to_string()))?;
+        let frame = frame.map_err(|error| GuestError::of_body(&error))?;
         let data = frame.as_ref().and_then(Frame::data_ref);
         self.sent += data.map_or(0, Bytes::len) as u64;
         if self.sent > self.context.shared.settings.bodies.max_response_bytes {

@@ -7,6 +7,7 @@ mod duplex;
 mod isolation;
 mod operators;
 mod outbound;
+mod parts;
 mod reuse;
 mod tables;
 

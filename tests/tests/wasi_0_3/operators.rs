@@ -67,6 +67,8 @@ fn the_list_of_functions_has_the_version_of_wasi() {
         let request = Request::new("GET", &path).header("authorization", &authorization);
         let document = operators.send(&request).json();
         assert_eq!(document["wasi"], version, "{document}");
+        let route = format!("/{}/encrypt", name.replace('.', ""));
+        check_result(&host.send(&encrypt("abc").path(route)), "def");
     }
 }
 

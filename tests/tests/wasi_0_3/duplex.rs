@@ -123,6 +123,12 @@ fn a_guest_sees_scheme_host_and_path() {
     let request = get("/a/target?x=1&y").header("host", "example.com:8080");
     let expected = "http example.com:8080 /a/target?x=1&y";
     assert_eq!(host.send(&request).text(), expected);
+    let absolute = get("http://other:81/target");
+    assert_eq!(host.send(&absolute).text(), "http other:81 /target");
+    // Without a field, the authority is the address of the server.
+    let old = get("/target").without_header("host").http_1_0();
+    let expected = format!("http {} /target", host.address());
+    assert_eq!(host.send(&old).text(), expected);
 
     let mut client = Client::open(host.address(), DEADLINE).expect("it listens");
     let head = http2::head(1, "GET", "/target", &[], END_STREAM);

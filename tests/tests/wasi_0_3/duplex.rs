@@ -8,7 +8,7 @@ use end_to_end::client::{Connection, Request, chunk, get};
 use end_to_end::http2::{self, Client, END_STREAM, Event, Frame};
 use end_to_end::{DEADLINE, TestHost};
 
-use super::guest;
+use super::{guest, wait_until_idle};
 
 const BODY_BYTES: usize = 10 << 20;
 
@@ -86,6 +86,32 @@ fn a_body_of_10_mib_comes_back_unchanged() {
     assert!(response.is_complete, "{response:?}");
     // Not `assert_eq`, because it has 10 MiB.
     assert!(response.body == body, "{response:?}");
+}
+
+/// It computes for each chunk, so that it soon runs on an offload thread.
+#[test]
+fn bodies_of_offloaded_guests_come_back_unchanged() {
+    let (host, operators) = guest()
+        .flag("--body-buffer", "0")
+        .flag("--cpu-timeout", "60")
+        .flag("--request-timeout", "600")
+        .start_with_operators();
+    let body = &pattern()[..1 << 20];
+    let request = Request::new("POST", "/busy-echo").body(body).bytes();
+    thread::scope(|scope| {
+        for _ in 0..6 {
+            let mut writer = connect(&host);
+            let mut reader = Connection::over(writer.try_clone().expect("a socket"));
+            let request = &request;
+            scope.spawn(move || writer.write_all(request).expect("it reads"));
+            scope.spawn(move || {
+                let response = reader.receive();
+                assert!(response.is_complete, "{response:?}");
+                assert!(response.body == body, "{response:?}");
+            });
+        }
+    });
+    wait_until_idle(&operators);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 
 use end_to_end::client::{Request, get};
-use end_to_end::http2::{self, Client, END_STREAM, Event};
+use end_to_end::http2::{self, Client, END_STREAM, Event, Frame};
 use end_to_end::installed::Installed;
 use end_to_end::process::Process;
 use end_to_end::{DEADLINE, TestHost};
@@ -139,6 +139,33 @@ fn a_client_that_disconnects_cancels_its_guest() {
     operators.wait_for(&[("instances{function=\"hostile_03_guest\"}", 1.0)]);
     drop(client);
     wait_until_idle(&operators);
+}
+
+#[test]
+fn a_reset_stream_of_http2_cancels_its_guest() {
+    const STREAMS: u32 = 40;
+
+    let (host, operators) = guest()
+        .flag("--request-timeout", "600")
+        .flag("--response-idle-timeout", "600")
+        .start_with_operators();
+    for path in ["/never", "/block", "/never-body", "/write-for-ever"] {
+        let mut client = Client::open(host.address(), DEADLINE).expect("it listens");
+        let streams = (0..STREAMS).map(|number| 2 * number + 1);
+        let heads = streams
+            .clone()
+            .flat_map(|stream| http2::head(stream, "GET", path, &[], END_STREAM));
+        let bytes: Vec<u8> = http2::begin().into_iter().chain(heads).collect();
+        client.send(&bytes).expect("it reads");
+        let instances = "instances{function=\"hostile_03_guest\"}";
+        operators.wait_for(&[(instances, f64::from(STREAMS))]);
+        let resets = streams.flat_map(|stream| {
+            let code = 8_u32.to_be_bytes(); // CANCEL
+            Frame::new("RST_STREAM", 0, stream, code).bytes()
+        });
+        client.send(&resets.collect::<Vec<u8>>()).expect("it reads");
+        wait_until_idle(&operators);
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod after_response;
 mod bodies;
 mod duplex;
+mod functions;
 mod isolation;
 mod operators;
 mod outbound;

@@ -4,7 +4,6 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::hint::black_box;
 use core::mem;
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,6 +11,7 @@ use wit_bindgen::{StreamResult, yield_async};
 
 use crate::bindings::wasi::cli0_3_0::stdout;
 use crate::bindings::wasi::http0_3_0::types::{Fields, Request, Response, Scheme};
+use crate::compute::compute;
 use crate::input::{read_all, take};
 use crate::streams::pipe;
 use crate::{Answer, Call, good, stream, text};
@@ -100,16 +100,4 @@ fn echo(request: Request, work: impl Fn() + 'static) -> Response {
         };
         let _ = end.write(trailers).await;
     })
-}
-
-/// Computes for some milliseconds.
-fn compute() {
-    let mut number = 1_u64;
-    for _ in 0..5_000_000 {
-        number = black_box(
-            number
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1),
-        );
-    }
 }

@@ -101,6 +101,7 @@ fn a_guest_of_wasi_0_3_that_fails_after_its_response_is_answered_with_500_or_a_b
         "trap-at-end",
         "trap-instead-of-body",
         "trap-in-body",
+        "busy-trap-in-body",
         "exit-in-body",
         "half-body",
         "half-body-late",

@@ -3,7 +3,7 @@
 use std::fs;
 
 use end_to_end::client::{Request, get};
-use end_to_end::http2::{self, Client, END_STREAM, Event};
+use end_to_end::http2::{self, Client, END_STREAM, Event, Frame};
 use end_to_end::installed::Installed;
 use end_to_end::process::Process;
 use end_to_end::{DEADLINE, TestHost};
@@ -84,6 +84,27 @@ fn a_body_of_another_length_is_answered_with_500() {
     }
 }
 
+/// The body of such a response is not sent, and its guest sees that nothing reads it.
+#[test]
+fn a_response_without_a_body_ends_a_guest_that_writes_one() {
+    let (host, operators) = guest().start_with_operators();
+    let mut client = host.connect();
+    for _ in 0..3 {
+        for path in ["/good", "/write-for-ever", "/bytes?1000000"] {
+            let response = client.exchange(&Request::new("HEAD", path));
+            assert_eq!((response.status, response.body.len()), (200, 0), "{path}");
+        }
+        for status in [204, 304] {
+            let response = client.exchange(&get(&format!("/status-{status}")));
+            assert_eq!((response.status, response.body.len()), (status, 0));
+        }
+        assert_eq!(client.exchange(&get("/good")).body, b"good");
+    }
+    wait_until_idle(&operators);
+    let failures = "guest_failures_total{function=\"hostile_03_guest\",kind=\"timeout\"}";
+    assert_eq!(operators.metrics().get(failures), Some(0.0));
+}
+
 /// No timeout ends these guests.
 #[test]
 fn a_client_that_disconnects_cancels_its_guest() {
@@ -118,6 +139,54 @@ fn a_client_that_disconnects_cancels_its_guest() {
     operators.wait_for(&[("instances{function=\"hostile_03_guest\"}", 1.0)]);
     drop(client);
     wait_until_idle(&operators);
+}
+
+#[test]
+fn a_reset_stream_of_http2_cancels_its_guest() {
+    const STREAMS: u32 = 40;
+
+    let (host, operators) = guest()
+        .flag("--request-timeout", "600")
+        .flag("--response-idle-timeout", "600")
+        .start_with_operators();
+    for path in ["/never", "/block", "/never-body", "/write-for-ever"] {
+        let mut client = Client::open(host.address(), DEADLINE).expect("it listens");
+        let streams = (0..STREAMS).map(|number| 2 * number + 1);
+        let heads = streams
+            .clone()
+            .flat_map(|stream| http2::head(stream, "GET", path, &[], END_STREAM));
+        let bytes: Vec<u8> = http2::begin().into_iter().chain(heads).collect();
+        client.send(&bytes).expect("it reads");
+        let instances = "instances{function=\"hostile_03_guest\"}";
+        operators.wait_for(&[(instances, f64::from(STREAMS))]);
+        let resets = streams.flat_map(|stream| {
+            let code = 8_u32.to_be_bytes(); // CANCEL
+            Frame::new("RST_STREAM", 0, stream, code).bytes()
+        });
+        client.send(&resets.collect::<Vec<u8>>()).expect("it reads");
+        wait_until_idle(&operators);
+    }
+}
+
+#[test]
+fn half_close_timeout_cancels_a_guest_of_wasi_0_3_that_begins_no_response() {
+    let (host, operators) = guest()
+        .flag("--half-close-timeout", "0.2")
+        .flag("--request-timeout", "600")
+        .start_with_operators();
+    for path in ["/never", "/block"] {
+        let mut client = host.connect();
+        client.write(&get(path).bytes());
+        operators.wait_for(&[("instances{function=\"hostile_03_guest\"}", 1.0)]);
+        client.end().expect("the server is there");
+        assert_eq!(client.receive_if_any(), None);
+        wait_until_idle(&operators);
+    }
+    // One that answers in time is not cancelled.
+    let mut client = host.connect();
+    client.write(&get("/wait-many").bytes());
+    client.end().expect("the server is there");
+    assert_eq!(client.receive().body, b"good");
 }
 
 #[cfg(target_os = "linux")]

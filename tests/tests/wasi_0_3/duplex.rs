@@ -8,7 +8,7 @@ use end_to_end::client::{Connection, Request, chunk, get};
 use end_to_end::http2::{self, Client, END_STREAM, Event, Frame};
 use end_to_end::{DEADLINE, TestHost};
 
-use super::guest;
+use super::{guest, wait_until_idle};
 
 const BODY_BYTES: usize = 10 << 20;
 
@@ -88,6 +88,32 @@ fn a_body_of_10_mib_comes_back_unchanged() {
     assert!(response.body == body, "{response:?}");
 }
 
+/// It computes for each chunk, so that it soon runs on an offload thread.
+#[test]
+fn bodies_of_offloaded_guests_come_back_unchanged() {
+    let (host, operators) = guest()
+        .flag("--body-buffer", "0")
+        .flag("--cpu-timeout", "60")
+        .flag("--request-timeout", "600")
+        .start_with_operators();
+    let body = &pattern()[..1 << 20];
+    let request = Request::new("POST", "/busy-echo").body(body).bytes();
+    thread::scope(|scope| {
+        for _ in 0..6 {
+            let mut writer = connect(&host);
+            let mut reader = Connection::over(writer.try_clone().expect("a socket"));
+            let request = &request;
+            scope.spawn(move || writer.write_all(request).expect("it reads"));
+            scope.spawn(move || {
+                let response = reader.receive();
+                assert!(response.is_complete, "{response:?}");
+                assert!(response.body == body, "{response:?}");
+            });
+        }
+    });
+    wait_until_idle(&operators);
+}
+
 #[test]
 fn bodies_of_10_mib_are_read_and_written() {
     let host = guest().start();
@@ -123,6 +149,12 @@ fn a_guest_sees_scheme_host_and_path() {
     let request = get("/a/target?x=1&y").header("host", "example.com:8080");
     let expected = "http example.com:8080 /a/target?x=1&y";
     assert_eq!(host.send(&request).text(), expected);
+    let absolute = get("http://other:81/target");
+    assert_eq!(host.send(&absolute).text(), "http other:81 /target");
+    // Without a field, the authority is the address of the server.
+    let old = get("/target").without_header("host").http_1_0();
+    let expected = format!("http {} /target", host.address());
+    assert_eq!(host.send(&old).text(), expected);
 
     let mut client = Client::open(host.address(), DEADLINE).expect("it listens");
     let head = http2::head(1, "GET", "/target", &[], END_STREAM);

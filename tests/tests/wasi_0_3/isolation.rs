@@ -52,6 +52,30 @@ fn a_guest_of_wasi_0_3_finds_traces_of_every_kind_where_an_instance_is_reused() 
     assert_eq!(statuses, [200, ALL_TRACES, 200, ALL_TRACES]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn thousands_of_streams_that_a_guest_leaves_open_are_dropped_with_its_instance() {
+    const STREAMS: usize = 4000;
+    const REQUESTS: usize = 200;
+    /// Free memory of the allocator. All streams together would be more.
+    const KEPT_BYTES: u64 = 16 << 20;
+
+    let (host, operators) = guest().flag("--audit", "none").start_with_operators();
+    let request = get(&format!("/leave-streams?{STREAMS}"));
+    let mut connection = host.connect();
+    let mut send = |count: usize| {
+        for _ in 0..count {
+            assert_eq!(connection.exchange(&request).body, b"good");
+        }
+    };
+    send(20);
+    let before = host.anonymous_bytes();
+    send(REQUESTS);
+    wait_until_idle(&operators);
+    let after = host.anonymous_bytes();
+    assert!(after < before + KEPT_BYTES, "{before} bytes, then {after}");
+}
+
 /// Requests that end in every way, some of which their clients abort.
 #[test]
 fn requests_of_wasi_0_3_that_are_aborted_or_fail_leave_nothing_in_the_pool() {

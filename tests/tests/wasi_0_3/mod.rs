@@ -4,9 +4,11 @@
 mod after_response;
 mod bodies;
 mod duplex;
+mod functions;
 mod isolation;
 mod operators;
 mod outbound;
+mod parts;
 mod reuse;
 mod tables;
 

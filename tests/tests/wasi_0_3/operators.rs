@@ -5,11 +5,12 @@ use std::fs;
 
 use end_to_end::artifacts;
 use end_to_end::cases::check_result;
-use end_to_end::client::{Request, encrypt};
+use end_to_end::client::{Request, encrypt, get};
 use end_to_end::functions::{Folder, write_secret};
 use end_to_end::operators::{Operators, TOKEN};
 use end_to_end::{TestHost, app};
 
+use super::guest;
 use crate::audit::sha256;
 
 /// The compositions, with their versions of WASI.
@@ -67,6 +68,8 @@ fn the_list_of_functions_has_the_version_of_wasi() {
         let request = Request::new("GET", &path).header("authorization", &authorization);
         let document = operators.send(&request).json();
         assert_eq!(document["wasi"], version, "{document}");
+        let route = format!("/{}/encrypt", name.replace('.', ""));
+        check_result(&host.send(&encrypt("abc").path(route)), "def");
     }
 }
 
@@ -93,4 +96,31 @@ fn an_audit_entry_of_wasi_0_3_has_its_request_and_key() {
         assert_eq!(found.collect::<BTreeSet<_>>(), ids);
         assert_eq!(entries.len(), 5);
     }
+}
+
+#[test]
+fn standard_outputs_of_wasi_0_3_are_logged_by_line_up_to_max_output() {
+    let mut host = guest()
+        .flag("--max-output", "1KiB")
+        .flag("--cpu-timeout", "0.2")
+        .start();
+    let pieces = host.send(&get("/print-in-pieces"));
+    assert_eq!(pieces.body, b"good");
+    let endless = host.send(&get("/print-to-stderr-for-ever"));
+    assert_eq!(endless.status, 504, "{endless:?}");
+    host.terminate();
+    let log = host.log().wait_for_end();
+    let id = pieces.header("x-request-id").expect("an id");
+    let lines = log.lines().filter(|line| line.starts_with(id));
+    let expected = [
+        format!("{id} stdout: first second"),
+        format!("{id} stdout: third"),
+    ];
+    assert!(lines.eq(expected.iter()), "{log}");
+    let id = endless.header("x-request-id").expect("an id");
+    let line = format!("{id} stderr: a line\n");
+    // 7 bytes each.
+    assert_eq!(log.matches(&line).count(), 1024 / 7, "{log}");
+    let end = format!("{id} stderr: (output truncated after 1024 bytes)\n");
+    assert_eq!(log.matches(&end).count(), 1, "{log}");
 }

@@ -12,7 +12,7 @@ use crate::bindings::wasi::cli0_3_0::exit;
 use crate::bindings::wasi::clocks0_3_0::monotonic_clock::wait_for;
 use crate::bindings::wasi::http0_3_0::types::{ErrorCode, Fields, Response};
 use crate::bindings::{wit_future, wit_stream};
-use crate::compute::spin;
+use crate::compute::{compute, spin};
 use crate::{Answer, Call, good, hold, length, stream, trap};
 
 const SECOND: u64 = 1_000_000_000;
@@ -118,6 +118,15 @@ fn after(call: Call) -> Result<Answer, Call> {
         "trap-in-body" => stream(none, async |mut body, _end| {
             body.write_all(b"good".to_vec()).await;
             wait_for(SECOND / 10).await;
+            trap();
+        }),
+        // On an offload thread.
+        "busy-trap-in-body" => stream(none, async |mut body, _end| {
+            body.write_all(b"good".to_vec()).await;
+            for _ in 0..4 {
+                wait_for(SECOND / 1000).await;
+                compute();
+            }
             trap();
         }),
         "trap-at-end" => stream(none, async |mut body, _end| {

@@ -79,6 +79,18 @@ pub(crate) fn spin() -> ! {
     }
 }
 
+/// Computes for some milliseconds.
+pub(crate) fn compute() {
+    let mut number = 1_u64;
+    for _ in 0..5_000_000 {
+        number = black_box(
+            number
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1),
+        );
+    }
+}
+
 /// Uses all of the stack.
 fn recurse(depth: u64) -> u64 {
     let frame = black_box([depth; 64]);

@@ -10,7 +10,8 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use wit_bindgen::{StreamResult, yield_async};
 
 use crate::bindings::wasi::cli0_3_0::stdout;
-use crate::bindings::wasi::http0_3_0::types::{Fields, Scheme};
+use crate::bindings::wasi::http0_3_0::types::{Fields, Request, Response, Scheme};
+use crate::compute::compute;
 use crate::input::{read_all, take};
 use crate::streams::pipe;
 use crate::{Answer, Call, good, stream, text};
@@ -23,28 +24,9 @@ pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
     Ok(match &*call.name {
         "good" => good(),
         // Each chunk comes back before the next one is read, and the trailers at the end.
-        "echo" => Ok(stream(Fields::new(), async move |mut body, end| {
-            let (mut contents, trailers) = take(call.request);
-            loop {
-                let (result, bytes) = contents.read(Vec::with_capacity(64 << 10)).await;
-                if !body.write_all(bytes).await.is_empty() {
-                    return;
-                }
-                if result == StreamResult::Dropped {
-                    break;
-                }
-            }
-            drop(body);
-            let trailers = match trailers.await {
-                Ok(Some(trailers)) => Some(trailers.clone()),
-                Ok(None) => None,
-                Err(code) => {
-                    let _ = end.write(Err(code)).await;
-                    return;
-                }
-            };
-            let _ = end.write(Ok(trailers)).await;
-        })),
+        "echo" => Ok(echo(call.request, || ())),
+        // The same by a guest that computes for each chunk until it is offloaded.
+        "busy-echo" => Ok(echo(call.request, compute)),
         // As many bytes as the argument says.
         "bytes" => {
             let mut left: usize = call.argument.parse().unwrap_or_default();
@@ -94,5 +76,28 @@ pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
             Ok(text(format!("{scheme} {authority} {path}")))
         }
         _ => return Err(call),
+    })
+}
+
+/// A response with the body and the trailers of the request.
+fn echo(request: Request, work: impl Fn() + 'static) -> Response {
+    stream(Fields::new(), async move |mut body, end| {
+        let (mut contents, trailers) = take(request);
+        loop {
+            let (result, bytes) = contents.read(Vec::with_capacity(64 << 10)).await;
+            work();
+            if !body.write_all(bytes).await.is_empty() {
+                return;
+            }
+            if result == StreamResult::Dropped {
+                break;
+            }
+        }
+        drop(body);
+        let trailers = match trailers.await {
+            Ok(trailers) => Ok(trailers.map(|trailers| trailers.clone())),
+            Err(code) => Err(code),
+        };
+        let _ = end.write(trailers).await;
     })
 }

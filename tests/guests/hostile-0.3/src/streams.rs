@@ -41,7 +41,8 @@ pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
         },
         // They are still open when the request ends.
         "leave-streams" => {
-            let kept: Vec<_> = (0..SOME).map(|_| pipe()).collect();
+            let count = call.argument.parse().unwrap_or(SOME);
+            let kept: Vec<_> = (0..count).map(|_| pipe()).collect();
             mem::forget(kept);
             good()
         }

@@ -83,6 +83,7 @@ pub(super) const TABLE_03: &[Behaviour] = rows! { V03
     "length-huge" Plain FAILED_OR_BROKEN "nothing";
     "spin-in-body" Plain LATE_OR_BROKEN "--cpu-timeout";
     "trap-in-body" Plain FAILED_OR_BROKEN "a trap";
+    "busy-trap-in-body" Plain FAILED_OR_BROKEN "a trap";
     "trap-at-end" Plain FAILED_OR_BROKEN "a trap";
     "trap-instead-of-body" Plain FAILED_OR_BROKEN "a trap";
     "exit-in-body" Plain FAILED_OR_BROKEN "a trap";

@@ -74,7 +74,7 @@ fn events_arrive_one_by_one() {
         // the response were not streamed.
         let (first, last) = (arrivals[0], arrivals[3]);
         assert!(last >= 3 * INTERVAL, "{arrivals:?}");
-        assert!(last - first >= INTERVAL, "{arrivals:?}");
+        assert!(last >= first + INTERVAL, "{arrivals:?}");
     }
 }
 

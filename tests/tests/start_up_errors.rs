@@ -140,7 +140,7 @@ fn the_cipher_alone_has_no_handler() {
     check_failed(
         &finished,
         &[
-            "does not export `wasi:http/incoming-handler@0.2",
+            "exports neither `wasi:http/incoming-handler@0.2` nor `wasi:http/handler@0.3`",
             "`runner:cipher/cipher@0.1.0`",
         ],
     );

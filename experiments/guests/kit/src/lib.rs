@@ -4,7 +4,7 @@
 //! - [`complete`]: complete responses, and [`problem`]: error responses (RFC 9457)
 //! - [`http`], [`service`]: responses of WASI 0.2 and of WASI 0.3
 //! - [`token`]: authorization by bearer token
-//! - [`line`]: the line of a request in a log
+//! - [`line`](mod@line): the line of a request in a log
 //! - [`bindings`]: the types that `http` and a guest share. A guest names these modules under
 //!   `with` when it generates its own bindings.
 //!

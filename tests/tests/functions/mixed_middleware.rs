@@ -177,3 +177,16 @@ fn a_middleware_that_never_forwards_is_rejected_and_the_function_stays_closed() 
         }
     });
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_request_whose_entry_is_refused_is_503_whatever_its_middleware_responds() {
+    for (app, logger) in [("app-0.3", LOGGERS[0]), ("app", LOGGERS[1])] {
+        let (_place, setup) = serve(&component(app), &[logger]);
+        let (host, _) = start(setup);
+        let request = to_function("/encrypt", encrypt("hello"));
+        assert_eq!(host.send(&request).status, 200);
+        host.allow_writes(false);
+        assert_eq!(host.send(&request).status, 503, "{logger} before {app}");
+    }
+}

@@ -7,7 +7,7 @@ use crate::sandbox::{self, Sandbox};
 use crate::service::{self, ANSWER, Client, InProcess};
 
 pub(crate) fn time(criterion: &mut Criterion) {
-    for name in ["app", "app-closed", "app-fused"] {
+    for name in ["app", "app-closed", "app-fused", "app-0.3"] {
         let mut group = criterion.benchmark_group(name);
         let sandbox = Sandbox::of_component(name);
         group.bench_function("request in memory", |bencher| {

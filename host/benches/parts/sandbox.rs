@@ -1,24 +1,19 @@
 //! A component in the server's engine, one step of a request at a time.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use engine::{CompiledComponent, State, Variable};
+use engine::{Call, CompiledComponent, Handler, ResponseHead, State, Variable};
 use http::Request;
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use telemetry::RequestInfo;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::oneshot;
 use wasmtime::Store;
-use wasmtime::component::{Instance, Resource};
-use wasmtime_wasi_http::WasiHttpView;
-use wasmtime_wasi_http::p2::bindings::Proxy;
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
-use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
-use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
+use wasmtime::component::Instance;
 
 use crate::service::{self, InProcess, MESSAGE, PATH, VARIABLE};
 
@@ -31,10 +26,9 @@ pub(crate) struct Sandbox {
 /// An instance and its next request.
 pub(crate) struct Ready {
     store: Store<State>,
-    proxy: Proxy,
-    request: Resource<HostIncomingRequest>,
-    out: Resource<HostResponseOutparam>,
-    head: oneshot::Receiver<Result<http::Response<HyperOutgoingBody>, ErrorCode>>,
+    handler: Handler,
+    call: Call,
+    head: ResponseHead,
 }
 
 impl Sandbox {
@@ -75,32 +69,29 @@ impl Sandbox {
     }
 
     /// A store with an instance.
-    pub(crate) fn proxy(&self) -> (Store<State>, Proxy) {
+    pub(crate) fn handler(&self) -> (Store<State>, Handler) {
         let mut store = self.store();
-        let proxy = self.block_on(self.app.pre().instantiate_async(&mut store));
-        (store, proxy.expect("an instance"))
+        let handler = self.block_on(self.app.instantiate(&mut store));
+        (store, handler.expect("an instance"))
     }
 
     /// A store with an instance, for calls of other exports than the request handler.
     pub(crate) fn instance(&self) -> (Store<State>, Instance) {
         let mut store = self.store();
-        let pre = self.app.pre().instance_pre();
+        let pre = self.app.instance_pre();
         let instance = self.block_on(pre.instantiate_async(&mut store));
         (store, instance.expect("an instance"))
     }
 
     /// Creates an instance and a request for it.
     pub(crate) fn ready(&self, request: Request<Chunks>) -> Ready {
-        let (mut store, proxy) = self.proxy();
-        let (sender, head) = oneshot::channel();
-        let mut http = store.data_mut().http();
-        let request = http.new_incoming_request(Scheme::Http, request);
-        let out = http.new_response_outparam(sender);
+        let (mut store, handler) = self.handler();
+        let call = self.app.call(&mut store, request, false);
+        let (call, head) = call.expect("it names its host");
         Ready {
-            request: request.expect("it names its host"),
-            out: out.expect("there is room for it"),
             store,
-            proxy,
+            handler,
+            call,
             head,
         }
     }
@@ -109,17 +100,16 @@ impl Sandbox {
     pub(crate) fn answer(&self, ready: Ready) -> (Store<State>, Bytes) {
         let Ready {
             mut store,
-            proxy,
-            request,
-            out,
-            head,
+            handler,
+            call,
+            mut head,
         } = ready;
-        let handler = proxy.wasi_http_incoming_handler();
         let body = async {
-            let head = head.await.expect("the guest sets a response");
+            let head = poll_fn(|cx| head.poll(cx)).await;
+            let head = head.expect("the guest sets a response");
             head.expect("no error").into_body().collect().await
         };
-        let work = handler.call_handle(&mut store, request, out);
+        let work = handler.handle(&mut store, call);
         let (done, body) = self.block_on(async { tokio::join!(work, body) });
         done.expect("the guest does not trap");
         (store, body.expect("a whole body").to_bytes())

@@ -11,6 +11,7 @@ use http::Request;
 use http_body::Body;
 use telemetry::RequestInfo;
 use telemetry::metrics::PoolGauge;
+use wasmtime::component::InstancePre;
 use wasmtime::{EngineWeak, Store, UpdateDeadline};
 use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::Error;
@@ -227,6 +228,11 @@ impl CompiledComponent {
     /// Fails if the pool or the limits have no room, or a start function traps.
     pub async fn instantiate(&self, store: &mut Store<State>) -> wasmtime::Result<Handler> {
         self.pre.instantiate(store).await
+    }
+
+    /// The component with its resolved imports, for benchmarks that call other exports.
+    pub fn instance_pre(&self) -> &InstancePre<State> {
+        self.pre.instance_pre()
     }
 
     /// Puts a request into a store of [`CompiledComponent::store`], for the handler of its instance.

@@ -104,6 +104,13 @@ impl HandlerPre {
         })
     }
 
+    pub(crate) fn instance_pre(&self) -> &InstancePre<State> {
+        match self {
+            Self::Incoming(pre) => pre.instance_pre(),
+            Self::Service(pre) => pre.instance_pre(),
+        }
+    }
+
     pub(crate) fn engine(&self) -> &wasmtime::Engine {
         match self {
             Self::Incoming(pre) => pre.engine(),

@@ -49,7 +49,7 @@ async fn handle_incoming(
     state.charge(AWAITED_RESPONSE_BYTES.saturating_add(BODY_BYTES))?;
     let handler = state.next().handler()?;
     let out = state.http().table.delete(out)?;
-    let request = take_incoming(state, request)?;
+    let request = take_incoming(state, &request)?;
     let response = handler.call(request).await;
     (out.send)(response.map_err(|why| p2::ErrorCode::InternalError(Some(why))));
     Ok(())
@@ -58,7 +58,7 @@ async fn handle_incoming(
 /// Takes a request out of the store of a middleware of WASI 0.2.
 fn take_incoming(
     state: &mut State,
-    request: Resource<HostIncomingRequest>,
+    request: &Resource<HostIncomingRequest>,
 ) -> Result<Request<NextBody>> {
     use p2::HostIncomingRequest as _;
 

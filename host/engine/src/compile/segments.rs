@@ -61,9 +61,12 @@ mod tests {
         let mut parts: Vec<_> = chain.chars().map(part).collect();
         let versions: Vec<_> = chain
             .chars()
-            .map(|name| match name.is_uppercase() {
-                true => WasiVersion::V03,
-                false => WasiVersion::V02,
+            .map(|name| {
+                if name.is_uppercase() {
+                    WasiVersion::V03
+                } else {
+                    WasiVersion::V02
+                }
             })
             .collect();
         let job = Job {

@@ -97,11 +97,11 @@ fn a_handler_of_wasi_0_2_is_preferred() {
         (&handlers[..1], WasiVersion::V02),
         (&handlers[1..], WasiVersion::V03),
     ] {
-        let exports: String = names
+        let exports: Vec<_> = names
             .iter()
             .map(|name| format!(r#"(export "wasi:http/{name}" (instance $e))"#))
             .collect();
-        let bytes = wat::parse_str(format!("(component (instance $e) {exports})"));
+        let bytes = wat::parse_str(format!("(component (instance $e) {})", exports.concat()));
         let world = World::of(&bytes.expect("valid WAT"));
         assert!(world.serves_http());
         assert_eq!(world.wasi_version(), version, "{names:?}");

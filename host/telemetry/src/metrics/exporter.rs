@@ -281,7 +281,6 @@ fn name(function: &FunctionMetrics) -> Labels<'_> {
 mod tests {
     use std::time::Duration;
 
-    use audit_log::record::Component;
     use audit_log::{Location, Settings};
     use http::Method;
 

@@ -44,7 +44,7 @@ export COMPONENT_RUNNER_PEERS := $(PEERS)
 
 # What other toolchains build. It is kept beside the other hosts, and built again when one of
 # its sources changes.
-FOREIGN_RUST := axum command middleware module waki wasi03 wstd
+FOREIGN_RUST := axum command middleware module spin waki wasip3 wasip3_middleware wstd
 FOREIGN_JAVASCRIPT := fetch hono
 FOREIGN_SOURCES := rust-toolchain.toml $(shell find wit/deps tests/foreign -type f ! -name '*.md' | sort)
 FOREIGN := $(PEERS)/foreign-$(shell cat $(FOREIGN_SOURCES) | cksum | cut -d' ' -f1)
@@ -234,7 +234,7 @@ foreign: $(FOREIGN)/rust.built $(FOREIGN)/python.built $(if $(NODE),$(FOREIGN)/j
 # Without the flags of cargo that are for the guests of this workspace.
 $(FOREIGN)/rust.built: | setup
 	@echo "building components with crates of others, into $(FOREIGN);"
-	@echo "this happens once per machine and takes about 2 minutes"
+	@echo "this happens once per machine and takes about 4 minutes"
 	@mkdir -p $(FOREIGN)
 	@RUSTFLAGS= cargo build --quiet --locked --release --target wasm32-wasip2 \
 		--manifest-path tests/foreign/rust/Cargo.toml --target-dir $(FOREIGN)/rust

@@ -123,7 +123,7 @@ foreign! {
     ]),
     command: Refused(&["this is a command", "`wasi:cli/run@0.2.", "`wasmtime run`"]),
     module: Refused(&["core module, not a component", "wasm32-wasip2"]),
-    wasi03: Served(&[("GET", "/", "", "")]),
+    wasip3: Served(&[("GET", "/", "", "hello from wasip3")]),
 }
 
 by_hand! {

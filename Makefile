@@ -265,13 +265,22 @@ $(FOREIGN)/javascript.built: | $(POLYGLOT)/node_modules/.package-lock.json
 	@rm -r $(FOREIGN)/javascript
 	@touch $@
 
-$(FOREIGN)/python.built: | $(COMPONENTIZE_PY)
-	@echo "building a component of Python, into $(FOREIGN); this happens once per machine"
-	@mkdir -p $(FOREIGN)/python/wit
-	@cp tests/foreign/python/app.py $(FOREIGN)/python
-	@cp -r tests/foreign/python/world.wit wit/deps $(FOREIGN)/python/wit
+# Builds the module named first for the world named second, as the component named third.
+define componentize-py
 	@cd $(FOREIGN)/python && PYTHONPATH=$(abspath $(dir $(COMPONENTIZE_PY))..) $(abspath $(COMPONENTIZE_PY)) \
-		-d wit -w service componentize app -o $(abspath $(FOREIGN))/python.wasm
+		-d wit -w $(2) componentize $(1) -o $(abspath $(FOREIGN))/$(3).wasm
+endef
+
+# The worlds of WASI 0.3 are those of the package `wasi:http`.
+$(FOREIGN)/python.built: | $(COMPONENTIZE_PY)
+	@echo "building components of Python, into $(FOREIGN); this happens once per machine"
+	@echo "and takes about 3 minutes"
+	@mkdir -p $(FOREIGN)/python/wit
+	@cp tests/foreign/python/*.py $(FOREIGN)/python
+	@cp -r tests/foreign/python/world.wit wit/deps $(FOREIGN)/python/wit
+	$(call componentize-py,app,service,python)
+	$(call componentize-py,service03,wasi:http/service@0.3.0,python03)
+	$(call componentize-py,middleware03,wasi:http/middleware@0.3.0,python03_middleware)
 	@rm -r $(FOREIGN)/python
 	@touch $@
 

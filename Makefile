@@ -273,8 +273,8 @@ endef
 
 # The worlds of WASI 0.3 are those of the package `wasi:http`.
 $(FOREIGN)/python.built: | $(COMPONENTIZE_PY)
-	@echo "building components of Python, into $(FOREIGN); this happens once per machine"
-	@echo "and takes about 3 minutes"
+	@echo "building components of Python, into $(FOREIGN);"
+	@echo "this happens once per machine and takes about a minute"
 	@mkdir -p $(FOREIGN)/python/wit
 	@cp tests/foreign/python/*.py $(FOREIGN)/python
 	@cp -r tests/foreign/python/world.wit wit/deps $(FOREIGN)/python/wit

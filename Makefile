@@ -44,7 +44,7 @@ export COMPONENT_RUNNER_PEERS := $(PEERS)
 
 # What other toolchains build. It is kept beside the other hosts, and built again when one of
 # its sources changes.
-FOREIGN_RUST := axum command middleware module waki wasi03 wstd
+FOREIGN_RUST := axum command middleware module spin waki wasip3 wasip3_middleware wstd
 FOREIGN_JAVASCRIPT := fetch hono
 FOREIGN_SOURCES := rust-toolchain.toml $(shell find wit/deps tests/foreign -type f ! -name '*.md' | sort)
 FOREIGN := $(PEERS)/foreign-$(shell cat $(FOREIGN_SOURCES) | cksum | cut -d' ' -f1)
@@ -234,7 +234,7 @@ foreign: $(FOREIGN)/rust.built $(FOREIGN)/python.built $(if $(NODE),$(FOREIGN)/j
 # Without the flags of cargo that are for the guests of this workspace.
 $(FOREIGN)/rust.built: | setup
 	@echo "building components with crates of others, into $(FOREIGN);"
-	@echo "this happens once per machine and takes about 2 minutes"
+	@echo "this happens once per machine and takes about 4 minutes"
 	@mkdir -p $(FOREIGN)
 	@RUSTFLAGS= cargo build --quiet --locked --release --target wasm32-wasip2 \
 		--manifest-path tests/foreign/rust/Cargo.toml --target-dir $(FOREIGN)/rust
@@ -265,13 +265,22 @@ $(FOREIGN)/javascript.built: | $(POLYGLOT)/node_modules/.package-lock.json
 	@rm -r $(FOREIGN)/javascript
 	@touch $@
 
-$(FOREIGN)/python.built: | $(COMPONENTIZE_PY)
-	@echo "building a component of Python, into $(FOREIGN); this happens once per machine"
-	@mkdir -p $(FOREIGN)/python/wit
-	@cp tests/foreign/python/app.py $(FOREIGN)/python
-	@cp -r tests/foreign/python/world.wit wit/deps $(FOREIGN)/python/wit
+# Builds the module named first for the world named second, as the component named third.
+define componentize-py
 	@cd $(FOREIGN)/python && PYTHONPATH=$(abspath $(dir $(COMPONENTIZE_PY))..) $(abspath $(COMPONENTIZE_PY)) \
-		-d wit -w service componentize app -o $(abspath $(FOREIGN))/python.wasm
+		-d wit -w $(2) componentize $(1) -o $(abspath $(FOREIGN))/$(3).wasm
+endef
+
+# The worlds of WASI 0.3 are those of the package `wasi:http`.
+$(FOREIGN)/python.built: | $(COMPONENTIZE_PY)
+	@echo "building components of Python, into $(FOREIGN);"
+	@echo "this happens once per machine and takes about a minute"
+	@mkdir -p $(FOREIGN)/python/wit
+	@cp tests/foreign/python/*.py $(FOREIGN)/python
+	@cp -r tests/foreign/python/world.wit wit/deps $(FOREIGN)/python/wit
+	$(call componentize-py,app,service,python)
+	$(call componentize-py,service03,wasi:http/service@0.3.0,python03)
+	$(call componentize-py,middleware03,wasi:http/middleware@0.3.0,python03_middleware)
 	@rm -r $(FOREIGN)/python
 	@touch $@
 

@@ -1,4 +1,5 @@
 //! Components of other toolchains (`foreign/`): the answers of each, or the reason of its refusal.
+//! Those for WASI 0.3 are in `foreign_wasi_0_3`.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -19,14 +20,14 @@ enum Expected {
 }
 
 /// Timeout of compiling a language engine next to other tests.
-const COMPILING: Duration = Duration::from_mins(5);
+pub(crate) const COMPILING: Duration = Duration::from_mins(5);
 
 use Expected::{Refused, Served};
 
 const PYTHON: Expected = Served(&[("POST", "/orders", "tea", "POST /orders: tea")]);
 
 /// The component of this name, if it was built.
-fn built(name: &str) -> Option<PathBuf> {
+pub(crate) fn built(name: &str) -> Option<PathBuf> {
     let path = artifacts::foreign(name);
     if path.is_none() {
         eprintln!("skipped: the component `{name}` is not built; run `make foreign`");
@@ -123,7 +124,6 @@ foreign! {
     ]),
     command: Refused(&["this is a command", "`wasi:cli/run@0.2.", "`wasmtime run`"]),
     module: Refused(&["core module, not a component", "wasm32-wasip2"]),
-    wasi03: Served(&[("GET", "/", "", "")]),
 }
 
 by_hand! {

@@ -21,6 +21,7 @@ mod documented;
 mod drain;
 mod experiments;
 mod foreign;
+mod foreign_wasi_0_3;
 mod functions;
 mod fused;
 mod guest_failures;

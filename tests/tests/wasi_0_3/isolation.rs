@@ -97,7 +97,7 @@ fn requests_of_wasi_0_3_that_are_aborted_or_fail_leave_nothing_in_the_pool() {
         "/half-body",
         "/echo",
     ];
-    const REQUESTS: usize = 1500;
+    const REQUESTS: usize = 600;
     const CLIENTS: usize = 8;
     /// Free memory of the allocator, and what slots keep.
     #[cfg(target_os = "linux")]

@@ -212,7 +212,11 @@ async fn serve(
                         accessor.with(|mut access| response.into_http(&mut access, sent_result))?;
                     Ok(response.map(|body| TrackedBody::new(body, taken, sent).boxed_unsync()))
                 }
-                Err(code) => Err(code),
+                Err(code) => {
+                    // There is no body to wait for.
+                    drop(taken);
+                    Err(code)
+                }
             };
             // Fails if the server no longer waits.
             let _ = out.send(head);

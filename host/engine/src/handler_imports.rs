@@ -9,7 +9,7 @@ use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{WasiHttpView, p3};
 
-use crate::host_memory::{AWAITED_RESPONSE_BYTES, BODY_BYTES};
+use crate::host_memory::{AWAITED_RESPONSE_BYTES, BODY_BYTES, fields};
 use crate::next::NextBody;
 use crate::state::State;
 
@@ -112,17 +112,29 @@ async fn handle(
         let state = access.data_mut();
         state.charge(AWAITED_RESPONSE_BYTES.saturating_add(BODY_BYTES))?;
         let handler = state.next().handler()?;
-        let request = state.http().table.delete(request)?;
+        let mut request = state.http().table.delete(request)?;
+        // A missing path is an empty one (see `path-with-query` in the WIT).
+        let root = || PathAndQuery::from_static("/");
+        request.path_with_query.get_or_insert_with(root);
+        let bytes = fields(&request.headers)
+            .saturating_add(AWAITED_RESPONSE_BYTES)
+            .saturating_add(BODY_BYTES);
+        let held = state.next().hold(bytes);
         Ok(match request.into_http(&mut access, async { Ok(()) }) {
-            Ok((request, _)) => Ok((handler, request)),
+            Ok((request, _)) => {
+                let next = access.data_mut().next();
+                Ok((handler, request.map(|body| next.guard(body)), held))
+            }
             Err(error) => Err(error.downcast()?),
         })
     })?;
-    let (handler, request) = match taken {
+    let (handler, request, held) = match taken {
         Ok(taken) => taken,
         Err(code) => return Ok(Err(code)),
     };
-    let response = match handler.call(request).await {
+    let response = handler.call(request).await;
+    drop(held);
+    let response = match response {
         Ok(response) => response,
         Err(why) => return Ok(Err(ErrorCode::InternalError(Some(why)))),
     };

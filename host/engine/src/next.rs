@@ -6,8 +6,9 @@
 //! Bodies are streamed in both directions.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -55,10 +56,32 @@ impl NextHandler {
     }
 }
 
+/// What the server holds for the calls of a middleware.
+#[derive(Debug, Default)]
+struct Pending {
+    /// Size of the requests that were passed on, in bytes, until their responses are there.
+    bytes: AtomicUsize,
+    /// Whether the instance has ended.
+    is_closed: AtomicBool,
+}
+
+/// A request that was passed on, counted until this is dropped.
+pub(crate) struct Held {
+    pending: Arc<Pending>,
+    bytes: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.pending.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// The next handler in a store of a middleware, and the body of the request, which goes to it.
 #[derive(Default)]
 pub(crate) struct Next {
     handler: Option<NextHandler>,
+    pending: Arc<Pending>,
     /// For WASI 0.2, whose host does not return the body of a request.
     body: Option<SharedBody>,
 }
@@ -66,6 +89,31 @@ pub(crate) struct Next {
 impl Next {
     pub(crate) fn set_handler(&mut self, handler: NextHandler) {
         self.handler = Some(handler);
+    }
+
+    /// Counts `bytes` of a request until the returned value is dropped.
+    pub(crate) fn hold(&self, bytes: usize) -> Held {
+        self.pending.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Held {
+            pending: self.pending.clone(),
+            bytes,
+        }
+    }
+
+    /// Size of the requests that were passed on, in bytes.
+    pub(crate) fn pending_bytes(&self) -> usize {
+        self.pending.bytes.load(Ordering::Relaxed)
+    }
+
+    /// A body that the middleware writes. It is broken if the instance ends before it.
+    pub(crate) fn guard(&self, body: NextBody) -> NextBody {
+        let pending = self.pending.clone();
+        GuardedBody { body, pending }.boxed_unsync()
+    }
+
+    /// Breaks the bodies that the middleware has not completed.
+    pub(crate) fn close(&self) {
+        self.pending.is_closed.store(true, Ordering::Release);
     }
 
     /// Takes the body of the request.
@@ -94,6 +142,37 @@ impl Next {
     pub(crate) fn handler(&self) -> Result<NextHandler> {
         let handler = self.handler.clone();
         handler.ok_or_else(|| format_err!("the component has no next handler"))
+    }
+}
+
+/// A body that a middleware writes. When its instance ends, the body ends without an error, and the
+/// next component must not take a part of it for the whole.
+struct GuardedBody {
+    body: NextBody,
+    pending: Arc<Pending>,
+}
+
+impl Body for GuardedBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if frame.is_none() && self.pending.is_closed.load(Ordering::Acquire) {
+            return Poll::Ready(Some(Err(Error::ConnectionTerminated)));
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -136,10 +136,15 @@ impl State {
             host_memory,
             table,
             outbound,
+            next,
             limiter,
             ..
         } = self;
-        let count = || host_memory::retained_bytes(table).saturating_add(outbound.buffered_bytes());
+        let count = || {
+            host_memory::retained_bytes(table)
+                .saturating_add(outbound.buffered_bytes())
+                .saturating_add(next.pending_bytes())
+        };
         host_memory
             .charge(bytes, count, |bytes| limiter.take_memory(bytes))
             .inspect_err(|_| limiter.note_denial())?;
@@ -175,10 +180,17 @@ impl State {
         })
     }
 
+    /// Breaks the bodies of requests that the guest has not completed. The server calls it before it
+    /// drops the store, which ends them without an error.
+    pub fn break_bodies(&self) {
+        self.outbound.close();
+        self.next.close();
+    }
+
     /// Drops all resources of a guest that has ended, which ends its bodies.
     pub fn drop_resources(&mut self) {
         // In the order of the drop of the store.
-        self.outbound.close();
+        self.break_bodies();
         self.next = Next::default();
         self.table = ResourceTable::new();
     }

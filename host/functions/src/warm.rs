@@ -100,8 +100,11 @@ async fn respond(
     let (call, mut head) = app.call(&mut store, request, false).map_err(describe)?;
     // The future owns the store: a response can arrive until the store is dropped.
     let guest = async move {
-        let handler = app.instantiate(&mut store).await?;
-        handler.handle(&mut store, call).await
+        let handled = async {
+            let handler = app.instantiate(&mut store).await?;
+            handler.handle(&mut store, call).await
+        };
+        handled.await.map_err(describe)
     };
     // A guest that has set its response may block until the host reads the body.
     let responded = async {
@@ -121,9 +124,8 @@ async fn respond(
     };
     tokio::select! {
         biased;
-        (ended, response) = async { tokio::join!(guest, responded) } => {
-            ended.map_err(describe)?;
-            response
+        response = async { tokio::try_join!(guest, responded) } => {
+            response.map(|((), response)| response)
         }
         never = next => match never {},
     }

@@ -21,6 +21,7 @@ use super::queue::{Demand, Permit, Priority, Queue};
 use crate::engine;
 use crate::engine_kind::EngineKind;
 use crate::error::CompileError;
+use crate::wasi_version::WasiVersion;
 
 /// Minimum of the limit of concurrent children, for machines with few processors: a slow component
 /// does not delay others.
@@ -141,7 +142,7 @@ impl Compiler {
             artefact => return Ok(vec![artefact?]),
         };
         let mut artefacts = Vec::new();
-        for segment in job.clone().segments(&versions) {
+        for segment in segments(job, &versions)? {
             artefacts.push(self.compile(&segment, is_new).await?);
         }
         Ok(artefacts)
@@ -159,7 +160,7 @@ impl Compiler {
             compiled => return Ok(compiled?.into_iter().collect()),
         };
         let mut all = Vec::new();
-        for segment in job.clone().segments(&versions) {
+        for segment in segments(job, &versions)? {
             all.extend(self.check(&segment).await?);
         }
         Ok(all)
@@ -225,6 +226,14 @@ impl Compiler {
     fn key(&self, job: &Job, adapters: AdapterUse) -> String {
         format!("{}-{}", job.key(adapters), self.platform)
     }
+}
+
+/// The segments of a job whose parts have these versions. No middleware may be left out.
+fn segments(job: &Job, versions: &[WasiVersion]) -> Result<Vec<Job>, CompileError> {
+    if versions.len() != job.middleware.len() + 1 {
+        return Err(io::Error::other("the reply does not fit the job").into());
+    }
+    Ok(job.clone().segments(versions))
 }
 
 fn priority(job: &Job, is_new: bool) -> Priority {

@@ -13,8 +13,8 @@
 mod module;
 
 use wasmparser::{
-    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
-    ComponentTypeRef, Encoding, Instance, Parser, Payload,
+    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentInstance,
+    ComponentOuterAliasKind, ComponentTypeRef, Encoding, Instance, Parser, Payload,
 };
 
 use super::error::LoadError;
@@ -39,7 +39,8 @@ pub(super) struct InstanceSize {
     pub(super) core_instances: u64,
     /// Size of their contexts, in bytes.
     pub(super) context_bytes: u64,
-    /// Number of component instances with core instances of their own.
+    /// Number of component instances whose calls may block: those with core instances of their own,
+    /// or with lifted functions.
     parts: u64,
 }
 
@@ -58,7 +59,7 @@ impl InstanceSize {
         Ok(reader.outermost)
     }
 
-    /// Number of component instances with code of their own.
+    /// Number of component instances whose calls may block.
     pub(super) fn parts(self) -> u32 {
         u32::try_from(self.parts).unwrap_or(u32::MAX)
     }
@@ -112,8 +113,8 @@ struct ComponentSizes {
     components: Vec<InstanceSize>,
     /// Size of an instance of this component.
     size: InstanceSize,
-    /// Whether it instantiates core modules itself.
-    has_code: bool,
+    /// Whether it instantiates core modules itself, or lifts functions.
+    can_block: bool,
 }
 
 impl Reader {
@@ -185,7 +186,7 @@ impl Reader {
 impl ComponentSizes {
     /// Size of an instance of the whole component.
     fn close(self) -> InstanceSize {
-        let parts = self.size.parts.saturating_add(self.has_code.into());
+        let parts = self.size.parts.saturating_add(self.can_block.into());
         InstanceSize { parts, ..self.size }
     }
 
@@ -196,8 +197,14 @@ impl ComponentSizes {
                     // The other kind only names existing items.
                     if let Instance::Instantiate { module_index, .. } = instance? {
                         self.size.add(self.module(module_index));
-                        self.has_code = true;
+                        self.can_block = true;
                     }
+                }
+            }
+            // A call of a lifted function may block, also where its code is in another component.
+            Payload::ComponentCanonicalSection(section) => {
+                for function in section {
+                    self.can_block |= matches!(function?, CanonicalFunction::Lift { .. });
                 }
             }
             Payload::ComponentInstanceSection(section) => {
@@ -339,5 +346,26 @@ mod tests {
         let text = text.to_string();
         assert!(text.contains("4194304"), "{text}");
         assert!(text.contains("200 core"), "{text}");
+    }
+
+    #[test]
+    fn parts_are_components_with_code_or_lifted_functions() {
+        let parts = |text: &str| size(text).parts();
+        let code = "(core module $m (func (export \"f\"))) (core instance $i (instantiate $m))";
+        let part = format!("(component {code})");
+        assert_eq!(parts("(component)"), 0);
+        assert_eq!(parts(&part), 1);
+        let two = "(instance (instantiate $p)) (instance (instantiate $p))";
+        let nested = format!("(component (component $p {code}) {two})");
+        assert_eq!(parts(&nested), 2);
+        let relay = r#"(component $p (import "f" (func $f))
+            (core func $l (canon lower (func $f)))
+            (func (export "g") (canon lift (core func $l))))"#;
+        let relays = format!(
+            r#"(component (import "f" (func $f)) {relay}
+            (instance (instantiate $p (with "f" (func $f))))
+            (instance (instantiate $p (with "f" (func $f)))))"#
+        );
+        assert_eq!(parts(&relays), 2);
     }
 }

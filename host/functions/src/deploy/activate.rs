@@ -75,12 +75,15 @@ impl Deployer {
             record.paused = active.is_paused();
             function.set_paused(record.paused);
         }
-        let mut replaced = active.iter().flat_map(|active| active.chain());
-        for segment in function.chain() {
+        // The innermost segments correspond.
+        let replaced: Vec<_> = active.iter().flat_map(|active| active.chain()).collect();
+        let count = function.chain().count();
+        for (number, segment) in function.chain().enumerate() {
             let app = segment.app();
-            let replaced = replaced
-                .next()
-                .map(|segment| &segment.app().component().sha256);
+            let replaced = (replaced.len() + number)
+                .checked_sub(count)
+                .map(|at| replaced[at]);
+            let replaced = replaced.map(|segment| &segment.app().component().sha256);
             let event = Event::ComponentLoad {
                 replaces: replaced.map(|sha256| (&**sha256).into()),
                 wasi: Some(app.wasi_version().as_str().into()),

@@ -55,7 +55,8 @@ impl Admitted {
         let next = match next {
             Some(next) => {
                 let context = context.for_next(next);
-                let admitted = Box::pin(Self::wait(&context)).await?;
+                let mut admitted = Box::pin(Self::wait(&context)).await?;
+                admitted.instance.share(&instance);
                 Some(Box::new(Next::new(context, admitted)))
             }
             None => None,
@@ -99,7 +100,8 @@ impl Admitted {
         let mut task = GuestTask::new(guest, self.run, context.clone());
         if cpu_history.should_offload(self.has_waited) {
             task.offload();
-        } else if cpu_history.needs_cpu_sample() {
+        } else if cpu_history.needs_cpu_sample() && !context.request.cpu_clock().uses_thread_time()
+        {
             context.request.cpu_clock().use_thread_time();
         }
         Ok((task, head))

@@ -14,6 +14,7 @@ use http::{Method, Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::Error;
 
@@ -27,6 +28,8 @@ pub(crate) struct Next {
     context: Context,
     /// For the first request that the middleware passes on. Further ones wait like those of clients.
     admitted: Option<Admitted>,
+    /// The task that streams the last response.
+    streaming: Option<JoinHandle<()>>,
 }
 
 impl Next {
@@ -34,6 +37,7 @@ impl Next {
         Self {
             context,
             admitted: Some(admitted),
+            streaming: None,
         }
     }
 
@@ -61,8 +65,18 @@ impl Next {
     }
 
     async fn respond(&mut self, request: Request<NextBody>) -> Result<Response<NextBody>, String> {
+        // One client has one next guest at a time.
+        if let Some(previous) = &mut self.streaming {
+            // Fails only if the server ends.
+            let _ = previous.await;
+            self.streaming = None;
+        }
         match self.answer(request).await {
-            Ok(response) => Ok(response.map(stream)),
+            Ok(response) => Ok(response.map(|body| {
+                let (body, task) = stream(body);
+                self.streaming = Some(task);
+                body
+            })),
             Err(failure) => Err(self.report(failure).await),
         }
     }
@@ -88,6 +102,10 @@ impl Next {
     /// Reports a failure like that of any guest, and describes it for the middleware.
     async fn report(&self, failure: GuestError) -> String {
         let description = failure.response().1;
+        if let GuestError::Rejected(rejection) = &failure {
+            let telemetry = &self.context.shared.telemetry;
+            telemetry.record_rejection(rejection.reason());
+        }
         // Fails only if the server ends.
         let _ = failure
             .report_in_background(&self.context, "next handler failed")
@@ -96,10 +114,10 @@ impl Next {
     }
 }
 
-/// The body of a response as the middleware reads it, on any thread.
-fn stream(body: ResponseBody) -> NextBody {
+/// The body of a response as the middleware reads it, on any thread, and the task that streams it.
+fn stream(body: ResponseBody) -> (NextBody, JoinHandle<()>) {
     let (frames, receiver) = mpsc::channel(1);
-    tokio::task::spawn_local(async move {
+    let task = tokio::task::spawn_local(async move {
         let mut body = pin!(body);
         loop {
             let frame = tokio::select! {
@@ -120,7 +138,7 @@ fn stream(body: ResponseBody) -> NextBody {
             }
         }
     });
-    StreamedBody(Some(receiver)).boxed_unsync()
+    (StreamedBody(Some(receiver)).boxed_unsync(), task)
 }
 
 enum Item {

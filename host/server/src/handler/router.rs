@@ -17,7 +17,7 @@ use crate::scheduling::admission::Admission;
 use crate::scheduling::cpu_history::CpuHistory;
 use crate::scheduling::instances::Instances;
 use crate::scheduling::pace::{EventLoop, Pace};
-use crate::scheduling::shared_slots::SharedSlots;
+use crate::scheduling::shared_slots::{RequestSlots, SharedSlots};
 
 /// The state that requests of one worker to one version of a function share.
 pub(crate) struct ServedFunction {
@@ -166,6 +166,19 @@ impl Router {
         function: Arc<Function>,
         before: Option<&Rc<ServedFunction>>,
     ) -> Rc<ServedFunction> {
+        let segments = u32::try_from(function.chain().count()).unwrap_or(u32::MAX);
+        let slots = self.shared_slots.as_ref();
+        let slots = slots.map(|slots| RequestSlots::new(slots.clone(), segments));
+        self.serve_segment(function, before, slots)
+    }
+
+    /// Serves a segment. The outermost one takes the `slots` of all.
+    fn serve_segment(
+        &self,
+        function: Arc<Function>,
+        before: Option<&Rc<ServedFunction>>,
+        slots: Option<RequestSlots>,
+    ) -> Rc<ServedFunction> {
         let settings = *function.settings();
         let max_instances = function.max_instances();
         let is_as_before = |before: &&Rc<ServedFunction>| {
@@ -175,6 +188,7 @@ impl Router {
                 ..
             } = *before.settings();
             before.function.max_instances() == max_instances
+                && before.function.chain().count() == function.chain().count()
                 && (max_queued, queue_timeout) == (settings.max_queued, settings.queue_timeout)
         };
         let admission = match before.filter(is_as_before) {
@@ -183,7 +197,7 @@ impl Router {
                 (max_instances as usize / self.threads).max(1),
                 (settings.max_queued as usize).div_ceil(self.threads),
                 settings.queue_timeout,
-                self.shared_slots.clone(),
+                slots,
             ),
         };
         let pace = if let Some(before) = before {
@@ -194,7 +208,7 @@ impl Router {
         };
         let next = function.next().map(|next| {
             let before = before.and_then(|before| before.next.as_ref());
-            self.serve(next.clone(), before)
+            self.serve_segment(next.clone(), before, None)
         });
         let app = function.app_of(self.thread).clone();
         Rc::new(ServedFunction {

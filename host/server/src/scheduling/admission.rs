@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use crate::scheduling::shared_slots::SharedSlots;
+use crate::scheduling::shared_slots::RequestSlots;
 
 /// Admits the requests of one function on one worker.
 ///
@@ -24,7 +24,7 @@ pub(crate) struct Admission {
     permits: Arc<Semaphore>,
     max_instances: usize,
     /// The slots of the pool, where functions share it.
-    shared_slots: Option<Rc<SharedSlots>>,
+    shared_slots: Option<RequestSlots>,
     running: Cell<usize>,
     max_running: Cell<usize>,
     waiting: RefCell<VecDeque<oneshot::Sender<RunPermit>>>,
@@ -47,8 +47,15 @@ const SHORT_ITERATION: Duration = Duration::from_millis(5);
 pub(crate) struct InstancePermit {
     /// Of the function.
     _own: OwnedSemaphorePermit,
-    /// Of all functions.
-    _common: Option<OwnedSemaphorePermit>,
+    /// Of all functions. The segments of a function share it.
+    common: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+impl InstancePermit {
+    /// Holds the slots of the middleware in front as well: the next guest may outlive it.
+    pub(crate) fn share(&mut self, outer: &Self) {
+        self.common = outer.common.clone();
+    }
 }
 
 /// The right to run on this worker.
@@ -59,7 +66,7 @@ impl Admission {
         max_instances: usize,
         max_queued: usize,
         queue_timeout: Duration,
-        shared_slots: Option<Rc<SharedSlots>>,
+        shared_slots: Option<RequestSlots>,
     ) -> Rc<Self> {
         Rc::new(Self {
             permits: Arc::new(Semaphore::new(max_instances)),
@@ -81,13 +88,10 @@ impl Admission {
         let own = self.permits.clone();
         let own = is_free.then(|| own.try_acquire_owned().ok())??;
         let common = match &self.shared_slots {
-            Some(shared_slots) => Some(shared_slots.try_acquire(self.is_first_instance())?),
+            Some(shared_slots) => Some(shared_slots.try_acquire(self.is_first_instance())?.into()),
             None => None,
         };
-        let permit = InstancePermit {
-            _own: own,
-            _common: common,
-        };
+        let permit = InstancePermit { _own: own, common };
         Some((self.run(), permit))
     }
 
@@ -113,12 +117,15 @@ impl Admission {
             let run = self.run_permit().await;
             let own = self.permits.clone().acquire_owned().await;
             let common = match &self.shared_slots {
-                Some(shared_slots) => Some(shared_slots.acquire(self.is_first_instance()).await),
+                Some(shared_slots) => {
+                    let slots = shared_slots.acquire(self.is_first_instance()).await;
+                    Some(slots.into())
+                }
                 None => None,
             };
             let permit = InstancePermit {
                 _own: own.expect("the semaphore is never closed"),
-                _common: common,
+                common,
             };
             (run, permit)
         };

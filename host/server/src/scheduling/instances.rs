@@ -146,6 +146,12 @@ impl Instances {
     }
 }
 
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.store.data().break_bodies();
+    }
+}
+
 impl Instance {
     /// Whether the guest has handles of its request or response, or streams that may be of these.
     fn holds_request_resources(&mut self) -> bool {

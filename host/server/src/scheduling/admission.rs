@@ -54,7 +54,7 @@ pub(crate) struct InstancePermit {
 impl InstancePermit {
     /// Holds the slots of the middleware in front as well: the next guest may outlive it.
     pub(crate) fn share(&mut self, outer: &Self) {
-        self.common = outer.common.clone();
+        self.common.clone_from(&outer.common);
     }
 }
 

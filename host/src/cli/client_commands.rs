@@ -46,8 +46,8 @@ pub struct Deploy {
     /// Name of the function
     pub name: String,
 
-    /// Component that exports wasi:http/incoming-handler, or an interface that an adapter of
-    /// the server imports
+    /// Component that exports wasi:http/incoming-handler or wasi:http/handler, or an interface
+    /// that an adapter of the server imports
     #[arg(value_name = "FILE.wasm")]
     pub component: PathBuf,
 

@@ -118,7 +118,7 @@ const SERVER: &str = "Server";
 /// The flags of `serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// Component to serve; it must export wasi:http/incoming-handler
+    /// Component to serve; it must export wasi:http/incoming-handler or wasi:http/handler
     #[arg(
         value_name = "APP.wasm",
         required_unless_present_any = ["config", "functions"],

@@ -13,7 +13,8 @@ use wasmtime_wasi::cli::WasiCliView;
 use wasmtime_wasi::p2::bindings::cli::{stderr, stdout};
 use wasmtime_wasi_http::p2::bindings::http::outgoing_handler::Host as _;
 use wasmtime_wasi_http::p2::bindings::http::types::{
-    self, ErrorCode, HeaderError, Host as _, HostFields, Method, RequestOptions, Scheme,
+    self, ErrorCode, HeaderError, Host as _, HostFields, HostOutgoingRequest as RequestHost,
+    Method, RequestOptions, Scheme,
 };
 use wasmtime_wasi_http::p2::body::{HostFutureTrailers, HostOutgoingBody};
 use wasmtime_wasi_http::p2::types::{
@@ -24,7 +25,7 @@ use wasmtime_wasi_http::{FieldMap, WasiHttpCtxView, WasiHttpView};
 
 use super::host_memory::{
     AWAITED_RESPONSE_BYTES, BODY_BYTES, FIELDS_BYTES, OUTPUT_BYTES, TRAILERS_BYTES, field, fields,
-    method, scheme, text,
+    text,
 };
 use super::state::State;
 
@@ -48,10 +49,120 @@ pub(super) type Entries = Vec<(String, Vec<u8>)>;
 /// Result of polling a future: pending, or once a value or an error.
 type Polled<T> = Option<Result<Result<T, ErrorCode>, ()>>;
 
+/// Adds the functions of `fields`, which are the same for both versions of WASI, on other traits. The
+/// caller has a function `header_result` for its errors.
+macro_rules! add_fields {
+    ($interface:expr, $host:ident) => {{
+        let interface = $interface;
+        add(interface, "[constructor]fields", |state, ()| {
+            state.charge(FIELDS_BYTES)?;
+            $host::new(&mut state.http())
+        })?;
+        add(
+            interface,
+            "[static]fields.from-list",
+            |state, (entries,): (Entries,)| {
+                let each = |(name, value): &(String, Vec<u8>)| field(name.len(), value.len());
+                let bytes: usize = entries.iter().map(each).sum();
+                state.charge(FIELDS_BYTES.saturating_add(bytes))?;
+                let mut http = state.http();
+                let result = $host::from_list(&mut http, entries);
+                header_result(&mut http, result)
+            },
+        )?;
+        add(
+            interface,
+            "[method]fields.set",
+            |state, (map, name, values): (Resource<FieldMap>, String, Vec<Vec<u8>>)| {
+                let each = |value: &Vec<u8>| field(name.len(), value.len());
+                state.charge(values.iter().map(each).sum())?;
+                let mut http = state.http();
+                let result = $host::set(&mut http, map, name, values);
+                header_result(&mut http, result)
+            },
+        )?;
+        add(
+            interface,
+            "[method]fields.append",
+            |state, (map, name, value): (Resource<FieldMap>, String, Vec<u8>)| {
+                state.charge(field(name.len(), value.len()))?;
+                let mut http = state.http();
+                let result = $host::append(&mut http, map, name, value);
+                header_result(&mut http, result)
+            },
+        )?;
+        add(
+            interface,
+            "[method]fields.clone",
+            |state, (map,): (Resource<FieldMap>,)| {
+                // Copy on write: charged before the copy is made.
+                let bytes = fields(state.http().table.get(&map)?);
+                state.charge(bytes)?;
+                $host::clone(&mut state.http(), map)
+            },
+        )?;
+    }};
+}
+
+/// Adds the setters of a request, whose resource has another name in each version of WASI.
+macro_rules! add_request_setters {
+    ($interface:expr, $name:literal, $host:ident, $request:ty) => {{
+        let interface = $interface;
+        add(
+            interface,
+            concat!("[method]", $name, ".set-method"),
+            |state, (request, name): (Resource<$request>, Method)| {
+                let bytes = match &name {
+                    Method::Other(name) => name.len(),
+                    _ => 0,
+                };
+                if bytes > MAX_METHOD_BYTES {
+                    return Ok(Err(()));
+                }
+                state.charge(bytes)?;
+                $host::set_method(&mut state.http(), request, name)
+            },
+        )?;
+        add(
+            interface,
+            concat!("[method]", $name, ".set-path-with-query"),
+            |state, (request, path): (Resource<$request>, Option<String>)| {
+                state.charge(text(path.as_deref()))?;
+                $host::set_path_with_query(&mut state.http(), request, path)
+            },
+        )?;
+        add(
+            interface,
+            concat!("[method]", $name, ".set-scheme"),
+            |state, (request, name): (Resource<$request>, Option<Scheme>)| {
+                let bytes = match &name {
+                    Some(Scheme::Other(name)) => name.len(),
+                    _ => 0,
+                };
+                state.charge(bytes)?;
+                $host::set_scheme(&mut state.http(), request, name)
+            },
+        )?;
+        add(
+            interface,
+            concat!("[method]", $name, ".set-authority"),
+            |state, (request, authority): (Resource<$request>, Option<String>)| {
+                if text(authority.as_deref()) > MAX_AUTHORITY_BYTES {
+                    return Ok(Err(()));
+                }
+                state.charge(text(authority.as_deref()))?;
+                $host::set_authority(&mut state.http(), request, authority)
+            },
+        )?;
+    }};
+}
+
+pub(super) use {add_fields, add_request_setters};
+
 /// Replaces these functions in `linker`.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     let mut interface = linker.instance(TYPES)?;
-    add_fields(&mut interface)?;
+    add_fields!(&mut interface, HostFields);
     add_requests(&mut interface)?;
     add_responses(&mut interface)?;
     let mut handler = linker.instance(OUTGOING_HANDLER)?;
@@ -89,105 +200,22 @@ where
     )
 }
 
-fn add_fields(interface: &mut LinkerInstance<'_, State>) -> Result<()> {
-    add(interface, "[constructor]fields", |state, ()| {
-        state.charge(FIELDS_BYTES)?;
-        HostFields::new(&mut state.http())
-    })?;
-    add(
-        interface,
-        "[static]fields.from-list",
-        |state, (entries,): (Entries,)| {
-            let each = |(name, value): &(String, Vec<u8>)| field(name.len(), value.len());
-            let bytes: usize = entries.iter().map(each).sum();
-            state.charge(FIELDS_BYTES.saturating_add(bytes))?;
-            let mut http = state.http();
-            let result = HostFields::from_list(&mut http, entries);
-            header_result(&mut http, result)
-        },
-    )?;
-    add(
-        interface,
-        "[method]fields.set",
-        |state, (map, name, values): (Resource<FieldMap>, String, Vec<Vec<u8>>)| {
-            let each = |value: &Vec<u8>| field(name.len(), value.len());
-            state.charge(values.iter().map(each).sum())?;
-            let mut http = state.http();
-            let result = HostFields::set(&mut http, map, name, values);
-            header_result(&mut http, result)
-        },
-    )?;
-    add(
-        interface,
-        "[method]fields.append",
-        |state, (map, name, value): (Resource<FieldMap>, String, Vec<u8>)| {
-            state.charge(field(name.len(), value.len()))?;
-            let mut http = state.http();
-            let result = HostFields::append(&mut http, map, name, value);
-            header_result(&mut http, result)
-        },
-    )?;
-    add(
-        interface,
-        "[method]fields.clone",
-        |state, (map,): (Resource<FieldMap>,)| {
-            // Copy on write: charged before the copy is made.
-            let bytes = fields(state.http().table.get(&map)?);
-            state.charge(bytes)?;
-            HostFields::clone(&mut state.http(), map)
-        },
-    )
-}
-
 fn add_requests(interface: &mut LinkerInstance<'_, State>) -> Result<()> {
-    type Request = Resource<HostOutgoingRequest>;
-
     add(
         interface,
         "[method]outgoing-request.body",
-        |state, (request,): (Request,)| {
+        |state, (request,): (Resource<HostOutgoingRequest>,)| {
             state.charge(BODY_BYTES)?;
-            types::HostOutgoingRequest::body(&mut state.http(), request)
+            RequestHost::body(&mut state.http(), request)
         },
     )?;
-    add(
+    add_request_setters!(
         interface,
-        "[method]outgoing-request.set-method",
-        |state, (request, name): (Request, Method)| {
-            if method(&name) > MAX_METHOD_BYTES {
-                return Ok(Err(()));
-            }
-            state.charge(method(&name))?;
-            types::HostOutgoingRequest::set_method(&mut state.http(), request, name)
-        },
-    )?;
-    add(
-        interface,
-        "[method]outgoing-request.set-path-with-query",
-        |state, (request, path): (Request, Option<String>)| {
-            state.charge(text(path.as_deref()))?;
-            types::HostOutgoingRequest::set_path_with_query(&mut state.http(), request, path)
-        },
-    )?;
-    add(
-        interface,
-        "[method]outgoing-request.set-scheme",
-        |state, (request, name): (Request, Option<Scheme>)| {
-            state.charge(scheme(name.as_ref()))?;
-            types::HostOutgoingRequest::set_scheme(&mut state.http(), request, name)
-        },
-    )?;
-    add(
-        interface,
-        "[method]outgoing-request.set-authority",
-        |state, (request, authority): (Request, Option<String>)| {
-            if text(authority.as_deref()) > MAX_AUTHORITY_BYTES {
-                return Ok(Err(()));
-            }
-            state.charge(text(authority.as_deref()))?;
-            types::HostOutgoingRequest::set_authority(&mut state.http(), request, authority)
-        },
-    )
+        "outgoing-request",
+        RequestHost,
+        HostOutgoingRequest
+    );
+    Ok(())
 }
 
 fn add_responses(interface: &mut LinkerInstance<'_, State>) -> Result<()> {

@@ -10,13 +10,15 @@ use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::TrappableError;
 use wasmtime_wasi_http::p3::bindings::http::client::HostWithStore as _;
 use wasmtime_wasi_http::p3::bindings::http::types::{
-    ErrorCode, Fields, HeaderError, Headers, Host as _, HostFields, HostRequest,
-    HostRequestWithStore, HostResponseWithStore, Method, RequestOptions, Scheme, Trailers,
+    ErrorCode, HeaderError, Headers, Host as _, HostFields, HostRequest, HostRequestWithStore,
+    HostResponseWithStore, Method, RequestOptions, Scheme, Trailers,
 };
 use wasmtime_wasi_http::p3::{Request, Response};
-use wasmtime_wasi_http::{WasiHttp, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_http::{FieldMap, WasiHttp, WasiHttpCtxView, WasiHttpView};
 
-use super::host_functions::{Entries, MAX_AUTHORITY_BYTES, MAX_METHOD_BYTES, add};
+use super::host_functions::{
+    Entries, MAX_AUTHORITY_BYTES, MAX_METHOD_BYTES, add, add_fields, add_request_setters,
+};
 use super::host_memory::{AWAITED_RESPONSE_BYTES, BODY_BYTES, FIELDS_BYTES, field, fields, text};
 use super::state::State;
 
@@ -27,9 +29,9 @@ const CLIENT: &str = "wasi:http/client@0.3.0";
 /// Replaces these functions in `linker`.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     let mut interface = linker.instance(TYPES)?;
-    add_fields(&mut interface)?;
+    add_fields!(&mut interface, HostFields);
     add_messages(&mut interface)?;
-    add_requests(&mut interface)?;
+    add_request_setters!(&mut interface, "request", HostRequest, Request);
     let mut client = linker.instance(CLIENT)?;
     client.func_wrap_concurrent(
         "send",
@@ -62,56 +64,6 @@ async fn send(
     }
 }
 
-fn add_fields(interface: &mut LinkerInstance<'_, State>) -> Result<()> {
-    add(interface, "[constructor]fields", |state, ()| {
-        state.charge(FIELDS_BYTES)?;
-        HostFields::new(&mut state.http())
-    })?;
-    add(
-        interface,
-        "[static]fields.from-list",
-        |state, (entries,): (Entries,)| {
-            let each = |(name, value): &(String, Vec<u8>)| field(name.len(), value.len());
-            let bytes: usize = entries.iter().map(each).sum();
-            state.charge(FIELDS_BYTES.saturating_add(bytes))?;
-            let mut http = state.http();
-            let result = HostFields::from_list(&mut http, entries);
-            header_result(&mut http, result)
-        },
-    )?;
-    add(
-        interface,
-        "[method]fields.set",
-        |state, (map, name, values): (Resource<Fields>, String, Vec<Vec<u8>>)| {
-            let each = |value: &Vec<u8>| field(name.len(), value.len());
-            state.charge(values.iter().map(each).sum())?;
-            let mut http = state.http();
-            let result = HostFields::set(&mut http, map, name, values);
-            header_result(&mut http, result)
-        },
-    )?;
-    add(
-        interface,
-        "[method]fields.append",
-        |state, (map, name, value): (Resource<Fields>, String, Vec<u8>)| {
-            state.charge(field(name.len(), value.len()))?;
-            let mut http = state.http();
-            let result = HostFields::append(&mut http, map, name, value);
-            header_result(&mut http, result)
-        },
-    )?;
-    add(
-        interface,
-        "[method]fields.clone",
-        |state, (map,): (Resource<Fields>,)| {
-            // Copy on write: charged before the copy is made.
-            let bytes = fields(state.http().table.get(&map)?);
-            state.charge(bytes)?;
-            HostFields::clone(&mut state.http(), map)
-        },
-    )
-}
-
 /// The trailers of a message, which its guest sets later.
 type GuestTrailers = FutureReader<std::result::Result<Option<Resource<Trailers>>, ErrorCode>>;
 
@@ -141,55 +93,6 @@ fn add_messages(interface: &mut LinkerInstance<'_, State>) -> Result<()> {
             let http = Access::<_, WasiHttp>::new(store, State::http);
             HostResponseWithStore::new(http, headers, contents, trailers)
                 .map(|response| (response,))
-        },
-    )
-}
-
-fn add_requests(interface: &mut LinkerInstance<'_, State>) -> Result<()> {
-    add(
-        interface,
-        "[method]request.set-method",
-        |state, (request, name): (Resource<Request>, Method)| {
-            let bytes = match &name {
-                Method::Other(name) => name.len(),
-                _ => 0,
-            };
-            if bytes > MAX_METHOD_BYTES {
-                return Ok(Err(()));
-            }
-            state.charge(bytes)?;
-            HostRequest::set_method(&mut state.http(), request, name)
-        },
-    )?;
-    add(
-        interface,
-        "[method]request.set-path-with-query",
-        |state, (request, path): (Resource<Request>, Option<String>)| {
-            state.charge(text(path.as_deref()))?;
-            HostRequest::set_path_with_query(&mut state.http(), request, path)
-        },
-    )?;
-    add(
-        interface,
-        "[method]request.set-scheme",
-        |state, (request, name): (Resource<Request>, Option<Scheme>)| {
-            let bytes = match &name {
-                Some(Scheme::Other(name)) => name.len(),
-                _ => 0,
-            };
-            state.charge(bytes)?;
-            HostRequest::set_scheme(&mut state.http(), request, name)
-        },
-    )?;
-    add(
-        interface,
-        "[method]request.set-authority",
-        |state, (request, authority): (Resource<Request>, Option<String>)| {
-            if text(authority.as_deref()) > MAX_AUTHORITY_BYTES {
-                return Ok(Err(()));
-            }
-            state.charge(text(authority.as_deref()))?;
-            HostRequest::set_authority(&mut state.http(), request, authority)
         },
     )
 }

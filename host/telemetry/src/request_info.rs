@@ -40,6 +40,12 @@ pub struct RequestInfo {
     function: Option<Arc<FunctionTelemetry>>,
     /// The request of the client, for the next handler of a middleware.
     outer: Option<Arc<RequestInfo>>,
+    progress: Progress,
+}
+
+/// The state that the processing of a request adds.
+#[derive(Debug, Default)]
+struct Progress {
     /// Set when the audit log did not accept a record of the request.
     is_audit_unavailable: AtomicBool,
     /// Set when the guest failed after a growth of its memory was denied.
@@ -74,12 +80,7 @@ impl RequestInfo {
             principal: principal.map(|name| name.map(Into::into)),
             function: None,
             outer: None,
-            is_audit_unavailable: AtomicBool::new(false),
-            memory_shortage: OnceLock::new(),
-            failure: AtomicU8::new(0),
-            body_rejection: OnceLock::new(),
-            cpu_clock: CpuClock::default(),
-            output_bytes: AtomicUsize::new(0),
+            progress: Progress::default(),
         }
     }
 
@@ -96,12 +97,7 @@ impl RequestInfo {
             principal: self.principal.clone(),
             function: self.function.clone(),
             outer: Some(self.clone()),
-            is_audit_unavailable: AtomicBool::new(false),
-            memory_shortage: OnceLock::new(),
-            failure: AtomicU8::new(0),
-            body_rejection: OnceLock::new(),
-            cpu_clock: CpuClock::default(),
-            output_bytes: AtomicUsize::new(0),
+            progress: Progress::default(),
         }
     }
 
@@ -130,23 +126,25 @@ impl RequestInfo {
 
     /// The CPU time of the guest.
     pub fn cpu_clock(&self) -> &CpuClock {
-        &self.cpu_clock
+        &self.progress.cpu_clock
     }
 
     /// Adds to the number of bytes that the guest has printed, and returns the number before.
     pub fn add_output_bytes(&self, bytes: usize) -> usize {
-        self.output_bytes.fetch_add(bytes, Ordering::Relaxed)
+        self.progress
+            .output_bytes
+            .fetch_add(bytes, Ordering::Relaxed)
     }
 
     /// Records the reason why the server stops to read the body.
     pub fn reject_body(&self, rejection: Rejection) {
         // The first reason stays.
-        let _ = self.body_rejection.set(rejection);
+        let _ = self.progress.body_rejection.set(rejection);
     }
 
     /// The reason why the server stopped to read the body, if it did.
     pub fn body_rejection(&self) -> Option<Rejection> {
-        self.body_rejection.get().copied()
+        self.progress.body_rejection.get().copied()
     }
 
     /// The method.
@@ -211,7 +209,9 @@ impl RequestInfo {
 
     /// Records that the audit log did not accept a record of the request.
     pub fn set_audit_unavailable(&self) {
-        self.is_audit_unavailable.store(true, Ordering::Relaxed);
+        self.progress
+            .is_audit_unavailable
+            .store(true, Ordering::Relaxed);
         // The client must not get the response of the middleware either.
         if let Some(outer) = &self.outer {
             outer.set_audit_unavailable();
@@ -220,28 +220,30 @@ impl RequestInfo {
 
     /// Whether the audit log did not accept a record of the request.
     pub fn is_audit_unavailable(&self) -> bool {
-        self.is_audit_unavailable.load(Ordering::Relaxed)
+        self.progress.is_audit_unavailable.load(Ordering::Relaxed)
     }
 
     /// Records that the guest failed, and why a growth of its memory was denied before.
     pub fn set_memory_shortage(&self, shortage: MemoryShortage) {
         // A guest fails once.
-        let _ = self.memory_shortage.set(shortage);
+        let _ = self.progress.memory_shortage.set(shortage);
     }
 
     /// The reason why a growth of memory was denied to the guest, if it failed after that.
     pub fn memory_shortage(&self) -> Option<MemoryShortage> {
-        self.memory_shortage.get().copied()
+        self.progress.memory_shortage.get().copied()
     }
 
     /// Records the kind of a failure of the guest. The last one stays.
     pub fn set_failure(&self, kind: FailureKind) {
-        self.failure.store(kind as u8 + 1, Ordering::Relaxed);
+        self.progress
+            .failure
+            .store(kind as u8 + 1, Ordering::Relaxed);
     }
 
     /// The kind of the guest's failure, if it failed.
     pub fn failure(&self) -> Option<FailureKind> {
-        let number = usize::from(self.failure.load(Ordering::Relaxed));
+        let number = usize::from(self.progress.failure.load(Ordering::Relaxed));
         FailureKind::ALL.get(number.checked_sub(1)?).copied()
     }
 }

@@ -210,10 +210,11 @@ async fn serve(
                     let sent_result = async { is_sent.await.unwrap_or(Ok(())) };
                     let response =
                         accessor.with(|mut access| response.into_http(&mut access, sent_result))?;
-                    Ok(response.map(|body| TrackedBody::new(body, taken, sent).boxed_unsync()))
+                    let ends = Some((sent, taken));
+                    Ok(response.map(|body| TrackedBody { body, ends }.boxed_unsync()))
                 }
                 Err(code) => {
-                    // There is no body to wait for.
+                    // An error has no body, whose end would be reported.
                     drop(taken);
                     Err(code)
                 }
@@ -231,28 +232,18 @@ async fn serve(
 /// A body that reports its end, or that it was dropped before.
 struct TrackedBody {
     body: HyperOutgoingBody,
-    taken: Option<oneshot::Sender<()>>,
-    sent: Option<oneshot::Sender<Result<(), Error>>>,
+    /// None once its end is reported.
+    ends: Option<Ends>,
 }
 
-impl TrackedBody {
-    fn new(
-        body: HyperOutgoingBody,
-        taken: oneshot::Sender<()>,
-        sent: oneshot::Sender<Result<(), Error>>,
-    ) -> Self {
-        Self {
-            body,
-            taken: Some(taken),
-            sent: Some(sent),
-        }
-    }
+/// The channels to the guest, and to the task that runs it.
+type Ends = (oneshot::Sender<Result<(), Error>>, oneshot::Sender<()>);
 
+impl TrackedBody {
     fn end(&mut self, result: Result<(), Error>) {
-        if let Some(sent) = self.sent.take() {
+        if let Some((sent, taken)) = self.ends.take() {
+            // Each fails if its receiver no longer waits.
             let _ = sent.send(result);
-        }
-        if let Some(taken) = self.taken.take() {
             let _ = taken.send(());
         }
     }
@@ -288,9 +279,7 @@ impl Body for TrackedBody {
 
 impl Drop for TrackedBody {
     fn drop(&mut self) {
-        if self.taken.is_some() {
-            self.end(Err(Error::ConnectionTerminated));
-        }
+        self.end(Err(Error::ConnectionTerminated));
     }
 }
 

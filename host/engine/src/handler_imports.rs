@@ -7,10 +7,9 @@ use wasmtime::{Result, StoreContextMut, format_err};
 use wasmtime_wasi_http::p2::bindings::http::types as p2;
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
-use wasmtime_wasi_http::{WasiHttpView, p3};
+use wasmtime_wasi_http::{WasiBody, WasiHttpView, p3};
 
 use crate::host_memory::{AWAITED_RESPONSE_BYTES, BODY_BYTES, fields};
-use crate::next::NextBody;
 use crate::state::State;
 
 /// The interfaces, with the versions of wasmtime.
@@ -59,7 +58,7 @@ async fn handle_incoming(
 fn take_incoming(
     state: &mut State,
     request: &Resource<HostIncomingRequest>,
-) -> Result<Request<NextBody>> {
+) -> Result<Request<WasiBody>> {
     use p2::HostIncomingRequest as _;
 
     let again = || Resource::new_own(request.rep());
@@ -119,21 +118,22 @@ async fn handle(
         let bytes = fields(&request.headers)
             .saturating_add(AWAITED_RESPONSE_BYTES)
             .saturating_add(BODY_BYTES);
-        let held = state.next().hold(bytes);
+        let buffered = state.outbound().add_buffered(bytes);
         Ok(match request.into_http(&mut access, async { Ok(()) }) {
             Ok((request, _)) => {
-                let next = access.data_mut().next();
-                Ok((handler, request.map(|body| next.guard(body)), held))
+                let outbound = access.data_mut().outbound();
+                let request = request.map(|body| outbound.guest_body(body));
+                Ok((handler, request, buffered))
             }
             Err(error) => Err(error.downcast()?),
         })
     })?;
-    let (handler, request, held) = match taken {
+    let (handler, request, buffered) = match taken {
         Ok(taken) => taken,
         Err(code) => return Ok(Err(code)),
     };
     let response = handler.call(request).await;
-    drop(held);
+    drop(buffered);
     let response = match response {
         Ok(response) => response,
         Err(why) => return Ok(Err(ErrorCode::InternalError(Some(why)))),

@@ -73,7 +73,7 @@ pub use error::{CompileError, LoadError, MissingImport};
 pub use handler::{Call, Handler, ResponseHead};
 pub use limits::{GuestLimits, OutOfCpuTime};
 pub use middleware::MiddlewareError;
-pub use next::{NextBody, NextCall, NextHandler};
+pub use next::{NextCall, NextHandler};
 pub use proposals::UnsupportedProposal;
 pub use requirements::InstanceRequirements;
 pub use runtime::{PoolLimits, SharedRuntime};

@@ -6,29 +6,24 @@
 //! Bodies are streamed in both directions.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use http_body_util::combinators::UnsyncBoxBody;
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::{Result, format_err};
-use wasmtime_wasi_http::Error;
-
-/// A body that is streamed between components.
-pub type NextBody = UnsyncBoxBody<Bytes, Error>;
+use wasmtime_wasi_http::{Error, WasiBody};
 
 /// A request that a middleware passes on.
 pub struct NextCall {
     /// The request, with scheme and authority.
-    pub request: Request<NextBody>,
+    pub request: Request<WasiBody>,
     /// Takes the response, or the reason why there is none. It is closed when the middleware no
     /// longer waits.
-    pub respond: oneshot::Sender<Result<Response<NextBody>, String>>,
+    pub respond: oneshot::Sender<Result<Response<WasiBody>, String>>,
 }
 
 /// The next handler of a middleware.
@@ -45,8 +40,8 @@ impl NextHandler {
 
     pub(crate) async fn call(
         &self,
-        request: Request<NextBody>,
-    ) -> Result<Response<NextBody>, String> {
+        request: Request<WasiBody>,
+    ) -> Result<Response<WasiBody>, String> {
         const ENDED: &str = "the server has stopped the next component";
 
         let (respond, response) = oneshot::channel();
@@ -56,32 +51,10 @@ impl NextHandler {
     }
 }
 
-/// What the server holds for the calls of a middleware.
-#[derive(Debug, Default)]
-struct Pending {
-    /// Size of the requests that were passed on, in bytes, until their responses are there.
-    bytes: AtomicUsize,
-    /// Whether the instance has ended.
-    is_closed: AtomicBool,
-}
-
-/// A request that was passed on, counted until this is dropped.
-pub(crate) struct Held {
-    pending: Arc<Pending>,
-    bytes: usize,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.pending.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
 /// The next handler in a store of a middleware, and the body of the request, which goes to it.
 #[derive(Default)]
 pub(crate) struct Next {
     handler: Option<NextHandler>,
-    pending: Arc<Pending>,
     /// For WASI 0.2, whose host does not return the body of a request.
     body: Option<SharedBody>,
 }
@@ -91,33 +64,8 @@ impl Next {
         self.handler = Some(handler);
     }
 
-    /// Counts `bytes` of a request until the returned value is dropped.
-    pub(crate) fn hold(&self, bytes: usize) -> Held {
-        self.pending.bytes.fetch_add(bytes, Ordering::Relaxed);
-        Held {
-            pending: self.pending.clone(),
-            bytes,
-        }
-    }
-
-    /// Size of the requests that were passed on, in bytes.
-    pub(crate) fn pending_bytes(&self) -> usize {
-        self.pending.bytes.load(Ordering::Relaxed)
-    }
-
-    /// A body that the middleware writes. It is broken if the instance ends before it.
-    pub(crate) fn guard(&self, body: NextBody) -> NextBody {
-        let pending = self.pending.clone();
-        GuardedBody { body, pending }.boxed_unsync()
-    }
-
-    /// Breaks the bodies that the middleware has not completed.
-    pub(crate) fn close(&self) {
-        self.pending.is_closed.store(true, Ordering::Release);
-    }
-
     /// Takes the body of the request.
-    pub(crate) fn take_body(&mut self) -> Option<NextBody> {
+    pub(crate) fn take_body(&mut self) -> Option<WasiBody> {
         self.body.take().and_then(|body| body.take())
     }
 
@@ -145,47 +93,16 @@ impl Next {
     }
 }
 
-/// A body that a middleware writes. When its instance ends, the body ends without an error, and the
-/// next component must not take a part of it for the whole.
-struct GuardedBody {
-    body: NextBody,
-    pending: Arc<Pending>,
-}
-
-impl Body for GuardedBody {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if frame.is_none() && self.pending.is_closed.load(Ordering::Acquire) {
-            return Poll::Ready(Some(Err(Error::ConnectionTerminated)));
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
 /// A body that can be taken from the component that reads it.
 #[derive(Clone)]
-pub(crate) struct SharedBody(Arc<Mutex<Option<NextBody>>>);
+pub(crate) struct SharedBody(Arc<Mutex<Option<WasiBody>>>);
 
 impl SharedBody {
-    fn take(&self) -> Option<NextBody> {
+    fn take(&self) -> Option<WasiBody> {
         self.with(Option::take)
     }
 
-    fn with<T>(&self, f: impl FnOnce(&mut Option<NextBody>) -> T) -> T {
+    fn with<T>(&self, f: impl FnOnce(&mut Option<WasiBody>) -> T) -> T {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

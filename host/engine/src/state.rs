@@ -98,6 +98,11 @@ impl State {
         &mut self.next
     }
 
+    /// The requests of the guest that are under way.
+    pub(super) fn outbound(&mut self) -> &mut OutboundCtx {
+        &mut self.outbound
+    }
+
     /// Writes the partial lines of a guest whose request has ended.
     pub fn flush_partial_lines(&self) {
         for output in self.wasi.iter().flat_map(|wasi| &wasi.outputs) {
@@ -136,15 +141,10 @@ impl State {
             host_memory,
             table,
             outbound,
-            next,
             limiter,
             ..
         } = self;
-        let count = || {
-            host_memory::retained_bytes(table)
-                .saturating_add(outbound.buffered_bytes())
-                .saturating_add(next.pending_bytes())
-        };
+        let count = || host_memory::retained_bytes(table).saturating_add(outbound.buffered_bytes());
         host_memory
             .charge(bytes, count, |bytes| limiter.take_memory(bytes))
             .inspect_err(|_| limiter.note_denial())?;
@@ -184,7 +184,6 @@ impl State {
     /// drops the store, which ends them without an error.
     pub fn break_bodies(&self) {
         self.outbound.close();
-        self.next.close();
     }
 
     /// Drops all resources of a guest that has ended, which ends its bodies.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use engine::{NextBody, NextCall, NextHandler};
+use engine::{NextCall, NextHandler};
 use http::header::HOST;
 use http::uri::PathAndQuery;
 use http::{Request, Response};
@@ -16,7 +16,7 @@ use telemetry::RequestInfo;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use wasmtime_wasi_http::Error;
+use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::function::Function;
 use super::load::FunctionError;
@@ -86,9 +86,9 @@ async fn send_smoke_request(function: &Function, path: &PathAndQuery) -> Result<
 /// Lets a new instance respond to `request`, and collects its response.
 async fn respond(
     function: &Function,
-    request: Request<NextBody>,
+    request: Request<WasiBody>,
     info: &Arc<RequestInfo>,
-) -> Result<Response<NextBody>, String> {
+) -> Result<Response<WasiBody>, String> {
     let app = function.app();
     let mut store = app.store(info.clone());
     let next = function.next().map(|next| {

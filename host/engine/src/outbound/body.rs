@@ -21,10 +21,46 @@ use super::in_flight::InFlight;
 /// Size limit of trailer names in a log line, in bytes.
 const MAX_NAMES_BYTES: usize = 512;
 
-/// A request body, which the guest writes.
-pub(super) struct RequestBody {
+/// A body that the guest writes. When the guest ends, it ends without an error, and its reader must
+/// not take a part of it for the whole.
+pub(super) struct GuestBody {
     body: WasiBody,
     in_flight: Arc<InFlight>,
+}
+
+impl GuestBody {
+    pub(super) fn new(body: WasiBody, in_flight: Arc<InFlight>) -> Self {
+        Self { body, in_flight }
+    }
+}
+
+impl Body for GuestBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if frame.is_none() && self.in_flight.is_closed() {
+            return Poll::Ready(Some(Err(Error::ConnectionTerminated)));
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The body of an outbound request.
+pub(super) struct RequestBody {
+    body: GuestBody,
     /// The first frame, which was read to know whether there is a body.
     first: Option<Frame<Bytes>>,
     has_ended: bool,
@@ -46,8 +82,7 @@ impl RequestBody {
         let left = framing::announced_length(headers);
         Self {
             has_ended: body.is_end_stream(),
-            body,
-            in_flight,
+            body: GuestBody::new(body, in_flight),
             first: None,
             left,
             announces_trailers: left.is_none() && headers.contains_key(TRAILER),
@@ -70,7 +105,7 @@ impl RequestBody {
         let trailers = frame.trailers_ref();
         if let Some(trailers) = trailers.filter(|trailers| !trailers.is_empty())
             && !self.announces_trailers
-            && self.in_flight.is_first_failure()
+            && self.body.in_flight.is_first_failure()
         {
             let names: Vec<_> = trailers.keys().map(HeaderName::as_str).collect();
             let names = names.join(", ");
@@ -118,11 +153,6 @@ impl Body for RequestBody {
             return Poll::Ready(None);
         }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        // When the guest ends, its body ends without an error. The server must not take a part of
-        // it for the whole.
-        if frame.is_none() && self.in_flight.is_closed() {
-            return Poll::Ready(Some(Err(Error::ConnectionTerminated)));
-        }
         Poll::Ready(frame.map(|frame| self.check(frame?)))
     }
 

@@ -20,7 +20,7 @@ pub(super) struct InFlight {
 
 /// Buffered bytes of one request, counted until this is dropped.
 #[derive(Debug)]
-pub(super) struct BufferedBytes {
+pub(crate) struct BufferedBytes {
     in_flight: Arc<InFlight>,
     bytes: usize,
 }

@@ -40,9 +40,11 @@ use rustls::ClientConfig;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::host_memory::{BODY_BYTES, BODY_CHUNK_BYTES, fields};
+use body::GuestBody;
 use client::OutboundRequest;
+use http_body_util::BodyExt;
 pub use http1_strict::HostError;
-use in_flight::InFlight;
+use in_flight::{BufferedBytes, InFlight};
 use origin::Origin;
 pub use origin::OriginError;
 pub use policy::AllowedOrigin;
@@ -181,6 +183,23 @@ impl OutboundCtx {
         Ok(origin)
     }
 
+    fn in_flight(&mut self) -> &Arc<InFlight> {
+        let max_concurrent = self.outbound.max_concurrent;
+        let new = || Arc::new(InFlight::new(max_concurrent));
+        self.in_flight.get_or_insert_with(new)
+    }
+
+    /// Counts `bytes` of a request that goes to the next handler of a middleware, until the returned
+    /// value is dropped.
+    pub(crate) fn add_buffered(&mut self, bytes: usize) -> BufferedBytes {
+        self.in_flight().add_buffered(bytes)
+    }
+
+    /// The body of a request that goes to the next handler of a middleware, which writes it.
+    pub(crate) fn guest_body(&mut self, body: WasiBody) -> WasiBody {
+        GuestBody::new(body, self.in_flight().clone()).boxed_unsync()
+    }
+
     /// Size of the buffered requests in flight, in bytes.
     pub(crate) fn buffered_bytes(&self) -> usize {
         self.in_flight
@@ -238,11 +257,7 @@ impl WasiHttpHooks for OutboundCtx {
         options: Option<RequestOptions>,
         _done: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = SendResult> + Send> {
-        let max_concurrent = self.outbound.max_concurrent;
-        let in_flight = self
-            .in_flight
-            .get_or_insert_with(|| Arc::new(InFlight::new(max_concurrent)))
-            .clone();
+        let in_flight = self.in_flight().clone();
         let mut report = Report {
             request_id: self.request_id.clone(),
             in_flight: in_flight.clone(),

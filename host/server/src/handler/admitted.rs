@@ -94,7 +94,7 @@ impl Admitted {
         if let Some(next) = self.next {
             instance.store.data_mut().set_next(next.handle_calls());
         }
-        let call = instances.call(&mut instance.store, request, is_tls);
+        let call = instances.app().call(&mut instance.store, request, is_tls);
         let (call, head) = call.map_err(GuestError::Unusable)?;
         let guest = Box::pin(instance.handle(call));
         let mut task = GuestTask::new(guest, self.run, context.clone());

@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context as TaskContext, Poll, ready};
 
 use bytes::Bytes;
-use engine::{NextBody, NextCall, NextHandler};
+use engine::{NextCall, NextHandler};
 use http::uri::Scheme;
 use http::{Method, Request, Response};
 use http_body::{Body, Frame};
@@ -16,7 +16,7 @@ use http_body_util::BodyExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
-use wasmtime_wasi_http::Error;
+use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::handler::Context;
 use crate::handler::admitted::Admitted;
@@ -64,7 +64,7 @@ impl Next {
         handler
     }
 
-    async fn respond(&mut self, request: Request<NextBody>) -> Result<Response<NextBody>, String> {
+    async fn respond(&mut self, request: Request<WasiBody>) -> Result<Response<WasiBody>, String> {
         // One client has one next guest at a time.
         if let Some(previous) = &mut self.streaming {
             // Fails only if the server ends.
@@ -83,7 +83,7 @@ impl Next {
 
     async fn answer(
         &mut self,
-        request: Request<NextBody>,
+        request: Request<WasiBody>,
     ) -> Result<Response<ResponseBody>, GuestError> {
         let context = &self.context;
         let admitted = match self.admitted.take() {
@@ -115,7 +115,7 @@ impl Next {
 }
 
 /// The body of a response as the middleware reads it, on any thread, and the task that streams it.
-fn stream(body: ResponseBody) -> (NextBody, JoinHandle<()>) {
+fn stream(body: ResponseBody) -> (WasiBody, JoinHandle<()>) {
     let (frames, receiver) = mpsc::channel(1);
     let task = tokio::task::spawn_local(async move {
         let mut body = pin!(body);

@@ -5,15 +5,11 @@ use std::cell::RefCell;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use engine::{Call, CompiledComponent, Handler, ResponseHead, State};
-use http::Request;
-use http_body::Body;
+use engine::{Call, CompiledComponent, Handler, State};
 use memory_limit::InstanceMemory;
 use telemetry::RequestInfo;
 use telemetry::metrics::FunctionMetrics;
 use wasmtime::Store;
-use wasmtime_wasi_http::Error;
 
 use crate::scheduling::admission::InstancePermit;
 
@@ -64,18 +60,9 @@ impl Instances {
         self.app.initial_bytes()
     }
 
-    /// Puts a request into the store of an instance. `Err` if it names no valid host.
-    pub(crate) fn call<B>(
-        &self,
-        store: &mut Store<State>,
-        request: Request<B>,
-        is_tls: bool,
-    ) -> wasmtime::Result<(Call, ResponseHead)>
-    where
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<Error>,
-    {
-        self.app.call(store, request, is_tls)
+    /// The component.
+    pub(crate) fn app(&self) -> &CompiledComponent {
+        &self.app
     }
 
     /// Whether an instance is idle.

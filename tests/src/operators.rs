@@ -9,6 +9,17 @@ use crate::{TestHost, wait};
 /// A token for the admin interface.
 pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
+/// Gauges that are 0 on an idle server.
+const IDLE_GAUGES: [&str; 7] = [
+    "requests_in_flight",
+    "requests_queued",
+    "instances",
+    "pool_core_instances",
+    "pool_memories",
+    "pool_tables",
+    "pool_stacks",
+];
+
 /// The operator listener of a server with `--ops-addr 127.0.0.1:0`.
 #[derive(Debug, Clone, Copy)]
 pub struct Operators {
@@ -92,6 +103,15 @@ impl Operators {
                 Err(metrics.text)
             }
         });
+    }
+
+    /// Waits until the server has no request and no instance.
+    ///
+    /// # Errors
+    ///
+    /// Returns the gauges that are not 0 at the deadline.
+    pub fn wait_until_idle(&self) -> Result<(), String> {
+        self.wait_until_zero(&IDLE_GAUGES)
     }
 
     /// Waits until these gauges, summed over all functions, are 0.

@@ -33,6 +33,12 @@ impl Request {
         request
     }
 
+    /// Adds a bearer token.
+    #[must_use]
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
     /// Sends it to another path.
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {

@@ -5,6 +5,8 @@ use end_to_end::artifacts::experiment;
 use end_to_end::cases::{check_problem, check_result};
 use end_to_end::client::{Request, encrypt, json, post};
 
+use super::printed;
+
 const TOKEN: &str = "open-sesame";
 
 fn gated() -> TestHost {
@@ -13,33 +15,21 @@ fn gated() -> TestHost {
         .start()
 }
 
-fn with_token(request: Request) -> Request {
-    request.header("authorization", &format!("Bearer {TOKEN}"))
-}
-
-/// The lines that the guests printed, without the request ids.
-fn printed(mut host: TestHost) -> Vec<String> {
-    host.terminate();
-    let log = host.log().wait_for_end();
-    let line = |line: &str| Some(line.split_once(" stderr: ")?.1.to_owned());
-    log.lines().filter_map(line).collect()
-}
-
 #[test]
 fn a_request_with_the_token_gets_to_the_service() {
-    let request = with_token(encrypt("hello world"));
+    let request = encrypt("hello world").bearer(TOKEN);
     check_result(&gated().send(&request), "khoor zruog");
 }
 
 #[test]
 fn a_large_body_passes_the_gate_as_it_is() {
-    let request = with_token(encrypt(&"a".repeat(1 << 20)));
+    let request = encrypt(&"a".repeat(1 << 20)).bearer(TOKEN);
     check_result(&gated().send(&request), &"d".repeat(1 << 20));
 }
 
 #[test]
 fn what_the_service_refuses_it_refuses_behind_the_gate_too() {
-    let request = with_token(Request::new("GET", "/nowhere"));
+    let request = Request::new("GET", "/nowhere").bearer(TOKEN);
     check_problem(&gated().send(&request), 404, &["`/nowhere`"]);
 }
 
@@ -72,9 +62,9 @@ fn a_gate_without_a_token_rejects_every_request() {
 fn the_logger_prints_method_and_path_and_no_secret() {
     let host = gated();
     let request = post("/encrypt?key=query-secret", json("body-secret"));
-    assert_eq!(host.send(&with_token(request)).status, 200);
+    assert_eq!(host.send(&request.bearer(TOKEN)).status, 200);
     let request = Request::new("DELETE", "/a%20b");
-    assert_eq!(host.send(&with_token(request)).status, 404);
+    assert_eq!(host.send(&request.bearer(TOKEN)).status, 404);
     assert_eq!(printed(host), ["POST /encrypt", "DELETE /a%20b"]);
 }
 

@@ -5,6 +5,7 @@ use end_to_end::cases::{check_problem, check_result};
 use end_to_end::client::{Request, encrypt, json, post};
 use end_to_end::{Peer, TestHost};
 
+use super::printed;
 use super::stream::{echo_in_lock_step, without_body_buffer};
 
 const TOKEN: &str = "open-sesame";
@@ -15,27 +16,15 @@ fn serve(name: &str) -> TestHost {
         .start()
 }
 
-fn with_token(request: Request) -> Request {
-    request.header("authorization", &format!("Bearer {TOKEN}"))
-}
-
-/// The lines that the logger printed, without the request ids.
-fn printed(mut host: TestHost) -> Vec<String> {
-    host.terminate();
-    let log = host.log().wait_for_end();
-    let line = |line: &str| Some(line.split_once(" stderr: ")?.1.to_owned());
-    log.lines().filter_map(line).collect()
-}
-
 #[test]
 fn a_request_with_the_token_reaches_the_service_of_0_3() {
-    let request = with_token(encrypt("hello world"));
+    let request = encrypt("hello world").bearer(TOKEN);
     check_result(&serve("gated").send(&request), "khoor zruog");
 }
 
 #[test]
 fn a_large_body_passes_both_middlewares_unchanged() {
-    let request = with_token(encrypt(&"a".repeat(1 << 20)));
+    let request = encrypt(&"a".repeat(1 << 20)).bearer(TOKEN);
     check_result(&serve("gated").send(&request), &"d".repeat(1 << 20));
 }
 
@@ -64,9 +53,9 @@ fn a_gate_of_0_3_without_bearer_token_rejects_every_request() {
 fn the_logger_prints_method_path_and_status_and_no_secret() {
     let host = serve("gated");
     let request = post("/encrypt?key=query-secret", json("body-secret"));
-    assert_eq!(host.send(&with_token(request)).status, 200);
+    assert_eq!(host.send(&request.bearer(TOKEN)).status, 200);
     let request = Request::new("DELETE", "/a%20b");
-    assert_eq!(host.send(&with_token(request)).status, 404);
+    assert_eq!(host.send(&request.bearer(TOKEN)).status, 404);
     assert_eq!(host.send(&encrypt("hello")).status, 401);
     assert_eq!(
         printed(host),
@@ -84,7 +73,7 @@ fn bodies_stream_through_both_middlewares_in_lock_step() {
         .env("BEARER_TOKEN", TOKEN)
         .start();
     let mut connection = host.connect();
-    connection.write(&with_token(post("/echo", "")).chunked().head());
+    connection.write(&post("/echo", "").bearer(TOKEN).chunked().head());
     echo_in_lock_step(&mut connection);
 }
 
@@ -96,7 +85,7 @@ fn closed_it_has_its_own_token_and_key_on_both_hosts() {
         .env("SHIFT_AMOUNT", "5")
         .start();
     let peer = Peer::serve(&path, &["-Scli"]);
-    let request = with_token(encrypt("hello world"));
+    let request = encrypt("hello world").bearer(TOKEN);
     check_result(&host.send(&request), "khoor zruog");
     check_result(&peer.send(&request), "khoor zruog");
     let response = peer.send(&encrypt("hello"));

@@ -11,3 +11,13 @@ mod polyglot;
 pub(crate) mod stream;
 mod swap_cipher;
 mod virtual_env;
+
+use end_to_end::TestHost;
+
+/// The lines that the guests of a server printed, without the request ids. Ends the server.
+fn printed(mut host: TestHost) -> Vec<String> {
+    host.terminate();
+    let log = host.log().wait_for_end();
+    let line = |line: &str| Some(line.split_once(" stderr: ")?.1.to_owned());
+    log.lines().filter_map(line).collect()
+}

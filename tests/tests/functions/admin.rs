@@ -67,9 +67,7 @@ impl Place {
 }
 
 pub(super) fn ask(operators: &Operators, method: &str, path: &str, body: &[u8]) -> Response {
-    let request = Request::new(method, path)
-        .header("authorization", &format!("Bearer {TOKEN}"))
-        .body(body);
+    let request = Request::new(method, path).bearer(TOKEN).body(body);
     operators.send(&request)
 }
 
@@ -267,7 +265,7 @@ fn operator_denied_records_are_aggregated_with_a_count() {
     // A web page of another origin, without a token.
     let foreign = Request::new("POST", "/v1/functions/where/pause")
         .header("origin", "http://evil.example")
-        .header("authorization", &format!("Bearer {TOKEN}"));
+        .bearer(TOKEN);
     assert_eq!(operators.send(&foreign).status, 403);
     assert_eq!(get(&host, "/where"), "first-1 / /where first-1");
     host.terminate();

@@ -27,7 +27,7 @@ fn deploy_slow(
 ) -> (thread::JoinHandle<Response>, Compiler) {
     let before = compilers(host.process_id());
     let request = Request::new("PUT", &format!("/v1/functions/{name}"))
-        .header("authorization", &format!("Bearer {TOKEN}"))
+        .bearer(TOKEN)
         .body(slow_component());
     let answer = thread::spawn(move || operators.send(&request));
     let compiler = Compiler::wait_for(host.process_id(), &before);

@@ -43,7 +43,7 @@ fn middleware_holds_for_its_function_only() {
     assert_eq!(open.result(), "khoor");
     let request = encrypt("hello").path("/closed/encrypt");
     assert_eq!(host.send(&request).status, 401);
-    let request = request.header("authorization", &format!("Bearer {TOKEN}"));
+    let request = request.bearer(TOKEN);
     assert_eq!(host.send(&request).result(), "khoor");
     // The first one is outermost: it saw both requests.
     let text = host.log().wait_for_matches("POST /encrypt", 2);

@@ -37,7 +37,7 @@ fn put_gate(place: &Place) {
 fn ask_gate(host: &TestHost) -> (u16, String) {
     let request = Request::new("GET", "/where");
     let status = host.send(&request).status;
-    let request = request.header("authorization", &format!("Bearer {TOKEN}"));
+    let request = request.bearer(TOKEN);
     (status, host.send(&request).text())
 }
 

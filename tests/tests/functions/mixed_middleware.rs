@@ -50,10 +50,6 @@ fn start(setup: Setup) -> (TestHost, Operators) {
     (host, operators)
 }
 
-fn with_token(request: Request) -> Request {
-    request.header("authorization", &format!("Bearer {TOKEN}"))
-}
-
 fn to_function(path: &str, request: Request) -> Request {
     request.path(format!("/f{path}"))
 }
@@ -66,7 +62,7 @@ fn a_gate_of_either_version_guards_a_function_of_either_version() {
             let (host, _) = start(setup);
             let request = to_function("/encrypt", encrypt("hello world"));
             assert_eq!(host.send(&request).status, 401, "{gate} before {app}");
-            let response = host.send(&with_token(request));
+            let response = host.send(&request.bearer(TOKEN));
             assert_eq!(response.status, 200, "{gate} before {app}: {response:?}");
             assert_eq!(response.json()["result"], "khoor zruog");
         }
@@ -78,7 +74,7 @@ fn every_segment_of_a_chain_is_recorded_when_it_is_loaded() {
     let chain = ["request-logger", "logger-middleware", "bearer-gate"];
     let (_place, setup) = serve(&component("app-0.3"), &chain);
     let (host, _) = start(setup);
-    let request = to_function("/encrypt", with_token(encrypt("hello world")));
+    let request = to_function("/encrypt", encrypt("hello world").bearer(TOKEN));
     assert_eq!(host.send(&request).json()["result"], "khoor zruog");
     let loaded = events(&host, "component-load");
     let versions: Vec<_> = loaded

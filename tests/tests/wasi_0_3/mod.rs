@@ -17,17 +17,6 @@ use std::path::PathBuf;
 use end_to_end::operators::Operators;
 use end_to_end::{Setup, TestHost, artifacts};
 
-/// Gauges that are 0 on an idle server.
-const GAUGES: [&str; 7] = [
-    "requests_in_flight",
-    "requests_queued",
-    "instances",
-    "pool_core_instances",
-    "pool_memories",
-    "pool_tables",
-    "pool_stacks",
-];
-
 /// The component.
 fn component() -> PathBuf {
     artifacts::test_guest("hostile-03")
@@ -41,6 +30,6 @@ fn guest() -> Setup {
 /// Waits until no request runs, and the pool has everything back.
 #[track_caller]
 fn wait_until_idle(operators: &Operators) {
-    let idle = operators.wait_until_zero(&GAUGES);
+    let idle = operators.wait_until_idle();
     idle.unwrap_or_else(|why| panic!("{why}"));
 }

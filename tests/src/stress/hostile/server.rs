@@ -29,17 +29,6 @@ const LIMITS: [(&str, &str); 12] = [
     ("--audit", "none"),
 ];
 
-/// Gauges that are 0 on an idle server.
-const GAUGES: [&str; 7] = [
-    "requests_in_flight",
-    "requests_queued",
-    "instances",
-    "pool_core_instances",
-    "pool_memories",
-    "pool_tables",
-    "pool_stacks",
-];
-
 /// A server of two functions of the same component for each version of WASI: the hostile guests, and
 /// the well-behaved one.
 #[derive(Debug)]
@@ -90,7 +79,7 @@ impl Server {
     ///
     /// Returns the gauges that are still not 0 at the deadline.
     pub fn wait_until_idle(&self) -> Result<(), String> {
-        self.operators.wait_until_zero(&GAUGES)
+        self.operators.wait_until_idle()
     }
 
     /// Resident memory in KiB, where the system reports it.

@@ -107,7 +107,7 @@ fn serve(folder: &Folder) -> (TestHost, Operators) {
 /// Whether the server acknowledged the deploy of this version.
 fn deploy(operators: &Operators, version: &str) -> bool {
     let request = Request::new("PUT", "/v1/functions/where")
-        .header("authorization", &format!("Bearer {TOKEN}"))
+        .bearer(TOKEN)
         .body(locator(version));
     let Ok(mut connection) = Connection::try_open(operators.address()) else {
         return false;

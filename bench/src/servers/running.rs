@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
+use std::sync::mpsc;
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,9 @@ use crate::process::Process;
 
 /// Timeout until a server listens: the first time it compiles.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Timeout until its functions are loaded.
+const LOAD_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// The log line when they are loaded.
 const LOADED: &str = "all functions are loaded";
@@ -36,7 +40,7 @@ impl Running {
     pub(crate) fn start(server: &Server) -> Result<Self> {
         let mut running = Self::listen(server)?;
         if let Some(log) = running.process.child().stderr.take() {
-            wait_until_loaded(log)?;
+            wait_until_loaded(log).with_context(|| format!("`{}`", server.shown()))?;
         }
         Ok(running)
     }
@@ -91,11 +95,18 @@ impl Running {
 
 /// Waits until the log reports that all functions are loaded.
 fn wait_until_loaded(log: impl Read + Send + 'static) -> Result<()> {
-    let mut lines = BufReader::new(log).lines().map_while(Result::ok);
-    let is_loaded = lines.any(|line| line.contains(LOADED));
+    let (loaded, is_loaded) = mpsc::channel();
+    thread::spawn(move || {
+        let mut lines = BufReader::new(log).lines().map_while(Result::ok);
+        // An error means that the wait is over.
+        let _ = loaded.send(lines.any(|line| line.contains(LOADED)));
+        // It is read to its end: a full pipe would block the server.
+        lines.for_each(drop);
+    });
+    let is_loaded = is_loaded
+        .recv_timeout(LOAD_TIMEOUT)
+        .with_context(|| format!("no line `{LOADED}` in the log: is the program an older one?"))?;
     ensure!(is_loaded, "the server ended while it loaded functions");
-    // It is read to its end: a full pipe would block the server.
-    thread::spawn(move || lines.for_each(drop));
     Ok(())
 }
 

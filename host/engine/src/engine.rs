@@ -123,10 +123,12 @@ impl Pool {
         self.memories.saturating_add(self.gc_heaps)
     }
 
-    /// The pool with fewer instances, if the memories of all would exceed this address space.
+    /// The pool with fewer instances, if the memories of all would exceed this address space. There
+    /// are at most as many stacks as memories would fit: each takes two mappings, of which a process
+    /// may have 65,530 by default (`vm.max_map_count`).
     pub(super) fn fit_into(self, reserved_bytes: u64) -> Self {
         let slots = reserved_bytes / MEMORY_SLOT_BYTES;
-        let fitting = slots / u64::from(self.slots().max(1));
+        let fitting = slots / u64::from(self.slots().max(self.stacks).max(1));
         let fitting = u32::try_from(fitting).unwrap_or(u32::MAX);
         Self {
             instances: self.instances.min(fitting),
@@ -238,6 +240,8 @@ pub(super) fn pool_gauge(engine: &Engine) -> Option<PoolGauge> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const MIB: usize = 1 << 20;
@@ -286,5 +290,41 @@ mod tests {
             ..pool
         };
         assert_eq!(with_heaps.fit_into(space).instances, 8);
+    }
+
+    #[test]
+    fn stacks_of_all_instances_take_at_most_half_of_the_mappings_of_a_process() {
+        const MAX_MAPPINGS: u32 = 65_530;
+
+        let limits = GuestLimits {
+            memory_bytes: 0,
+            table_elements: 0,
+            hostcall_bytes: 0,
+            host_bytes: 0,
+            handles: 0,
+            field_bytes: 0,
+            output_bytes: 0,
+            cpu_time: Duration::ZERO,
+            instances: NonZeroU32::new(100_000).unwrap(),
+        };
+        let kind = EngineKind {
+            is_concurrent: true,
+            ..EngineKind::default()
+        };
+        for parts in [1, 40, 1000] {
+            let needs = InstanceRequirements {
+                memories: 1,
+                parts,
+                tables: 1,
+                memory_bytes: 0,
+                table_elements: 0,
+            };
+            for workers in [1, 8] {
+                let pool = Pool::exact(kind, &needs, &limits, 1 << 30).share_of(workers);
+                let mappings = 2 * pool.stacks * pool.instances * workers;
+                assert!(mappings <= MAX_MAPPINGS / 2, "{parts} parts: {mappings}");
+                assert!(pool.instances > 0, "{parts} parts");
+            }
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::header::HOST;
 use http::uri::{Authority, Scheme};
-use http::{Request, Response, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::sync::oneshot;
@@ -53,6 +53,8 @@ pub enum Call {
     Service {
         /// The request.
         request: Box<p3::Request>,
+        /// Whether it is a HEAD request.
+        is_head: bool,
         /// Takes the response.
         out: oneshot::Sender<ServiceHead>,
     },
@@ -156,12 +158,17 @@ impl HandlerPre {
                 Ok((call, ResponseHead::Incoming(head)))
             }
             Self::Service(_) => {
+                let is_head = request.method() == Method::HEAD;
                 let request = with_authority(request, is_tls)?;
                 let (request, _sent) = p3::Request::from_http(state.http().hooks, request);
                 let (out, head) = oneshot::channel();
                 let request = Box::new(request);
                 Ok((
-                    Call::Service { request, out },
+                    Call::Service {
+                        request,
+                        is_head,
+                        out,
+                    },
                     ResponseHead::Service(Some(head)),
                 ))
             }
@@ -185,12 +192,29 @@ impl Handler {
                 let handler = proxy.wasi_http_incoming_handler();
                 handler.call_handle(store, request, out).await
             }
-            (Self::Service(service), Call::Service { request, out }) => {
-                serve(service, store, *request, out).await
-            }
+            (
+                Self::Service(service),
+                Call::Service {
+                    request,
+                    is_head,
+                    out,
+                },
+            ) => serve(service, store, *request, is_head, out).await,
             _ => unreachable!("a call is prepared by its component"),
         }
     }
+}
+
+/// Whether a response consists of its head: to HEAD, or with a status without content.
+#[must_use]
+pub fn has_no_body(status: StatusCode, is_head: bool) -> bool {
+    const WITHOUT_BODY: [StatusCode; 3] = [
+        StatusCode::NO_CONTENT,
+        StatusCode::RESET_CONTENT,
+        StatusCode::NOT_MODIFIED,
+    ];
+
+    is_head || WITHOUT_BODY.contains(&status)
 }
 
 /// Runs the handler, and then all tasks that it has spawned.
@@ -198,6 +222,7 @@ async fn serve(
     service: &Service,
     store: &mut Store<State>,
     request: p3::Request,
+    is_head: bool,
     out: oneshot::Sender<ServiceHead>,
 ) -> Result<()> {
     store
@@ -210,8 +235,14 @@ async fn serve(
                     let sent_result = async { is_sent.await.unwrap_or(Ok(())) };
                     let response =
                         accessor.with(|mut access| response.into_http(&mut access, sent_result))?;
+                    let is_sent = !has_no_body(response.status(), is_head);
                     let ends = Some((sent, taken));
-                    Ok(response.map(|body| TrackedBody { body, ends }.boxed_unsync()))
+                    let track = |body| TrackedBody {
+                        body,
+                        is_sent,
+                        ends,
+                    };
+                    Ok(response.map(|body| track(body).boxed_unsync()))
                 }
                 Err(code) => {
                     // An error has no body, whose end would be reported.
@@ -232,6 +263,8 @@ async fn serve(
 /// A body that reports its end, or that it was dropped before.
 struct TrackedBody {
     body: HyperOutgoingBody,
+    /// Whether it is part of the response that the client gets.
+    is_sent: bool,
     /// None once its end is reported.
     ends: Option<Ends>,
 }
@@ -279,7 +312,11 @@ impl Body for TrackedBody {
 
 impl Drop for TrackedBody {
     fn drop(&mut self) {
-        self.end(Err(Error::ConnectionTerminated));
+        // A connection may drop a body before its end if it has all of its bytes.
+        let is_complete =
+            !self.is_sent || self.is_end_stream() || self.size_hint().exact() == Some(0);
+        let terminated = Err(Error::ConnectionTerminated);
+        self.end(if is_complete { Ok(()) } else { terminated });
     }
 }
 

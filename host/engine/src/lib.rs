@@ -70,7 +70,7 @@ pub use digest::digest;
 pub use engine_kind::EngineKind;
 pub use epoch_ticker::{Engines, EpochInterval, EpochTicker};
 pub use error::{CompileError, LoadError, MissingImport};
-pub use handler::{Call, Handler, ResponseHead};
+pub use handler::{Call, Handler, ResponseHead, has_no_body};
 pub use limits::{GuestLimits, OutOfCpuTime};
 pub use middleware::MiddlewareError;
 pub use next::{NextCall, NextHandler};

@@ -101,6 +101,12 @@ impl RequestInfo {
         }
     }
 
+    /// Whether a middleware made this request of that of the client.
+    #[must_use]
+    pub fn is_for_next(&self) -> bool {
+        self.outer.is_some()
+    }
+
     /// The id of the request.
     #[must_use]
     pub fn id(&self) -> &RequestId {

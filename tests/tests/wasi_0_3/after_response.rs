@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use end_to_end::client::{Response, get};
+use end_to_end::client::{Request, Response, get};
 use end_to_end::process::Signal;
 use end_to_end::{Setup, TestHost, wait};
 
@@ -137,6 +137,37 @@ fn work_after_the_response_is_audited_under_its_request() {
     });
     assert_eq!(found.collect::<BTreeSet<_>>(), ids);
     assert_eq!(entries.len(), ids.len());
+}
+
+/// The connection drops a body that the client does not get, or has got.
+#[test]
+fn a_guest_learns_that_its_response_was_sent() {
+    let mut host = guest().start();
+    let with_body = [(200, "good"), (204, ""), (205, ""), (304, "")];
+    for (status, body) in with_body {
+        for path in ["/audit-sent", "/audit-sent-with-length"] {
+            let path = format!("{path}?{status}");
+            let response = host.send(&get(&path));
+            assert_eq!(
+                (response.status, &*response.text()),
+                (status, body),
+                "{path}"
+            );
+            let response = host.send(&Request::new("HEAD", &path));
+            assert_eq!(response.status, status, "HEAD {path}");
+        }
+    }
+    // It waits for guests at work.
+    assert_eq!(host.terminate().code(), Some(0));
+    let entries = host.audit_entries();
+    assert_eq!(entries.len(), 16);
+    for entry in entries {
+        let guest = &entry.json["guest"];
+        assert_eq!(
+            (&guest["action"], &guest["outcome"]),
+            (&"sent".into(), &"success".into())
+        );
+    }
 }
 
 #[test]

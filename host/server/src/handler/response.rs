@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use engine::ResponseHead;
+use engine::{ResponseHead, has_no_body};
 use http::header::{CONTENT_LENGTH, HeaderName, TRAILER};
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
@@ -52,7 +52,10 @@ pub(crate) async fn take(
         // Nothing was sent yet, so the response can still be an error, except for HEAD, where the
         // head is the whole response: frameworks write no body for HEAD, and trap where they finish
         // one that is shorter than its `content-length`.
-        if !head.as_ref().is_ok_and(|head| has_no_body(head, is_head)) {
+        if !head
+            .as_ref()
+            .is_ok_and(|head| has_no_body(head.status(), is_head))
+        {
             return Err(failure);
         }
         // Fails only if the server ends.
@@ -65,7 +68,7 @@ pub(crate) async fn take(
         return Err(GuestError::AuditUnavailable);
     }
     let head = head.map_err(GuestError::ErrorResponse)?;
-    let has_no_body = has_no_body(&head, is_head);
+    let has_no_body = has_no_body(head.status(), is_head);
     let (mut head, body) = head.into_parts();
     if head.status.is_informational() {
         let why = format!("{} is not a final status", head.status.as_u16());
@@ -150,17 +153,6 @@ fn remove_length(head: &mut Parts) {
     ) {
         head.headers.remove(CONTENT_LENGTH);
     }
-}
-
-/// Whether the response consists of its head.
-fn has_no_body<B>(response: &Response<B>, is_head: bool) -> bool {
-    const WITHOUT_BODY: [StatusCode; 3] = [
-        StatusCode::NO_CONTENT,
-        StatusCode::RESET_CONTENT,
-        StatusCode::NOT_MODIFIED,
-    ];
-
-    is_head || WITHOUT_BODY.contains(&response.status())
 }
 
 /// Runs `guest` until it has set its response. Returns that, and the result of the guest if it has

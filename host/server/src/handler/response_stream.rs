@@ -171,10 +171,11 @@ impl Stream {
     }
 
     /// Logs that trailers are lost: over HTTP/1.1 hyper sends only those that the head names, and
-    /// that was sent.
+    /// that was sent. A middleware gets them in any case.
     fn report_lost(&self, trailers: &HeaderMap) {
         let request = &self.context.request;
-        if request.version() < Version::HTTP_2 && !self.names_trailers && !trailers.is_empty() {
+        let is_http1 = request.version() < Version::HTTP_2 && !request.is_for_next();
+        if is_http1 && !self.names_trailers && !trailers.is_empty() {
             let names = names(trailers);
             tracing::warn!(
                 request = %request.id(),

@@ -166,18 +166,49 @@ fn after(call: Call) -> Result<Answer, Call> {
         "work-after-body" => {
             spawn_local(async {
                 wait_for(SECOND / 10).await;
-                let entry = Entry {
-                    action: "after-body".to_string(),
-                    outcome: Outcome::Success,
-                    resource: None,
-                    attributes: Vec::new(),
-                };
-                if append(&entry).is_err() {
-                    trap();
-                }
+                audit("after-body", Outcome::Success);
             });
             return Ok(good());
         }
+        "audit-sent" => audit_sent(none, &call.argument),
+        "audit-sent-with-length" => audit_sent(length("4"), &call.argument),
         _ => return Err(call),
     }))
+}
+
+/// Appends an audit entry.
+fn audit(action: &str, outcome: Outcome) {
+    let entry = Entry {
+        action: action.to_string(),
+        outcome,
+        resource: None,
+        attributes: Vec::new(),
+    };
+    if append(&entry).is_err() {
+        trap();
+    }
+}
+
+/// A response with this status, and an audit entry of whether it was sent.
+fn audit_sent(headers: Fields, status: &str) -> Response {
+    let (mut body, contents) = wit_stream::new();
+    let (end, trailers) = wit_future::new(|| Ok(None));
+    let (response, sent) = Response::new(headers, Some(contents), trailers);
+    if response
+        .set_status_code(status.parse().unwrap_or(200))
+        .is_err()
+    {
+        trap();
+    }
+    spawn_local(async move {
+        // Nobody reads the body of a response that has none.
+        let _ = body.write_all(b"good".to_vec()).await;
+        drop((body, end));
+        let outcome = match sent.await {
+            Ok(()) => Outcome::Success,
+            Err(_) => Outcome::Failure,
+        };
+        audit("sent", outcome);
+    });
+    response
 }

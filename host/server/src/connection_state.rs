@@ -1,11 +1,12 @@
 //! Shared state of one connection: timeouts, requests in flight, drain.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use telemetry::Rejection;
 
+use crate::scheduling::pace::Pace;
 use crate::settings::ConnectionLimits;
 use crate::transport::socket::ConnectInfo;
 
@@ -40,6 +41,10 @@ pub(crate) struct ConnectionState {
     is_ending: Cell<bool>,
     /// Whether the end of the connection marks the end of a response.
     ends_response: Cell<bool>,
+    /// The pace of the last request. The next one is probably for the same function.
+    pace: RefCell<Option<Rc<Pace>>>,
+    /// The pace by which the next request may start.
+    turn: RefCell<Option<Rc<Pace>>>,
 }
 
 /// What a client did not do in time.
@@ -70,6 +75,8 @@ impl ConnectionState {
             expired: Cell::default(),
             is_ending: Cell::default(),
             ends_response: Cell::default(),
+            pace: RefCell::default(),
+            turn: RefCell::default(),
         })
     }
 
@@ -81,6 +88,26 @@ impl ConnectionState {
             state: self.clone(),
             is_handed_out: false,
         }
+    }
+
+    /// Waits until a request may start by `pace`.
+    pub(crate) async fn start(&self, pace: &Rc<Pace>) {
+        let turn = self.turn.take();
+        if !turn.is_some_and(|turn| Rc::ptr_eq(&turn, pace)) {
+            pace.next().await;
+        }
+        self.pace.replace(Some(pace.clone()));
+    }
+
+    /// The pace for which the next request probably has to wait.
+    pub(crate) fn full_pace(&self) -> Option<Rc<Pace>> {
+        let pace = self.pace.borrow();
+        pace.as_ref().filter(|pace| pace.is_full()).cloned()
+    }
+
+    /// The next request may start by `pace`.
+    pub(crate) fn set_turn(&self, pace: Rc<Pace>) {
+        self.turn.replace(Some(pace));
     }
 
     /// Number of requests that have begun.

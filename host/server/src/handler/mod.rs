@@ -128,7 +128,7 @@ pub(crate) async fn handle(
                     .telemetry
                     .start_request(&request, &context.request, is_tls);
             if let Some(pace) = &served.pace {
-                pace.next().await;
+                state.start(pace).await;
             }
             let mut response = match answer(request, &context).await {
                 Ok(response) => response,
@@ -138,7 +138,7 @@ pub(crate) async fn handle(
             (response, Some(request_telemetry))
         }
         Err(unserved) => {
-            shared.unrouted_pace.next().await;
+            state.start(&shared.unrouted_pace).await;
             let (response, request_telemetry) =
                 reject_unserved(*unserved, &request, info, &state, &shared);
             (for_client(response), request_telemetry)

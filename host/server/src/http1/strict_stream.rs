@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::half_closed::HalfClosed;
 use super::linger::Linger;
 use crate::connection_state::{ConnectionState, Timeout};
+use crate::scheduling::pace::Pace;
 use crate::transport::socket::{ReadBuffer, Socket};
 
 /// Passes only valid requests on to hyper.
@@ -29,6 +30,9 @@ pub(crate) struct StrictStream {
     read_buffer: ReadBuffer,
     /// Bytes that were received and not passed on.
     held: BytesMut,
+    /// Whether nothing had been received when the socket was last read.
+    is_socket_empty: bool,
+    turn: Option<Turn>,
     /// Number of bytes of `held` that were accepted.
     accepted_bytes: usize,
     /// Whether the connection ends if no request is on its way.
@@ -44,6 +48,9 @@ pub(crate) struct StrictStream {
     /// Whether the sending side was shut down.
     has_shut_down: bool,
 }
+
+/// Resolves when the next request may be read, with the pace by which it may start.
+type Turn = Pin<Box<dyn Future<Output = Rc<Pace>>>>;
 
 /// What hyper reads after the last byte that is passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +81,8 @@ impl StrictStream {
             reader: StrictReader::new(limits),
             read_buffer,
             held: begun,
+            is_socket_empty: false,
+            turn: None,
             accepted_bytes: 0,
             is_idle_for_long: false,
             end: None,
@@ -176,6 +185,30 @@ impl StrictStream {
         self.state.has_requests() || self.reader.heads() > self.flushed
     }
 
+    /// Waits until the next request may start, before it is read: thousands of connections whose
+    /// requests wait cost the worker time only for those that start.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.turn.is_none() {
+            // Otherwise the client may have sent nothing yet.
+            let has_received = std::mem::take(&mut self.is_socket_empty);
+            let is_between = self.held.is_empty() && self.reader.is_between_messages();
+            let pace = (has_received && is_between).then(|| self.state.full_pace());
+            let Some(pace) = pace.flatten() else {
+                return Poll::Ready(());
+            };
+            self.turn = Some(Box::pin(async {
+                pace.next().await;
+                pace
+            }));
+        }
+        if let Some(turn) = &mut self.turn {
+            let pace = ready!(turn.as_mut().poll(cx));
+            self.state.set_turn(pace);
+            self.turn = None;
+        }
+        Poll::Ready(())
+    }
+
     /// Waits until all responses are written, or the client is known to have left.
     fn poll_half_closed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.owes_response() {
@@ -244,12 +277,14 @@ impl Read for StrictStream {
                 stream.expire(expired);
                 continue;
             }
+            ready!(stream.poll_turn(cx));
             let read_buffer = stream.read_buffer.clone();
             let mut read_buffer = read_buffer.borrow_mut();
             let room = cursor.remaining();
             let at_once = room.min(read_buffer.len());
             let mut buffer = ReadBuf::new(&mut read_buffer[..at_once]);
             let read = Pin::new(&mut stream.socket).poll_read(cx, &mut buffer);
+            stream.is_socket_empty = read.is_pending();
             if read.is_pending() && stream.is_idle_for_long {
                 stream.end = Some(End::Closed);
                 return Poll::Ready(Ok(()));
@@ -336,5 +371,99 @@ impl Drop for StrictStream {
         if self.state.ends_response() && !self.has_shut_down {
             self.socket.reset();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::future::poll_fn;
+    use std::sync::Arc;
+
+    use hyper::rt::ReadBuf as HyperReadBuf;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::UnixStream;
+    use tokio::runtime::Builder;
+    use tokio::task::LocalSet;
+
+    use super::*;
+    use crate::scheduling::pace::EventLoop;
+    use crate::transport::socket::ConnectInfo;
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+
+    fn stream(socket: UnixStream, state: &Rc<ConnectionState>) -> StrictStream {
+        let limits = MessageLimits {
+            head_bytes: 1000,
+            body_bytes: 1000,
+            target_bytes: 1000,
+            fields: 100,
+        };
+        let read_buffer = Rc::new(RefCell::new(vec![0; 1000].into()));
+        let timeout = Duration::from_secs(1);
+        StrictStream::new(
+            Socket::Unix(socket),
+            BytesMut::new(),
+            state.clone(),
+            read_buffer,
+            limits,
+            timeout,
+        )
+    }
+
+    /// Polls for bytes once.
+    async fn poll_once(stream: &mut StrictStream) -> Poll<usize> {
+        let mut bytes = [0; 100];
+        poll_fn(|cx| {
+            let mut buffer = HyperReadBuf::new(&mut bytes);
+            let read = Pin::new(&mut *stream).poll_read(cx, buffer.unfilled());
+            Poll::Ready(read.map(|read| {
+                read.unwrap();
+                buffer.filled().len()
+            }))
+        })
+        .await
+    }
+
+    #[test]
+    fn a_request_stays_in_the_socket_until_it_may_start() {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        LocalSet::new().block_on(&runtime, async {
+            let (mut client, server) = UnixStream::pair().unwrap();
+            let state = ConnectionState::new(ConnectInfo {
+                local: None,
+                peer: None,
+                is_tls: false,
+            });
+            let mut stream = stream(server, &state);
+            // Its iterations are not counted, so the pace stays full.
+            let pace = Pace::new(EventLoop::new(Arc::default()));
+            state.start(&pace).await;
+            while !pace.is_full() {
+                pace.next().await;
+            }
+            assert!(poll_once(&mut stream).await.is_pending());
+            client.write_all(REQUEST).await.unwrap();
+            // The runtime learns that the socket is readable.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            assert!(
+                poll_once(&mut stream).await.is_pending(),
+                "it is read at once"
+            );
+            let read = loop {
+                match poll_once(&mut stream).await {
+                    Poll::Ready(read) => break read,
+                    Poll::Pending => tokio::task::yield_now().await,
+                }
+            };
+            assert_eq!(read, REQUEST.len());
+            // It need not wait a second time.
+            let start = std::pin::pin!(state.start(&pace));
+            assert!(is_ready(start).await);
+        });
+    }
+
+    async fn is_ready(mut future: Pin<&mut impl Future<Output = ()>>) -> bool {
+        poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_ready())).await
     }
 }

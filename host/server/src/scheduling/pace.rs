@@ -14,7 +14,7 @@ use crate::scheduling::crowding::Crowding;
 
 /// Number of requests of one function that start in one iteration. A worker polls ready tasks in
 /// order: those of other functions wait while these start or are rejected.
-const MAX_STARTED: u32 = 16;
+const MAX_STARTED: u32 = 4;
 
 /// The event loop of one worker, which polls for new events in each iteration.
 #[derive(Debug, Default)]
@@ -78,15 +78,25 @@ impl Pace {
         let _ = released.await;
     }
 
+    /// Whether the next request has to wait.
+    pub(crate) fn is_full(&self) -> bool {
+        !self.waiting.borrow().is_empty() || self.started() >= MAX_STARTED
+    }
+
     /// Starts one more request, if this iteration has room for it.
     fn try_start(&self) -> bool {
-        let iteration = self.event_loop.iterations.get();
-        let started = match self.started.get() {
-            (counted, started) if counted == iteration => started,
-            _ => 0,
-        };
-        self.started.set((iteration, started + 1));
+        let started = self.started();
+        self.started
+            .set((self.event_loop.iterations.get(), started + 1));
         started < MAX_STARTED
+    }
+
+    /// Number of requests that started in this iteration.
+    fn started(&self) -> u32 {
+        match self.started.get() {
+            (iteration, started) if iteration == self.event_loop.iterations.get() => started,
+            _ => 0,
+        }
     }
 
     /// Lets waiting requests start.

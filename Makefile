@@ -125,7 +125,7 @@ soak: build ## Keep the server at 80 % of its capacity for 8 minutes and verify 
 pressure: build test-guests ## Run the server in 128 MiB, 512 MiB and 2 GiB, 10 minutes each, with hostile and large guests; FLAGS="--mib 128 --seconds 60"
 	@$(STRESS) pressure $(FLAGS)
 
-bench: build release bench-guests $(BENCH_PYTHON)/app.wasm $(if $(NODE),experiments) peers nats wrk slowhttptest ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
+bench: build release bench-guests experiment-guests $(BENCH_PYTHON)/app.wasm $(if $(NODE),experiments) peers nats wrk slowhttptest ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
 	@cargo build --profile tuned -p bench
 	@target/tuned/bench $(FLAGS)
 

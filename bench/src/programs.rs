@@ -47,6 +47,12 @@ pub(crate) fn part(name: &str) -> Result<PathBuf> {
 /// A guest of the benchmark.
 pub(crate) fn guest(name: &str) -> Result<PathBuf> {
     let path = format!("wasm32-wasip2/guest/{name}_guest.wasm");
+/// A guest of the experiments.
+pub(crate) fn experiment_guest(name: &str) -> Result<PathBuf> {
+    let path = format!("experiments/parts/{name}.wasm");
+    in_target(&path, "make experiment-guests")
+}
+
     in_target(&path, "make bench-guests")
 }
 

@@ -4,6 +4,7 @@
 //! - [`main`]: every server, with 32 connections and a short message.
 //! - [`parts`]: compositions of 2 to 20 parts.
 //! - [`echo`]: bodies of up to 10 MiB that stream through a guest.
+//! - [`middleware`]: a gate in front of a component, composed with it or connected by the server.
 //! - [`memory`]: the time from process start to the first answer, and the memory of a live instance.
 //! - [`audit`]: with a durable audit log and without.
 //! - [`forward`]: while that log is forwarded.
@@ -26,6 +27,7 @@ mod functions;
 mod interference;
 mod main;
 mod memory;
+mod middleware;
 mod overload;
 mod parts;
 mod slow;
@@ -50,6 +52,7 @@ const SERIES: &[Series] = &[
     ("memory", memory::run),
     ("audit", audit::run),
     ("forward", forward::run),
+    ("middleware", middleware::run),
     ("slow", slow::run),
     ("overload", overload::run),
     ("functions", functions::run),

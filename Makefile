@@ -9,7 +9,7 @@ RUNTIME_CRATES := admin engine functions host server
 
 GUESTS := cipher http-adapter http-service audit-stderr
 GUEST_PACKAGES := $(GUESTS:%=-p %-guest)
-BENCH_GUEST_PACKAGES := -p echo-guest -p relay-guest -p cpu-burn-guest
+BENCH_GUEST_PACKAGES := -p echo-guest -p echo-03-guest -p relay-guest -p cpu-burn-guest
 TEST_GUEST_PACKAGES := -p hostile-03-guest
 PARTS := target/components
 

@@ -20,10 +20,10 @@ pub(crate) struct Chains {
 }
 
 impl Chains {
-    /// Finds the parts of the service, and the relay.
-    pub(crate) fn find() -> Result<Self> {
+    /// Finds the parts of the service, and the relay. `adapter` names the one for a version of WASI.
+    pub(crate) fn find(adapter: &str) -> Result<Self> {
         Ok(Self {
-            root: Component::new("http-adapter", bytes(&part("http-adapter")?)?)?,
+            root: Component::new(adapter, bytes(&part(adapter)?)?)?,
             relay: bytes(&guest("relay")?)?,
             end: bytes(&part("cipher")?)?,
             closing: closing()?,

@@ -9,7 +9,7 @@ RUNTIME_CRATES := admin engine functions host server
 
 GUESTS := cipher http-adapter http-service audit-stderr
 GUEST_PACKAGES := $(GUESTS:%=-p %-guest)
-BENCH_GUEST_PACKAGES := -p echo-guest -p relay-guest -p cpu-burn-guest
+BENCH_GUEST_PACKAGES := -p echo-guest -p echo-03-guest -p relay-guest -p cpu-burn-guest
 TEST_GUEST_PACKAGES := -p hostile-03-guest
 PARTS := target/components
 
@@ -19,10 +19,13 @@ EXPERIMENT_GUESTS := bearer-gate gate-middleware greeter logger-middleware mock-
 EXPERIMENT_PACKAGES := $(EXPERIMENT_GUESTS:%=-p %-guest)
 EXPERIMENT_PARTS := target/experiments/parts
 
-# The one experiment that needs more than Rust: its cipher is built with npm.
+# The experiments that need more than Rust: the cipher of the first is built with npm, and the
+# middleware of the second with pip.
 POLYGLOT := target/experiments/polyglot
+POLYGLOT_03 := target/experiments/polyglot-0.3
 NODE := $(and $(shell command -v node 2>/dev/null),$(shell command -v npm 2>/dev/null))
-BUILDABLE_EXPERIMENTS := $(if $(NODE),$(EXPERIMENTS),$(filter-out polyglot,$(EXPERIMENTS)))
+PYTHON := $(shell python3 -m pip --version 2>/dev/null)
+BUILDABLE_EXPERIMENTS := $(filter-out $(if $(NODE),,polyglot) $(if $(PYTHON),,polyglot-0.3),$(EXPERIMENTS))
 
 # Other hosts that the tests compare with, kept outside `target` because each
 # takes minutes to build.
@@ -96,6 +99,14 @@ define pip-install
 		--only-binary :all: --target $(PEERS)/$(3) $(4)
 endef
 
+# In the folder that the first names, with the folders of WIT that the second names, builds the module
+# of Python that the third names for the world that the fourth names, as the component that the fifth
+# names.
+define componentize-py
+	@cd $(1) && PYTHONPATH=$(abspath $(dir $(COMPONENTIZE_PY))..) $(abspath $(COMPONENTIZE_PY)) \
+		$(2:%=-d %) -w $(4) componentize $(3) -o $(abspath $(5))
+endef
+
 run: build ## Build everything and serve the cipher on ADDR (127.0.0.1:3000)
 	@exec target/release/component-runner serve $(PARTS)/app.wasm --addr $(ADDR) --audit $(AUDIT) \
 		$${SHIFT_AMOUNT+--env "SHIFT_AMOUNT=$$SHIFT_AMOUNT"}
@@ -125,7 +136,7 @@ soak: build ## Keep the server at 80 % of its capacity for 8 minutes and verify 
 pressure: build test-guests ## Run the server in 128 MiB, 512 MiB and 2 GiB, 10 minutes each, with hostile and large guests; FLAGS="--mib 128 --seconds 60"
 	@$(STRESS) pressure $(FLAGS)
 
-bench: build release bench-guests $(BENCH_PYTHON)/app.wasm $(if $(NODE),experiments) peers nats wrk slowhttptest ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
+bench: build release bench-guests experiment-guests $(BENCH_PYTHON)/app.wasm $(if $(NODE),experiments) peers nats wrk slowhttptest ## Measure against other hosts, into bench/results; FLAGS=--quick is short and rough
 	@cargo build --profile tuned -p bench
 	@target/tuned/bench $(FLAGS)
 
@@ -138,13 +149,14 @@ build: programs guests ## Build the programs, the guests, and what is composed o
 release: setup ## Build the tuned programs, into target/tuned: slower to build, a quarter faster to serve
 	@cargo build --profile tuned -p host -p component-compose
 
-experiments: build experiment-guests $(if $(NODE),$(POLYGLOT)/cipher.wasm) ## Build all of experiments/, into target/experiments
+experiments: build experiment-guests $(if $(NODE),$(POLYGLOT)/cipher.wasm) $(if $(PYTHON),$(POLYGLOT_03)/forms.wasm) ## Build all of experiments/, into target/experiments
 	@for name in $(BUILDABLE_EXPERIMENTS); do \
 		target/release/component-compose build experiments/$$name/compose.toml || exit; \
 	done
 	@$(if $(NODE),,echo "left out the experiment polyglot, which needs node and npm")
+	@$(if $(PYTHON),,echo "left out the experiment polyglot-0.3, which needs python3 with pip")
 
-experiment: named build experiment-guests $(if $(filter polyglot,$(NAME)),$(POLYGLOT)/cipher.wasm) ## Build the experiment NAME, draw it, and serve it on ADDR
+experiment: named build experiment-guests $(if $(filter polyglot,$(NAME)),$(POLYGLOT)/cipher.wasm) $(if $(filter polyglot-0.3,$(NAME)),$(POLYGLOT_03)/forms.wasm) ## Build the experiment NAME, draw it, and serve it on ADDR
 	@target/release/component-compose build experiments/$(NAME)/compose.toml
 	@set -- $$(cat experiments/$(NAME)/serve) && \
 		target/release/component-compose graph $$1 --format svg -o experiments/$(NAME)/picture.svg && \
@@ -194,8 +206,7 @@ $(BENCH_PYTHON)/app.wasm: bench/guests/python/app.py bench/guests/python/world.w
 	@mkdir -p $(BENCH_PYTHON)/wit
 	@cp bench/guests/python/app.py $(BENCH_PYTHON)
 	@cp -r bench/guests/python/world.wit wit/deps $(BENCH_PYTHON)/wit
-	@cd $(BENCH_PYTHON) && PYTHONPATH=$(abspath $(dir $(COMPONENTIZE_PY))..) $(abspath $(COMPONENTIZE_PY)) \
-		-d wit -w python componentize app -o app.wasm
+	$(call componentize-py,$(BENCH_PYTHON),wit,app,python,$@)
 
 named:
 	@test -n "$(filter $(NAME),$(EXPERIMENTS))" || { \
@@ -210,6 +221,12 @@ experiment-guests: setup
 $(POLYGLOT)/cipher.wasm: experiments/polyglot/cipher.js $(POLYGLOT)/node_modules/.package-lock.json wit/cipher.wit wit/deps/audit/audit.wit
 	@$(POLYGLOT)/node_modules/.bin/componentize-js $< --wit wit --world-name encoder-decoder-service \
 		--disable stdio random clocks http fetch-event --out $@
+
+$(POLYGLOT_03)/forms.wasm: experiments/polyglot-0.3/forms.py wit/experiments/experiments.wit wit/deps/http-0.3.wit | $(COMPONENTIZE_PY)
+	@echo "building a middleware of Python, which takes about a minute"
+	@mkdir -p $(POLYGLOT_03)/python
+	@cp $< $(POLYGLOT_03)/python
+	$(call componentize-py,$(POLYGLOT_03)/python,$(abspath wit wit/experiments),forms,runner:experiments/form-middleware,$@)
 
 $(POLYGLOT)/node_modules/.package-lock.json: experiments/polyglot/package.json
 	@command -v npm >/dev/null || { echo "npm is missing, which comes with https://nodejs.org"; exit 1; }
@@ -265,12 +282,6 @@ $(FOREIGN)/javascript.built: | $(POLYGLOT)/node_modules/.package-lock.json
 	@rm -r $(FOREIGN)/javascript
 	@touch $@
 
-# Builds the module named first for the world named second, as the component named third.
-define componentize-py
-	@cd $(FOREIGN)/python && PYTHONPATH=$(abspath $(dir $(COMPONENTIZE_PY))..) $(abspath $(COMPONENTIZE_PY)) \
-		-d wit -w $(2) componentize $(1) -o $(abspath $(FOREIGN))/$(3).wasm
-endef
-
 # The worlds of WASI 0.3 are those of the package `wasi:http`.
 $(FOREIGN)/python.built: | $(COMPONENTIZE_PY)
 	@echo "building components of Python, into $(FOREIGN);"
@@ -278,9 +289,9 @@ $(FOREIGN)/python.built: | $(COMPONENTIZE_PY)
 	@mkdir -p $(FOREIGN)/python/wit
 	@cp tests/foreign/python/*.py $(FOREIGN)/python
 	@cp -r tests/foreign/python/world.wit wit/deps $(FOREIGN)/python/wit
-	$(call componentize-py,app,service,python)
-	$(call componentize-py,service03,wasi:http/service@0.3.0,python03)
-	$(call componentize-py,middleware03,wasi:http/middleware@0.3.0,python03_middleware)
+	$(call componentize-py,$(FOREIGN)/python,wit,app,service,$(FOREIGN)/python.wasm)
+	$(call componentize-py,$(FOREIGN)/python,wit,service03,wasi:http/service@0.3.0,$(FOREIGN)/python03.wasm)
+	$(call componentize-py,$(FOREIGN)/python,wit,middleware03,wasi:http/middleware@0.3.0,$(FOREIGN)/python03_middleware.wasm)
 	@rm -r $(FOREIGN)/python
 	@touch $@
 

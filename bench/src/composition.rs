@@ -20,10 +20,10 @@ pub(crate) struct Chains {
 }
 
 impl Chains {
-    /// Finds the parts of the service, and the relay.
-    pub(crate) fn find() -> Result<Self> {
+    /// Finds the parts of the service, and the relay. `adapter` names the one for a version of WASI.
+    pub(crate) fn find(adapter: &str) -> Result<Self> {
         Ok(Self {
-            root: Component::new("http-adapter", bytes(&part("http-adapter")?)?)?,
+            root: Component::new(adapter, bytes(&part(adapter)?)?)?,
             relay: bytes(&guest("relay")?)?,
             end: bytes(&part("cipher")?)?,
             closing: closing()?,
@@ -58,6 +58,17 @@ pub(crate) fn close(path: &Path) -> Result<Vec<u8>> {
     let parts = closing()?;
     let plan = link(&root, &parts, &LinkOptions::default())?;
     Ok(plan.encode(parts.iter().chain([&root]))?.bytes)
+}
+
+/// Composes a middleware in front of a component, which exports what the middleware exports.
+pub(crate) fn wrap(middleware: &[u8], component: &[u8]) -> Result<Vec<u8>> {
+    let middleware = Component::new("middleware", middleware)?;
+    let end = Component::new("end", component)?;
+    let export = middleware.exports().next();
+    let export = export.context("the middleware has no export")?.to_owned();
+    let middleware = [middleware];
+    let chain = chain(&export, &middleware, &end, &[], &LinkOptions::default())?;
+    Ok(chain.encode(middleware.iter().chain([&end]))?.bytes)
 }
 
 fn closing() -> Result<Vec<Component>> {
@@ -127,6 +138,14 @@ mod tests {
             let memories = payloads.filter(|one| matches!(one, Payload::MemorySection(_)));
             assert_eq!(memories.count(), relays + 1);
         }
+    }
+
+    #[test]
+    fn a_middleware_takes_the_place_of_its_component() {
+        let composed = wrap(&chains().relay, &chains().end).unwrap();
+        let composed = Component::new("composed", composed).unwrap();
+        assert_eq!(composed.imports().count(), 0);
+        assert_eq!(composed.exports().collect::<Vec<_>>(), ["a:b/c"]);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(crate) struct Programs {
     pub(crate) component: PathBuf,
     /// The same, fused.
     pub(crate) fused: PathBuf,
+    /// The same cipher behind the adapter for WASI 0.3.
+    pub(crate) component_03: PathBuf,
 }
 
 impl Programs {
@@ -35,6 +37,7 @@ impl Programs {
             )?,
             component: part("app-closed")?,
             fused: part("app-fused")?,
+            component_03: part("app-0.3-closed")?,
         })
     }
 }
@@ -42,6 +45,12 @@ impl Programs {
 /// A part of compositions.
 pub(crate) fn part(name: &str) -> Result<PathBuf> {
     in_target(&format!("components/{name}.wasm"), "make build")
+}
+
+/// A guest of the experiments.
+pub(crate) fn experiment_guest(name: &str) -> Result<PathBuf> {
+    let path = format!("experiments/parts/{name}.wasm");
+    in_target(&path, "make experiment-guests")
 }
 
 /// A guest of the benchmark.

@@ -141,13 +141,13 @@ fn the_pictures_of_the_experiments_are_current() {
         let folder_name = component.parent().and_then(Path::file_name);
         let [folder_name, name] = [folder_name, component.file_stem()]
             .map(|name| name.and_then(|name| name.to_str()).expect("a name"));
-        // npm installs different bytes on different machines.
-        if folder_name == "polyglot" {
+        // npm and pip install different bytes on different machines.
+        if folder_name.starts_with("polyglot") {
             continue;
         }
         let component = artifacts::experiment(folder_name, name);
         is_current(&folder.join("picture.svg"), &picture(&component));
         count += 1;
     }
-    assert_eq!(count, 9, "there are nine experiments besides polyglot");
+    assert_eq!(count, 9, "there are nine experiments in Rust alone");
 }

@@ -101,11 +101,13 @@ pub(super) fn connect(addr: SocketAddr, timeout: Duration) -> Result<TcpStream> 
     Ok(stream)
 }
 
-/// Head and body of a request.
-pub(super) fn request(addr: SocketAddr, path: &str, body: &[u8]) -> Vec<u8> {
+/// Head and body of a request, with a bearer token if there is one.
+pub(super) fn request(addr: SocketAddr, path: &str, token: Option<&str>, body: &[u8]) -> Vec<u8> {
+    let token = token.map(|token| format!("authorization: Bearer {token}\r\n"));
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: {addr}\r\ncontent-type: application/json\r\n\
-         content-length: {}\r\n\r\n",
+         {}content-length: {}\r\n\r\n",
+        token.unwrap_or_default(),
         body.len()
     );
     [head.as_bytes(), body].concat()
@@ -224,7 +226,7 @@ pub(super) mod tests {
     }
 
     fn post(addr: SocketAddr, body: &[u8]) -> Result<Answer> {
-        Client::new(addr).send(&request(addr, "/echo", body))
+        Client::new(addr).send(&request(addr, "/echo", None, body))
     }
 
     const PLAIN: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";

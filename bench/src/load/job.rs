@@ -14,6 +14,8 @@ pub(crate) struct Job {
     /// At least one.
     pub(crate) paths: Vec<String>,
     pub(crate) body: Vec<u8>,
+    /// The bearer token, if it has one.
+    pub(super) token: Option<&'static str>,
     expected: Expected,
 }
 
@@ -31,6 +33,7 @@ impl Job {
         Self {
             paths: vec!["/encrypt".to_owned()],
             body: format!(r#"{{"message": "{message}"}}"#).into_bytes(),
+            token: None,
             expected: Expected::Result(encrypted(message)),
         }
     }
@@ -41,6 +44,7 @@ impl Job {
         let body: Vec<u8> = (0..=250).cycle().take(bytes).collect();
         Self {
             paths: vec!["/echo".to_owned()],
+            token: None,
             expected: Expected::Body(body.clone()),
             body,
         }
@@ -60,6 +64,7 @@ impl Job {
         Self {
             paths: vec![path],
             body: Vec::new(),
+            token: None,
             expected: Expected::Body(answer.into_bytes()),
         }
     }
@@ -74,11 +79,20 @@ impl Job {
         }
     }
 
+    /// The same with this bearer token.
+    pub(crate) fn bearer(self, token: &'static str) -> Self {
+        Self {
+            token: Some(token),
+            ..self
+        }
+    }
+
     /// One job for each path.
     pub(crate) fn split(&self) -> impl Iterator<Item = Self> {
         self.paths.iter().map(|path| Self {
             paths: vec![path.clone()],
             body: self.body.clone(),
+            token: self.token,
             expected: self.expected.clone(),
         })
     }
@@ -90,7 +104,12 @@ impl Job {
 
     /// The first request.
     pub(super) fn request(&self, addr: SocketAddr) -> Vec<u8> {
-        request(addr, self.path(), &self.body)
+        self.request_to(addr, self.path())
+    }
+
+    /// The request to this path.
+    pub(super) fn request_to(&self, addr: SocketAddr, path: &str) -> Vec<u8> {
+        request(addr, path, self.token, &self.body)
     }
 
     /// Sends one request, fails unless the answer is the expected one, and returns the size of the
@@ -192,6 +211,19 @@ mod tests {
         assert_eq!(split, job.paths);
         job.judge(&answer(200, br#"{"result":"def"}"#)).unwrap();
         assert!(job.judge(&answer(200, br#"{"result":"abc"}"#)).is_err());
+    }
+
+    #[test]
+    fn each_request_has_the_bearer_token() {
+        let job = Job::good().bearer("secret").below(["/a", "/b"]);
+        let addr = "127.0.0.1:1".parse().unwrap();
+        for one in job.split() {
+            let request = String::from_utf8(one.request(addr)).unwrap();
+            assert!(
+                request.contains("\r\nauthorization: Bearer secret\r\n"),
+                "{request}"
+            );
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use super::http::{Client, request};
+use super::http::Client;
 use super::job::Job;
 
 /// Interval between two requests of a connection.
@@ -85,7 +85,7 @@ fn send<'a>(
     first: Instant,
     end: Instant,
 ) -> Paced {
-    let mut requests = paths.map(|path| request(addr, path, &job.body));
+    let mut requests = paths.map(|path| job.request_to(addr, path));
     let mut paced = Paced::default();
     let mut client = Client::new(addr);
     let mut due = first;

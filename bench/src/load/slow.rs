@@ -139,7 +139,7 @@ fn send_until(addr: SocketAddr, path: &str, end: Instant) -> Vec<String> {
     while Instant::now() < end {
         let timeout = end.saturating_duration_since(Instant::now());
         let mut client = Client::new(addr).with_timeout(timeout);
-        match client.send(&request(addr, path, &[])) {
+        match client.send(&request(addr, path, None, &[])) {
             Ok(answer) => ends.push(answer.status.to_string()),
             Err(_) if Instant::now() >= end => break,
             Err(_) => ends.push("broken connection".to_owned()),

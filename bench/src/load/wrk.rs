@@ -67,7 +67,12 @@ pub(crate) fn send(addr: SocketAddr, job: &Job, connections: u32, seconds: u32) 
         .arg(format!("--connections={connections}"))
         .arg(format!("--duration={seconds}s"))
         // A longer latency counts as an error.
-        .args(["--timeout=10s", "--script"])
+        .arg("--timeout=10s")
+        .args(
+            job.token
+                .map(|token| format!("--header=Authorization: Bearer {token}")),
+        )
+        .arg("--script")
         .arg(script)
         .arg(format!("http://{addr}{}", job.path()))
         .arg("--")

@@ -48,7 +48,13 @@ pub(crate) const LARGE_POOL: &[&str] = &[
     "-Opooling-total-core-instances=100000",
     "-Opooling-total-memories=4000",
     "-Opooling-total-tables=10000",
+    // An instance of WASI 0.3 has up to two.
+    "-Opooling-total-stacks=4000",
 ];
+
+/// An instance for each request, which `wasmtime serve` does only for WASI 0.2 by itself: an
+/// instance of WASI 0.3 has up to 128 requests, 16 at a time.
+pub(crate) const FRESH: &[&str] = &["--max-instance-reuse-count=1"];
 
 /// A program and its flags.
 #[derive(Debug, Clone)]

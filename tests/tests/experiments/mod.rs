@@ -8,6 +8,7 @@ mod middleware_0_3;
 mod mock_audit;
 mod path_router;
 mod polyglot;
+mod polyglot_0_3;
 pub(crate) mod stream;
 mod swap_cipher;
 mod virtual_env;

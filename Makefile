@@ -14,6 +14,7 @@ TEST_GUEST_PACKAGES := -p hostile-03-guest
 PARTS := target/components
 
 EXPERIMENTS := $(patsubst experiments/%/compose.toml,%,$(wildcard experiments/*/compose.toml))
+SERVED_EXPERIMENTS := $(patsubst experiments/%/serve,%,$(wildcard experiments/*/serve))
 EXPERIMENT_GUESTS := bearer-gate gate-middleware greeter logger-middleware mock-audit path-router request-logger \
 	rot13 streamer vigenere vigenere-layer
 EXPERIMENT_PACKAGES := $(EXPERIMENT_GUESTS:%=-p %-guest)
@@ -145,9 +146,11 @@ experiments: build experiment-guests $(if $(NODE),$(POLYGLOT)/cipher.wasm) ## Bu
 	@$(if $(NODE),,echo "left out the experiment polyglot, which needs node and npm")
 
 experiment: named build experiment-guests $(if $(filter polyglot,$(NAME)),$(POLYGLOT)/cipher.wasm) ## Build the experiment NAME, draw it, and serve it on ADDR
-	@target/release/component-compose build experiments/$(NAME)/compose.toml
+	@test ! -f experiments/$(NAME)/compose.toml || \
+		target/release/component-compose build experiments/$(NAME)/compose.toml
 	@set -- $$(cat experiments/$(NAME)/serve) && \
-		target/release/component-compose graph $$1 --format svg -o experiments/$(NAME)/picture.svg && \
+		case $$1 in --functions) ;; *) \
+			target/release/component-compose graph $$1 --format svg -o experiments/$(NAME)/picture.svg;; esac && \
 		exec target/release/component-runner serve "$$@" --addr $(ADDR) --audit jsonl:-
 
 lint: setup ## Check the format, and let clippy look at everything
@@ -198,9 +201,9 @@ $(BENCH_PYTHON)/app.wasm: bench/guests/python/app.py bench/guests/python/world.w
 		-d wit -w python componentize app -o app.wasm
 
 named:
-	@test -n "$(filter $(NAME),$(EXPERIMENTS))" || { \
+	@test -n "$(filter $(NAME),$(SERVED_EXPERIMENTS))" || { \
 		echo "name an experiment, such as: make experiment NAME=http-gate"; \
-		echo "there are: $(EXPERIMENTS)"; \
+		echo "there are: $(SERVED_EXPERIMENTS)"; \
 		exit 1; }
 
 experiment-guests: setup

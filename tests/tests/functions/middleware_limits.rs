@@ -97,7 +97,7 @@ fn send_at_once(host: &TestHost, count: usize, path: &str) -> Vec<Connection> {
 #[cfg(target_os = "linux")]
 #[test]
 fn requests_to_a_chain_take_the_memory_of_all_segments_at_once() {
-    const REQUESTS: usize = 400;
+    const REQUESTS: usize = 600;
 
     let hostile = assemble("hostile", |source| source);
     let place = place(&hostile, &[LOGGERS[0]]);
@@ -109,13 +109,13 @@ fn requests_to_a_chain_take_the_memory_of_all_segments_at_once() {
     let setup = place.with_file(&function(keys, &[&table]));
     // Less than the instances of the middleware of all requests need.
     let setup = setup
-        .flag("--max-total-memory", "128MiB")
+        .flag("--max-total-memory", "256MiB")
         .flag("--audit", "none");
     let (host, operators) = start(setup);
     for mut client in send_at_once(&host, REQUESTS, "/f/sleep") {
+        // 503 where the memory that an instance takes later is not available.
         let response = client.receive();
-        let is_timeout = matches!(response.status, 500 | 504);
-        assert!(is_timeout, "{response:?}");
+        assert!(matches!(response.status, 500 | 503 | 504), "{response:?}");
     }
     wait_for_no_memory(&operators);
 }

@@ -212,9 +212,12 @@ mod tests {
     fn job(chain: &str) -> (Job, Vec<WasiVersion>) {
         let part = |name: char| Part::new(name, &b""[..]);
         let mut parts: Vec<_> = chain.chars().map(part).collect();
-        let version = |name: char| match name.is_uppercase() {
-            true => WasiVersion::V03,
-            false => WasiVersion::V02,
+        let version = |name: char| {
+            if name.is_uppercase() {
+                WasiVersion::V03
+            } else {
+                WasiVersion::V02
+            }
         };
         let job = Job {
             component: parts.pop(),

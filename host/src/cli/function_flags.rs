@@ -136,20 +136,22 @@ impl FunctionFlags {
         self.resolve()
     }
 
-    /// Reads the flags of a function from the `given` keys and the `defaults`.
+    /// Reads the flags of a function from the `given` values and the `defaults`. `keys` are the given
+    /// keys, also those of empty lists.
     ///
     /// # Errors
     ///
     /// Fails on an invalid value.
     pub(super) fn read(
         given: &[(String, String)],
+        keys: &[&str],
         defaults: &Defaults,
     ) -> Result<Self, clap::Error> {
         let definition = Self::command();
         // Variables of a function are added to the defaults. A list of allowed origins replaces
         // them.
         let adds = |key: &str| matches!(key, "env" | "env-file" | "env-secret" | "config-var");
-        let is_given = |key: &str| given.iter().any(|(given, _)| given == key);
+        let is_given = |key: &str| keys.contains(&key);
         let defaults_left = defaults
             .flags
             .iter()
@@ -307,7 +309,8 @@ mod tests {
 
     fn settings(given: &[(String, String)], flags: &[&str]) -> FunctionSettings {
         let serve = serve(flags).unwrap();
-        let flags = FunctionFlags::read(given, &serve.function_defaults).unwrap();
+        let keys: Vec<_> = given.iter().map(|(key, _)| key.as_str()).collect();
+        let flags = FunctionFlags::read(given, &keys, &serve.function_defaults).unwrap();
         flags.resolve().as_ref().clone().unwrap()
     }
 
@@ -340,6 +343,15 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_allow_outbound_of_a_function_permits_no_origin() {
+        let serve = serve(&["--allow-outbound=https://a.example"]).unwrap();
+        let flags = FunctionFlags::read(&[], &["allow-outbound"], &serve.function_defaults);
+        let settings = flags.unwrap().resolve();
+        let settings = settings.as_ref().clone().unwrap();
+        assert!(settings.outbound.allowed.is_empty());
+    }
+
+    #[test]
     fn max_concurrency_of_one_function_defaults_to_half_of_the_pool() {
         let instances = |given: &[(String, String)]| {
             let settings = settings(given, &["--max-concurrency=10"]);
@@ -353,7 +365,8 @@ mod tests {
     fn middleware_has_defaults_of_the_command_line_and_only_the_queue_of_its_function() {
         let serve = serve(&["--env=A=1", "--max-memory=1MiB", "--max-queue=3"]).unwrap();
         let read = |given: &[(String, String)]| {
-            FunctionFlags::read(given, &serve.function_defaults).unwrap()
+            let keys: Vec<_> = given.iter().map(|(key, _)| key.as_str()).collect();
+            FunctionFlags::read(given, &keys, &serve.function_defaults).unwrap()
         };
         let function = read(&[
             pair("env", "B=1"),

@@ -167,6 +167,12 @@ fn the_grants_of_an_application_and_its_middleware_are_separate() {
         assert_eq!(host.send(&get(&path)).status, 502, "{name}");
         assert!(upstream.is_left_alone());
         drop(host);
+        // An empty list replaces the origins of the command line.
+        let text = function("", &[&table("allow-outbound = []")]);
+        let setup = place.with_file(&text);
+        let (host, _) = start(setup.flag("--allow-outbound", format!("http://{authority}")));
+        assert_eq!(host.send(&get(&path)).status, 502, "{name}");
+        drop(host);
         let text = function("", &[&table(&grant)]);
         let (host, _) = start(place.with_file(&text));
         assert_eq!(send(&host), 204, "{name}");

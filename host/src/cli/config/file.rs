@@ -32,7 +32,7 @@ pub(super) fn read(path: &Path, serve: &Definition) -> Result<Vec<Entry>, Error>
         text: &text,
         keys: "the keys are the flags of `serve` without the dashes",
     };
-    file.entries(by_place(file.parse()?.get_ref()), serve)
+    file.entries(&by_place(file.parse()?.get_ref()), serve)
 }
 
 /// A TOML file.
@@ -70,11 +70,11 @@ impl<'a> File<'a> {
     /// The entries of these pairs of a table, whose keys are flags of `definition`.
     pub(super) fn entries(
         &self,
-        pairs: Vec<Pair<'_, '_>>,
+        pairs: &[Pair<'_, '_>],
         definition: &Definition,
     ) -> Result<Vec<Entry>, Error> {
         let mut entries = Vec::new();
-        for (key, value) in pairs {
+        for &(key, value) in pairs {
             let flag = self.flag(key, value, definition)?;
             self.add(&flag, value, definition, &mut entries)?;
         }

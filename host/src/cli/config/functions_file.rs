@@ -44,7 +44,7 @@ impl From<Error> for FunctionsError {
 /// Fails if the file cannot be read, or has an invalid key or value, with the line. Errors show
 /// no secret.
 pub fn read_functions(path: &Path, defaults: &Defaults) -> Result<FunctionsConfig, FunctionsError> {
-    let default_settings = FunctionFlags::read(&[], defaults)?.resolve();
+    let default_settings = FunctionFlags::read(&[], &[], defaults)?.resolve();
     let mut config = FunctionsConfig {
         file: path.to_owned(),
         folder: None,
@@ -215,10 +215,8 @@ impl Reader<'_> {
         folder: Option<&Path>,
     ) -> Result<FunctionConfig, Error> {
         let is_flag = |(key, _): &Pair<'_, '_>| key.get_ref().as_ref() != MIDDLEWARE;
-        let (pairs, middleware) = by_place(table).into_iter().partition(is_flag);
-        let given = self.given(&self.file, pairs)?;
-        let flags = FunctionFlags::read(&given, self.defaults)?;
-        let middleware: Vec<_> = middleware;
+        let (pairs, middleware): (Vec<_>, Vec<_>) = by_place(table).into_iter().partition(is_flag);
+        let flags = self.flags(&self.file, &pairs)?;
         let middleware = match middleware.first() {
             Some((_, value)) => self.middleware(value, &flags)?,
             None => Vec::new(),
@@ -257,19 +255,20 @@ impl Reader<'_> {
         })
     }
 
-    /// Keys and values of the flags in these pairs of a table.
-    fn given(
-        &self,
-        file: &File<'_>,
-        pairs: Vec<Pair<'_, '_>>,
-    ) -> Result<Vec<(String, String)>, Error> {
+    /// The flags in these pairs of a table.
+    fn flags(&self, file: &File<'_>, pairs: &[Pair<'_, '_>]) -> Result<FunctionFlags, Error> {
+        let keys: Vec<_> = pairs
+            .iter()
+            .map(|(key, _)| key.get_ref().as_ref())
+            .collect();
         let mut entries = file.entries(pairs, &self.definition)?;
         for entry in &mut entries {
             self.resolve(entry);
         }
         check(&entries, &self.definition)?;
-        let entries = entries.into_iter();
-        Ok(entries.map(|entry| (entry.key, entry.value)).collect())
+        let given = entries.into_iter().map(|entry| (entry.key, entry.value));
+        let given: Vec<_> = given.collect();
+        FunctionFlags::read(&given, &keys, self.defaults)
     }
 
     /// The middleware of a function: a path or a table, or an array of these.
@@ -326,8 +325,7 @@ impl Reader<'_> {
         let has_settings = pairs
             .iter()
             .any(|(key, _)| key.get_ref().as_ref() != "component");
-        let given = self.given(&file, pairs)?;
-        let mut flags = FunctionFlags::read(&given, self.defaults)?;
+        let mut flags = self.flags(&file, &pairs)?;
         let Some(component) = flags.component.take() else {
             let why = "missing `component`, the file of the middleware";
             return Err(file.rejected(span, "[[function.middleware]]", why));

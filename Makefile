@@ -14,6 +14,7 @@ TEST_GUEST_PACKAGES := -p hostile-03-guest
 PARTS := target/components
 
 EXPERIMENTS := $(patsubst experiments/%/compose.toml,%,$(wildcard experiments/*/compose.toml))
+SERVED_EXPERIMENTS := $(patsubst experiments/%/serve,%,$(wildcard experiments/*/serve))
 EXPERIMENT_GUESTS := bearer-gate gate-middleware greeter logger-middleware mock-audit path-router request-logger \
 	rot13 streamer vigenere vigenere-layer
 EXPERIMENT_PACKAGES := $(EXPERIMENT_GUESTS:%=-p %-guest)
@@ -157,9 +158,11 @@ experiments: build experiment-guests $(if $(NODE),$(POLYGLOT)/cipher.wasm) $(if 
 	@$(if $(PYTHON),,echo "left out the experiment polyglot-0.3, which needs python3 with pip")
 
 experiment: named build experiment-guests $(if $(filter polyglot,$(NAME)),$(POLYGLOT)/cipher.wasm) $(if $(filter polyglot-0.3,$(NAME)),$(POLYGLOT_03)/forms.wasm) ## Build the experiment NAME, draw it, and serve it on ADDR
-	@target/release/component-compose build experiments/$(NAME)/compose.toml
+	@test ! -f experiments/$(NAME)/compose.toml || \
+		target/release/component-compose build experiments/$(NAME)/compose.toml
 	@set -- $$(cat experiments/$(NAME)/serve) && \
-		target/release/component-compose graph $$1 --format svg -o experiments/$(NAME)/picture.svg && \
+		case $$1 in --functions) ;; *) \
+			target/release/component-compose graph $$1 --format svg -o experiments/$(NAME)/picture.svg;; esac && \
 		exec target/release/component-runner serve "$$@" --addr $(ADDR) --audit jsonl:-
 
 lint: setup ## Check the format, and let clippy look at everything
@@ -209,9 +212,9 @@ $(BENCH_PYTHON)/app.wasm: bench/guests/python/app.py bench/guests/python/world.w
 	$(call componentize-py,$(BENCH_PYTHON),wit,app,python,$@)
 
 named:
-	@test -n "$(filter $(NAME),$(EXPERIMENTS))" || { \
+	@test -n "$(filter $(NAME),$(SERVED_EXPERIMENTS))" || { \
 		echo "name an experiment, such as: make experiment NAME=http-gate"; \
-		echo "there are: $(EXPERIMENTS)"; \
+		echo "there are: $(SERVED_EXPERIMENTS)"; \
 		exit 1; }
 
 experiment-guests: setup

@@ -68,8 +68,8 @@ world = "proxy"
 output = "app-closed.wasm"
 "#;
 
-/// The document with the output of every command in its `console` blocks replaced.
-fn typed_again(document: &str, terminal: &Terminal) -> String {
+/// The document with the output of every command in its `console` blocks replaced by that of `type_in`.
+pub(crate) fn typed_again(document: &str, type_in: impl Fn(&str) -> String) -> String {
     let mut text = String::new();
     let mut is_session = false;
     for line in document.lines() {
@@ -82,14 +82,14 @@ fn typed_again(document: &str, terminal: &Terminal) -> String {
         text.push_str(line);
         text.push('\n');
         if let (true, Some(command)) = (is_session, command) {
-            text.push_str(&terminal.type_in(command));
+            text.push_str(&type_in(command));
         }
     }
     text
 }
 
 /// Compares a document with its expected text, or updates it.
-fn is_current(document: &Path, expected: &str) {
+pub(crate) fn is_current(document: &Path, expected: &str) {
     if env::var_os("BLESS").is_some_and(|value| value == "1") {
         fs::write(document, expected).expect("can write");
     }
@@ -99,7 +99,7 @@ fn is_current(document: &Path, expected: &str) {
     assert!(
         found == expected,
         "`{}` is not what the program prints today; after `make experiments`, run `BLESS=1 cargo \
-         test -p end-to-end transcripts::`. The first difference: {difference:?}",
+         test -p end-to-end current`. The first difference: {difference:?}",
         document.display()
     );
 }
@@ -108,7 +108,9 @@ fn is_current(document: &Path, expected: &str) {
 fn the_sessions_in_the_readme_of_compose_are_current() {
     let readme = artifacts::workspace().join("compose/README.md");
     let document = fs::read_to_string(&readme).expect("a README");
-    is_current(&readme, &typed_again(&document, &Terminal::new()));
+    let terminal = Terminal::new();
+    let typed = typed_again(&document, |command| terminal.type_in(command));
+    is_current(&readme, &typed);
 }
 
 fn picture(component: &Path) -> String {
@@ -137,6 +139,10 @@ fn the_pictures_of_the_experiments_are_current() {
             continue;
         };
         let component = serve.split_whitespace().next().expect("a component");
+        // A file of functions is not composed.
+        if component == "--functions" {
+            continue;
+        }
         let component = Path::new(component);
         let folder_name = component.parent().and_then(Path::file_name);
         let [folder_name, name] = [folder_name, component.file_stem()]

@@ -7,6 +7,7 @@ use std::{fmt, io};
 use sanitize::line;
 
 use super::proposals::UnsupportedProposal;
+use super::segment_name::SegmentName;
 use super::wasi_version::WasiVersion;
 
 /// Why a component cannot be served.
@@ -359,6 +360,14 @@ pub enum CompileError {
     /// compiled one by one ([`Compiler::compile_chain`](crate::Compiler::compile_chain)).
     #[error("the middleware and the component are for different versions of WASI: {0:?}")]
     Mixed(Vec<WasiVersion>),
+    /// One of several segments was not compiled.
+    #[error("{name}")]
+    Segment {
+        /// The segment.
+        name: SegmentName,
+        /// The reason.
+        source: Box<CompileError>,
+    },
     /// The component is rejected, with the reason.
     #[error("{0}")]
     Rejected(String),

@@ -5,8 +5,9 @@
 //! - `component.rs`: [`CompiledComponent`], from an artefact to a component ready for
 //!   instantiation.
 //! - `handler.rs`: [`Handler`], the HTTP handler of an instance, and [`Call`], a request for it.
-//! - `next.rs`: [`NextHandler`], the next handler of a middleware for another version of WASI;
+//! - `next.rs`: [`NextHandler`], the next handler of a middleware in a store of its own;
 //!   `handler_imports.rs`: the imports of the middleware.
+//! - `segment_name.rs`: [`SegmentName`], the parts of a function that run in one store.
 //! - `world.rs`: imports and exports of a component, which the child checks first; `imports.rs`:
 //!   the interfaces that this server provides; `wasi_version.rs`: the version of WASI that it is for.
 //! - `error.rs`: errors of loading, and formats of other files; `digest.rs`: digests of components.
@@ -54,6 +55,7 @@ mod output;
 mod proposals;
 mod requirements;
 mod runtime;
+mod segment_name;
 mod state;
 mod system_clock;
 mod variable;
@@ -62,8 +64,8 @@ mod world;
 
 pub use adapter::{AdaptError, AdapterError, NoAdapter};
 pub use compile::{
-    AdapterUse, Artefact, ChildLimits, CodeCache, Compiled, Compiler, CompilerSettings, Job, Part,
-    clock_limit, compile_child,
+    AdapterUse, Artefact, Chain, ChildLimits, CodeCache, Compiled, Compiler, CompilerSettings, Job,
+    Part, Segment, clock_limit, compile_child,
 };
 pub use component::{CompiledComponent, ComponentEnv};
 pub use digest::digest;
@@ -77,6 +79,7 @@ pub use next::{NextCall, NextHandler};
 pub use proposals::UnsupportedProposal;
 pub use requirements::InstanceRequirements;
 pub use runtime::{PoolLimits, SharedRuntime};
+pub use segment_name::SegmentName;
 pub use state::State;
 pub use system_clock::SystemClock;
 pub use variable::Variable;

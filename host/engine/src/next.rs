@@ -1,5 +1,5 @@
 //! The next handler of a middleware, where the server runs it: composing cannot connect handlers of
-//! different versions of WASI.
+//! different versions of WASI, or keep environments, grants and limits apart.
 //!
 //! The middleware and the next component have their own stores. A request that the middleware passes
 //! on goes through a channel to the server, which runs the next component and returns its response.

@@ -37,14 +37,24 @@ pub struct FunctionConfig {
     pub name: String,
     /// Source of its component. None: it runs the version that was deployed.
     pub component: Option<ComponentSource>,
-    /// Sources of its middleware, the outermost first.
-    pub middleware: Vec<ComponentSource>,
+    /// Its middleware, the outermost first.
+    pub middleware: Vec<MiddlewareConfig>,
     /// The folder that a link to the file must not leave.
     pub folder: Option<PathBuf>,
     /// The route of its requests.
     pub route: Route,
     /// Its settings.
     pub settings: Arc<ResolvedSettings>,
+}
+
+/// Configuration of one middleware of a function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MiddlewareConfig {
+    /// Source of its component.
+    pub component: ComponentSource,
+    /// Its own settings, with which it runs in a store of its own. None: it has those of the function,
+    /// and is composed with its neighbours where that is possible.
+    pub settings: Option<Arc<ResolvedSettings>>,
 }
 
 /// Settings of a function, or the error of resolving them.
@@ -104,7 +114,25 @@ impl FunctionConfig {
 
     /// All its sources: its own component and its middleware.
     pub(super) fn sources(&self) -> impl Iterator<Item = &ComponentSource> {
-        self.component.iter().chain(&self.middleware)
+        self.component.iter().chain(self.middleware_sources())
+    }
+
+    /// Sources of its middleware, the outermost first.
+    pub(super) fn middleware_sources(&self) -> impl Iterator<Item = &ComponentSource> {
+        self.middleware
+            .iter()
+            .map(|middleware| &middleware.component)
+    }
+
+    /// The settings of the middleware of this number, or of the function.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of resolving them.
+    pub(super) fn settings_of(&self, middleware: Option<usize>) -> Result<&FunctionSettings, &str> {
+        let own = middleware.and_then(|number| self.middleware.get(number)?.settings.as_ref());
+        let settings = own.unwrap_or(&self.settings);
+        settings.as_ref().as_ref().map_err(String::as_str)
     }
 
     /// A function without a source, with a name and `settings` only.

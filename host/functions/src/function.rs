@@ -5,14 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::{fmt, iter};
 
-use engine::{AdapterUse, Compiled, CompiledComponent, Job, WasiVersion};
+use engine::{AdapterUse, Compiled, CompiledComponent, Job, SegmentName, WasiVersion};
 use http::HeaderValue;
 use memory_limit::{FunctionMemory, MemoryLimit};
 use telemetry::FunctionTelemetry;
 use telemetry::metrics::ActiveVersion;
 
-use super::component_source::ComponentSource;
-use super::config::{FunctionConfig, ResolvedSettings};
+use super::config::{FunctionConfig, MiddlewareConfig, ResolvedSettings};
 use super::request_limits::RequestLimits;
 use super::route::{self, Route};
 
@@ -22,14 +21,16 @@ pub struct Function {
     apps: Box<[Arc<CompiledComponent>]>,
     /// The next handler of its middleware, where the server connects them.
     next: Option<Arc<Function>>,
+    /// The parts of this segment. None if the function has no other segment.
+    segment: Option<SegmentName>,
     request_limits: RequestLimits,
     telemetry: Arc<FunctionTelemetry>,
     /// The SHA-256 of its own component.
     version: Box<str>,
     /// The source that it was compiled from. None for the single component of a server.
     source: Option<Source>,
-    /// The configured middleware that it is composed with.
-    middleware: Vec<ComponentSource>,
+    /// The configured middleware in front of it.
+    middleware: Vec<MiddlewareConfig>,
     /// None for the single component of a server, which sees requests unchanged.
     route: Option<Route>,
     /// Its settings. None for the single component of a server.
@@ -64,39 +65,45 @@ impl Source {
     }
 }
 
+/// A segment of a function, ready to serve.
+pub(super) struct LoadedSegment {
+    pub(super) app: CompiledComponent,
+    pub(super) request_limits: RequestLimits,
+    /// None if the function has no other segment.
+    pub(super) name: Option<SegmentName>,
+}
+
 impl Function {
-    /// The function of `app`, with the next handlers in `next`, which were compiled from `source`.
-    pub(super) fn new(
-        app: CompiledComponent,
-        next: Option<Arc<Self>>,
+    /// The function of these segments, the outermost first, which were compiled from `source`. None
+    /// without a segment.
+    pub(super) fn of_chain(
+        segments: Vec<LoadedSegment>,
         source: Source,
         config: &FunctionConfig,
-        request_limits: RequestLimits,
-        telemetry: Arc<FunctionTelemetry>,
-    ) -> Self {
-        Self {
+        telemetry: &Arc<FunctionTelemetry>,
+    ) -> Option<Self> {
+        let inner_first = segments.into_iter().rev();
+        let outermost = inner_first.fold(None, |next, segment| {
+            let LoadedSegment {
+                app,
+                request_limits,
+                name,
+            } = segment;
+            Some(Self {
+                next: next.map(Arc::new),
+                segment: name,
+                ..Self::only(vec![app], request_limits, telemetry.clone())
+            })
+        })?;
+        Some(Self {
             prefix: route::header(&config.route),
             route: Some(config.route.clone()),
             settings: Some(config.settings.clone()),
             version: source.version.as_str().into(),
             source: Some(source),
             middleware: config.middleware.clone(),
-            next,
-            ..Self::only(vec![app], request_limits, telemetry)
-        }
-    }
-
-    /// A segment of a function that only its middleware sends requests to.
-    pub(super) fn segment(
-        app: CompiledComponent,
-        next: Option<Arc<Self>>,
-        request_limits: RequestLimits,
-        telemetry: Arc<FunctionTelemetry>,
-    ) -> Self {
-        Self {
-            next,
-            ..Self::only(vec![app], request_limits, telemetry)
-        }
+            ..outermost
+        })
     }
 
     /// The single component of a server, which gets all requests unchanged.
@@ -110,6 +117,7 @@ impl Function {
             source: None,
             middleware: Vec::new(),
             next: None,
+            segment: None,
             apps: apps.into_iter().map(Arc::new).collect(),
             request_limits,
             telemetry,
@@ -133,20 +141,20 @@ impl Function {
         &self.version
     }
 
-    /// The version of WASI of the running component, without middleware for another version.
+    /// The version of WASI of the running component, without middleware in stores of its own.
     #[must_use]
     pub fn wasi(&self) -> WasiVersion {
         self.innermost().app().wasi_version()
     }
 
-    /// The SHA-256 of the running component: its own, or the composition with its adapter and its
-    /// middleware for the same version of WASI. The audit log has it.
+    /// The SHA-256 of the running component: its own, or the composition with its adapter and the
+    /// middleware in the same store. The audit log has it.
     #[must_use]
     pub fn component(&self) -> &str {
         &self.innermost().app().component().sha256
     }
 
-    /// The next handler of its middleware, which is for another version of WASI.
+    /// The next handler of its middleware, where the server connects them.
     #[must_use]
     pub fn next(&self) -> Option<&Arc<Self>> {
         self.next.as_ref()
@@ -155,6 +163,12 @@ impl Function {
     /// The function and its next handlers, the outermost first.
     pub fn chain(&self) -> impl Iterator<Item = &Self> {
         iter::successors(Some(self), |function| function.next.as_deref())
+    }
+
+    /// The parts of this segment. None if the function has no other segment.
+    #[must_use]
+    pub fn segment(&self) -> Option<&SegmentName> {
+        self.segment.as_ref()
     }
 
     fn innermost(&self) -> &Self {
@@ -195,14 +209,18 @@ impl Function {
     pub(super) fn is(&self, config: &FunctionConfig, job: &Job) -> bool {
         let is_source = |source: &Source| source.key == job.key(source.adapters);
         self.source.as_ref().is_some_and(is_source)
-            && self.is_wrapped_as(config)
+            && self.middleware == config.middleware
             && self.route.as_ref() == Some(&config.route)
             && self.settings.as_ref() == Some(&config.settings)
     }
 
-    /// Whether its requests go through the configured middleware.
+    /// Whether its requests go through the configured middleware, with any settings.
     pub(super) fn is_wrapped_as(&self, config: &FunctionConfig) -> bool {
-        self.middleware == config.middleware
+        let own = self
+            .middleware
+            .iter()
+            .map(|middleware| &middleware.component);
+        own.eq(config.middleware_sources())
     }
 
     /// The component.

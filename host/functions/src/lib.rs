@@ -48,7 +48,10 @@ mod watch;
 
 pub use component_file::ReadError;
 pub use component_source::ComponentSource;
-pub use config::{FunctionConfig, FunctionSettings, FunctionsConfig, ResolvedSettings, check_name};
+pub use config::{
+    FunctionConfig, FunctionSettings, FunctionsConfig, MiddlewareConfig, ResolvedSettings,
+    check_name,
+};
 pub use deploy::{
     DeployCommand, DeployError, DeployHandle, DeployOutcome, Deployer, FinishedTask, PendingCommand,
 };

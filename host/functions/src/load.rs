@@ -1,12 +1,14 @@
 //! The loader: from component bytes to a function that can serve.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use audit_log::AuditLog;
 use engine::outbound::{Outbound, OutboundError};
 use engine::{
-    Artefact, CompileError, CompiledComponent, Compiler, ComponentEnv, Job, LoadError, Part,
-    SharedRuntime,
+    Artefact, Chain, CompileError, CompiledComponent, Compiler, ComponentEnv, Job, LoadError, Part,
+    Segment, SegmentName, SharedRuntime,
 };
 use http::uri::PathAndQuery;
 use telemetry::Telemetry;
@@ -14,7 +16,7 @@ use tokio::task::JoinError;
 
 use super::component_file::ReadError;
 use super::config::{FunctionConfig, FunctionSettings, FunctionsConfig};
-use super::function::{Function, Source};
+use super::function::{Function, LoadedSegment, Source};
 use super::store::StoreError;
 
 /// The reason why a function cannot be served.
@@ -44,6 +46,14 @@ pub enum FunctionError {
     /// The client for its outbound requests cannot be set up.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
+    /// One of its segments cannot be served.
+    #[error("{name}")]
+    Segment {
+        /// The segment.
+        name: SegmentName,
+        /// The reason.
+        source: Box<FunctionError>,
+    },
     /// Its first instance cannot be created.
     #[error("cannot create an instance: {0}")]
     Startup(String),
@@ -61,6 +71,17 @@ pub enum FunctionError {
 }
 
 impl FunctionError {
+    /// Adds the segment that the error is about, if there are several.
+    pub(super) fn of_segment(self, name: Option<&SegmentName>) -> Self {
+        match name {
+            Some(name) => Self::Segment {
+                name: name.clone(),
+                source: self.into(),
+            },
+            None => self,
+        }
+    }
+
     /// Whether an incomplete file, which is still being written, may be the cause.
     pub(super) fn may_be_incomplete_file(&self) -> bool {
         match self {
@@ -70,6 +91,7 @@ impl FunctionError {
             | Self::Load(_)
             | Self::Startup(_)
             | Self::Smoke { .. } => true,
+            Self::Segment { source, .. } => source.may_be_incomplete_file(),
             Self::Settings(_)
             | Self::NoComponent
             | Self::Store(_)
@@ -160,20 +182,20 @@ pub(super) fn read_component(
     Ok(Part::function(bytes))
 }
 
-/// The compile job for `component` behind the configured middleware.
+/// `component` behind the configured middleware.
 ///
 /// # Errors
 ///
 /// Fails if the middleware cannot be read.
-pub(super) fn job(
+pub(super) fn chain(
     component: Part,
     config: &FunctionConfig,
     adapters: &[Part],
     max_bytes: u64,
-) -> Result<Job, FunctionError> {
-    let sources = config.middleware.iter();
+) -> Result<Chain, FunctionError> {
+    let sources = config.middleware_sources();
     let read = sources.map(|source| Ok(Part::new(source.stem(), source.read(None, max_bytes)?)));
-    Ok(Job {
+    let job = Job {
         component: Some(component),
         adapts: true,
         adapters: adapters.to_vec(),
@@ -181,22 +203,66 @@ pub(super) fn job(
             .collect::<Result<_, _>>()
             .map_err(FunctionError::Middleware)?,
         has_next: false,
+    };
+    let middleware = config.middleware.iter().enumerate();
+    let separate = middleware.filter(|(_, middleware)| middleware.settings.is_some());
+    Ok(Chain {
+        job,
+        separate: separate.map(|(number, _)| number).collect(),
     })
 }
 
 impl Loader {
-    /// Loads a function from its compiled artefacts, of which each but the last is middleware that
-    /// has the following as its next handler.
+    /// Loads a function from the compiled segments of its chain, of which each but the last has the
+    /// following as its next handler.
     ///
     /// # Errors
     ///
     /// Fails if an artefact does not fit the pool, or the settings are invalid.
     pub(super) fn load(
         &self,
-        function: &FunctionConfig,
+        config: &FunctionConfig,
         job: &Job,
-        artefacts: &[Artefact],
+        segments: &[Segment<Artefact>],
     ) -> Result<Function, FunctionError> {
+        let mut apps = Vec::new();
+        let mut envs = BTreeMap::new();
+        for segment in segments {
+            let app = self.load_segment(config, segment, &mut envs);
+            apps.push(app.map_err(|error| error.of_segment(segment.name.as_ref()))?);
+        }
+        let Some((innermost, last)) = apps.last().zip(segments.last()) else {
+            return Err(FunctionError::NoComponent);
+        };
+        let metrics = self.telemetry.metrics.prepare(&config.name);
+        let component = innermost.app.component().clone();
+        let telemetry = self.telemetry.for_component(component, metrics);
+        let source = Source::new(job, last.content.compiled());
+        Function::of_chain(apps, source, config, &telemetry).ok_or(FunctionError::NoComponent)
+    }
+
+    /// Loads one segment. Segments with the same settings share one of `envs`.
+    fn load_segment(
+        &self,
+        config: &FunctionConfig,
+        segment: &Segment<Artefact>,
+        envs: &mut BTreeMap<Option<usize>, ComponentEnv>,
+    ) -> Result<LoadedSegment, FunctionError> {
+        let settings = config.settings_of(segment.settings);
+        let settings = settings.map_err(|why| FunctionError::Settings(why.to_owned()))?;
+        let env = match envs.entry(segment.settings) {
+            Entry::Occupied(env) => env.into_mut(),
+            Entry::Vacant(empty) => empty.insert(self.env(&config.name, settings.clone())?),
+        };
+        Ok(LoadedSegment {
+            app: CompiledComponent::load_shared(&self.runtime, &segment.content, env.clone())?,
+            request_limits: settings.serving,
+            name: segment.name.clone(),
+        })
+    }
+
+    /// The environment of a component of the function `name`.
+    fn env(&self, name: &str, settings: FunctionSettings) -> Result<ComponentEnv, OutboundError> {
         let FunctionSettings {
             environment,
             config,
@@ -204,39 +270,17 @@ impl Loader {
             policy,
             limits,
             outbound,
-            serving,
+            serving: _,
             smoke: _,
-        } = match &*function.settings {
-            Ok(settings) => settings.clone(),
-            Err(why) => return Err(FunctionError::Settings(why.clone())),
-        };
-        let env = ComponentEnv {
-            name: function.name.clone(),
+        } = settings;
+        Ok(ComponentEnv {
+            name: name.to_owned(),
             environment,
             config,
             audit: self.audit.with_policy(policy),
             quota,
             limits,
             outbound: Outbound::new(outbound)?.into(),
-        };
-        let load = |artefact| CompiledComponent::load_shared(&self.runtime, artefact, env.clone());
-        let apps: Result<Vec<_>, _> = artefacts.iter().map(load).collect();
-        let mut apps = apps?.into_iter().rev();
-        let (Some(innermost), Some(last)) = (apps.next(), artefacts.last()) else {
-            return Err(FunctionError::NoComponent);
-        };
-        let metrics = self.telemetry.metrics.prepare(&function.name);
-        let component = innermost.component().clone();
-        let telemetry = self.telemetry.for_component(component, metrics);
-        let (mut outermost, mut next) = (innermost, None);
-        for outer in apps {
-            let inner = std::mem::replace(&mut outermost, outer);
-            let function = Function::segment(inner, next, serving, telemetry.clone());
-            next = Some(Arc::new(function));
-        }
-        let source = Source::new(job, last.compiled());
-        Ok(Function::new(
-            outermost, next, source, function, serving, telemetry,
-        ))
+        })
     }
 }

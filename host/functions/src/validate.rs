@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use engine::{CompiledComponent, Compiler, Part, PoolLimits};
+use engine::{Compiled, CompiledComponent, Compiler, Part, PoolLimits, Segment};
 use sanitize::error_chain;
 
 use super::config::{FunctionConfig, FunctionsConfig};
 use super::load::{
-    FunctionError, RegisterError, check_adapters, job, read_adapters, read_component,
+    FunctionError, RegisterError, chain, check_adapters, read_adapters, read_component,
 };
 use super::table::RouteConflict;
 
@@ -74,14 +74,27 @@ async fn check_one(
     pool: &PoolLimits,
     max_bytes: u64,
 ) -> Result<(), FunctionError> {
-    let settings = match &*config.settings {
-        Ok(settings) => settings,
-        Err(why) => return Err(FunctionError::Settings(why.clone())),
-    };
+    if let Err(why) = config.settings_of(None) {
+        return Err(FunctionError::Settings(why.to_owned()));
+    }
     let component = read_component(config, max_bytes)?;
-    let job = job(component, config, adapters, max_bytes)?;
-    for compiled in compiler.check_chain(&job).await? {
-        CompiledComponent::check(&compiled, &settings.limits, Some(pool))?;
+    let chain = chain(component, config, adapters, max_bytes)?;
+    for segment in compiler.check_chain(&chain).await? {
+        let checked = check_segment(config, &segment, pool);
+        checked.map_err(|error| error.of_segment(segment.name.as_ref()))?;
+    }
+    Ok(())
+}
+
+fn check_segment(
+    config: &FunctionConfig,
+    segment: &Segment<Option<Compiled>>,
+    pool: &PoolLimits,
+) -> Result<(), FunctionError> {
+    let settings = config.settings_of(segment.settings);
+    let settings = settings.map_err(|why| FunctionError::Settings(why.to_owned()))?;
+    if let Some(compiled) = &segment.content {
+        CompiledComponent::check(compiled, &settings.limits, Some(pool))?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::{pending, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -41,7 +41,7 @@ pub(super) fn warm(function: &Function, smoke: Option<&PathAndQuery>) -> Result<
     runtime.block_on(async {
         match timeout(WARM_UP_TIMEOUT, instantiate(function)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(FunctionError::Startup(format!("{error:#}"))),
+            Ok(Err(error)) => return Err(error),
             Err(_) => return Err(FunctionError::Startup(late())),
         }
         let Some(path) = smoke else { return Ok(()) };
@@ -55,13 +55,23 @@ pub(super) fn warm(function: &Function, smoke: Option<&PathAndQuery>) -> Result<
     })
 }
 
-async fn instantiate(function: &Function) -> wasmtime::Result<()> {
+async fn instantiate(function: &Function) -> Result<(), FunctionError> {
     for segment in function.chain() {
         let request = RequestInfo::new(&Request::new(()), None, None);
         let mut store = segment.app().store(Arc::new(request));
-        segment.app().instantiate(&mut store).await?;
+        let instance = segment.app().instantiate(&mut store).await;
+        instance.map_err(|error| {
+            FunctionError::Startup(format!("{error:#}")).of_segment(segment.segment())
+        })?;
     }
     Ok(())
+}
+
+/// A smoke request in a chain of segments.
+struct SmokeRequest {
+    info: Arc<RequestInfo>,
+    /// The first error of a next handler, of which its middleware makes a response.
+    failure: OnceLock<String>,
 }
 
 /// Sends the smoke request to a new instance. Returns an error unless the response is 2xx.
@@ -71,15 +81,18 @@ async fn send_smoke_request(function: &Function, path: &PathAndQuery) -> Result<
         .header(HOST, "localhost")
         .body(body.boxed_unsync());
     let request = request.map_err(|error| error.to_string())?;
-    let info = Arc::new(RequestInfo::new(&request, None, None));
-    let status = respond(function, request, &info).await?.status();
-    if info.is_audit_unavailable() {
+    let smoke = SmokeRequest {
+        info: Arc::new(RequestInfo::new(&request, None, None)),
+        failure: OnceLock::new(),
+    };
+    let status = respond(function, request, &smoke).await?.status();
+    if smoke.info.is_audit_unavailable() {
         return Err("the audit log cannot be written".to_owned());
     }
-    if status.is_success() {
-        Ok(())
-    } else {
-        Err(format!("the response has status {status}"))
+    match smoke.failure.get() {
+        _ if status.is_success() => Ok(()),
+        Some(failure) => Err(format!("the response has status {status}: {failure}")),
+        None => Err(format!("the response has status {status}")),
     }
 }
 
@@ -87,16 +100,19 @@ async fn send_smoke_request(function: &Function, path: &PathAndQuery) -> Result<
 async fn respond(
     function: &Function,
     request: Request<WasiBody>,
-    info: &Arc<RequestInfo>,
+    smoke: &SmokeRequest,
 ) -> Result<Response<WasiBody>, String> {
     let app = function.app();
-    let mut store = app.store(info.clone());
+    let mut store = app.store(smoke.info.clone());
     let next = function.next().map(|next| {
         let (handler, calls) = NextHandler::new();
         store.data_mut().set_next(handler);
-        respond_to_calls(next, calls, info)
+        respond_to_calls(next, calls, smoke)
     });
-    let describe = |error: wasmtime::Error| format!("{error:#}");
+    let describe = |error: wasmtime::Error| match function.segment() {
+        Some(segment) => format!("{segment}: {error:#}"),
+        None => format!("{error:#}"),
+    };
     let (call, mut head) = app.call(&mut store, request, false).map_err(describe)?;
     // The future owns the store: a response can arrive until the store is dropped.
     let guest = async move {
@@ -135,7 +151,7 @@ async fn respond(
 fn respond_to_calls<'a>(
     function: &'a Function,
     mut calls: mpsc::Receiver<NextCall>,
-    info: &'a Arc<RequestInfo>,
+    smoke: &'a SmokeRequest,
 ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
     Box::pin(async move {
         while let Some(NextCall {
@@ -143,8 +159,13 @@ fn respond_to_calls<'a>(
             respond: sender,
         }) = calls.recv().await
         {
+            let response = respond(function, request, smoke).await;
+            if let Err(failure) = &response {
+                // Only the first one counts.
+                let _ = smoke.failure.set(failure.clone());
+            }
             // Fails if the middleware no longer waits.
-            let _ = sender.send(respond(function, request, info).await);
+            let _ = sender.send(response);
         }
     })
 }

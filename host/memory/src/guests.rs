@@ -108,6 +108,25 @@ impl FunctionMemory {
 }
 
 impl InstanceMemory {
+    /// Divides memory that was acquired for several instances: the result has the part of one whose
+    /// memories and tables start with `initial_bytes`, and this one the rest.
+    #[must_use]
+    pub fn split_off(&self, initial_bytes: u64) -> Arc<Self> {
+        let wanted = initial_bytes.saturating_add(INSTANCE_BYTES);
+        let mut part = 0;
+        // The closure never fails.
+        let _ = self
+            .bytes
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |bytes| {
+                part = wanted.min(bytes);
+                Some(bytes - part)
+            });
+        Arc::new(Self {
+            function: self.function.clone(),
+            bytes: AtomicU64::new(part),
+        })
+    }
+
     /// Acquires more memory, up to `bytes` for the memories and tables of the instance. Returns
     /// whether it was available.
     fn grow_to(&self, bytes: u64) -> bool {
@@ -272,6 +291,23 @@ mod tests {
         drop(store);
         assert_eq!(server.held_bytes(), MIB_U64 + INSTANCE_BYTES);
         drop(instance);
+        assert_eq!(server.held_bytes(), 0);
+    }
+
+    #[test]
+    fn split_memory_is_released_once_and_never_exceeds_what_was_acquired() {
+        let server = MemoryLimit::unmeasured(10 * MIB_U64);
+        let function = FunctionMemory::new(server.clone(), false);
+        let outer = function.try_acquire(3 * MIB_U64 + INSTANCE_BYTES).unwrap();
+        let held = server.held_bytes();
+        let inner = outer.split_off(MIB_U64);
+        assert_eq!(server.held_bytes(), held);
+        drop(outer);
+        assert_eq!(server.held_bytes(), MIB_U64 + INSTANCE_BYTES);
+        let all = inner.split_off(u64::MAX);
+        drop(inner);
+        assert_eq!(server.held_bytes(), MIB_U64 + INSTANCE_BYTES);
+        drop(all);
         assert_eq!(server.held_bytes(), 0);
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
+use clap::{Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
 use http::uri::PathAndQuery;
 
 use super::audit::AuditedRequestFlags;
@@ -17,7 +17,8 @@ use ::functions::RequestLimits;
 use ::functions::{ComponentSource, FunctionSettings, ResolvedSettings, Route, check_name};
 use engine::PoolLimits;
 
-/// Settings of one function: the keys of a table `[[function]]`, which no command line has.
+/// Settings of one function, or of a middleware with settings of its own: the keys of a table
+/// `[[function]]` or `[[function.middleware]]`, which no command line has.
 #[derive(Debug, Parser)]
 #[command(name = "function", disable_help_flag = true)]
 pub(super) struct FunctionFlags {
@@ -28,10 +29,6 @@ pub(super) struct FunctionFlags {
     /// Source of its component
     #[arg(long, value_name = "PLACE", value_parser = place)]
     pub(super) component: Option<ComponentSource>,
-
-    /// Sources of its middleware, the outermost first
-    #[arg(long, value_name = "PLACE", value_parser = place)]
-    pub(super) middleware: Vec<ComponentSource>,
 
     /// Path of the smoke request to a new version
     #[arg(long, value_name = "PATH", value_parser = path)]
@@ -52,7 +49,22 @@ pub(super) struct FunctionFlags {
 }
 
 /// The keys that identify one function, which have no default on the command line.
-const OWN: [&str; 5] = ["name", "component", "middleware", "smoke", "route"];
+const OWN: [&str; 4] = ["name", "component", "smoke", "route"];
+
+/// The key of the middleware of a function, whose value is not a flag.
+pub(super) const MIDDLEWARE: &str = "middleware";
+
+/// Keys that middleware does not have: those that identify a function, and those of its queue, in which a
+/// request waits for the instances of all segments.
+const NOT_OF_MIDDLEWARE: [&str; 7] = [
+    "name",
+    MIDDLEWARE,
+    "smoke",
+    "route",
+    "max-concurrency",
+    "max-queue",
+    "queue-timeout",
+];
 
 /// A flag that limits all functions together on the command line.
 const CONCURRENCY: &str = "max_concurrency";
@@ -107,23 +119,39 @@ impl Defaults {
 impl FunctionFlags {
     /// Definition of the keys of a function.
     pub(super) fn definition() -> Command {
-        Self::command()
+        // For the suggestions of errors.
+        Self::command().arg(Arg::new(MIDDLEWARE).long(MIDDLEWARE))
     }
 
-    /// Reads the flags of a function from the `given` keys and the `defaults`.
+    /// Whether a key is one of a function, but not one of its middleware.
+    pub(super) fn is_of_function_only(key: &str) -> bool {
+        NOT_OF_MIDDLEWARE.contains(&key)
+    }
+
+    /// The settings of a middleware of `function`, whose requests wait in the queue of the function.
+    pub(super) fn resolve_for_middleware(mut self, function: &Self) -> Arc<ResolvedSettings> {
+        self.limits.max_concurrency = function.limits.max_concurrency;
+        self.limits.max_queue = function.limits.max_queue;
+        self.limits.queue_timeout = function.limits.queue_timeout;
+        self.resolve()
+    }
+
+    /// Reads the flags of a function from the `given` values and the `defaults`. `keys` are the given
+    /// keys, also those of empty lists.
     ///
     /// # Errors
     ///
     /// Fails on an invalid value.
     pub(super) fn read(
         given: &[(String, String)],
+        keys: &[&str],
         defaults: &Defaults,
     ) -> Result<Self, clap::Error> {
         let definition = Self::command();
         // Variables of a function are added to the defaults. A list of allowed origins replaces
         // them.
         let adds = |key: &str| matches!(key, "env" | "env-file" | "env-secret" | "config-var");
-        let is_given = |key: &str| given.iter().any(|(given, _)| given == key);
+        let is_given = |key: &str| keys.contains(&key);
         let defaults_left = defaults
             .flags
             .iter()
@@ -281,7 +309,8 @@ mod tests {
 
     fn settings(given: &[(String, String)], flags: &[&str]) -> FunctionSettings {
         let serve = serve(flags).unwrap();
-        let flags = FunctionFlags::read(given, &serve.function_defaults).unwrap();
+        let keys: Vec<_> = given.iter().map(|(key, _)| key.as_str()).collect();
+        let flags = FunctionFlags::read(given, &keys, &serve.function_defaults).unwrap();
         flags.resolve().as_ref().clone().unwrap()
     }
 
@@ -314,6 +343,15 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_allow_outbound_of_a_function_permits_no_origin() {
+        let serve = serve(&["--allow-outbound=https://a.example"]).unwrap();
+        let flags = FunctionFlags::read(&[], &["allow-outbound"], &serve.function_defaults);
+        let settings = flags.unwrap().resolve();
+        let settings = settings.as_ref().clone().unwrap();
+        assert!(settings.outbound.allowed.is_empty());
+    }
+
+    #[test]
     fn max_concurrency_of_one_function_defaults_to_half_of_the_pool() {
         let instances = |given: &[(String, String)]| {
             let settings = settings(given, &["--max-concurrency=10"]);
@@ -321,6 +359,33 @@ mod tests {
         };
         assert_eq!(instances(&[]), 5);
         assert_eq!(instances(&[pair("max-concurrency", "10")]), 10);
+    }
+
+    #[test]
+    fn middleware_has_defaults_of_the_command_line_and_only_the_queue_of_its_function() {
+        let serve = serve(&["--env=A=1", "--max-memory=1MiB", "--max-queue=3"]).unwrap();
+        let read = |given: &[(String, String)]| {
+            let keys: Vec<_> = given.iter().map(|(key, _)| key.as_str()).collect();
+            FunctionFlags::read(given, &keys, &serve.function_defaults).unwrap()
+        };
+        let function = read(&[
+            pair("env", "B=1"),
+            pair("allow-outbound", "https://a.example"),
+            pair("cpu-timeout", "3"),
+            pair("max-queue", "5"),
+            pair("max-concurrency", "7"),
+            pair("queue-timeout", "9"),
+        ]);
+        let settings = read(&[pair("env", "C=1")]).resolve_for_middleware(&function);
+        let settings = settings.as_ref().clone().unwrap();
+        let keys = settings.environment.iter().map(|variable| &*variable.key);
+        assert_eq!(keys.collect::<Vec<_>>(), ["A", "C"]);
+        assert!(settings.outbound.allowed.is_empty());
+        assert_eq!(settings.limits.memory_bytes, 1 << 20);
+        assert_eq!(settings.limits.cpu_time.as_secs(), 10);
+        assert_eq!(settings.limits.instances.get(), 7);
+        assert_eq!(settings.serving.max_queued, 5);
+        assert_eq!(settings.serving.queue_timeout.as_secs(), 9);
     }
 
     #[test]

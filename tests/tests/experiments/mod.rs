@@ -1,10 +1,11 @@
 //! The promises of the READMEs of `experiments/`, one module per experiment, on the files that
-//! `make experiments` has composed.
+//! `make experiments` has built.
 
 mod cipher_onion;
 mod closed_app;
 mod http_gate;
 mod middleware_0_3;
+mod mixed;
 mod mock_audit;
 mod path_router;
 mod polyglot;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use end_to_end::artifacts::{component, program, workspace};
+use end_to_end::artifacts::{component, experiment, program, workspace};
 use end_to_end::functions::Folder;
 use end_to_end::process::Finished;
 use end_to_end::{TestHost, client};
@@ -43,6 +43,31 @@ fn the_example_functions_file_is_valid() {
 
     let host = TestHost::serve_functions(folder.join("functions.toml")).start();
     assert_eq!(host.send(&client::encrypt("abc")).result(), "fgh");
+}
+
+#[test]
+fn the_example_middleware_is_valid() {
+    let document = document();
+    let (_, section) = document.split_once("\n## Middleware\n").expect("a section");
+    let (section, _) = section.split_once("\n## ").expect("its end");
+    let folder = Folder::new();
+    folder.put_component("app");
+    for (name, part) in [("logger", "request-logger"), ("gate", "bearer-gate")] {
+        let part = fs::read(experiment("parts", part)).expect("a component");
+        folder.put(&format!("{name}.wasm"), part);
+    }
+    folder.put("token.txt", "secret");
+    let examples = section.split("```toml\n").skip(1);
+    let examples = examples.map(|rest| rest.split("```").next().expect("an end"));
+    for (count, example) in examples.enumerate() {
+        folder.put("functions.toml", example);
+        let finished = TestHost::serve_functions("functions.toml")
+            .in_folder(folder.path())
+            .switch("--check")
+            .fail();
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+        assert!(count < 2, "there are two examples");
+    }
 }
 
 #[test]

@@ -14,6 +14,8 @@ mod limits;
 #[cfg(target_os = "linux")]
 mod loading;
 mod middleware;
+mod middleware_limits;
+mod middleware_settings;
 mod mixed_middleware;
 mod neighbours;
 mod paused;

@@ -21,7 +21,6 @@ use super::queue::{Demand, Permit, Priority, Queue};
 use crate::engine;
 use crate::engine_kind::EngineKind;
 use crate::error::CompileError;
-use crate::wasi_version::WasiVersion;
 
 /// Minimum of the limit of concurrent children, for machines with few processors: a slow component
 /// does not delay others.
@@ -125,47 +124,6 @@ impl Compiler {
         Ok(Artefact::new(compiled, file))
     }
 
-    /// Compiles a component with its middleware. If their versions of WASI differ, there are several
-    /// artefacts, the outermost first, of which each but the last has the following as its next
-    /// handler.
-    ///
-    /// # Errors
-    ///
-    /// Fails like [`compile`](Self::compile).
-    pub async fn compile_chain(
-        &self,
-        job: &Job,
-        is_new: bool,
-    ) -> Result<Vec<Artefact>, CompileError> {
-        let versions = match self.compile(job, is_new).await {
-            Err(CompileError::Mixed(versions)) => versions,
-            artefact => return Ok(vec![artefact?]),
-        };
-        let mut artefacts = Vec::new();
-        for segment in segments(job, &versions)? {
-            artefacts.push(self.compile(&segment, is_new).await?);
-        }
-        Ok(artefacts)
-    }
-
-    /// Validates and compiles a component with its middleware without artefacts, like
-    /// [`compile_chain`](Self::compile_chain).
-    ///
-    /// # Errors
-    ///
-    /// Fails like [`compile`](Self::compile).
-    pub async fn check_chain(&self, job: &Job) -> Result<Vec<Compiled>, CompileError> {
-        let versions = match self.check(job).await {
-            Err(CompileError::Mixed(versions)) => versions,
-            compiled => return Ok(compiled?.into_iter().collect()),
-        };
-        let mut all = Vec::new();
-        for segment in segments(job, &versions)? {
-            all.extend(self.check(&segment).await?);
-        }
-        Ok(all)
-    }
-
     /// Validates and compiles `job` without an artefact. None if `job` has no component, and its
     /// adapters are valid.
     ///
@@ -226,14 +184,6 @@ impl Compiler {
     fn key(&self, job: &Job, adapters: AdapterUse) -> String {
         format!("{}-{}", job.key(adapters), self.platform)
     }
-}
-
-/// The segments of a job whose parts have these versions. No middleware may be left out.
-fn segments(job: &Job, versions: &[WasiVersion]) -> Result<Vec<Job>, CompileError> {
-    if versions.len() != job.middleware.len() + 1 {
-        return Err(io::Error::other("the reply does not fit the job").into());
-    }
-    Ok(job.clone().segments(versions))
 }
 
 fn priority(job: &Job, is_new: bool) -> Priority {

@@ -11,7 +11,8 @@
 //! - `cache.rs`: [`CodeCache`], artefacts for the next start; `folder.rs`: its private folder.
 //! - `artefact.rs`: [`Artefact`], compiled code in a file, verified and mapped.
 //! - `queue.rs`: priority and concurrency of jobs.
-//! - `compiler.rs`: [`Compiler`], the front of all of these.
+//! - `compiler.rs`: [`Compiler`], the front of all of these; `segments.rs`: [`Chain`], a component behind
+//!   middleware, and the segments that it is compiled to.
 
 mod artefact;
 mod cache;
@@ -29,3 +30,4 @@ pub use child::{ChildLimits, compile_child};
 pub use compiler::{Compiler, CompilerSettings};
 pub use process::clock_limit;
 pub use protocol::{AdapterUse, Compiled, Job, Part};
+pub use segments::{Chain, Segment};

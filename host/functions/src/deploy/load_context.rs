@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use engine::{Artefact, Job, Part};
+use engine::{Artefact, Job, Part, Segment};
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::super::config::FunctionConfig;
@@ -125,18 +125,19 @@ impl LoadContext {
     ) -> Result<Option<LoadedFunction>, FunctionError> {
         let adapters = self.adapters.clone();
         let (desired, max_bytes) = (config.clone(), self.loader.max_component_bytes);
-        let job = move || load::job(component, &desired, &adapters, max_bytes);
-        let job = run_blocking(job).await?;
+        let read = move || load::chain(component, &desired, &adapters, max_bytes);
+        let chain = run_blocking(read).await?;
+        let job = &chain.job;
         let version = job.component.as_ref().map(|part| &part.sha256);
         let is_active = |version: &String| record.is_active(version);
         let is_recorded = self.store.is_none() || version.is_some_and(is_active);
-        if is_recorded && active.is_some_and(|active| active.is(&config, &job)) {
+        if is_recorded && active.is_some_and(|active| active.is(&config, job)) {
             return Ok(None);
         }
         let is_new = record.active.is_none();
         let compiler = &self.loader.compiler;
-        let artefacts = compiler.compile_chain(&job, is_new).await?;
-        run_blocking(move || self.start(&config, &job, &artefacts, record)).await
+        let segments = compiler.compile_chain(&chain, is_new).await?;
+        run_blocking(move || self.start(&config, &chain.job, &segments, record)).await
     }
 
     /// Loads a compiled version and warms it up.
@@ -144,16 +145,16 @@ impl LoadContext {
         &self,
         config: &FunctionConfig,
         job: &Job,
-        artefacts: &[Artefact],
+        segments: &[Segment<Artefact>],
         mut record: Record,
     ) -> Result<Option<LoadedFunction>, FunctionError> {
-        for compiled in artefacts.iter().map(Artefact::compiled) {
+        for compiled in segments.iter().map(|segment| segment.content.compiled()) {
             if let Some(adapter) = &compiled.adapter {
                 let (name, sha256) = (&config.name, &compiled.sha256);
                 tracing::debug!(function = name, adapter, sha256, "composed");
             }
         }
-        let function = self.loader.load(config, job, artefacts)?;
+        let function = self.loader.load(config, job, segments)?;
         function.set_paused(record.paused);
         warm(&function, config.smoke())?;
         if let (Some(store), Some(component)) = (&self.store, &job.component) {

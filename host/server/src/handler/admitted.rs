@@ -37,6 +37,15 @@ impl Admitted {
     ///
     /// Fails if a queue is full, or the request was in one for too long.
     pub(crate) async fn wait(context: &Context) -> Result<Self, GuestError> {
+        let mut admitted = Self::admit(context).await?;
+        if let Some(memory) = acquire_memory(context).await? {
+            admitted.set_memory(memory);
+        }
+        Ok(admitted)
+    }
+
+    /// Waits for the permits of all segments.
+    async fn admit(context: &Context) -> Result<Self, GuestError> {
         let ServedFunction {
             admission,
             telemetry,
@@ -51,11 +60,10 @@ impl Admitted {
             let _queued = telemetry.metrics().request_queued();
             admission.admit().await?
         };
-        let memory = acquire_memory(context).await?;
         let next = match next {
             Some(next) => {
                 let context = context.for_next(next);
-                let mut admitted = Box::pin(Self::wait(&context)).await?;
+                let mut admitted = Box::pin(Self::admit(&context)).await?;
                 admitted.instance.share(&instance);
                 Some(Box::new(Next::new(context, admitted)))
             }
@@ -64,10 +72,18 @@ impl Admitted {
         Ok(Self {
             run,
             instance,
-            memory,
+            memory: None,
             has_waited,
             next,
         })
+    }
+
+    /// Gives `memory`, which was acquired for all segments, to them.
+    pub(crate) fn set_memory(&mut self, memory: Arc<InstanceMemory>) {
+        if let Some(next) = &mut self.next {
+            next.set_memory(&memory);
+        }
+        self.memory = Some(memory);
     }
 
     /// Prepares the guest. None of its code runs before the task is polled.
@@ -108,7 +124,8 @@ impl Admitted {
     }
 }
 
-/// Waits for the memory of a new instance. None for an idle one.
+/// Waits for the memory of a new instance of each segment. It is acquired at once, so that no request
+/// waits with the memory of some segments for that of the others. None for an idle instance.
 async fn acquire_memory(context: &Context) -> Result<Option<Arc<InstanceMemory>>, GuestError> {
     let ServedFunction {
         function,
@@ -118,10 +135,11 @@ async fn acquire_memory(context: &Context) -> Result<Option<Arc<InstanceMemory>>
         memory_queue,
         ..
     } = &*context.served;
+    // Only the instances of a single component are reused, and it has no other segment.
     if instances.has_idle() {
         return Ok(None);
     }
-    let bytes = instances.initial_bytes();
+    let bytes = initial_bytes(&context.served);
     let is_first = memory_queue.available_permits() > 0;
     if let Some(acquired) = is_first.then(|| memory.try_acquire(bytes)).flatten() {
         return Ok(Some(acquired));
@@ -133,6 +151,19 @@ async fn acquire_memory(context: &Context) -> Result<Option<Arc<InstanceMemory>>
     };
     let acquired = timeout(function.settings().queue_timeout, waiting).await;
     acquired.map(Some).map_err(|_| out_of_memory(context))
+}
+
+/// The memory with which the instances of a segment and of those behind it start, as the memory of one
+/// instance, in bytes.
+pub(crate) fn initial_bytes(served: &ServedFunction) -> u64 {
+    let segments = served
+        .chain()
+        .map(|served| served.instances.initial_bytes());
+    let all = segments.reduce(|all, bytes| {
+        all.saturating_add(bytes)
+            .saturating_add(memory_limit::INSTANCE_BYTES)
+    });
+    all.unwrap_or_default()
 }
 
 /// The rejection of a request that the server has no memory for.

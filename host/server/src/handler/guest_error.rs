@@ -197,12 +197,16 @@ impl GuestError {
             .request
             .component()
             .map(|component| &*component.name);
-        tracing::error!(%request, %cause, function, "{what}");
+        let segment = context.served.function.segment();
+        let shown = segment.map(tracing::field::display);
+        tracing::error!(%request, %cause, function, segment = shown, "{what}");
+        let place = segment.map(|segment| format!(" in {segment}"));
+        let place = place.unwrap_or_default();
         let mut lines = cause.lines();
         let first = lines.next().unwrap_or_default();
         context
             .request
-            .append_log_line(format_args!("{request} {what}: {first}"));
+            .append_log_line(format_args!("{request} {what}{place}: {first}"));
         for line in lines {
             context
                 .request

@@ -1,7 +1,6 @@
 //! A guest at work, on its worker or offloaded.
 
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::thread;
 use std::time::Duration;
@@ -122,9 +121,9 @@ impl GuestTask {
         }
     }
 
-    /// The key of the function in the queue of offload threads: the same on all workers.
+    /// The key of the function in the queue of offload threads.
     fn function(&self) -> Key {
-        Arc::as_ptr(&self.context.served.function).addr()
+        self.context.served.key
     }
 
     /// Moves the guest to an offload thread, so that it delays no other request of the worker.

@@ -1,5 +1,5 @@
 //! The next handler of a middleware, where the server connects them: they are for different versions
-//! of WASI.
+//! of WASI, or have different settings.
 //!
 //! The next guest works in a task of its own, on the worker of the request. Its response goes to the
 //! store of the middleware, which may be on another thread, through a channel of one frame.
@@ -13,13 +13,14 @@ use http::uri::Scheme;
 use http::{Method, Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
+use memory_limit::InstanceMemory;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::handler::Context;
-use crate::handler::admitted::Admitted;
+use crate::handler::admitted::{Admitted, initial_bytes};
 use crate::handler::guest_error::GuestError;
 use crate::handler::response::{self, ResponseBody};
 
@@ -38,6 +39,13 @@ impl Next {
             context,
             admitted: Some(admitted),
             streaming: None,
+        }
+    }
+
+    /// Gives the memory of this segment and of those behind it, which is part of `outer`, to them.
+    pub(crate) fn set_memory(&mut self, outer: &InstanceMemory) {
+        if let Some(admitted) = &mut self.admitted {
+            admitted.set_memory(outer.split_off(initial_bytes(&self.context.served)));
         }
     }
 

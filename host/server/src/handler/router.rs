@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::iter;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::scheduling::admission::Admission;
 use crate::scheduling::cpu_history::CpuHistory;
+use crate::scheduling::fair_queue::Key;
 use crate::scheduling::instances::Instances;
 use crate::scheduling::pace::{EventLoop, Pace};
 use crate::scheduling::shared_slots::{RequestSlots, SharedSlots};
@@ -33,13 +35,21 @@ pub(crate) struct ServedFunction {
     pub(crate) cpu_history: Rc<CpuHistory>,
     /// None for a single function, which delays no other.
     pub(crate) pace: Option<Rc<Pace>>,
-    /// The memory of its instances, on all workers.
+    /// The memory of its instances, on all workers. All segments share it, so that they get the share of
+    /// one function.
     pub(crate) memory: Arc<FunctionMemory>,
     /// One request at a time waits for memory; the others wait here.
     pub(crate) memory_queue: Semaphore,
+    /// Its key in the queue of offload threads: the same on all workers and of all segments.
+    pub(crate) key: Key,
 }
 
 impl ServedFunction {
+    /// This segment and those that it passes requests on to, the outermost first.
+    pub(crate) fn chain(&self) -> impl Iterator<Item = &Self> {
+        iter::successors(Some(self), |served| served.next.as_deref())
+    }
+
     /// Limits of its requests.
     pub(crate) fn settings(&self) -> &RequestLimits {
         self.function.settings()
@@ -169,15 +179,21 @@ impl Router {
         let segments = u32::try_from(function.chain().count()).unwrap_or(u32::MAX);
         let slots = self.shared_slots.as_ref();
         let slots = slots.map(|slots| RequestSlots::new(slots.clone(), segments));
-        self.serve_segment(function, before, slots)
+        let memory = function.memory(&self.memory, self.shared_slots.is_some());
+        let memory = memory.clone();
+        let key = Arc::as_ptr(&function).addr();
+        self.serve_segment(function, before, slots, memory, key)
     }
 
-    /// Serves a segment. The outermost one takes the `slots` of all.
+    /// Serves a segment. The outermost one takes the `slots` of all, and all have one account of `memory`
+    /// and one `key`.
     fn serve_segment(
         &self,
         function: Arc<Function>,
         before: Option<&Rc<ServedFunction>>,
         slots: Option<RequestSlots>,
+        memory: Arc<FunctionMemory>,
+        key: Key,
     ) -> Rc<ServedFunction> {
         let settings = *function.settings();
         let max_instances = function.max_instances();
@@ -208,7 +224,7 @@ impl Router {
         };
         let next = function.next().map(|next| {
             let before = before.and_then(|before| before.next.as_ref());
-            self.serve_segment(next.clone(), before, None)
+            self.serve_segment(next.clone(), before, None, memory.clone(), key)
         });
         let app = function.app_of(self.thread).clone();
         Rc::new(ServedFunction {
@@ -221,10 +237,9 @@ impl Router {
             admission,
             cpu_history: CpuHistory::new(self.shared_slots.is_some()),
             pace,
-            memory: function
-                .memory(&self.memory, self.shared_slots.is_some())
-                .clone(),
+            memory,
             memory_queue: Semaphore::new(1),
+            key,
             next,
             function,
         })

@@ -32,10 +32,11 @@ pub(super) fn read(path: &Path, serve: &Definition) -> Result<Vec<Entry>, Error>
         text: &text,
         keys: "the keys are the flags of `serve` without the dashes",
     };
-    file.entries(file.parse()?.get_ref(), serve)
+    file.entries(&by_place(file.parse()?.get_ref()), serve)
 }
 
 /// A TOML file.
+#[derive(Clone, Copy)]
 pub(super) struct File<'a> {
     /// Its path.
     pub(super) name: &'a str,
@@ -66,14 +67,14 @@ impl<'a> File<'a> {
         DeTable::parse(self.text).map_err(|error| self.no_toml(&error))
     }
 
-    /// The entries of a table, whose keys are flags of `definition`.
+    /// The entries of these pairs of a table, whose keys are flags of `definition`.
     pub(super) fn entries(
         &self,
-        table: &DeTable<'_>,
+        pairs: &[Pair<'_, '_>],
         definition: &Definition,
     ) -> Result<Vec<Entry>, Error> {
         let mut entries = Vec::new();
-        for (key, value) in by_place(table) {
+        for &(key, value) in pairs {
             let flag = self.flag(key, value, definition)?;
             self.add(&flag, value, definition, &mut entries)?;
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use clap::{Command as Definition, Error};
-use functions::{ComponentSource, FunctionConfig, FunctionsConfig, Route};
+use functions::{ComponentSource, FunctionConfig, FunctionsConfig, MiddlewareConfig, Route};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -13,11 +13,16 @@ use super::entry::Entry;
 use super::file::{File, Pair, by_place};
 use super::value::kind;
 use super::{check, failure};
-use crate::cli::function_flags::{Defaults, FunctionFlags};
+use crate::cli::function_flags::{Defaults, FunctionFlags, MIDDLEWARE};
 use crate::cli::text_file;
 
 /// Keys of a file of functions.
 const TABLES: &str = "a file of functions has `folder`, `[[function]]` and `[[adapter]]`";
+
+/// Keys of a middleware with settings of its own.
+const MIDDLEWARE_KEYS: &str = "the keys of `[[function.middleware]]` are `component`, and the flags of \
+                               `serve` for the environment, the limits and the audit entries of a \
+                               guest, without the dashes";
 
 /// An error in a file of functions, with its line.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +44,7 @@ impl From<Error> for FunctionsError {
 /// Fails if the file cannot be read, or has an invalid key or value, with the line. Errors show
 /// no secret.
 pub fn read_functions(path: &Path, defaults: &Defaults) -> Result<FunctionsConfig, FunctionsError> {
-    let default_settings = FunctionFlags::read(&[], defaults)?.resolve();
+    let default_settings = FunctionFlags::read(&[], &[], defaults)?.resolve();
     let mut config = FunctionsConfig {
         file: path.to_owned(),
         folder: None,
@@ -63,7 +68,7 @@ pub fn read_functions(path: &Path, defaults: &Defaults) -> Result<FunctionsConfi
             name: &name,
             text: &text,
             keys: "the keys of `[[function]]` are the flags of `serve` for guests without the \
-                   dashes, and `name`, `component` and `route`",
+                   dashes, and `name`, `component`, `middleware`, `smoke` and `route`",
         },
         folder,
         defaults,
@@ -209,16 +214,13 @@ impl Reader<'_> {
         span: &Range<usize>,
         folder: Option<&Path>,
     ) -> Result<FunctionConfig, Error> {
-        let mut entries = self.file.entries(table, &self.definition)?;
-        for entry in &mut entries {
-            self.resolve(entry);
-        }
-        check(&entries, &self.definition)?;
-        let given: Vec<_> = entries
-            .into_iter()
-            .map(|entry| (entry.key, entry.value))
-            .collect();
-        let flags = FunctionFlags::read(&given, self.defaults)?;
+        let is_flag = |(key, _): &Pair<'_, '_>| key.get_ref().as_ref() != MIDDLEWARE;
+        let (pairs, middleware): (Vec<_>, Vec<_>) = by_place(table).into_iter().partition(is_flag);
+        let flags = self.flags(&self.file, &pairs)?;
+        let middleware = match middleware.first() {
+            Some((_, value)) => self.middleware(value, &flags)?,
+            None => Vec::new(),
+        };
         let settings = flags.resolve();
         let of_component = || flags.component.as_ref().map(ComponentSource::stem);
         let name = flags.name.or_else(of_component);
@@ -247,8 +249,90 @@ impl Reader<'_> {
             route: flags.route.unwrap_or_else(|| Route::of_name(&name)),
             name,
             component,
-            middleware: flags.middleware,
+            middleware,
             folder,
+            settings,
+        })
+    }
+
+    /// The flags in these pairs of a table.
+    fn flags(&self, file: &File<'_>, pairs: &[Pair<'_, '_>]) -> Result<FunctionFlags, Error> {
+        let keys: Vec<_> = pairs
+            .iter()
+            .map(|(key, _)| key.get_ref().as_ref())
+            .collect();
+        let mut entries = file.entries(pairs, &self.definition)?;
+        for entry in &mut entries {
+            self.resolve(entry);
+        }
+        check(&entries, &self.definition)?;
+        let given = entries.into_iter().map(|entry| (entry.key, entry.value));
+        let given: Vec<_> = given.collect();
+        FunctionFlags::read(&given, &keys, self.defaults)
+    }
+
+    /// The middleware of a function: a path or a table, or an array of these.
+    fn middleware(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        function: &FunctionFlags,
+    ) -> Result<Vec<MiddlewareConfig>, Error> {
+        let items: Vec<_> = match value.get_ref() {
+            DeValue::Array(items) => items.iter().collect(),
+            _ => vec![value],
+        };
+        let middleware = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
+            DeValue::Table(table) => self.middleware_table(table, &item.span(), function),
+            DeValue::String(_) => {
+                let component = ComponentSource::from(self.text(MIDDLEWARE, item)?);
+                Ok(MiddlewareConfig {
+                    component: component.resolve_against(self.folder),
+                    settings: None,
+                })
+            }
+            other => {
+                let why = format!(
+                    "expected a path, or a table as `[[function.middleware]]`, found {}",
+                    kind(other)
+                );
+                Err(self.file.rejected(&item.span(), MIDDLEWARE, &why))
+            }
+        };
+        items.into_iter().map(middleware).collect()
+    }
+
+    /// A middleware of `function`, with settings of its own if it has keys for them.
+    fn middleware_table(
+        &self,
+        table: &Table<'_>,
+        span: &Range<usize>,
+        function: &FunctionFlags,
+    ) -> Result<MiddlewareConfig, Error> {
+        let pairs = by_place(table);
+        for (key, _) in &pairs {
+            let name = key.get_ref().as_ref();
+            if FunctionFlags::is_of_function_only(name) {
+                let why = "a key of the function, not of its middleware; write it in `[[function]]`, \
+                           above `[[function.middleware]]`";
+                return Err(self.file.rejected(&key.span(), name, why));
+            }
+        }
+        let file = File {
+            keys: MIDDLEWARE_KEYS,
+            ..self.file
+        };
+        // Also an empty table or list is a setting, without the values of the function.
+        let has_settings = pairs
+            .iter()
+            .any(|(key, _)| key.get_ref().as_ref() != "component");
+        let mut flags = self.flags(&file, &pairs)?;
+        let Some(component) = flags.component.take() else {
+            let why = "missing `component`, the file of the middleware";
+            return Err(file.rejected(span, "[[function.middleware]]", why));
+        };
+        let settings = has_settings.then(|| flags.resolve_for_middleware(function));
+        Ok(MiddlewareConfig {
+            component,
             settings,
         })
     }
@@ -257,7 +341,7 @@ impl Reader<'_> {
     fn resolve(&self, entry: &mut Entry) {
         let resolved = |path: &str| self.folder.join(path).to_string_lossy().into_owned();
         match entry.key.as_str() {
-            "component" | "middleware" if !entry.value.is_empty() => {
+            "component" if !entry.value.is_empty() => {
                 let place =
                     ComponentSource::from(entry.value.as_str()).resolve_against(self.folder);
                 entry.value = place.to_string();

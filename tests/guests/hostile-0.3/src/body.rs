@@ -201,7 +201,7 @@ fn audit_sent(headers: Fields, status: &str) -> Response {
         trap();
     }
     spawn_local(async move {
-        // Nobody reads the body of a response that has none.
+        // The server does not read the body of a response that has none.
         let _ = body.write_all(b"good".to_vec()).await;
         drop((body, end));
         let outcome = match sent.await {

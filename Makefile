@@ -118,7 +118,7 @@ test: build test-guests experiments peers foreign nats schemathesis debian strac
 
 STRESS := cargo run --quiet -p end-to-end --bin stress --
 
-torture-audit: build ## Kill the server 500 times and verify its audit log after each; FLAGS="--rounds 50 --seed 1"
+torture-audit: build test-guests ## Kill the server 500 times and verify its audit log after each; FLAGS="--rounds 50 --seed 1"
 	@$(STRESS) kill $(FLAGS)
 
 torture-functions: build ## Kill the server during deploys, swap versions and drop broken files under load; FLAGS="--rounds 20"
@@ -127,7 +127,7 @@ torture-functions: build ## Kill the server during deploys, swap versions and dr
 hostile: build test-guests ## Run every hostile guest 1000 times next to a well-behaved one; FLAGS="--runs 50 --only loop"
 	@$(STRESS) hostile $(FLAGS)
 
-drain: build ## End the server 100 times under load and verify that it answers all accepted requests; FLAGS="--rounds 20 --seed 1"
+drain: build test-guests ## End the server 100 times under load and verify that it answers all accepted requests; FLAGS="--rounds 20 --seed 1"
 	@$(STRESS) drain $(FLAGS)
 
 soak: build ## Keep the server at 80 % of its capacity for 8 minutes and verify that it does not grow; FLAGS="--minutes 1"

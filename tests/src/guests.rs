@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::artifacts;
+
 /// A component in a folder of its own, removed when dropped.
 #[derive(Debug)]
 pub struct Guest {
@@ -25,6 +27,16 @@ impl Guest {
         let guest = Self { folder };
         fs::write(guest.path(), bytes).expect("a folder that can be written to");
         guest
+    }
+
+    /// Two guests that append the body of a request to the audit log: for WASI 0.2, and for WASI
+    /// 0.3.
+    #[must_use]
+    pub fn appenders() -> [Self; 2] {
+        let path = artifacts::test_guest("hostile-03");
+        let guest = fs::read(&path)
+            .unwrap_or_else(|error| panic!("cannot read `{}`: {error}", path.display()));
+        [Self::assemble("appender"), Self::of(guest)]
     }
 
     /// Its path.

@@ -1,5 +1,6 @@
 //! Bodies of requests.
 
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
@@ -7,10 +8,11 @@ use core::pin::pin;
 
 use wit_bindgen::{FutureReader, StreamReader, StreamResult, yield_async};
 
+use crate::bindings::runner::audit::audit_log::{Attribute, Entry, Outcome, append};
 use crate::bindings::wasi::clocks0_3_0::monotonic_clock::wait_for;
 use crate::bindings::wasi::http0_3_0::types::{ErrorCode, Request};
 use crate::bindings::{wit_future, wit_stream};
-use crate::{Answer, Call, End, begin, good, hold, trap};
+use crate::{Answer, Call, End, begin, good, hold, text, trap};
 
 pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
     let (name, request) = (&*call.name, call.request);
@@ -74,6 +76,7 @@ pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
             let _kept = take(request);
             hold().await;
         }
+        "value" => return Ok(append_body(request).await),
         _ => {
             return Err(Call { request, ..call });
         }
@@ -103,6 +106,34 @@ pub(crate) async fn read_all(request: Request, size: usize) -> usize {
             trap();
         }
     }
+}
+
+/// Appends an audit entry whose value is the body, and responds with its place in the log, as
+/// `appender.wat` does.
+async fn append_body(request: Request) -> Answer {
+    let (body, end) = take(request);
+    let value = body.collect().await;
+    end.await?;
+    let value = String::from_utf8(value).map_err(|_| ErrorCode::HttpProtocolError)?;
+    let entry = Entry {
+        action: "append".to_string(),
+        outcome: Outcome::Success,
+        resource: None,
+        attributes: vec![Attribute {
+            name: "value".to_string(),
+            value,
+        }],
+    };
+    Ok(match append(&entry) {
+        Ok(receipt) => text(receipt.sequence.to_string()),
+        Err(_) => {
+            let response = text(*b"error: no receipt");
+            if response.set_status_code(500).is_err() {
+                trap();
+            }
+            response
+        }
+    })
 }
 
 /// The request in `times` others, each with the body of the one before.

@@ -43,19 +43,19 @@ pub struct Summary {
     pub records: u64,
 }
 
-/// Runs all rounds, and calls `progress` after each.
+/// Runs all rounds, with guests for WASI 0.2 and 0.3 in turn, and calls `progress` after each.
 ///
 /// # Errors
 ///
 /// Stops at the first violation: an accepted request without an answer, a wrong answer, an exit
 /// status other than 0, a receipt without its entry in the audit log.
 pub fn run(rounds: Rounds, mut progress: impl FnMut(u32)) -> Result<Summary, Violation> {
-    let guest = Guest::assemble("appender");
+    let guests = Guest::appenders();
     let mut random = Random::new(rounds.seed);
     let mut summary = Summary::default();
-    for round in 1..=rounds.count {
+    for (round, guest) in (1..=rounds.count).zip(guests.iter().cycle()) {
         let folder = tempfile::tempdir().expect("a folder");
-        let observed = round::run(&guest, folder.path(), round, &mut random);
+        let observed = round::run(guest, folder.path(), round, &mut random);
         if let Err(reason) = observed.and_then(|observed| summary.add(&observed)) {
             return Err(Violation::keep(round, reason, folder));
         }

@@ -43,7 +43,7 @@ pub struct Summary {
     pub records: u64,
 }
 
-/// Runs all rounds, on logs of these kinds in turn, and calls `progress` after each.
+/// Runs all rounds, on logs of these kinds and with guests for WASI 0.2 and 0.3 in turn, and calls `progress` after each.
 ///
 /// # Errors
 ///
@@ -56,7 +56,7 @@ pub fn run(
     /// Maximum number of rounds on one log.
     const MAX_ROUNDS_PER_LOG: usize = 15;
 
-    let guest = Guest::assemble("appender");
+    let guests = Guest::appenders();
     let mut random = Random::new(rounds.seed);
     let mut summary = Summary::default();
     while summary.rounds < rounds.count {
@@ -71,7 +71,8 @@ pub fn run(
             }
             summary.rounds += 1;
             let round = Round::random(summary.rounds, &mut random);
-            let observed = round::run(&guest, &location, round);
+            let guest = &guests[summary.rounds as usize % guests.len()];
+            let observed = round::run(guest, &location, round);
             let checked = observed.and_then(|observed| {
                 summary.early_kills += u32::from(!observed.listened);
                 summary.receipts += observed.receipts.len() as u64;

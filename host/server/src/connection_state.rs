@@ -41,10 +41,20 @@ pub(crate) struct ConnectionState {
     is_ending: Cell<bool>,
     /// Whether the end of the connection marks the end of a response.
     ends_response: Cell<bool>,
-    /// The pace of the last request. The next one is probably for the same function.
-    pace: RefCell<Option<Rc<Pace>>>,
-    /// The pace by which the next request may start.
-    turn: RefCell<Option<Rc<Pace>>>,
+    /// The functions of all requests.
+    requests: RefCell<PacedBy>,
+    /// The number of a request, and the pace by which it may start.
+    turn: RefCell<Option<(u64, Rc<Pace>)>>,
+}
+
+/// The functions of the requests of a connection, by their paces.
+#[derive(Default)]
+enum PacedBy {
+    #[default]
+    None,
+    /// One function. The next request is probably for it.
+    One(Rc<Pace>),
+    Several,
 }
 
 /// What a client did not do in time.
@@ -75,7 +85,7 @@ impl ConnectionState {
             expired: Cell::default(),
             is_ending: Cell::default(),
             ends_response: Cell::default(),
-            pace: RefCell::default(),
+            requests: RefCell::default(),
             turn: RefCell::default(),
         })
     }
@@ -90,24 +100,38 @@ impl ConnectionState {
         }
     }
 
-    /// Waits until a request may start by `pace`.
+    /// Waits until the request that has just begun may start by the `pace` of its function.
     pub(crate) async fn start(&self, pace: &Rc<Pace>) {
+        self.requests.replace_with(|before| match before {
+            PacedBy::None => PacedBy::One(pace.clone()),
+            PacedBy::One(one) if Rc::ptr_eq(one, pace) => PacedBy::One(pace.clone()),
+            PacedBy::One(_) | PacedBy::Several => PacedBy::Several,
+        });
         let turn = self.turn.take();
-        if !turn.is_some_and(|turn| Rc::ptr_eq(&turn, pace)) {
+        let has_turn = turn
+            .is_some_and(|(number, turn)| number == self.begun.get() && Rc::ptr_eq(&turn, pace));
+        if !has_turn {
             pace.next().await;
         }
-        self.pace.replace(Some(pace.clone()));
     }
 
-    /// The pace for which the next request probably has to wait.
+    /// The pace for which the next request has to wait, if all requests of this connection were for
+    /// one function. Otherwise it may be for a function that others wait for in vain.
     pub(crate) fn full_pace(&self) -> Option<Rc<Pace>> {
-        let pace = self.pace.borrow();
-        pace.as_ref().filter(|pace| pace.is_full()).cloned()
+        match &*self.requests.borrow() {
+            PacedBy::One(pace) if pace.is_full() => Some(pace.clone()),
+            _ => None,
+        }
     }
 
-    /// The next request may start by `pace`.
-    pub(crate) fn set_turn(&self, pace: Rc<Pace>) {
-        self.turn.replace(Some(pace));
+    /// The request of this number may start by `pace`.
+    pub(crate) fn set_turn(&self, number: u64, pace: Rc<Pace>) {
+        self.turn.replace(Some((number, pace)));
+    }
+
+    /// The head of the request of this number has not arrived: a turn holds for one read.
+    pub(crate) fn return_turn(&self, number: u64) {
+        self.turn.borrow_mut().take_if(|turn| turn.0 == number);
     }
 
     /// Number of requests that have begun.

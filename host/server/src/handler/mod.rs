@@ -138,7 +138,7 @@ pub(crate) async fn handle(
             (response, Some(request_telemetry))
         }
         Err(unserved) => {
-            state.start(&shared.unrouted_pace).await;
+            shared.unrouted_pace.next().await;
             let (response, request_telemetry) =
                 reject_unserved(*unserved, &request, info, &state, &shared);
             (for_client(response), request_telemetry)

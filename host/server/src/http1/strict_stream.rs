@@ -30,8 +30,6 @@ pub(crate) struct StrictStream {
     read_buffer: ReadBuffer,
     /// Bytes that were received and not passed on.
     held: BytesMut,
-    /// Whether nothing had been received when the socket was last read.
-    is_socket_empty: bool,
     turn: Option<Turn>,
     /// Number of bytes of `held` that were accepted.
     accepted_bytes: usize,
@@ -81,7 +79,6 @@ impl StrictStream {
             reader: StrictReader::new(limits),
             read_buffer,
             held: begun,
-            is_socket_empty: false,
             turn: None,
             accepted_bytes: 0,
             is_idle_for_long: false,
@@ -189,11 +186,11 @@ impl StrictStream {
     /// requests wait cost the worker time only for those that start.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.turn.is_none() {
-            // Otherwise the client may have sent nothing yet.
-            let has_received = std::mem::take(&mut self.is_socket_empty);
             let is_between = self.held.is_empty() && self.reader.is_between_messages();
-            let pace = (has_received && is_between).then(|| self.state.full_pace());
-            let Some(pace) = pace.flatten() else {
+            let may_wait = is_between && !self.state.has_requests();
+            let pace = may_wait.then(|| self.state.full_pace()).flatten();
+            // Otherwise the client has sent nothing yet.
+            let Some(pace) = pace.filter(|_| self.socket.is_readable(cx)) else {
                 return Poll::Ready(());
             };
             self.turn = Some(Box::pin(async {
@@ -203,7 +200,7 @@ impl StrictStream {
         }
         if let Some(turn) = &mut self.turn {
             let pace = ready!(turn.as_mut().poll(cx));
-            self.state.set_turn(pace);
+            self.state.set_turn(self.reader.heads() + 1, pace);
             self.turn = None;
         }
         Poll::Ready(())
@@ -284,7 +281,10 @@ impl Read for StrictStream {
             let at_once = room.min(read_buffer.len());
             let mut buffer = ReadBuf::new(&mut read_buffer[..at_once]);
             let read = Pin::new(&mut stream.socket).poll_read(cx, &mut buffer);
-            stream.is_socket_empty = read.is_pending();
+            let next = stream.reader.heads() + 1;
+            if read.is_pending() {
+                stream.state.return_turn(next);
+            }
             if read.is_pending() && stream.is_idle_for_long {
                 stream.end = Some(End::Closed);
                 return Poll::Ready(Ok(()));
@@ -301,6 +301,9 @@ impl Read for StrictStream {
                 continue;
             }
             stream.take(&mut read_buffer[..count], &mut cursor);
+            if stream.reader.heads() < next {
+                stream.state.return_turn(next);
+            }
             if cursor.remaining() < room {
                 return Poll::Ready(Ok(()));
             }

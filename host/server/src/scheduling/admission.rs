@@ -42,6 +42,9 @@ const LONG_ITERATION: Duration = Duration::from_millis(15);
 /// See [`LONG_ITERATION`].
 const SHORT_ITERATION: Duration = Duration::from_millis(5);
 
+/// An iteration below this duration leaves time for many more guests: they wait for I/O.
+const IDLE_ITERATION: Duration = Duration::from_millis(1);
+
 /// Interval in which iterations are measured.
 const MEASURING_INTERVAL: Duration = Duration::from_millis(2);
 
@@ -192,7 +195,12 @@ impl Admission {
             usize::try_from(fitting).map_or(limit, |fitting| fitting.max(1))
         } else if iteration < SHORT_ITERATION {
             // Bounded, so that the limit keeps a meaning.
-            (limit + 1 + limit / 8).min(self.running.get() + FIRST_RUNNING)
+            let more = if iteration < IDLE_ITERATION {
+                limit
+            } else {
+                1 + limit / 8
+            };
+            (limit + more).min(2 * self.running.get() + FIRST_RUNNING)
         } else {
             limit
         };

@@ -81,6 +81,16 @@ impl Socket {
         }
     }
 
+    /// Whether the system may have bytes to read. Those that TLS has decrypted do not count.
+    pub(crate) fn is_readable(&self, cx: &mut Context<'_>) -> bool {
+        let readable = match self {
+            Self::Tcp(stream) => stream.poll_read_ready(cx),
+            Self::Tls(stream) => stream.get_ref().0.poll_read_ready(cx),
+            Self::Unix(stream) => stream.poll_read_ready(cx),
+        };
+        readable.is_ready()
+    }
+
     /// Makes the connection break when it is dropped, instead of ending in order. A Unix socket
     /// cannot do that.
     pub(crate) fn reset(&self) {

@@ -68,8 +68,8 @@ async fn instantiate(function: &Function) -> Result<(), FunctionError> {
 }
 
 /// A smoke request in a chain of segments.
+#[derive(Default)]
 struct SmokeRequest {
-    info: Arc<RequestInfo>,
     /// The first error of a next handler, of which its middleware makes a response.
     failure: OnceLock<String>,
 }
@@ -81,12 +81,11 @@ async fn send_smoke_request(function: &Function, path: &PathAndQuery) -> Result<
         .header(HOST, "localhost")
         .body(body.boxed_unsync());
     let request = request.map_err(|error| error.to_string())?;
-    let smoke = SmokeRequest {
-        info: Arc::new(RequestInfo::new(&request, None, None)),
-        failure: OnceLock::new(),
-    };
-    let status = respond(function, request, &smoke).await?.status();
-    if smoke.info.is_audit_unavailable() {
+    let info = Arc::new(RequestInfo::new(&request, None, None));
+    let smoke = SmokeRequest::default();
+    let response = respond(function, request, &info, &smoke).await?;
+    let status = response.status();
+    if info.is_audit_unavailable() {
         return Err("the audit log cannot be written".to_owned());
     }
     match smoke.failure.get() {
@@ -96,23 +95,35 @@ async fn send_smoke_request(function: &Function, path: &PathAndQuery) -> Result<
     }
 }
 
-/// Lets a new instance respond to `request`, and collects its response.
+/// Lets a new instance respond to `request`, and collects its response. Errors name the segment, if
+/// there are several.
 async fn respond(
     function: &Function,
     request: Request<WasiBody>,
+    info: &Arc<RequestInfo>,
+    smoke: &SmokeRequest,
+) -> Result<Response<WasiBody>, String> {
+    let response = collect_response(function, request, info, smoke).await;
+    response.map_err(|why| match function.segment() {
+        Some(segment) => format!("{segment}: {why}"),
+        None => why,
+    })
+}
+
+async fn collect_response(
+    function: &Function,
+    request: Request<WasiBody>,
+    info: &Arc<RequestInfo>,
     smoke: &SmokeRequest,
 ) -> Result<Response<WasiBody>, String> {
     let app = function.app();
-    let mut store = app.store(smoke.info.clone());
+    let mut store = app.store(info.clone());
     let next = function.next().map(|next| {
         let (handler, calls) = NextHandler::new();
         store.data_mut().set_next(handler);
-        respond_to_calls(next, calls, smoke)
+        respond_to_calls(next, calls, info, smoke)
     });
-    let describe = |error: wasmtime::Error| match function.segment() {
-        Some(segment) => format!("{segment}: {error:#}"),
-        None => format!("{error:#}"),
-    };
+    let describe = |error: wasmtime::Error| format!("{error:#}");
     let (call, mut head) = app.call(&mut store, request, false).map_err(describe)?;
     // The future owns the store: a response can arrive until the store is dropped.
     let guest = async move {
@@ -147,10 +158,12 @@ async fn respond(
     }
 }
 
-/// Responds to the requests that a middleware passes on.
+/// Responds to the requests that a middleware passes on. Each has an account of its own, like those of
+/// clients. `outer` is the request to the middleware.
 fn respond_to_calls<'a>(
     function: &'a Function,
     mut calls: mpsc::Receiver<NextCall>,
+    outer: &'a Arc<RequestInfo>,
     smoke: &'a SmokeRequest,
 ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
     Box::pin(async move {
@@ -159,7 +172,8 @@ fn respond_to_calls<'a>(
             respond: sender,
         }) = calls.recv().await
         {
-            let response = respond(function, request, smoke).await;
+            let info = Arc::new(outer.for_next());
+            let response = respond(function, request, &info, smoke).await;
             if let Err(failure) = &response {
                 // Only the first one counts.
                 let _ = smoke.failure.set(failure.clone());

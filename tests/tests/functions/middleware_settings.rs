@@ -227,6 +227,38 @@ fn changed_settings_of_middleware_take_over_without_a_restart() {
 }
 
 #[test]
+fn the_audit_log_records_the_removal_of_each_segment() {
+    const OTHER: &str = "[[function]]\nname = \"g\"\ncomponent = \"f.wasm\"\n";
+
+    let place = place(&app("app"), &[GATES[1]]);
+    let gate = format!("component = \"{}.wasm\"\nenv = {{}}", GATES[1]);
+    let with_gate = format!("{OTHER}{}", function("", &[&gate]));
+    let (host, _) = start(place.with_file(&with_gate));
+    let digest = |file: &str| sha256(&place.folder.join(file));
+    let (gate, app) = (digest(&format!("{}.wasm", GATES[1])), digest("f.wasm"));
+    let apply = |text: &str, loaded: usize, removed: &[&String]| {
+        place.folder.put("functions.toml", text);
+        wait::until(format_args!("{loaded} loaded, {removed:?} removed"), || {
+            let count = events(&host, "component-load").len();
+            let events = events(&host, "component-removed");
+            let found = events
+                .iter()
+                .map(|event| event["host"]["component"]["sha256"].as_str());
+            if count == loaded && found.eq(removed.iter().map(|digest| Some(digest.as_str()))) {
+                Ok(())
+            } else {
+                Err(format!("{count} loaded, {events:?}"))
+            }
+        });
+    };
+    let without_gate = format!("{OTHER}{}", function("", &[]));
+    apply(&with_gate, 3, &[]);
+    apply(&without_gate, 4, &[&gate]);
+    apply(&with_gate, 6, &[&gate]);
+    apply(OTHER, 6, &[&gate, &gate, &app]);
+}
+
+#[test]
 fn a_gate_with_settings_that_cannot_be_loaded_never_leaves_the_application_open() {
     let never_forwards = app("app");
     for (file, settings, cause) in [

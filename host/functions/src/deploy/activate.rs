@@ -91,6 +91,10 @@ impl Deployer {
             let recorded = self.record(Some(app.component()), &event).await;
             recorded.map_err(ActivateError::Audit)?;
         }
+        // The outermost segments of the previous version, if it has more.
+        let surplus = replaced.len().saturating_sub(count);
+        let recorded = self.record_removed(replaced.into_iter().take(surplus));
+        recorded.await.map_err(ActivateError::Audit)?;
         if let Some(store) = self.store.clone() {
             let name = name.to_owned();
             let stored = run_blocking(move || store.set(&name, record)).await;

@@ -8,6 +8,7 @@ use audit_log::event::Event;
 use audit_log::record::Component;
 
 use super::super::config::FunctionConfig;
+use super::super::function::Function;
 use super::super::store::StoreError;
 use super::Deployer;
 use super::command::DeployError;
@@ -93,9 +94,7 @@ impl Deployer {
         }
         // Forces a retry until the audit log has a record.
         let fingerprints = state.fingerprints.take();
-        let component = active.app().component();
-        self.record(Some(component), &Event::ComponentRemoved)
-            .await?;
+        self.record_removed(active.chain()).await?;
         if let Some(state) = self.states.get_mut(name) {
             state.fingerprints = fingerprints;
             state.active = None;
@@ -114,8 +113,7 @@ impl Deployer {
     async fn record_removal(&self, name: &str) -> Result<(), AppendError> {
         let state = self.states.get(name);
         if let Some(active) = state.and_then(|state| state.active.as_ref()) {
-            let component = active.app().component();
-            return self.record(Some(component), &Event::ComponentRemoved).await;
+            return self.record_removed(active.chain()).await;
         }
         let Some(store) = self.store.clone() else {
             return Ok(());
@@ -132,6 +130,19 @@ impl Deployer {
         };
         self.record(Some(&component), &Event::ComponentRemoved)
             .await
+    }
+
+    /// Records that these segments of a function are not served any more.
+    pub(super) async fn record_removed(
+        &self,
+        segments: impl Iterator<Item = &Function>,
+    ) -> Result<(), AppendError> {
+        for segment in segments {
+            let component = segment.app().component();
+            self.record(Some(component), &Event::ComponentRemoved)
+                .await?;
+        }
+        Ok(())
     }
 
     async fn remove_from_store(&self, name: &str) -> Result<(), StoreError> {

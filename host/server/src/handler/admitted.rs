@@ -38,8 +38,8 @@ impl Admitted {
     /// Fails if a queue is full, or the request was in one for too long.
     pub(crate) async fn wait(context: &Context) -> Result<Self, GuestError> {
         let mut admitted = Self::admit(context).await?;
-        if let Some(memory) = acquire_memory(context).await? {
-            admitted.set_memory(memory);
+        if let Some(AcquiredMemory { memory, next_bytes }) = acquire_memory(context).await? {
+            admitted.set_memory(memory, &next_bytes);
         }
         Ok(admitted)
     }
@@ -78,10 +78,11 @@ impl Admitted {
         })
     }
 
-    /// Gives `memory`, which was acquired for all segments, to them.
-    pub(crate) fn set_memory(&mut self, memory: Arc<InstanceMemory>) {
+    /// Gives `memory`, which was acquired for all segments, to them. `next_bytes` is the part of each
+    /// segment behind this one.
+    pub(crate) fn set_memory(&mut self, memory: Arc<InstanceMemory>, next_bytes: &[u64]) {
         if let Some(next) = &mut self.next {
-            next.set_memory(&memory);
+            next.set_memory(&memory, next_bytes);
         }
         self.memory = Some(memory);
     }
@@ -124,9 +125,18 @@ impl Admitted {
     }
 }
 
+/// The memory of a new instance of each segment.
+struct AcquiredMemory {
+    /// Of all segments.
+    memory: Arc<InstanceMemory>,
+    /// The initial memory of each segment behind the outermost one, in bytes, with which `memory` was
+    /// acquired: other requests may measure another one meanwhile.
+    next_bytes: Vec<u64>,
+}
+
 /// Waits for the memory of a new instance of each segment. It is acquired at once, so that no request
 /// waits with the memory of some segments for that of the others. None for an idle instance.
-async fn acquire_memory(context: &Context) -> Result<Option<Arc<InstanceMemory>>, GuestError> {
+async fn acquire_memory(context: &Context) -> Result<Option<AcquiredMemory>, GuestError> {
     let ServedFunction {
         function,
         telemetry,
@@ -139,10 +149,16 @@ async fn acquire_memory(context: &Context) -> Result<Option<Arc<InstanceMemory>>
     if instances.has_idle() {
         return Ok(None);
     }
-    let bytes = initial_bytes(&context.served);
+    let mut segments = context
+        .served
+        .chain()
+        .map(|served| served.instances.initial_bytes());
+    let first = segments.next();
+    let next_bytes: Vec<_> = segments.collect();
+    let bytes = total_bytes(first.into_iter().chain(next_bytes.iter().copied()));
     let is_first = memory_queue.available_permits() > 0;
-    if let Some(acquired) = is_first.then(|| memory.try_acquire(bytes)).flatten() {
-        return Ok(Some(acquired));
+    if let Some(memory) = is_first.then(|| memory.try_acquire(bytes)).flatten() {
+        return Ok(Some(AcquiredMemory { memory, next_bytes }));
     }
     let _queued = telemetry.metrics().request_queued();
     let waiting = async {
@@ -150,15 +166,12 @@ async fn acquire_memory(context: &Context) -> Result<Option<Arc<InstanceMemory>>
         memory.acquire(bytes).await
     };
     let acquired = timeout(function.settings().queue_timeout, waiting).await;
-    acquired.map(Some).map_err(|_| out_of_memory(context))
+    let memory = acquired.map_err(|_| out_of_memory(context))?;
+    Ok(Some(AcquiredMemory { memory, next_bytes }))
 }
 
-/// The memory with which the instances of a segment and of those behind it start, as the memory of one
-/// instance, in bytes.
-pub(crate) fn initial_bytes(served: &ServedFunction) -> u64 {
-    let segments = served
-        .chain()
-        .map(|served| served.instances.initial_bytes());
+/// The initial memory of the instances of several segments, as that of one instance, in bytes.
+pub(crate) fn total_bytes(segments: impl Iterator<Item = u64>) -> u64 {
     let all = segments.reduce(|all, bytes| {
         all.saturating_add(bytes)
             .saturating_add(memory_limit::INSTANCE_BYTES)

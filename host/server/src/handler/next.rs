@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::handler::Context;
-use crate::handler::admitted::{Admitted, initial_bytes};
+use crate::handler::admitted::{Admitted, total_bytes};
 use crate::handler::guest_error::GuestError;
 use crate::handler::response::{self, ResponseBody};
 
@@ -42,10 +42,12 @@ impl Next {
         }
     }
 
-    /// Gives the memory of this segment and of those behind it, which is part of `outer`, to them.
-    pub(crate) fn set_memory(&mut self, outer: &InstanceMemory) {
+    /// Gives the memory of this segment and of those behind it, which is part of `outer`, to them. It
+    /// was acquired with `bytes` for each of them.
+    pub(crate) fn set_memory(&mut self, outer: &InstanceMemory, bytes: &[u64]) {
         if let Some(admitted) = &mut self.admitted {
-            admitted.set_memory(outer.split_off(initial_bytes(&self.context.served)));
+            let memory = outer.split_off(total_bytes(bytes.iter().copied()));
+            admitted.set_memory(memory, bytes.get(1..).unwrap_or_default());
         }
     }
 

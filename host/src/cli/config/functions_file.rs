@@ -322,15 +322,15 @@ impl Reader<'_> {
             ..self.file
         };
         // Also an empty table or list is a setting, without the values of the function.
-        let has_settings = pairs
-            .iter()
-            .any(|(key, _)| key.get_ref().as_ref() != "component");
+        let keys = pairs.iter().map(|(key, _)| key.get_ref().as_ref());
+        let keys: Vec<&str> = keys.collect();
+        let has_settings = keys.iter().any(|key| *key != "component");
         let mut flags = self.flags(&file, &pairs)?;
         let Some(component) = flags.component.take() else {
             let why = "missing `component`, the file of the middleware";
             return Err(file.rejected(span, "[[function.middleware]]", why));
         };
-        let settings = has_settings.then(|| flags.resolve_for_middleware(function));
+        let settings = has_settings.then(|| flags.resolve_for_middleware(&keys, function));
         Ok(MiddlewareConfig {
             component,
             settings,

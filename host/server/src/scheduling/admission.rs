@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use telemetry::Rejection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::{sleep, timeout};
+use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use crate::scheduling::shared_slots::RequestSlots;
 
@@ -41,12 +42,6 @@ const FIRST_RUNNING: usize = 16;
 const LONG_ITERATION: Duration = Duration::from_millis(15);
 /// See [`LONG_ITERATION`].
 const SHORT_ITERATION: Duration = Duration::from_millis(5);
-
-/// An iteration below this duration leaves time for many more guests: they wait for I/O.
-const IDLE_ITERATION: Duration = Duration::from_millis(1);
-
-/// Interval in which iterations are measured.
-const MEASURING_INTERVAL: Duration = Duration::from_millis(2);
 
 /// The right to one instance of the pool.
 pub(crate) struct InstancePermit {
@@ -176,10 +171,8 @@ impl Admission {
         tokio::task::spawn_local(async move {
             while !admission.waiting.borrow().is_empty() {
                 let begin = Instant::now();
-                // Unlike `yield_now`, this leaves the processor to guests on other threads. It
-                // takes longer by the iteration in which the timer fires.
-                sleep(MEASURING_INTERVAL).await;
-                admission.adjust(begin.elapsed().saturating_sub(MEASURING_INTERVAL));
+                yield_now().await;
+                admission.adjust(begin.elapsed());
                 admission.hand_out();
             }
             admission.is_measuring.set(false);
@@ -195,12 +188,7 @@ impl Admission {
             usize::try_from(fitting).map_or(limit, |fitting| fitting.max(1))
         } else if iteration < SHORT_ITERATION {
             // Bounded, so that the limit keeps a meaning.
-            let more = if iteration < IDLE_ITERATION {
-                limit
-            } else {
-                1 + limit / 8
-            };
-            (limit + more).min(2 * self.running.get() + FIRST_RUNNING)
+            (limit + 1 + limit / 8).min(self.running.get() + FIRST_RUNNING)
         } else {
             limit
         };
@@ -234,7 +222,7 @@ impl Drop for Queued<'_> {
 #[cfg(test)]
 mod tests {
     use tokio::runtime::Builder;
-    use tokio::task::{LocalSet, spawn_local, yield_now};
+    use tokio::task::{LocalSet, spawn_local};
 
     use super::*;
 

@@ -124,16 +124,14 @@ async fn append_body(request: Request) -> Answer {
             value,
         }],
     };
-    Ok(match append(&entry) {
-        Ok(receipt) => text(receipt.sequence.to_string()),
-        Err(_) => {
-            let response = text(*b"error: no receipt");
-            if response.set_status_code(500).is_err() {
-                trap();
-            }
-            response
-        }
-    })
+    if let Ok(receipt) = append(&entry) {
+        return Ok(text(receipt.sequence.to_string()));
+    }
+    let response = text(*b"error: no receipt");
+    if response.set_status_code(500).is_err() {
+        trap();
+    }
+    Ok(response)
 }
 
 /// The request in `times` others, each with the body of the one before.

@@ -70,9 +70,12 @@ async fn connection() -> (UnixStream, StrictStream, Rc<ConnectionState>, Rc<Pace
 async fn send(bytes: &[u8], client: &mut UnixStream, stream: &mut StrictStream) {
     assert!(poll_once(stream).await.is_pending());
     client.write_all(bytes).await.unwrap();
-    poll_fn(|cx| match stream.socket.is_readable(cx) {
-        true => Poll::Ready(()),
-        false => Poll::Pending,
+    poll_fn(|cx| {
+        if stream.socket.is_readable(cx) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
 }

@@ -212,6 +212,19 @@ pub(super) fn chain(
     })
 }
 
+/// The settings of the middleware of this number, or of the function.
+///
+/// # Errors
+///
+/// Fails if they are invalid.
+pub(super) fn settings_of(
+    config: &FunctionConfig,
+    middleware: Option<usize>,
+) -> Result<&FunctionSettings, FunctionError> {
+    let settings = config.settings_of(middleware);
+    settings.map_err(|why| FunctionError::Settings(why.to_owned()))
+}
+
 impl Loader {
     /// Loads a function from the compiled segments of its chain, of which each but the last has the
     /// following as its next handler.
@@ -248,8 +261,7 @@ impl Loader {
         segment: &Segment<Artefact>,
         envs: &mut BTreeMap<Option<usize>, ComponentEnv>,
     ) -> Result<LoadedSegment, FunctionError> {
-        let settings = config.settings_of(segment.settings);
-        let settings = settings.map_err(|why| FunctionError::Settings(why.to_owned()))?;
+        let settings = settings_of(config, segment.settings)?;
         let env = match envs.entry(segment.settings) {
             Entry::Occupied(env) => env.into_mut(),
             Entry::Vacant(empty) => empty.insert(self.env(&config.name, settings.clone())?),

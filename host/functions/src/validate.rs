@@ -7,7 +7,7 @@ use sanitize::error_chain;
 
 use super::config::{FunctionConfig, FunctionsConfig};
 use super::load::{
-    FunctionError, RegisterError, chain, check_adapters, read_adapters, read_component,
+    FunctionError, RegisterError, chain, check_adapters, read_adapters, read_component, settings_of,
 };
 use super::table::RouteConflict;
 
@@ -74,9 +74,7 @@ async fn check_one(
     pool: &PoolLimits,
     max_bytes: u64,
 ) -> Result<(), FunctionError> {
-    if let Err(why) = config.settings_of(None) {
-        return Err(FunctionError::Settings(why.to_owned()));
-    }
+    settings_of(config, None)?;
     let component = read_component(config, max_bytes)?;
     let chain = chain(component, config, adapters, max_bytes)?;
     for segment in compiler.check_chain(&chain).await? {
@@ -91,8 +89,7 @@ fn check_segment(
     segment: &Segment<Option<Compiled>>,
     pool: &PoolLimits,
 ) -> Result<(), FunctionError> {
-    let settings = config.settings_of(segment.settings);
-    let settings = settings.map_err(|why| FunctionError::Settings(why.to_owned()))?;
+    let settings = settings_of(config, segment.settings)?;
     if let Some(compiled) = &segment.content {
         CompiledComponent::check(compiled, &settings.limits, Some(pool))?;
     }

@@ -88,11 +88,14 @@ async fn send_smoke_request(function: &Function, path: &PathAndQuery) -> Result<
     if info.is_audit_unavailable() {
         return Err("the audit log cannot be written".to_owned());
     }
-    match smoke.failure.get() {
-        _ if status.is_success() => Ok(()),
-        Some(failure) => Err(format!("the response has status {status}: {failure}")),
-        None => Err(format!("the response has status {status}")),
+    if status.is_success() {
+        return Ok(());
     }
+    let why = format!("the response has status {status}");
+    Err(match smoke.failure.get() {
+        Some(failure) => format!("{why}: {failure}"),
+        None => why,
+    })
 }
 
 /// Lets a new instance respond to `request`, and collects its response. Errors name the segment, if

@@ -57,6 +57,17 @@ enum PacedBy {
     Several,
 }
 
+impl PacedBy {
+    /// Adds a request.
+    fn add(&mut self, pace: &Rc<Pace>) {
+        match self {
+            Self::None => *self = Self::One(pace.clone()),
+            Self::One(one) if !Rc::ptr_eq(one, pace) => *self = Self::Several,
+            Self::One(_) | Self::Several => {}
+        }
+    }
+}
+
 /// What a client did not do in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Timeout {
@@ -102,11 +113,7 @@ impl ConnectionState {
 
     /// Waits until the request that has just begun may start by the `pace` of its function.
     pub(crate) async fn start(&self, pace: &Rc<Pace>) {
-        self.requests.replace_with(|before| match before {
-            PacedBy::None => PacedBy::One(pace.clone()),
-            PacedBy::One(one) if Rc::ptr_eq(one, pace) => PacedBy::One(pace.clone()),
-            PacedBy::One(_) | PacedBy::Several => PacedBy::Several,
-        });
+        self.requests.borrow_mut().add(pace);
         let turn = self.turn.take();
         let has_turn = turn
             .is_some_and(|(number, turn)| number == self.begun.get() && Rc::ptr_eq(&turn, pace));

@@ -179,8 +179,8 @@ impl Router {
         let segments = u32::try_from(function.chain().count()).unwrap_or(u32::MAX);
         let slots = self.shared_slots.as_ref();
         let slots = slots.map(|slots| RequestSlots::new(slots.clone(), segments));
-        let memory = function.memory(&self.memory, self.shared_slots.is_some());
-        let memory = memory.clone();
+        let has_neighbours = self.shared_slots.is_some();
+        let memory = function.memory(&self.memory, has_neighbours).clone();
         let key = Arc::as_ptr(&function).addr();
         self.serve_segment(function, before, slots, memory, key)
     }

@@ -7,11 +7,28 @@ fn pair(key: &str, value: &str) -> (String, String) {
     (key.to_owned(), value.to_owned())
 }
 
+/// The keys of pairs.
+fn keys(given: &[(String, String)]) -> Vec<&str> {
+    given.iter().map(|(key, _)| key.as_str()).collect()
+}
+
+fn read(given: &[(String, String)], flags: &[&str]) -> FunctionFlags {
+    let defaults = serve(flags).unwrap().function_defaults;
+    FunctionFlags::read(given, &keys(given), &defaults).unwrap()
+}
+
 fn settings(given: &[(String, String)], flags: &[&str]) -> FunctionSettings {
-    let serve = serve(flags).unwrap();
-    let keys: Vec<_> = given.iter().map(|(key, _)| key.as_str()).collect();
-    let flags = FunctionFlags::read(given, &keys, &serve.function_defaults).unwrap();
-    flags.resolve().as_ref().clone().unwrap()
+    read(given, flags).resolve().as_ref().clone().unwrap()
+}
+
+/// Settings of the middleware of `function`.
+fn middleware(
+    given: &[(String, String)],
+    function: &FunctionFlags,
+    flags: &[&str],
+) -> FunctionSettings {
+    let settings = read(given, flags).resolve_for_middleware(&keys(given), function);
+    settings.as_ref().clone().unwrap()
 }
 
 #[test]
@@ -63,21 +80,16 @@ fn max_concurrency_of_one_function_defaults_to_half_of_the_pool() {
 
 #[test]
 fn middleware_has_defaults_of_the_command_line_and_only_the_queue_of_its_function() {
-    let serve = serve(&["--env=A=1", "--max-memory=1MiB", "--max-queue=3"]).unwrap();
-    let read = |given: &[(String, String)]| {
-        let keys: Vec<_> = given.iter().map(|(key, _)| key.as_str()).collect();
-        FunctionFlags::read(given, &keys, &serve.function_defaults).unwrap()
-    };
-    let function = read(&[
+    let flags = ["--env=A=1", "--max-memory=1MiB", "--max-queue=3"];
+    let given = [
         pair("env", "B=1"),
         pair("allow-outbound", "https://a.example"),
         pair("cpu-timeout", "3"),
         pair("max-queue", "5"),
         pair("max-concurrency", "7"),
         pair("queue-timeout", "9"),
-    ]);
-    let settings = read(&[pair("env", "C=1")]).resolve_for_middleware(&["env"], &function);
-    let settings = settings.as_ref().clone().unwrap();
+    ];
+    let settings = middleware(&[pair("env", "C=1")], &read(&given, &flags), &flags);
     let keys = settings.environment.iter().map(|variable| &*variable.key);
     assert_eq!(keys.collect::<Vec<_>>(), ["A", "C"]);
     assert!(settings.outbound.allowed.is_empty());
@@ -90,19 +102,14 @@ fn middleware_has_defaults_of_the_command_line_and_only_the_queue_of_its_functio
 
 #[test]
 fn timeouts_of_middleware_default_to_those_of_its_function() {
-    let serve = serve(&["--request-timeout=40"]).unwrap();
+    let flags = ["--request-timeout=40"];
+    let given = [
+        pair("request-timeout", "300"),
+        pair("response-idle-timeout", "200"),
+    ];
+    let function = read(&given, &flags);
     let resolve = |given: &[(String, String)]| {
-        let read = |given: &[(String, String)]| {
-            let keys: Vec<_> = given.iter().map(|(key, _)| key.as_str()).collect();
-            FunctionFlags::read(given, &keys, &serve.function_defaults).unwrap()
-        };
-        let function = read(&[
-            pair("request-timeout", "300"),
-            pair("response-idle-timeout", "200"),
-        ]);
-        let keys: Vec<_> = given.iter().map(|(key, _)| key.as_str()).collect();
-        let settings = read(given).resolve_for_middleware(&keys, &function);
-        let serving = settings.as_ref().clone().unwrap().serving;
+        let serving = middleware(given, &function, &flags).serving;
         [serving.request_timeout, serving.response_idle_timeout].map(|time| time.as_secs())
     };
     assert_eq!(resolve(&[pair("env", "A=1")]), [300, 200]);

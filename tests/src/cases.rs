@@ -59,6 +59,12 @@ macro_rules! cases {
             }
         )*
 
+        /// All cases, each with its name.
+        #[must_use]
+        pub fn all() -> Vec<(&'static str, Case)> {
+            vec![$((stringify!($name), $name())),*]
+        }
+
         /// Calls a macro with the names of all cases; see [`cases`](crate::cases).
         #[macro_export]
         macro_rules! for_each_case {

@@ -1,25 +1,18 @@
 //! `experiments/polyglot`: the cipher in JavaScript.
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use end_to_end::TestHost;
 use end_to_end::artifacts::experiment;
-use end_to_end::cases::{self, Case, check_problem, check_result};
+use end_to_end::cases::{self, check_problem, check_result};
 use end_to_end::client::encrypt;
 
-/// Timeout of the first start, which compiles a JavaScript engine.
-const PATIENCE: Duration = Duration::from_mins(5);
+use crate::foreign::COMPILING;
 
 fn is_missing(program: &str) -> bool {
     let mut command = Command::new(program);
     command.arg("--version").stdout(Stdio::null());
     command.status().is_err()
-}
-
-/// All cases of the table, each with its name.
-macro_rules! cases {
-    ($($name:ident)*) => { [$((stringify!($name), cases::$name as fn() -> Case)),*] };
 }
 
 /// One test, so that the engine is compiled only once.
@@ -33,10 +26,9 @@ fn the_cipher_in_javascript_answers_like_that_in_rust() {
     }
     let app = experiment("polyglot", "app");
 
-    let host = TestHost::serve(&app).start_within(PATIENCE);
-    for (name, case) in end_to_end::for_each_case!(cases) {
+    let host = TestHost::serve(&app).start_within(COMPILING);
+    for (name, case) in cases::all() {
         println!("{name}");
-        let case = case();
         case.check(&host.send(&case.request));
     }
     let entry = &host.audit_entries()[0].text;

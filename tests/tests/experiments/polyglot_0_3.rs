@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use end_to_end::TestHost;
 use end_to_end::artifacts::experiment;
-use end_to_end::cases::{self, Case, check_problem, check_result};
+use end_to_end::cases::{self, check_problem, check_result};
 use end_to_end::client::{Request, chunk, post};
 
 use super::stream::without_body_buffer;
@@ -30,11 +30,6 @@ fn form(body: impl Into<Vec<u8>>) -> Request {
 /// The case that the middleware changes.
 const ACCEPTED: &str = "a_form_is_an_unsupported_media_type";
 
-/// All cases of the table, each with its name.
-macro_rules! cases {
-    ($($name:ident)*) => { [$((stringify!($name), cases::$name as fn() -> Case)),*] };
-}
-
 /// One test, so that the engine is compiled only once.
 #[test]
 fn a_form_reaches_the_service_as_json_and_other_requests_are_unchanged() {
@@ -45,9 +40,8 @@ fn a_form_reaches_the_service_as_json_and_other_requests_are_unchanged() {
     let app = experiment("polyglot-0.3", "app");
     let host = TestHost::serve(&app).start_within(COMPILING);
 
-    for (name, case) in end_to_end::for_each_case!(cases) {
+    for (name, case) in cases::all() {
         println!("{name}");
-        let case = case();
         let response = host.send(&case.request);
         if name == ACCEPTED {
             assert_eq!(response.status, 200, "{response:?}");

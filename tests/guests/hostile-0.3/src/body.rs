@@ -13,6 +13,7 @@ use crate::bindings::wasi::clocks0_3_0::monotonic_clock::wait_for;
 use crate::bindings::wasi::http0_3_0::types::{ErrorCode, Fields, Response};
 use crate::bindings::{wit_future, wit_stream};
 use crate::compute::{compute, spin};
+use crate::output::entry;
 use crate::{Answer, Call, good, hold, length, stream, trap};
 
 const SECOND: u64 = 1_000_000_000;
@@ -179,10 +180,8 @@ fn after(call: Call) -> Result<Answer, Call> {
 /// Appends an audit entry.
 fn audit(action: &str, outcome: Outcome) {
     let entry = Entry {
-        action: action.to_string(),
         outcome,
-        resource: None,
-        attributes: Vec::new(),
+        ..entry(action.to_string())
     };
     if append(&entry).is_err() {
         trap();

@@ -8,10 +8,11 @@ use core::pin::pin;
 
 use wit_bindgen::{FutureReader, StreamReader, StreamResult, yield_async};
 
-use crate::bindings::runner::audit::audit_log::{Attribute, Entry, Outcome, append};
+use crate::bindings::runner::audit::audit_log::{Attribute, Entry, append};
 use crate::bindings::wasi::clocks0_3_0::monotonic_clock::wait_for;
 use crate::bindings::wasi::http0_3_0::types::{ErrorCode, Request};
 use crate::bindings::{wit_future, wit_stream};
+use crate::output::entry;
 use crate::{Answer, Call, End, begin, good, hold, text, trap};
 
 pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
@@ -116,13 +117,11 @@ async fn append_body(request: Request) -> Answer {
     end.await?;
     let value = String::from_utf8(value).map_err(|_| ErrorCode::HttpProtocolError)?;
     let entry = Entry {
-        action: "append".to_string(),
-        outcome: Outcome::Success,
-        resource: None,
         attributes: vec![Attribute {
             name: "value".to_string(),
             value,
         }],
+        ..entry("append".to_string())
     };
     if let Ok(receipt) = append(&entry) {
         return Ok(text(receipt.sequence.to_string()));

@@ -150,7 +150,8 @@ async fn refuse(authority: &str) {
     }
 }
 
-fn entry(action: String) -> Entry {
+/// An audit entry for an action that was done.
+pub(crate) fn entry(action: String) -> Entry {
     Entry {
         action,
         outcome: Outcome::Success,

@@ -175,6 +175,54 @@ fn a_world_of_a_dependency_is_named_with_its_package() {
 }
 
 #[test]
+fn check_accepts_a_program_in_the_command_world_of_its_release() {
+    let app = app("include wasi:cli/command@0.3.0;");
+    assert_eq!(
+        findings(&app, World::from_wasi("wasi:cli/command@0.3.0")),
+        NONE
+    );
+    let all = findings(&app, World::wasi_cli_command()).join("\n");
+    assert!(
+        all.contains("it against the world `wasi:cli/command@0.3.0`"),
+        "{all}"
+    );
+}
+
+#[test]
+fn a_world_of_wasi_is_found_by_its_full_name() {
+    for name in [
+        "wasi:cli/command@0.2.0",
+        "wasi:http/proxy@0.2.12",
+        "wasi:http/proxy",
+        "wasi:http/middleware",
+        "wasi:cli/imports@0.3.0",
+    ] {
+        let world = World::from_wasi(name).expect("a world");
+        let path = name.split('@').next().expect("a path");
+        assert_eq!(world.name(), path);
+    }
+    let error = |name| error_chain(&World::from_wasi(name).expect_err("not one world"));
+    assert_eq!(
+        error("wasi:cli/command"),
+        "ambiguous world `wasi:cli/command`: `wasi:cli/command@0.2.12`, `wasi:cli/command@0.3.0`; \
+         name one with its version"
+    );
+    for name in [
+        "wasi:http/proxy@0.4.0",
+        "wasi:http/proxy@x",
+        "wasi:http/moon",
+    ] {
+        assert_eq!(
+            error(name),
+            format!(
+                "unknown world `{name}`; known worlds: `wasi:http/imports@0.2.12`, \
+                 `wasi:http/middleware@0.3.0`, `wasi:http/proxy@0.2.12`, `wasi:http/service@0.3.0`"
+            )
+        );
+    }
+}
+
+#[test]
 fn an_unknown_or_ambiguous_world_of_a_dependency_lists_the_known_ones() {
     let first = "package t:dep@1.0.0; world w { export f: func(); }";
     let second = "package t:dep@2.0.0; world w { export f: func(); }";

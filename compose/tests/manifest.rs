@@ -356,7 +356,7 @@ const INVALID: [(&str, &str); 17] = [
     ),
     (
         "[components.a]\nfile = 'a'\nworld = 'moon'\noutput = 'x'",
-        "TOML parse error at line 3, column 9 | 3 | world = 'moon' | ^^^^^^ unknown world `moon`; expected `proxy`, `command`, `service`, `middleware` or `PATH#world`, where PATH is a WIT file or folder",
+        "TOML parse error at line 3, column 9 | 3 | world = 'moon' | ^^^^^^ unknown world `moon`; expected `proxy`, `command`, `service`, `middleware`, a world of WASI such as `wasi:cli/command@0.3.0`, or `PATH#world`, where PATH is a WIT file or folder",
     ),
     (
         "[components.a]\nfile = 3",

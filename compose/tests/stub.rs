@@ -256,8 +256,8 @@ fn interface_names_may_be_wit_keywords() {
 #[test]
 fn unknown_interface_lists_similar_ones() {
     assert_eq!(
-        error(&["wasi:random/random@0.2.6"], AUDIT).to_string(),
-        "unknown interface `wasi:random/random@0.2.6`; defined interfaces: \
+        error(&["wasi:random/random@0.4.0"], AUDIT).to_string(),
+        "unknown interface `wasi:random/random@0.4.0`; defined interfaces: \
          `wasi:random/random@0.2.12`"
     );
     assert_eq!(

@@ -1,12 +1,12 @@
-//! Components of WASI 0.3: chains, environments in a manifest, and asynchronous interfaces.
+//! Components of WASI 0.3: chains, stubs, environments in a manifest, and asynchronous interfaces.
 
 mod support;
 
 use std::collections::BTreeMap;
 
 use compose::{
-    AsyncInterfaces, Component, Composition, GraphFormat, LinkOptions, Manifest, chain, graph,
-    graph_with, inspect, is_asynchronous, run_wac,
+    AsyncInterfaces, Component, Composition, GraphFormat, LinkOptions, Manifest, StubSource, chain,
+    graph, graph_with, inspect, is_asynchronous, run_wac, stub,
 };
 use pretty_assertions::assert_eq;
 use support::{component, linked};
@@ -243,4 +243,17 @@ fn pictures_have_the_asynchronous_features_of_interfaces() {
         draw(GraphFormat::Json),
         graph(&composition, GraphFormat::Json)
     );
+}
+
+#[test]
+fn an_interface_of_another_version_of_wasi_can_be_stubbed_without_wit() {
+    for name in [
+        "wasi:http/handler@0.3.0",
+        "wasi:random/random@0.3.0",
+        "wasi:random/random@0.2.3",
+    ] {
+        let bytes = stub(&[name.to_owned()], StubSource::Wit(&[])).expect("a stub");
+        let stub = Component::new("stub", bytes).expect("a valid component");
+        assert_eq!(stub.exports().collect::<Vec<_>>(), [name]);
+    }
 }

@@ -13,6 +13,8 @@ pub(crate) const HANDLER_0_3: &str = "wasi:http/handler@0.3.0";
 pub(crate) const HANDLER_0_2: &str = "wasi:http/incoming-handler@0.2.0";
 /// The entry point of programs of WASI 0.2.
 const RUN_0_2: &str = "wasi:cli/run@0.2.0";
+/// The entry point of programs of WASI 0.3.
+const RUN_0_3: &str = "wasi:cli/run@0.3.0";
 /// The environment of WASI 0.3.
 pub(crate) const ENVIRONMENT_0_3: &str = "wasi:cli/environment@0.3.0";
 /// The environment of WASI 0.2.
@@ -32,8 +34,11 @@ pub(super) fn world_of(component: &Component) -> Option<(WorldName, &str)> {
         };
         return Some((world, handler));
     }
-    let proxy = export(HANDLER_0_2).map(|handler| (WorldName::Proxy, handler));
-    proxy.or_else(|| Some((WorldName::Command, export(RUN_0_2)?)))
+    let command_0_3 = || WorldName::Wasi("wasi:cli/command@0.3.0".to_owned());
+    export(HANDLER_0_2)
+        .map(|handler| (WorldName::Proxy, handler))
+        .or_else(|| Some((WorldName::Command, export(RUN_0_2)?)))
+        .or_else(|| Some((command_0_3(), export(RUN_0_3)?)))
 }
 
 /// Whether `component` has an export that `world` expects.

@@ -6,9 +6,10 @@ use wac_types::{ItemKind, Package, Type, Types};
 use wit_parser::{PackageId, PackageName, Resolve};
 
 use super::qualified_name::QualifiedName;
-use super::{Packages, WitError, parse, parse_with_wasi};
+use super::{Packages, WitError, parse, parse_with, parse_with_wasi};
 use crate::catch_panic::catch_panic;
 use crate::model::report::quoted;
+use crate::wit;
 
 /// The imports that a host provides to a component, and the exports that it expects.
 pub struct World {
@@ -135,6 +136,36 @@ impl World {
     /// Returns a [`WorldError`] if the built-in WIT text cannot be parsed.
     pub fn wasi_http_middleware() -> Result<Self, WorldError> {
         Self::standard("wasi:http/middleware", "0.3.0")
+    }
+
+    /// The world `name` of WASI, such as `wasi:cli/command@0.3.0`. WASI 0.3.0 and 0.2.12 and
+    /// earlier versions of WASI 0.2 are built in. The version is optional if only one of these two
+    /// has the world.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`WorldError`] if the world does not exist, or if both versions have it.
+    pub fn from_wasi(name: &str) -> Result<Self, WorldError> {
+        let unknown = || WorldError::Unknown {
+            name: name.to_owned(),
+            worlds: Vec::new(),
+        };
+        let qualified = QualifiedName::parse(name).ok_or_else(unknown)?;
+        // The built-in version of WASI 0.2 is there in any case.
+        let named = wit::package_of(name);
+        let latest = named.clone().map(|package| PackageName {
+            version: Some(wit::WASI_0_3_VERSION),
+            ..package
+        });
+        let wanted: Vec<_> = [named, latest].into_iter().flatten().collect();
+        let resolve = parse_with(&[], &wanted)?.resolve;
+        let package = qualified.find(&resolve)?;
+        Self::convert(
+            qualified.without_version(),
+            qualified.world,
+            &resolve,
+            package,
+        )
     }
 
     /// The world `world` of WIT text; without a name, the only world of the package. A world of

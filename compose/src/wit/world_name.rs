@@ -9,8 +9,9 @@ use serde::Deserialize;
 use super::world::{World, WorldError};
 
 /// A world as a command line or a manifest names it: `proxy`, `command`, `service`, `middleware`,
-/// or `PATH#world`, where PATH is a WIT file or, on a command line, a folder. A world of a
-/// dependency of that WIT is named with its package: `PATH#wasi:http/service`.
+/// a world of WASI such as `wasi:cli/command@0.3.0`, or `PATH#world`, where PATH is a WIT file or,
+/// on a command line, a folder. A world of a dependency of that WIT is named with its package:
+/// `PATH#wasi:http/service`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 #[non_exhaustive]
@@ -23,6 +24,8 @@ pub enum WorldName {
     Service,
     /// `wasi:http/middleware` of WASI 0.3.0.
     Middleware,
+    /// A world of WASI by its full name, as for [`World::from_wasi`].
+    Wasi(String),
     /// A world of a WIT file.
     Wit {
         /// The path of the file.
@@ -36,8 +39,8 @@ pub enum WorldName {
 /// A text that is not the name of a world.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "unknown world `{0}`; expected `proxy`, `command`, `service`, `middleware` or `PATH#world`, \
-     where PATH is a WIT file or folder"
+    "unknown world `{0}`; expected `proxy`, `command`, `service`, `middleware`, a world of WASI such \
+     as `wasi:cli/command@0.3.0`, or `PATH#world`, where PATH is a WIT file or folder"
 )]
 pub struct UnknownWorld(String);
 
@@ -55,7 +58,7 @@ impl WorldName {
     pub fn file(&self) -> Option<&str> {
         match self {
             Self::Wit { file, .. } => Some(file),
-            Self::Proxy | Self::Command | Self::Service | Self::Middleware => None,
+            Self::Proxy | Self::Command | Self::Service | Self::Middleware | Self::Wasi(_) => None,
         }
     }
 
@@ -71,6 +74,7 @@ impl WorldName {
             Self::Command => World::wasi_cli_command(),
             Self::Service => World::wasi_http_service(),
             Self::Middleware => World::wasi_http_middleware(),
+            Self::Wasi(name) => World::from_wasi(name),
             Self::Wit { world, .. } => World::from_wit(texts, world.as_deref()),
         }
     }
@@ -92,6 +96,7 @@ impl FromStr for WorldName {
                 file: text.to_owned(),
                 world: None,
             }),
+            None if is_of_wasi(text) => Ok(Self::Wasi(text.to_owned())),
             _ => Err(UnknownWorld(text.to_owned())),
         }
     }
@@ -101,6 +106,11 @@ fn is_wit(file: &str) -> bool {
     Path::new(file)
         .extension()
         .is_some_and(|extension| extension == "wit")
+}
+
+/// Whether this is a full name in WASI, such as `wasi:cli/command@0.3.0`.
+fn is_of_wasi(text: &str) -> bool {
+    text.starts_with("wasi:") && text.contains('/')
 }
 
 impl TryFrom<String> for WorldName {
@@ -113,8 +123,12 @@ impl TryFrom<String> for WorldName {
 
 impl fmt::Display for WorldName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Self::Wit { file, world } = self {
-            return write!(f, "{file}#{}", world.as_deref().unwrap_or_default());
+        match self {
+            Self::Wit { file, world } => {
+                return write!(f, "{file}#{}", world.as_deref().unwrap_or_default());
+            }
+            Self::Wasi(name) => return f.write_str(name),
+            Self::Proxy | Self::Command | Self::Service | Self::Middleware => {}
         }
         let name = BUILT_IN.iter().find(|(_, world)| world == self);
         f.write_str(name.map_or("", |(name, _)| name))
@@ -146,8 +160,17 @@ mod tests {
     }
 
     #[test]
+    fn a_world_of_wasi_is_named_in_full() {
+        let name: WorldName = "wasi:cli/command@0.3.0".parse().expect("a name");
+        assert_eq!(name, WorldName::Wasi("wasi:cli/command@0.3.0".to_owned()));
+        assert_eq!(name.to_string(), "wasi:cli/command@0.3.0");
+        let file: WorldName = "wasi:cli/command.wit".parse().expect("a name");
+        assert_eq!(file.file(), Some("wasi:cli/command.wit"));
+    }
+
+    #[test]
     fn unknown_world_names_are_rejected() {
-        for text in ["moon", "", "#app"] {
+        for text in ["moon", "", "#app", "wasi:cli", "t:app/app"] {
             let error = text.parse::<WorldName>().expect_err("no world");
             assert!(error.to_string().contains(&format!("`{text}`")));
         }

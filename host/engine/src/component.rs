@@ -9,6 +9,7 @@ use audit_log::record::Component as Named;
 use bytes::Bytes;
 use http::Request;
 use http_body::Body;
+use memory_limit::StoreMemory;
 use telemetry::RequestInfo;
 use telemetry::metrics::PoolGauge;
 use wasmtime::component::InstancePre;
@@ -46,6 +47,8 @@ pub struct CompiledComponent {
     max_instances: u32,
     /// Initial memory of an instance, in bytes.
     initial_bytes: AtomicU64,
+    /// What an instance can use of its stacks but the first, in bytes.
+    further_stack_bytes: u64,
 }
 
 /// Name, variables, limits and capabilities of a component.
@@ -127,18 +130,22 @@ impl CompiledComponent {
     }
 
     fn of(runtime: &Runtime, artefact: &Artefact, env: ComponentEnv) -> Result<Self, LoadError> {
+        let compiled = artefact.compiled();
+        let further_stacks = engine::stacks(compiled.engine, compiled.needs.parts) - 1;
+        let further_stack_bytes =
+            u64::from(further_stacks).saturating_mul(memory_limit::INSTANCE_BYTES);
         let component = artefact.map(runtime.engine())?;
         // Otherwise the first request would do this.
         let prepared = component.initialize_copy_on_write_image();
         prepared.map_err(LoadError::Engine)?;
         let pre = runtime.linker.instantiate_pre(&component);
-        let wasi = artefact.compiled().wasi;
+        let wasi = compiled.wasi;
         let pre = pre.and_then(|pre| HandlerPre::new(pre, wasi));
         let pre = pre.map_err(LoadError::Link)?;
         let limits = env.limits;
         let component = Named {
             name: env.name.into(),
-            sha256: artefact.compiled().sha256.clone().into(),
+            sha256: compiled.sha256.clone().into(),
         };
         let audit = AuditSource {
             log: env.audit,
@@ -154,7 +161,13 @@ impl CompiledComponent {
             limits,
             outbound: env.outbound,
             max_instances: limits.instances.get().min(runtime.pool.instances),
-            initial_bytes: AtomicU64::new(artefact.compiled().needs.initial_bytes()),
+            initial_bytes: AtomicU64::new(
+                compiled
+                    .needs
+                    .initial_bytes()
+                    .saturating_add(further_stack_bytes),
+            ),
+            further_stack_bytes,
         })
     }
 
@@ -203,8 +216,8 @@ impl CompiledComponent {
         self.max_instances
     }
 
-    /// Initial memory of an instance, in bytes. Before the first instance, an estimate that is too
-    /// low for several memories.
+    /// Initial memory of an instance, in bytes: memories, tables, and all stacks but the first.
+    /// Before the first instance, an estimate that is too low for several memories.
     pub fn initial_bytes(&self) -> u64 {
         self.initial_bytes.load(Ordering::Relaxed)
     }
@@ -266,7 +279,8 @@ impl CompiledComponent {
         let audit = AuditCtx::new(self.audit.clone(), request.clone());
         let outbound = self.outbound.ctx(request.id().clone());
         let (environment, config) = (self.environment.clone(), self.config.clone());
-        let state = State::new(request, environment, config, audit, outbound, self.limits);
+        let mut state = State::new(request, environment, config, audit, outbound, self.limits);
+        state.limiter().store_memory = StoreMemory::with_stacks(self.further_stack_bytes);
         let mut store = Store::new(self.pre.engine(), state);
         store.limiter(|state| state.limiter());
         store.set_hostcall_fuel(self.limits.hostcall_bytes);

@@ -101,7 +101,7 @@ fn host_functions_of_wit() -> BTreeMap<Name, String> {
 /// The source folders of the dependencies of this workspace.
 fn installed_packages() -> BTreeMap<String, PathBuf> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version=1", "--offline", "--locked"])
+        .args(["metadata", "--format-version=1", "--locked"])
         .args(["--filter-platform", &host_platform()])
         .current_dir(workspace())
         .output()

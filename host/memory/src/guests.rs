@@ -182,12 +182,21 @@ pub struct StoreMemory {
 }
 
 impl StoreMemory {
+    /// The memory of a store that uses `bytes` for stacks, in addition to [`INSTANCE_BYTES`].
+    #[must_use]
+    pub fn with_stacks(bytes: u64) -> Self {
+        Self {
+            instance: None,
+            bytes,
+        }
+    }
+
     /// Sets the memory of the instance, from which growths are taken.
     pub fn set_instance_memory(&mut self, instance: Arc<InstanceMemory>) {
         self.instance = Some(instance);
     }
 
-    /// Takes `bytes` more for memories and tables. Returns whether they were available.
+    /// Takes `bytes` more for memories or tables. Returns whether they were available.
     pub fn take(&mut self, bytes: usize) -> bool {
         let bytes = self.bytes.saturating_add(bytes as u64);
         let instance = self.instance.as_ref();
@@ -292,6 +301,18 @@ mod tests {
         assert_eq!(server.held_bytes(), MIB_U64 + INSTANCE_BYTES);
         drop(instance);
         assert_eq!(server.held_bytes(), 0);
+    }
+
+    #[test]
+    fn the_stacks_of_a_store_are_not_released_as_unused() {
+        let server = MemoryLimit::unmeasured(10 * MIB_U64);
+        let function = FunctionMemory::new(server.clone(), false);
+        let instance = function.try_acquire(4 * MIB_U64).unwrap();
+        let mut store = StoreMemory::with_stacks(MIB_U64);
+        store.set_instance_memory(instance);
+        assert!(store.take(MIB));
+        assert_eq!(store.release_unused(), 2 * MIB_U64);
+        assert_eq!(server.held_bytes(), 2 * MIB_U64 + INSTANCE_BYTES);
     }
 
     #[test]

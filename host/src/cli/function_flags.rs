@@ -123,6 +123,20 @@ impl FunctionFlags {
         Self::command().arg(Arg::new(MIDDLEWARE).long(MIDDLEWARE))
     }
 
+    /// Definition of the keys of a middleware.
+    pub(super) fn middleware_definition() -> Command {
+        let all = Self::command();
+        let is_of_middleware = |arg: &&Arg| !arg.get_long().is_some_and(Self::is_of_function_only);
+        let args: Vec<_> = all
+            .get_arguments()
+            .filter(is_of_middleware)
+            .cloned()
+            .collect();
+        Command::new("middleware")
+            .disable_help_flag(true)
+            .args(args)
+    }
+
     /// Whether a key is one of a function, but not one of its middleware.
     pub(super) fn is_of_function_only(key: &str) -> bool {
         NOT_OF_MIDDLEWARE.contains(&key)

@@ -173,6 +173,11 @@ fn an_invalid_table_of_middleware_is_reported_with_its_line_and_remedy() {
             "max-memry = 5",
             "functions.toml:7: `max-memry = 5`: unknown key; did you mean `max-memory`?",
         ),
+        // `route` is a key of the function.
+        (
+            "rout = \"/x\"",
+            "functions.toml:7: `rout = \"/x\"`: unknown key; the keys of",
+        ),
         (
             "zzz = 5",
             "functions.toml:7: `zzz = 5`: unknown key; the keys of `[[function.middleware]]` are \
@@ -201,7 +206,7 @@ fn an_invalid_table_of_middleware_is_reported_with_its_line_and_remedy() {
         (
             "middleware = [5]",
             "functions.toml:4: `middleware`: expected a path, or a table as \
-             `[[function.middleware]]`, found a number",
+             `[[function.middleware]]`, found a number\n",
         ),
         (
             "middleware = [{ max-memory = 5 }]",

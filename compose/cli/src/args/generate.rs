@@ -31,7 +31,8 @@ pub(crate) struct Env {
 /// Generate a component that exports an interface whose functions trap.
 ///
 /// Link it to satisfy an import that is not called, or to detect its calls: the trap names
-/// the function. WASI 0.2.12, WIT files or a component that imports it define the interface.
+/// the function. WASI, WIT files or a component that imports it define the interface. One of WASI
+/// is that of 0.2.12, or of the version in its name, such as `wasi:http/handler@0.3.0`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:

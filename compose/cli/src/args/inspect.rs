@@ -21,10 +21,13 @@ pub(crate) struct Check {
     #[arg(value_name = "FILE", value_parser = input)]
     pub(crate) file: Input,
     /// World of the host: `proxy` (wasi:http/proxy) or `command` (wasi:cli/command) of WASI 0.2,
-    /// `service` (wasi:http/service) or `middleware` (wasi:http/middleware) of WASI 0.3, or one
-    /// of a WIT file or folder, as in `PATH#world`, or `PATH#wasi:http/proxy` for a world of a
-    /// dependency
-    #[arg(long, value_name = "proxy|command|service|middleware|PATH#world")]
+    /// `service` (wasi:http/service) or `middleware` (wasi:http/middleware) of WASI 0.3, any world of
+    /// WASI by its full name, such as `wasi:cli/command@0.3.0`, or one of a WIT file or folder, as in
+    /// `PATH#world`, or `PATH#wasi:http/proxy` for a world of a dependency
+    #[arg(
+        long,
+        value_name = "proxy|command|service|middleware|wasi:PACKAGE/WORLD|PATH#world"
+    )]
     pub(crate) world: WorldName,
     /// Format of the report
     #[arg(long, value_enum, default_value = "text")]

@@ -19,7 +19,8 @@ use crate::wit::{self, WitError};
 #[derive(Debug, Clone, Copy)]
 pub enum StubSource<'a> {
     /// WIT texts, pairs of file name and contents, and the packages of WASI 0.2.12, as for
-    /// [`World::from_wit`](crate::World::from_wit); may be empty.
+    /// [`World::from_wit`](crate::World::from_wit); may be empty. An interface of WASI 0.3.0, or of
+    /// an earlier version of 0.2, is found by its name with the version.
     Wit(&'a [(String, String)]),
     /// The imports of a component, which need no WIT.
     ImportsOf(&'a Component),
@@ -102,7 +103,11 @@ fn candidates_in_words(candidates: &[String]) -> String {
 /// another.
 pub fn stub(interfaces: &[String], source: StubSource<'_>) -> Result<Vec<u8>, StubError> {
     let mut resolve = match source {
-        StubSource::Wit(texts) => wit::parse(texts)?.resolve,
+        StubSource::Wit(texts) => {
+            let packages = interfaces.iter().filter_map(|name| wit::package_of(name));
+            let named: Vec<_> = packages.collect();
+            wit::parse_with(texts, &named)?.resolve
+        }
         StubSource::ImportsOf(component) => decode(component)?,
     };
     let interfaces = interfaces::resolve(interfaces, &resolve, source)?;

@@ -16,7 +16,7 @@ use crate::handler::guest_error::GuestError;
 use crate::handler::guest_task::GuestTask;
 use crate::handler::next::Next;
 use crate::handler::router::ServedFunction;
-use crate::scheduling::admission::{InstancePermit, RunPermit};
+use crate::scheduling::admission::{CommonSlots, InstancePermit, RunPermit};
 
 /// An admitted request, with the right to run, an instance and its memory.
 pub(crate) struct Admitted {
@@ -37,7 +37,20 @@ impl Admitted {
     ///
     /// Fails if a queue is full, or the request was in one for too long.
     pub(crate) async fn wait(context: &Context) -> Result<Self, GuestError> {
-        let mut admitted = Self::admit(context).await?;
+        Self::wait_behind(context, None).await
+    }
+
+    /// Waits until a request that a middleware passes on is admitted. It needs no slots but `outer`,
+    /// those of the middleware.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a queue is full, or the request was in one for too long.
+    pub(crate) async fn wait_behind(
+        context: &Context,
+        outer: Option<&CommonSlots>,
+    ) -> Result<Self, GuestError> {
+        let mut admitted = Self::admit(context, outer).await?;
         if let Some(AcquiredMemory { memory, next_bytes }) = acquire_memory(context).await? {
             admitted.set_memory(memory, &next_bytes);
         }
@@ -45,7 +58,7 @@ impl Admitted {
     }
 
     /// Waits for the permits of all segments.
-    async fn admit(context: &Context) -> Result<Self, GuestError> {
+    async fn admit(context: &Context, outer: Option<&CommonSlots>) -> Result<Self, GuestError> {
         let ServedFunction {
             admission,
             telemetry,
@@ -54,18 +67,21 @@ impl Admitted {
         } = &*context.served;
         let at_once = admission.try_admit();
         let has_waited = at_once.is_none();
-        let (run, instance) = if let Some(admitted) = at_once {
+        let (run, mut instance) = if let Some(admitted) = at_once {
             admitted
         } else {
             let _queued = telemetry.metrics().request_queued();
             admission.admit().await?
         };
+        if let Some(outer) = outer {
+            instance.share(outer);
+        }
         let next = match next {
             Some(next) => {
                 let context = context.for_next(next);
-                let mut admitted = Box::pin(Self::admit(&context)).await?;
-                admitted.instance.share(&instance);
-                Some(Box::new(Next::new(context, admitted)))
+                let common = instance.common();
+                let admitted = Box::pin(Self::admit(&context, Some(common))).await?;
+                Some(Box::new(Next::new(context, admitted, common.clone())))
             }
             None => None,
         };

@@ -23,21 +23,25 @@ use crate::handler::Context;
 use crate::handler::admitted::{Admitted, total_bytes};
 use crate::handler::guest_error::GuestError;
 use crate::handler::response::{self, ResponseBody};
+use crate::scheduling::admission::CommonSlots;
 
 /// The next handler of one request.
 pub(crate) struct Next {
     context: Context,
     /// For the first request that the middleware passes on. Further ones wait like those of clients.
     admitted: Option<Admitted>,
+    /// The slots of the middleware.
+    common: CommonSlots,
     /// The task that streams the last response.
     streaming: Option<JoinHandle<()>>,
 }
 
 impl Next {
-    pub(crate) fn new(context: Context, admitted: Admitted) -> Self {
+    pub(crate) fn new(context: Context, admitted: Admitted, common: CommonSlots) -> Self {
         Self {
             context,
             admitted: Some(admitted),
+            common,
             streaming: None,
         }
     }
@@ -98,7 +102,7 @@ impl Next {
         let context = &self.context;
         let admitted = match self.admitted.take() {
             Some(admitted) => admitted,
-            None => Admitted::wait(context).await?,
+            None => Admitted::wait_behind(context, Some(&self.common)).await?,
         };
         let deadline = Instant::now() + context.served.settings().request_timeout;
         let is_head = request.method() == Method::HEAD;

@@ -207,6 +207,11 @@ impl Router {
                 && before.function.chain().count() == function.chain().count()
                 && (max_queued, queue_timeout) == (settings.max_queued, settings.queue_timeout)
         };
+        let pace = match before {
+            Some(before) => before.pace.clone(),
+            // A request starts once, at the outermost segment.
+            None => slots.is_some().then(|| Pace::new(self.event_loop.clone())),
+        };
         let admission = match before.filter(is_as_before) {
             Some(before) => before.admission.clone(),
             None => Admission::new(
@@ -215,12 +220,6 @@ impl Router {
                 settings.queue_timeout,
                 slots,
             ),
-        };
-        let pace = if let Some(before) = before {
-            before.pace.clone()
-        } else {
-            let has_neighbours = self.shared_slots.is_some();
-            has_neighbours.then(|| Pace::new(self.event_loop.clone()))
         };
         let next = function.next().map(|next| {
             let before = before.and_then(|before| before.next.as_ref());

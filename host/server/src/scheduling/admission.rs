@@ -47,14 +47,32 @@ const SHORT_ITERATION: Duration = Duration::from_millis(5);
 pub(crate) struct InstancePermit {
     /// Of the function.
     _own: OwnedSemaphorePermit,
-    /// Of all functions. The segments of a function share it.
-    common: Option<Arc<OwnedSemaphorePermit>>,
+    common: CommonSlots,
+}
+
+/// Slots of the pool of all functions, which the segments of one function share. None where the
+/// pool has enough for all.
+#[derive(Clone, Default)]
+pub(crate) struct CommonSlots {
+    _permit: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl InstancePermit {
+    fn new(own: OwnedSemaphorePermit, common: Option<OwnedSemaphorePermit>) -> Self {
+        let common = CommonSlots {
+            _permit: common.map(Arc::new),
+        };
+        Self { _own: own, common }
+    }
+
+    /// The slots of the pool that it holds.
+    pub(crate) fn common(&self) -> &CommonSlots {
+        &self.common
+    }
+
     /// Holds the slots of the middleware in front as well: the next guest may outlive it.
-    pub(crate) fn share(&mut self, outer: &Self) {
-        self.common.clone_from(&outer.common);
+    pub(crate) fn share(&mut self, outer: &CommonSlots) {
+        self.common = outer.clone();
     }
 }
 
@@ -88,10 +106,10 @@ impl Admission {
         let own = self.permits.clone();
         let own = is_free.then(|| own.try_acquire_owned().ok())??;
         let common = match &self.shared_slots {
-            Some(shared_slots) => Some(shared_slots.try_acquire(self.is_first_instance())?.into()),
+            Some(shared_slots) => Some(shared_slots.try_acquire(self.is_first_instance())?),
             None => None,
         };
-        let permit = InstancePermit { _own: own, common };
+        let permit = InstancePermit::new(own, common);
         Some((self.run(), permit))
     }
 
@@ -117,17 +135,11 @@ impl Admission {
             let run = self.run_permit().await;
             let own = self.permits.clone().acquire_owned().await;
             let common = match &self.shared_slots {
-                Some(shared_slots) => {
-                    let slots = shared_slots.acquire(self.is_first_instance()).await;
-                    Some(slots.into())
-                }
+                Some(shared_slots) => Some(shared_slots.acquire(self.is_first_instance()).await),
                 None => None,
             };
-            let permit = InstancePermit {
-                _own: own.expect("the semaphore is never closed"),
-                common,
-            };
-            (run, permit)
+            let own = own.expect("the semaphore is never closed");
+            (run, InstancePermit::new(own, common))
         };
         let admitted = timeout(self.queue_timeout, admitted).await;
         drop(queued);

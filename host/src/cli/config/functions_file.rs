@@ -73,6 +73,7 @@ pub fn read_functions(path: &Path, defaults: &Defaults) -> Result<FunctionsConfi
         folder,
         defaults,
         definition: FunctionFlags::definition(),
+        middleware_definition: FunctionFlags::middleware_definition(),
     };
     reader.read(&mut config)?;
     Ok(config)
@@ -84,6 +85,7 @@ struct Reader<'a> {
     folder: &'a Path,
     defaults: &'a Defaults,
     definition: Definition,
+    middleware_definition: Definition,
 }
 
 type Table<'a> = DeTable<'a>;
@@ -216,7 +218,7 @@ impl Reader<'_> {
     ) -> Result<FunctionConfig, Error> {
         let is_flag = |(key, _): &Pair<'_, '_>| key.get_ref().as_ref() != MIDDLEWARE;
         let (pairs, middleware): (Vec<_>, Vec<_>) = by_place(table).into_iter().partition(is_flag);
-        let flags = self.flags(&self.file, &pairs)?;
+        let flags = self.flags(&self.file, &pairs, &self.definition)?;
         let middleware = match middleware.first() {
             Some((_, value)) => self.middleware(value, &flags)?,
             None => Vec::new(),
@@ -256,16 +258,21 @@ impl Reader<'_> {
     }
 
     /// The flags in these pairs of a table.
-    fn flags(&self, file: &File<'_>, pairs: &[Pair<'_, '_>]) -> Result<FunctionFlags, Error> {
+    fn flags(
+        &self,
+        file: &File<'_>,
+        pairs: &[Pair<'_, '_>],
+        definition: &Definition,
+    ) -> Result<FunctionFlags, Error> {
         let keys: Vec<_> = pairs
             .iter()
             .map(|(key, _)| key.get_ref().as_ref())
             .collect();
-        let mut entries = file.entries(pairs, &self.definition)?;
+        let mut entries = file.entries(pairs, definition)?;
         for entry in &mut entries {
             self.resolve(entry);
         }
-        check(&entries, &self.definition)?;
+        check(&entries, definition)?;
         let given = entries.into_iter().map(|entry| (entry.key, entry.value));
         let given: Vec<_> = given.collect();
         FunctionFlags::read(&given, &keys, self.defaults)
@@ -325,7 +332,7 @@ impl Reader<'_> {
         let keys = pairs.iter().map(|(key, _)| key.get_ref().as_ref());
         let keys: Vec<&str> = keys.collect();
         let has_settings = keys.iter().any(|key| *key != "component");
-        let mut flags = self.flags(&file, &pairs)?;
+        let mut flags = self.flags(&file, &pairs, &self.middleware_definition)?;
         let Some(component) = flags.component.take() else {
             let why = "missing `component`, the file of the middleware";
             return Err(file.rejected(span, "[[function.middleware]]", why));

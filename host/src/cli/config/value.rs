@@ -30,8 +30,8 @@ pub(super) fn scalar(value: &DeValue<'_>, is_switch: bool) -> Option<String> {
 pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "a number that is too large",
-        DeValue::Float(_) => "a number",
+        DeValue::Integer(_) if scalar(value, true).is_none() => "a number that is too large",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
         DeValue::Boolean(_) => "a boolean",
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "an array",

@@ -1,4 +1,7 @@
 //! Plots of bars as SVG, readable on light and on dark pages.
+//!
+//! `plotters` is not used: its SVG has colours as attributes and not in a style sheet, which dark
+//! pages need.
 
 use std::fmt::Write;
 

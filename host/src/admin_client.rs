@@ -17,12 +17,16 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper::rt::{Read, Write as HyperWrite};
 use hyper_util::rt::TokioIo;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use permissions::read_secret;
 use serde_json::Value;
 use server::Address;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
+
+/// All ASCII bytes but those that need no encoding in a segment of a path.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
 /// Number of digits of a version to print.
 const SHOWN_DIGITS: usize = 12;
@@ -59,7 +63,10 @@ pub(crate) fn deploy(flags: &Deploy) -> Result<()> {
 pub(crate) fn rollback(flags: &Rollback) -> Result<()> {
     let function = path_of(&flags.name);
     let path = match &flags.to {
-        Some(version) => format!("{function}/versions/{}/activate", segment(version)),
+        Some(version) => format!(
+            "{function}/versions/{}/activate",
+            utf8_percent_encode(version, SEGMENT)
+        ),
         None => format!("{function}/rollback"),
     };
     let response = query(&flags.target, Method::POST, &path, Vec::new())?;
@@ -176,23 +183,7 @@ fn print_line(line: &str) {
 }
 
 fn path_of(name: &str) -> String {
-    format!("/v1/functions/{}", segment(name))
-}
-
-/// A percent-encoded path segment.
-fn segment(text: &str) -> String {
-    use std::fmt::Write;
-
-    let mut segment = String::new();
-    for byte in text.bytes() {
-        // Writing into memory does not fail.
-        let _ = match byte {
-            b'-' | b'_' | b'.' => write!(segment, "{}", char::from(byte)),
-            byte if byte.is_ascii_alphanumeric() => write!(segment, "{}", char::from(byte)),
-            byte => write!(segment, "%{byte:02X}"),
-        };
-    }
-    segment
+    format!("/v1/functions/{}", utf8_percent_encode(name, SEGMENT))
 }
 
 fn query(target: &AdminTarget, method: Method, path: &str, body: Vec<u8>) -> Result<Value> {

@@ -1,4 +1,6 @@
 //! Requests at a fixed rate below the capacity, to measure latency rather than throughput.
+//!
+//! `oha` and `wrk2` are not used: they do not compare the body of a response with the expected one.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -1,4 +1,7 @@
 //! The kernel's accounting, from `/proc`.
+//!
+//! The crate `procfs` is not used: it builds for Linux only, as a member of a workspace that also
+//! builds on macOS.
 
 use std::fs;
 use std::thread::sleep;

@@ -1,4 +1,7 @@
 //! The watcher: file events and polling, which trigger reconciliation.
+//!
+//! `notify-debouncer-full` is not used: it has no maximum delay, and queues all events of all files
+//! of a folder without a limit, whereas one unreported event is enough here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -89,7 +89,8 @@ impl Host {
     }
 }
 
-/// Decodes percent-encoded ASCII. Returns None for other bytes and for an invalid encoding.
+/// Decodes percent-encoded ASCII. Returns None for other bytes and for an invalid encoding, which the
+/// crate `percent-encoding` would pass on.
 fn decode(text: &str) -> Option<String> {
     let mut decoded = String::new();
     let mut rest = text;

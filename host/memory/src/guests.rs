@@ -59,7 +59,7 @@ impl FunctionMemory {
     pub async fn acquire(self: &Arc<Self>, initial_bytes: u64) -> Arc<InstanceMemory> {
         let is_first = self.held.load(Ordering::Relaxed) == 0;
         let reserved = is_first.then_some(initial_bytes.saturating_add(INSTANCE_BYTES));
-        let _waiting = WaitingRequest::new(&self.server, reserved.unwrap_or_default());
+        let _waiting = self.server.waiting.add(reserved.unwrap_or_default());
         self.server.remeasure();
         loop {
             let mut freed = std::pin::pin!(self.server.freed.notified());
@@ -78,8 +78,8 @@ impl FunctionMemory {
         let own = self.held.load(Ordering::Relaxed);
         // Functions without any memory have priority for released memory.
         let reserved = match own {
-            0 => 0,
-            _ => self.server.reserved.load(Ordering::Relaxed),
+            0 => self.server.waiting.reserved_bytes_below(bytes),
+            _ => self.server.waiting.reserved_bytes(),
         };
         let taken = self
             .server
@@ -218,28 +218,6 @@ impl StoreMemory {
     }
 }
 
-/// A request in the queue for memory, counted until this is dropped.
-struct WaitingRequest<'a> {
-    server: &'a MemoryLimit,
-    /// Memory that functions which hold some must leave for it.
-    reserved: u64,
-}
-
-impl<'a> WaitingRequest<'a> {
-    fn new(server: &'a MemoryLimit, reserved: u64) -> Self {
-        server.waiting.fetch_add(1, Ordering::Relaxed);
-        server.reserved.fetch_add(reserved, Ordering::Relaxed);
-        Self { server, reserved }
-    }
-}
-
-impl Drop for WaitingRequest<'_> {
-    fn drop(&mut self) {
-        self.server.waiting.fetch_sub(1, Ordering::Relaxed);
-        (self.server.reserved).fetch_sub(self.reserved, Ordering::Relaxed);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Barrier;
@@ -352,7 +330,7 @@ mod tests {
         let server = server(10);
         let greedy = FunctionMemory::new(server.clone(), true);
         let mut all: Vec<_> = std::iter::from_fn(|| greedy.try_acquire(0)).collect();
-        let waiting = WaitingRequest::new(&server, 5 * INSTANCE_BYTES);
+        let waiting = server.waiting.add(5 * INSTANCE_BYTES);
         let released = all.pop();
         assert!(released.is_some());
         drop(released);
@@ -361,6 +339,18 @@ mod tests {
         assert!(other.try_acquire(2 * INSTANCE_BYTES).is_some());
         drop(waiting);
         assert!(greedy.try_acquire(0).is_some());
+    }
+
+    #[test]
+    fn a_large_function_without_memory_leaves_what_smaller_requests_wait_for() {
+        let server = server(10);
+        let large = FunctionMemory::new(server.clone(), true);
+        let _waiting = server.waiting.add(2 * INSTANCE_BYTES);
+        assert!(large.try_acquire(8 * INSTANCE_BYTES).is_none());
+        let large = large.try_acquire(7 * INSTANCE_BYTES);
+        assert!(large.is_some());
+        let small = FunctionMemory::new(server.clone(), true);
+        assert!(small.try_acquire(INSTANCE_BYTES).is_some());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! - this file: [`MemoryLimit`], which derives the memory that guests may hold.
 //! - `guests.rs`: accounting per function ([`FunctionMemory`]), instance ([`InstanceMemory`]) and
 //!   store ([`StoreMemory`]).
+//! - `waiting.rs`: the requests that wait, and what is reserved for them.
 //! - `sampler.rs`: the thread that measures the process.
 //! - `usage.rs`: memory in use, of the process and its control groups.
 //! - `system.rs`: total and available memory, of the machine and the control groups.
@@ -16,9 +17,10 @@ mod guests;
 mod sampler;
 mod system;
 mod usage;
+mod waiting;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
@@ -29,6 +31,7 @@ pub use guests::{FunctionMemory, INSTANCE_BYTES, InstanceMemory, StoreMemory};
 use sampler::Sampler;
 use usage::Gauge;
 pub use usage::resident_bytes;
+use waiting::WaitingRequests;
 
 /// Memory that is available to further processes, within the limits of the machine and of the
 /// control groups of this process. None where the system does not report it.
@@ -70,10 +73,7 @@ pub struct MemoryLimit {
     held: AtomicU64,
     is_exceeded: AtomicBool,
     rejections: Rejections,
-    /// Number of requests that wait for memory.
-    waiting: AtomicUsize,
-    /// Memory for which requests to functions without any wait.
-    reserved: AtomicU64,
+    waiting: WaitingRequests,
     /// Notified when memory is released.
     freed: Notify,
     /// Notified when a request starts to wait.
@@ -136,8 +136,7 @@ impl MemoryLimit {
             held: AtomicU64::new(0),
             is_exceeded: AtomicBool::new(false),
             rejections: Rejections::default(),
-            waiting: AtomicUsize::new(0),
-            reserved: AtomicU64::new(0),
+            waiting: WaitingRequests::default(),
             freed: Notify::new(),
             contention: Notify::new(),
             release_freed: || {},
@@ -202,7 +201,7 @@ impl MemoryLimit {
 
     /// Whether a request waits for memory, so that idle instances should release theirs.
     pub fn is_contended(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > 0
+        self.waiting.any()
     }
 
     /// Makes the allocator return the memory that this thread has freed.

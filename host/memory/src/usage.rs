@@ -1,4 +1,7 @@
 //! Memory in use, of the process and its control groups.
+//!
+//! The crate `procfs` is not used: it opens a file for each reading and parses all fields, and has
+//! no memory figures of control groups.
 
 use std::fs::{self, File};
 use std::io;

@@ -1,4 +1,8 @@
 //! Bounded batch queue between the threads that serve requests and a slower writer thread.
+//!
+//! `tracing-appender` is not used: its queue has a limit in lines and not in bytes, and lines whose
+//! write failed are not counted. `blocking_recv_many` of a tokio channel has no timeout, and a
+//! wake-up needs an item.
 
 use std::io;
 use std::sync::Arc;

@@ -43,8 +43,9 @@ impl RequestId {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         // This runs for every request, and `format!` takes several times as long.
         let mut id = *TEMPLATE;
-        write_hex(&mut id[..8], process.into());
-        write_hex(&mut id[9..], count);
+        // Fails for a wrong length only.
+        let _ = const_hex::encode_to_slice(process.to_be_bytes(), &mut id[..8]);
+        let _ = const_hex::encode_to_slice(count.to_be_bytes(), &mut id[9..]);
         Self(HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("-")))
     }
 
@@ -78,14 +79,6 @@ fn is_generated(id: &[u8]) -> bool {
         template => byte == template,
     };
     id.len() == TEMPLATE.len() && id.iter().zip(TEMPLATE).all(matches)
-}
-
-/// Fills `digits` with the low hexadecimal digits of `number`.
-fn write_hex(digits: &mut [u8], mut number: u64) {
-    for digit in digits.iter_mut().rev() {
-        *digit = b"0123456789abcdef"[(number & 0xf) as usize];
-        number >>= 4;
-    }
 }
 
 impl fmt::Display for RequestId {
@@ -123,15 +116,6 @@ mod tests {
         );
         let counts = parts.map(|(_, count)| u64::from_str_radix(count, 16).unwrap());
         assert!(counts[0] < counts[1], "{ids:?}");
-    }
-
-    #[test]
-    fn write_hex_fills_the_digits_with_the_low_part_of_the_number() {
-        let mut digits = [b'-'; 16];
-        write_hex(&mut digits, 0x0123_4567_89ab_cdef);
-        assert_eq!(&digits, b"0123456789abcdef");
-        write_hex(&mut digits[..4], 0xab);
-        assert_eq!(&digits, b"00ab456789abcdef");
     }
 
     #[test]

@@ -1,4 +1,7 @@
 //! The header `traceparent` (W3C Trace Context, section 3.2).
+//!
+//! `TraceContextPropagator` of `opentelemetry_sdk` is not used: it accepts ids of any length, as in
+//! `00-1-1-1`, and the first of several headers. Audit records promise a valid trace id.
 
 use http::HeaderMap;
 use http::header::HeaderName;
@@ -46,7 +49,7 @@ impl TraceParent {
 
     /// The trace id as hexadecimal text.
     pub fn trace_id_text(&self) -> String {
-        hex(&self.trace_id)
+        const_hex::encode(self.trace_id)
     }
 
     /// Whether the sender has recorded its span.
@@ -55,34 +58,12 @@ impl TraceParent {
     }
 }
 
-/// Bytes as lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing into memory does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
-/// Bytes from lower-case hexadecimal digits.
+/// Bytes from exactly `2 * N` lower-case hexadecimal digits. [`const_hex`] also accepts capitals and
+/// a prefix.
 fn decode_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
-    let value = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, rest) = digits.as_chunks::<2>();
-    if pairs.len() != N || !rest.is_empty() {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, &[high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = value(high)? << 4 | value(low)?;
-    }
-    Some(bytes)
+    let is_canonical = digits.len() == 2 * N && !digits.iter().any(u8::is_ascii_uppercase);
+    let decode = || const_hex::decode_to_array(digits).ok();
+    is_canonical.then(decode).flatten()
 }
 
 #[cfg(test)]
@@ -122,6 +103,7 @@ mod tests {
             &valid.replace("00-4", "ff-4"),
             &valid.replace(ID, &"0".repeat(32)),
             &valid.replace("00f067aa0ba902b7", &"0".repeat(16)),
+            &valid.replace("00-4", "00-0x4"),
             &valid.replace('4', "\t"),
         ] {
             assert_eq!(parse(&[invalid]), None, "{invalid}");

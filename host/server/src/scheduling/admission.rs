@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use telemetry::Rejection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::yield_now;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::scheduling::shared_slots::RequestSlots;
 
@@ -42,6 +42,12 @@ const FIRST_RUNNING: usize = 16;
 const LONG_ITERATION: Duration = Duration::from_millis(15);
 /// See [`LONG_ITERATION`].
 const SHORT_ITERATION: Duration = Duration::from_millis(5);
+
+/// An iteration below this duration leaves time for many more guests: they wait for I/O.
+const IDLE_ITERATION: Duration = Duration::from_millis(1);
+
+/// Pause between two iterations that are measured.
+const MEASURING_INTERVAL: Duration = Duration::from_millis(2);
 
 /// The right to one instance of the pool.
 pub(crate) struct InstancePermit {
@@ -182,6 +188,9 @@ impl Admission {
         let admission = self.clone();
         tokio::task::spawn_local(async move {
             while !admission.waiting.borrow().is_empty() {
+                // Unlike measuring all iterations, this leaves the processor to guests on other
+                // threads, and the worker its share of it.
+                sleep(MEASURING_INTERVAL).await;
                 let begin = Instant::now();
                 yield_now().await;
                 admission.adjust(begin.elapsed());
@@ -200,7 +209,12 @@ impl Admission {
             usize::try_from(fitting).map_or(limit, |fitting| fitting.max(1))
         } else if iteration < SHORT_ITERATION {
             // Bounded, so that the limit keeps a meaning.
-            (limit + 1 + limit / 8).min(self.running.get() + FIRST_RUNNING)
+            let more = if iteration < IDLE_ITERATION {
+                limit
+            } else {
+                1 + limit / 8
+            };
+            (limit + more).min(2 * self.running.get() + FIRST_RUNNING)
         } else {
             limit
         };

@@ -1,4 +1,6 @@
 //! Encoding of one metric with all its series.
+//!
+//! The derive `EncodeLabelSet` is not used: it writes label values without escaping them.
 
 use std::fmt;
 

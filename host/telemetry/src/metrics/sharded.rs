@@ -1,4 +1,7 @@
 //! Counters with a shard per thread, so that threads do not contend.
+//!
+//! `Family`, `Counter` and `Histogram` of `prometheus_client` are not used: a family and a
+//! histogram are each behind a lock that all threads share, and a counter is one atomic.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::thread::available_parallelism;

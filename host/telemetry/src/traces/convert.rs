@@ -11,7 +11,6 @@ use prost::Message;
 use rustix::system::uname;
 
 use super::{RequestAttributes, Span};
-use crate::trace_parent::hex;
 
 /// The methods that the conventions define. All others are `_OTHER`.
 const METHODS: [&str; 9] = [
@@ -34,7 +33,7 @@ impl Converter {
         let attributes = vec![
             text("service.name", "component-runner"),
             text("service.version", env!("CARGO_PKG_VERSION")),
-            text("service.instance.id", &hex(&id)),
+            text("service.instance.id", &const_hex::encode(id)),
             text("host.name", &uname().nodename().to_string_lossy()),
         ];
         Self {

@@ -4,6 +4,10 @@
 //! - `span.rs`: attributes and trace context of a span.
 //! - `convert.rs`: conversion to OTLP.
 //! - `sender.rs`: the thread that exports the spans.
+//!
+//! `BatchSpanProcessor` of `opentelemetry_sdk` is not used: its queue has a limit in spans and not
+//! in bytes, its count of dropped spans is private, and its thread has no runtime for the client of
+//! OTLP.
 
 mod convert;
 mod sender;

@@ -95,7 +95,8 @@ fn nanos(duration: Duration) -> u64 {
 }
 
 /// A random id that is not 0. Each thread seeds `SplitMix64` from the system: a system call for
-/// each id would cost more than the rest of a span.
+/// each id would cost more than the rest of a span. `RandomIdGenerator` of `opentelemetry_sdk`
+/// panics where the system has no random numbers.
 fn random() -> [u8; 8] {
     thread_local! {
         static STATE: Cell<u64> = Cell::new(getrandom::u64().unwrap_or_else(|_| seed()));

@@ -110,7 +110,10 @@ impl GoodClient {
             match exchange(&mut connection, address, request) {
                 Ok(()) => client.times.push(start.elapsed()),
                 Err(reason) => {
-                    client.losses.push(reason);
+                    let seconds = start.elapsed().as_secs_f64();
+                    let path = request.target();
+                    let loss = format!("{path}: {reason} after {seconds:.1} s");
+                    client.losses.push(loss);
                     connection = None;
                 }
             }

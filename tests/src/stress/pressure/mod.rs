@@ -48,6 +48,8 @@ pub struct Report {
     pub hostile: Counts,
     /// Refused growths of guest memories.
     pub refused_growths: f64,
+    /// The counters of rejected requests with their reasons.
+    pub rejections: Vec<String>,
     /// Peak memory of the server and its children, in MiB.
     pub peak_mib: u64,
     /// Violations.
@@ -88,7 +90,11 @@ pub fn run(plan: &Plan) -> Result<Report, String> {
     violations.extend(check_idle(&host, &operators, &large_guests).err());
     let peak_bytes = watcher.stop();
     let metrics = operators.metrics();
-    violations.extend(good.violation("next to hostile and large guests"));
+    let rejections = rejections(metrics.text());
+    if let Some(violation) = good.violation("next to hostile and large guests") {
+        let log = logged(&host, &["memory limit exceeded"]);
+        violations.push(format!("{violation}; log: {log}"));
+    }
     if let Some(first) = &large.first_other {
         let count = large.other;
         let log = logged(&host, &["large", "script"]);
@@ -109,9 +115,21 @@ pub fn run(plan: &Plan) -> Result<Report, String> {
         refused_growths: metrics
             .total("guest_memory_refusals_total")
             .unwrap_or_default(),
+        rejections,
         peak_mib: peak_bytes >> 20,
         violations,
     })
+}
+
+/// The counters of rejected requests that are not zero, with their reasons.
+fn rejections(metrics: &str) -> Vec<String> {
+    let counters = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("component_runner_refusals_total"));
+    counters
+        .filter(|counter| !counter.ends_with(" 0"))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The last lines of the server's log that contain one of these names.
@@ -193,6 +211,7 @@ impl fmt::Display for Report {
             large,
             hostile,
             refused_growths,
+            rejections,
             peak_mib,
             ..
         } = self;
@@ -205,6 +224,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "large: {large}")?;
         writeln!(f, "hostile: {hostile}")?;
+        writeln!(f, "rejected: {}", rejections.join(", "))?;
         write!(
             f,
             "{refused_growths} growths refused; peak {peak_mib} MiB of anonymous and shared memory"

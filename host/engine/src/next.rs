@@ -29,7 +29,9 @@ pub struct NextCall {
 /// Takes what a component reports about its request, for the middleware that has passed it on. It is
 /// an extension of the request.
 #[derive(Clone)]
-pub(crate) struct RequestReport(Arc<Mutex<Option<oneshot::Sender<Result<(), Error>>>>>);
+pub(crate) struct RequestReport(Arc<Mutex<Option<ReportSender>>>);
+
+type ReportSender = oneshot::Sender<Result<(), Error>>;
 
 impl RequestReport {
     /// The extension, and what it takes. Without a report, the component has no objection.

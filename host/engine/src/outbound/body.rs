@@ -300,7 +300,7 @@ mod tests {
 
     use http::HeaderValue;
     use http::header::CONTENT_LENGTH;
-    use http_body_util::Full;
+    use http_body_util::{Collected, Full};
 
     use super::super::in_flight::InFlight;
     use super::*;
@@ -315,8 +315,7 @@ mod tests {
         let body = RequestBody::new(body.boxed_unsync(), &headers, forwarding, id);
         assert_eq!(body.is_end_stream(), text.is_empty() && length == "0");
         let read = body.collect().await;
-        read.map(|body| body.to_bytes())
-            .map_err(|error| error.take())
+        read.map(Collected::to_bytes).map_err(|error| error.take())
     }
 
     #[tokio::test]

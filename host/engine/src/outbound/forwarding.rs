@@ -53,11 +53,10 @@ where
     }
 }
 
+type FramePoll = Poll<Option<Result<Frame<Bytes>, Error>>>;
+
 /// Polls `body`, and says whether it contains a [`ClientBody`].
-pub(super) fn poll_frame(
-    body: &mut WasiBody,
-    cx: &mut Context<'_>,
-) -> (Poll<Option<Result<Frame<Bytes>, Error>>>, bool) {
+pub(super) fn poll_frame(body: &mut WasiBody, cx: &mut Context<'_>) -> (FramePoll, bool) {
     IS_POLLED.set(false);
     let frame = Pin::new(body).poll_frame(cx);
     (frame, IS_POLLED.take())

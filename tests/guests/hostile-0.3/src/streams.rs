@@ -71,18 +71,7 @@ pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
         }
         // The body of a message that is never sent.
         "drop-unsent" => {
-            for is_request in [true, false] {
-                let (mut writer, contents) = pipe();
-                let (_, trailers) = promise();
-                if is_request {
-                    drop(Request::new(Fields::new(), Some(contents), trailers, None));
-                } else {
-                    drop(Response::new(Fields::new(), Some(contents), trailers));
-                }
-                if writer.write_all(b"unread".to_vec()).await != b"unread" {
-                    trap();
-                }
-            }
+            drop_unsent().await;
             good()
         }
         "read-and-cancel-for-ever" => {
@@ -119,6 +108,22 @@ pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
         }
         _ => return Err(call),
     })
+}
+
+/// Traps unless a body of a message that is dropped accepts no byte.
+async fn drop_unsent() {
+    for is_request in [true, false] {
+        let (mut writer, contents) = pipe();
+        let (_, trailers) = promise();
+        if is_request {
+            drop(Request::new(Fields::new(), Some(contents), trailers, None));
+        } else {
+            drop(Response::new(Fields::new(), Some(contents), trailers));
+        }
+        if writer.write_all(b"unread".to_vec()).await != b"unread" {
+            trap();
+        }
+    }
 }
 
 /// A stream of its own.

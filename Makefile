@@ -10,7 +10,7 @@ RUNTIME_CRATES := admin engine functions host server
 GUESTS := cipher http-adapter http-service audit-stderr
 GUEST_PACKAGES := $(GUESTS:%=-p %-guest)
 BENCH_GUEST_PACKAGES := -p echo-guest -p echo-03-guest -p relay-guest -p cpu-burn-guest
-TEST_GUEST_PACKAGES := -p hostile-03-guest
+TEST_GUEST_PACKAGES := -p hostile-03-guest -p middleware-03-guest
 PARTS := target/components
 
 EXPERIMENTS := $(patsubst experiments/%/compose.toml,%,$(wildcard experiments/*/compose.toml))

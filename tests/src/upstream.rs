@@ -118,6 +118,14 @@ impl Arrival {
         }
     }
 
+    /// Sends everything that arrives back as it comes, until the guest's side closes the
+    /// connection. The chunks of a request are those of a response, too.
+    pub fn echo(mut self) {
+        let mut received = self.stream.try_clone().expect("a socket");
+        // It may be reset at the end.
+        let _ = io::copy(&mut received, &mut self.stream);
+    }
+
     /// Sends bytes as they are.
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
         self.try_write(bytes).expect("a guest that reads");

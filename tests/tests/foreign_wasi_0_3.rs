@@ -106,18 +106,18 @@ fn check_prints_wasi_0_3_for_each_service() {
 
 /// A middleware and a service as one component, if both are built.
 fn chain(folder: &Path, middleware: &str, service: &str) -> Option<PathBuf> {
-    let parts = [built(middleware)?, built(service)?];
+    Some(chain_of(folder, [&built(middleware)?, &built(service)?]))
+}
+
+/// A middleware and a service as one component.
+pub(crate) fn chain_of(folder: &Path, [middleware, service]: [&Path; 2]) -> PathBuf {
     let composed = folder.join("chain.wasm");
     let mut command = Command::new(program("component-compose"));
     command.args(["chain", "--on", "wasi:http/handler", "-o"]);
-    command
-        .arg(&composed)
-        .arg(&parts[0])
-        .arg("--")
-        .arg(&parts[1]);
+    command.args([&composed, middleware, Path::new("--"), service]);
     let finished = Process::start(&mut command).finish();
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
-    Some(composed)
+    composed
 }
 
 /// A middleware rejects a request, adds a header to the response to another one, and streams.

@@ -261,7 +261,7 @@ impl CompiledComponent {
         is_tls: bool,
     ) -> wasmtime::Result<(Call, ResponseHead)>
     where
-        B: Body<Data = Bytes> + Send + 'static,
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Error>,
     {
         self.pre.call(store, request, is_tls)

@@ -1,7 +1,7 @@
 //! The HTTP handler of an instance: of WASI 0.2 or of WASI 0.3.
 
-use std::future::poll_fn;
-use std::pin::Pin;
+use std::future::{pending, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use http::uri::{Authority, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use telemetry::RequestId;
 use tokio::sync::oneshot;
 use wasmtime::component::{InstancePre, Resource};
 use wasmtime::{Result, Store};
@@ -21,6 +22,8 @@ use wasmtime_wasi_http::p3;
 use wasmtime_wasi_http::p3::bindings::{Service, ServicePre};
 use wasmtime_wasi_http::{Error, WasiHttpView};
 
+use crate::next::RequestReport;
+use crate::outbound::ClientBody;
 use crate::state::State;
 use crate::wasi_version::WasiVersion;
 
@@ -53,11 +56,20 @@ pub enum Call {
     Service {
         /// The request.
         request: Box<p3::Request>,
+        /// Where the guest reports whether it could handle the request.
+        report: Report,
         /// Whether it is a HEAD request.
         is_head: bool,
         /// Takes the response.
         out: oneshot::Sender<ServiceHead>,
     },
+}
+
+/// What the guest reports about its request, with `consume-body`.
+pub struct Report {
+    result: Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>,
+    /// The middleware that has passed the request on.
+    middleware: Option<RequestReport>,
 }
 
 /// What a handler of WASI 0.3 returns.
@@ -135,7 +147,7 @@ impl HandlerPre {
         is_tls: bool,
     ) -> Result<(Call, ResponseHead)>
     where
-        B: Body<Data = Bytes> + Send + 'static,
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Error>,
     {
         let state = store.data_mut();
@@ -159,13 +171,20 @@ impl HandlerPre {
             }
             Self::Service(_) => {
                 let is_head = request.method() == Method::HEAD;
-                let request = with_authority(request, is_tls)?;
-                let (request, _sent) = p3::Request::from_http(state.http().hooks, request);
+                let mut request = with_authority(request, is_tls)?;
+                let middleware = request.extensions_mut().remove();
+                let request = request.map(ClientBody);
+                let (request, result) = p3::Request::from_http(state.http().hooks, request);
+                let report = Report {
+                    result: Box::pin(result),
+                    middleware,
+                };
                 let (out, head) = oneshot::channel();
                 let request = Box::new(request);
                 Ok((
                     Call::Service {
                         request,
+                        report,
                         is_head,
                         out,
                     },
@@ -196,10 +215,11 @@ impl Handler {
                 Self::Service(service),
                 Call::Service {
                     request,
+                    report,
                     is_head,
                     out,
                 },
-            ) => serve(service, store, *request, is_head, out).await,
+            ) => serve(service, store, *request, report, is_head, out).await,
             _ => unreachable!("a call is prepared by its component"),
         }
     }
@@ -222,42 +242,73 @@ async fn serve(
     service: &Service,
     store: &mut Store<State>,
     request: p3::Request,
+    mut report: Report,
     is_head: bool,
     out: oneshot::Sender<ServiceHead>,
 ) -> Result<()> {
-    store
-        .run_concurrent(async move |accessor| -> Result<()> {
-            let (taken, is_taken) = oneshot::channel();
-            let head = match service.handle(accessor, request).await? {
-                Ok(response) => {
-                    let (sent, is_sent) = oneshot::channel();
-                    // The guest learns whether its response was sent.
-                    let sent_result = async { is_sent.await.unwrap_or(Ok(())) };
-                    let response =
-                        accessor.with(|mut access| response.into_http(&mut access, sent_result))?;
-                    let is_sent = !has_no_body(response.status(), is_head);
-                    let ends = Some((sent, taken));
-                    let track = |body| TrackedBody {
-                        body,
-                        is_sent,
-                        ends,
-                    };
-                    Ok(response.map(|body| track(body).boxed_unsync()))
-                }
-                Err(code) => {
-                    // An error has no body, whose end would be reported.
-                    drop(taken);
-                    Err(code)
-                }
-            };
-            // Fails if the server no longer waits.
-            let _ = out.send(head);
-            // The event loop of the store moves the body.
-            let _ = is_taken.await;
-            poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
-            Ok(())
-        })
-        .await?
+    let request_info = store.data().request_info().clone();
+    let work = store.run_concurrent(async move |accessor| -> Result<()> {
+        let (taken, is_taken) = oneshot::channel();
+        let head = match service.handle(accessor, request).await? {
+            Ok(response) => {
+                let (sent, is_sent) = oneshot::channel();
+                // The guest learns whether its response was sent.
+                let sent_result = async { is_sent.await.unwrap_or(Ok(())) };
+                let response =
+                    accessor.with(|mut access| response.into_http(&mut access, sent_result))?;
+                let is_sent = !has_no_body(response.status(), is_head);
+                let ends = Some((sent, taken));
+                let track = |body| TrackedBody {
+                    body,
+                    is_sent,
+                    ends,
+                };
+                Ok(response.map(|body| track(body).boxed_unsync()))
+            }
+            Err(code) => {
+                // An error has no body, whose end would be reported.
+                drop(taken);
+                Err(code)
+            }
+        };
+        // Fails if the server no longer waits.
+        let _ = out.send(head);
+        // The event loop of the store moves the body.
+        let _ = is_taken.await;
+        poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
+        let forwarded = accessor.with(|mut access| access.data_mut().outbound().all_forwarded());
+        forwarded.await;
+        Ok(())
+    });
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        let done = work.as_mut().poll(cx);
+        // After the guest, which may have reported it just now.
+        report.poll(cx, request_info.id());
+        done
+    })
+    .await?
+}
+
+impl Report {
+    /// Passes the report on: to the middleware in front, or to the log.
+    fn poll(&mut self, cx: &mut Context<'_>, request: &RequestId) {
+        /// Size limit of an error in a log line, in bytes.
+        const MAX_ERROR_BYTES: usize = 512;
+
+        let Poll::Ready(result) = self.result.as_mut().poll(cx) else {
+            return;
+        };
+        self.result = Box::pin(pending());
+        match (&self.middleware, result) {
+            (Some(middleware), result) => middleware.send(result),
+            (None, Err(error)) => {
+                let error = sanitize::line(&error).at_most(MAX_ERROR_BYTES);
+                tracing::warn!(%request, "guest reported an error about its request: {error}");
+            }
+            (None, Ok(())) => {}
+        }
+    }
 }
 
 /// A body that reports its end, or that it was dropped before.

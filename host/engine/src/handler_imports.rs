@@ -10,6 +10,7 @@ use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView, p3};
 
 use crate::host_memory::{AWAITED_RESPONSE_BYTES, BODY_BYTES, fields};
+use crate::next::RequestReport;
 use crate::state::State;
 
 /// The interfaces, with the versions of wasmtime.
@@ -119,8 +120,10 @@ async fn handle(
             .saturating_add(AWAITED_RESPONSE_BYTES)
             .saturating_add(BODY_BYTES);
         let buffered = state.outbound().add_buffered(bytes);
-        Ok(match request.into_http(&mut access, async { Ok(()) }) {
-            Ok((request, _)) => {
+        let (sender, report) = RequestReport::new();
+        Ok(match request.into_http(&mut access, report) {
+            Ok((mut request, _)) => {
+                request.extensions_mut().insert(sender);
                 let outbound = access.data_mut().outbound();
                 let request = request.map(|body| outbound.guest_body(body));
                 Ok((handler, request, buffered))

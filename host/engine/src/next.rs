@@ -14,7 +14,7 @@ use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::sync::{mpsc, oneshot};
-use wasmtime::{Result, format_err};
+use wasmtime::format_err;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 /// A request that a middleware passes on.
@@ -24,6 +24,33 @@ pub struct NextCall {
     /// Takes the response, or the reason why there is none. It is closed when the middleware no
     /// longer waits.
     pub respond: oneshot::Sender<Result<Response<WasiBody>, String>>,
+}
+
+/// Takes what a component reports about its request, for the middleware that has passed it on. It is
+/// an extension of the request.
+#[derive(Clone)]
+pub(crate) struct RequestReport(Arc<Mutex<Option<ReportSender>>>);
+
+type ReportSender = oneshot::Sender<Result<(), Error>>;
+
+impl RequestReport {
+    /// The extension, and what it takes. Without a report, the component has no objection.
+    pub(crate) fn new() -> (
+        Self,
+        impl Future<Output = Result<(), Error>> + Send + 'static,
+    ) {
+        let (sender, report) = oneshot::channel();
+        let sender = Self(Arc::new(Mutex::new(Some(sender))));
+        (sender, async { report.await.unwrap_or(Ok(())) })
+    }
+
+    pub(crate) fn send(&self, report: Result<(), Error>) {
+        let mut sender = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = sender.take() {
+            // Fails if the middleware no longer waits.
+            let _ = sender.send(report);
+        }
+    }
 }
 
 /// The next handler of a middleware.
@@ -87,7 +114,7 @@ impl Next {
     }
 
     /// The next handler.
-    pub(crate) fn handler(&self) -> Result<NextHandler> {
+    pub(crate) fn handler(&self) -> wasmtime::Result<NextHandler> {
         let handler = self.handler.clone();
         handler.ok_or_else(|| format_err!("the component has no next handler"))
     }

@@ -98,6 +98,11 @@ impl State {
         &mut self.next
     }
 
+    /// The request that the guest serves.
+    pub(super) fn request_info(&self) -> &Arc<RequestInfo> {
+        &self.request
+    }
+
     /// The requests of the guest that are under way.
     pub(super) fn outbound(&mut self) -> &mut OutboundCtx {
         &mut self.outbound

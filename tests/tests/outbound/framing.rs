@@ -121,7 +121,7 @@ fn a_body_beyond_its_content_length_does_not_look_complete() {
     let _ = connection.read_to_end(&mut sent);
     let sent = String::from_utf8_lossy(&sent);
     assert!(!sent.contains("\r\n\r\nwho"), "{sent}");
-    assert_eq!(error_code(&client.receive()), "HTTP-protocol-error");
+    assert_eq!(error_code(&client.receive()), "HTTP-request-body-size");
 }
 
 #[test]

@@ -139,6 +139,24 @@ fn work_after_the_response_is_audited_under_its_request() {
     assert_eq!(entries.len(), ids.len());
 }
 
+#[test]
+fn a_line_that_is_printed_after_the_response_is_logged_under_its_request() {
+    let mut host = guest().start();
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let response = host.send(&get("/print-after-response"));
+        assert_eq!((response.status, &*response.body), (200, &b""[..]));
+        ids.push(response.header("x-request-id").expect("an id").to_owned());
+    }
+    // It waits for guests at work.
+    assert_eq!(host.terminate().code(), Some(0));
+    let log = host.log().wait_for_end();
+    for id in ids {
+        let line = format!("{id} stdout: after the response\n");
+        assert_eq!(log.matches(&line).count(), 1, "{log}");
+    }
+}
+
 /// The connection drops a body that the client does not get, or has got.
 #[test]
 fn a_guest_learns_that_its_response_was_sent() {

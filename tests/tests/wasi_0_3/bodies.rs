@@ -134,11 +134,13 @@ fn a_client_that_disconnects_cancels_its_guest() {
         drop(client);
         wait_until_idle(&operators);
     }
-    let mut client = host.connect();
-    client.write(&Request::new("POST", "/read-all").chunked().head());
-    operators.wait_for(&[("instances{function=\"hostile_03_guest\"}", 1.0)]);
-    drop(client);
-    wait_until_idle(&operators);
+    for path in ["/read-all", "/echo-itself"] {
+        let mut client = host.connect();
+        client.write(&Request::new("POST", path).chunked().head());
+        operators.wait_for(&[("instances{function=\"hostile_03_guest\"}", 1.0)]);
+        drop(client);
+        wait_until_idle(&operators);
+    }
 }
 
 #[test]

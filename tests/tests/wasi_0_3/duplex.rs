@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread;
 
-use end_to_end::client::{Connection, Request, chunk, get};
+use end_to_end::client::{Connection, Request, Response, chunk, get};
 use end_to_end::http2::{self, Client, END_STREAM, Event, Frame};
 use end_to_end::{DEADLINE, TestHost};
 
@@ -15,6 +15,20 @@ const BODY_BYTES: usize = 10 << 20;
 /// A server whose guests start before their bodies are received.
 fn serve() -> TestHost {
     guest().flag("--body-buffer", "0").start()
+}
+
+/// Both echoes, of which the second one hands the body on without reading it.
+const ECHOES: [&str; 2] = ["/echo-all", "/echo-itself"];
+
+/// The answer to these frames on a new connection.
+fn answer(host: &TestHost, frames: &[Vec<u8>]) -> Response {
+    let mut client = Client::open(host.address(), DEADLINE).expect("it listens");
+    let bytes = [http2::begin(), frames.concat()].concat();
+    client.send(&bytes).expect("it reads");
+    match client.event().expect("an answer") {
+        Event::Response(1, response) => response,
+        event => panic!("{event:?}"),
+    }
 }
 
 fn connect(host: &TestHost) -> TcpStream {
@@ -76,16 +90,19 @@ fn pattern() -> Vec<u8> {
 fn a_body_of_10_mib_comes_back_unchanged() {
     let host = serve();
     let body = pattern();
-    let mut writer = connect(&host);
-    let mut reader = Connection::over(writer.try_clone().expect("a socket"));
-    let request = Request::new("POST", "/echo").body(body.clone()).bytes();
-    let response = thread::scope(|scope| {
-        scope.spawn(|| writer.write_all(&request).expect("it reads"));
-        reader.receive()
-    });
-    assert!(response.is_complete, "{response:?}");
-    // Not `assert_eq`, because it has 10 MiB.
-    assert!(response.body == body, "{response:?}");
+    // The last two have the `content-length` of the request.
+    for path in ["/echo", "/echo-all", "/echo-itself"] {
+        let mut writer = connect(&host);
+        let mut reader = Connection::over(writer.try_clone().expect("a socket"));
+        let request = Request::new("POST", path).body(body.clone()).bytes();
+        let response = thread::scope(|scope| {
+            scope.spawn(|| writer.write_all(&request).expect("it reads"));
+            reader.receive()
+        });
+        assert!(response.is_complete, "{path}: {response:?}");
+        // Not `assert_eq`, because it has 10 MiB.
+        assert!(response.body == body, "{path}: {response:?}");
+    }
 }
 
 /// It computes for each chunk, so that it soon runs on an offload thread.
@@ -141,6 +158,65 @@ fn trailers_pass_in_both_directions_in_http2() {
     assert_eq!((response.status, &*response.text()), (200, "hello"));
     assert_eq!(response.header("x-checksum"), Some("1234"), "{response:?}");
     assert_eq!(response.header("x-other"), Some("5"), "{response:?}");
+}
+
+#[test]
+fn fields_body_and_trailers_come_back_read_by_the_guest_or_not() {
+    let host = serve();
+    for path in ECHOES {
+        let response = answer(
+            &host,
+            &[
+                http2::head(1, "POST", path, &[("foo", "bar")], 0),
+                Frame::new("DATA", 0, 1, "hello").bytes(),
+                http2::trailers(1, &[("x-checksum", "1234")]),
+            ],
+        );
+        assert_eq!(
+            (response.status, &*response.text()),
+            (200, "hello"),
+            "{path}"
+        );
+        assert_eq!(response.header("foo"), Some("bar"), "{path}");
+        assert_eq!(response.header("x-checksum"), Some("1234"), "{path}");
+    }
+}
+
+/// RFC 9113, section 6.1: a frame may be empty, also the last one.
+#[test]
+fn empty_frames_between_and_after_others_do_not_end_a_body() {
+    let host = serve();
+    let data = |flags: u8, text: &str| Frame::new("DATA", flags, 1, text).bytes();
+    for path in ECHOES {
+        for (last, expected) in [("", "hello world"), (" and more", "hello world and more")] {
+            let mut frames = vec![http2::head(1, "POST", path, &[], 0)];
+            for text in ["", "", "hello ", "", "", "world"] {
+                frames.push(data(0, text));
+            }
+            frames.push(data(END_STREAM, last));
+            let response = answer(&host, &frames);
+            assert_eq!(
+                (response.status, &*response.text()),
+                (200, expected),
+                "{path}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_body_that_the_guest_hands_on_unread_comes_back_in_lock_step_and_unchanged() {
+    let host = serve();
+    let mut stream = connect(&host);
+    let head = Request::new("POST", "/echo-itself").chunked().head();
+    stream.write_all(&head).expect("it reads");
+    for number in 0..20 {
+        let chunk = chunk(format!("chunk {number}").as_bytes());
+        stream.write_all(&chunk).expect("it reads");
+        read_until(&mut stream, &chunk);
+    }
+    stream.write_all(&chunk(b"")).expect("it reads");
+    read_until(&mut stream, b"0\r\n\r\n");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod bodies;
 mod duplex;
 mod functions;
 mod isolation;
+mod middleware;
 mod operators;
 mod outbound;
 mod parts;

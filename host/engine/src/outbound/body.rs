@@ -1,7 +1,7 @@
 //! Bodies of outbound requests and of their responses.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,22 +15,22 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::errors::from_hyper;
+use super::forwarding::{self, Forwarding};
 use super::framing;
-use super::in_flight::InFlight;
 
 /// Size limit of trailer names in a log line, in bytes.
 const MAX_NAMES_BYTES: usize = 512;
 
-/// A body that the guest writes. When the guest ends, it ends without an error, and its reader must
-/// not take a part of it for the whole.
+/// A body that the guest writes, or that of its client, which it passes on. When the guest ends, one
+/// that it writes ends without an error, and its reader must not take a part of it for the whole.
 pub(super) struct GuestBody {
     body: WasiBody,
-    in_flight: Arc<InFlight>,
+    forwarding: Arc<Forwarding>,
 }
 
 impl GuestBody {
-    pub(super) fn new(body: WasiBody, in_flight: Arc<InFlight>) -> Self {
-        Self { body, in_flight }
+    pub(super) fn new(body: WasiBody, forwarding: Arc<Forwarding>) -> Self {
+        Self { body, forwarding }
     }
 }
 
@@ -42,8 +42,12 @@ impl Body for GuestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if frame.is_none() && self.in_flight.is_closed() {
+        let (frame, is_of_client) = forwarding::poll_frame(&mut self.body, cx);
+        if is_of_client {
+            self.forwarding.start();
+        }
+        let frame = ready!(frame);
+        if frame.is_none() && self.forwarding.in_flight.is_closed() {
             return Poll::Ready(Some(Err(Error::ConnectionTerminated)));
         }
         Poll::Ready(frame)
@@ -58,6 +62,28 @@ impl Body for GuestBody {
     }
 }
 
+impl Drop for GuestBody {
+    fn drop(&mut self) {
+        self.forwarding.keep(&mut self.body);
+    }
+}
+
+/// The error of the body of an outbound request. hyper owns it, and its cause is taken from there.
+#[derive(Debug, thiserror::Error)]
+#[error("request body aborted")]
+pub(super) struct BodyError(Mutex<Option<Error>>);
+
+impl BodyError {
+    fn new(error: Error) -> Self {
+        Self(Mutex::new(Some(error)))
+    }
+
+    /// Takes the cause, which is there once.
+    pub(super) fn take(&self) -> Option<Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// The body of an outbound request.
 pub(super) struct RequestBody {
     body: GuestBody,
@@ -66,6 +92,7 @@ pub(super) struct RequestBody {
     has_ended: bool,
     /// Rest of the announced length. None if no length was announced.
     left: Option<u64>,
+    sent: u64,
     /// Whether the head announces trailers, so that hyper sends them.
     announces_trailers: bool,
     request_id: RequestId,
@@ -76,15 +103,16 @@ impl RequestBody {
     pub(super) fn new(
         body: WasiBody,
         headers: &HeaderMap,
-        in_flight: Arc<InFlight>,
+        forwarding: Arc<Forwarding>,
         request_id: RequestId,
     ) -> Self {
         let left = framing::announced_length(headers);
         Self {
             has_ended: body.is_end_stream(),
-            body: GuestBody::new(body, in_flight),
+            body: GuestBody::new(body, forwarding),
             first: None,
             left,
+            sent: 0,
             announces_trailers: left.is_none() && headers.contains_key(TRAILER),
             request_id,
         }
@@ -97,15 +125,18 @@ impl RequestBody {
     /// Fails if the body exceeds the announced length: hyper would send a part of it, which looks
     /// complete.
     fn check(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, Error> {
-        if let (Some(left), Some(data)) = (&mut self.left, frame.data_ref()) {
-            *left = left
-                .checked_sub(data.len() as u64)
-                .ok_or(Error::HttpRequestBodySize(None))?;
+        if let Some(data) = frame.data_ref() {
+            self.sent += data.len() as u64;
+            if let Some(left) = &mut self.left {
+                *left = left
+                    .checked_sub(data.len() as u64)
+                    .ok_or(Error::HttpRequestBodySize(Some(self.sent)))?;
+            }
         }
         let trailers = frame.trailers_ref();
         if let Some(trailers) = trailers.filter(|trailers| !trailers.is_empty())
             && !self.announces_trailers
-            && self.body.in_flight.is_first_failure()
+            && self.body.forwarding.in_flight.is_first_failure()
         {
             let names: Vec<_> = trailers.keys().map(HeaderName::as_str).collect();
             let names = names.join(", ");
@@ -119,6 +150,19 @@ impl RequestBody {
         Ok(frame)
     }
 
+    /// The end of the body.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the body is shorter than the announced length.
+    fn end(&mut self) -> Result<(), Error> {
+        self.has_ended = true;
+        match self.left.take() {
+            None | Some(0) => Ok(()),
+            Some(_) => Err(Error::HttpRequestBodySize(Some(self.sent))),
+        }
+    }
+
     /// Whether the body has content. If the guest leaves it open for longer than `limit`, it counts
     /// as content.
     ///
@@ -130,7 +174,8 @@ impl RequestBody {
             return Ok(false);
         }
         match timeout(limit, self.frame()).await {
-            Ok(Some(frame)) => self.first = Some(frame?),
+            Ok(Some(Ok(frame))) => self.first = Some(frame),
+            Ok(Some(Err(error))) => return Err(error.take().unwrap_or(Error::HttpProtocolError)),
             Ok(None) => self.has_ended = true,
             Err(_) => {}
         }
@@ -140,30 +185,37 @@ impl RequestBody {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = Error;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(first)));
         }
-        if self.has_ended {
-            return Poll::Ready(None);
-        }
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        Poll::Ready(frame.map(|frame| self.check(frame?)))
+        let frame = if self.has_ended {
+            None
+        } else {
+            ready!(Pin::new(&mut self.body).poll_frame(cx))
+        };
+        let checked = match frame {
+            Some(frame) => Some(frame.and_then(|frame| self.check(frame))),
+            None => self.end().err().map(Err),
+        };
+        Poll::Ready(checked.map(|frame| frame.map_err(BodyError::new)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.has_ended || (self.first.is_none() && self.body.is_end_stream())
+        // One that is too short has an error left.
+        let is_whole = self.left.is_none_or(|left| left == 0);
+        is_whole && (self.has_ended || (self.first.is_none() && self.body.is_end_stream()))
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.first {
             Some(_) => SizeHint::default(),
-            None if self.has_ended => SizeHint::with_exact(0),
+            None if self.has_ended => SizeHint::with_exact(self.left.unwrap_or(0)),
             None => self.body.size_hint(),
         }
     }
@@ -239,5 +291,43 @@ impl IdleTimeout {
             self.is_running = true;
         }
         self.end.as_mut().poll(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use http::HeaderValue;
+    use http::header::CONTENT_LENGTH;
+    use http_body_util::{Collected, Full};
+
+    use super::super::in_flight::InFlight;
+    use super::*;
+
+    /// The result of a body of 5 bytes, or of none, with this announced length.
+    async fn read(text: &'static str, length: &'static str) -> Result<Bytes, Option<Error>> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static(length));
+        let forwarding = Forwarding::new(Arc::new(InFlight::new(NonZeroU32::MIN)));
+        let body = Full::from(text).map_err(|never| match never {});
+        let id = RequestId::next();
+        let body = RequestBody::new(body.boxed_unsync(), &headers, forwarding, id);
+        assert_eq!(body.is_end_stream(), text.is_empty() && length == "0");
+        let read = body.collect().await;
+        read.map(Collected::to_bytes).map_err(|error| error.take())
+    }
+
+    #[tokio::test]
+    async fn a_body_that_differs_from_its_content_length_is_an_error_with_its_size() {
+        assert_eq!(read("whole", "5").await.expect("it fits"), "whole");
+        assert_eq!(read("", "0").await.expect("it fits"), "");
+        for (text, length, sent) in [("whole", "9", 5), ("whole", "3", 5), ("", "9", 0)] {
+            let error = read(text, length).await.expect_err("another length");
+            let Some(Error::HttpRequestBodySize(Some(found))) = error else {
+                panic!("{error:?}");
+            };
+            assert_eq!(found, sent, "{text}, {length}");
+        }
     }
 }

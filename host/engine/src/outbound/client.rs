@@ -21,6 +21,7 @@ use super::body::{RequestBody, ResponseBody};
 use super::concurrency_limit::Permit;
 use super::connect::{self, Stream};
 use super::errors::from_hyper;
+use super::forwarding::Forwarding;
 use super::in_flight::{BufferedBytes, InFlight};
 use super::origin::Origin;
 use super::report::Report;
@@ -89,7 +90,13 @@ async fn exchange(outbound_request: OutboundRequest, report: &Report) -> SendRes
     let stream = connect::connect(&outbound, &origin, report, connect_deadline).await?;
     let request = prepare(request, &origin)?;
     let (head, body) = request.into_parts();
-    let body = RequestBody::new(body, &head.headers, in_flight, report.request_id.clone());
+    let forwarding = Forwarding::new(in_flight.clone());
+    let body = RequestBody::new(
+        body,
+        &head.headers,
+        forwarding.clone(),
+        report.request_id.clone(),
+    );
     let mut request = Request::from_parts(head, body);
     framing::announce(&mut request).await?;
 
@@ -114,7 +121,8 @@ async fn exchange(outbound_request: OutboundRequest, report: &Report) -> SendRes
     Ok(into_guest_response(
         response,
         connection,
-        (permit, buffered),
+        (permit, buffered, forwarding),
+        in_flight,
         options,
     ))
 }
@@ -207,7 +215,8 @@ async fn receive_head(
 fn into_guest_response(
     response: Response<Incoming>,
     connection: Option<Connection>,
-    (permit, buffered): (Permit, BufferedBytes),
+    held: (Permit, BufferedBytes, Arc<Forwarding>),
+    in_flight: Arc<InFlight>,
     options: RequestOptions,
 ) -> (
     Response<WasiBody>,
@@ -218,11 +227,16 @@ fn into_guest_response(
     let response = response.map(body);
     let rest = async move {
         if let Some(connection) = connection {
-            // The body has the error.
-            let _ = connection.await;
+            tokio::select! {
+                biased;
+                // The body has the error.
+                _ = connection => {}
+                // Until a server reads more of a body, it would not end.
+                () = in_flight.closed() => {}
+            }
         }
         // Even if the guest has not read the body: the rest of it is buffered here, and small.
-        drop((permit, buffered));
+        drop(held);
         Ok(())
     };
     (response, Box::new(rest))

@@ -5,10 +5,15 @@ use std::io::{self, ErrorKind};
 
 use wasmtime_wasi_http::Error;
 
+use super::body::BodyError;
 use crate::host_memory::MAX_HEAD_BYTES;
 
 /// The error of an established connection.
 pub(super) fn from_hyper(error: &hyper::Error) -> Error {
+    // The body of the request has failed, and it says why.
+    if let Some(error) = find_cause::<BodyError>(error).and_then(BodyError::take) {
+        return error;
+    }
     if error.is_parse_too_large() {
         return Error::HttpResponseHeaderSectionSize(u32::try_from(MAX_HEAD_BYTES).ok());
     }

@@ -5,7 +5,8 @@
 //! - `client.rs`: one request, step by step.
 //! - `in_flight.rs`: the requests in flight of one instance; `concurrency_limit.rs`: their limit.
 //! - `resolver.rs`, `address.rs`, `tls.rs`, `connect.rs`: from a name to a connection.
-//! - `body.rs`: the bodies; `framing.rs`: their lengths and transfer codings.
+//! - `body.rs`: the bodies; `forwarding.rs`: those of clients, which guests pass on; `framing.rs`:
+//!   lengths and transfer codings.
 //! - `errors.rs`, `report.rs`: error codes for the guest, and log entries.
 //!
 //! By default, outbound requests are denied. For an origin that the operator has allowed
@@ -23,6 +24,7 @@ mod client;
 mod concurrency_limit;
 mod connect;
 mod errors;
+mod forwarding;
 mod framing;
 mod in_flight;
 mod origin;
@@ -42,6 +44,8 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 use crate::host_memory::{BODY_BYTES, BODY_CHUNK_BYTES, fields};
 use body::GuestBody;
 use client::OutboundRequest;
+pub(crate) use forwarding::ClientBody;
+use forwarding::Forwarding;
 use http_body_util::BodyExt;
 pub use http1_strict::HostError;
 use in_flight::{BufferedBytes, InFlight};
@@ -197,7 +201,18 @@ impl OutboundCtx {
 
     /// The body of a request that goes to the next handler of a middleware, which writes it.
     pub(crate) fn guest_body(&mut self, body: WasiBody) -> WasiBody {
-        GuestBody::new(body, self.in_flight().clone()).boxed_unsync()
+        let forwarding = Forwarding::new(self.in_flight().clone());
+        GuestBody::new(body, forwarding).boxed_unsync()
+    }
+
+    /// Waits until the bodies of clients that requests of the guest forward have been sent.
+    pub(crate) fn all_forwarded(&self) -> impl Future<Output = ()> + use<> {
+        let in_flight = self.in_flight.clone();
+        async move {
+            if let Some(in_flight) = in_flight {
+                in_flight.all_forwarded().await;
+            }
+        }
     }
 
     /// Size of the buffered requests in flight, in bytes.
@@ -207,7 +222,7 @@ impl OutboundCtx {
             .map_or(0, |in_flight| in_flight.buffered_bytes())
     }
 
-    /// Aborts bodies that the guest has not completed.
+    /// Aborts bodies that the guest has not completed, and closes connections.
     pub(crate) fn close(&self) {
         if let Some(in_flight) = &self.in_flight {
             in_flight.close();

@@ -156,9 +156,10 @@ async fn an_unfinished_body_of_an_ended_guest_is_an_error() {
         let part = Full::new(bytes::Bytes::from_static(b"part"));
         part.map_err(|never| match never {}).boxed_unsync()
     };
+    let forwarding = || Forwarding::new(in_flight.clone());
     let of_guest = || {
         let headers = HeaderMap::new();
-        body::RequestBody::new(body(), &headers, in_flight.clone(), RequestId::next())
+        body::RequestBody::new(body(), &headers, forwarding(), RequestId::next())
     };
     let mut whole = of_guest();
     assert!(whole.frame().await.is_some_and(|frame| frame.is_ok()));
@@ -176,7 +177,12 @@ async fn a_body_beyond_its_content_length_is_an_error_before_it_is_sent() {
         let part = Full::new(bytes::Bytes::from_static(b"part"));
         let part = part.map_err(|never| match never {}).boxed_unsync();
         let headers = HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from(length))]);
-        let mut body = body::RequestBody::new(part, &headers, in_flight.clone(), RequestId::next());
+        let mut body = body::RequestBody::new(
+            part,
+            &headers,
+            Forwarding::new(in_flight.clone()),
+            RequestId::next(),
+        );
         let frame = body.frame().await.expect("a part");
         assert_eq!(frame.is_ok(), is_good, "{length}");
     }

@@ -115,7 +115,7 @@ impl Admitted {
         context: &Context,
     ) -> Result<(GuestTask, ResponseHead), GuestError>
     where
-        B: Body<Data = Bytes> + Send + 'static,
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Error>,
     {
         let ServedFunction {

@@ -5,7 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
 
-use wit_bindgen::{StreamResult, spawn_local};
+use wit_bindgen::{StreamResult, spawn_local, yield_async};
 
 use crate::bindings::runner::audit::audit_log::{Entry, Outcome, append};
 use crate::bindings::wasi::cli0_3_0::exit;
@@ -13,7 +13,7 @@ use crate::bindings::wasi::clocks0_3_0::monotonic_clock::wait_for;
 use crate::bindings::wasi::http0_3_0::types::{ErrorCode, Fields, Response};
 use crate::bindings::{wit_future, wit_stream};
 use crate::compute::{compute, spin};
-use crate::output::entry;
+use crate::output::{entry, print};
 use crate::{Answer, Call, good, hold, length, stream, trap};
 
 const SECOND: u64 = 1_000_000_000;
@@ -170,6 +170,16 @@ fn after(call: Call) -> Result<Answer, Call> {
                 audit("after-body", Outcome::Success);
             });
             return Ok(good());
+        }
+        "print-after-response" => {
+            spawn_local(async {
+                for _ in 0..10 {
+                    yield_async().await;
+                }
+                print(*b"after the response\n").await;
+            });
+            let (_, trailers) = wit_future::new(|| Ok(None));
+            Response::new(none, None, trailers).0
         }
         "audit-sent" => audit_sent(none, &call.argument),
         "audit-sent-with-length" => audit_sent(length("4"), &call.argument),

@@ -1,10 +1,12 @@
 //! Heads and trailers of responses.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec;
+use core::mem;
 
-use crate::bindings::wasi::http0_3_0::types::{Fields, Response};
+use crate::bindings::wasi::http0_3_0::types::{Fields, HeaderError, Method, Scheme};
+use crate::output::request_with;
 use crate::{Answer, Call, fields, good, stream, trap};
 
 pub(crate) fn respond(call: Call) -> Result<Answer, Call> {
@@ -25,21 +27,35 @@ pub(crate) fn respond(call: Call) -> Result<Answer, Call> {
             add_huge(&headers);
             with_headers(headers)
         }
-        "header-name-huge" => refused(&"x".repeat(100_000), b"value"),
-        "header-no-name" => refused("", b"value"),
-        "header-name-space" => refused("a b", b"value"),
-        "header-value-line" => refused("x-value", b"a\r\nset-cookie: b"),
-        "header-value-zero" => refused("x-value", b"a\0b"),
-        "header-connection" => refused("connection", b"close"),
-        "header-coding" => refused("transfer-encoding", b"chunked"),
-        "header-upgrade" => refused("upgrade", b"h2c"),
+        "header-name-huge" => {
+            let name = "x".repeat(100_000);
+            // Whether it is accepted or not.
+            let _ = Fields::new().append(&name, b"value");
+            let _ = Fields::from_list(&[(name, b"value".to_vec())]);
+            good()
+        }
+        "header-no-name" => refused("", b"value", &HeaderError::InvalidSyntax),
+        "header-name-space" => refused("a b", b"value", &HeaderError::InvalidSyntax),
+        "header-value-line" => {
+            let value = b"a\r\nset-cookie: b";
+            refused("x-value", value, &HeaderError::InvalidSyntax)
+        }
+        "header-value-zero" => refused("x-value", b"a\0b", &HeaderError::InvalidSyntax),
+        "header-connection" => refused("Connection", b"close", &HeaderError::Forbidden),
+        "header-coding" => refused("transfer-encoding", b"chunked", &HeaderError::Forbidden),
+        "header-upgrade" => refused("upgrade", b"h2c", &HeaderError::Forbidden),
+        "header-keep-alive" => refused("Keep-Alive", b"timeout=5", &HeaderError::Forbidden),
+        "header-host" => refused("Host", b"example.com", &HeaderError::Forbidden),
         // Those of a request do not change.
         "header-immutable" => {
-            let headers = call.request.get_headers();
-            match headers.append("x-value", b"value") {
-                Err(_) => good(),
-                Ok(()) => trap(),
-            }
+            check_immutable(&call.request.get_headers());
+            let own = request_with(fields(&[("x-value", b"1")]), "localhost");
+            check_immutable(&own.get_headers());
+            good()
+        }
+        "request-setters" => {
+            check_setters();
+            good()
         }
         "trailer-many" => with_trailers(add_many),
         "trailer-huge" => with_trailers(add_huge),
@@ -96,21 +112,62 @@ fn with_trailers(add: impl FnOnce(&Fields) + 'static) -> Answer {
     }))
 }
 
-/// The response `good`, without a field that is not allowed. It traps if that field is accepted, but
-/// a long name is one.
-fn refused(name: &str, value: &[u8]) -> Answer {
+/// The response `good`. It traps unless this field is refused with this error.
+fn refused(name: &str, value: &[u8], expected: &HeaderError) -> Answer {
     let headers = fields(&[("x-first", b"1")]);
-    let is_long = name.len() > 1000;
-    if headers.append(name, value).is_ok() && !is_long {
-        trap();
-    }
     let list = [
-        (String::from(name), value.to_vec()),
+        (name.to_string(), value.to_vec()),
         ("a".to_string(), b"b".to_vec()),
     ];
-    if Fields::from_list(&list).is_ok() && !is_long {
+    let results = [
+        headers.append(name, value),
+        headers.set(name, &[value.to_vec()]),
+        Fields::from_list(&list).map(drop),
+    ];
+    let is_expected = |result: &Result<(), HeaderError>| match result {
+        // The variants have no equality.
+        Err(error) => mem::discriminant(error) == mem::discriminant(expected),
+        Ok(()) => false,
+    };
+    if !results.iter().all(is_expected) {
         trap();
     }
-    let response: Response = good()?;
-    Ok(response)
+    good()
+}
+
+/// Traps unless these fields cannot be changed.
+fn check_immutable(headers: &Fields) {
+    let results = [
+        headers.append("x-value", b"value"),
+        headers.set("x-value", &[b"value".to_vec()]),
+        headers.delete("x-value"),
+    ];
+    let is_immutable = |result: &_| matches!(result, Err(HeaderError::Immutable));
+    if !results.iter().all(is_immutable) {
+        trap();
+    }
+}
+
+/// Traps unless the setters of a request reject values that are not valid, and accept others.
+fn check_setters() {
+    let request = request_with(Fields::new(), "localhost");
+    let invalid = [
+        request.set_method(&Method::Other("bad\nmethod".to_string())),
+        request.set_authority(Some("localhost:99999")),
+        request.set_authority(Some("local\nhost")),
+        request.set_authority(Some("localhost:80:80")),
+        request.set_scheme(Some(&Scheme::Other("bad\nscheme".to_string()))),
+        request.set_path_with_query(Some("/bad\npath")),
+    ];
+    let valid = [
+        request.set_method(&Method::Other("PURGE".to_string())),
+        request.set_authority(Some("[::1]")),
+        request.set_authority(Some("[::1]:443")),
+        request.set_scheme(Some(&Scheme::Other("coap".to_string()))),
+        request.set_path_with_query(Some("/a?b")),
+        request.set_path_with_query(None),
+    ];
+    if invalid.iter().any(Result::is_ok) || valid.iter().any(Result::is_err) {
+        trap();
+    }
 }

@@ -1,18 +1,19 @@
 //! Bodies of requests.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
 use core::pin::pin;
 
-use wit_bindgen::{FutureReader, StreamReader, StreamResult, yield_async};
+use wit_bindgen::{FutureReader, StreamReader, StreamResult, spawn_local, yield_async};
 
 use crate::bindings::runner::audit::audit_log::{Attribute, Entry, append};
 use crate::bindings::wasi::clocks0_3_0::monotonic_clock::wait_for;
 use crate::bindings::wasi::http0_3_0::types::{ErrorCode, Request};
 use crate::bindings::{wit_future, wit_stream};
-use crate::output::entry;
+use crate::output::{entry, print};
 use crate::{Answer, Call, End, begin, good, hold, text, trap};
 
 pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
@@ -57,6 +58,35 @@ pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
             let (writer, done) = wit_future::new(|| Err(ErrorCode::HttpProtocolError));
             drop(Request::consume_body(request, done));
             drop(writer);
+        }
+        // The result for its request reaches the component that has made the request.
+        "refuse-its-own" => {
+            let headers = request.get_headers().clone();
+            let (body, end) = take(request);
+            let (own, sent) = Request::new(headers, Some(body), end, None);
+            let (writer, done) = wit_future::new(|| Err(ErrorCode::HttpProtocolError));
+            drop(Request::consume_body(own, done));
+            drop(writer);
+            if !matches!(sent.await, Err(ErrorCode::HttpProtocolError)) {
+                trap();
+            }
+        }
+        "print-body-after-response" => {
+            spawn_local(async move {
+                let (body, end) = take(request);
+                let length = body.collect().await.len();
+                let end = match end.await {
+                    Ok(_) => "complete",
+                    Err(_) => "broken off",
+                };
+                print(format!("{length} bytes, {end}\n")).await;
+            });
+        }
+        "refuse-and-hold" => {
+            let (writer, done) = wit_future::new(|| Ok(()));
+            drop(Request::consume_body(request, done));
+            let _ = writer.write(Err(ErrorCode::HttpProtocolError)).await;
+            hold().await;
         }
         "read-and-never-done" => {
             let (writer, done) = wit_future::new(|| Ok(()));

@@ -8,6 +8,7 @@
 //! - [`head`]: heads and trailers of responses.
 //! - [`input`]: bodies of requests.
 //! - [`output`]: standard outputs, requests of the guest, random bytes, and audit entries.
+//! - [`send`]: requests of the guest to a server that answers.
 //! - [`keep`]: values that the server retains for the guest.
 //! - [`traces`]: traces of other requests.
 //! - [`plain`]: what well-behaved guests do.
@@ -28,6 +29,7 @@ mod input;
 mod keep;
 mod output;
 mod plain;
+mod send;
 mod streams;
 mod tasks;
 mod traces;
@@ -138,6 +140,10 @@ async fn dispatch(call: Call) -> Result<Answer, Call> {
         answered => return answered,
     };
     let call = match output::respond(call).await {
+        Err(call) => call,
+        answered => return answered,
+    };
+    let call = match send::respond(call).await {
         Err(call) => call,
         answered => return answered,
     };

@@ -31,11 +31,7 @@ pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
         }
         "print-in-pieces" => {
             for piece in [&b"first "[..], b"", b"second\n", b"third"] {
-                let (mut writer, reader) = pipe();
-                let result = stdout::write_via_stream(reader);
-                writer.write_all(piece.to_vec()).await;
-                drop(writer);
-                let _ = result.await;
+                print(piece).await;
             }
         }
         "print-and-leave" => {
@@ -114,6 +110,15 @@ fn authority(call: &Call) -> &str {
         "" => "127.0.0.1:1",
         given => given,
     }
+}
+
+/// Prints a text.
+pub(crate) async fn print(text: impl Into<Vec<u8>>) {
+    let (mut writer, reader) = pipe();
+    let result = stdout::write_via_stream(reader);
+    writer.write_all(text.into()).await;
+    drop(writer);
+    let _ = result.await;
 }
 
 /// Prints without an end.

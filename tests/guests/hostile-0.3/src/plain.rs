@@ -24,9 +24,20 @@ pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
     Ok(match &*call.name {
         "good" => good(),
         // Each chunk comes back before the next one is read, and the trailers at the end.
-        "echo" => Ok(echo(call.request, || ())),
+        "echo" => Ok(echo(call.request, Fields::new(), || ())),
         // The same by a guest that computes for each chunk until it is offloaded.
-        "busy-echo" => Ok(echo(call.request, compute)),
+        "busy-echo" => Ok(echo(call.request, Fields::new(), compute)),
+        // With the fields of the request, which are immutable.
+        "echo-all" => {
+            let headers = call.request.get_headers();
+            Ok(echo(call.request, headers, || ()))
+        }
+        // The same without a byte in the memory of the guest.
+        "echo-itself" => {
+            let headers = call.request.get_headers();
+            let (contents, trailers) = take(call.request);
+            Ok(Response::new(headers, Some(contents), trailers).0)
+        }
         // As many bytes as the argument says.
         "bytes" => {
             let mut left: usize = call.argument.parse().unwrap_or_default();
@@ -79,9 +90,9 @@ pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
     })
 }
 
-/// A response with the body and the trailers of the request.
-fn echo(request: Request, work: impl Fn() + 'static) -> Response {
-    stream(Fields::new(), async move |mut body, end| {
+/// A response with these headers, and with the body and the trailers of the request.
+fn echo(request: Request, headers: Fields, work: impl Fn() + 'static) -> Response {
+    stream(headers, async move |mut body, end| {
         let (mut contents, trailers) = take(request);
         loop {
             let (result, bytes) = contents.read(Vec::with_capacity(64 << 10)).await;

@@ -9,7 +9,7 @@ use wit_bindgen::{
     FutureReader, FutureWriter, StreamReader, StreamResult, StreamWriter, spawn_local, yield_async,
 };
 
-use crate::bindings::wasi::http0_3_0::types::Request;
+use crate::bindings::wasi::http0_3_0::types::{Fields, Request, Response};
 use crate::bindings::{wit_future, wit_stream};
 use crate::tasks::SOME;
 use crate::{Answer, Call, End, begin, good, trap};
@@ -69,6 +69,11 @@ pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
                 trap()
             }
         }
+        // The body of a message that is never sent.
+        "drop-unsent" => {
+            drop_unsent().await;
+            good()
+        }
         "read-and-cancel-for-ever" => {
             let (_writer, mut reader) = pipe();
             loop {
@@ -103,6 +108,22 @@ pub(crate) async fn respond(call: Call) -> Result<Answer, Call> {
         }
         _ => return Err(call),
     })
+}
+
+/// Traps unless a body of a message that is dropped accepts no byte.
+async fn drop_unsent() {
+    for is_request in [true, false] {
+        let (mut writer, contents) = pipe();
+        let (_, trailers) = promise();
+        if is_request {
+            drop(Request::new(Fields::new(), Some(contents), trailers, None));
+        } else {
+            drop(Response::new(Fields::new(), Some(contents), trailers));
+        }
+        if writer.write_all(b"unread".to_vec()).await != b"unread" {
+            trap();
+        }
+    }
 }
 
 /// A stream of its own.

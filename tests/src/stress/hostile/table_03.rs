@@ -52,6 +52,7 @@ pub(super) const TABLE_03: &[Behaviour] = rows! { V03
     "backpressure-for-ever" Plain LATE_OR_FAILED "a trap";
     "read-its-own" Plain GOOD_OR_LATE "nothing";
     "write-after-drop" Plain GOOD "nothing";
+    "drop-unsent" Plain GOOD "nothing";
     "read-and-cancel-for-ever" Plain LATE "--cpu-timeout";
     "empty-writes-to-itself" Plain LATE "--cpu-timeout";
     "handle-not-owned" Plain FAILED "a trap";
@@ -92,6 +93,7 @@ pub(super) const TABLE_03: &[Behaviour] = rows! { V03
     "hold-after-body" Plain GOOD "--post-return-timeout";
     "hold-after-chunks" Plain GOOD "--post-return-timeout";
     "work-after-body" Plain GOOD "nothing";
+    "print-after-response" Plain EMPTY "nothing";
     "status-0" Plain GOOD "nothing";
     "status-99" Plain GOOD "nothing";
     "status-1000" Plain GOOD "nothing";
@@ -112,6 +114,9 @@ pub(super) const TABLE_03: &[Behaviour] = rows! { V03
     "header-connection" Plain GOOD "nothing";
     "header-upgrade" Plain GOOD "nothing";
     "header-immutable" Plain GOOD "nothing";
+    "header-keep-alive" Plain GOOD "nothing";
+    "header-host" Plain GOOD "nothing";
+    "request-setters" Plain GOOD "nothing";
     "trailer-many" Plain GOOD "--max-field-size";
     "trailer-huge" Plain GOOD "--max-field-size";
     "trailer-length" Plain GOOD "nothing";
@@ -125,6 +130,9 @@ pub(super) const TABLE_03: &[Behaviour] = rows! { V03
     "read-end-first" Body LATE "--request-timeout";
     "read-none-for-ever" Body LATE "--cpu-timeout";
     "read-and-refuse" Body GOOD "nothing";
+    "refuse-its-own" Body GOOD "nothing";
+    "print-body-after-response" Body GOOD "nothing";
+    "refuse-and-hold" Body LATE "--request-timeout";
     "read-and-never-done" Body GOOD "nothing";
     "wrap-itself" Body GOOD "nothing";
     "keep-reading" Body GOOD "nothing";

@@ -1,24 +1,10 @@
 //! Requests that a guest of WASI 0.3 sends to a server that does not answer.
 
-use end_to_end::TestHost;
 use end_to_end::client::get;
-use end_to_end::operators::Operators;
 use end_to_end::upstream::Upstream;
 
-use super::{guest, wait_until_idle};
-
-/// A server whose guests may send two requests at a time to `upstream`.
-fn serve(upstream: &Upstream) -> (TestHost, Operators) {
-    guest()
-        .flag(
-            "--allow-outbound",
-            format!("http://{}", upstream.authority()),
-        )
-        .flag("--max-outbound", "2")
-        .flag("--cpu-timeout", "1")
-        .flag("--request-timeout", "600")
-        .start_with_operators()
-}
+use super::serve;
+use crate::wasi_0_3::wait_until_idle;
 
 #[test]
 fn a_client_that_disconnects_cancels_the_requests_of_its_guest() {

@@ -1,0 +1,46 @@
+//! Requests that a guest of WASI 0.3 sends.
+
+mod errors;
+mod forwarded;
+mod limits;
+mod requests;
+
+use end_to_end::TestHost;
+use end_to_end::client::{Request, Response};
+use end_to_end::operators::Operators;
+use end_to_end::upstream::{Arrival, Upstream};
+
+use super::guest;
+
+const EMPTY: &str = "HTTP/1.1 204 No Content\r\n\r\n";
+
+/// A server whose guests may send two requests at a time to `upstream`.
+fn serve(upstream: &Upstream) -> (TestHost, Operators) {
+    guest()
+        .flag(
+            "--allow-outbound",
+            format!("http://{}", upstream.authority()),
+        )
+        .flag("--max-outbound", "2")
+        .flag("--cpu-timeout", "1")
+        .flag("--request-timeout", "600")
+        .start_with_operators()
+}
+
+/// The path of a guest with this behaviour, whose own request goes to `path` of `upstream`.
+fn to(behaviour: &str, upstream: &Upstream, path: &str) -> String {
+    format!("/{behaviour}?{}{path}", upstream.authority())
+}
+
+/// Sends a request whose guest sends one to `upstream`, which `answer` plays.
+fn exchange(
+    host: &TestHost,
+    request: &Request,
+    upstream: &Upstream,
+    answer: impl FnOnce(Arrival),
+) -> Response {
+    let mut client = host.connect();
+    client.write(&request.bytes());
+    answer(upstream.receive());
+    client.receive()
+}

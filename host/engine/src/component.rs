@@ -2,7 +2,8 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use audit_log::AuditLog;
 use audit_log::record::Component as Named;
@@ -45,8 +46,10 @@ pub struct CompiledComponent {
     limits: GuestLimits,
     outbound: Arc<Outbound>,
     max_instances: u32,
-    /// Initial memory of an instance, in bytes.
+    /// Memory that an instance starts with, in bytes.
     initial_bytes: AtomicU64,
+    /// Memory that an instance usually has at the end of a request, in bytes.
+    usual_bytes: AtomicU64,
     /// What an instance can use of its stacks but the first, in bytes.
     further_stack_bytes: u64,
 }
@@ -167,6 +170,7 @@ impl CompiledComponent {
                     .initial_bytes()
                     .saturating_add(further_stack_bytes),
             ),
+            usual_bytes: AtomicU64::default(),
             further_stack_bytes,
         })
     }
@@ -216,17 +220,32 @@ impl CompiledComponent {
         self.max_instances
     }
 
-    /// Initial memory of an instance, in bytes: memories, tables, and all stacks but the first.
-    /// Before the first instance, an estimate that is too low for several memories.
-    pub fn initial_bytes(&self) -> u64 {
-        self.initial_bytes.load(Ordering::Relaxed)
+    /// Memory that an instance needs for a request, in bytes: memories, tables, and all stacks but
+    /// the first. Requests wait for it, so that no more is denied later to a guest that uses as much
+    /// as others. Before the first request, an estimate that is too low for several memories.
+    pub fn needed_bytes(&self) -> u64 {
+        self.initial_bytes
+            .load(Relaxed)
+            .max(self.usual_bytes.load(Relaxed))
     }
 
-    /// Sets the initial memory that an instance was measured to have.
-    pub fn set_initial_bytes(&self, bytes: u64) {
-        if self.initial_bytes() != bytes {
-            self.initial_bytes.store(bytes, Ordering::Relaxed);
-        }
+    /// Records the memory that an instance was measured to start with.
+    pub fn record_start(&self, bytes: u64) {
+        set(&self.initial_bytes, bytes);
+    }
+
+    /// Records the memory of an instance at the end of a request.
+    pub fn record_end(&self, bytes: u64) {
+        /// Beyond this multiple of the initial memory, a request is not a usual one.
+        const MAX_GROWTH: u64 = 2;
+        /// The usual memory falls by the difference divided by this at each request.
+        const DECLINE: u64 = 16;
+
+        let max = self.initial_bytes.load(Relaxed).saturating_mul(MAX_GROWTH);
+        let bytes = bytes.min(max);
+        let usual = self.usual_bytes.load(Relaxed);
+        let declined = usual - usual.saturating_sub(bytes).div_ceil(DECLINE);
+        set(&self.usual_bytes, bytes.max(declined));
     }
 
     /// The version of WASI of its handler.
@@ -306,6 +325,14 @@ impl CompiledComponent {
         let audit = AuditCtx::new(self.audit.clone(), request.clone());
         store.data_mut().begin_request(request, audit);
         store.set_epoch_deadline(1);
+    }
+}
+
+/// Stores a figure that rarely changes: a write of the same value would cost other threads a cache
+/// miss.
+fn set(figure: &AtomicU64, value: u64) {
+    if figure.load(Relaxed) != value {
+        figure.store(value, Relaxed);
     }
 }
 

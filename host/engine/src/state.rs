@@ -130,10 +130,9 @@ impl State {
         self.limiter.store_memory.set_instance_memory(memory);
     }
 
-    /// Releases the memory that was acquired for the start of the guest and not used. Returns its
-    /// initial memory, in bytes.
-    pub fn release_unused_memory(&self) -> u64 {
-        self.limiter.store_memory.release_unused()
+    /// The memory of the instance, in bytes: memories, tables, and all stacks but the first.
+    pub fn accounted_bytes(&self) -> u64 {
+        self.limiter.store_memory.bytes()
     }
 
     /// Charges `bytes` that the server is about to retain for the guest.

@@ -42,12 +42,13 @@ impl FunctionMemory {
         })
     }
 
-    /// Acquires the memory of an instance whose memories and tables start with `initial_bytes`,
-    /// if it is available.
+    /// Acquires the memory of an instance that needs `needed_bytes` in addition to
+    /// [`INSTANCE_BYTES`], if it is available.
     #[must_use]
-    pub fn try_acquire(self: &Arc<Self>, initial_bytes: u64) -> Option<Arc<InstanceMemory>> {
-        let bytes = initial_bytes.saturating_add(INSTANCE_BYTES);
-        self.take(bytes).then(|| {
+    pub fn try_acquire(self: &Arc<Self>, needed_bytes: u64) -> Option<Arc<InstanceMemory>> {
+        let bytes = needed_bytes.saturating_add(INSTANCE_BYTES);
+        let is_first = self.held.load(Ordering::Relaxed) == 0;
+        self.take(bytes, is_first).then(|| {
             Arc::new(InstanceMemory {
                 function: self.clone(),
                 bytes: AtomicU64::new(bytes),
@@ -56,16 +57,16 @@ impl FunctionMemory {
     }
 
     /// Waits until the memory of such an instance is available, and acquires it.
-    pub async fn acquire(self: &Arc<Self>, initial_bytes: u64) -> Arc<InstanceMemory> {
+    pub async fn acquire(self: &Arc<Self>, needed_bytes: u64) -> Arc<InstanceMemory> {
         let is_first = self.held.load(Ordering::Relaxed) == 0;
-        let reserved = is_first.then_some(initial_bytes.saturating_add(INSTANCE_BYTES));
+        let reserved = is_first.then_some(needed_bytes.saturating_add(INSTANCE_BYTES));
         let _waiting = self.server.waiting.add(reserved.unwrap_or_default());
         self.server.remeasure();
         loop {
             let mut freed = std::pin::pin!(self.server.freed.notified());
             // Registers the waiter: a release from here on wakes it.
             freed.as_mut().enable();
-            if let Some(instance) = self.try_acquire(initial_bytes) {
+            if let Some(instance) = self.try_acquire(needed_bytes) {
                 return instance;
             }
             self.server.contention.notify_waiters();
@@ -73,13 +74,16 @@ impl FunctionMemory {
         }
     }
 
-    fn take(&self, bytes: u64) -> bool {
+    /// Takes memory, if it is available. `is_first` tells whether it is for the only instance of the
+    /// function, which has priority for released memory.
+    fn take(&self, bytes: u64, is_first: bool) -> bool {
         let limit = self.server.guest_limit_bytes();
         let own = self.held.load(Ordering::Relaxed);
-        // Functions without any memory have priority for released memory.
-        let reserved = match own {
-            0 => self.server.waiting.reserved_bytes_below(bytes),
-            _ => self.server.waiting.reserved_bytes(),
+        let waiting = &self.server.waiting;
+        let reserved = if is_first {
+            waiting.reserved_bytes_below(bytes)
+        } else {
+            waiting.reserved_bytes()
         };
         let taken = self
             .server
@@ -88,7 +92,7 @@ impl FunctionMemory {
                 let all = held.checked_add(bytes)?;
                 let left = limit.checked_sub(all)?.checked_sub(reserved)?;
                 let is_fair = !self.is_shared
-                    || own == 0
+                    || is_first
                     || own + bytes <= left.saturating_mul(MAX_SHARE_OF_REST);
                 is_fair.then_some(all)
             });
@@ -108,11 +112,11 @@ impl FunctionMemory {
 }
 
 impl InstanceMemory {
-    /// Divides memory that was acquired for several instances: the result has the part of one whose
-    /// memories and tables start with `initial_bytes`, and this one the rest.
+    /// Divides memory that was acquired for several instances: the result has the part of one
+    /// that needs `needed_bytes`, and this one the rest.
     #[must_use]
-    pub fn split_off(&self, initial_bytes: u64) -> Arc<Self> {
-        let wanted = initial_bytes.saturating_add(INSTANCE_BYTES);
+    pub fn split_off(&self, needed_bytes: u64) -> Arc<Self> {
+        let wanted = needed_bytes.saturating_add(INSTANCE_BYTES);
         let mut part = 0;
         // The closure never fails.
         let _ = self
@@ -135,9 +139,11 @@ impl InstanceMemory {
         if more == 0 {
             return true;
         }
-        let is_taken = self.function.take(more) || {
+        let is_only =
+            || self.function.held.load(Ordering::Relaxed) == self.bytes.load(Ordering::Relaxed);
+        let is_taken = self.function.take(more, is_only()) || {
             self.function.server.remeasure();
-            self.function.take(more)
+            self.function.take(more, is_only())
         };
         if is_taken {
             self.bytes.fetch_add(more, Ordering::Relaxed);
@@ -146,16 +152,6 @@ impl InstanceMemory {
             rejections.growths.fetch_add(1, Ordering::Relaxed);
         }
         is_taken
-    }
-
-    /// Releases all beyond `bytes` for the memories and tables of the instance.
-    fn shrink_to(&self, bytes: u64) {
-        let wanted = bytes.saturating_add(INSTANCE_BYTES);
-        let less = self.bytes.load(Ordering::Relaxed).saturating_sub(wanted);
-        if less > 0 {
-            self.bytes.fetch_sub(less, Ordering::Relaxed);
-            self.function.release(less);
-        }
     }
 }
 
@@ -207,13 +203,9 @@ impl StoreMemory {
         is_taken
     }
 
-    /// Releases the memory that was acquired for the start of the instance and not used. Returns
-    /// the memory in use.
+    /// The memory in use, in bytes.
     #[must_use]
-    pub fn release_unused(&self) -> u64 {
-        if let Some(instance) = &self.instance {
-            instance.shrink_to(self.bytes);
-        }
+    pub fn bytes(&self) -> u64 {
         self.bytes
     }
 }
@@ -265,32 +257,32 @@ mod tests {
     }
 
     #[test]
-    fn unused_initial_memory_is_released() {
-        let server = MemoryLimit::unmeasured(10 * MIB_U64);
-        let function = FunctionMemory::new(server.clone(), false);
-        let instance = function.try_acquire(4 * MIB_U64).unwrap();
-        assert_eq!(server.held_bytes(), 4 * MIB_U64 + INSTANCE_BYTES);
-        let mut store = StoreMemory::default();
-        store.set_instance_memory(instance.clone());
-        assert!(store.take(MIB));
-        assert_eq!(store.release_unused(), MIB_U64);
-        assert_eq!(server.held_bytes(), MIB_U64 + INSTANCE_BYTES);
-        drop(store);
-        assert_eq!(server.held_bytes(), MIB_U64 + INSTANCE_BYTES);
-        drop(instance);
-        assert_eq!(server.held_bytes(), 0);
-    }
-
-    #[test]
-    fn the_stacks_of_a_store_are_not_released_as_unused() {
+    fn an_instance_holds_what_it_needs_until_it_is_dropped() {
         let server = MemoryLimit::unmeasured(10 * MIB_U64);
         let function = FunctionMemory::new(server.clone(), false);
         let instance = function.try_acquire(4 * MIB_U64).unwrap();
         let mut store = StoreMemory::with_stacks(MIB_U64);
-        store.set_instance_memory(instance);
-        assert!(store.take(MIB));
-        assert_eq!(store.release_unused(), 2 * MIB_U64);
-        assert_eq!(server.held_bytes(), 2 * MIB_U64 + INSTANCE_BYTES);
+        store.set_instance_memory(instance.clone());
+        assert!(store.take(2 * MIB));
+        assert_eq!(store.bytes(), 3 * MIB_U64);
+        assert_eq!(server.held_bytes(), 4 * MIB_U64 + INSTANCE_BYTES);
+        assert!(store.take(2 * MIB));
+        assert_eq!(server.held_bytes(), 5 * MIB_U64 + INSTANCE_BYTES);
+        drop((store, instance));
+        assert_eq!(server.held_bytes(), 0);
+    }
+
+    #[test]
+    fn the_only_instance_of_a_function_grows_into_what_larger_requests_wait_for() {
+        let server = server(10);
+        let function = FunctionMemory::new(server.clone(), true);
+        let _larger = server.waiting.add(9 * INSTANCE_BYTES);
+        let mut only = StoreMemory::default();
+        only.set_instance_memory(function.try_acquire(0).unwrap());
+        let half = usize::try_from(INSTANCE_BYTES / 2).unwrap();
+        assert!(only.take(half));
+        // A second instance leaves it.
+        assert!(function.try_acquire(0).is_none());
     }
 
     #[test]

@@ -145,7 +145,7 @@ impl Admitted {
 struct AcquiredMemory {
     /// Of all segments.
     memory: Arc<InstanceMemory>,
-    /// The initial memory of each segment behind the outermost one, in bytes, with which `memory` was
+    /// The needed memory of each segment behind the outermost one, in bytes, with which `memory` was
     /// acquired: other requests may measure another one meanwhile.
     next_bytes: Vec<u64>,
 }
@@ -168,7 +168,7 @@ async fn acquire_memory(context: &Context) -> Result<Option<AcquiredMemory>, Gue
     let mut segments = context
         .served
         .chain()
-        .map(|served| served.instances.initial_bytes());
+        .map(|served| served.instances.needed_bytes());
     let first = segments.next();
     let next_bytes: Vec<_> = segments.collect();
     let bytes = total_bytes(first.into_iter().chain(next_bytes.iter().copied()));
@@ -186,7 +186,7 @@ async fn acquire_memory(context: &Context) -> Result<Option<AcquiredMemory>, Gue
     Ok(Some(AcquiredMemory { memory, next_bytes }))
 }
 
-/// The initial memory of the instances of several segments, as that of one instance, in bytes.
+/// The needed memory of the instances of several segments, as that of one instance, in bytes.
 pub(crate) fn total_bytes(segments: impl Iterator<Item = u64>) -> u64 {
     let all = segments.reduce(|all, bytes| {
         all.saturating_add(bytes)

@@ -55,9 +55,9 @@ impl Instances {
         }
     }
 
-    /// The memory with which an instance starts, in bytes.
-    pub(crate) fn initial_bytes(&self) -> u64 {
-        self.app.initial_bytes()
+    /// The memory that an instance needs, in bytes.
+    pub(crate) fn needed_bytes(&self) -> u64 {
+        self.app.needed_bytes()
     }
 
     /// The component.
@@ -164,11 +164,11 @@ impl Instance {
             handler
         } else {
             let handler = self.app.instantiate(&mut self.store).await?;
-            let bytes = self.store.data().release_unused_memory();
-            self.app.set_initial_bytes(bytes);
+            self.app.record_start(self.store.data().accounted_bytes());
             handler
         };
         handler.handle(&mut self.store, call).await?;
+        self.app.record_end(self.store.data().accounted_bytes());
         self.handler = Some(handler);
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::fmt;
 use compose::{Component, ComponentError, LinkOptions, Report, link};
 
 use crate::error::list;
+use crate::imports::provides_package_of;
 
 /// The export of a component that serves HTTP.
 const HANDLER: &str = "wasi:http/incoming-handler@0.2.";
@@ -176,7 +177,7 @@ fn serves_http(component: &Component) -> bool {
 
 /// The imports of a component that the server does not provide.
 fn wanted(component: &Component) -> impl Iterator<Item = &str> {
-    let is_provided = |name: &&str| name.starts_with("wasi:") || name.starts_with("runner:audit/");
+    let is_provided = |name: &&str| name.starts_with("wasi:") || provides_package_of(name);
     component.imports().filter(move |name| !is_provided(name))
 }
 

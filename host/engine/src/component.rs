@@ -220,13 +220,16 @@ impl CompiledComponent {
         self.max_instances
     }
 
-    /// Memory that an instance needs for a request, in bytes: memories, tables, and all stacks but
-    /// the first. Requests wait for it, so that no more is denied later to a guest that uses as much
-    /// as others. Before the first request, an estimate that is too low for several memories.
-    pub fn needed_bytes(&self) -> u64 {
-        self.initial_bytes
-            .load(Relaxed)
-            .max(self.usual_bytes.load(Relaxed))
+    /// Memory that an instance starts with, in bytes: memories, tables, and all stacks but the
+    /// first. Before the first instance, an estimate that is too low for several memories.
+    pub fn initial_bytes(&self) -> u64 {
+        self.initial_bytes.load(Relaxed)
+    }
+
+    /// Memory that instances had at the end of the last requests, in bytes, up to twice that at
+    /// their start. Where requests wait for it, a guest that uses as much is denied nothing later.
+    pub fn usual_bytes(&self) -> u64 {
+        self.initial_bytes().max(self.usual_bytes.load(Relaxed))
     }
 
     /// Records the memory that an instance was measured to start with.
@@ -241,7 +244,7 @@ impl CompiledComponent {
         /// The usual memory falls by the difference divided by this at each request.
         const DECLINE: u64 = 16;
 
-        let max = self.initial_bytes.load(Relaxed).saturating_mul(MAX_GROWTH);
+        let max = self.initial_bytes().saturating_mul(MAX_GROWTH);
         let bytes = bytes.min(max);
         let usual = self.usual_bytes.load(Relaxed);
         let declined = usual - usual.saturating_sub(bytes).div_ceil(DECLINE);

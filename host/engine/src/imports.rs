@@ -130,6 +130,11 @@ pub(super) fn is_provided(import: &str) -> bool {
         .any(|package| package.provides_version(version) && package.interfaces.contains(&name))
 }
 
+/// Whether this server provides interfaces of the package of the import, in any version.
+pub(super) fn provides_package_of(import: &str) -> bool {
+    packages_of(parts(import).0).next().is_some()
+}
+
 /// Splits an import into interface and version, which may be empty.
 fn parts(import: &str) -> (&str, &str) {
     import.split_once('@').unwrap_or((import, ""))

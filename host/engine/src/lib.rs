@@ -8,12 +8,12 @@
 //! - `next.rs`: [`NextHandler`], the next handler of a middleware in a store of its own;
 //!   `handler_imports.rs`: the imports of the middleware.
 //! - `segment_name.rs`: [`SegmentName`], the parts of a function that run in one store.
-//! - `world.rs`: imports and exports of a component, which the child checks first; `imports.rs`:
-//!   the interfaces that this server provides; `wasi_version.rs`: the version of WASI that it is for.
+//! - `world.rs`: imports and exports of a component, which the child checks first, and the version of
+//!   WASI that they imply ([`WasiVersion`]); `imports.rs`: the interfaces that this server provides.
 //! - `error.rs`: errors of loading, and formats of other files; `digest.rs`: digests of components.
 //! - `engine.rs`: configuration of wasmtime, with its reasons; `epoch_ticker.rs`: time slices;
-//!   `engine_kind.rs`: [`EngineKind`], the engine that a component is compiled for; `linker.rs`: what
-//!   guests can import.
+//!   `engine_kind.rs`: [`EngineKind`], the engine that a component is compiled for, which
+//!   `compile/child.rs` chooses; `linker.rs`: what guests can import.
 //! - `proposals/`: the WebAssembly proposals that select the engine of a component.
 //! - `runtime.rs`: [`SharedRuntime`], the engine and the pool that many components share.
 //! - `state.rs`: the data of a store, with all capabilities of a guest; `variable.rs`: its

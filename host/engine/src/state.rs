@@ -130,7 +130,8 @@ impl State {
         self.limiter.store_memory.set_instance_memory(memory);
     }
 
-    /// The memory of the instance, in bytes: memories, tables, and all stacks but the first.
+    /// The memory that is charged to the instance, in bytes: memories, tables, all stacks but the
+    /// first, and what the server retains for it.
     pub fn accounted_bytes(&self) -> u64 {
         self.limiter.store_memory.bytes()
     }

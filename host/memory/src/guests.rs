@@ -47,8 +47,7 @@ impl FunctionMemory {
     #[must_use]
     pub fn try_acquire(self: &Arc<Self>, needed_bytes: u64) -> Option<Arc<InstanceMemory>> {
         let bytes = needed_bytes.saturating_add(INSTANCE_BYTES);
-        let is_first = self.held.load(Ordering::Relaxed) == 0;
-        self.take(bytes, is_first).then(|| {
+        self.take(bytes).then(|| {
             Arc::new(InstanceMemory {
                 function: self.clone(),
                 bytes: AtomicU64::new(bytes),
@@ -58,32 +57,29 @@ impl FunctionMemory {
 
     /// Waits until the memory of such an instance is available, and acquires it.
     pub async fn acquire(self: &Arc<Self>, needed_bytes: u64) -> Arc<InstanceMemory> {
-        let is_first = self.held.load(Ordering::Relaxed) == 0;
-        let reserved = is_first.then_some(needed_bytes.saturating_add(INSTANCE_BYTES));
-        let _waiting = self.server.waiting.add(reserved.unwrap_or_default());
+        let mut waiting = self.server.waiting.add();
         self.server.remeasure();
         loop {
-            let mut freed = std::pin::pin!(self.server.freed.notified());
+            let mut freed = std::pin::pin!(self.server.waiting.freed.notified());
             // Registers the waiter: a release from here on wakes it.
             freed.as_mut().enable();
             if let Some(instance) = self.try_acquire(needed_bytes) {
                 return instance;
             }
+            let is_first = self.held.load(Ordering::Relaxed) == 0;
+            waiting.reserve(is_first.then(|| needed_bytes.saturating_add(INSTANCE_BYTES)));
             self.server.contention.notify_waiters();
             freed.await;
         }
     }
 
-    /// Takes memory, if it is available. `is_first` tells whether it is for the only instance of the
-    /// function, which has priority for released memory.
-    fn take(&self, bytes: u64, is_first: bool) -> bool {
+    fn take(&self, bytes: u64) -> bool {
         let limit = self.server.guest_limit_bytes();
         let own = self.held.load(Ordering::Relaxed);
-        let waiting = &self.server.waiting;
-        let reserved = if is_first {
-            waiting.reserved_bytes_below(bytes)
-        } else {
-            waiting.reserved_bytes()
+        // Functions without any memory have priority for released memory.
+        let reserved = match own {
+            0 => self.server.waiting.reserved_bytes_below(bytes),
+            _ => self.server.waiting.reserved_bytes(),
         };
         let taken = self
             .server
@@ -92,7 +88,7 @@ impl FunctionMemory {
                 let all = held.checked_add(bytes)?;
                 let left = limit.checked_sub(all)?.checked_sub(reserved)?;
                 let is_fair = !self.is_shared
-                    || is_first
+                    || own == 0
                     || own + bytes <= left.saturating_mul(MAX_SHARE_OF_REST);
                 is_fair.then_some(all)
             });
@@ -106,7 +102,7 @@ impl FunctionMemory {
         self.held.fetch_sub(bytes, Ordering::Relaxed);
         self.server.held.fetch_sub(bytes, Ordering::Relaxed);
         if self.server.is_contended() {
-            self.server.freed.notify_waiters();
+            self.server.waiting.freed.notify_waiters();
         }
     }
 }
@@ -139,11 +135,9 @@ impl InstanceMemory {
         if more == 0 {
             return true;
         }
-        let is_only =
-            || self.function.held.load(Ordering::Relaxed) == self.bytes.load(Ordering::Relaxed);
-        let is_taken = self.function.take(more, is_only()) || {
+        let is_taken = self.function.take(more) || {
             self.function.server.remeasure();
-            self.function.take(more, is_only())
+            self.function.take(more)
         };
         if is_taken {
             self.bytes.fetch_add(more, Ordering::Relaxed);
@@ -212,6 +206,8 @@ impl StoreMemory {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
     use std::sync::Barrier;
     use std::thread;
 
@@ -273,19 +269,6 @@ mod tests {
     }
 
     #[test]
-    fn the_only_instance_of_a_function_grows_into_what_larger_requests_wait_for() {
-        let server = server(10);
-        let function = FunctionMemory::new(server.clone(), true);
-        let _larger = server.waiting.add(9 * INSTANCE_BYTES);
-        let mut only = StoreMemory::default();
-        only.set_instance_memory(function.try_acquire(0).unwrap());
-        let half = usize::try_from(INSTANCE_BYTES / 2).unwrap();
-        assert!(only.take(half));
-        // A second instance leaves it.
-        assert!(function.try_acquire(0).is_none());
-    }
-
-    #[test]
     fn split_memory_is_released_once_and_never_exceeds_what_was_acquired() {
         let server = MemoryLimit::unmeasured(10 * MIB_U64);
         let function = FunctionMemory::new(server.clone(), false);
@@ -322,7 +305,8 @@ mod tests {
         let server = server(10);
         let greedy = FunctionMemory::new(server.clone(), true);
         let mut all: Vec<_> = std::iter::from_fn(|| greedy.try_acquire(0)).collect();
-        let waiting = server.waiting.add(5 * INSTANCE_BYTES);
+        let mut waiting = server.waiting.add();
+        waiting.reserve(Some(5 * INSTANCE_BYTES));
         let released = all.pop();
         assert!(released.is_some());
         drop(released);
@@ -337,7 +321,8 @@ mod tests {
     fn a_large_function_without_memory_leaves_what_smaller_requests_wait_for() {
         let server = server(10);
         let large = FunctionMemory::new(server.clone(), true);
-        let _waiting = server.waiting.add(2 * INSTANCE_BYTES);
+        let mut waiting = server.waiting.add();
+        waiting.reserve(Some(2 * INSTANCE_BYTES));
         assert!(large.try_acquire(8 * INSTANCE_BYTES).is_none());
         let large = large.try_acquire(7 * INSTANCE_BYTES);
         assert!(large.is_some());
@@ -350,6 +335,27 @@ mod tests {
         let only = FunctionMemory::new(server(3), false);
         let all: Vec<_> = std::iter::from_fn(|| only.try_acquire(0)).collect();
         assert_eq!(all.len(), 3);
+    }
+
+    #[test]
+    fn a_request_that_no_longer_waits_wakes_a_larger_one() {
+        let server = server(10);
+        let mut small = server.waiting.add();
+        small.reserve(Some(2 * INSTANCE_BYTES));
+        let large = FunctionMemory::new(server.clone(), true);
+        let mut acquire = pin!(large.acquire(9 * INSTANCE_BYTES));
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let acquired = runtime.unwrap().block_on(async {
+            let mut small = Some(small);
+            poll_fn(|cx| {
+                let polled = acquire.as_mut().poll(cx);
+                assert_ne!(polled.is_ready(), small.take().is_some());
+                polled
+            })
+            .await
+        });
+        drop(acquired);
+        assert_eq!(server.held_bytes(), 0);
     }
 
     #[test]

@@ -74,8 +74,6 @@ pub struct MemoryLimit {
     is_exceeded: AtomicBool,
     rejections: Rejections,
     waiting: WaitingRequests,
-    /// Notified when memory is released.
-    freed: Notify,
     /// Notified when a request starts to wait.
     contention: Notify,
     /// Makes the allocator return the memory that the current thread has freed.
@@ -137,7 +135,6 @@ impl MemoryLimit {
             is_exceeded: AtomicBool::new(false),
             rejections: Rejections::default(),
             waiting: WaitingRequests::default(),
-            freed: Notify::new(),
             contention: Notify::new(),
             release_freed: || {},
             gauges: Mutex::default(),

@@ -56,7 +56,7 @@ impl Sampler {
             || (was_exceeded && self.exceeded_measurements > 0);
         limit.is_exceeded.store(is_exceeded, Ordering::Relaxed);
         if limit.is_contended() {
-            limit.freed.notify_waiters();
+            limit.waiting.freed.notify_waiters();
         }
     }
 

@@ -18,6 +18,8 @@ pub(crate) struct ConnectionState {
     pub(crate) connect_info: ConnectInfo,
     /// Since when a head has been incomplete.
     head_since: Cell<Option<Instant>>,
+    /// Whether a body is incomplete.
+    body_is_coming: Cell<bool>,
     /// Since when a write has been blocked.
     blocked_since: Cell<Option<Instant>>,
     /// The last progress of any kind.
@@ -84,6 +86,7 @@ impl ConnectionState {
         Rc::new(Self {
             connect_info,
             head_since: Cell::default(),
+            body_is_coming: Cell::default(),
             blocked_since: Cell::default(),
             progress: Cell::new(Instant::now()),
             sent: Cell::new(Instant::now()),
@@ -181,6 +184,15 @@ impl ConnectionState {
         self.ends_response.get()
     }
 
+    /// Bytes of the client were read, and more of a body are missing, or not. A guest may read on
+    /// after its response, so that no request is in flight.
+    pub(crate) fn set_body_is_coming(&self, is_coming: bool) {
+        if is_coming && self.in_flight.get() == 0 {
+            self.note_progress();
+        }
+        self.body_is_coming.set(is_coming);
+    }
+
     pub(crate) fn note_progress(&self) {
         self.progress.set(Instant::now());
     }
@@ -243,7 +255,7 @@ impl ConnectionState {
     /// Checks whether the client is late, and keeps the result for the part that acts on it.
     pub(crate) fn check_timeouts(&self, limits: &ConnectionLimits) -> Option<Timeout> {
         let is_over = |since: Instant, limit: Duration| since.elapsed() >= limit;
-        let idle_timeout = if self.is_ending() {
+        let idle_timeout = if self.is_ending() && !self.body_is_coming.get() {
             limits.idle_timeout.min(DRAIN_GRACE)
         } else {
             limits.idle_timeout

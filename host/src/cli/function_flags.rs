@@ -13,7 +13,6 @@ use http::uri::PathAndQuery;
 use super::audit::AuditedRequestFlags;
 use super::guests::{GuestFlags, GuestLimitFlags};
 use super::values::{bytes, memory, number, seconds};
-use ::functions::RequestLimits;
 use ::functions::{ComponentSource, FunctionSettings, ResolvedSettings, Route, check_name};
 use engine::PoolLimits;
 
@@ -286,21 +285,6 @@ impl PoolFlags {
             tables: self.max_tables,
             table_elements: limits.max_table_elements,
             total_bytes,
-        }
-    }
-}
-
-impl GuestLimitFlags {
-    /// Limits of the requests to one function.
-    #[must_use]
-    pub fn serving(&self, requests_per_instance: NonZeroU32) -> RequestLimits {
-        RequestLimits {
-            request_timeout: self.request_timeout,
-            response_idle_timeout: self.response_idle_timeout,
-            post_return_timeout: self.post_return_timeout,
-            requests_per_instance,
-            max_queued: self.max_queue,
-            queue_timeout: self.queue_timeout,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ::functions::RequestLimits;
 use clap::Args;
 use engine::outbound::{AllowedOrigin, OutboundSettings};
 use engine::{GuestLimits, Variable};
@@ -143,6 +144,19 @@ impl GuestLimitFlags {
             output_bytes: self.max_output,
             cpu_time: self.cpu_timeout,
             instances: self.max_concurrency,
+        }
+    }
+
+    /// Limits of the requests to one function.
+    #[must_use]
+    pub fn serving(&self, requests_per_instance: NonZeroU32) -> RequestLimits {
+        RequestLimits {
+            request_timeout: self.request_timeout,
+            response_idle_timeout: self.response_idle_timeout,
+            post_return_timeout: self.post_return_timeout,
+            requests_per_instance,
+            max_queued: self.max_queue,
+            queue_timeout: self.queue_timeout,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Telemetry of each request and of the server.
 //!
 //! - [`RequestInfo`]: the facts about one request, with its [`RequestId`], its
-//!   [principal](InvalidPrincipal) and its trace context.
+//!   [principal](InvalidPrincipal) and its trace context (`trace_parent.rs`).
 //! - [`Rejection`]: the reason why the server rejects a request, and the response.
 //! - [`Telemetry`], [`FunctionTelemetry`], [`RequestTelemetry`]: the report of each request to
 //!   [`metrics`], the [`access_log`] and the [`traces`].

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::ResponseHead;
+use engine::{CompiledComponent, ResponseHead};
 use http::Request;
 use http_body::Body;
 use memory_limit::InstanceMemory;
@@ -150,6 +150,10 @@ struct AcquiredMemory {
     next_bytes: Vec<u64>,
 }
 
+/// A request waits for its usual memory where that is at most the memory of all guests divided by
+/// this.
+const SMALL_PART: u64 = 4;
+
 /// Waits for the memory of a new instance of each segment. It is acquired at once, so that no request
 /// waits with the memory of some segments for that of the others. None for an idle instance.
 async fn acquire_memory(context: &Context) -> Result<Option<AcquiredMemory>, GuestError> {
@@ -165,12 +169,21 @@ async fn acquire_memory(context: &Context) -> Result<Option<AcquiredMemory>, Gue
     if instances.has_idle() {
         return Ok(None);
     }
-    let mut segments = context
-        .served
-        .chain()
-        .map(|served| served.instances.needed_bytes());
-    let first = segments.next();
-    let next_bytes: Vec<_> = segments.collect();
+    let segments = |bytes: fn(&CompiledComponent) -> u64| {
+        let segments = context.served.chain();
+        segments.map(move |served| bytes(served.instances.app()))
+    };
+    let usual = total_bytes(segments(CompiledComponent::usual_bytes));
+    // A request that waited for more might never get it.
+    let is_small = usual <= context.shared.memory.guest_limit_bytes() / SMALL_PART;
+    let needed_bytes: fn(&CompiledComponent) -> u64 = if is_small {
+        CompiledComponent::usual_bytes
+    } else {
+        CompiledComponent::initial_bytes
+    };
+    let mut needed = segments(needed_bytes);
+    let first = needed.next();
+    let next_bytes: Vec<_> = needed.collect();
     let bytes = total_bytes(first.into_iter().chain(next_bytes.iter().copied()));
     let is_first = memory_queue.available_permits() > 0;
     if let Some(memory) = is_first.then(|| memory.try_acquire(bytes)).flatten() {

@@ -19,7 +19,7 @@ use crate::scheduling::offload::{Guest, OffloadedGuest};
 const MAX_ON_WORKER: Duration = Duration::from_millis(4);
 
 /// Processor time that it may use after that before it is offloaded.
-const MAX_EXACT: Duration = Duration::from_millis(3);
+const MAX_CPU_ON_WORKER: Duration = Duration::from_millis(3);
 
 /// Number of times that a guest continues before it yields to all other tasks. Each time it may
 /// write or read a piece of a body.
@@ -72,7 +72,7 @@ impl GuestTask {
                 let used = cpu_clock.completed();
                 history.spend(used.saturating_sub(before));
                 if done.is_pending() {
-                    if cpu_clock.uses_thread_time() && used > MAX_EXACT {
+                    if cpu_clock.uses_thread_time() && used > MAX_CPU_ON_WORKER {
                         self.offload();
                         return self.poll_work(cx);
                     }

@@ -114,8 +114,10 @@ impl StrictStream {
             Ok(None) => {}
             Err(rejection) => self.reject(rejection),
         }
-        let is_coming = self.held.len() > self.accepted_bytes && self.reader.is_between_messages();
+        let is_between = self.reader.is_between_messages();
+        let is_coming = self.held.len() > self.accepted_bytes && is_between;
         self.state.set_head_is_coming(is_coming);
+        self.state.set_body_is_coming(!is_between);
     }
 
     fn reject(&mut self, rejection: Rejection) {

@@ -55,11 +55,6 @@ impl Instances {
         }
     }
 
-    /// The memory that an instance needs, in bytes.
-    pub(crate) fn needed_bytes(&self) -> u64 {
-        self.app.needed_bytes()
-    }
-
     /// The component.
     pub(crate) fn app(&self) -> &CompiledComponent {
         &self.app

@@ -6,6 +6,7 @@
 //! - `cpu_history.rs`: the processor time of a function so far, which decides where its guests
 //!   start.
 //! - `offload.rs`: the threads for CPU-bound guests; `fair_queue.rs`: the order of guests there.
+//!   `handler/guest_task.rs` decides when a guest moves there.
 //! - `pace.rs`: requests of one function that begin in one iteration of the event loop;
 //!   `crowding.rs`: whether workers have more ready tasks than time.
 

@@ -8,7 +8,7 @@ use end_to_end::http2::{self, Client, END_STREAM, Event, Frame};
 use end_to_end::operators::Operators;
 use end_to_end::process::Signal;
 use end_to_end::upstream::{Arrival, Upstream};
-use end_to_end::{DEADLINE, TestHost, wait};
+use end_to_end::{DEADLINE, Setup, TestHost, wait};
 
 use super::to;
 use crate::wasi_0_3::{guest, wait_until_idle};
@@ -18,8 +18,8 @@ const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 /// Both ways to pass a body on: in a new request, and in the request of the client itself.
 const WAYS: [&str; 2] = ["forward", "pass-on"];
 
-/// A server that does not read bodies ahead. The timeout is in seconds.
-fn serve(upstream: &Upstream, post_return_timeout: &str) -> (TestHost, Operators) {
+/// The command line of a server that does not read bodies ahead. The timeout is in seconds.
+fn setup(upstream: &Upstream, post_return_timeout: &str) -> Setup {
     guest()
         .flag(
             "--allow-outbound",
@@ -28,7 +28,10 @@ fn serve(upstream: &Upstream, post_return_timeout: &str) -> (TestHost, Operators
         .flag("--body-buffer", "0")
         .flag("--min-body-rate", "0")
         .flag("--post-return-timeout", post_return_timeout)
-        .start_with_operators()
+}
+
+fn serve(upstream: &Upstream, post_return_timeout: &str) -> (TestHost, Operators) {
+    setup(upstream, post_return_timeout).start_with_operators()
 }
 
 /// Sends the first half of a body, and receives the response of the guest before the second half.
@@ -169,10 +172,26 @@ fn sigterm_lets_a_forwarded_body_arrive() {
     let (mut client, mut arrival) = begin(&host, &upstream, "forward");
     host.signal(Signal::TERM);
     let _ = host.log().wait_for_entry(&["shutting down"]);
+    // Longer than idle connections have then.
+    thread::sleep(Duration::from_secs(1));
     client.write(&[chunk(b"last"), chunk(b"")].concat());
     arrival.read_until(b"4\r\nlast\r\n0\r\n\r\n");
     drop(arrival);
     assert_eq!(host.wait().code(), Some(0));
+}
+
+#[test]
+fn idle_timeout_does_not_end_a_forwarded_body_that_arrives() {
+    let upstream = Upstream::start();
+    let host = setup(&upstream, "600").flag("--idle-timeout", "1").start();
+    let (mut client, mut arrival) = begin(&host, &upstream, "forward");
+    for _ in 0..5 {
+        thread::sleep(Duration::from_millis(400));
+        client.write(&chunk(b"more"));
+        arrival.read_until(b"4\r\nmore\r\n");
+    }
+    client.write(&chunk(b""));
+    arrival.read_until(b"0\r\n\r\n");
 }
 
 /// A server that has answered and reads no more does not keep the connection of a guest that has

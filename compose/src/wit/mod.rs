@@ -22,6 +22,7 @@ use wit_parser::{
 };
 
 use crate::catch_panic::catch_panic;
+use qualified_name::QualifiedName;
 
 /// The standard packages of WASI 0.2 under `wit/deps`.
 const WASI: [(&str, &str); 7] = [
@@ -41,7 +42,7 @@ const WASI: [(&str, &str); 7] = [
 const WASI_VERSION: Version = Version::new(0, 2, 12);
 
 /// The version of [`WASI_0_3`].
-pub(crate) const WASI_0_3_VERSION: Version = Version::new(0, 3, 0);
+const WASI_0_3_VERSION: Version = Version::new(0, 3, 0);
 
 /// The standard packages of WASI 0.3.0 under `wit/deps`.
 const WASI_0_3: [(&str, &str); 6] = [
@@ -105,17 +106,10 @@ pub(crate) fn parse_with(
         .unwrap_or_else(|panic| Err(WitError::of(panic.reason)))
 }
 
-/// The package of an interface or a world, such as that of `wasi:cli/command@0.3.0`. `None` without
+/// The package of an interface, such as `wasi:http@0.3.0` of `wasi:http/handler@0.3.0`. `None` without
 /// a package.
-pub(crate) fn package_of(name: &str) -> Option<PackageName> {
-    let (package, item) = name.split_once('/')?;
-    let (namespace, package) = package.split_once(':')?;
-    let version = item.split_once('@').map(|(_, version)| version.parse());
-    Some(PackageName {
-        namespace: namespace.to_owned(),
-        name: package.to_owned(),
-        version: version.and_then(Result::ok),
-    })
+pub(crate) fn package_of(interface: &str) -> Option<PackageName> {
+    QualifiedName::parse(interface)?.package_name()
 }
 
 /// Parses `text` with the packages of WASI, and returns the package of `text`.

@@ -31,6 +31,16 @@ impl<'n> QualifiedName<'n> {
         })
     }
 
+    /// The name of the package. `None` without a namespace; a version that is invalid is left out.
+    pub(super) fn package_name(self) -> Option<PackageName> {
+        let (namespace, name) = self.package.split_once(':')?;
+        Some(PackageName {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            version: self.version.and_then(|version| version.parse().ok()),
+        })
+    }
+
     /// The name without the version.
     pub(super) fn without_version(self) -> String {
         format!("{}/{}", self.package, self.world)

@@ -6,10 +6,9 @@ use wac_types::{ItemKind, Package, Type, Types};
 use wit_parser::{PackageId, PackageName, Resolve};
 
 use super::qualified_name::QualifiedName;
-use super::{Packages, WitError, parse, parse_with, parse_with_wasi};
+use super::{Packages, WASI_0_3_VERSION, WitError, parse, parse_with};
 use crate::catch_panic::catch_panic;
 use crate::model::report::quoted;
-use crate::wit;
 
 /// The imports that a host provides to a component, and the exports that it expects.
 pub struct World {
@@ -105,7 +104,7 @@ impl World {
     ///
     /// Returns a [`WorldError`] if the built-in WIT text cannot be parsed.
     pub fn wasi_http_proxy() -> Result<Self, WorldError> {
-        Self::standard("wasi:http/proxy", "0.2.12")
+        Self::from_wasi("wasi:http/proxy@0.2.12")
     }
 
     /// The world `wasi:cli/command` of WASI 0.2.12, which every host of programs provides;
@@ -115,7 +114,7 @@ impl World {
     ///
     /// Returns a [`WorldError`] if the built-in WIT text cannot be parsed.
     pub fn wasi_cli_command() -> Result<Self, WorldError> {
-        Self::standard("wasi:cli/command", "0.2.12")
+        Self::from_wasi("wasi:cli/command@0.2.12")
     }
 
     /// The world `wasi:http/service` of WASI 0.3.0, which every HTTP host of that version
@@ -125,7 +124,7 @@ impl World {
     ///
     /// Returns a [`WorldError`] if the built-in WIT text cannot be parsed.
     pub fn wasi_http_service() -> Result<Self, WorldError> {
-        Self::standard("wasi:http/service", "0.3.0")
+        Self::from_wasi("wasi:http/service@0.3.0")
     }
 
     /// The world `wasi:http/middleware` of WASI 0.3.0: that of a service which forwards requests
@@ -135,7 +134,7 @@ impl World {
     ///
     /// Returns a [`WorldError`] if the built-in WIT text cannot be parsed.
     pub fn wasi_http_middleware() -> Result<Self, WorldError> {
-        Self::standard("wasi:http/middleware", "0.3.0")
+        Self::from_wasi("wasi:http/middleware@0.3.0")
     }
 
     /// The world `name` of WASI, such as `wasi:cli/command@0.3.0`. WASI 0.3.0 and 0.2.12 and
@@ -152,9 +151,9 @@ impl World {
         };
         let qualified = QualifiedName::parse(name).ok_or_else(unknown)?;
         // The built-in version of WASI 0.2 is there in any case.
-        let named = wit::package_of(name);
+        let named = qualified.package_name();
         let latest = named.clone().map(|package| PackageName {
-            version: Some(wit::WASI_0_3_VERSION),
+            version: Some(WASI_0_3_VERSION),
             ..package
         });
         let wanted: Vec<_> = [named, latest].into_iter().flatten().collect();
@@ -239,13 +238,6 @@ impl World {
     /// The imports and exports with their types.
     pub(crate) fn world(&self) -> &wac_types::World {
         &self.types[self.id]
-    }
-
-    /// A world of the built-in packages.
-    fn standard(name: &str, version: &str) -> Result<Self, WorldError> {
-        let text = format!("package compose:host; world host {{ include {name}@{version}; }}");
-        let (resolve, package) = parse_with_wasi("host.wit", &text)?;
-        Self::convert(name.to_owned(), "host", &resolve, package)
     }
 
     /// Converts the world `world` of `package`, under the name `name`.

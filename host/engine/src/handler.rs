@@ -1,6 +1,6 @@
 //! The HTTP handler of an instance: of WASI 0.2 or of WASI 0.3.
 
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
@@ -65,9 +65,12 @@ pub enum Call {
     },
 }
 
+type ReportResult = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
 /// What the guest reports about its request, with `consume-body`.
 pub struct Report {
-    result: Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>,
+    /// None after its end.
+    result: Option<ReportResult>,
     /// The middleware that has passed the request on.
     middleware: Option<RequestReport>,
 }
@@ -176,7 +179,7 @@ impl HandlerPre {
                 let request = request.map(ClientBody);
                 let (request, result) = p3::Request::from_http(state.http().hooks, request);
                 let report = Report {
-                    result: Box::pin(result),
+                    result: Some(Box::pin(result)),
                     middleware,
                 };
                 let (out, head) = oneshot::channel();
@@ -296,10 +299,13 @@ impl Report {
         /// Size limit of an error in a log line, in bytes.
         const MAX_ERROR_BYTES: usize = 512;
 
-        let Poll::Ready(result) = self.result.as_mut().poll(cx) else {
+        let Some(running) = &mut self.result else {
             return;
         };
-        self.result = Box::pin(pending());
+        let Poll::Ready(result) = running.as_mut().poll(cx) else {
+            return;
+        };
+        self.result = None;
         match (&self.middleware, result) {
             (Some(middleware), result) => middleware.send(result),
             (None, Err(error)) => {

@@ -148,7 +148,7 @@ fn the_error_that_a_guest_of_wasi_0_3_reports_for_its_request_is_logged() {
     let id = response.header("x-request-id").expect("an id");
     let cause = "guest reported an error about its request";
     let _ = host.log().wait_for_entry(&[id, cause, "protocol"]);
-    // Without an error there is no line.
+    // A guest without an objection adds nothing to the log.
     let request = Request::new("POST", "/read-all").body("hello");
     assert_eq!(host.send(&request).body, b"good");
     assert_eq!(host.log().text().matches(cause).count(), 1);

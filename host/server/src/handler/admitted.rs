@@ -31,22 +31,13 @@ pub(crate) struct Admitted {
 }
 
 impl Admitted {
-    /// Waits until the request is admitted.
+    /// Waits until the request is admitted. One that a middleware passes on holds `outer`, the slots
+    /// of the middleware.
     ///
     /// # Errors
     ///
     /// Fails if a queue is full, or the request was in one for too long.
-    pub(crate) async fn wait(context: &Context) -> Result<Self, GuestError> {
-        Self::wait_behind(context, None).await
-    }
-
-    /// Waits until a request that a middleware passes on is admitted. It needs no slots but `outer`,
-    /// those of the middleware.
-    ///
-    /// # Errors
-    ///
-    /// Fails if a queue is full, or the request was in one for too long.
-    pub(crate) async fn wait_behind(
+    pub(crate) async fn wait(
         context: &Context,
         outer: Option<&CommonSlots>,
     ) -> Result<Self, GuestError> {

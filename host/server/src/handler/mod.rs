@@ -300,7 +300,7 @@ async fn answer(
         take_prefix(&mut parts, function);
     }
     let body = RequestBody::read_ahead(body, settings.bodies, context).await?;
-    let admitted = Admitted::wait(context).await?;
+    let admitted = Admitted::wait(context, None).await?;
     let deadline = Instant::now() + function.settings().request_timeout;
     let request = Request::from_parts(parts, body);
     let is_tls = context.state.connect_info.is_tls;

@@ -102,7 +102,7 @@ impl Next {
         let context = &self.context;
         let admitted = match self.admitted.take() {
             Some(admitted) => admitted,
-            None => Admitted::wait_behind(context, Some(&self.common)).await?,
+            None => Admitted::wait(context, Some(&self.common)).await?,
         };
         let deadline = Instant::now() + context.served.settings().request_timeout;
         let is_head = request.method() == Method::HEAD;

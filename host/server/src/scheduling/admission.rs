@@ -58,7 +58,7 @@ pub(crate) struct InstancePermit {
 
 /// Slots of the pool of all functions, which the segments of one function share. None where the
 /// pool has enough for all.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct CommonSlots {
     _permit: Option<Arc<OwnedSemaphorePermit>>,
 }

@@ -6,8 +6,8 @@ use std::net::{TcpListener, TcpStream};
 use end_to_end::client::{Response, get};
 use end_to_end::upstream::Upstream;
 
-use super::{EMPTY, exchange, serve, to};
-use crate::wasi_0_3::{guest, wait_until_idle};
+use super::{EMPTY, allowing, exchange, serve, to};
+use crate::wasi_0_3::wait_until_idle;
 
 /// The name of the error code that a guest answers with.
 #[track_caller]
@@ -73,9 +73,7 @@ fn a_refused_connection_is_an_error_for_a_guest_of_wasi_0_3() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
     drop(listener);
-    let host = guest()
-        .flag("--allow-outbound", format!("http://{address}"))
-        .start();
+    let host = allowing(address).start();
     let response = host.send(&get(&format!("/forward?{address}/")));
     check_code(&response, "ConnectionRefused");
 }
@@ -133,9 +131,7 @@ fn the_connect_timeout_of_a_guest_of_wasi_0_3_ends_a_connection_that_is_not_acce
     rustix::net::listen(&listener, 0).expect("a listener");
     let address = listener.local_addr().expect("an address");
     let _in_queue = TcpStream::connect(address).expect("there is room");
-    let host = guest()
-        .flag("--allow-outbound", format!("http://{address}"))
-        .start();
+    let host = allowing(address).start();
     let response = host.send(&get(&format!("/connect-timeout?{address}/")));
     check_code(&response, "ConnectionTimeout");
 }

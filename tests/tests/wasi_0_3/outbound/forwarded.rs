@@ -10,8 +10,8 @@ use end_to_end::process::Signal;
 use end_to_end::upstream::{Arrival, Upstream};
 use end_to_end::{DEADLINE, Setup, TestHost, wait};
 
-use super::to;
-use crate::wasi_0_3::{guest, wait_until_idle};
+use super::{allowing, to};
+use crate::wasi_0_3::wait_until_idle;
 
 const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -20,11 +20,7 @@ const WAYS: [&str; 2] = ["forward", "pass-on"];
 
 /// The command line of a server that does not read bodies ahead. The timeout is in seconds.
 fn setup(upstream: &Upstream, post_return_timeout: &str) -> Setup {
-    guest()
-        .flag(
-            "--allow-outbound",
-            format!("http://{}", upstream.authority()),
-        )
+    allowing(upstream.authority())
         .flag("--body-buffer", "0")
         .flag("--min-body-rate", "0")
         .flag("--post-return-timeout", post_return_timeout)

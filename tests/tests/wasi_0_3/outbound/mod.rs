@@ -5,22 +5,25 @@ mod forwarded;
 mod limits;
 mod requests;
 
-use end_to_end::TestHost;
+use std::fmt::Display;
+
 use end_to_end::client::{Request, Response};
 use end_to_end::operators::Operators;
 use end_to_end::upstream::{Arrival, Upstream};
+use end_to_end::{Setup, TestHost};
 
 use super::guest;
 
 const EMPTY: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 
+/// The command line of a server whose guests may send requests to this address.
+fn allowing(address: impl Display) -> Setup {
+    guest().flag("--allow-outbound", format!("http://{address}"))
+}
+
 /// A server whose guests may send two requests at a time to `upstream`.
 fn serve(upstream: &Upstream) -> (TestHost, Operators) {
-    guest()
-        .flag(
-            "--allow-outbound",
-            format!("http://{}", upstream.authority()),
-        )
+    allowing(upstream.authority())
         .flag("--max-outbound", "2")
         .flag("--cpu-timeout", "1")
         .flag("--request-timeout", "600")
